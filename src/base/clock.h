@@ -1,0 +1,25 @@
+// Time. Durations are in nanoseconds of CLOCK_MONOTONIC; points for people are RFC 3339 in UTC.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+#include <string>
+
+namespace rehearse {
+
+inline std::int64_t to_ns(const struct timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+
+inline std::int64_t clock_ns(clockid_t clock) {
+  struct timespec t = {};
+  ::clock_gettime(clock, &t);
+  return to_ns(t);
+}
+inline std::int64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
+inline std::int64_t realtime_ns() { return clock_ns(CLOCK_REALTIME); }
+
+/// "2026-11-24T02:05:15.123Z" from nanoseconds since the epoch.
+std::string rfc3339(std::int64_t epoch_ns);
+/// "20261124-020515", the sortable head of a run id.
+std::string compact_time(std::int64_t epoch_ns);
+
+}  // namespace rehearse

@@ -1,0 +1,21 @@
+// Process exit codes: a documented interface (README, man page). LSB, sysexits(3) and systemd.exec(5) decided the gaps.
+#pragma once
+
+namespace rehearse {
+
+enum class ExitCode : int {
+  kDone = 0,           ///< green, or done, or nothing to do
+  kFailure = 1,        ///< rehearse itself failed
+  kYellow = 10,        ///< needs a human
+  kRed = 11,           ///< blocked by policy
+  kInconclusive = 12,  ///< evidence insufficient
+  kUsage = 64,         ///< EX_USAGE: the command line is wrong
+  kDataError = 65,     ///< EX_DATAERR: input data is wrong
+  kUnavailable = 69,   ///< EX_UNAVAILABLE: this host cannot do it
+  kCantCreate = 73,    ///< EX_CANTCREAT: state cannot be written
+  kTryLater = 75,      ///< EX_TEMPFAIL
+  kNoPermission = 77,  ///< EX_NOPERM
+  kConfig = 78,        ///< EX_CONFIG
+};
+
+}  // namespace rehearse

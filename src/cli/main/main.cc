@@ -1,0 +1,97 @@
+// rehearse: finds the verb, runs it, prints the one error line.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "base/escape.h"
+#include "cli/verbs.h"
+
+namespace {
+
+using namespace rehearse;
+
+struct Verb {
+  const char* name;
+  const char* summary;
+  Result<int> (*run)(cli::Globals&, cli::Arguments);
+};
+
+constexpr Verb kVerbs[] = {
+    {"run", "rehearse a command in a clone of this host", cli::run_verb},
+    {"show", "print the report of a run", cli::show_verb},
+    {"diff", "print what changed inside files", cli::diff_verb},
+    {"list", "list runs", cli::list_verb},
+    {"rm", "remove runs", cli::rm_verb},
+    {"gc", "remove old and interrupted runs", cli::gc_verb},
+    {"doctor", "check what this host can do", cli::doctor_verb},
+};
+
+int help(FILE* out) {
+  std::fputs("rehearse: try a command in a clone of this host, read what it would do\n\nusage: rehearse VERB [OPTIONS]\n\n", out);
+  for (const Verb& verb : kVerbs) std::fprintf(out, "  %-8s %s\n", verb.name, verb.summary);
+  std::fputs("\nOptions of all verbs: --state DIR, --json, --color auto|always|never, --help, --version\n", out);
+  return 0;
+}
+
+int report_error(const Error& error, bool json) {
+  std::string line = "rehearse: " + escape_text(error.what);
+  if (!error.fix.empty()) line += "; " + escape_text(error.fix);
+  line += '\n';
+  std::fputs(line.c_str(), stderr);
+  if (json) {
+    const nlohmann::json document = {{"schema", "rehearse.error/1"},
+                                     {"error", to_utf8_lossy(error.what)},
+                                     {"fix", to_utf8_lossy(error.fix)},
+                                     {"exit", static_cast<int>(error.exit)}};
+    std::puts(document.dump().c_str());
+  }
+  return static_cast<int>(error.exit);
+}
+
+/// A privileged program must not find its own files on descriptors 0 to 2 (a caller may have closed them).
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0) ::_exit(1);
+  }
+}
+
+bool takes_value(const char* option) { return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0; }
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  // Global options may stand before the verb: hand them on to it.
+  cli::Arguments arguments;
+  int at = 1;
+  for (; at < argc && argv[at][0] == '-'; ++at) {
+    if (std::strcmp(argv[at], "--help") == 0 || std::strcmp(argv[at], "-h") == 0) return help(stdout);
+    if (std::strcmp(argv[at], "--version") == 0) {
+      std::puts("rehearse " REHEARSE_VERSION);
+      return 0;
+    }
+    arguments.emplace_back(argv[at]);
+    if (takes_value(argv[at]) && at + 1 < argc) arguments.emplace_back(argv[++at]);
+  }
+  const bool json = std::any_of(argv + 1, argv + std::min(argc, 64), [](const char* word) { return std::strcmp(word, "--json") == 0; });
+  if (at >= argc) {
+    return report_error(fail("no verb given", ExitCode::kUsage, "see `rehearse --help`").value(), json);
+  }
+  const auto* verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                  [&](const Verb& v) { return std::strcmp(v.name, argv[at]) == 0; });
+  if (verb == std::end(kVerbs)) {
+    return report_error(
+        fail("unknown verb \"" + std::string(argv[at]) + "\"", ExitCode::kUsage, "see `rehearse --help`").value(), json);
+  }
+  arguments.insert(arguments.end(), argv + at + 1, argv + argc);
+  cli::Globals globals;
+  auto code = verb->run(globals, std::move(arguments));
+  if (!code) return report_error(code.error(), json);
+  return *code;
+}

@@ -1,0 +1,40 @@
+// The verbs of the command line, one file each: `VERB_verb.cc` defines `VERB_verb`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rehearse::cli {
+
+enum class Color { kAuto, kAlways, kNever };
+
+/// Options every verb takes, before or after its name.
+struct Globals {
+  std::string state = "/var/lib/rehearse";
+  bool json = false;
+  Color color = Color::kAuto;
+};
+
+/// Each takes the words after the verb and returns the process's exit code. Errors are printed by `main`, once.
+using Arguments = std::vector<std::string>;
+Result<int> run_verb(Globals& globals, Arguments arguments);
+Result<int> show_verb(Globals& globals, Arguments arguments);
+Result<int> diff_verb(Globals& globals, Arguments arguments);
+Result<int> list_verb(Globals& globals, Arguments arguments);
+Result<int> rm_verb(Globals& globals, Arguments arguments);
+Result<int> gc_verb(Globals& globals, Arguments arguments);
+Result<int> doctor_verb(Globals& globals, Arguments arguments);
+
+/// Adds the global options to a verb's own parser.
+void add_globals(CLI::App& app, Globals& globals);
+/// Parses; a wrong line is kUsage with one line that names the option and points to `rehearse VERB --help`.
+/// Returns false when help was asked for and has been printed.
+Result<bool> parse(CLI::App& app, Arguments arguments);
+
+}  // namespace rehearse::cli

@@ -1,0 +1,50 @@
+// The change set: what the uppers of a run say happened to files, against the host's own objects below.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "effects/layer.h"
+#include "effects/manifest.h"
+
+namespace rehearse::effects {
+
+struct Counts {
+  std::uint64_t created = 0;
+  std::uint64_t modified = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t metadata = 0;
+  std::uint64_t renamed = 0;
+  std::uint64_t type = 0;
+  std::uint64_t identical = 0;
+  [[nodiscard]] std::uint64_t total() const {
+    return created + modified + deleted + metadata + renamed + type + identical;
+  }
+};
+
+struct ChangeSet {
+  Counts counts;
+  Sha256 root = {};
+  std::uint64_t written_bytes = 0;  ///< allocated in the uppers (blocks * 512, each inode once)
+  std::uint64_t base_moved = 0;     ///< records whose host object changed after the run began
+  std::uint64_t masked = 0;         ///< records over masked files
+  std::vector<std::string> unobserved;  ///< what could not be read or understood, each a line for fidelity: never green
+};
+
+struct ChangeSetOptions {
+  std::int64_t started_ns = 0;   ///< CLOCK_REALTIME when the action was started
+  std::int64_t finished_ns = 0;  ///< CLOCK_REALTIME when it had ended
+  unsigned threads = 0;          ///< 0: one per online CPU
+  /// Called now and then from the calling thread with the number of records so far.
+  std::function<void(std::uint64_t)> progress;
+};
+
+/// Walks all layers by descriptor, never by path string; opens no FIFO, device or socket; crosses no mount. Records
+/// go to `out` in manifest order; memory is bounded by the depth of the tree, the number of renames and the package
+/// index, not by the number of changes. `layers` should be ordered by mount point.
+Result<ChangeSet> collect_changes(std::span<const Layer> layers, const ChangeSetOptions& options, ManifestWriter& out);
+
+}  // namespace rehearse::effects

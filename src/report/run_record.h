@@ -1,0 +1,96 @@
+// Everything a report says about one run but its changes, which stay in the manifest and are streamed.
+//
+// This is `rehearse.run/1` of the documentation as a struct: kept as run.json in the bundle, rendered as JSON and for
+// terminals. Strings that the action or the requester chose are raw bytes here; the renderers escape.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "effects/change_set.h"
+#include "verdict/finding.h"
+
+namespace rehearse::report {
+
+struct Requester {
+  std::uint32_t uid = 0;
+  std::optional<std::uint32_t> loginuid;
+  std::optional<std::uint32_t> sudo_uid;  ///< claimed
+  std::optional<std::string> tty;
+  std::optional<std::string> unit;
+};
+
+struct Action {
+  std::optional<std::string> name;
+  std::vector<std::string> argv;
+  std::string cwd = "/";
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::pair<std::string, std::string>> env;
+};
+
+struct LeftoverProcess {
+  std::int32_t pid = 0;  ///< on the host, while it lived
+  std::string comm;
+  std::vector<std::string> argv;
+};
+
+/// How the command ended. Exactly one of `exit` and `signal` is set, unless it never started.
+struct Command {
+  std::optional<int> exit;  ///< 127: not found, 126: not executable, as a shell says it
+  std::optional<int> signal;
+  bool timed_out = false;
+  std::string error;  ///< why it never started, if so
+  std::int64_t wall_ns = 0;
+  std::int64_t user_ns = 0;
+  std::int64_t sys_ns = 0;
+  std::uint64_t max_rss_bytes = 0;
+  std::uint64_t written_bytes = 0;
+  std::uint64_t stdout_bytes = 0;
+  std::uint64_t stderr_bytes = 0;
+  bool output_cut = false;  ///< the kept copy is shorter than what the action wrote
+  std::vector<LeftoverProcess> leftover;
+};
+
+/// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
+struct LayerRecord {
+  std::uint32_t index = 0;
+  std::string mountpoint;
+  std::string fstype;
+  std::vector<std::string> aliases;  ///< other mount points that show the same objects
+};
+
+struct Phases {
+  std::int64_t plan_ns = 0;
+  std::int64_t build_ns = 0;
+  std::int64_t run_ns = 0;
+  std::int64_t read_ns = 0;
+  std::int64_t judge_ns = 0;
+};
+
+struct RunRecord {
+  std::string id;
+  std::string digest;  ///< "sha256:<hex>"; empty until frozen
+  std::int64_t created_ns = 0;
+  std::string host_name;
+  std::string host_kernel;
+  std::string host_boot_id;
+  std::string tool_version;
+  std::string profile = "shifted";  ///< or "root"
+  Requester requester;
+  Action action;
+  verdict::Verdict verdict;
+  Command command;
+  effects::Counts counts;
+  std::string manifest_root;  ///< hex
+  std::vector<verdict::Gap> gaps;
+  std::vector<std::string> limits;  ///< how each limit was enforced: "write 1.0 GiB: project quota"
+  std::vector<LayerRecord> layers;
+  Phases phases;
+};
+
+}  // namespace rehearse::report

@@ -1,0 +1,363 @@
+// PID 1 of a sandbox: a freestanding program of one or two pages, executed from an unreadable sealed memfd.
+//
+// It is executed as root of the user namespace, which may not read the image: the kernel then ties its memory to the
+// initial user namespace (would_dump, fs/exec.c), so that nothing inside can trace it or read or write its memory,
+// and what it reports about the action can be believed. It starts the action, reaps everything, and ends when
+// the supervisor says so or goes away.
+
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/if.h>
+#include <linux/keyctl.h>
+#include <linux/prctl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/signalfd.h>
+#include <linux/sockios.h>
+#include <linux/time_types.h>
+#include <linux/types.h>
+
+#include "sandbox/init/protocol.h"
+#include "sandbox/init/raw.h"
+
+extern "C" void* memset(void* to, int value, std::size_t size) {
+  auto* bytes = static_cast<volatile char*>(to);
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(value);
+  return to;
+}
+extern "C" void* memcpy(void* to, const void* from, std::size_t size) {
+  auto* out = static_cast<volatile char*>(to);
+  const auto* in = static_cast<const char*>(from);
+  for (std::size_t i = 0; i < size; ++i) out[i] = in[i];
+  return to;
+}
+
+namespace {
+
+using namespace rehearse::sandbox;
+using raw::call;
+
+// Kernel ABI that only libc headers define.
+constexpr long kSigchld = 17;
+constexpr int kNsig = 64;
+constexpr long kMsgCmsgCloexec = 0x40000000;
+constexpr int kScmRights = 1;
+constexpr int kSolSocket = 1;
+constexpr int kAfInet = 2;
+constexpr int kSockDgram = 2;
+constexpr int kTiocsctty = 0x540e;
+constexpr int kEintr = 4;
+constexpr int kEnoent = 2;
+constexpr int kEnotdir = 20;
+constexpr int kEacces = 13;
+constexpr int kRlimitCore = 4;
+constexpr unsigned long kMsFlags = 1 | 2 | 4 | 8;  // MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+
+struct IoVec {
+  void* base;
+  std::size_t size;
+};
+struct MsgHdr {
+  void* name;
+  int name_size;
+  IoVec* iov;
+  std::size_t iov_count;
+  void* control;
+  std::size_t control_size;
+  unsigned flags;
+};
+struct CmsgHdr {
+  std::size_t size;
+  int level;
+  int type;
+};
+struct PollFd {
+  int fd;
+  short events;
+  short revents;
+};
+struct Rusage {
+  long user_s, user_us, system_s, system_us;
+  long max_rss;
+  long other[13];
+};
+struct KernelSigaction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  unsigned long mask;
+};
+struct Rlimit {
+  unsigned long soft, hard;
+};
+struct IfReq {
+  char name[16];
+  union {
+    short flags;
+    char pad[24];
+  };
+};
+
+InitConfig* config = nullptr;
+
+template <class T>
+T* at(std::uint32_t offset) {
+  return reinterpret_cast<T*>(reinterpret_cast<char*>(config) + offset);
+}
+
+void send(const InitMessage& message) {
+  while (call(SYS_write, kInitControlFd, &message, sizeof message) == -kEintr) {
+  }
+}
+
+[[noreturn]] void quit(int code) {
+  while (true) call(SYS_exit_group, code);
+}
+
+[[noreturn]] void fail(InitStep step, long error) {
+  InitMessage message = {};
+  message.event = InitEvent::kFailed;
+  message.step = step;
+  message.error = static_cast<std::int32_t>(error < 0 ? -error : error);
+  send(message);
+  quit(1);
+}
+
+void must(long result, InitStep step) {
+  if (result < 0) fail(step, result);
+}
+
+/// Offsets in the (private) mapping become pointers, in place.
+void relocate(std::uint32_t offset, std::uint32_t count) {
+  auto* words = at<std::uint64_t>(offset);
+  for (std::uint32_t i = 0; i < count; ++i) words[i] += reinterpret_cast<std::uint64_t>(config);
+}
+
+void read_config() {
+  struct {
+    char bytes[16];
+  } head = {};
+  const long n = call(SYS_pread64, kInitConfigFd, &head, sizeof head, 0);
+  InitConfig first = {};
+  if (n != sizeof head) fail(InitStep::kReadConfig, n < 0 ? n : kEnoent);
+  memcpy(&first, &head, 8);
+  if (first.magic != kInitMagic) fail(InitStep::kReadConfig, kEnoent);
+  const long map = call(SYS_mmap, 0, first.size, 3 /* RW */, 2 /* MAP_PRIVATE */, kInitConfigFd, 0);
+  must(map, InitStep::kReadConfig);
+  config = reinterpret_cast<InitConfig*>(map);
+  relocate(config->argv, config->argc);
+  relocate(config->envp, config->envc);
+  relocate(config->candidates, config->candidate_count);
+  call(SYS_close, kInitConfigFd);
+}
+
+void raise_loopback() {
+  const long fd = call(SYS_socket, kAfInet, kSockDgram, 0);
+  must(fd, InitStep::kLoopback);
+  IfReq request = {};
+  request.name[0] = 'l';
+  request.name[1] = 'o';
+  must(call(SYS_ioctl, fd, SIOCGIFFLAGS, &request), InitStep::kLoopback);
+  request.flags = static_cast<short>(request.flags | IFF_UP);
+  must(call(SYS_ioctl, fd, SIOCSIFFLAGS, &request), InitStep::kLoopback);
+  call(SYS_close, fd);
+}
+
+/// Waits for kGo; the three descriptors land in `fds`.
+void receive_go(int fds[3]) {
+  InitCommand command = {};
+  IoVec iov = {&command, sizeof command};
+  alignas(8) char control[64];
+  while (true) {
+    memset(control, 0, sizeof control);
+    MsgHdr header = {nullptr, 0, &iov, 1, control, sizeof control, 0};
+    const long n = call(SYS_recvmsg, kInitControlFd, &header, kMsgCmsgCloexec);
+    if (n == -kEintr) continue;
+    if (n <= 0) quit(0);  // the supervisor is gone: nothing has been started
+    if (command != InitCommand::kGo) continue;
+    CmsgHdr head = {};
+    memcpy(&head, control, sizeof head);
+    if (head.level != kSolSocket || head.type != kScmRights || head.size != sizeof(CmsgHdr) + 3 * sizeof(int)) {
+      fail(InitStep::kReceive, kEnoent);
+    }
+    memcpy(fds, control + sizeof(CmsgHdr), 3 * sizeof(int));
+    return;
+  }
+}
+
+/// The mount namespace is copied by a less privileged owner: from here on every mount in it is locked.
+void lock_mounts() {
+  must(call(SYS_unshare, CLONE_NEWNS | CLONE_NEWCGROUP), InitStep::kUnshare);
+  if (config->mount_cgroup != 0) {
+    must(call(SYS_mount, "cgroup2", "/sys/fs/cgroup", "cgroup2", kMsFlags, 0), InitStep::kMountCgroup);
+  }
+}
+
+void drop_capabilities() {
+  for (int capability = 0; capability < 64; ++capability) {
+    if ((config->dropped_capabilities >> capability & 1U) == 0) continue;
+    // EINVAL: this kernel is older than the capability.
+    const long result = call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (result < 0 && result != -22) fail(InitStep::kCapabilities, result);
+  }
+}
+
+/// A core pattern that names a program runs it on the host, even for a limit of 0; 1 is the value that stops it
+/// (core(5), "Piping core dumps to a program"). The filter keeps the action from changing it.
+void forbid_core_dumps() {
+  const Rlimit limit = {1, 1};
+  must(call(SYS_prlimit64, 0, kRlimitCore, &limit, 0), InitStep::kLimits);
+}
+
+void install_filter() {
+  const struct sock_fprog program = {static_cast<unsigned short>(config->filter_count),
+                                     at<struct sock_filter>(config->filter)};
+  must(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), InitStep::kSeccomp);
+}
+
+struct Start {
+  int fds[3];
+  InitStep step;
+  long error;
+};
+
+/// The action's own process between fork and exec. Shares init's memory, so it leaves notes in `start`.
+int start_action(void* argument) {
+  auto* start = static_cast<Start*>(argument);
+  const auto stop = [start](InitStep step, long error) {
+    start->step = step;
+    start->error = error;
+    return 1;
+  };
+  if (const long r = call(SYS_setsid); r < 0) return stop(InitStep::kSession, r);
+  if (config->terminal != 0) {
+    if (const long r = call(SYS_ioctl, start->fds[0], kTiocsctty, 0); r < 0) return stop(InitStep::kTerminal, r);
+  }
+  for (int fd = 0; fd < 3; ++fd) {
+    if (const long r = call(SYS_dup3, start->fds[fd], fd, 0); r < 0) return stop(InitStep::kDescriptors, r);
+  }
+  if (const long r = call(SYS_close_range, 3, ~0U, 0); r < 0) return stop(InitStep::kDescriptors, r);
+  const KernelSigaction standard = {};
+  for (int signal = 1; signal <= kNsig; ++signal) call(SYS_rt_sigaction, signal, &standard, 0, 8);
+  const unsigned long none = 0;
+  call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
+  call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
+  call(SYS_umask, config->umask);
+  if (const long r = call(SYS_setgroups, config->group_count, at<unsigned>(config->groups)); r < 0) {
+    return stop(InitStep::kActionIds, r);
+  }
+  if (const long r = call(SYS_setresgid, config->gid, config->gid, config->gid); r < 0) {
+    return stop(InitStep::kActionIds, r);
+  }
+  if (const long r = call(SYS_setresuid, config->uid, config->uid, config->uid); r < 0) {
+    return stop(InitStep::kActionIds, r);
+  }
+  if (const long r = call(SYS_chdir, at<char>(config->cwd)); r < 0) return stop(InitStep::kWorkingDirectory, r);
+  // As execvp(3): go on after "not there", remember "not allowed".
+  long error = -kEnoent;
+  for (std::uint32_t i = 0; i < config->candidate_count; ++i) {
+    const long r = call(SYS_execve, at<std::uint64_t>(config->candidates)[i], at<char>(config->argv), at<char>(config->envp));
+    if (r == -kEnoent || r == -kEnotdir) continue;
+    error = r;
+    if (r != -kEacces) break;
+  }
+  return stop(InitStep::kExec, error);
+}
+
+long spawn_action(Start& start) {
+  alignas(16) static char stack[16384];
+  struct clone_args_v0 {
+    std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+  };
+  // clone(2), not clone3: the filter is installed already and refuses clone3.
+  long result = 0;
+  register long r10 asm("r10") = 0;
+  register void* r8 asm("r8") = nullptr;
+  register void* r9 asm("r9") = &start;
+  char* top = stack + sizeof stack;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r9, %%rdi\n\t"
+      "call *%%rbx\n\t"
+      "mov %%eax, %%edi\n\t"
+      "mov $60, %%eax\n\t"
+      "syscall\n\t"
+      "hlt\n"
+      "1:"
+      : "=a"(result)
+      : "a"(SYS_clone), "D"(static_cast<long>(CLONE_VM | CLONE_VFORK) | kSigchld), "S"(top), "d"(0L), "r"(r10), "r"(r8),
+        "r"(r9), "b"(&start_action)
+      : "rcx", "r11", "memory");
+  return result;
+}
+
+/// Reaps until the supervisor says quit or is gone. Reports the action's end once.
+[[noreturn]] void reap(long action, int signals) {
+  PollFd fds[2] = {{kInitControlFd, 1, 0}, {signals, 1, 0}};
+  while (true) {
+    while (true) {
+      int status = 0;
+      Rusage usage = {};
+      const long pid = call(SYS_wait4, -1, &status, 1 /* WNOHANG */, &usage);
+      if (pid <= 0) break;
+      if (pid != action) continue;
+      InitMessage message = {};
+      message.event = InitEvent::kExited;
+      message.status = status;
+      message.pid = static_cast<std::int32_t>(pid);
+      message.user_us = usage.user_s * 1'000'000 + usage.user_us;
+      message.system_us = usage.system_s * 1'000'000 + usage.system_us;
+      message.max_rss_kib = usage.max_rss;
+      send(message);
+    }
+    call(SYS_poll, fds, 2, -1);
+    if (fds[0].revents != 0) {
+      InitCommand command = {};
+      const long n = call(SYS_read, kInitControlFd, &command, sizeof command);
+      if (n != -kEintr && (n <= 0 || command == InitCommand::kQuit)) quit(0);
+    }
+    if (fds[1].revents != 0) {
+      char drain[sizeof(struct signalfd_siginfo)];
+      call(SYS_read, signals, drain, sizeof drain);
+    }
+  }
+}
+
+}  // namespace
+
+extern "C" [[noreturn]] void rehearse_init_main() {
+  must(call(SYS_close_range, kInitConfigFd + 1, ~0U, 0), InitStep::kDescriptors);
+  // The caller may itself have been started by something that died: a closed control socket says so.
+  must(call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0), InitStep::kParentDeath);
+  read_config();
+  must(call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), InitStep::kKeyring);
+  raise_loopback();
+  const unsigned long children = 1UL << (kSigchld - 1);
+  call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &children, 0, 8);
+  const long signals = call(SYS_signalfd4, -1, &children, 8, 02000000 /* SFD_CLOEXEC */ | 04000 /* SFD_NONBLOCK */);
+  must(signals, InitStep::kReceive);
+  InitMessage ready = {};
+  ready.event = InitEvent::kReady;
+  send(ready);
+
+  Start start = {{-1, -1, -1}, InitStep::kNone, 0};
+  receive_go(start.fds);
+  lock_mounts();
+  drop_capabilities();
+  forbid_core_dumps();
+  install_filter();
+  const long action = spawn_action(start);
+  must(action, InitStep::kFork);
+  if (start.step != InitStep::kNone) fail(start.step, start.error);
+  for (const int fd : start.fds) call(SYS_close, fd);
+  InitMessage started = {};
+  started.event = InitEvent::kStarted;
+  started.pid = static_cast<std::int32_t>(action);
+  send(started);
+  reap(action, static_cast<int>(signals));
+}
+
+asm(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall rehearse_init_main\n\thlt\n");

@@ -1,0 +1,91 @@
+// What the supervisor and PID 1 of a sandbox say to each other.
+//
+// Configuration goes through a sealed memfd that init maps; strings and arrays are named by offsets from its start.
+// Messages go through a SOCK_SEQPACKET pair, one struct a message. Nothing here depends on libc: init has none.
+#pragma once
+
+#include <cstdint>
+
+namespace rehearse::sandbox {
+
+/// Descriptors as init finds them.
+inline constexpr int kInitControlFd = 3;
+inline constexpr int kInitConfigFd = 4;
+
+inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
+
+struct InitConfig {
+  std::uint32_t magic;
+  std::uint32_t size;        ///< of the whole blob
+  std::uint32_t argv;        ///< offset of argc+1 uint64 string offsets, the last 0
+  std::uint32_t argc;
+  std::uint32_t envp;        ///< likewise
+  std::uint32_t envc;
+  std::uint32_t candidates;  ///< paths to try in turn, as execvp(3) would
+  std::uint32_t candidate_count;
+  std::uint32_t cwd;         ///< offset of a string
+  std::uint32_t groups;      ///< offset of uint32 supplementary group ids
+  std::uint32_t group_count;
+  std::uint32_t filter;      ///< offset of struct sock_filter[]
+  std::uint32_t filter_count;
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint32_t umask;
+  std::uint32_t terminal;       ///< 1: descriptor 0 is a terminal that the action shall control
+  std::uint32_t mount_cgroup;   ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
+  std::uint32_t new_mount_namespace_is_ours;  ///< 1 (shifted): unshare the mount namespace, which locks every mount
+  std::uint32_t padding;
+  std::uint64_t dropped_capabilities;  ///< bit n: capability n leaves the bounding set
+};
+
+/// Supervisor to init.
+enum class InitCommand : std::uint32_t {
+  kMapped = 1,  ///< the id maps are written: become root of the namespace
+  kGo = 2,      ///< the mounts are ready; three descriptors (stdin, stdout, stderr) come with it
+  kQuit = 3,    ///< everything is read: end
+};
+
+/// Where a failure happened; the supervisor turns it into a sentence.
+enum class InitStep : std::uint32_t {
+  kNone = 0,
+  kReadConfig,
+  kSetIds,
+  kExecInit,
+  kKeyring,
+  kLoopback,
+  kParentDeath,
+  kReceive,
+  kUnshare,
+  kMountCgroup,
+  kCapabilities,
+  kLimits,
+  kSeccomp,
+  kFork,
+  kSession,
+  kTerminal,
+  kDescriptors,
+  kWorkingDirectory,
+  kActionIds,
+  kExec,
+};
+
+enum class InitEvent : std::uint32_t {
+  kFailed = 1,   ///< set-up failed at `step` with `error`: the action never ran
+  kReady = 2,    ///< init is root of its namespaces
+  kStarted = 3,  ///< the action is executing; `pid` is its id inside
+  kExited = 4,   ///< the action ended with wait status `status`
+};
+
+struct InitMessage {
+  InitEvent event;
+  InitStep step;
+  std::int32_t error;
+  std::int32_t status;
+  std::int32_t pid;
+  std::uint32_t padding;
+  std::int64_t user_us;
+  std::int64_t system_us;
+  std::int64_t max_rss_kib;
+};
+
+}  // namespace rehearse::sandbox
