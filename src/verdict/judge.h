@@ -1,0 +1,47 @@
+// The verdict of a run until there is a policy. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "verdict/finding.h"
+
+namespace rehearse::verdict {
+
+/// What is judged: plain facts, so that this folder needs no other. Strings are raw bytes.
+struct Facts {
+  std::optional<int> exit;
+  std::optional<int> signal;
+  bool timed_out = false;
+  std::string start_error;              ///< why the command never started
+  std::vector<std::string> limits_hit;  ///< one line each: "write 1.0 GiB", "memory 2.0 GiB"
+  std::vector<std::string> leftover;    ///< processes that outlived the command: "4242 nginx: worker"
+  bool output_cut = false;
+  std::uint64_t base_moved = 0;               ///< records whose host object changed after the run began
+  std::vector<std::string> base_moved_paths;  ///< the first of them
+  std::uint64_t masked = 0;                   ///< records over masked files
+  std::vector<std::string> unobserved;        ///< evidence that could not be read: never green
+  std::vector<Gap> gaps;
+};
+
+/// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
+/// core.leftover-processes, core.output-cut, core.base-moved, core.masked-write, core.unobserved,
+/// core.fidelity, and core.not-judged, always.
+Verdict judge(const Facts& facts);
+
+/// 1.0 with no gap; each gap multiplies by 0.98 (cap green), 0.9 (cap yellow), 0.5 (cap inconclusive). For
+/// display.
+double fidelity_score(std::span<const Gap> gaps);
+
+enum class FailOn { kRed, kYellow, kNever };
+Result<FailOn> parse_fail_on(std::string_view text);
+/// green 0, yellow 10, red 11, inconclusive 12; `fail_on` turns yellow, or red and yellow, to 0, never
+/// inconclusive.
+ExitCode exit_code(Level level, FailOn fail_on);
+
+}  // namespace rehearse::verdict
