@@ -98,6 +98,7 @@ class StateDir {
   [[nodiscard]] Result<std::vector<std::string>> interrupted_runs() const;
 
  private:
+  [[nodiscard]] Result<Bundle> open_exactly(const std::string& id) const;
   StateDir(std::string path, UniqueFd fd) : path_(std::move(path)), fd_(std::move(fd)) {}
   std::string path_;
   UniqueFd fd_;

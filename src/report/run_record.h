@@ -1,7 +1,7 @@
 // Everything a report says about one run but its changes, which stay in the manifest and are streamed.
 //
-// This is `rehearse.run/1` of the documentation as a struct: kept as run.json in the bundle, rendered as JSON and for
-// terminals. Strings that the action or the requester chose are raw bytes here; the renderers escape.
+// This is `rehearse.run/1` of the documentation as a struct: kept as run.json in the bundle, rendered as JSON
+// and for terminals. Strings that the action or the requester chose are raw bytes here; the renderers escape.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,149 @@
+#include "ledger/database.h"
+
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <ctime>
+
+namespace rehearse::ledger {
+namespace {
+
+/// Starting WAL mode and creating the schema can meet SQLITE_BUSY without the busy handler being asked.
+constexpr int kBusyTries = 600;
+void pause_a_little() {
+  struct timespec t = {};
+  t.tv_nsec = 20'000'000;
+  ::nanosleep(&t, nullptr);
+}
+
+/// file: URI of a path; only the characters that mean something in one are escaped.
+std::string uri(const std::string& path, const char* query) {
+  std::string text = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%') {
+      text += fmt::format("%{:02X}", static_cast<unsigned>(c));
+    } else {
+      text += c;
+    }
+  }
+  return text + query;
+}
+
+}  // namespace
+
+tl::unexpected<Error> database_error(sqlite3* db, int code) {
+  std::string what = "ledger.db: ";
+  what += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+  const int primary = code & 0xff;
+  Error error{std::move(what), {}, ExitCode::kFailure, 0};
+  if (primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT) error.err = Database::kDamaged;
+  if (primary == SQLITE_FULL || primary == SQLITE_CANTOPEN || primary == SQLITE_READONLY ||
+      primary == SQLITE_IOERR) {
+    error.exit = ExitCode::kCantCreate;
+    error.err = EIO;
+  }
+  if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) error.exit = ExitCode::kTryLater;
+  return tl::make_unexpected(std::move(error));
+}
+
+Result<Statement> Statement::prepare(sqlite3* db, const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v2(db, sql, -1, &statement, nullptr);
+  if (code != SQLITE_OK) return database_error(db, code);
+  return Statement(statement);
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  sqlite3_bind_int64(statement_.get(), index, value);
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::string_view value) {
+  sqlite3_bind_text64(statement_.get(), index, value.data() != nullptr ? value.data() : "", value.size(),
+                      SQLITE_TRANSIENT, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::bind_null(int index) {
+  sqlite3_bind_null(statement_.get(), index);
+  return *this;
+}
+
+Result<bool> Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  auto error = database_error(sqlite3_db_handle(statement_.get()), code);
+  sqlite3_reset(statement_.get());
+  return error;
+}
+
+Result<void> Statement::run() {
+  while (true) {
+    RH_TRY(const bool row, step());
+    if (!row) break;
+  }
+  sqlite3_reset(statement_.get());
+  return {};
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return data != nullptr ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+Result<Database> Database::open(const std::string& path, Mode mode) {
+  sqlite3* handle = nullptr;
+  int code = SQLITE_OK;
+  if (mode == Mode::kReadOnly) {
+    // A read-only filesystem has no place for the -shm file of WAL; nobody can write there either.
+    code = sqlite3_open_v2(uri(path, "?immutable=1").c_str(), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                           nullptr);
+  } else {
+    code = sqlite3_open_v2(path.c_str(), &handle,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  }
+  Database database(handle);
+  if (code != SQLITE_OK) return database_error(handle, code);
+  sqlite3_busy_timeout(handle, 30'000);
+  // The file may be damaged on purpose: no schema trick gets to run functions, and cells are checked when
+  // read.
+  RH_CHECK(database.execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
+  if (mode == Mode::kReadWrite)
+    RH_CHECK(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"));
+  return database;
+}
+
+Result<void> Database::execute(const char* sql) {
+  for (int tries = 0;; ++tries) {
+    const int code = sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr);
+    if (code == SQLITE_OK) return {};
+    if ((code & 0xff) != SQLITE_BUSY || tries >= kBusyTries) return database_error(db_.get(), code);
+    pause_a_little();
+  }
+}
+
+Result<std::int64_t> Database::integer(const char* sql) {
+  RH_TRY(Statement statement, Statement::prepare(db_.get(), sql));
+  for (int tries = 0;; ++tries) {
+    auto row = statement.step();
+    if (row) {
+      if (!*row) return fail("ledger.db: no row for " + std::string(sql), ExitCode::kDataError);
+      return statement.integer(0);
+    }
+    if (row.error().exit != ExitCode::kTryLater || tries >= kBusyTries)
+      return tl::make_unexpected(row.error());
+    pause_a_little();
+  }
+}
+
+}  // namespace rehearse::ledger

@@ -1,0 +1,241 @@
+#include "report/json.h"
+
+#include <set>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "effects/manifest.h"
+#include "report/json_writer.h"
+
+namespace rehearse::report {
+namespace {
+
+constexpr const char* kSchema = "rehearse.run/1";
+
+void optional_bytes(JsonWriter& json, std::string_view name, const std::optional<std::string>& value) {
+  if (value) {
+    json.bytes(name, *value);
+  } else {
+    json.key(name).null();
+  }
+}
+
+template <class Integer>
+void optional_integer(JsonWriter& json, std::string_view name, const std::optional<Integer>& value) {
+  json.key(name);
+  if (value) {
+    json.integer(std::int64_t{*value});
+  } else {
+    json.null();
+  }
+}
+
+/// An array of raw strings under `name`; if one is not UTF-8, all of them once more as base64 under
+/// `name_b64`.
+void words(JsonWriter& json, std::string_view name, const std::vector<std::string>& raw) {
+  bool exact = true;
+  json.key(name).open_array();
+  for (const std::string& word : raw) {
+    const bool utf8 = is_utf8(word);
+    exact = exact && utf8;
+    json.string(utf8 ? word : to_utf8_lossy(word));
+  }
+  json.close_array();
+  if (exact) return;
+  json.key(std::string(name) + "_b64").open_array();
+  for (const std::string& word : raw) json.string(base64(word));
+  json.close_array();
+}
+
+void environment(JsonWriter& json, const std::vector<std::pair<std::string, std::string>>& env) {
+  std::set<std::string>
+      seen;  // a JSON object has each name once; the first one is the one that getenv(3) finds
+  bool exact = true;
+  json.key("env").open_object();
+  for (const auto& [name, value] : env) {
+    exact = exact && is_utf8(name) && is_utf8(value);
+    const std::string shown = to_utf8_lossy(name);
+    if (!seen.insert(shown).second) {
+      exact = false;
+      continue;
+    }
+    json.key(shown).string(to_utf8_lossy(value));
+  }
+  json.close_object();
+  if (exact) return;
+  json.key("env_b64").open_array();
+  for (const auto& [name, value] : env)
+    json.open_array().string(base64(name)).string(base64(value)).close_array();
+  json.close_array();
+}
+
+void requester(JsonWriter& json, const Requester& who) {
+  json.key("requester").open_object();
+  json.key("uid").integer(std::uint64_t{who.uid});
+  optional_integer(json, "loginuid", who.loginuid);
+  optional_integer(json, "sudo_uid", who.sudo_uid);
+  optional_bytes(json, "tty", who.tty);
+  optional_bytes(json, "unit", who.unit);
+  for (const char* later : {"peer", "agent", "agent_version", "model", "ticket"}) json.key(later).null();
+  json.close_object();
+}
+
+void action(JsonWriter& json, const Action& what) {
+  json.key("action").open_object();
+  optional_bytes(json, "name", what.name);
+  words(json, "argv", what.argv);
+  json.bytes("cwd", what.cwd);
+  json.key("uid").integer(std::uint64_t{what.uid}).key("gid").integer(std::uint64_t{what.gid});
+  environment(json, what.env);
+  json.key("claimed").null().close_object();
+}
+
+void judged(JsonWriter& json, const verdict::Verdict& verdict) {
+  json.key("verdict").open_object().key("level").string(verdict::to_string(verdict.level));
+  json.key("findings").open_array();
+  for (const verdict::Finding& finding : verdict.findings) {
+    json.open_object().key("rule").string(to_utf8_lossy(finding.rule));
+    json.key("level").string(verdict::to_string(finding.level));
+    json.key("enforce").string(to_utf8_lossy(finding.enforce)).key("evidence").open_array();
+    for (const verdict::Evidence& evidence : finding.evidence) {
+      json.open_object().key("kind").string(to_utf8_lossy(evidence.kind));
+      json.bytes(evidence.kind == "file" ? "path" : "text", evidence.text).close_object();
+    }
+    json.close_array();
+    json.bytes("why", finding.why).bytes("fix", finding.fix).close_object();
+  }
+  json.close_array().close_object();
+}
+
+void command(JsonWriter& json, const Command& ended) {
+  json.key("command").open_object();
+  optional_integer(json, "exit", ended.exit);
+  optional_integer(json, "signal", ended.signal);
+  json.key("timed_out").boolean(ended.timed_out);
+  if (ended.error.empty()) {
+    json.key("error").null();
+  } else {
+    json.bytes("error", ended.error);
+  }
+  json.key("wall_s")
+      .seconds(ended.wall_ns)
+      .key("user_s")
+      .seconds(ended.user_ns)
+      .key("sys_s")
+      .seconds(ended.sys_ns);
+  json.key("max_rss_bytes").integer(ended.max_rss_bytes).key("written_bytes").integer(ended.written_bytes);
+  json.key("stdout_bytes").integer(ended.stdout_bytes).key("stderr_bytes").integer(ended.stderr_bytes);
+  json.key("output_cut").boolean(ended.output_cut);
+  json.key("leftover_processes").open_array();
+  for (const LeftoverProcess& process : ended.leftover) {
+    json.open_object().key("pid").integer(std::int64_t{process.pid}).bytes("comm", process.comm);
+    words(json, "argv", process.argv);
+    json.close_object();
+  }
+  json.close_array().close_object();
+}
+
+void counted(JsonWriter& json, const effects::Counts& counts) {
+  json.key("counts").open_object();
+  json.key("created").integer(counts.created).key("modified").integer(counts.modified);
+  json.key("deleted").integer(counts.deleted).key("metadata").integer(counts.metadata);
+  json.key("renamed").integer(counts.renamed).key("type").integer(counts.type);
+  json.key("identical").integer(counts.identical).close_object();
+}
+
+void fidelity(JsonWriter& json, const RunRecord& record) {
+  json.key("fidelity").open_object().key("score").ratio(record.verdict.fidelity_score);
+  json.key("gaps").open_array();
+  for (const verdict::Gap& gap : record.gaps) {
+    json.open_object().bytes("what", gap.what).bytes("why", gap.why);
+    json.key("cap").string(verdict::to_string(gap.cap)).close_object();
+  }
+  json.close_array().close_object();
+}
+
+/// All members up to and including `counts`: `changes` follows them.
+void head(JsonWriter& json, const RunRecord& record) {
+  json.open_object().key("schema").string(kSchema).bytes("id", record.id).key("digest");
+  if (record.digest.empty()) {
+    json.null();
+  } else {
+    json.string(to_utf8_lossy(record.digest));
+  }
+  json.key("created").string(rfc3339(record.created_ns)).key("created_ns").integer(record.created_ns);
+  json.key("host").open_object().bytes("name", record.host_name).bytes("kernel", record.host_kernel);
+  json.bytes("boot_id", record.host_boot_id).close_object();
+  json.key("tool").open_object().bytes("version", record.tool_version).close_object();
+  json.bytes("profile", record.profile);
+  requester(json, record.requester);
+  action(json, record.action);
+  judged(json, record.verdict);
+  command(json, record.command);
+  counted(json, record.counts);
+}
+
+void tail(JsonWriter& json, const RunRecord& record) {
+  fidelity(json, record);
+  json.key("manifest_root");
+  if (record.manifest_root.empty()) {
+    json.null();
+  } else {
+    json.string(to_utf8_lossy(record.manifest_root));
+  }
+  words(json, "limits", record.limits);
+  json.key("layers").open_array();
+  for (const LayerRecord& layer : record.layers) {
+    json.open_object().key("index").integer(std::uint64_t{layer.index}).bytes("mountpoint", layer.mountpoint);
+    json.bytes("fstype", layer.fstype);
+    words(json, "aliases", layer.aliases);
+    json.close_object();
+  }
+  json.close_array();
+  const Phases& phases = record.phases;
+  json.key("phases").open_object();
+  json.key("plan_s").seconds(phases.plan_ns).key("build_s").seconds(phases.build_ns);
+  json.key("run_s").seconds(phases.run_ns).key("read_s").seconds(phases.read_ns);
+  json.key("judge_s").seconds(phases.judge_ns).close_object();
+  json.close_object();
+}
+
+}  // namespace
+
+std::string to_json(const RunRecord& record) {
+  std::string text;
+  text.reserve(4096);
+  JsonWriter json(text);
+  head(json, record);
+  tail(json, record);
+  text += '\n';
+  return text;
+}
+
+Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_fd) {
+  std::string text;
+  JsonWriter json(text);
+  head(json, record);
+  if (manifest_fd >= 0) {
+    json.key("changes").open_array();
+    bool first = true;
+    RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
+      text += first ? "\n" : ",\n";
+      first = false;
+      text += to_json(change);
+      out.put(text);
+      text.clear();
+      return !out.failed();
+    }));
+    json.close_array();
+  }
+  tail(json, record);
+  text += '\n';
+  out.put(text);
+  return out.flush();
+}
+
+Result<void> write_run_json(int fd, const RunRecord& record, int manifest_fd) {
+  Writer out(fd);
+  return write_run_json(out, record, manifest_fd);
+}
+
+}  // namespace rehearse::report

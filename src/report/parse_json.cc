@@ -1,0 +1,306 @@
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/escape.h"
+#include "report/json.h"
+
+namespace rehearse::report {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Reads members of one object; the first thing that is wrong is kept and everything after it is a default.
+class Reader {
+ public:
+  Reader(const Json& object, std::string where, std::string& error)
+      : object_(object), where_(std::move(where)), error_(error) {
+    if (!object.is_object()) wrong("", "an object");
+  }
+
+  std::string bytes(const char* name) {
+    const std::string twin = std::string(name) + "_b64";
+    if (const Json* exact = find(twin.c_str()); exact != nullptr) {
+      if (!exact->is_string()) return wrong(twin.c_str(), "a string");
+      return decode(twin.c_str(), exact->get_ref<const std::string&>());
+    }
+    const Json* value = find(name);
+    if (value == nullptr) return {};
+    if (!value->is_string()) return wrong(name, "a string");
+    return value->get<std::string>();
+  }
+
+  std::optional<std::string> optional_bytes(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    return bytes(name);
+  }
+
+  template <class Integer>
+  std::optional<Integer> optional_integer(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return std::nullopt;
+    if (value->is_number_unsigned()) {
+      const auto number = value->get<std::uint64_t>();
+      if (number <= static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) {
+        return static_cast<Integer>(number);
+      }
+    } else if (value->is_number_integer() && std::numeric_limits<Integer>::is_signed) {
+      const auto number = value->get<std::int64_t>();
+      if (number >= static_cast<std::int64_t>(std::numeric_limits<Integer>::min())) {
+        return static_cast<Integer>(number);
+      }
+    }
+    wrong(name, "an integer in range");
+    return std::nullopt;
+  }
+
+  template <class Integer>
+  Integer integer(const char* name) {
+    return optional_integer<Integer>(name).value_or(Integer{});
+  }
+
+  bool boolean(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return false;
+    if (!value->is_boolean()) wrong(name, "true or false");
+    return value->is_boolean() && value->get<bool>();
+  }
+
+  double number(const char* name) {
+    const Json* value = find(name);
+    if (value == nullptr) return 0;
+    if (!value->is_number()) wrong(name, "a number");
+    return value->is_number() ? value->get<double>() : 0;
+  }
+
+  std::int64_t seconds(const char* name) {
+    const double ns = number(name) * 1e9;
+    if (!(std::fabs(ns) < 9e18)) {
+      wrong(name, "a duration");
+      return 0;
+    }
+    return std::llround(ns);
+  }
+
+  verdict::Level level(const char* name) {
+    const std::string text = bytes(name);
+    for (const auto level : {verdict::Level::kGreen, verdict::Level::kYellow, verdict::Level::kInconclusive,
+                             verdict::Level::kRed}) {
+      if (text == verdict::to_string(level)) return level;
+    }
+    wrong(name, "a verdict level");
+    return verdict::Level::kInconclusive;
+  }
+
+  std::vector<std::string> words(const char* name) {
+    const std::string twin = std::string(name) + "_b64";
+    const bool exact = find(twin.c_str()) != nullptr;
+    std::vector<std::string> result;
+    each(exact ? twin.c_str() : name, [&](const Json& word, const std::string& /*where*/) {
+      if (!word.is_string()) {
+        wrong(name, "an array of strings");
+        return;
+      }
+      const auto& text = word.get_ref<const std::string&>();
+      result.push_back(exact ? decode(name, text) : text);
+    });
+    return result;
+  }
+
+  template <class Visit>
+  void each(const char* name, Visit visit) {
+    const Json* array = find(name);
+    if (array == nullptr) return;
+    if (!array->is_array()) {
+      wrong(name, "an array");
+      return;
+    }
+    std::size_t index = 0;
+    for (const Json& item : *array) visit(item, where_ + name + "[" + std::to_string(index++) + "]");
+  }
+
+  /// The member as an object; an empty one if it is absent.
+  Reader child(const char* name) {
+    static const Json kEmpty = Json::object();
+    const Json* value = find(name);
+    return Reader(value != nullptr ? *value : kEmpty, where_ + name + ".", error_);
+  }
+
+  /// Member that is there and not null.
+  const Json* find(const char* name) const {
+    if (!object_.is_object()) return nullptr;
+    const auto found = object_.find(name);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+
+  std::string wrong(const char* name, const char* wanted) {
+    if (error_.empty()) error_ = where_ + name + " is not " + wanted;
+    return {};
+  }
+
+  std::string decode(const char* name, const std::string& text) {
+    std::string raw = from_base64(text);
+    if (raw.empty() && !text.empty()) wrong(name, "base64");
+    return raw;
+  }
+
+ private:
+  const Json& object_;
+  std::string where_;
+  std::string& error_;
+};
+
+void read_action(Reader json, Action& action) {
+  action.name = json.optional_bytes("name");
+  action.argv = json.words("argv");
+  action.cwd = json.bytes("cwd");
+  action.uid = json.integer<std::uint32_t>("uid");
+  action.gid = json.integer<std::uint32_t>("gid");
+  if (json.find("env_b64") != nullptr) {
+    json.each("env_b64", [&](const Json& pair, const std::string& /*where*/) {
+      if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) {
+        json.wrong("env_b64", "an array of pairs");
+        return;
+      }
+      action.env.emplace_back(json.decode("env_b64", pair[0].get<std::string>()),
+                              json.decode("env_b64", pair[1].get<std::string>()));
+    });
+    return;
+  }
+  const Json* env = json.find("env");
+  if (env == nullptr) return;
+  if (!env->is_object()) {
+    json.wrong("env", "an object");
+    return;
+  }
+  for (const auto& [name, value] : env->items()) {
+    if (!value.is_string()) {
+      json.wrong("env", "an object of strings");
+      return;
+    }
+    action.env.emplace_back(name, value.get<std::string>());
+  }
+}
+
+void read_verdict(Reader json, verdict::Verdict& verdict, std::string& error) {
+  verdict.level = json.level("level");
+  json.each("findings", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    verdict::Finding finding;
+    finding.rule = reader.bytes("rule");
+    finding.level = reader.level("level");
+    finding.enforce = reader.bytes("enforce");
+    finding.why = reader.bytes("why");
+    finding.fix = reader.bytes("fix");
+    reader.each("evidence", [&](const Json& piece, const std::string& inner) {
+      Reader evidence(piece, inner + ".", error);
+      std::string kind = evidence.bytes("kind");
+      const char* member = kind == "file" ? "path" : "text";
+      finding.evidence.push_back({std::move(kind), evidence.bytes(member)});
+    });
+    verdict.findings.push_back(std::move(finding));
+  });
+}
+
+void read_command(Reader json, Command& command, std::string& error) {
+  command.exit = json.optional_integer<int>("exit");
+  command.signal = json.optional_integer<int>("signal");
+  command.timed_out = json.boolean("timed_out");
+  command.error = json.bytes("error");
+  command.wall_ns = json.seconds("wall_s");
+  command.user_ns = json.seconds("user_s");
+  command.sys_ns = json.seconds("sys_s");
+  command.max_rss_bytes = json.integer<std::uint64_t>("max_rss_bytes");
+  command.written_bytes = json.integer<std::uint64_t>("written_bytes");
+  command.stdout_bytes = json.integer<std::uint64_t>("stdout_bytes");
+  command.stderr_bytes = json.integer<std::uint64_t>("stderr_bytes");
+  command.output_cut = json.boolean("output_cut");
+  json.each("leftover_processes", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    LeftoverProcess process;
+    process.pid = reader.integer<std::int32_t>("pid");
+    process.comm = reader.bytes("comm");
+    process.argv = reader.words("argv");
+    command.leftover.push_back(std::move(process));
+  });
+}
+
+void read_counts(Reader json, effects::Counts& counts) {
+  counts.created = json.integer<std::uint64_t>("created");
+  counts.modified = json.integer<std::uint64_t>("modified");
+  counts.deleted = json.integer<std::uint64_t>("deleted");
+  counts.metadata = json.integer<std::uint64_t>("metadata");
+  counts.renamed = json.integer<std::uint64_t>("renamed");
+  counts.type = json.integer<std::uint64_t>("type");
+  counts.identical = json.integer<std::uint64_t>("identical");
+}
+
+void read_rest(Reader& json, RunRecord& record, std::string& error) {
+  Reader host = json.child("host");
+  record.host_name = host.bytes("name");
+  record.host_kernel = host.bytes("kernel");
+  record.host_boot_id = host.bytes("boot_id");
+  record.tool_version = json.child("tool").bytes("version");
+  record.profile = json.bytes("profile");
+  Reader who = json.child("requester");
+  record.requester.uid = who.integer<std::uint32_t>("uid");
+  record.requester.loginuid = who.optional_integer<std::uint32_t>("loginuid");
+  record.requester.sudo_uid = who.optional_integer<std::uint32_t>("sudo_uid");
+  record.requester.tty = who.optional_bytes("tty");
+  record.requester.unit = who.optional_bytes("unit");
+  Reader fidelity = json.child("fidelity");
+  record.verdict.fidelity_score = fidelity.number("score");
+  fidelity.each("gaps", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    verdict::Gap gap;
+    gap.what = reader.bytes("what");
+    gap.why = reader.bytes("why");
+    gap.cap = reader.level("cap");
+    record.gaps.push_back(std::move(gap));
+  });
+  record.manifest_root = json.bytes("manifest_root");
+  record.limits = json.words("limits");
+  json.each("layers", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    LayerRecord layer;
+    layer.index = reader.integer<std::uint32_t>("index");
+    layer.mountpoint = reader.bytes("mountpoint");
+    layer.fstype = reader.bytes("fstype");
+    layer.aliases = reader.words("aliases");
+    record.layers.push_back(std::move(layer));
+  });
+  Reader phases = json.child("phases");
+  record.phases.plan_ns = phases.seconds("plan_s");
+  record.phases.build_ns = phases.seconds("build_s");
+  record.phases.run_ns = phases.seconds("run_s");
+  record.phases.read_ns = phases.seconds("read_s");
+  record.phases.judge_ns = phases.seconds("judge_s");
+}
+
+}  // namespace
+
+Result<RunRecord> parse_run_json(std::string_view text) {
+  const Json document = Json::parse(text, nullptr, false);
+  if (document.is_discarded()) return fail("not well-formed JSON", ExitCode::kDataError);
+  std::string error;
+  Reader json(document, "", error);
+  const std::string schema = json.bytes("schema");
+  if (error.empty() && schema != "rehearse.run/1") {
+    return fail("schema is \"" + schema.substr(0, 80) + "\", not \"rehearse.run/1\"", ExitCode::kDataError);
+  }
+  RunRecord record;
+  record.id = json.bytes("id");
+  if (record.id.empty()) json.wrong("id", "there");
+  record.digest = json.bytes("digest");
+  record.created_ns = json.integer<std::int64_t>("created_ns");
+  read_action(json.child("action"), record.action);
+  read_verdict(json.child("verdict"), record.verdict, error);
+  read_command(json.child("command"), record.command, error);
+  read_counts(json.child("counts"), record.counts);
+  read_rest(json, record, error);
+  if (!error.empty()) return fail(std::move(error), ExitCode::kDataError);
+  return record;
+}
+
+}  // namespace rehearse::report
