@@ -73,7 +73,11 @@ Result<UniqueFd> open(const char* path, int flags, mode_t mode) {
   return as_fd(raw(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode), "open", path);
 }
 
-Result<UniqueFd> dup(int fd) { return as_fd(raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3), "fcntl", "F_DUPFD_CLOEXEC"); }
+Result<UniqueFd> dup(int fd) { return dup_above(fd, 3); }
+
+Result<UniqueFd> dup_above(int fd, int lowest) {
+  return as_fd(raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest), "fcntl", "F_DUPFD_CLOEXEC");
+}
 
 Result<void> mkdir_at(int dir, const char* path, mode_t mode) {
   return as_void(raw(SYS_mkdirat, dir, path, mode), "mkdir", path);

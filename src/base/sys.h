@@ -29,6 +29,8 @@ Result<UniqueFd> open_beneath(int dir, const char* path, std::uint64_t flags, st
 /// open(2) of a path the operator or the product itself named.
 Result<UniqueFd> open(const char* path, int flags, mode_t mode = 0);
 Result<UniqueFd> dup(int fd);
+/// A copy numbered `lowest` or above.
+Result<UniqueFd> dup_above(int fd, int lowest);
 Result<void> mkdir_at(int dir, const char* path, mode_t mode);
 Result<void> unlink_at(int dir, const char* path, int flags);
 Result<void> rename_at(int from_dir, const char* from, int to_dir, const char* to);

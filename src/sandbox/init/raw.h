@@ -5,12 +5,13 @@
 #include <sys/syscall.h>
 
 #include <cstddef>
+#include <type_traits>
 
 namespace rehearse::sandbox::raw {
 
 template <class T>
 inline long word(T value) {
-  if constexpr (__is_pointer(T)) {
+  if constexpr (std::is_pointer_v<T>) {
     return reinterpret_cast<long>(value);
   } else {
     return static_cast<long>(value);

@@ -1,0 +1,23 @@
+// Copies small trees: a filesystem that cannot be a layer, a bind-mounted file, the parents of a masked file.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace rehearse::sandbox {
+
+/// Mode, owner, xattrs (ACLs and capabilities included) and times of `from` onto `to`; both are open files or
+/// directories. xattrs the target filesystem does not take are skipped.
+Result<void> copy_attributes(int from, int to);
+
+/// Copies the content below directory `from` into the empty directory `to` with all attributes: directories, files
+/// and symlinks. Sockets, FIFOs and devices are left out, mounts are not entered. kUnavailable beyond `limit` bytes.
+Result<void> copy_tree(int from, int to, std::uint64_t limit);
+
+/// Copies one regular file to `name` in directory `to`. kUnavailable beyond `limit` bytes.
+Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit);
+
+inline constexpr std::uint64_t kCopyLimit = std::uint64_t{64} << 20U;
+
+}  // namespace rehearse::sandbox

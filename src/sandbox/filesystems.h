@@ -1,0 +1,18 @@
+// Which kind of filesystem a type is, for the plan.
+#pragma once
+
+#include <string_view>
+
+namespace rehearse::sandbox {
+
+enum class FilesystemKind {
+  kReal,      ///< files on a disk or in memory: shown through a layer
+  kReadOnly,  ///< an image format that nothing can write
+  kRemote,    ///< requests would leave the host, or reach a host process: hidden
+  kKernel,    ///< an interface of the kernel, not files: given afresh or absent
+  kUnknown,
+};
+
+FilesystemKind filesystem_kind(std::string_view type);
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,117 @@
+#include "sandbox/init_config.h"
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/sys.h"
+#include "sandbox/init/protocol.h"
+#include "sandbox/seccomp.h"
+
+extern "C" const char rehearse_init_image[];
+extern "C" const char rehearse_init_image_end[];
+
+namespace rehearse::sandbox {
+namespace {
+
+constexpr unsigned kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+Result<UniqueFd> sealed(const char* name, std::string_view content, mode_t mode) {
+  RH_TRY(auto fd, sys::memfd(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  RH_CHECK(sys::write_all(fd.get(), content));
+  if (::fchmod(fd.get(), mode) != 0) return sys::last_error("fchmod", name);
+  if (::fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) return sys::last_error("fcntl F_ADD_SEALS", name);
+  return fd;
+}
+
+/// Appends parts to the blob and hands out their offsets, 8-byte aligned.
+class Blob {
+ public:
+  Blob() : bytes_(sizeof(InitConfig), '\0') {}
+
+  std::uint32_t add(const void* data, std::size_t size) {
+    bytes_.resize((bytes_.size() + 7) / 8 * 8);
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    bytes_.append(static_cast<const char*>(data), size);
+    return offset;
+  }
+  std::uint32_t add(const std::string& text) { return add(text.c_str(), text.size() + 1); }
+  /// A null-terminated vector of strings, as execve(2) takes it.
+  std::uint32_t add(const std::vector<std::string>& words) {
+    std::vector<std::uint64_t> offsets;
+    offsets.reserve(words.size() + 1);
+    for (const std::string& word : words) offsets.push_back(add(word));
+    offsets.push_back(0);
+    return add(offsets.data(), offsets.size() * sizeof offsets[0]);
+  }
+
+  std::string finish(InitConfig config) {
+    config.magic = kInitMagic;
+    config.size = static_cast<std::uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &config, sizeof config);
+    return std::move(bytes_);
+  }
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace
+
+std::vector<std::string> exec_candidates(const std::string& program, const std::string& search_path) {
+  if (program.find('/') != std::string::npos) return {program};
+  std::vector<std::string> candidates;
+  for (std::size_t at = 0; at <= search_path.size();) {
+    const std::size_t end = std::min(search_path.find(':', at), search_path.size());
+    const std::string directory = search_path.substr(at, end - at);
+    candidates.push_back(directory.empty() ? "./" + program : directory + '/' + program);
+    at = end + 1;
+  }
+  return candidates;
+}
+
+Result<UniqueFd> make_init_image() {
+  return sealed("init", {rehearse_init_image, static_cast<std::size_t>(rehearse_init_image_end - rehearse_init_image)}, 0111);
+}
+
+Result<UniqueFd> make_init_config(const Plan& plan) {
+  const Request& request = plan.request;
+  Blob blob;
+  InitConfig config = {};
+  std::vector<std::string> env;
+  std::string search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  for (const auto& [name, value] : request.env) {
+    env.push_back(name + '=' + value);
+    if (name == "PATH") search_path = value;
+  }
+  const std::vector<std::string> candidates = exec_candidates(request.argv.front(), search_path);
+  config.argv = blob.add(request.argv);
+  config.argc = static_cast<std::uint32_t>(request.argv.size());
+  config.envp = blob.add(env);
+  config.envc = static_cast<std::uint32_t>(env.size());
+  config.candidates = blob.add(candidates);
+  config.candidate_count = static_cast<std::uint32_t>(candidates.size());
+  config.cwd = blob.add(request.cwd);
+  config.groups = blob.add(request.identity.groups.data(), request.identity.groups.size() * sizeof(std::uint32_t));
+  config.group_count = static_cast<std::uint32_t>(request.identity.groups.size());
+  const auto filter = seccomp_program();
+  config.filter = blob.add(filter.data(), filter.size_bytes());
+  config.filter_count = static_cast<std::uint32_t>(filter.size());
+  config.uid = request.identity.uid;
+  config.gid = request.identity.gid;
+  config.umask = request.umask;
+  config.terminal = request.terminal ? 1 : 0;
+  config.shifted = request.profile == Profile::kShifted ? 1 : 0;
+  config.mount_cgroup = std::any_of(plan.mounts.begin(), plan.mounts.end(),
+                                    [](const MountPlan& mount) { return mount.show == Show::kCgroup; })
+                            ? 1
+                            : 0;
+  config.dropped_capabilities = plan.dropped_capabilities;
+  return sealed("init-config", blob.finish(config), 0400);
+}
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,311 @@
+#include "sandbox/layer_builder.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "base/sys.h"
+#include "sandbox/copy_tree.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+
+std::string parent_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return "/";
+  return path.substr(0, slash);
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+Result<UniqueFd> open_directory(int base, const char* path) {
+  return sys::open_beneath(base, path, O_RDONLY | O_DIRECTORY);
+}
+
+/// Makes bundle/<kind>/<index> and opens it.
+Result<UniqueFd> make_bundle_directory(int bundle, const char* kind, std::uint32_t index) {
+  if (auto made = sys::mkdir_at(bundle, kind, 0700); !made && made.error().err != EEXIST) {
+    return tl::make_unexpected(made.error());
+  }
+  const std::string path = std::string(kind) + '/' + std::to_string(index);
+  RH_CHECK(sys::mkdir_at(bundle, path.c_str(), 0700));
+  return open_directory(bundle, path.c_str());
+}
+
+/// A writable layer's mount attributes, as the host's mount has them. Device nodes never work.
+unsigned attributes_of(const MountPlan& mount) {
+  unsigned attributes = MOUNT_ATTR_NODEV;
+  if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
+  if (mount.nosuid) attributes |= MOUNT_ATTR_NOSUID;
+  if (mount.noexec) attributes |= MOUNT_ATTR_NOEXEC;
+  return attributes;
+}
+
+}  // namespace
+
+Result<void> LayerBuilder::clone_host() {
+  RH_TRY(auto root, sys::open("/", O_PATH | O_DIRECTORY));
+  RH_CHECK(sys::mkdir_at(bundle_, "uppers", 0700));
+  sources_.resize(plan_.layers.size());
+  built_.resize(plan_.layers.size());
+  evidence_.resize(plan_.layers.size());
+  for (std::uint32_t i = 0; i < plan_.layers.size(); ++i) {
+    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
+    LayerEvidence& evidence = evidence_[i];
+    evidence.index = i;
+    evidence.fstype = mount.fstype;
+    evidence.mountpoint = mount.mountpoint;
+    evidence.hidden = plan_.layers[i].hidden;
+    const char* path = mount.mountpoint.c_str() + 1;
+    auto object = sys::open_at2(root.get(), *path == '\0' ? "." : path, O_PATH | O_NOFOLLOW, 0, kInRoot);
+    if (!object) return with_context(object.error(), "mount " + mount.mountpoint);
+    RH_TRY(const auto st, sys::stat_fd(object->get()));
+    RH_TRY(auto lower, sys::clone_mount(object->get(), ""));
+    RH_CHECK(sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
+    const std::string number = std::to_string(i);
+    RH_TRY(auto layer, make_bundle_directory(bundle_, "uppers", i));
+    RH_CHECK(sys::mkdir_at(layer.get(), "upper", 0700));
+    RH_CHECK(sys::mkdir_at(layer.get(), "work", 0700));
+    if (!S_ISDIR(st.st_mode)) {
+      // A bind-mounted file cannot be a layer: a copy of it becomes one, in a directory of its own.
+      built_[i].file = base_name(mount.mountpoint);
+      evidence.mountpoint = parent_of(mount.mountpoint);
+      evidence.copied = true;
+      RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", i));
+      if (!S_ISREG(st.st_mode)) {
+        built_[i].replacement = "neither a directory nor a regular file";
+        continue;
+      }
+      auto file = sys::open_at2(lower.get(), "", O_RDONLY | O_NONBLOCK, 0, 0);
+      if (!file) file = sys::open(sys::fd_path(lower.get()).c_str(), O_RDONLY | O_NONBLOCK);
+      if (!file) return with_context(file.error(), "mount " + mount.mountpoint);
+      if (auto copied = copy_file(file->get(), copies.get(), built_[i].file.c_str(), kCopyLimit); !copied) {
+        built_[i].replacement = copied.error().what;
+        continue;
+      }
+      evidence.lower = std::move(copies);
+      RH_TRY(auto upper, open_directory(layer.get(), "upper"));
+      RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
+      continue;
+    }
+    RH_TRY(evidence.lower, sys::open_at2(lower.get(), ".", O_RDONLY | O_DIRECTORY, 0, 0));
+    RH_TRY(auto upper, open_directory(layer.get(), "upper"));
+    RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
+    RH_TRY(sources_[i].clone, sys::clone_mount(object->get(), ""));
+  }
+  for (const MountPlan& mount : plan_.mounts) {
+    if (mount.show == Show::kAlias) evidence_[mount.layer].aliases.push_back(mount.mountpoint);
+  }
+  RH_TRY(bundle_clone_, sys::clone_mount(bundle_, ""));
+  return {};
+}
+
+Result<UniqueFd> LayerBuilder::attach_in_stage(int mount, const std::string& name) const {
+  RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
+  RH_TRY(auto at, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
+  RH_CHECK(sys::attach_mount(mount, at.get()));
+  return at;
+}
+
+Result<UniqueFd> LayerBuilder::open_in_bundle(const std::string& path) const {
+  return sys::open_beneath(bundle_clone_.get(), path.c_str(), O_PATH | O_DIRECTORY);
+}
+
+Result<void> LayerBuilder::prepare() {
+  if (auto mapped = sys::set_mount_attributes(bundle_clone_.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, userns_); !mapped) {
+    return fail_errno(mapped.error().err, "the state directory's filesystem cannot be idmapped", ExitCode::kUnavailable,
+                      "use --state on ext4, xfs or btrfs, or --profile=root");
+  }
+  RH_CHECK(attach_in_stage(bundle_clone_.get(), "bundle"));
+  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
+    if (!built_[i].replacement.empty()) continue;
+    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
+    if (auto prepared = prepare_layer(i); !prepared) return with_context(prepared.error(), "mount " + mount.mountpoint);
+  }
+  return {};
+}
+
+Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
+  Source& source = sources_[index];
+  const std::string number = std::to_string(index);
+  RH_TRY(source.upper, open_in_bundle("uppers/" + number + "/upper"));
+  RH_TRY(source.work, open_in_bundle("uppers/" + number + "/work"));
+  if (!built_[index].file.empty()) {
+    RH_TRY(source.lower_root, open_in_bundle("copies/" + number));
+    source.lowerdir = sys::fd_path(source.lower_root.get());
+    return {};
+  }
+  RH_CHECK(make_mask(index));
+  auto mapped = sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
+  if (!mapped) return fall_back(index, "this kernel cannot idmap it");
+  RH_CHECK(attach_in_stage(source.clone.get(), number));
+  source.lowerdir += sys::fd_path(source.clone.get());
+  return {};
+}
+
+Result<void> LayerBuilder::make_mask(std::uint32_t index) {
+  const LayerPlan& layer = plan_.layers[index];
+  LayerEvidence& evidence = evidence_[index];
+  if (layer.placeholders.empty() && layer.absent.empty()) return {};
+  const int lower = evidence.lower.get();
+  RH_TRY(auto mask, make_bundle_directory(bundle_, "masks", index));
+  std::set<std::string> parents;
+  const auto make_parents = [&](const std::string& path) -> Result<bool> {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
+      const std::string parent = path.substr(0, slash);
+      if (parents.contains(parent)) continue;
+      if (!open_directory(lower, parent.c_str())) return false;  // not on this host
+      RH_CHECK(sys::mkdir_at(mask.get(), parent.c_str(), 0700));
+      parents.insert(parent);
+    }
+    return true;
+  };
+  for (const std::string& path : layer.placeholders) {
+    auto original = sys::open_beneath(lower, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (!original) continue;
+    RH_TRY(const auto st, sys::stat_fd(original->get()));
+    if (!S_ISREG(st.st_mode)) continue;
+    RH_TRY(const bool there, make_parents(path));
+    if (!there) continue;
+    RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    RH_CHECK(copy_attributes(original->get(), placeholder.get()));
+    evidence.masked.push_back(path);
+  }
+  for (const std::string& path : layer.absent) {
+    if (!sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
+    RH_TRY(const bool there, make_parents(path));
+    if (!there) continue;
+    if (::mknodat(mask.get(), path.c_str(), S_IFCHR, makedev(0, 0)) != 0) return sys::last_error("mknod whiteout", path);
+    evidence.hidden.push_back(path);
+  }
+  // Deepest first: setting a child's attributes must not touch its parent's times any more.
+  for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
+    RH_TRY(auto from, open_directory(lower, parent->c_str()));
+    RH_TRY(auto to, open_directory(mask.get(), parent->c_str()));
+    RH_CHECK(copy_attributes(from.get(), to.get()));
+  }
+  RH_CHECK(copy_attributes(lower, mask.get()));
+  RH_TRY(sources_[index].mask_root, open_in_bundle("masks/" + std::to_string(index)));
+  sources_[index].lowerdir = sys::fd_path(sources_[index].mask_root.get()) + ':';
+  return {};
+}
+
+Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why) {
+  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+  Source& source = sources_[index];
+  BuiltLayer& built = built_[index];
+  LayerEvidence& evidence = evidence_[index];
+  switch (mount.fallback) {
+    case Fallback::kRefuse:
+      return fail("the root filesystem (" + mount.fstype + ") cannot be shown through a layer: " + why,
+                  ExitCode::kUnavailable, "see `rehearse doctor`; --profile=root works without id mapping");
+    case Fallback::kReadOnly: {
+      RH_TRY(built.mount, sys::open_at2(source.clone.get(), ".", O_PATH, 0, 0));
+      built.mount = std::move(source.clone);
+      RH_CHECK(sys::set_mount_attributes(built.mount.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
+      gap("mount " + mount.mountpoint + " read-only", mount.fstype + ": " + why + "; owners show as nobody", verdict::Level::kYellow);
+      return {};
+    }
+    case Fallback::kCopy: {
+      struct statvfs usage = {};
+      if (::fstatvfs(evidence.lower.get(), &usage) == 0 &&
+          (usage.f_blocks - usage.f_bfree) * usage.f_frsize > kCopyLimit) {
+        built.replacement = mount.fstype + ": " + why + ", and it is too large to copy";
+        return {};
+      }
+      RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
+      if (auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit); !copied) {
+        built.replacement = mount.fstype + ": " + why + ", and it cannot be copied: " + copied.error().what;
+        return {};
+      }
+      evidence.lower = std::move(copies);
+      evidence.copied = true;
+      RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
+      if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos) source.lowerdir.resize(colon + 1);
+      else source.lowerdir.clear();
+      source.lowerdir += sys::fd_path(source.lower_root.get());
+      gap("mount " + mount.mountpoint + " copied", mount.fstype + ": " + why + "; sockets and pipes are not in the copy",
+          verdict::Level::kYellow);
+      return {};
+    }
+  }
+  return {};
+}
+
+Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
+  RH_TRY(auto context, sys::fs_open("overlay"));
+  const int fs = context.get();
+  RH_CHECK(sys::fs_set_string(fs, "lowerdir", source.lowerdir.c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "upperdir", sys::fd_path(source.upper.get()).c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "workdir", sys::fd_path(source.work.get()).c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "redirect_dir", "on"));
+  RH_CHECK(sys::fs_set_string(fs, "index", "on"));
+  RH_CHECK(sys::fs_set_string(fs, "metacopy", "off"));
+  RH_CHECK(sys::fs_set_string(fs, "xino", "auto"));
+  RH_CHECK(sys::fs_set_flag(fs, "volatile"));
+  const auto index = static_cast<std::size_t>(&source - sources_.data());
+  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+  RH_CHECK(sys::fs_set_string(fs, "source", mount.source.empty() ? "none" : mount.source.c_str()));
+  RH_CHECK(sys::fs_create(fs));
+  return sys::fs_mount(fs, attributes_of(mount));
+}
+
+Result<void> LayerBuilder::mount_overlays() {
+  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
+    BuiltLayer& built = built_[i];
+    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
+    if (!built.replacement.empty() || built.mount.valid()) continue;
+    auto overlay = mount_overlay(sources_[i]);
+    if (!overlay && !evidence_[i].copied) {
+      if (auto fell = fall_back(i, overlay.error().what); !fell) return fell;
+      if (built.mount.valid() || !built.replacement.empty()) continue;
+      overlay = mount_overlay(sources_[i]);
+    }
+    if (!overlay) return with_context(overlay.error(), "layer over " + mount.mountpoint);
+    built.mount = std::move(*overlay);
+    built.is_overlay = true;
+  }
+  for (std::uint32_t i = 0; i < built_.size(); ++i) {
+    if (built_[i].replacement.empty()) continue;
+    gap("mount " + plan_.mounts[plan_.layers[i].mount].mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive);
+  }
+  return {};
+}
+
+Result<void> LayerBuilder::verify() const {
+  RH_TRY(const auto table, sys::read_file("/proc/self/mountinfo"));
+  for (std::uint32_t i = 0; i < built_.size(); ++i) {
+    if (!built_[i].is_overlay) continue;
+    const std::string& at = plan_.mounts[plan_.layers[i].mount].mountpoint;
+    const std::string mark = "upperdir=" + sys::fd_path(sources_[i].upper.get()) + ',';
+    const auto found = table.find(mark);
+    if (found == std::string::npos) return fail("layer over " + at + " is not in the mount table after mounting it");
+    const auto start = table.rfind('\n', found) + 1;
+    const std::string line = table.substr(start, table.find('\n', found) - start);
+    const auto options = line.substr(line.find(" - "));
+    if (options.find(" rw,") == std::string::npos) {
+      return fail("layer over " + at + " came up read-only", ExitCode::kUnavailable,
+                  "see the kernel log for overlayfs; the state directory must be on a filesystem that takes layers");
+    }
+    for (const char* feature : {"redirect_dir", "index"}) {
+      if (options.find(std::string(",") + feature + "=on") != std::string::npos) continue;
+      // Not shown when it is the module's default.
+      const auto standard = sys::read_file((std::string("/sys/module/overlay/parameters/") + feature).c_str());
+      if (standard && standard->starts_with('Y') && options.find(std::string(",") + feature + '=') == std::string::npos) continue;
+      return fail("layer over " + at + " came up without " + feature, ExitCode::kUnavailable,
+                  "the state directory's filesystem lacks what overlayfs needs for it; use --state on ext4, xfs or btrfs");
+    }
+  }
+  return {};
+}
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,89 @@
+// Copy-on-write layers: one overlay a (superblock, visible root), on idmapped clones of the host's mounts.
+//
+// Runs in the builder's private mount namespace. Host ids: everything in the bundle and in the lowers keeps the host's
+// own ids on disk; the idmapped clones shift what the overlay sees (mount_setattr(2) MOUNT_ATTR_IDMAP, 5.12).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "sandbox/plan.h"
+
+namespace rehearse::sandbox {
+
+/// What the change set needs of a layer after the run.
+struct LayerEvidence {
+  std::uint32_t index = 0;
+  std::string mountpoint;  ///< directory whose content the layer is: for a file mount, its parent
+  std::string fstype;
+  std::vector<std::string> aliases;
+  UniqueFd lower;                     ///< un-idmapped, read-only, detached clone of what lies below
+  std::vector<std::string> masked;
+  std::vector<std::string> hidden;
+  bool copied = false;
+};
+
+/// A layer ready to be attached.
+struct BuiltLayer {
+  UniqueFd mount;        ///< the overlay (or read-only clone), not attached yet; invalid if nothing could be shown
+  std::string file;      ///< set if the mount point is a file: its name inside the layer
+  bool is_overlay = false;
+  std::string replacement;  ///< why it is not a layer
+};
+
+class LayerBuilder {
+ public:
+  /// `bundle` is the run's directory on the state filesystem; borrowed.
+  LayerBuilder(const Plan& plan, int bundle) : plan_(plan), bundle_(bundle) {}
+  /// A private tmpfs of the builder's namespace; borrowed.
+  void use_stage(int stage) { stage_ = stage; }
+  /// The run's user namespace, or -1 for the root profile; borrowed.
+  void use_user_namespace(int userns) { userns_ = userns; }
+
+  /// Before the mount namespace is left: clones of the host's mounts, and the directories of the bundle.
+  Result<void> clone_host();
+  /// In the private namespace: masks, idmapped clones. Ids and capabilities are the supervisor's own.
+  Result<void> prepare();
+  /// In the private namespace, with shifted filesystem ids: the overlays.
+  Result<void> mount_overlays();
+  /// Reads the options back: overlayfs falls back silently from what it was asked for.
+  Result<void> verify() const;
+
+  [[nodiscard]] std::vector<BuiltLayer>& layers() { return built_; }
+  [[nodiscard]] std::vector<LayerEvidence>& evidence() { return evidence_; }
+  [[nodiscard]] const std::vector<verdict::Gap>& gaps() const { return gaps_; }
+
+ private:
+  struct Source {
+    UniqueFd clone;       ///< of the host's mount, later idmapped
+    std::string lowerdir; ///< option value
+    UniqueFd lower_root;  ///< keeps what lowerdir names open
+    UniqueFd mask_root;
+    UniqueFd upper;
+    UniqueFd work;
+  };
+
+  Result<void> prepare_layer(std::uint32_t index);
+  Result<void> make_mask(std::uint32_t index);
+  Result<void> fall_back(std::uint32_t index, const std::string& why);
+  Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
+  Result<UniqueFd> open_in_bundle(const std::string& path) const;
+  Result<UniqueFd> mount_overlay(const Source& source) const;
+  void gap(std::string what, std::string why, verdict::Level cap) {
+    gaps_.push_back({std::move(what), std::move(why), cap});
+  }
+
+  const Plan& plan_;
+  int bundle_;
+  int stage_ = -1;
+  int userns_ = -1;
+  UniqueFd bundle_clone_;  ///< idmapped, nosuid, nodev: what the overlays use as upper
+  std::vector<Source> sources_;
+  std::vector<BuiltLayer> built_;
+  std::vector<LayerEvidence> evidence_;
+  std::vector<verdict::Gap> gaps_;
+};
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,64 @@
+#include "sandbox/leftovers.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+
+#include "base/sys.h"
+#include "host/cgroups.h"
+#include "sandbox/cgroup.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+constexpr int kAttempts = 250;  // of 20 ms
+
+void kill_group(int group) {
+  (void)sys::write_file_at(group, "cgroup.freeze", "0");
+  if (sys::write_file_at(group, "cgroup.kill", "1")) return;
+  const auto pids = sys::read_file_at(group, "cgroup.procs");
+  if (!pids) return;
+  for (const char* at = pids->c_str(); *at != '\0';) {
+    char* end = nullptr;
+    const long pid = std::strtol(at, &end, 10);
+    if (end == at) break;
+    if (pid > 1) ::kill(static_cast<pid_t>(pid), SIGKILL);
+    at = *end == '\n' ? end + 1 : end;
+  }
+}
+
+Result<void> remove_in(const std::string& mountpoint, const std::string& id) {
+  auto hierarchy = sys::open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!hierarchy) return {};
+  auto parent = sys::open_beneath(hierarchy->get(), kCgroupParent, O_RDONLY | O_DIRECTORY);
+  if (!parent) return {};
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto group = sys::open_beneath(parent->get(), id.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!group) break;  // gone
+    kill_group(group->get());
+    const auto removed = sys::unlink_at(parent->get(), id.c_str(), AT_REMOVEDIR);
+    if (removed || removed.error().err == ENOENT) break;
+    if (removed.error().err != EBUSY) return with_context(removed.error(), "cgroup of run " + id);
+    if (attempt + 1 == kAttempts) return with_context(removed.error(), "cgroup of run " + id + " does not empty");
+    struct timespec pause = {0, 20'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  (void)sys::unlink_at(hierarchy->get(), kCgroupParent, AT_REMOVEDIR);
+  return {};
+}
+
+}  // namespace
+
+Result<void> remove_leftovers(std::string_view id) {
+  RH_TRY(const auto host, host::read_cgroups());
+  for (const std::string& mountpoint : {host.v2_mount, host.v1_pids, host.v1_memory, host.v1_cpu}) {
+    if (!mountpoint.empty()) RH_CHECK(remove_in(mountpoint, std::string(id)));
+  }
+  return {};
+}
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,323 @@
+#include "sandbox/plan.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/escape.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/filesystems.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+using host::Mount;
+
+/// True if `path` is `prefix` or lies below it, by components.
+bool is_within(std::string_view path, std::string_view prefix) {
+  if (prefix == "/") return path.starts_with('/');
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+/// The part of `path` below `prefix`, without a leading slash.
+std::string below(std::string_view path, std::string_view prefix) {
+  if (prefix != "/") path.remove_prefix(prefix.size());
+  while (path.starts_with('/')) path.remove_prefix(1);
+  return std::string(path);
+}
+
+std::string join(std::string_view directory, std::string_view rest) {
+  std::string path(directory);
+  if (rest.empty()) return path;
+  if (!path.empty() && path.back() != '/') path += '/';
+  return path.append(rest);
+}
+
+/// Objects of one superblock share a key. The subvolumes of btrfs share a device number but have inode numbers of
+/// their own, so each is a filesystem here.
+std::string superblock_key(const Mount& mount) {
+  std::string key = std::to_string(mount.major) + ':' + std::to_string(mount.minor);
+  if (mount.fstype == "btrfs") {
+    const auto at = mount.super_options.find("subvolid=");
+    if (at != std::string::npos) key += '/' + mount.super_options.substr(at, mount.super_options.find(',', at) - at);
+  }
+  return key;
+}
+
+class Planner {
+ public:
+  Planner(Request request, const host::HostFacts& facts) : facts_(facts) { plan_.request = std::move(request); }
+
+  Result<Plan> make() {
+    RH_CHECK(classify_mounts());
+    assign_layers();
+    hide_state();
+    RH_CHECK(hide_requested());
+    place_masks();
+    decide_limits();
+    name_gaps();
+    return std::move(plan_);
+  }
+
+ private:
+  Result<void> classify_mounts();
+  void classify_kernel(const Mount& mount, MountPlan& shown) const;
+  void assign_layers();
+  void hide_state();
+  Result<void> hide_requested();
+  void place_masks();
+  void decide_limits();
+  void name_gaps();
+
+  /// Index of the shown mount that a path walk to `path` ends in.
+  [[nodiscard]] std::size_t mount_of(std::string_view path) const;
+  struct Place {
+    std::uint32_t layer;
+    std::string path;  ///< relative to the layer
+  };
+  [[nodiscard]] std::optional<Place> place_of(std::string_view path) const;
+  void gap(std::string what, std::string why, verdict::Level cap) {
+    plan_.gaps.push_back({std::move(what), std::move(why), cap});
+  }
+
+  const host::HostFacts& facts_;
+  Plan plan_;
+  std::vector<const Mount*> sources_;  ///< parallel to plan_.mounts
+};
+
+void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
+  const std::string& at = mount.mountpoint;
+  if (mount.fstype == "proc" && at == "/proc") {
+    shown.show = Show::kProc;
+  } else if (mount.fstype == "sysfs" && at == "/sys") {
+    shown.show = Show::kSysfs;
+  } else if (mount.fstype == "mqueue" && at == "/dev/mqueue") {
+    shown.show = Show::kMqueue;
+  } else if (mount.fstype == "devpts" && at == "/dev/pts") {
+    shown.show = Show::kDevpts;
+  } else if (mount.fstype == "cgroup2" && at == "/sys/fs/cgroup" && plan_.request.profile == Profile::kShifted) {
+    shown.show = Show::kCgroup;
+  } else {
+    shown.show = Show::kAbsent;
+    shown.why = "kernel interface of the host (" + mount.fstype + ")";
+  }
+}
+
+Result<void> Planner::classify_mounts() {
+  if (facts_.mounts.empty() || facts_.mounts.front().mountpoint != "/") {
+    return fail("cannot rehearse: / is not in the mount table of this process", ExitCode::kUnavailable,
+                "run rehearse outside of a chroot, or make the new root a mount point (mount --bind DIR DIR)");
+  }
+  for (const Mount& mount : facts_.mounts) {
+    MountPlan shown;
+    shown.mountpoint = mount.mountpoint;
+    shown.fstype = mount.fstype;
+    shown.source = mount.source;
+    shown.read_only = mount.read_only();
+    shown.nosuid = mount.has_option("nosuid");
+    shown.noexec = mount.has_option("noexec");
+    const FilesystemKind kind = filesystem_kind(mount.fstype);
+    if (mount.mountpoint == "/dev") {
+      shown.show = Show::kDev;
+    } else if (mount.mountpoint == "/dev/shm") {
+      shown.show = Show::kShm;
+    } else if (kind == FilesystemKind::kKernel) {
+      classify_kernel(mount, shown);
+    } else if (is_within(mount.mountpoint, "/dev") || is_within(mount.mountpoint, "/proc") ||
+               is_within(mount.mountpoint, "/sys")) {
+      shown.show = Show::kAbsent;
+      shown.why = "lies in a tree of kernel interfaces";
+    } else if (kind == FilesystemKind::kRemote) {
+      shown.show = Show::kHidden;
+      shown.why = mount.fstype + " would send requests out of the sandbox";
+    } else {
+      shown.show = Show::kOverlay;
+      shown.fallback = kind == FilesystemKind::kReadOnly ? Fallback::kReadOnly : Fallback::kCopy;
+    }
+    plan_.mounts.push_back(std::move(shown));
+    sources_.push_back(&mount);
+  }
+  // What lies on a mount that is not shown has no place to be mounted on.
+  for (std::size_t i = 1; i < plan_.mounts.size(); ++i) {
+    for (std::size_t parent = 0; parent < i; ++parent) {
+      const MountPlan& above = plan_.mounts[parent];
+      MountPlan& mount = plan_.mounts[i];
+      if (above.show != Show::kHidden || !is_within(mount.mountpoint, above.mountpoint)) continue;
+      if (mount.show == Show::kOverlay) gap("mount " + mount.mountpoint + " absent", "lies on " + above.mountpoint + ", which is hidden", verdict::Level::kInconclusive);
+      mount.show = Show::kAbsent;
+      mount.why = "lies on " + above.mountpoint + ", which is hidden";
+    }
+  }
+  MountPlan& root = plan_.mounts.front();
+  if (root.show != Show::kOverlay) {
+    return fail("cannot rehearse: the root filesystem is " + root.fstype, ExitCode::kUnavailable,
+                "no layer can be put over it; see `rehearse doctor`");
+  }
+  root.fallback = Fallback::kRefuse;
+  return {};
+}
+
+/// One overlay for each (superblock, visible root); what lies inside another visible root is a bind of its overlay,
+/// so that two names of one object stay two names of one object.
+void Planner::assign_layers() {
+  std::map<std::string, std::vector<std::size_t>> groups;
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    if (plan_.mounts[i].show == Show::kOverlay) groups[superblock_key(*sources_[i])].push_back(i);
+  }
+  std::vector<std::size_t> owner(plan_.mounts.size(), SIZE_MAX);
+  for (auto& [key, members] : groups) {
+    std::stable_sort(members.begin(), members.end(), [&](std::size_t a, std::size_t b) {
+      return sources_[a]->root.size() < sources_[b]->root.size();
+    });
+    std::vector<std::size_t> overlays;
+    for (const std::size_t i : members) {
+      const auto covering = std::find_if(overlays.begin(), overlays.end(), [&](std::size_t o) {
+        return is_within(sources_[i]->root, sources_[o]->root);
+      });
+      owner[i] = covering == overlays.end() ? i : *covering;
+      if (covering == overlays.end()) overlays.push_back(i);
+    }
+  }
+  std::map<std::size_t, std::uint32_t> layer_of;
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    if (owner[i] != i) continue;
+    layer_of[i] = static_cast<std::uint32_t>(plan_.layers.size());
+    plan_.mounts[i].layer = layer_of[i];
+    LayerPlan layer;
+    layer.mount = i;
+    plan_.layers.push_back(std::move(layer));
+  }
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    if (owner[i] == SIZE_MAX || owner[i] == i) continue;
+    MountPlan& alias = plan_.mounts[i];
+    alias.show = Show::kAlias;
+    alias.layer = layer_of[owner[i]];
+    alias.subpath = below(sources_[i]->root, sources_[owner[i]]->root);
+  }
+}
+
+std::size_t Planner::mount_of(std::string_view path) const {
+  std::size_t best = 0;
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    const std::string& at = plan_.mounts[i].mountpoint;
+    if (is_within(path, at) && at.size() >= plan_.mounts[best].mountpoint.size()) best = i;
+  }
+  return best;
+}
+
+std::optional<Planner::Place> Planner::place_of(std::string_view path) const {
+  const MountPlan& mount = plan_.mounts[mount_of(path)];
+  if (mount.show != Show::kOverlay && mount.show != Show::kAlias) return std::nullopt;
+  return Place{mount.layer, join(mount.subpath, below(path, mount.mountpoint))};
+}
+
+/// The state directory is covered wherever it can be seen; mounts of it or below it are not shown at all.
+void Planner::hide_state() {
+  const std::string& state = plan_.request.state_dir;
+  if (state.empty()) return;
+  const auto place = place_of(state);
+  for (MountPlan& mount : plan_.mounts) {
+    const bool below_state = is_within(mount.mountpoint, state);
+    const bool shows_inside = place && mount.show == Show::kAlias && mount.layer == place->layer &&
+                              is_within('/' + mount.subpath, '/' + place->path) && !place->path.empty();
+    if (below_state || shows_inside) {
+      mount.show = Show::kHidden;
+      mount.why = "rehearse's own state";
+    }
+  }
+  if (!place || place->path.empty()) return;
+  plan_.layers[place->layer].hidden.push_back(place->path);
+  for (const MountPlan& mount : plan_.mounts) {
+    if ((mount.show != Show::kOverlay && mount.show != Show::kAlias) || mount.layer != place->layer) continue;
+    const std::string shown_root = mount.subpath.empty() ? "/" : '/' + mount.subpath;
+    const std::string wanted = '/' + place->path;
+    if (!is_within(wanted, shown_root) || wanted == shown_root) continue;
+    const std::string at = join(mount.mountpoint, below(wanted, shown_root));
+    if (plan_.mounts[mount_of(at)].mountpoint == mount.mountpoint) plan_.covered.push_back(at);
+  }
+}
+
+Result<void> Planner::hide_requested() {
+  for (const std::string& path : plan_.request.hide) {
+    if (path == "/") return fail("--hide /: the root cannot be hidden", ExitCode::kUsage, "name a directory below it");
+    bool is_mount = false;
+    for (MountPlan& mount : plan_.mounts) {
+      if (!is_within(mount.mountpoint, path)) continue;
+      is_mount = is_mount || mount.mountpoint == path;
+      mount.show = mount.mountpoint == path ? Show::kHidden : Show::kAbsent;
+      mount.why = "hidden on request";
+    }
+    if (!is_mount) plan_.covered.push_back(path);
+    gap(path + " hidden", "hidden on request", verdict::Level::kYellow);
+  }
+  return {};
+}
+
+void Planner::place_masks() {
+  for (const std::string& path : plan_.request.mask) {
+    if (const auto place = place_of(path); place && !place->path.empty()) {
+      plan_.layers[place->layer].placeholders.push_back(place->path);
+    }
+  }
+  if (facts_.systemd) {
+    if (const auto place = place_of("/run/systemd/system"); place) {
+      plan_.layers[place->layer].absent.push_back(place->path);
+      plan_.systemd_hidden = true;
+    }
+  }
+}
+
+void Planner::decide_limits() {
+  const Limits& asked = plan_.request.limits;
+  plan_.memory_bytes = asked.memory_bytes.value_or(facts_.memory_available_bytes / 4 * 3);
+  if (facts_.memory_limit_bytes) plan_.memory_bytes = std::min(plan_.memory_bytes, *facts_.memory_limit_bytes);
+  plan_.pids = asked.pids.value_or(kDefaultPids);
+  if (facts_.pids_limit) plan_.pids = std::min(plan_.pids, *facts_.pids_limit);
+  plan_.dropped_capabilities = dropped_capabilities(plan_.request.profile);
+  plan_.hostname = facts_.hostname;
+}
+
+void Planner::name_gaps() {
+  using verdict::Level;
+  if (plan_.request.profile == Profile::kRoot) {
+    gap("root profile: no user namespace", "the action's root is the host's root with fewer capabilities; containment rests on masks and seccomp alone",
+        Level::kYellow);
+  }
+  for (const MountPlan& mount : plan_.mounts) {
+    if (mount.show == Show::kHidden && mount.why != "rehearse's own state" && mount.why != "hidden on request") {
+      gap("mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive);
+    }
+  }
+  if (!plan_.request.mask.empty()) {
+    std::string names;
+    for (const std::string& path : plan_.request.mask) names += (names.empty() ? "" : ", ") + path;
+    gap(std::to_string(plan_.request.mask.size()) + " secret file(s) shown empty", names, Level::kYellow);
+  }
+  if (plan_.systemd_hidden) {
+    gap("/run/systemd/system hidden", "the service manager does not answer inside: tools take their offline path", Level::kYellow);
+  }
+  gap("network: loopback only", "every outside destination is unreachable inside", Level::kYellow);
+}
+
+}  // namespace
+
+Result<Plan> make_plan(Request request, const host::HostFacts& facts) { return Planner(std::move(request), facts).make(); }
+
+const char* to_string(Show show) {
+  switch (show) {
+    case Show::kOverlay: return "layer";
+    case Show::kAlias: return "alias";
+    case Show::kProc: return "fresh proc";
+    case Show::kSysfs: return "fresh sysfs";
+    case Show::kDev: return "minimal dev";
+    case Show::kDevpts: return "private terminals";
+    case Show::kShm: return "private tmpfs";
+    case Show::kMqueue: return "private mqueue";
+    case Show::kCgroup: return "own cgroup";
+    case Show::kHidden: return "hidden";
+    case Show::kAbsent: return "absent";
+  }
+  return "?";
+}
+
+}  // namespace rehearse::sandbox

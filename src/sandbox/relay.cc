@@ -1,0 +1,183 @@
+#include "sandbox/relay.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/sys.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+constexpr std::size_t kChunk = 65536;
+
+void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+
+/// Writes everything to a descriptor of the operator that may be non-blocking: waits for it. False: it is gone.
+bool deliver(int fd, const char* data, std::size_t size) {
+  while (size > 0) {
+    const ssize_t n = ::write(fd, data, size);
+    if (n >= 0) {
+      data += n;
+      size -= static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN) {
+      struct pollfd wait = {fd, POLLOUT, 0};
+      ::poll(&wait, 1, -1);
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Relay> Relay::pipes(const Streams& streams) {
+  Relay relay(streams);
+  RH_TRY(auto in, sys::pipe(0));
+  RH_TRY(auto out, sys::pipe(0));
+  RH_TRY(auto err, sys::pipe(0));
+  set_nonblocking(in.write.get());
+  set_nonblocking(out.read.get());
+  set_nonblocking(err.read.get());
+  relay.input_ = std::move(in.write);
+  relay.out_.from = std::move(out.read);
+  relay.err_.from = std::move(err.read);
+  relay.out_.to = streams.out;
+  relay.err_.to = streams.err;
+  relay.out_.kept = streams.kept_out;
+  relay.err_.kept = streams.kept_err;
+  relay.child_fds_[0] = std::move(in.read);
+  relay.child_fds_[1] = std::move(out.write);
+  relay.child_fds_[2] = std::move(err.write);
+  for (int i = 0; i < 3; ++i) relay.child_[i] = relay.child_fds_[i].get();
+  return relay;
+}
+
+Result<Relay> Relay::terminal(const Streams& streams, UniqueFd master, UniqueFd slave) {
+  Relay relay(streams);
+  relay.terminal_ = true;
+  set_nonblocking(master.get());
+  RH_TRY(relay.input_, sys::dup(master.get()));
+  relay.out_.from = std::move(master);
+  relay.out_.to = streams.out;
+  relay.out_.kept = streams.kept_out;
+  relay.child_fds_[0] = std::move(slave);
+  for (int& end : relay.child_) end = relay.child_fds_[0].get();
+  struct termios now = {};
+  if (::tcgetattr(streams.in, &now) == 0) {
+    ::tcsetattr(relay.child_[0], TCSANOW, &now);
+    relay.resize();
+    relay.saved_ = now;
+    struct termios raw = now;
+    ::cfmakeraw(&raw);
+    ::tcsetattr(streams.in, TCSADRAIN, &raw);
+  }
+  return relay;
+}
+
+Relay::Relay(Relay&& other) noexcept
+    : streams_(other.streams_),
+      input_(std::move(other.input_)),
+      out_(std::move(other.out_)),
+      err_(std::move(other.err_)),
+      pending_(std::move(other.pending_)),
+      input_open_(other.input_open_),
+      terminal_(other.terminal_),
+      saved_(other.saved_) {
+  for (int i = 0; i < 3; ++i) {
+    child_fds_[i] = std::move(other.child_fds_[i]);
+    child_[i] = other.child_[i];
+  }
+  other.saved_.reset();
+}
+
+Relay::~Relay() {
+  if (saved_) ::tcsetattr(streams_.in, TCSADRAIN, &*saved_);
+}
+
+void Relay::release_child_ends() {
+  for (UniqueFd& end : child_fds_) end.reset();
+}
+
+void Relay::resize() const {
+  struct winsize size = {};
+  if (terminal_ && ::ioctl(streams_.in, TIOCGWINSZ, &size) == 0) ::ioctl(input_.get(), TIOCSWINSZ, &size);
+}
+
+void Relay::add_polls(std::vector<struct pollfd>& polls) {
+  poll_in_ = poll_input_ = poll_out_ = poll_err_ = SIZE_MAX;
+  const auto add = [&polls](std::size_t& slot, int fd, short events) {
+    slot = polls.size();
+    polls.push_back({fd, events, 0});
+  };
+  if (input_open_ && pending_.empty()) add(poll_in_, streams_.in, POLLIN);
+  if (input_.valid() && !pending_.empty()) add(poll_input_, input_.get(), POLLOUT);
+  if (out_.from.valid()) add(poll_out_, out_.from.get(), POLLIN);
+  if (err_.from.valid()) add(poll_err_, err_.from.get(), POLLIN);
+}
+
+void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
+  const auto ready = [&](std::size_t slot) { return slot != SIZE_MAX && slot >= first && polls[slot].revents != 0; };
+  if (ready(poll_in_) || ready(poll_input_)) move_input();
+  if (ready(poll_out_)) move_output(out_);
+  if (ready(poll_err_)) move_output(err_);
+}
+
+void Relay::drain() {
+  // A process left behind may write for ever: what was in the pipes at the end is a pipe's capacity each.
+  for (Output* output : {&out_, &err_}) {
+    for (int i = 0; i < 32 && output->from.valid() && move_output(*output); ++i) {
+    }
+  }
+}
+
+bool Relay::move_output(Output& output) {
+  static char buffer[kChunk];
+  const ssize_t n = ::read(output.from.get(), buffer, sizeof buffer);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (n <= 0) {  // EIO: every holder of the terminal is gone
+    output.from.reset();
+    return false;
+  }
+  const auto size = static_cast<std::size_t>(n);
+  const std::uint64_t room = streams_.kept_limit > output.total ? streams_.kept_limit - output.total : 0;
+  if (output.kept >= 0) {
+    const std::size_t keep = static_cast<std::size_t>(std::min<std::uint64_t>(room, size));
+    if (keep < size || (keep > 0 && !sys::write_all(output.kept, {buffer, keep}))) output.cut = true;
+  }
+  output.total += size;
+  if (output.to >= 0 && !output.lost && !deliver(output.to, buffer, size)) output.lost = true;
+  return true;
+}
+
+void Relay::move_input() {
+  if (pending_.empty() && input_open_) {
+    char buffer[kChunk / 4];
+    const ssize_t n = ::read(streams_.in, buffer, sizeof buffer);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) {
+      input_open_ = false;
+      if (!terminal_) input_.reset();  // the action reads end of file
+      return;
+    }
+    pending_.assign(buffer, static_cast<std::size_t>(n));
+  }
+  if (!input_.valid()) {
+    pending_.clear();
+    return;
+  }
+  const ssize_t n = ::write(input_.get(), pending_.data(), pending_.size());
+  if (n > 0) {
+    pending_.erase(0, static_cast<std::size_t>(n));
+  } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+    pending_.clear();
+    input_open_ = false;
+    if (!terminal_) input_.reset();
+  }
+}
+
+}  // namespace rehearse::sandbox

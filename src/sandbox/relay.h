@@ -1,0 +1,85 @@
+// The action's standard streams: pipes or a terminal of its own on one side, rehearse's own descriptors and the bundle
+// on the other. The action never holds a descriptor of the host.
+#pragma once
+
+#include <poll.h>
+#include <termios.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace rehearse::sandbox {
+
+/// Where output goes. Descriptors are borrowed.
+struct Streams {
+  int in = 0;
+  int out = 1;         ///< relayed live; -1: only kept
+  int err = 2;
+  int kept_out = -1;   ///< files of the bundle
+  int kept_err = -1;
+  std::uint64_t kept_limit = std::uint64_t{16} << 20U;
+};
+
+class Relay {
+ public:
+  /// Pipes for all three streams.
+  static Result<Relay> pipes(const Streams& streams);
+  /// One terminal for all three; `master` becomes the relay's. The operator's terminal goes raw until destruction.
+  static Result<Relay> terminal(const Streams& streams, UniqueFd master, UniqueFd slave);
+  Relay(Relay&& other) noexcept;
+  Relay& operator=(Relay&&) = delete;
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+  ~Relay();
+
+  /// The action's ends, to be sent to init; closed by release_child_ends.
+  [[nodiscard]] const int* child_ends() const { return child_; }
+  void release_child_ends();
+
+  /// Adds what to wait for; call before poll(2).
+  void add_polls(std::vector<struct pollfd>& polls);
+  /// Moves what can be moved without blocking; `polls` as filled by poll(2) from `first`.
+  void move(const std::vector<struct pollfd>& polls, std::size_t first);
+  /// After the action's end: moves what is still in the pipes, without waiting for who may still hold them.
+  void drain();
+  /// The operator's terminal has changed its size.
+  void resize() const;
+
+  [[nodiscard]] std::uint64_t out_bytes() const { return out_.total; }
+  [[nodiscard]] std::uint64_t err_bytes() const { return err_.total; }
+  [[nodiscard]] bool cut() const { return out_.cut || err_.cut; }
+  /// The other side of rehearse's standard output has gone away (EPIPE) or failed.
+  [[nodiscard]] bool relay_lost() const { return out_.lost || err_.lost; }
+
+ private:
+  struct Output {
+    UniqueFd from;
+    int to = -1;
+    int kept = -1;
+    std::uint64_t total = 0;
+    bool cut = false;
+    bool lost = false;
+  };
+  explicit Relay(const Streams& streams) : streams_(streams) {}
+  bool move_output(Output& output);
+  void move_input();
+
+  Streams streams_;
+  UniqueFd input_;  ///< pipe's write end, or the master
+  UniqueFd child_fds_[3];
+  int child_[3] = {-1, -1, -1};
+  Output out_;
+  Output err_;
+  std::string pending_;  ///< read from the operator, not yet taken by the action
+  bool input_open_ = true;
+  bool terminal_ = false;
+  std::optional<struct termios> saved_;
+  std::size_t poll_in_ = SIZE_MAX, poll_input_ = SIZE_MAX, poll_out_ = SIZE_MAX, poll_err_ = SIZE_MAX;
+};
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,48 @@
+// What was asked for: the action and the operator's options, before anything is known about the host.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rehearse::sandbox {
+
+enum class Profile : std::uint8_t {
+  kShifted,  ///< user namespace with shifted ids: the default and the only one chosen automatically
+  kRoot,     ///< no user namespace: bounded capabilities and masks, for hosts whose root cannot be idmapped
+};
+enum class Terminal : std::uint8_t { kAuto, kAlways, kNever };
+
+struct Limits {
+  std::optional<std::int64_t> wall_ns;
+  std::optional<std::uint64_t> memory_bytes;  ///< absent: three quarters of what is available now
+  std::optional<std::uint64_t> pids;          ///< absent: kDefaultPids
+  std::optional<double> cpus;
+  std::optional<std::uint64_t> write_bytes;
+};
+inline constexpr std::uint64_t kDefaultPids = 8192;
+
+/// Who the action runs as, in host ids, resolved.
+struct Identity {
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::vector<std::uint32_t> groups;
+};
+
+struct Request {
+  std::vector<std::string> argv;
+  std::string cwd = "/";
+  Identity identity;
+  std::vector<std::pair<std::string, std::string>> env;
+  std::uint32_t umask = 022;
+  Limits limits;
+  Profile profile = Profile::kShifted;
+  bool terminal = false;            ///< the action gets a terminal of its own
+  std::vector<std::string> hide;    ///< absolute paths shown empty (directories) or absent
+  std::vector<std::string> mask;    ///< absolute paths of files shown as empty placeholders: found secrets and --mask
+  std::string state_dir;            ///< canonical path of the state directory: always hidden
+};
+
+}  // namespace rehearse::sandbox

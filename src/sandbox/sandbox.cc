@@ -1,0 +1,243 @@
+#include "sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/child.h"
+#include "sandbox/init/protocol.h"
+#include "sandbox/init_config.h"
+#include "sandbox/layer_builder.h"
+#include "sandbox/private_namespace.h"
+#include "sandbox/supervise.h"
+#include "sandbox/tree_builder.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+/// Kills and reaps PID 1 of the run, and so everything in it, before the cgroups go.
+class Init {
+ public:
+  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup);
+  Init(Init&&) = default;
+  Init(const Init&) = delete;
+  Init& operator=(const Init&) = delete;
+  Init& operator=(Init&&) = delete;
+  ~Init() {
+    if (!process_.pidfd.valid()) return;
+    if (!asked_to_quit_) (void)sys::pidfd_signal(process_.pidfd.get(), SIGKILL);
+    control_.reset();
+    siginfo_t info = {};
+    while (::waitid(P_PIDFD, static_cast<id_t>(process_.pidfd.get()), &info, WEXITED) < 0 && errno == EINTR) {
+    }
+  }
+
+  Result<void> write_id_maps() const;
+  [[nodiscard]] Result<UniqueFd> user_namespace() const {
+    return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/user").c_str(), O_RDONLY);
+  }
+  Result<void> tell(InitCommand command) const;
+  Result<void> go(const int fds[3]) const;
+  Result<void> await_ready(const Plan& plan) const;
+  /// Nothing but init is left: it may end by itself while the layers are read.
+  void quit() {
+    asked_to_quit_ = static_cast<bool>(tell(InitCommand::kQuit));
+  }
+
+  [[nodiscard]] int control() const { return control_.get(); }
+  [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
+  [[nodiscard]] pid_t pid() const { return process_.pid; }
+
+ private:
+  Init() = default;
+  InitProcess process_;
+  UniqueFd control_;
+  bool asked_to_quit_ = false;
+};
+
+Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup) {
+  Init init;
+  RH_TRY(auto image, make_init_image());
+  RH_TRY(auto config, make_init_config(plan));
+  int pair[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return sys::last_error("socketpair");
+  init.control_.reset(pair[0]);
+  const UniqueFd theirs(pair[1]);
+  // The child moves these to fixed numbers: they must not stand there already.
+  RH_TRY(auto control, sys::dup_above(theirs.get(), 16));
+  RH_TRY(auto settings, sys::dup_above(config.get(), 16));
+  RH_TRY(auto program, sys::dup_above(image.get(), 16));
+  InitStart start;
+  start.image = program.get();
+  start.control = control.get();
+  start.control_ours = pair[0];
+  start.config = settings.get();
+  start.cgroup = cgroup.fd();
+  start.user_namespace = plan.request.profile == Profile::kShifted;
+  RH_TRY(init.process_, start_init(start));
+  return init;
+}
+
+Result<void> Init::write_id_maps() const {
+  const std::string directory = "/proc/" + std::to_string(process_.pid);
+  const std::string map = "0 " + std::to_string(kIdShift) + ' ' + std::to_string(kIdRange) + '\n';
+  for (const char* file : {"/uid_map", "/gid_map"}) {
+    if (auto done = sys::write_file_at(AT_FDCWD, (directory + file).c_str(), map); !done) {
+      return with_context(done.error(), "cannot write the id map of the user namespace");
+    }
+  }
+  return {};
+}
+
+Result<void> Init::tell(InitCommand command) const {
+  if (::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL) != sizeof command) return sys::last_error("send", "to init");
+  return {};
+}
+
+Result<void> Init::go(const int fds[3]) const {
+  InitCommand command = InitCommand::kGo;
+  struct iovec iov = {&command, sizeof command};
+  alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {};
+  struct msghdr header = {};
+  header.msg_iov = &iov;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof control;
+  struct cmsghdr* part = CMSG_FIRSTHDR(&header);
+  part->cmsg_level = SOL_SOCKET;
+  part->cmsg_type = SCM_RIGHTS;
+  part->cmsg_len = CMSG_LEN(3 * sizeof(int));
+  std::memcpy(CMSG_DATA(part), fds, 3 * sizeof(int));
+  if (::sendmsg(control_.get(), &header, MSG_NOSIGNAL) < 0) return sys::last_error("sendmsg", "to init");
+  return {};
+}
+
+/// init is executing its own image now: nothing shares this memory any more.
+Result<void> Init::await_ready(const Plan& plan) const {
+  InitMessage message = {};
+  ssize_t n = 0;
+  do {
+    n = ::recv(control_.get(), &message, sizeof message, 0);
+  } while (n < 0 && errno == EINTR);
+  if (n != sizeof message) return fail("the sandbox's init ended during set-up");
+  if (message.event == InitEvent::kFailed) return fail(describe(message.step, message.error, plan));
+  return {};
+}
+
+class Kept final : public Remains {
+ public:
+  Kept(RunCgroup cgroup, Init init) : cgroup_(std::move(cgroup)), init_(std::move(init)) {}
+
+ private:
+  RunCgroup cgroup_;  // removed after init is gone
+  Init init_;
+};
+
+/// A private tmpfs for the builder's own mount points, on the run's directory (the working directory).
+Result<UniqueFd> mount_stage() {
+  RH_TRY(auto context, sys::fs_open("tmpfs"));
+  RH_CHECK(sys::fs_set_string(context.get(), "mode", "0700"));
+  RH_CHECK(sys::fs_create(context.get()));
+  RH_TRY(auto stage, sys::fs_mount(context.get(), 0));
+  RH_TRY(auto here, sys::open(".", O_PATH | O_DIRECTORY));
+  RH_CHECK(sys::attach_mount(stage.get(), here.get()));
+  return stage;
+}
+
+struct Built {
+  std::vector<LayerEvidence> layers;
+  std::vector<verdict::Gap> gaps;
+  std::optional<TerminalPair> terminal;
+};
+
+/// The sandbox's mount tree, built in the private namespace that init was born into.
+Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& init) {
+  const bool shifted = plan.request.profile == Profile::kShifted;
+  const std::uint32_t shift = shifted ? kIdShift : 0;
+  RH_TRY(auto stage, mount_stage());
+  layers.use_stage(stage.get());
+  RH_CHECK(layers.prepare());
+  Built built;
+  PrivateFilesystems own;
+  {
+    RH_TRY(auto mounter, MounterIdentity::assume(shift));
+    RH_CHECK(layers.mount_overlays());
+    RH_TRY(own, make_private_filesystems(plan, shift));
+    if (plan.request.terminal) {
+      RH_TRY(built.terminal, open_terminal(own.devpts.get()));
+    }
+    RH_CHECK(mounter.drop());
+  }
+  RH_CHECK(init.await_ready(plan));
+  RH_TRY(auto kernel, mount_kernel_filesystems(init.pidfd()));
+  RH_CHECK(assemble_tree(plan, layers, own, kernel, stage.get()));
+  built.layers = std::move(layers.evidence());
+  built.gaps = layers.gaps();
+  return built;
+}
+
+}  // namespace
+
+Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) {
+  const std::int64_t begun = monotonic_ns();
+  const bool shifted = plan.request.profile == Profile::kShifted;
+  Rehearsal rehearsal;
+  Evidence& evidence = rehearsal.evidence;
+
+  RH_TRY(auto signals, Signals::create());
+  RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
+  LayerBuilder layers(plan, around.bundle);
+  RH_CHECK(layers.clone_host());
+  RH_TRY(auto uppers, sys::open_beneath(around.bundle, "uppers", O_RDONLY | O_DIRECTORY));
+  RH_TRY(auto writes, WriteLimit::create(uppers.get(), plan.request.limits.write_bytes));
+
+  RH_TRY(auto builder, PrivateNamespace::enter(around.bundle));
+  RH_TRY(auto init, Init::start(plan, cgroup));
+  RH_CHECK(cgroup.add_to_v1(init.pid()));
+  UniqueFd userns;
+  if (shifted) {
+    RH_CHECK(init.write_id_maps());
+    RH_TRY(userns, init.user_namespace());
+  }
+  RH_CHECK(init.tell(InitCommand::kMapped));
+  layers.use_user_namespace(userns.get());
+  RH_TRY(auto built, build_tree(plan, layers, init));
+  RH_CHECK(builder.leave());
+
+  auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master), std::move(built.terminal->slave))
+                              : Relay::pipes(around.streams);
+  if (!relay) return tl::make_unexpected(relay.error());
+  RH_CHECK(init.go(relay->child_ends()));
+  evidence.build_ns = monotonic_ns() - begun;
+
+  Supervision run;
+  run.limits = &plan.request.limits;
+  run.control = init.control();
+  run.init_pidfd = init.pidfd();
+  run.init_pid = init.pid();
+  run.cgroup = &cgroup;
+  run.relay = &*relay;
+  run.writes = &writes;
+  run.signals = &signals;
+  RH_CHECK(supervise(plan, run, evidence));
+
+  evidence.layers = std::move(built.layers);
+  evidence.gaps = std::move(built.gaps);
+  evidence.limit_notes = cgroup.notes();
+  evidence.limit_notes.push_back(writes.note());
+  init.quit();
+  rehearsal.remains = std::make_unique<Kept>(std::move(cgroup), std::move(init));
+  return rehearsal;
+}
+
+}  // namespace rehearse::sandbox

@@ -1,0 +1,39 @@
+// One rehearsal from plan to evidence.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "host/facts.h"
+#include "sandbox/evidence.h"
+#include "sandbox/plan.h"
+#include "sandbox/relay.h"
+
+namespace rehearse::sandbox {
+
+struct Surroundings {
+  std::string_view id;      ///< of the run
+  int bundle = -1;          ///< the run's directory; borrowed
+  Streams streams;
+  const host::HostFacts* facts = nullptr;
+};
+
+/// What remains of the sandbox after the action: nothing of the action runs any more, the layers are still.
+/// Destruction waits for the namespaces to be gone and removes the cgroups.
+class Remains {
+ public:
+  virtual ~Remains() = default;
+};
+
+struct Rehearsal {
+  Evidence evidence;
+  std::unique_ptr<Remains> remains;
+};
+
+/// Builds the sandbox, runs the action in it, waits for its end. An error means that the action never ran; nothing
+/// is left behind then. Installs handlers for SIGINT, SIGTERM, SIGHUP and SIGWINCH while it runs; changes the calling
+/// thread's mount namespace and filesystem ids while it builds, and restores both.
+Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around);
+
+}  // namespace rehearse::sandbox

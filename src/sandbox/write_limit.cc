@@ -1,0 +1,150 @@
+#include "sandbox/write_limit.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/quota.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "base/sys.h"
+#include "base/units.h"
+
+namespace rehearse::sandbox {
+namespace {
+
+constexpr int kProjectQuota = 2;
+constexpr int kSysQuotactlFd = 443;
+
+int quota_command(int command) { return static_cast<int>((static_cast<unsigned>(command) << 8U) | kProjectQuota); }
+
+std::uint64_t free_bytes(int fd) {
+  struct statvfs usage = {};
+  if (::fstatvfs(fd, &usage) != 0) return 0;
+  return usage.f_bavail * usage.f_frsize;
+}
+
+/// Allocated bytes below `directory`. Runs only when the sampled limit is near; entries may vanish meanwhile.
+std::uint64_t measure(int directory, int depth = 0) {
+  if (depth > 500) return 0;
+  auto listing = sys::open_beneath(directory, ".", O_RDONLY | O_DIRECTORY);
+  if (!listing) return 0;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
+  if (!entries) return 0;
+  std::uint64_t total = 0;
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
+    struct stat st = {};
+    if (::fstatat(::dirfd(entries.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    total += static_cast<std::uint64_t>(st.st_blocks) * 512 / std::max<std::uint64_t>(1, S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
+    if (!S_ISDIR(st.st_mode)) continue;
+    if (auto child = sys::open_beneath(::dirfd(entries.get()), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
+      total += measure(child->get(), depth + 1);
+    }
+  }
+  return total;
+}
+
+/// New objects below `fd` get project `id`.
+bool set_project(int fd, std::uint32_t id) {
+  struct fsxattr attributes = {};
+  if (::ioctl(fd, FS_IOC_FSGETXATTR, &attributes) != 0) return false;
+  attributes.fsx_projid = id;
+  attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;
+  return ::ioctl(fd, FS_IOC_FSSETXATTR, &attributes) == 0;
+}
+
+bool set_project_tree(int fd, std::uint32_t id, int depth) {
+  if (!set_project(fd, id)) return false;
+  if (depth == 0) return true;
+  auto listing = sys::open_beneath(fd, ".", O_RDONLY | O_DIRECTORY);
+  if (!listing) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
+  while (const dirent* entry = ::readdir(entries.get())) {
+    if (entry->d_name[0] == '.') continue;
+    auto child = sys::open_beneath(fd, entry->d_name, O_RDONLY | O_DIRECTORY);
+    if (child && !set_project_tree(child->get(), id, depth - 1)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> limit) {
+  WriteLimit made;
+  RH_TRY(made.uppers_, sys::dup(uppers));
+  made.limit_ = limit;
+  struct statvfs usage = {};
+  if (::fstatvfs(uppers, &usage) != 0) return sys::last_error("statvfs", "the state directory");
+  made.free_at_start_ = usage.f_bavail * usage.f_frsize;
+  made.floor_ = std::min(usage.f_blocks * usage.f_frsize / 20, std::uint64_t{1} << 30U);
+  if (made.free_at_start_ <= made.floor_) {
+    return fail("the state directory's filesystem has " + format_bytes(made.free_at_start_) + " free, its reserve is " +
+                    format_bytes(made.floor_),
+                ExitCode::kCantCreate, "free some space (`rehearse gc`) or use --state on another filesystem");
+  }
+  if (limit) made.set_quota(uppers, *limit);
+  return made;
+}
+
+bool WriteLimit::set_quota(int uppers, std::uint64_t limit) {
+  // Any unused project will do; the inode number of this run's directory is as good as unique.
+  const auto st = sys::stat_fd(uppers);
+  if (!st) return false;
+  const std::uint32_t id = 0x52000000U | (static_cast<std::uint32_t>(st->st_ino) & 0x00ffffffU);
+  struct if_dqblk block = {};
+  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_GETQUOTA), id, &block) == 0 && block.dqb_curspace != 0) return false;
+  block = {};
+  block.dqb_bhardlimit = (limit + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE;
+  block.dqb_valid = QIF_BLIMITS;
+  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_SETQUOTA), id, &block) != 0) return false;
+  if (!set_project_tree(uppers, id, 2)) return false;
+  project_ = id;
+  return true;
+}
+
+WriteLimit::~WriteLimit() {
+  if (project_ == 0 || !uppers_.valid()) return;
+  struct if_dqblk none = {};
+  none.dqb_valid = QIF_BLIMITS;
+  ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_SETQUOTA), project_, &none);
+}
+
+void WriteLimit::observe_fullness() {
+  struct statvfs usage = {};
+  if (::fstatvfs(uppers_.get(), &usage) == 0 && (usage.f_bavail == 0 || (usage.f_files != 0 && usage.f_favail == 0))) {
+    was_full_ = true;
+  }
+  struct if_dqblk block = {};
+  if (project_ != 0 && ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0 &&
+      block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
+    was_full_ = true;
+  }
+}
+
+WriteLimit::State WriteLimit::check() {
+  observe_fullness();
+  const std::uint64_t now = free_bytes(uppers_.get());
+  if (now < floor_) return State::kBelowFloor;
+  if (!limit_ || project_ != 0) return State::kFine;
+  // Others write to this filesystem too: measure before accusing.
+  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > *limit_) return State::kOverLimit;
+  return State::kFine;
+}
+
+std::string WriteLimit::note() const {
+  const std::string floor = "reserve of " + format_bytes(floor_) + " free kept by sampling (soft)";
+  if (!limit_) return "writes: no limit; " + floor;
+  if (project_ != 0) return "writes: " + format_bytes(*limit_) + " by project quota; " + floor;
+  return "writes: " + format_bytes(*limit_) + " by sampling (soft: this filesystem has no project quota); " + floor;
+}
+
+}  // namespace rehearse::sandbox

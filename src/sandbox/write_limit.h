@@ -1,0 +1,50 @@
+// Keeps what a run writes within its limit, and the state filesystem from filling up.
+//
+// Where the filesystem has project quotas (ext4 with -O project,quota and prjquota; xfs with pquota) the kernel
+// enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs; at the limit it is
+// frozen and killed. The sampled limit is soft: what is written between two samples is not held back, but a floor of
+// free space (5 %, at most 1 GiB) is kept the same way.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace rehearse::sandbox {
+
+class WriteLimit {
+ public:
+  /// `uppers` is the bundle's directory of uppers (they exist, empty). Fails with kCantCreate when the filesystem is
+  /// already below its floor.
+  static Result<WriteLimit> create(int uppers, std::optional<std::uint64_t> limit);
+  WriteLimit(WriteLimit&&) = default;
+  WriteLimit& operator=(WriteLimit&&) = default;
+  WriteLimit(const WriteLimit&) = delete;
+  WriteLimit& operator=(const WriteLimit&) = delete;
+  ~WriteLimit();
+
+  enum class State { kFine, kOverLimit, kBelowFloor };
+  /// Cheap (one statfs) unless the limit is near, then the uppers are measured.
+  [[nodiscard]] State check();
+  /// After the run: the filesystem or the quota was full at some check, so the action saw ENOSPC or EDQUOT.
+  [[nodiscard]] bool was_full() const { return was_full_; }
+  /// For the report: how the limit is enforced.
+  [[nodiscard]] std::string note() const;
+
+ private:
+  WriteLimit() = default;
+  bool set_quota(int uppers, std::uint64_t limit);
+  void observe_fullness();
+
+  UniqueFd uppers_;
+  std::optional<std::uint64_t> limit_;
+  std::uint32_t project_ = 0;  ///< 0: no quota
+  std::uint64_t floor_ = 0;
+  std::uint64_t free_at_start_ = 0;
+  bool was_full_ = false;
+};
+
+}  // namespace rehearse::sandbox
