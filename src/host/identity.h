@@ -1,0 +1,37 @@
+// Users of this host and who asks. Files are parsed directly: the product is one static binary without NSS.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace rehearse::host {
+
+struct User {
+  std::string name;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::string home;
+  std::string shell;
+  std::vector<std::uint32_t> groups;  ///< supplementary, with gid
+};
+
+/// Pure: looks `name_or_uid` up in the texts of passwd(5) and group(5). A number that no line has is a user of its
+/// own, in the group of the same number. kUsage for an unknown name.
+Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, std::string_view group);
+Result<User> find_user(std::string_view name_or_uid);
+
+struct Requester {
+  std::uint32_t uid = 0;
+  std::optional<std::uint32_t> loginuid;
+  std::optional<std::uint32_t> sudo_uid;  ///< from the environment: claimed
+  std::optional<std::string> tty;
+  std::optional<std::string> unit;
+};
+Requester read_requester();
+
+}  // namespace rehearse::host
