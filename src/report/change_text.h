@@ -1,0 +1,28 @@
+// One change as text for a person; everything escaped. Shared by the report and `diff`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "effects/change.h"
+
+namespace rehearse::report {
+
+/// "+", "~", "−", ">", "m", "t", "=".
+const char* mark(effects::ChangeKind kind);
+
+/// What differs besides content: "mode 0644→0600", "owner 0:0→33:33", "caps none→cap_net_raw=ep", ... without
+/// times.
+std::vector<std::string> metadata_differences(const effects::Attributes& before,
+                                              const effects::Attributes& after);
+
+/// Written or touched with no effect but a time.
+bool is_noise(const effects::Change& change);
+
+/// Something that was there is gone: deleted, replaced by another type, or overwritten by a rename.
+bool is_destructive(const effects::Change& change);
+
+/// Size, type, target, attributes: what follows the path on a line. May be empty.
+std::string details(const effects::Change& change);
+
+}  // namespace rehearse::report

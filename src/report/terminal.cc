@@ -1,0 +1,235 @@
+#include "report/terminal.h"
+
+#include <fmt/core.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/units.h"
+#include "report/change_list.h"
+#include "report/style.h"
+#include "report/text_width.h"
+
+namespace rehearse::report {
+namespace {
+
+constexpr std::size_t kValueLimit = 4096;  // of one value a person reads; JSON has all of it
+constexpr std::size_t kWordsLimit = 64U * 1024;
+
+std::string words_text(const std::vector<std::string>& argv, std::size_t limit) {
+  std::string text;
+  std::size_t shown = 0;
+  for (const std::string& word : argv) {
+    if (text.size() > limit) break;
+    if (shown++ > 0) text += ' ';
+    text += word.size() > limit ? escape_text(word, limit) : shell_quote(word);
+  }
+  if (shown < argv.size()) text += fmt::format(" …(+{} words)", argv.size() - shown);
+  return text;
+}
+
+std::string ending(const Command& command) {
+  if (!command.error.empty()) return "never started";
+  if (command.timed_out) return "timed out";
+  if (command.signal) {
+    const char* name = ::sigabbrev_np(*command.signal);
+    return name != nullptr ? std::string("killed by SIG") + name
+                           : fmt::format("killed by signal {}", *command.signal);
+  }
+  return command.exit ? fmt::format("exit {}", *command.exit) : "no exit status";
+}
+
+/// One sentence for the verdict bar.
+std::string sentence(const RunRecord& record) {
+  const auto& verdict = record.verdict;
+  const auto first = std::find_if(verdict.findings.begin(), verdict.findings.end(),
+                                  [&](const verdict::Finding& f) { return f.level == verdict.level; });
+  const std::string why = first != verdict.findings.end() ? escape_text(first->why, 300) : std::string();
+  switch (verdict.level) {
+    case verdict::Level::kGreen:
+      return "Every effect is one that policy accepts.";
+    case verdict::Level::kYellow:
+      return "A person has to decide. " + why;
+    case verdict::Level::kInconclusive:
+      return "The evidence does not suffice for a verdict. " + why;
+    case verdict::Level::kRed:
+      return "Blocked. " + why;
+  }
+  return {};
+}
+
+class Report {
+ public:
+  Report(Writer& out, const RunRecord& record, const TerminalOptions& options)
+      : out_(out), record_(record), options_(options), style_(options.color) {}
+
+  void verdict_bar() {
+    out_.put(style_.level(record_.verdict.level, true) + "\n");
+    prose(sentence(record_), 2);
+    const std::string id = escape_text(record_.id, 80);
+    line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
+    if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
+    line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
+  }
+
+  void action() {
+    title("Action as the runtime saw it");
+    const Action& action = record_.action;
+    if (action.name) line("name", escape_text(*action.name, kValueLimit));
+    line("command", words_text(action.argv, options_.columns > 0 ? kValueLimit : kWordsLimit));
+    line("as",
+         fmt::format("uid {} gid {} in {}", action.uid, action.gid, escape_text(action.cwd, kValueLimit)));
+    line("host", escape_text(record_.host_name, 256) + ", kernel " + escape_text(record_.host_kernel, 256) +
+                     ", profile " + escape_text(record_.profile, 64));
+    std::string who = fmt::format("uid {}", record_.requester.uid);
+    if (record_.requester.loginuid) who += fmt::format(", login uid {}", *record_.requester.loginuid);
+    if (record_.requester.sudo_uid)
+      who += fmt::format(", sudo uid {} (claimed)", *record_.requester.sudo_uid);
+    if (record_.requester.unit) who += ", unit " + escape_text(*record_.requester.unit, 256);
+    if (record_.requester.tty) who += ", tty " + escape_text(*record_.requester.tty, 256);
+    line("asked by", who);
+    if (!record_.command.error.empty()) line("error", escape_text(record_.command.error, kValueLimit));
+  }
+
+  void counts() {
+    out_.put(fmt::format("\n{} · {} · {} · {}\n", style_.bold(counts_line(record_.counts)),
+                         format_bytes(record_.command.written_bytes),
+                         format_duration(record_.command.wall_ns), ending(record_.command)));
+  }
+
+  void findings() {
+    for (const auto level : {verdict::Level::kRed, verdict::Level::kInconclusive, verdict::Level::kYellow}) {
+      for (const verdict::Finding& finding : record_.verdict.findings) {
+        if (finding.level == level) one_finding(finding);
+      }
+    }
+  }
+
+  void unobserved() {
+    title("Could not be observed");
+    out_.put(fmt::format("  fidelity {:.2f}{}\n", record_.verdict.fidelity_score,
+                         record_.gaps.empty() ? ": nothing is known to be missing" : ""));
+    for (const verdict::Gap& gap : record_.gaps) {
+      out_.put(fmt::format("  at best {}  {}\n", style_.level(gap.cap), escape_text(gap.what, kValueLimit)));
+      prose(escape_text(gap.why, kValueLimit), 6);
+    }
+  }
+
+  void leftovers() {
+    if (record_.command.leftover.empty()) return;
+    title("Processes that outlived the command, now ended");
+    for (const LeftoverProcess& process : record_.command.leftover) {
+      out_.put(fmt::format("  pid {}  {}  {}\n", process.pid, escape_text(process.comm, 64),
+                           words_text(process.argv, 1024)));
+    }
+  }
+
+  void resources() {
+    const Command& command = record_.command;
+    title("Resources");
+    line("command", fmt::format("{} wall, {} user, {} system, {} resident at most",
+                                format_duration(command.wall_ns), format_duration(command.user_ns),
+                                format_duration(command.sys_ns), format_bytes(command.max_rss_bytes)));
+    const Phases& phases = record_.phases;
+    line("rehearse",
+         fmt::format("plan {}, build {}, run {}, read {}, judge {}", format_duration(phases.plan_ns),
+                     format_duration(phases.build_ns), format_duration(phases.run_ns),
+                     format_duration(phases.read_ns), format_duration(phases.judge_ns)));
+    for (const std::string& limit : record_.limits) line("limit", escape_text(limit, kValueLimit));
+  }
+
+  void kept() {
+    title("Kept");
+    const Command& command = record_.command;
+    if (!options_.bundle.empty()) line("bundle", escape_text(options_.bundle, kValueLimit));
+    line("output", fmt::format("stdout {}, stderr {}{}", format_bytes(command.stdout_bytes),
+                               format_bytes(command.stderr_bytes),
+                               command.output_cut ? "; the kept copy was CUT, more was written" : ""));
+  }
+
+  [[nodiscard]] std::string command_line(const std::string& verb) const {
+    return "rehearse " + options_.state_option + verb;
+  }
+
+ private:
+  void title(const char* text) { out_.put("\n" + style_.bold(text) + "\n"); }
+  void line(const char* name, const std::string& text) { out_.put(fmt::format("  {:<9} {}\n", name, text)); }
+  void prose(const std::string& text, std::size_t indent) {
+    if (!text.empty()) out_.put(wrap(text, indent, options_.columns));
+  }
+
+  void one_finding(const verdict::Finding& finding) {
+    out_.put(
+        fmt::format("\n{}  {}\n", style_.level(finding.level), style_.bold(escape_text(finding.rule, 256))));
+    prose(escape_text(finding.why, kValueLimit), 2);
+    for (const verdict::Evidence& evidence : finding.evidence) {
+      out_.put(
+          fmt::format("  {}: {}\n", escape_text(evidence.kind, 64), escape_text(evidence.text, kValueLimit)));
+    }
+    if (!finding.fix.empty()) prose("fix: " + escape_text(finding.fix, kValueLimit), 2);
+  }
+
+  Writer& out_;
+  const RunRecord& record_;
+  const TerminalOptions& options_;
+  Style style_;
+};
+
+}  // namespace
+
+std::size_t terminal_columns(int fd) {
+  if (::isatty(fd) != 1) return 0;
+  struct winsize size = {};
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+bool want_color(int fd) {
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  const char* term = std::getenv("TERM");
+  if (term == nullptr || std::strcmp(term, "dumb") == 0) return false;
+  return ::isatty(fd) == 1;
+}
+
+std::string counts_line(const effects::Counts& counts) {
+  std::string text;
+  const auto add = [&](const char* sign, std::uint64_t number) {
+    if (number == 0) return;
+    if (!text.empty()) text += ' ';
+    text += fmt::format("{}{}", sign, number);
+  };
+  add("+", counts.created);
+  add("~", counts.modified);
+  add("−", counts.deleted);
+  add(">", counts.renamed);
+  add("m", counts.metadata);
+  add("t", counts.type);
+  if (text.empty()) return "no file changes";
+  return text + (counts.total() - counts.identical == 1 ? " file" : " files");
+}
+
+Result<void> write_terminal_report(Writer& out, const RunRecord& record, int manifest_fd,
+                                   const TerminalOptions& options) {
+  RH_TRY(const ManifestSummary summary, summarize(manifest_fd));
+  Report report(out, record, options);
+  report.verdict_bar();
+  report.action();
+  report.counts();
+  report.findings();
+  RH_CHECK(write_destructive(out, summary, manifest_fd, options));
+  report.unobserved();
+  report.leftovers();
+  RH_CHECK(write_owners(out, summary, manifest_fd, options,
+                        report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
+  report.resources();
+  report.kept();
+  return out.flush();
+}
+
+}  // namespace rehearse::report
