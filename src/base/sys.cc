@@ -223,7 +223,9 @@ Result<void> attach_mount(int mount, int to) {
 Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns, bool recursive) {
   struct mount_attr attributes = {};
   attributes.attr_set = set;
-  attributes.attr_clr = clear;
+  // The access time settings are one field, not bits: to set one, clear the field (mount_setattr(2)).
+  attributes.attr_clr = clear | ((set & MOUNT_ATTR_NOATIME) != 0 ? MOUNT_ATTR__ATIME : 0U);
+  attributes.propagation = 1UL << 18U;  // MS_PRIVATE: what the host mounts later must not appear below
   if (userns >= 0) {
     attributes.attr_set |= MOUNT_ATTR_IDMAP;
     attributes.userns_fd = static_cast<std::uint64_t>(userns);
