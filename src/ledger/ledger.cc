@@ -96,19 +96,6 @@ Row row_of(const report::RunRecord& record) {
   return row;
 }
 
-/// The time a run id carries, in seconds' precision.
-std::int64_t time_of(const std::string& id) {
-  struct tm t = {};
-  const auto number = [&](std::size_t at, std::size_t n) { return std::atoi(id.substr(at, n).c_str()); };
-  t.tm_year = number(0, 4) - 1900;
-  t.tm_mon = number(4, 2) - 1;
-  t.tm_mday = number(6, 2);
-  t.tm_hour = number(9, 2);
-  t.tm_min = number(11, 2);
-  t.tm_sec = number(13, 2);
-  return std::int64_t{::timegm(&t)} * 1'000'000'000;
-}
-
 std::int64_t clamp(std::uint64_t value) {
   return value > std::uint64_t{INT64_MAX} ? INT64_MAX : static_cast<std::int64_t>(value);
 }
@@ -164,7 +151,7 @@ Result<void> Ledger::Impl::take_in(const StateDir& from, const std::string& id) 
   if (auto record = bundle->read_record()) return insert(row_of(*record));
   Row row;
   row.id = id;
-  row.created_ns = time_of(id);
+  row.created_ns = time_of_run(id);
   row.state = State::kInterrupted;
   return insert(row);
 }
@@ -280,7 +267,7 @@ Result<void> Ledger::record(const report::RunRecord& record) {
 Result<void> Ledger::record_interrupted(const std::string& id) {
   Row row;
   row.id = id;
-  row.created_ns = time_of(id);
+  row.created_ns = time_of_run(id);
   row.state = State::kInterrupted;
   return impl_->insert(row);
 }
@@ -328,7 +315,14 @@ Result<void> Ledger::remove(const std::string& id) {
   return statement.bind(1, id).run();
 }
 
+Result<void> Ledger::take_in_finished() {
+  if (impl_->read_only) return {};
+  RH_TRY(const StateDir state, impl_->state_dir());
+  return impl_->drain(state);
+}
+
 Result<void> Ledger::reconcile() {
+  if (impl_->read_only) return {};
   RH_TRY(const StateDir state, impl_->state_dir());
   RH_TRY(const std::vector<std::string> ids, state.run_ids());
   if (ids.empty()) return {};
@@ -341,7 +335,7 @@ Result<void> Ledger::reconcile() {
     RH_TRY(Bundle bundle, state.open_run(id));
     if (!bundle.finished()) {
       // Live, being made, or not collected yet: its row comes with its end.
-      if (realtime_ns() - time_of(id) < kYoungNs) continue;
+      if (realtime_ns() - time_of_run(id) < kYoungNs) continue;
       auto free = bundle.try_lock();
       if (!free || !*free || ::faccessat(state.fd(), in(kActive, id).c_str(), F_OK, 0) == 0) continue;
     }

@@ -62,6 +62,8 @@ class Ledger {
   Result<void> mark(const std::string& id, State state);
   /// Forgets the row.
   Result<void> remove(const std::string& id);
+  /// Takes in runs that finished since it was opened.
+  Result<void> take_in_finished();
   /// Adds rows for bundles that have none.
   Result<void> reconcile();
 

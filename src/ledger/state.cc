@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -47,6 +49,18 @@ bool is_run_id(std::string_view text) {
     if (!is_id_char(c) || (i < 15 && c >= 'a')) return false;
   }
   return true;
+}
+
+std::int64_t time_of_run(const std::string& id) {
+  struct tm t = {};
+  const auto number = [&](std::size_t at, std::size_t n) { return std::atoi(id.substr(at, n).c_str()); };
+  t.tm_year = number(0, 4) - 1900;
+  t.tm_mon = number(4, 2) - 1;
+  t.tm_mday = number(6, 2);
+  t.tm_hour = number(9, 2);
+  t.tm_min = number(11, 2);
+  t.tm_sec = number(13, 2);
+  return std::int64_t{::timegm(&t)} * 1'000'000'000;
 }
 
 Result<void> for_each_name(int dir, const char* rel, const std::function<Result<void>(const char*)>& visit) {
@@ -103,8 +117,8 @@ Result<StateDir> StateDir::open(const std::string& given, Create create) {
   if (!opened) {
     const int err = opened.error().err;
     if (err == ENOENT)
-      return fail("there is no state directory " + shown, ExitCode::kUsage,
-                  "no run was made yet, or name it: --state DIR");
+      return fail_errno(ENOENT, "state directory " + shown, ExitCode::kUsage,
+                        "no run was made yet, or name it: --state DIR");
     if (err == ELOOP || err == ENOTDIR) {
       return fail("the state directory " + shown + " is not a directory (a symbolic link is not followed)",
                   ExitCode::kConfig, "name a real directory: --state DIR");

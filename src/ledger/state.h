@@ -26,6 +26,8 @@ namespace rehearse::ledger {
 
 /// True for a full run id: "YYYYMMDD-HHMMSS-xxxxxx". Nothing else ever becomes part of a path.
 bool is_run_id(std::string_view text);
+/// The time a run id carries, to the second; nanoseconds since the epoch.
+std::int64_t time_of_run(const std::string& id);
 
 /// One run's directory. Owns the descriptor that carries the lock (if it was taken) and copies of the state
 /// directory's own. Move only.

@@ -18,31 +18,6 @@ constexpr std::uint64_t kTerminalLines = 60;     // about a screenful; more is e
 constexpr std::uint64_t kGroupedLines = 50'000;  // grouped in memory up to here, listed in path order beyond
 constexpr std::uint64_t kGroupedBytes = 16U << 20U;
 
-void count(effects::Counts& counts, effects::ChangeKind kind) {
-  switch (kind) {
-    case effects::ChangeKind::kType:
-      ++counts.type;
-      return;
-    case effects::ChangeKind::kCreated:
-      ++counts.created;
-      return;
-    case effects::ChangeKind::kDeleted:
-      ++counts.deleted;
-      return;
-    case effects::ChangeKind::kRenamed:
-      ++counts.renamed;
-      return;
-    case effects::ChangeKind::kModified:
-      ++counts.modified;
-      return;
-    case effects::ChangeKind::kMetadata:
-      ++counts.metadata;
-      return;
-    case effects::ChangeKind::kIdentical:
-      ++counts.identical;
-  }
-}
-
 std::string owner_title(const std::string& package, const ManifestSummary::Owner& owner, const Style& style) {
   const std::string name = package.empty() ? "no package" : escape_text(package, 256);
   return fmt::format("  {}  {}\n", style.bold(name), counts_line(owner.counts));
@@ -68,6 +43,31 @@ std::map<std::string, std::uint64_t> allot(const ManifestSummary& summary, bool 
 }
 
 }  // namespace
+
+void count(effects::Counts& counts, effects::ChangeKind kind) {
+  switch (kind) {
+    case effects::ChangeKind::kType:
+      ++counts.type;
+      return;
+    case effects::ChangeKind::kCreated:
+      ++counts.created;
+      return;
+    case effects::ChangeKind::kDeleted:
+      ++counts.deleted;
+      return;
+    case effects::ChangeKind::kRenamed:
+      ++counts.renamed;
+      return;
+    case effects::ChangeKind::kModified:
+      ++counts.modified;
+      return;
+    case effects::ChangeKind::kMetadata:
+      ++counts.metadata;
+      return;
+    case effects::ChangeKind::kIdentical:
+      ++counts.identical;
+  }
+}
 
 Result<ManifestSummary> summarize(int manifest_fd) {
   ManifestSummary summary;

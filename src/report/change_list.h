@@ -12,6 +12,9 @@
 
 namespace rehearse::report {
 
+/// Adds one to the count of its kind.
+void count(effects::Counts& counts, effects::ChangeKind kind);
+
 /// What one pass over the manifest says about it. Bounded by the number of packages.
 struct ManifestSummary {
   struct Owner {

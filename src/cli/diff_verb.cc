@@ -1,0 +1,220 @@
+// rehearse diff RUN [PATH...]: what changed inside files.
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <map>
+
+#include "base/escape.h"
+#include "base/sys.h"
+#include "cli/verb_support.h"
+#include "cli/verbs.h"
+#include "effects/manifest.h"
+#include "ledger/state.h"
+#include "report/change_list.h"
+#include "report/change_text.h"
+#include "report/file_diff.h"
+#include "report/json.h"
+#include "report/json_writer.h"
+#include "report/style.h"
+#include "report/terminal.h"
+#include "report/writer.h"
+
+namespace rehearse::cli {
+namespace {
+
+struct Options {
+  std::string run;
+  std::vector<std::string> paths;
+  bool stat = false;
+  bool exit_code = false;
+};
+
+/// The kept files of one run, by layer.
+class KeptFiles {
+ public:
+  KeptFiles(const ledger::Bundle& bundle, const report::RunRecord& record)
+      : bundle_(bundle), record_(record) {}
+
+  Result<UniqueFd> open(const effects::Change& change) {
+    const auto layer = std::find_if(record_.layers.begin(), record_.layers.end(),
+                                    [&](const report::LayerRecord& l) { return l.index == change.layer; });
+    if (layer == record_.layers.end() || !report::is_at_or_below(change.path, layer->mountpoint)) {
+      return fail("its layer is not recorded", ExitCode::kDataError);
+    }
+    auto upper = uppers_.find(change.layer);
+    if (upper == uppers_.end()) {
+      RH_TRY(UniqueFd fd, bundle_.open_dir(fmt::format("uppers/{}/upper", change.layer).c_str()));
+      upper = uppers_.emplace(change.layer, std::move(fd)).first;
+    }
+    std::string_view relative = change.path;
+    relative.remove_prefix(layer->mountpoint == "/" ? 1 : layer->mountpoint.size() + 1);
+    if (relative.empty() || relative.find('\0') != std::string_view::npos)
+      return fail("not a path below its layer", ExitCode::kDataError);
+    const std::string path(relative);
+    RH_TRY(const UniqueFd object, sys::open_beneath(upper->second.get(), path.c_str(), O_PATH | O_NOFOLLOW));
+    RH_TRY(const struct stat st, sys::stat_fd(object.get()));
+    if (!S_ISREG(st.st_mode)) return fail("not a regular file", ExitCode::kDataError);
+    return sys::open(sys::fd_path(object.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
+  }
+
+ private:
+  const ledger::Bundle& bundle_;
+  const report::RunRecord& record_;
+  std::map<std::uint32_t, UniqueFd> uppers_;
+};
+
+/// Escaped for a terminal, line by line, with colour by sign.
+void put_text(report::Writer& out, std::string_view text, const report::Style& style) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string line = report::escape_line(text.substr(0, end));
+    switch (line.empty() ? ' ' : line[0]) {
+      case '+':
+        out.put(style.green(line));
+        break;
+      case '-':
+        out.put(style.red(line));
+        break;
+      case '@':
+        out.put(style.cyan(line));
+        break;
+      default:
+        out.put(line);
+    }
+    out.put('\n');
+    if (end == std::string_view::npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+void put_change(report::Writer& out, const effects::Change& change, const report::FileDiff& diff,
+                const report::Style& style) {
+  const std::string path = escape_text(change.path);
+  out.put(style.bold("diff " + path) + "  " + style.mark(change.kind) + "\n");
+  for (const std::string& line : diff.header) out.put(line + "\n");
+  if (!diff.note.empty()) out.put(diff.note + "\n");
+  if (diff.text.empty()) return;
+  const bool renamed = change.kind == effects::ChangeKind::kRenamed;
+  const bool created = change.kind == effects::ChangeKind::kCreated;
+  const bool deleted = change.kind == effects::ChangeKind::kDeleted;
+  out.put("--- " +
+          (created ? std::string("/dev/null") : "host" + (renamed ? escape_text(change.from) : path)) + "\n");
+  out.put("+++ " + (deleted ? std::string("/dev/null") : "run" + path) + "\n");
+  put_text(out, diff.text, style);
+}
+
+void put_json(report::Writer& out, const effects::Change& change, const report::FileDiff* diff, bool first) {
+  std::string text = first ? "\n" : ",\n";
+  std::string object = report::to_json(change);
+  object.pop_back();  // its closing brace
+  text += object;
+  if (diff != nullptr) {
+    std::string more;
+    report::JsonWriter json(more);
+    json.open_object();
+    if (diff->text.empty()) {
+      json.key("diff").null();
+    } else {
+      json.bytes("diff", diff->text);
+    }
+    json.key("note");
+    if (diff->note.empty()) {
+      json.null();
+    } else {
+      json.string(diff->note);
+    }
+    json.close_object();
+    more.front() = ',';
+    text += more;
+  } else {
+    text += '}';
+  }
+  out.put(text);
+}
+
+Result<int> print_diff(const Globals& globals, const Options& options) {
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(const ledger::Bundle bundle, state.open_run(options.run));
+  if (!bundle.finished()) {
+    return fail("run " + bundle.id() + " has no changes to show: it is still going on or was interrupted",
+                ExitCode::kDataError);
+  }
+  RH_TRY(const report::RunRecord record, bundle.read_record());
+  RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
+  KeptFiles kept(bundle, record);
+  report::Sides sides;
+  sides.open_host = [&](const std::string& path) { return report::open_host_file(root.get(), path); };
+  sides.open_kept = [&](const effects::Change& change) { return kept.open(change); };
+
+  const report::Style style(use_color(globals, STDOUT_FILENO));
+  report::TerminalOptions line_options;
+  line_options.color = use_color(globals, STDOUT_FILENO);
+  report::Writer out(STDOUT_FILENO);
+  effects::Counts counts;
+  std::uint64_t shown = 0;
+  if (globals.json) out.put("{\"schema\":\"rehearse.diff/1\",\"run\":\"" + bundle.id() + "\",\"changes\":[");
+  RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
+    const auto selected = [&](const std::string& filter) {
+      return report::is_at_or_below(change.path, filter) ||
+             (!change.from.empty() && report::is_at_or_below(change.from, filter));
+    };
+    if (!options.paths.empty() && std::none_of(options.paths.begin(), options.paths.end(), selected))
+      return true;
+    if (report::is_noise(change)) return true;
+    report::count(counts, change.kind);
+    ++shown;
+    if (options.stat) {
+      if (globals.json) {
+        put_json(out, change, nullptr, shown == 1);
+      } else {
+        out.put(report::change_line(change, line_options) + "\n");
+      }
+      return !out.failed();
+    }
+    const report::FileDiff diff = report::diff_change(change, sides);
+    if (globals.json) {
+      put_json(out, change, &diff, shown == 1);
+    } else {
+      put_change(out, change, diff, style);
+    }
+    return !out.failed();
+  }));
+  if (globals.json) {
+    out.put("]}\n");
+  } else if (options.stat) {
+    out.put(report::counts_line(counts) + "\n");
+  }
+  RH_CHECK(out.flush());
+  return options.exit_code && shown > 0 ? 1 : 0;
+}
+
+}  // namespace
+
+Result<int> diff_verb(Globals& globals, Arguments arguments) {
+  Options options;
+  CLI::App app("Print what changed inside files: the host now against what the run made of it", "diff");
+  add_globals(app, globals);
+  app.add_option("RUN", options.run, "Run id, the unique start of one, or `last`")->required();
+  app.add_option("PATH", options.paths, "Only these absolute paths and what lies below them");
+  app.add_flag("--stat", options.stat, "One line a path, no content");
+  app.add_flag("--exit-code", options.exit_code, "Exit 1 if there are differences, 0 if not, more on errors");
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  for (const std::string& path : options.paths) {
+    if (!path.starts_with('/')) return fail("PATH must be absolute, not \"" + path + "\"", ExitCode::kUsage);
+  }
+  auto code = print_diff(globals, options);
+  // 1 means "they differ" here, so it cannot mean failure too.
+  if (!code && options.exit_code && code.error().exit == ExitCode::kFailure)
+    code.error().exit = static_cast<ExitCode>(2);
+  return code;
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,98 @@
+// rehearse gc: cleans up after interrupted runs and removes old ones.
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+
+#include "base/escape.h"
+#include "base/units.h"
+#include "cli/verb_support.h"
+#include "cli/verbs.h"
+#include "ledger/gc.h"
+#include "report/json_writer.h"
+#include "report/writer.h"
+#include "sandbox/leftovers.h"
+
+namespace rehearse::cli {
+namespace {
+
+void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_run) {
+  std::string text;
+  report::JsonWriter json(text);
+  json.open_object().key("schema").string("rehearse.gc/1").key("dry_run").boolean(dry_run);
+  json.key("interrupted").open_array();
+  for (const std::string& id : report.interrupted) json.string(id);
+  json.close_array().key("removed").open_array();
+  for (const ledger::GcChoice& choice : report.removed) {
+    json.open_object().key("id").string(choice.id).key("reason").string(choice.reason);
+    json.key("bytes").integer(choice.bytes).close_object();
+  }
+  json.close_array().key("freed_bytes").integer(report.freed_bytes).key("kept").integer(report.kept);
+  json.key("kept_bytes").integer(report.kept_bytes).key("problems").open_array();
+  for (const std::string& problem : report.problems) json.string(to_utf8_lossy(problem));
+  json.close_array().close_object();
+  out.put(text + "\n");
+}
+
+void print_text(report::Writer& out, const ledger::GcReport& report, bool dry_run) {
+  const char* would = dry_run ? "would be " : "";
+  for (const std::string& id : report.interrupted) {
+    out.put(fmt::format("{}  interrupted: {}cleaned up\n", id, would));
+  }
+  for (const ledger::GcChoice& choice : report.removed) {
+    out.put(
+        fmt::format("{}  {}removed ({}), {}\n", choice.id, would, choice.reason, format_bytes(choice.bytes)));
+  }
+  out.put(fmt::format("{} {}removed, {} freed; {} kept, {}\n", report.removed.size(), would,
+                      format_bytes(report.freed_bytes), report.kept, format_bytes(report.kept_bytes)));
+}
+
+}  // namespace
+
+Result<int> gc_verb(Globals& globals, Arguments arguments) {
+  ledger::GcPolicy policy;
+  std::uint64_t keep = *policy.keep;
+  std::string older_than = "30d";
+  std::string max_size = "10GiB";
+  bool dry_run = false;
+  CLI::App app("Clean up after interrupted runs; remove runs that are old, many or large", "gc");
+  add_globals(app, globals);
+  app.add_flag("--all", policy.all, "Remove every run that is over");
+  app.add_option("--keep", keep, "Keep at most so many, the newest (default 200)")->type_name("N");
+  app.add_option("--older-than", older_than, "Remove what is older (default 30d)")->type_name("AGE");
+  app.add_option("--max-size", max_size, "Remove the oldest until the rest is smaller (default 10GiB)")
+      ->type_name("SIZE");
+  app.add_flag("--dry-run", dry_run, "Only say what would be done");
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  policy.keep = keep;
+  RH_TRY(policy.older_than_ns, parse_duration(older_than));
+  RH_TRY(policy.max_bytes, parse_bytes(max_size));
+
+  ledger::GcReport report;
+  RH_TRY(const std::optional<ledger::StateDir> state, open_existing_state(globals));
+  if (state) {
+    std::string notice;
+    RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(*state, &notice));
+    if (!notice.empty()) std::fprintf(stderr, "rehearse: %s\n", escape_text(notice).c_str());
+    RH_TRY(report, ledger::collect_garbage(
+                       *state, ledger, policy, dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo,
+                       [](const std::string& id) { return sandbox::remove_leftovers(id); }));
+  }
+  report::Writer out(STDOUT_FILENO);
+  if (globals.json) {
+    print_json(out, report, dry_run);
+  } else {
+    print_text(out, report, dry_run);
+  }
+  RH_CHECK(out.flush());
+  for (const std::string& problem : report.problems)
+    std::fprintf(stderr, "rehearse: %s\n", escape_text(problem).c_str());
+  return report.problems.empty() ? 0 : static_cast<int>(ExitCode::kFailure);
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,62 @@
+// rehearse rm RUN...: removes runs that are over.
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <cstdio>
+
+#include "base/escape.h"
+#include "cli/verb_support.h"
+#include "cli/verbs.h"
+#include "ledger/ledger.h"
+#include "report/json_writer.h"
+#include "report/writer.h"
+#include "sandbox/leftovers.h"
+
+namespace rehearse::cli {
+
+Result<int> rm_verb(Globals& globals, Arguments arguments) {
+  std::vector<std::string> names;
+  CLI::App app("Remove runs: bundle and all; the ledger keeps a row that says so", "rm");
+  add_globals(app, globals);
+  app.add_option("RUN", names, "Run ids, unique starts of them, or `last`")->required();
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  // What an interrupted run left in the host must be known to be gone before its last trace goes.
+  RH_CHECK(ledger::collect_interrupted(state,
+                                       [](const std::string& id) { return sandbox::remove_leftovers(id); }));
+  // All are found and locked before the first is removed: a wrong name removes nothing.
+  std::vector<ledger::Bundle> bundles;
+  for (const std::string& name : names) {
+    RH_TRY(ledger::Bundle bundle, state.open_run(name));
+    bool twice = false;
+    for (const ledger::Bundle& other : bundles) twice = twice || other.id() == bundle.id();
+    if (twice) continue;
+    RH_TRY(const bool mine, lock_finished(bundle));
+    if (!mine) return fail("run " + bundle.id() + " is still going on", ExitCode::kTryLater, "end it first");
+    bundles.push_back(std::move(bundle));
+  }
+  std::string notice;
+  RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(state, &notice));
+  if (!notice.empty()) std::fprintf(stderr, "rehearse: %s\n", escape_text(notice).c_str());
+  std::string text;
+  report::JsonWriter json(text);
+  json.open_object().key("schema").string("rehearse.rm/1").key("removed").open_array();
+  for (ledger::Bundle& bundle : bundles) {
+    RH_CHECK(ledger.mark(bundle.id(), ledger::State::kRemoved));
+    RH_CHECK(bundle.remove());
+    json.string(bundle.id());
+  }
+  json.close_array().close_object();
+  report::Writer out(STDOUT_FILENO);
+  if (globals.json) out.put(text + "\n");
+  RH_CHECK(out.flush());
+  return 0;
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,44 @@
+// rehearse show RUN: the report of a run, again.
+
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/verb_support.h"
+#include "cli/verbs.h"
+#include "ledger/state.h"
+#include "report/json.h"
+#include "report/terminal.h"
+
+namespace rehearse::cli {
+
+Result<int> show_verb(Globals& globals, Arguments arguments) {
+  std::string run;
+  CLI::App app("Print the report of a run", "show");
+  add_globals(app, globals);
+  app.add_option("RUN", run, "Run id, the unique start of one, or `last`")->required();
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(const ledger::Bundle bundle, state.open_run(run));
+  if (!bundle.finished()) {
+    return fail("run " + bundle.id() + " has no report: it is still going on or was interrupted",
+                ExitCode::kDataError);
+  }
+  RH_TRY(const report::RunRecord record, bundle.read_record());
+  RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  report::Writer out(STDOUT_FILENO);
+  if (globals.json) {
+    RH_CHECK(report::write_run_json(out, record, manifest.get()));
+  } else {
+    RH_CHECK(report::write_terminal_report(out, record, manifest.get(),
+                                           terminal_options(globals, STDOUT_FILENO, bundle.id())));
+  }
+  RH_CHECK(out.flush());
+  return 0;
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,41 @@
+#include "cli/verb_support.h"
+
+#include <ctime>
+
+#include "base/escape.h"
+
+namespace rehearse::cli {
+
+Result<std::optional<ledger::StateDir>> open_existing_state(const Globals& globals) {
+  auto state = ledger::StateDir::open(globals.state, ledger::Create::kNo);
+  if (state) return std::optional(std::move(*state));
+  if (state.error().err == ENOENT && globals.state == Globals().state)
+    return std::optional<ledger::StateDir>();
+  return tl::make_unexpected(std::move(state).error());
+}
+
+bool use_color(const Globals& globals, int fd) {
+  return globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(fd));
+}
+
+report::TerminalOptions terminal_options(const Globals& globals, int fd, const std::string& id) {
+  report::TerminalOptions options;
+  options.color = use_color(globals, fd);
+  options.columns = report::terminal_columns(fd);
+  options.bundle = globals.state + "/runs/" + id;
+  if (globals.state != Globals().state) options.state_option = "--state " + shell_quote(globals.state) + ' ';
+  return options;
+}
+
+Result<bool> lock_finished(ledger::Bundle& bundle) {
+  for (int tries = 0;; ++tries) {
+    RH_TRY(const bool mine, bundle.try_lock());
+    if (mine) return true;
+    if (!bundle.finished() || tries >= 100) return false;
+    struct timespec t = {};
+    t.tv_nsec = 50'000'000;
+    ::nanosleep(&t, nullptr);
+  }
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,110 @@
+#include "ledger/gc.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <map>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "ledger/layout.h"
+#include "ledger/tree.h"
+
+namespace rehearse::ledger {
+namespace {
+
+void empty_trash(const StateDir& state, DryRun dry_run, GcReport& report) {
+  std::vector<std::string> names;
+  auto listed = for_each_name(state.fd(), kTrash, [&](const char* name) -> Result<void> {
+    names.emplace_back(name);
+    return {};
+  });
+  if (!listed) report.problems.push_back(listed.error().what);
+  for (const std::string& name : names) {
+    const std::string path = in(kTrash, name);
+    // Who removes a bundle holds its lock to the end.
+    auto directory = sys::open_beneath(state.fd(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (directory && ::flock(directory->get(), LOCK_EX | LOCK_NB) != 0) continue;
+    ++report.trash;
+    if (dry_run == DryRun::kYes) continue;
+    if (auto removed = remove_tree(state.fd(), path.c_str()); !removed)
+      report.problems.push_back(removed.error().what);
+  }
+}
+
+Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string& id) {
+  RH_TRY(Bundle bundle, state.open_run(id));
+  RH_TRY(const bool mine, bundle.try_lock());
+  if (!mine) return fail("run " + id + " is in use", ExitCode::kTryLater);
+  RH_CHECK(ledger.mark(id, State::kRemoved));
+  return bundle.remove();
+}
+
+}  // namespace
+
+Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const GcPolicy& policy,
+                                 DryRun dry_run,
+                                 const std::function<Result<void>(const std::string& id)>& release) {
+  GcReport report;
+  if (dry_run == DryRun::kYes) {
+    RH_TRY(report.interrupted, state.interrupted_runs());
+  } else {
+    auto collected = collect_interrupted(state, release);
+    if (collected) {
+      report.interrupted = std::move(*collected);
+    } else {
+      report.problems.push_back(collected.error().what);
+    }
+    RH_CHECK(ledger.take_in_finished());
+    RH_CHECK(ledger.reconcile());
+  }
+  empty_trash(state, dry_run, report);
+
+  Filter filter;
+  filter.include_removed = true;
+  RH_TRY(const std::vector<Row> rows, ledger.list(filter));
+  std::map<std::string, const Row*> by_id;
+  for (const Row& row : rows) by_id.emplace(row.id, &row);
+  RH_TRY(const std::vector<std::string> ids, state.run_ids());
+  std::vector<GcCandidate> candidates;
+  std::vector<GcChoice> chosen;
+  for (const std::string& id : ids) {
+    auto bundle = state.open_run(id);
+    if (!bundle) continue;  // removed meanwhile
+    auto bytes = bundle->disk_usage();
+    if (!bytes) report.problems.push_back("run " + id + ": " + bytes.error().what);
+    const auto row = by_id.find(id);
+    if (row != by_id.end() && row->second->state == State::kRemoved) {
+      chosen.push_back({id, bytes.value_or(0), "removed before"});
+      continue;
+    }
+    GcCandidate candidate;
+    candidate.id = id;
+    candidate.created_ns = time_of_run(id);
+    candidate.bytes = bytes.value_or(0);
+    candidate.pinned = row != by_id.end() && row->second->pinned;
+    auto mine = bundle->try_lock();
+    candidate.live = !mine || !*mine;
+    report.kept_bytes += candidate.bytes;
+    candidates.push_back(std::move(candidate));
+  }
+  report.kept = candidates.size();
+  for (GcChoice& choice : choose_for_gc(std::move(candidates), policy, realtime_ns())) {
+    --report.kept;
+    report.kept_bytes -= choice.bytes;
+    chosen.push_back(std::move(choice));
+  }
+  for (GcChoice& choice : chosen) {
+    if (dry_run == DryRun::kNo) {
+      if (auto removed = remove_run(state, ledger, choice.id); !removed) {
+        report.problems.push_back("run " + choice.id + ": " + removed.error().what);
+        continue;
+      }
+    }
+    report.freed_bytes += choice.bytes;
+    report.removed.push_back(std::move(choice));
+  }
+  return report;
+}
+
+}  // namespace rehearse::ledger

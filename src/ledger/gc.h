@@ -1,0 +1,34 @@
+// Garbage collection of the state directory.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/gc_policy.h"
+#include "ledger/ledger.h"
+#include "ledger/state.h"
+
+namespace rehearse::ledger {
+
+enum class DryRun { kNo, kYes };
+
+struct GcReport {
+  std::vector<std::string> interrupted;  ///< ids collected now
+  std::vector<GcChoice> removed;         ///< oldest first
+  std::uint64_t freed_bytes = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t kept_bytes = 0;
+  std::uint64_t trash = 0;            ///< half-removed bundles finished off
+  std::vector<std::string> problems;  ///< raw text; what could not be removed and why
+};
+
+/// In order: collects interrupted runs, finishes interrupted removals, brings the ledger up to date, applies
+/// the policy. Goes on after a run that cannot be removed and names it in `problems`.
+Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const GcPolicy& policy,
+                                 DryRun dry_run,
+                                 const std::function<Result<void>(const std::string& id)>& release);
+
+}  // namespace rehearse::ledger
