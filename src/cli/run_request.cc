@@ -121,7 +121,6 @@ Result<std::string> working_directory(const RunOptions& options) {
 
 Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions& options) {
   CLI::App app("Rehearse a command in a clone of this host; the host does not change.", "run");
-  app.usage("usage: rehearse run [OPTIONS] -- COMMAND [ARGUMENTS...]");
   add_globals(app, globals);
   app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
   app.add_option("--timeout", options.timeout, "End the action after this time (30s, 5m)");

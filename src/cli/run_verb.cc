@@ -10,6 +10,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <cstdlib>
 
 #include "base/clock.h"
@@ -121,7 +122,7 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle, st
     if (!from.lower.valid()) continue;
     const std::string directory = "uppers/" + std::to_string(from.index);
     effects::Layer layer;
-    layer.index_in_bundle = from.index;
+    layer.number = from.index;
     layer.mountpoint = from.mountpoint;
     RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);

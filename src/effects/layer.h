@@ -1,6 +1,7 @@
 // One overlay of a finished run, as the change set needs it. All descriptors belong to the host side.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 namespace rehearse::effects {
 
 struct Layer {
+  std::uint32_t number = 0;  ///< of uppers/N in the bundle
   std::string mountpoint;  ///< where the action saw it: "/", "/home"
   UniqueFd upper;          ///< O_RDONLY|O_DIRECTORY; ids on disk are the host's own
   UniqueFd index;          ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none

@@ -168,8 +168,8 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
     }));
   }
   if (summary.noise > 0) {
-    out.put(style.dim(
-        fmt::format("  {} more written or touched, but the same as before but for times\n", summary.noise)));
+    out.put(
+        style.dim(fmt::format("  {} more written or touched, yet as before but for times\n", summary.noise)));
   }
   return {};
 }

@@ -130,8 +130,9 @@ bool is_noise(const Change& change) {
 bool is_destructive(const Change& change) {
   if (change.kind == ChangeKind::kDeleted || change.kind == ChangeKind::kType) return true;
   return change.kind == ChangeKind::kRenamed &&
-         std::any_of(change.also.begin(), change.also.end(),
-                     [](const std::string& also) { return also == "overwrote" || also == "replaced"; });
+         std::any_of(change.also.begin(), change.also.end(), [](const std::string& also) {
+           return also == "overwrote" || also == "replaced" || also == "deleted";
+         });
 }
 
 std::string details(const Change& change) {

@@ -17,13 +17,13 @@ std::string Style::paint(const char* sgr, std::string_view text) const {
 std::string Style::level(verdict::Level level, bool bar) const {
   switch (level) {
     case verdict::Level::kGreen:
-      return paint(bar ? "1;30;42" : "1;32", bar ? " GREEN " : "GREEN");
+      return paint(bar ? "1;30;42" : "1;32", "GREEN");
     case verdict::Level::kYellow:
-      return paint(bar ? "1;30;43" : "1;33", bar ? " YELLOW " : "YELLOW");
+      return paint(bar ? "1;30;43" : "1;33", "YELLOW");
     case verdict::Level::kInconclusive:
-      return paint(bar ? "1;30;45" : "1;35", bar ? " INCONCLUSIVE " : "INCONCLUSIVE");
+      return paint(bar ? "1;30;45" : "1;35", "INCONCLUSIVE");
     case verdict::Level::kRed:
-      return paint(bar ? "1;37;41" : "1;31", bar ? " RED " : "RED");
+      return paint(bar ? "1;37;41" : "1;31", "RED");
   }
   return "?";
 }

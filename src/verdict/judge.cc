@@ -36,12 +36,12 @@ void judge_command(const Facts& facts, std::vector<Finding>& out) {
     out.push_back(finding("core.command-killed", Level::kYellow,
                           {{"command", "killed by " + signal_name(*facts.signal)}},
                           "The command was ended by a signal: what it would have done next is unknown.",
-                          "See its output: rehearse show RUN."));
+                          "Read its output, kept in the bundle."));
   } else if (facts.exit.value_or(0) != 0) {
     out.push_back(finding("core.command-failed", Level::kYellow,
                           {{"command", "exit " + std::to_string(*facts.exit)}},
                           "The command reported failure. It would most likely fail on the host as well.",
-                          "See its output: rehearse show RUN."));
+                          "Read its output, kept in the bundle."));
   }
   if (!facts.limits_hit.empty()) {
     out.push_back(

@@ -1,0 +1,160 @@
+#include "effects/attributes.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "effects/overlay.h"
+
+namespace rehearse::effects {
+namespace {
+
+/// Flags that mean something to a user and that copy-up carries over; layout flags differ between filesystems.
+constexpr std::uint32_t kComparedFlags = FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NOATIME_FL | FS_SYNC_FL;
+
+constexpr const char* kAclXattrs[] = {"system.posix_acl_access", "system.posix_acl_default"};
+constexpr const char* kCapsXattr = "security.capability";
+
+bool is_acl(std::string_view name) { return name == kAclXattrs[0] || name == kAclXattrs[1]; }
+
+void add_xattr(Attributes& attributes, std::string_view name, std::string value) {
+  if (name.starts_with(kEscapedPrefix)) {
+    attributes.xattrs[std::string(kOverlayPrefix).append(name.substr(std::string_view(kEscapedPrefix).size()))] = std::move(value);
+  } else if (!name.starts_with(kOverlayPrefix)) {
+    attributes.xattrs[std::string(name)] = std::move(value);
+  }
+}
+
+Result<void> read_xattrs_fd(int fd, Attributes& attributes) {
+  char names[4096];
+  ssize_t size = ::flistxattr(fd, names, sizeof names);
+  if (size == 0 || (size < 0 && errno == EOPNOTSUPP)) return {};
+  if (size > 0) {
+    for (const char* name = names; name < names + size; name += std::string_view(name).size() + 1) {
+      RH_TRY(auto value, sys::get_xattr(fd, name));
+      add_xattr(attributes, name, std::move(value));
+    }
+    return {};
+  }
+  RH_TRY(const auto all, sys::list_xattrs(fd));
+  for (const std::string& name : all) {
+    RH_TRY(auto value, sys::get_xattr(fd, name.c_str()));
+    add_xattr(attributes, name, std::move(value));
+  }
+  return {};
+}
+
+/// For objects that must not be opened: through the parent's magic link, last component not followed.
+Result<void> read_xattrs_path(int dir, const char* entry, Attributes& attributes) {
+  const std::string path = sys::fd_path(dir) + '/' + entry;
+  std::string names(65536, '\0');
+  const ssize_t size = ::llistxattr(path.c_str(), names.data(), names.size());
+  if (size < 0) {
+    if (errno == EOPNOTSUPP) return {};
+    return sys::last_error("llistxattr");
+  }
+  for (const char* name = names.data(); name < names.data() + size; name += std::string_view(name).size() + 1) {
+    if (auto value = overlay_xattr(dir, entry, name)) add_xattr(attributes, name, std::move(*value));
+  }
+  return {};
+}
+
+void read_inode_flags(int fd, Attributes& attributes) {
+  int flags = 0;
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) attributes.flags = static_cast<std::uint32_t>(flags);
+  int generation = 0;
+  if (::ioctl(fd, FS_IOC_GETVERSION, &generation) == 0) attributes.generation = static_cast<std::uint32_t>(generation);
+}
+
+}  // namespace
+
+FileType file_type(const struct stat& st) {
+  switch (st.st_mode & S_IFMT) {
+    case S_IFDIR: return FileType::kDir;
+    case S_IFLNK: return FileType::kSymlink;
+    case S_IFIFO: return FileType::kFifo;
+    case S_IFSOCK: return FileType::kSocket;
+    case S_IFCHR: return FileType::kCharDevice;
+    case S_IFBLK: return FileType::kBlockDevice;
+    default: return FileType::kFile;
+  }
+}
+
+Result<Attributes> read_attributes(int dir, const char* name, const struct stat& st, Content content) {
+  Attributes attributes;
+  attributes.dev = st.st_dev;
+  attributes.ino = st.st_ino;
+  attributes.ctime_ns = to_ns(st.st_ctim);
+  attributes.mtime_ns = to_ns(st.st_mtim);
+  attributes.mode = st.st_mode & 07777U;
+  attributes.uid = st.st_uid;
+  attributes.gid = st.st_gid;
+  attributes.size = static_cast<std::uint64_t>(st.st_size);
+  attributes.blocks = static_cast<std::uint64_t>(st.st_blocks);
+  attributes.nlink = st.st_nlink;
+  attributes.rdev = st.st_rdev;
+  if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) attributes.link_group = st.st_ino;
+  const bool regular = S_ISREG(st.st_mode);
+  if (!regular && !S_ISDIR(st.st_mode)) {
+    if (S_ISLNK(st.st_mode)) {
+      RH_TRY(attributes.target, sys::read_link_at(dir, name));
+    }
+    RH_CHECK(read_xattrs_path(dir, name, attributes));
+    return attributes;
+  }
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (regular ? 0 : O_DIRECTORY);
+  const UniqueFd fd(::openat(dir, name, flags));
+  if (!fd.valid()) return sys::last_error("open");
+  if (regular && content == Content::kHash) {
+    struct stat opened = {};
+    if (::fstat(fd.get(), &opened) != 0) return sys::last_error("fstat");
+    if (opened.st_ino != st.st_ino || opened.st_dev != st.st_dev || !S_ISREG(opened.st_mode)) {
+      return fail("was replaced while it was read");
+    }
+    std::uint64_t bytes = 0;
+    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes));
+    attributes.size = bytes;
+  }
+  RH_CHECK(read_xattrs_fd(fd.get(), attributes));
+  read_inode_flags(fd.get(), attributes);
+  return attributes;
+}
+
+std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type, const Window& window) {
+  std::vector<std::string> differences;
+  const auto note = [&](bool differs, const char* word) {
+    if (differs) differences.emplace_back(word);
+  };
+  if (type == FileType::kFile) note(before.size != after.size || before.sha256 != after.sha256, "modified");
+  if (type == FileType::kSymlink) note(before.target != after.target, "modified");
+  if (type == FileType::kCharDevice || type == FileType::kBlockDevice) note(before.rdev != after.rdev, "modified");
+  note(before.mode != after.mode, "mode");
+  note(before.uid != after.uid || before.gid != after.gid, "owner");
+  bool acl = false;
+  bool caps = false;
+  bool other = false;
+  const auto scan = [&](const Attributes& a, const Attributes& b) {
+    for (const auto& [name, value] : a.xattrs) {
+      const auto found = b.xattrs.find(name);
+      if (found != b.xattrs.end() && found->second == value) continue;
+      (is_acl(name) ? acl : name == kCapsXattr ? caps : other) = true;
+    }
+  };
+  scan(before, after);
+  scan(after, before);
+  note(acl, "acl");
+  note(caps, "caps");
+  note(other, "xattrs");
+  note(((before.flags ^ after.flags) & kComparedFlags) != 0, "flags");
+  if (before.mtime_ns != after.mtime_ns) note(true, window.contains(after.mtime_ns) ? "touched" : "mtime");
+  return differences;
+}
+
+}  // namespace rehearse::effects

@@ -1,0 +1,232 @@
+#include "effects/layer_walk.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "base/sys.h"
+#include "effects/attributes.h"
+#include "effects/overlay.h"
+
+namespace rehearse::effects {
+namespace {
+
+std::string join_absolute(const std::string& directory, const std::string& name) {
+  return directory == "/" ? '/' + name : directory + '/' + name;
+}
+
+}  // namespace
+
+LayerWalk::LayerWalk(const Layer& layer, std::function<bool(Pair)> visit, std::function<void(std::string)> trouble)
+    : layer_(layer), visit_(std::move(visit)), trouble_(std::move(trouble)), renames_(RenameIndex::build(layer)) {}
+
+void LayerWalk::run() {
+  Frame root;
+  root.path = layer_.mountpoint;
+  auto upper = open_directory_beneath(layer_.upper.get(), "");
+  auto lower = open_directory_beneath(layer_.lower.get(), "");
+  if (!upper || !lower) {
+    trouble_("layer of " + layer_.mountpoint + " cannot be opened");
+    return;
+  }
+  root.upper = *upper;
+  root.lower = *lower;
+  // The layer's own root: compared like any directory.
+  const auto before = sys::stat_fd(root.lower->get());
+  const auto after = sys::stat_fd(root.upper->get());
+  if (before && after) emit({layer_.mountpoint, "", Pair::Side{root.lower, ".", *before}, Pair::Side{root.upper, ".", *after}});
+  if (!open_frame(std::move(root))) return;
+  while (!stack_.empty() && !stopped_) {
+    Frame& frame = stack_.back();
+    if (frame.next == frame.names.size()) {
+      stack_.pop_back();
+      continue;
+    }
+    const std::string name = std::move(frame.names[frame.next++]);
+    visit_name(frame, name);
+    // Frames opened by this name are walked before its next sibling, the first pushed first.
+    for (auto pushed = pushed_.rbegin(); pushed != pushed_.rend(); ++pushed) stack_.push_back(std::move(*pushed));
+    pushed_.clear();
+  }
+}
+
+bool LayerWalk::open_frame(Frame frame) {
+  const auto add = [&](const SharedFd& directory) {
+    const auto names = list_directory(directory->get());
+    if (!names) {
+      trouble_(frame.path + ": " + names.error().what);
+      return;
+    }
+    for (const Listed& entry : *names) frame.names.push_back(entry.name);
+  };
+  if (frame.mode != Mode::kDeleted) add(frame.upper);
+  if (frame.mode == Mode::kDeleted || frame.mode == Mode::kReplaced) add(frame.lower);
+  if (frame.mode == Mode::kReplaced) {
+    std::sort(frame.names.begin(), frame.names.end());
+    frame.names.erase(std::unique(frame.names.begin(), frame.names.end()), frame.names.end());
+  }
+  if (stack_.empty()) {
+    stack_.push_back(std::move(frame));
+  } else {
+    pushed_.push_back(std::move(frame));
+  }
+  return true;
+}
+
+void LayerWalk::emit(Pair pair) {
+  if (!stopped_ && !visit_(std::move(pair))) stopped_ = true;
+}
+
+bool LayerWalk::is_hidden(const std::string& lower_path) const {
+  return std::find(layer_.hidden.begin(), layer_.hidden.end(), lower_path) != layer_.hidden.end();
+}
+
+bool LayerWalk::is_masked(const std::string& lower_path) const {
+  return std::find(layer_.masked.begin(), layer_.masked.end(), lower_path) != layer_.masked.end();
+}
+
+std::optional<struct stat> LayerWalk::lower_stat(const Frame& frame, const std::string& name) const {
+  if (!frame.lower) return std::nullopt;
+  const std::string lower_path = join_path(frame.lower_path, name);
+  // What moved away is not here any more; what is hidden never was.
+  if (renames_.moved_from.contains(lower_path) || is_hidden(lower_path)) return std::nullopt;
+  const auto st = sys::stat_at(frame.lower->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
+  if (!st) return std::nullopt;
+  return *st;
+}
+
+void LayerWalk::visit_name(const Frame& frame, const std::string& name) {
+  if (frame.mode == Mode::kDeleted) {
+    visit_deleted(frame, name);
+    return;
+  }
+  const auto st = sys::stat_at(frame.upper->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
+  if (!st) {
+    if (frame.mode == Mode::kReplaced && st.error().err == ENOENT) {
+      visit_deleted(frame, name);
+    } else {
+      trouble_(join_absolute(frame.path, name) + ": " + st.error().what);
+    }
+    return;
+  }
+  if (is_whiteout(*st)) {
+    visit_deleted(frame, name);
+  } else if (S_ISDIR(st->st_mode)) {
+    visit_directory(frame, name, *st);
+  } else {
+    visit_object(frame, name, *st);
+  }
+}
+
+void LayerWalk::visit_deleted(const Frame& frame, const std::string& name) {
+  const auto st = lower_stat(frame, name);
+  if (!st) return;
+  Pair pair;
+  pair.path = join_absolute(frame.path, name);
+  pair.before = Pair::Side{frame.lower, name, *st};
+  pair.masked = is_masked(join_path(frame.lower_path, name));
+  emit(std::move(pair));
+  if (S_ISDIR(st->st_mode)) delete_below(frame, name);
+}
+
+void LayerWalk::delete_below(const Frame& frame, const std::string& name) {
+  auto lower = open_subdirectory(*frame.lower, name);
+  if (!lower) {
+    trouble_(join_absolute(frame.path, name) + ": " + lower.error().what);
+    return;
+  }
+  Frame below;
+  below.mode = Mode::kDeleted;
+  below.lower = *lower;
+  below.path = join_absolute(frame.path, name);
+  below.lower_path = join_path(frame.lower_path, name);
+  open_frame(std::move(below));
+}
+
+void LayerWalk::visit_directory(const Frame& frame, const std::string& name, const struct stat& st) {
+  auto upper = open_subdirectory(*frame.upper, name);
+  if (!upper) {
+    trouble_(join_absolute(frame.path, name) + ": " + upper.error().what);
+    return;
+  }
+  Frame below;
+  below.upper = *upper;
+  below.path = join_absolute(frame.path, name);
+  below.upper_path = join_path(frame.upper_path, name);
+  below.lower_path = join_path(frame.lower_path, name);
+  Pair pair;
+  pair.path = below.path;
+  pair.after = Pair::Side{frame.upper, name, st};
+  const auto old = lower_stat(frame, name);
+
+  if (const auto redirect = overlay_xattr(frame.upper->get(), name.c_str(), kRedirectXattr)) {
+    // Moved here from elsewhere. What stood here before is gone.
+    const std::string source = redirect_target(*redirect, frame.lower_path);
+    const auto slash = source.rfind('/');
+    const std::string parent = slash == std::string::npos ? "" : source.substr(0, slash);
+    const std::string leaf = slash == std::string::npos ? source : source.substr(slash + 1);
+    auto parent_fd = source.empty() ? Result<SharedFd>(fail("malformed redirect")) : open_directory_beneath(layer_.lower.get(), parent);
+    auto lower = parent_fd ? open_subdirectory(**parent_fd, leaf) : parent_fd;
+    const auto source_st = lower ? sys::stat_fd((*lower)->get()) : Result<struct stat>(fail("malformed redirect"));
+    if (source_st) {
+      pair.from = join_absolute(layer_.mountpoint, source);
+      pair.before = Pair::Side{*parent_fd, leaf, *source_st};
+      emit(std::move(pair));
+      if (old && S_ISDIR(old->st_mode)) delete_below(frame, name);
+      below.lower = *lower;
+      below.lower_path = source;
+      open_frame(std::move(below));
+      return;
+    }
+    trouble_(below.path + ": its origin \"" + *redirect + "\" cannot be found below");
+  }
+  if (!old) {
+    below.mode = Mode::kCreated;
+  } else if (!S_ISDIR(old->st_mode)) {
+    pair.before = Pair::Side{frame.lower, name, *old};
+    below.mode = Mode::kCreated;
+  } else {
+    auto lower = open_subdirectory(*frame.lower, name);
+    if (!lower) {
+      trouble_(below.path + ": " + lower.error().what);
+      return;
+    }
+    below.lower = *lower;
+    const auto opaque = overlay_xattr(frame.upper->get(), name.c_str(), kOpaqueXattr);
+    // "x" marks a directory that holds whiteouts in another form [6.7]; only "y" hides what is below.
+    pair.replaced = opaque && *opaque == "y";
+    below.mode = pair.replaced ? Mode::kReplaced : Mode::kMerged;
+    pair.before = Pair::Side{frame.lower, name, *old};
+  }
+  emit(std::move(pair));
+  open_frame(std::move(below));
+}
+
+void LayerWalk::visit_object(const Frame& frame, const std::string& name, const struct stat& st) {
+  Pair pair;
+  pair.path = join_absolute(frame.path, name);
+  pair.after = Pair::Side{frame.upper, name, st};
+  pair.masked = is_masked(join_path(frame.lower_path, name));
+  const auto old = lower_stat(frame, name);
+  if (old) {
+    pair.before = Pair::Side{frame.lower, name, *old};
+    emit(std::move(pair));
+    if (S_ISDIR(old->st_mode)) delete_below(frame, name);
+    return;
+  }
+  if (const auto renamed = renames_.files.find(join_path(frame.upper_path, name)); renamed != renames_.files.end()) {
+    const std::string& source = renamed->second;
+    const auto slash = source.rfind('/');
+    const std::string leaf = slash == std::string::npos ? source : source.substr(slash + 1);
+    auto parent = open_directory_beneath(layer_.lower.get(), slash == std::string::npos ? "" : source.substr(0, slash));
+    const auto source_st = parent ? sys::stat_at((*parent)->get(), leaf.c_str(), AT_SYMLINK_NOFOLLOW) : Result<struct stat>(fail("gone"));
+    if (source_st) {
+      pair.from = join_absolute(layer_.mountpoint, source);
+      pair.before = Pair::Side{*parent, leaf, *source_st};
+      pair.masked = pair.masked || is_masked(source);
+    }
+  }
+  emit(std::move(pair));
+}
+
+}  // namespace rehearse::effects

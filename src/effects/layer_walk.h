@@ -1,0 +1,74 @@
+// Walks one layer in manifest order and names, for every path that may have changed, the two objects to compare.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "effects/change.h"
+#include "effects/directory.h"
+#include "effects/layer.h"
+#include "effects/rename_index.h"
+
+namespace rehearse::effects {
+
+/// One path: its object before (in the lower), after (in the upper), or both.
+struct Pair {
+  std::string path;  ///< as the action saw it
+  std::string from;  ///< of a renamed object
+  struct Side {
+    SharedFd directory;
+    std::string name;
+    struct stat st = {};
+  };
+  std::optional<Side> before;
+  std::optional<Side> after;
+  bool replaced = false;  ///< a directory that was removed and made again
+  bool masked = false;
+};
+
+/// Calls `visit` for each pair, depth first, siblings in byte order; stops when it returns false. What cannot be read
+/// goes to `trouble` as a line. Holds one descriptor pair and one listing a level.
+class LayerWalk {
+ public:
+  LayerWalk(const Layer& layer, std::function<bool(Pair)> visit, std::function<void(std::string)> trouble);
+  void run();
+
+ private:
+  enum class Mode { kMerged, kCreated, kDeleted, kReplaced };
+  struct Frame {
+    Mode mode = Mode::kMerged;
+    SharedFd upper;
+    SharedFd lower;
+    std::string path;        ///< as the action saw it
+    std::string upper_path;  ///< relative to the layer
+    std::string lower_path;
+    std::vector<std::string> names;
+    std::size_t next = 0;
+  };
+
+  bool open_frame(Frame frame);
+  void visit_name(const Frame& frame, const std::string& name);
+  void visit_deleted(const Frame& frame, const std::string& name);
+  void visit_directory(const Frame& frame, const std::string& name, const struct stat& st);
+  void visit_object(const Frame& frame, const std::string& name, const struct stat& st);
+  /// Everything below lower directory `name` of `frame` is deleted.
+  void delete_below(const Frame& frame, const std::string& name);
+  [[nodiscard]] std::optional<struct stat> lower_stat(const Frame& frame, const std::string& name) const;
+  [[nodiscard]] bool is_hidden(const std::string& lower_path) const;
+  [[nodiscard]] bool is_masked(const std::string& lower_path) const;
+  void emit(Pair pair);
+
+  const Layer& layer_;
+  std::function<bool(Pair)> visit_;
+  std::function<void(std::string)> trouble_;
+  RenameIndex renames_;
+  std::vector<Frame> stack_;
+  std::vector<Frame> pushed_;  ///< by the name being visited, in the order to be walked
+  bool stopped_ = false;
+};
+
+}  // namespace rehearse::effects

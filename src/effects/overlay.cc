@@ -1,0 +1,46 @@
+#include "effects/overlay.h"
+
+#include <fcntl.h>
+#include <sys/xattr.h>
+
+#include <cstring>
+
+#include "base/fd.h"
+#include "base/sys.h"
+
+namespace rehearse::effects {
+
+std::optional<std::string> overlay_xattr(int dir, const char* name, const char* xattr) {
+  const std::string path = sys::fd_path(dir) + '/' + name;
+  std::string value(512, '\0');
+  while (true) {
+    const ssize_t n = ::lgetxattr(path.c_str(), xattr, value.data(), value.size());
+    if (n >= 0) {
+      value.resize(static_cast<std::size_t>(n));
+      return value;
+    }
+    if (errno != ERANGE || value.size() > 65536) return std::nullopt;
+    value.resize(value.size() * 8);
+  }
+}
+
+std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name) {
+  const auto value = overlay_xattr(dir, name, kOriginXattr);
+  // struct ovl_fb: version, magic, length, flags, type, uuid[16], then the file handle's bytes.
+  constexpr std::size_t kHead = 21;
+  if (!value || value->size() <= kHead || (*value)[0] != 0 || static_cast<unsigned char>((*value)[1]) != 0xfb) return std::nullopt;
+  const std::size_t size = value->size() - kHead;
+  if (size > MAX_HANDLE_SZ) return std::nullopt;
+  alignas(struct file_handle) char buffer[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};
+  auto* handle = reinterpret_cast<struct file_handle*>(buffer);
+  handle->handle_bytes = static_cast<unsigned>(size);
+  handle->handle_type = static_cast<unsigned char>((*value)[4]);
+  std::memcpy(buffer + offsetof(struct file_handle, f_handle), value->data() + kHead, size);
+  const UniqueFd object(::open_by_handle_at(lower, handle, O_PATH | O_CLOEXEC));
+  if (!object.valid()) return std::nullopt;
+  const auto st = sys::stat_fd(object.get());
+  if (!st) return std::nullopt;
+  return st->st_ino;
+}
+
+}  // namespace rehearse::effects

@@ -1,0 +1,127 @@
+#include "effects/rename_index.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <functional>
+
+#include "base/sys.h"
+#include "effects/directory.h"
+#include "effects/overlay.h"
+
+namespace rehearse::effects {
+namespace {
+
+/// First pass over the upper: redirects, whiteouts, and whether anything may be a renamed file.
+struct Scan {
+  const Layer& layer;
+  RenameIndex& index;
+  std::vector<std::pair<std::string, std::string>> whiteouts;                  ///< lower path of the directory, name
+  std::unordered_map<std::uint64_t, std::string> new_files;    ///< origin inode -> upper path
+  bool look_for_files = false;
+
+  struct Frame {
+    SharedFd upper;
+    std::string path;   ///< in the upper
+    std::string lower;  ///< where its content comes from in the lower
+    bool has_lower;
+  };
+
+  void visit(const Frame& frame, std::vector<Frame>& next) {
+    const auto names = list_directory(frame.upper->get());
+    if (!names) return;
+    for (const Listed& entry : *names) {
+      const std::string lower = join_path(frame.lower, entry.name);
+      if (entry.type == DT_CHR) {
+        const auto st = sys::stat_at(frame.upper->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+        if (!look_for_files && st && is_whiteout(*st) && frame.has_lower) whiteouts.emplace_back(frame.lower, entry.name);
+      } else if (entry.type == DT_DIR) {
+        auto child = open_subdirectory(*frame.upper, entry.name);
+        if (!child) continue;
+        Frame below{*child, join_path(frame.path, entry.name), lower, frame.has_lower};
+        if (const auto redirect = overlay_xattr(frame.upper->get(), entry.name.c_str(), kRedirectXattr)) {
+          below.lower = redirect_target(*redirect, frame.lower);
+          below.has_lower = !below.lower.empty();
+          if (below.has_lower) index.moved_from.insert(below.lower);
+        } else if (below.has_lower && overlay_xattr(frame.upper->get(), entry.name.c_str(), kOpaqueXattr)) {
+          // Its lower content is gone, and may have gone elsewhere.
+          if (!look_for_files) whiteouts.emplace_back(lower, "");
+        }
+        next.push_back(std::move(below));
+      } else if (look_for_files && (entry.type == DT_REG || entry.type == DT_LNK)) {
+        if (frame.has_lower && sys::stat_at(layer.lower.get(), lower.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
+        if (const auto inode = origin_inode(layer.lower.get(), frame.upper->get(), entry.name.c_str())) {
+          new_files.emplace(*inode, join_path(frame.path, entry.name));
+        }
+      }
+    }
+  }
+
+  void run() {
+    std::vector<Frame> stack;
+    auto root = open_directory_beneath(layer.upper.get(), "");
+    if (!root) return;
+    stack.push_back({*root, "", "", true});
+    while (!stack.empty()) {
+      const Frame frame = std::move(stack.back());
+      stack.pop_back();
+      visit(frame, stack);
+    }
+  }
+
+  /// Looks for the origin of a new file among what was deleted.
+  void match(const std::string& path, const std::string& name) {
+    const std::string full = name.empty() ? path : join_path(path, name);
+    if (index.moved_from.contains(full)) return;
+    const auto st = sys::stat_at(layer.lower.get(), full.c_str(), AT_SYMLINK_NOFOLLOW);
+    if (!st) return;
+    if (!S_ISDIR(st->st_mode)) {
+      const auto found = new_files.find(st->st_ino);
+      if (found == new_files.end()) return;
+      index.files.emplace(found->second, full);
+      index.moved_from.insert(full);
+      new_files.erase(found);
+      return;
+    }
+    const auto directory = open_directory_beneath(layer.lower.get(), full);
+    if (!directory) return;
+    const auto names = list_directory((*directory)->get());
+    if (!names) return;
+    for (const Listed& entry : *names) {
+      if (new_files.empty()) return;
+      // An inode number in the listing spares a stat of everything that cannot match.
+      if (entry.type == DT_DIR || new_files.contains(entry.ino)) match(full, entry.name);
+    }
+  }
+};
+
+}  // namespace
+
+std::string redirect_target(const std::string& redirect, const std::string& parent) {
+  if (redirect.empty()) return {};
+  std::string target = redirect.front() == '/' ? redirect.substr(1) : join_path(parent, redirect);
+  // What the kernel writes has no such components; a forged one must not lead anywhere.
+  for (std::size_t at = 0; at <= target.size();) {
+    const std::size_t end = std::min(target.find('/', at), target.size());
+    const std::string_view part = std::string_view(target).substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return {};
+    at = end + 1;
+  }
+  return target;
+}
+
+RenameIndex RenameIndex::build(const Layer& layer) {
+  RenameIndex index;
+  Scan scan{layer, index, {}, {}, false};
+  scan.run();
+  if (scan.whiteouts.empty()) return index;  // nothing is gone, so no file has moved
+  scan.look_for_files = true;
+  scan.run();
+  for (const auto& [directory, name] : scan.whiteouts) {
+    if (scan.new_files.empty()) break;
+    scan.match(directory, name);
+  }
+  return index;
+}
+
+}  // namespace rehearse::effects

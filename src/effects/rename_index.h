@@ -1,0 +1,34 @@
+// Which lower objects live on under another name in the upper. Found before the walk, so that the walk can stream.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <algorithm>
+
+#include "effects/layer.h"
+
+namespace rehearse::effects {
+
+struct RenameIndex {
+  /// Lower paths (relative to the layer) that were moved away: their whiteouts are not deletions.
+  std::unordered_set<std::string> moved_from;
+  /// Upper path of a renamed non-directory -> its lower path. Directories carry a redirect instead.
+  std::unordered_map<std::string, std::string> files;
+
+  /// Walks the upper once by names alone; the lower only where a file may have been renamed. Memory is proportional to
+  /// the number of renames. Trouble is left to the main walk, which meets it again and reports it.
+  static RenameIndex build(const Layer& layer);
+};
+
+/// Where a redirect of directory `name` in lower directory `parent` (relative path, "" for the root) leads: an
+/// absolute redirect is relative to the layer's root. Empty if it is malformed.
+std::string redirect_target(const std::string& redirect, const std::string& parent);
+
+inline std::string join_path(const std::string& directory, const std::string& name) {
+  return directory.empty() ? name : directory + '/' + name;
+}
+
+}  // namespace rehearse::effects

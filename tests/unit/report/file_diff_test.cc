@@ -1,0 +1,110 @@
+#include "report/file_diff.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "support.h"
+
+using namespace rehearse;
+using namespace rehearse::report;
+using namespace rehearse::report::test;
+using effects::ChangeKind;
+
+namespace {
+
+UniqueFd file_of(const std::string& content) {
+  auto file = sys::memfd("side", 0);
+  REQUIRE(file);
+  REQUIRE(sys::write_all(file->get(), content));
+  REQUIRE(::lseek(file->get(), 0, SEEK_SET) == 0);
+  return std::move(*file);
+}
+
+effects::Change modified(const std::string& before, const std::string& after) {
+  effects::Change c = change(ChangeKind::kModified, "/etc/x");
+  c.before->sha256 = sha256(before);
+  c.before->size = before.size();
+  c.after->sha256 = sha256(after);
+  c.after->size = after.size();
+  return c;
+}
+
+Sides sides(const std::string& host, const std::string& kept) {
+  return {[=](const std::string&) -> Result<UniqueFd> { return file_of(host); },
+          [=](const effects::Change&) -> Result<UniqueFd> { return file_of(kept); }};
+}
+
+}  // namespace
+
+TEST_CASE("Text is compared by line") {
+  const FileDiff diff = diff_change(modified("a\nb\n", "a\nc\n"), sides("a\nb\n", "a\nc\n"));
+  CHECK(diff.note.empty());
+  CHECK(diff.text == "@@ -1,2 +1,2 @@\n a\n-b\n+c\n");
+}
+
+TEST_CASE("A host file that moved on is not compared") {
+  CHECK(diff_change(modified("a\n", "b\n"), sides("other\n", "b\n")).note ==
+        "the host's file has changed since");
+  CHECK(diff_change(modified("a\n", "b\n"), sides(std::string(3U << 20U, 'x'), "b\n")).note ==
+        "the host's file has changed since");
+  CHECK(diff_change(modified("a\n", "b\n"), sides("a\n", "forged\n")).note.find("not the recorded one") !=
+        std::string::npos);
+  CHECK(diff_change(modified("a\n", "b\n"), sides("a\n", "forged\n")).text.empty());
+}
+
+TEST_CASE("Binary and large files are told by size and digest") {
+  const std::string binary("a\0b", 3);
+  const FileDiff diff = diff_change(modified(binary, "b\n"), sides(binary, "b\n"));
+  CHECK(diff.note.starts_with("binary: 3 B sha256:" + hex(sha256(binary))));
+  const std::string large(kMaxDiffBytes + 1, 'x');
+  CHECK(diff_change(modified(large, "b\n"), sides(large, "b\n")).note.starts_with("too large"));
+}
+
+TEST_CASE("Metadata is in the header") {
+  effects::Change c = change(ChangeKind::kMetadata, "/etc/x");
+  c.after = c.before;
+  c.after->mode = 0600;
+  c.after->uid = 33;
+  const FileDiff diff = diff_change(c, sides("", ""));
+  CHECK(diff.header == std::vector<std::string>{"mode 0644→0600", "owner 0:0→33:0"});
+  CHECK(diff.text.empty());
+}
+
+TEST_CASE("Lines are escaped, tabs stay") {
+  CHECK(escape_line("+a\tb") == "+a\tb");
+  CHECK(escape_line("+\x1b[2J\r") == "+\\u{001B}[2J\\u{000D}");
+  CHECK(escape_line("\\ No newline at end of file") == "\\ No newline at end of file");
+}
+
+TEST_CASE("A filter means whole components") {
+  CHECK(is_at_or_below("/x/foo", "/x/foo"));
+  CHECK(is_at_or_below("/x/foo/bar", "/x/foo"));
+  CHECK(is_at_or_below("/x/foo/bar", "/x/foo/"));
+  CHECK(!is_at_or_below("/x/foobar", "/x/foo"));
+  CHECK(!is_at_or_below("/x", "/x/foo"));
+  CHECK(is_at_or_below("/x", "/"));
+}
+
+TEST_CASE("Host files: regular ones only, through no symlink, without touching the access time") {
+  char name[] = "/tmp/rehearse-host-XXXXXX";
+  REQUIRE(::mkdtemp(name) != nullptr);
+  const std::string root = name;
+  std::filesystem::create_directory(root + "/d");
+  std::ofstream(root + "/d/file") << "x";
+  std::filesystem::create_symlink("d", root + "/link");
+  std::filesystem::create_symlink("file", root + "/d/leaf");
+  REQUIRE(::mkfifo((root + "/fifo").c_str(), 0600) == 0);
+  auto fd = sys::open(name, O_PATH | O_DIRECTORY);
+  REQUIRE(fd);
+  CHECK(open_host_file(fd->get(), "/d/file"));
+  CHECK(open_host_file(fd->get(), "/../d/file"));  // ".." stops at the root
+  CHECK(!open_host_file(fd->get(), "/link/file"));
+  CHECK(!open_host_file(fd->get(), "/d/leaf"));
+  CHECK(!open_host_file(fd->get(), "/fifo"));  // and does not hang
+  CHECK(!open_host_file(fd->get(), "/d"));
+  CHECK(!open_host_file(fd->get(), std::string("/d/file\0x", 9)));
+  std::filesystem::remove_all(root);
+}

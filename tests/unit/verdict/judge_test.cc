@@ -1,0 +1,78 @@
+#include "verdict/judge.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+using namespace rehearse;
+using namespace rehearse::verdict;
+
+namespace {
+bool has(const Verdict& verdict, const std::string& rule) {
+  return std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                     [&](const Finding& f) { return f.rule == rule; });
+}
+Facts fine() {
+  Facts facts;
+  facts.exit = 0;
+  return facts;
+}
+}  // namespace
+
+TEST_CASE("Without policy a clean run is yellow, because nobody judged it") {
+  const Verdict verdict = judge(fine());
+  CHECK(verdict.level == Level::kYellow);
+  REQUIRE(verdict.findings.size() == 1);
+  CHECK(verdict.findings[0].rule == "core.not-judged");
+  CHECK(verdict.fidelity_score == 1.0);
+}
+
+TEST_CASE("Each way a command can go wrong is a finding") {
+  const auto with = [](auto change) {
+    Facts facts = fine();
+    change(facts);
+    return judge(facts);
+  };
+  CHECK(has(with([](Facts& f) { f.exit = 3; }), "core.command-failed"));
+  CHECK(has(with([](Facts& f) { f.exit.reset(), f.signal = 9; }), "core.command-killed"));
+  CHECK(has(with([](Facts& f) { f.timed_out = true; }), "core.timed-out"));
+  CHECK(has(with([](Facts& f) { f.start_error = "not found"; }), "core.not-started"));
+  CHECK(has(with([](Facts& f) { f.limits_hit = {"memory"}; }), "core.limit-hit"));
+  CHECK(has(with([](Facts& f) { f.leftover = {"7 daemon"}; }), "core.leftover-processes"));
+  CHECK(has(with([](Facts& f) { f.output_cut = true; }), "core.output-cut"));
+  CHECK(has(with([](Facts& f) { f.base_moved = 1; }), "core.base-moved"));
+  CHECK(has(with([](Facts& f) { f.masked = 1; }), "core.masked-write"));
+  CHECK(with([](Facts& f) { f.exit = 3; }).level == Level::kYellow);
+}
+
+TEST_CASE("What was not observed is never better than inconclusive") {
+  Facts facts = fine();
+  facts.unobserved = {"layer /: cannot read"};
+  CHECK(judge(facts).level == Level::kInconclusive);
+  facts = fine();
+  facts.gaps = {{"a mount", "hidden", Level::kInconclusive}};
+  CHECK(judge(facts).level == Level::kInconclusive);
+  facts.gaps = {{"a mount", "hidden", Level::kYellow}, {"clock", "not the same", Level::kGreen}};
+  CHECK(judge(facts).level == Level::kYellow);
+  CHECK(judge(facts).fidelity_score == Approx(0.9 * 0.98));
+}
+
+TEST_CASE("Exit codes: inconclusive is never zero") {
+  const auto code = [](Level level, FailOn on) { return static_cast<int>(exit_code(level, on)); };
+  CHECK(code(Level::kGreen, FailOn::kYellow) == 0);
+  CHECK(code(Level::kYellow, FailOn::kYellow) == 10);
+  CHECK(code(Level::kYellow, FailOn::kRed) == 0);
+  CHECK(code(Level::kYellow, FailOn::kNever) == 0);
+  CHECK(code(Level::kRed, FailOn::kYellow) == 11);
+  CHECK(code(Level::kRed, FailOn::kRed) == 11);
+  CHECK(code(Level::kRed, FailOn::kNever) == 0);
+  for (const FailOn on : {FailOn::kYellow, FailOn::kRed, FailOn::kNever})
+    CHECK(code(Level::kInconclusive, on) == 12);
+}
+
+TEST_CASE("--fail-on words") {
+  CHECK(parse_fail_on("red") == FailOn::kRed);
+  CHECK(parse_fail_on("yellow") == FailOn::kYellow);
+  CHECK(parse_fail_on("never") == FailOn::kNever);
+  CHECK(!parse_fail_on("green"));
+  CHECK(parse_fail_on("").error().exit == ExitCode::kUsage);
+}
