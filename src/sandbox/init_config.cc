@@ -78,7 +78,7 @@ Result<UniqueFd> make_init_image() {
   return sealed("init", {rehearse_init_image, static_cast<std::size_t>(rehearse_init_image_end - rehearse_init_image)}, 0111);
 }
 
-Result<UniqueFd> make_init_config(const Plan& plan) {
+Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_files) {
   const Request& request = plan.request;
   Blob blob;
   InitConfig config = {};
@@ -110,6 +110,8 @@ Result<UniqueFd> make_init_config(const Plan& plan) {
                                     [](const MountPlan& mount) { return mount.show == Show::kCgroup; })
                             ? 1
                             : 0;
+  config.open_files_soft = open_files.rlim_cur;
+  config.open_files_hard = open_files.rlim_max;
   config.dropped_capabilities = plan.dropped_capabilities;
   return sealed("init-config", blob.finish(config), 0400);
 }

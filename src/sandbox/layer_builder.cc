@@ -152,12 +152,16 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
   return {};
 }
 
+/// Placeholders and whiteouts live in the stage, not in the bundle: overlayfs refuses a lower layer that lies inside
+/// another (ELOOP), and the bundle lies inside the host's root. A tmpfs needs no id mapping: ids are shifted here.
 Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   const LayerPlan& layer = plan_.layers[index];
   LayerEvidence& evidence = evidence_[index];
   if (layer.placeholders.empty() && layer.absent.empty()) return {};
   const int lower = evidence.lower.get();
-  RH_TRY(auto mask, make_bundle_directory(bundle_, "masks", index));
+  const std::string name = "mask" + std::to_string(index);
+  RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
+  RH_TRY(auto mask, open_directory(stage_, name.c_str()));
   std::set<std::string> parents;
   const auto make_parents = [&](const std::string& path) -> Result<bool> {
     for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
@@ -169,6 +173,15 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     }
     return true;
   };
+  const auto look_like = [&](int from, int to) -> Result<void> {
+    RH_TRY(const auto st, sys::stat_fd(from));
+    const std::uint32_t shift = userns_ >= 0 ? kIdShift : 0;
+    if (::fchown(to, st.st_uid + shift, st.st_gid + shift) != 0) return sys::last_error("fchown", "mask");
+    if (::fchmod(to, st.st_mode & 07777U) != 0) return sys::last_error("fchmod", "mask");
+    const struct timespec times[2] = {st.st_atim, st.st_mtim};
+    if (::futimens(to, times) != 0) return sys::last_error("futimens", "mask");
+    return {};
+  };
   for (const std::string& path : layer.placeholders) {
     auto original = sys::open_beneath(lower, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!original) continue;
@@ -177,7 +190,7 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     RH_TRY(const bool there, make_parents(path));
     if (!there) continue;
     RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
-    RH_CHECK(copy_attributes(original->get(), placeholder.get()));
+    RH_CHECK(look_like(original->get(), placeholder.get()));
     evidence.masked.push_back(path);
   }
   for (const std::string& path : layer.absent) {
@@ -191,10 +204,10 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
     RH_TRY(auto from, open_directory(lower, parent->c_str()));
     RH_TRY(auto to, open_directory(mask.get(), parent->c_str()));
-    RH_CHECK(copy_attributes(from.get(), to.get()));
+    RH_CHECK(look_like(from.get(), to.get()));
   }
-  RH_CHECK(copy_attributes(lower, mask.get()));
-  RH_TRY(sources_[index].mask_root, open_in_bundle("masks/" + std::to_string(index)));
+  RH_CHECK(look_like(lower, mask.get()));
+  RH_TRY(sources_[index].mask_root, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
   sources_[index].lowerdir = sys::fd_path(sources_[index].mask_root.get()) + ':';
   return {};
 }

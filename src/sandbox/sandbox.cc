@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,7 +29,7 @@ namespace {
 /// Kills and reaps PID 1 of the run, and so everything in it, before the cgroups go.
 class Init {
  public:
-  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup);
+  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup, const struct rlimit& open_files);
   Init(Init&&) = default;
   Init(const Init&) = delete;
   Init& operator=(const Init&) = delete;
@@ -65,10 +66,10 @@ class Init {
   bool asked_to_quit_ = false;
 };
 
-Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup) {
+Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct rlimit& open_files) {
   Init init;
   RH_TRY(auto image, make_init_image());
-  RH_TRY(auto config, make_init_config(plan));
+  RH_TRY(auto config, make_init_config(plan, open_files));
   int pair[2] = {-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return sys::last_error("socketpair");
   init.control_.reset(pair[0]);
@@ -154,6 +155,15 @@ Result<UniqueFd> mount_stage() {
   return stage;
 }
 
+/// A layer takes half a dozen descriptors, and hosts have hundreds of mounts. Returns the limit as it was.
+struct rlimit raise_open_files() {
+  struct rlimit limit = {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const struct rlimit raised = {limit.rlim_max, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return limit;
+}
+
 struct Built {
   std::vector<LayerEvidence> layers;
   std::vector<verdict::Gap> gaps;
@@ -194,6 +204,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   Rehearsal rehearsal;
   Evidence& evidence = rehearsal.evidence;
 
+  const struct rlimit open_files = raise_open_files();
   RH_TRY(auto signals, Signals::create());
   RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
   LayerBuilder layers(plan, around.bundle);
@@ -202,7 +213,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto writes, WriteLimit::create(uppers.get(), plan.request.limits.write_bytes));
 
   RH_TRY(auto builder, PrivateNamespace::enter(around.bundle));
-  RH_TRY(auto init, Init::start(plan, cgroup));
+  RH_TRY(auto init, Init::start(plan, cgroup, open_files));
   RH_CHECK(cgroup.add_to_v1(init.pid()));
   UniqueFd userns;
   if (shifted) {

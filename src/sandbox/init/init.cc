@@ -51,6 +51,7 @@ constexpr int kEnoent = 2;
 constexpr int kEnotdir = 20;
 constexpr int kEacces = 13;
 constexpr int kRlimitCore = 4;
+constexpr int kRlimitNofile = 7;
 constexpr unsigned long kMsFlags = 1 | 2 | 4 | 8;  // MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
 
 struct IoVec {
@@ -209,6 +210,12 @@ void forbid_core_dumps() {
   must(call(SYS_prlimit64, 0, kRlimitCore, &limit, 0), InitStep::kLimits);
 }
 
+/// The supervisor raised its own limit to hold all the mounts; the action gets what the caller had.
+void restore_open_files() {
+  const Rlimit limit = {config->open_files_soft, config->open_files_hard};
+  must(call(SYS_prlimit64, 0, kRlimitNofile, &limit, 0), InitStep::kLimits);
+}
+
 void install_filter() {
   const struct sock_fprog program = {static_cast<unsigned short>(config->filter_count),
                                      at<struct sock_filter>(config->filter)};
@@ -348,6 +355,7 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   lock_mounts();
   drop_capabilities();
   forbid_core_dumps();
+  restore_open_files();
   install_filter();
   const long action = spawn_action(start);
   must(action, InitStep::kFork);

@@ -1,0 +1,280 @@
+"""What the system tests share: running rehearse, reading its document, comparing the host before and after."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any, Iterable, NoReturn
+
+# Verdict codes without a policy: clean, and evidence or mirror incomplete.
+YELLOW, INCONCLUSIVE = 10, 12
+RAN = (YELLOW, INCONCLUSIVE)
+FAILURE, USAGE, UNAVAILABLE, CANT_CREATE, NO_PERMISSION = 1, 64, 69, 73, 77
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+Document = dict[str, Any]
+
+
+def skip(reason: str) -> NoReturn:
+    """Skips the test; where REHEARSE_MUST_RUN is set a skip is a failure."""
+    if os.environ.get("REHEARSE_MUST_RUN"):
+        raise AssertionError(f"must run, but: {reason}")
+    raise unittest.SkipTest(reason)
+
+
+def need(*programs: str) -> None:
+    for program in programs:
+        if shutil.which(program, path=PATH) is None:
+            skip(f"{program} is not installed")
+
+
+def binary() -> str:
+    path = os.environ.get("REHEARSE", "")
+    if not path or not os.access(path, os.X_OK):
+        skip("REHEARSE does not name a rehearse binary")
+    if os.geteuid() != 0:
+        skip("needs root")
+    return path
+
+
+@dataclasses.dataclass
+class Result:
+    """How one call of rehearse ended."""
+
+    code: int
+    out: bytes
+    err: bytes
+    seconds: float
+
+    @property
+    def doc(self) -> Document:
+        try:
+            return json.loads(self.out)
+        except ValueError as error:
+            raise AssertionError(f"no JSON on stdout (exit {self.code}): {error}; stderr: {self.err[-2000:]!r}") from None
+
+    @property
+    def changes(self) -> dict[bytes, Document]:
+        return {path_of(entry): entry for entry in self.doc["changes"]}
+
+
+def path_of(entry: Document) -> bytes:
+    return base64.b64decode(entry["path_b64"]) if entry.get("path_b64") else os.fsencode(entry["path"])
+
+
+def b(path: str | Path) -> bytes:
+    return os.fsencode(path)
+
+
+class Case(unittest.TestCase):
+    """A test with a state directory of its own and a scratch directory that is part of the host."""
+
+    maxDiff = 4000
+
+    def setUp(self) -> None:
+        self.rehearse = binary()
+        self.base = Path(tempfile.mkdtemp(prefix="rehearse-test.", dir=os.environ.get("REHEARSE_TEST_DIR", "/var/tmp")))
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.base.chmod(0o755)
+        self.state = self.base / "state"
+        self.host = self.base / "host"
+        self.host.mkdir()
+        self.addCleanup(self.assert_nothing_left)
+
+    def command(self, *options: str, json_out: bool = True) -> list[str]:
+        return [self.rehearse, "--state", str(self.state), *(["--json"] if json_out else []), *options]
+
+    def call(self, *arguments: str, json_out: bool = True, timeout: float = 300, **popen: Any) -> Result:
+        started = time.monotonic()
+        popen.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in popen:
+            del popen["stdin"]
+        done = subprocess.run(self.command(*arguments, json_out=json_out), capture_output=True, timeout=timeout, check=False, **popen)
+        return Result(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+
+    def run_in(self, argv: Iterable[str], *options: str, **more: Any) -> Result:
+        return self.call("run", *options, "--", *argv, **more)
+
+    def shell(self, script: str, *options: str, expect: int | None = 0, **more: Any) -> Result:
+        """Rehearses a shell script; `expect` is the script's own status, None for any."""
+        result = self.run_in(["sh", "-c", script], *options, **more)
+        self.assertIn(result.code, RAN, result.err.decode(errors="replace")[-3000:])
+        if expect is not None:
+            self.assertEqual(result.doc["command"]["exit"], expect, result.err.decode(errors="replace")[-3000:])
+        return result
+
+    def change(self, result: Result, path: str | Path | bytes, kind: str) -> Document:
+        key = path if isinstance(path, bytes) else b(path)
+        near = [p for p in result.changes if p.startswith(os.path.dirname(key))][:20]
+        self.assertIn(key, result.changes, f"not in changes; near: {near}")
+        entry = result.changes[key]
+        self.assertEqual(entry["change"], kind, entry)
+        return entry
+
+    def assert_nothing_left(self) -> None:
+        """No process, mount or cgroup of a run in this test's state directory."""
+        runs = os.listdir(self.state / "runs") if (self.state / "runs").is_dir() else []
+        deadline = time.monotonic() + 4
+        while (left := leftovers(runs, self.base)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(left, [])
+
+
+def leftovers(runs: list[str], base: Path) -> list[str]:
+    left = [f"mount {line}" for line in mount_table() if str(base / "state") in line]
+    for root in cgroup_roots():
+        left += [f"cgroup {root}/rehearse/{run}" for run in runs if os.path.exists(f"{root}/rehearse/{run}")]
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            groups = Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            continue
+        left += [f"process {pid} of run {run}" for run in runs if f"rehearse/{run}" in groups]
+    return left
+
+
+def mount_table() -> list[str]:
+    """The mount table without the numbers that a remount elsewhere may renumber."""
+    lines = Path("/proc/self/mountinfo").read_bytes().decode(errors="surrogateescape").splitlines()
+    return sorted(" ".join(line.split()[2:6] + line.split(" - ")[1].split()[:2]) for line in lines)
+
+
+def cgroup_roots() -> list[str]:
+    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
+        return [line.split()[1] for line in mounts if line.split()[2] in ("cgroup", "cgroup2")]
+
+
+# Changed by the running system itself, not by what is tested.
+NOISY = ["/root/.pyenv", "/root/.rustup", "/root/.cargo", "/var/tmp", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/rehearse", "/var/lib/systemd", "/root/.cache", "/root/.ccache",
+         "/var/spool", "/etc/mtab", "/var/lib/docker", "/var/lib/containerd"]
+NOISY += [p for p in os.environ.get("REHEARSE_TEST_NOISY", "").split(":") if p]
+NOISY_SYSCTLS = ("random", "dentry-state", "inode-nr", "inode-state", "file-nr", "ns_last_pid", "pty/nr", "conntrack_count", "cpufreq",
+                 "stat_refresh", "keys/", "nr_hugepages", "usermodehelper", "sched_domain", "cad_pid", "bpf_stats", "aio-nr", "drop_caches", "quota/")
+
+
+def _tree(top: str, with_content: bool, into: dict[str, tuple[Any, ...]]) -> None:
+    stack = [top]
+    while stack:
+        directory = stack.pop()
+        try:
+            entries = list(os.scandir(directory))
+        except OSError:
+            continue
+        for entry in entries:
+            if any(entry.path == n or entry.path.startswith(n + "/") for n in NOISY):
+                continue
+            try:
+                st = entry.stat(follow_symlinks=False)
+                row: tuple[Any, ...] = (st.st_mode, st.st_uid, st.st_gid, st.st_ino, st.st_size, st.st_mtime_ns, st.st_ctime_ns, st.st_nlink)
+                if with_content and stat.S_ISREG(st.st_mode) and st.st_size < 4 << 20:
+                    row += (hashlib.sha256(Path(entry.path).read_bytes()).hexdigest(),)
+            except OSError:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                # A directory's own size and times follow from its entries, all of which are compared.
+                row = row[:4]
+                stack.append(entry.path)
+            into[entry.path] = row
+
+
+def snapshot(full: bool = True) -> dict[str, Any]:
+    """What a rehearsal must not change on this host."""
+    files: dict[str, tuple[Any, ...]] = {}
+    for top, content in (("/etc", True), ("/root", True), ("/boot", False)) + ((("/usr", False), ("/var", False), ("/opt", False)) if full else ()):
+        _tree(top, content, files)
+    sysctls = {}
+    for directory, _, names in os.walk("/proc/sys"):
+        for name in names:
+            path = f"{directory}/{name}"
+            if any(n in path for n in NOISY_SYSCTLS):
+                continue
+            try:
+                sysctls[path] = Path(path).read_bytes()
+            except OSError:
+                continue
+    cgroups = {path for root in cgroup_roots() for path, _, _ in os.walk(root) if "rehearse" not in path}
+    return {
+        "files": files,
+        "root": sorted(os.listdir("/")),
+        "mounts": [m for m in mount_table() if "/var/tmp" not in m],
+        "sysctls": sysctls,
+        "cgroups": cgroups,
+        "links": sorted(os.listdir("/sys/class/net")),
+        "modules": Path("/proc/modules").read_text().count("\n") if os.path.exists("/proc/modules") else 0,
+        "hostname": os.uname().nodename,
+    }
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    found = []
+    for part, old in before.items():
+        new = after[part]
+        if isinstance(old, dict):
+            found += [f"{part}: {k}: {old.get(k)} -> {new.get(k)}" for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
+        elif isinstance(old, (set, list)):
+            found += [f"{part}: gone {x}" for x in old if x not in new] + [f"{part}: new {x}" for x in new if x not in old]
+        elif old != new:
+            found.append(f"{part}: {old} -> {new}")
+    return found
+
+
+class HostCase(Case):
+    """As Case; the host is compared before the first test of the class and after the last."""
+
+    whole_host = False  # also every object below /usr, /var and /opt: slow
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        binary()
+        cls.before = snapshot(cls.whole_host)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        changed = differences(cls.before, snapshot(cls.whole_host))
+        if changed:
+            raise AssertionError("the host changed:\n" + "\n".join(changed[:50]))
+
+
+class PrivateMounts:
+    """A shell in a mount namespace of its own; what it mounts vanishes with it."""
+
+    @staticmethod
+    def run(script: str, env: dict[str, str], timeout: float = 300) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(["unshare", "-m", "--propagation", "private", "bash", "-euo", "pipefail", "-c", script], env={**os.environ, **env},
+                              capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
+
+
+def wait_for(condition: Any, seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return bool(condition())
+
+
+def kill_and_reap(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> int:
+    process.send_signal(number)
+    return process.wait(timeout=30)
+
+
+def main() -> NoReturn:
+    """Runs the module's tests. 77 when every one was skipped, with the reasons."""
+    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    result = program.result
+    if not result.wasSuccessful():
+        sys.exit(1)
+    if result.skipped and len(result.skipped) >= max(result.testsRun, 1):
+        sys.exit(77)
+    sys.exit(0)

@@ -1,0 +1,23 @@
+# Tests of the built program on the real kernel. They need root; exit code 77 is a skip with its reason printed.
+find_program(PYTHON3 python3 REQUIRED)
+
+add_executable(hostile ${PROJECT_SOURCE_DIR}/tests/redteam/hostile.cc)
+target_compile_options(hostile PRIVATE -Wall -Wextra -Werror -O1)
+target_link_options(hostile PRIVATE -static)
+
+# rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
+function(rehearse_python_test name file timeout)
+  add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
+    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
+endfunction()
+
+rehearse_python_test(system.actions system/test_actions.py 400)
+rehearse_python_test(system.bad_input system/test_bad_input.py 120)
+rehearse_python_test(system.environment system/test_environment.py 120)
+rehearse_python_test(system.files system/test_files.py 180)
+rehearse_python_test(system.lifetime system/test_lifetime.py 240)
+rehearse_python_test(system.limits system/test_limits.py 180)
+rehearse_python_test(system.mounts system/test_mounts.py 240)
+rehearse_python_test(redteam.contained redteam/test_hostile.py 240)
+rehearse_python_test(fault.sweep fault/test_sweep.py 400)

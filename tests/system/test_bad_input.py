@@ -1,0 +1,110 @@
+"""A wrong request gets one clear line, the documented exit code, and costs nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import harness
+from harness import Case, Result
+
+
+def set_user_namespaces(value: str) -> None:
+    with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as limit:
+        limit.write(value)
+
+
+class BadInput(Case):
+    def assert_refused(self, result: Result, code: int, *words: str) -> None:
+        self.assertEqual(result.code, code, result.err)
+        lines = result.err.decode(errors="replace").strip().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertTrue(lines[0].startswith("rehearse: "), lines)
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def refuse(self, *arguments: str, code: int = harness.USAGE, words: tuple[str, ...] = ()) -> None:
+        self.assert_refused(self.call(*arguments, json_out=False), code, *words)
+
+    def test_usage(self) -> None:
+        self.refuse("run", words=("no command",))
+        self.refuse("run", "--", words=("no command",))
+        self.refuse("run", "--", "", words=("no command",))
+        self.refuse("run", "--nonsense", "--", "true", words=("--nonsense",))
+        self.refuse("nonsense", words=("nonsense",))
+        self.refuse("run", "--timeout", "soon", "--", "true", words=("soon",))
+        self.refuse("run", "--memory", "much", "--", "true", words=("much",))
+        self.refuse("run", "--hide", "/no/such/mount", "--", "true", words=("/no/such/mount",))
+        self.refuse("run", "--user", "no-such-user", "--", "true", words=("no-such-user",))
+        self.refuse("run", "--profile", "other", "--", "true", words=("profile",))
+        self.assertFalse(self.state.exists() and os.listdir(self.state / "runs"))
+        self.shell("true")
+        self.refuse("show", "20990101-000000-ffffff", words=("20990101",))
+
+    def test_errors_are_json_on_request(self) -> None:
+        result = self.call("run")
+        self.assertEqual((result.code, result.doc["schema"], result.doc["exit"]), (64, "rehearse.error/1", 64))
+
+    def test_command_that_cannot_run(self) -> None:
+        missing = self.run_in(["no-such-command-anywhere"])
+        self.assertEqual(missing.doc["command"]["exit"], 127)
+        self.assertIn("core.not-started", [f["rule"] for f in missing.doc["verdict"]["findings"]])
+        self.assertEqual(self.run_in(["/etc/hostname"]).doc["command"]["exit"], 126)
+        garbage = self.host / "garbage"
+        garbage.write_bytes(b"\x7fELF\x00garbage" * 10)
+        garbage.chmod(0o755)
+        self.assertEqual(self.run_in([str(garbage)]).doc["command"]["exit"], 126)
+
+    def test_two_mebibytes_of_arguments(self) -> None:
+        words = ["x" * 100_000] * 19
+        result = self.run_in(["sh", "-c", 'for w; do n=$((n+${#w})); done; echo $n >&2', "sh", *words])
+        self.assertEqual(result.code, harness.YELLOW, result.err[-300:])
+        self.assertEqual(result.err.strip(), b"1900000")
+
+    def test_not_root(self) -> None:
+        copy = self.base / "rehearse"
+        shutil.copyfile(self.rehearse, copy)
+        copy.chmod(0o755)
+        done = subprocess.run([str(copy), "run", "--", "true"], capture_output=True, check=False, user=65534, group=65534, extra_groups=[])
+        self.assert_refused(Result(done.returncode, done.stdout, done.stderr, 0), harness.NO_PERMISSION, "root")
+
+    def test_state_directory(self) -> None:
+        self.state.mkdir(mode=0o777)
+        self.state.chmod(0o777)
+        self.refuse("run", "--", "true", code=78, words=(str(self.state),))
+        self.state.rmdir()
+        self.state.symlink_to("/etc")
+        self.assertNotEqual(self.call("run", "--", "true").code, harness.YELLOW)
+        self.state.unlink()
+        self.state.write_text("a file")
+        self.assertIn(self.call("run", "--", "true").code, (64, 73, 78))
+        self.state.unlink()
+        self.state = type(self.state)("relative/state")
+        self.refuse("run", "--", "true", words=("relative/state",))
+
+    def test_read_only_state_and_full_state(self) -> None:
+        harness.need("mkfs.ext4")
+        script = (
+            'truncate -s 64M "$B/img"; mkfs.ext4 -q -F "$B/img"; mkdir "$B/s"; mount -o loop "$B/img" "$B/s"; mkdir -m 700 "$B/s/state"; mount -o remount,ro "$B/s"\n'
+            'set +e; "$REHEARSE" --state "$B/s/state" run -- true; echo "code $?" >&2\n'
+            'mount -o remount,rw "$B/s"; dd if=/dev/zero of="$B/s/fill" bs=1M 2>/dev/null; "$REHEARSE" --state "$B/s/state" run -- touch /ran; echo "code $?" >&2; ls "$B/s/state/runs" >&2'
+        )
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
+        lines = done.stderr.decode().strip().splitlines()
+        self.assertEqual([line for line in lines if line.startswith("code")], ["code 73", "code 73"], lines)
+        self.assertEqual(len(lines), 4, lines)
+
+    def test_no_user_namespaces(self) -> None:
+        with open("/proc/sys/user/max_user_namespaces", encoding="ascii") as limit:
+            before = limit.read()
+        try:
+            set_user_namespaces("0")
+        except PermissionError:
+            harness.skip("this root may not change user.max_user_namespaces")
+        self.addCleanup(set_user_namespaces, before)
+        self.refuse("run", "--", "true", code=harness.UNAVAILABLE, words=("max_user_namespaces",))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,86 @@
+"""The sandbox looks like the host, and holds none of its secrets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import harness
+from harness import Case
+
+
+class Environment(Case):
+    def outside(self, command: str) -> bytes:
+        return subprocess.run(["sh", "-c", command], capture_output=True, check=False).stdout
+
+    def inside(self, command: str, *options: str, **more: object) -> bytes:
+        result = self.call("run", *options, "--", "sh", "-c", command, json_out=False, **more)  # type: ignore[arg-type]
+        self.assertIn(result.code, harness.RAN, result.err)
+        return result.out
+
+    def test_looks_like_the_host(self) -> None:
+        for command in ("hostname 2>/dev/null || uname -n", "uname -r", "id", "getent passwd", "cat /etc/os-release", "date +%Z", "head -5 /proc/cpuinfo",
+                        "ls -ln /etc", "nproc"):
+            self.assertEqual(self.inside(command), self.outside(command), command)
+
+    def test_environment_is_an_allow_list(self) -> None:
+        env = {"PATH": harness.PATH, "HOME": "/root", "LANG": "C", "AWS_SECRET_ACCESS_KEY": "s3cret", "LD_PRELOAD": "", "SSH_AUTH_SOCK": "/x", "KEEP": "me"}
+        out = self.inside("env", "--env", "KEEP", "--env", "NEW=1", env=env)
+        self.assertIn(b"KEEP=me\n", out)
+        self.assertIn(b"NEW=1\n", out)
+        self.assertIn(b"LANG=C\n", out)
+        for absent in (b"AWS", b"SSH_AUTH", b"LD_PRELOAD"):
+            self.assertNotIn(absent, out)
+
+    def test_secrets_are_placeholders_and_can_be_replaced(self) -> None:
+        secret = self.host / "secret.key"
+        secret.write_text("top secret")
+        secret.chmod(0o640)
+        result = self.shell(f"stat -c '%s %a' {secret} >&2; echo mine > {secret}; cat {secret} >&2", "--mask", str(secret))
+        self.assertIn(b"0 640\nmine\n", result.err)
+        self.assertNotIn(b"top secret", result.out)
+        self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
+        self.assertEqual(secret.read_text(), "top secret")
+
+    def test_state_is_not_there(self) -> None:
+        self.shell("true")
+        self.assertEqual(self.inside(f"ls -A {self.state}"), b"")
+        self.assertEqual(self.inside(f"touch {self.state}/x || echo refused"), b"refused\n")
+
+    def test_hidden_directory(self) -> None:
+        (self.host / "f").write_text("x")
+        self.assertEqual(self.inside(f"ls -A {self.host}", "--hide", str(self.host)), b"")
+
+    def test_own_terminal_and_no_host_descriptor(self) -> None:
+        leak = os.open("/etc/hostname", os.O_RDONLY)
+        os.set_inheritable(leak, True)
+        try:
+            out = self.inside("ls -l /proc/self/fd; tty", close_fds=False)
+        finally:
+            os.close(leak)
+        self.assertNotIn(b"hostname", out)
+        self.assertIn(b"not a tty", out)
+        self.assertEqual(self.inside("test -t 0 && test -t 1 && tty", "-t", "always").strip(), b"/dev/pts/0")
+
+    def test_stdin_is_passed(self) -> None:
+        data = os.urandom(300_000).hex().encode()
+        self.assertEqual(self.call("run", "--", "cat", json_out=False, input=data).out, data)
+
+    def test_user_and_working_directory(self) -> None:
+        self.assertEqual(self.inside("id -un; pwd", "--user", "nobody", "--cwd", "/usr"), b"nobody\n/usr\n")
+        self.assertEqual(self.inside("pwd", cwd="/etc"), b"/etc\n")
+
+    def test_network_has_loopback_only(self) -> None:
+        self.assertEqual(self.inside("ls /sys/class/net"), b"lo\n")
+
+    def test_service_manager_is_hidden_where_there_is_one(self) -> None:
+        if not Path("/run/systemd/system").is_dir():
+            harness.skip("systemd is not the service manager here")
+        self.assertEqual(self.inside("test -e /run/systemd/system && echo there"), b"")
+        gaps = self.shell("true").doc["fidelity"]["gaps"]
+        self.assertTrue(any("/run/systemd/system" in gap["what"] for gap in gaps))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,139 @@
+"""What an action does to files is in the document, exactly, and the host keeps its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import unittest
+
+import harness
+from harness import HostCase, b
+
+
+class Files(HostCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for name, text in (("keep", "old\n"), ("gone", "x"), ("mode", "m"), ("same", "same\n"), ("moved", "content\n")):
+            (self.host / name).write_text(text)
+        (self.host / "tree/sub").mkdir(parents=True)
+        for name in ("a", "sub/b", "sub/c"):
+            (self.host / "tree" / name).write_text(name)
+
+    def test_each_kind_of_change(self) -> None:
+        h = self.host
+        result = self.shell(
+            f"cd {h} && echo new > created && echo more >> keep && rm gone && chmod 600 mode && mv moved renamed && "
+            "cat same > tmp && cat tmp > same && rm tmp && rm -r tree/sub && mkdir newdir && echo f > newdir/f && rm -f mode2; "
+            "rm keep2 2>/dev/null; ln -s target link"
+        )
+        self.assertEqual(self.change(result, h / "created", "created")["after"]["size"], 4)
+        modified = self.change(result, h / "keep", "modified")
+        self.assertNotEqual(modified["before"]["sha256"], modified["after"]["sha256"])
+        self.change(result, h / "gone", "deleted")
+        mode = self.change(result, h / "mode", "metadata")
+        self.assertEqual((mode["before"]["mode"], mode["after"]["mode"]), ("0644", "0600"))
+        self.assertEqual(self.change(result, h / "renamed", "renamed")["from"], str(h / "moved"))
+        self.assertNotIn(b(h / "moved"), result.changes)
+        self.change(result, h / "same", "identical")
+        for name in ("tree/sub", "tree/sub/b", "tree/sub/c"):
+            self.change(result, h / name, "deleted")
+        self.change(result, h / "newdir", "created")
+        self.change(result, h / "newdir/f", "created")
+        self.assertEqual(self.change(result, h / "link", "created")["after"]["target"], "target")
+        counts = result.doc["counts"]
+        self.assertEqual((counts["created"], counts["deleted"], counts["renamed"], counts["modified"], counts["metadata"]), (4, 4, 1, 1, 1))
+        self.assertEqual((h / "keep").read_text(), "old\n")
+        self.assertFalse((h / "created").exists())
+        self.assertTrue((h / "tree/sub/b").exists())
+
+    def test_opaque_directory_lists_what_it_hides(self) -> None:
+        result = self.shell(f"cd {self.host} && rm -r tree && mkdir tree && echo z > tree/z")
+        for name in ("tree/a", "tree/sub", "tree/sub/b", "tree/sub/c"):
+            self.change(result, self.host / name, "deleted")
+        self.change(result, self.host / "tree/z", "created")
+
+    def test_renamed_directory_is_one_entry(self) -> None:
+        result = self.run_in(["python3", "-c", f"import os; os.rename('{self.host}/tree', '{self.host}/tree2'); open('{self.host}/tree2/sub/b','a').write('!')"])
+        self.assertIn(result.code, harness.RAN)
+        self.assertEqual(self.change(result, self.host / "tree2", "renamed")["from"], str(self.host / "tree"))
+        self.change(result, self.host / "tree2/sub/b", "modified")
+        self.assertEqual(result.doc["counts"]["deleted"], 0)
+        self.assertNotIn(b(self.host / "tree2/sub/c"), result.changes)
+
+    def test_type_changes(self) -> None:
+        result = self.shell(f"cd {self.host} && rm -r tree && echo file > tree && rm gone && mkdir gone && rm keep && ln -s mode keep")
+        for name in ("tree", "gone", "keep"):
+            self.change(result, self.host / name, "type")
+        for name in ("tree/a", "tree/sub/c"):
+            self.change(result, self.host / name, "deleted")
+
+    def test_hardlinks_stay_one_file(self) -> None:
+        for name in ("l2", "l3"):
+            os.link(self.host / "keep", self.host / name)
+        result = self.shell(f"echo more >> {self.host}/keep && cmp {self.host}/keep {self.host}/l3 && ln {self.host}/keep {self.host}/l4")
+        groups = {self.change(result, self.host / name, kind)["after"]["link_group"]
+                  for name, kind in (("keep", "modified"), ("l2", "modified"), ("l3", "modified"), ("l4", "created"))}
+        self.assertEqual(len(groups), 1)
+        self.assertNotIn(None, groups)
+
+    def test_special_files_sparse_and_attributes(self) -> None:
+        harness.need("setfacl", "setfattr", "setcap")
+        result = self.shell(
+            f"cd {self.host} && mkfifo p && truncate -s 1G sparse && setfattr -n user.k -v v mode && setfacl -m u:1000:r same && "
+            "cp /bin/true t && chmod 4755 t && setcap cap_net_raw=ep t; touch -d 2001-01-01 gone; chown 1000:1000 keep; "
+            "python3 -c \"import socket; socket.socket(socket.AF_UNIX).bind('s')\"")
+        self.assertEqual(self.change(result, self.host / "p", "created")["type"], "fifo")
+        self.assertEqual(self.change(result, self.host / "s", "created")["type"], "socket")
+        sparse = self.change(result, self.host / "sparse", "created")["after"]
+        self.assertEqual(sparse["size"], 1 << 30)
+        self.assertLess(sparse["blocks"], 100)
+        self.assertEqual(self.change(result, self.host / "mode", "metadata")["after"]["xattrs"], {"user.k": "dg=="})
+        self.assertIn("user:1000:r--", self.change(result, self.host / "same", "metadata")["after"]["acl"])
+        self.assertIn("cap_net_raw", self.change(result, self.host / "t", "created")["after"]["caps"])
+        self.assertIn("mtime", self.change(result, self.host / "gone", "metadata")["also"])
+        self.assertEqual(self.change(result, self.host / "keep", "metadata")["after"]["uid"], 1000)
+
+    def test_names_of_any_bytes(self) -> None:
+        names = [b"new\nline", b"tab\there", b"-dash", b"\xff\xfe", b"e\x1b[2Jsc", b"x" * 255, "\u202egnp".encode(), b".. ", b"back\\slash"]
+        script = "import os,sys\nfor n in %r: open(os.path.join(%r, n), 'w').write('1')" % (names, b(self.host))
+        result = self.run_in(["python3", "-c", script])
+        for name in names:
+            self.change(result, b(self.host) + b"/" + name, "created")
+        self.assertNotIn(b"\x1b", result.out)
+        self.assertNotIn("\u202e".encode(), result.out)
+        shown = self.call("show", "last", json_out=False)
+        self.assertEqual(shown.code, 0, shown.err)
+        self.assertNotIn(b"\x1b[2J", shown.out)
+        self.assertNotIn("\u202e".encode(), shown.out)
+
+    def test_path_longer_than_path_max(self) -> None:
+        script = f"import os; os.chdir('{self.host}')\nfor i in range(60): os.mkdir('d' * 100); os.chdir('d' * 100)\nopen('leaf', 'w').write('1')"
+        result = self.run_in(["python3", "-c", script])
+        deepest = b(self.host) + (b"/" + b"d" * 100) * 60 + b"/leaf"
+        self.change(result, deepest, "created")
+        self.assertEqual(self.call("rm", result.doc["id"]).code, 0)
+        self.assertFalse((self.state / "runs" / result.doc["id"]).exists())
+
+    def test_diff_shows_text(self) -> None:
+        result = self.shell(f"echo more >> {self.host}/keep; rm {self.host}/gone")
+        shown = self.call("diff", result.doc["id"], str(self.host / "keep"), json_out=False)
+        self.assertIn(b"+more", shown.out)
+        self.assertNotIn(b"gone", shown.out)
+        self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
+        self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
+
+    def test_digest_is_of_the_effects(self) -> None:
+        same = f"echo new > {self.host}/created; rm {self.host}/gone"
+        digests = {self.shell(same).doc["digest"] for _ in range(2)}
+        self.assertEqual(len(digests), 1)
+        self.assertNotIn(self.shell(same).doc["digest"].replace("sha256:", ""), {self.shell(f"echo other > {self.host}/created").doc["digest"]})
+
+    def test_package_owner(self) -> None:
+        harness.need("dpkg")
+        owner = subprocess.run(["dpkg", "-S", "/etc/debian_version"], capture_output=True, text=True, check=True).stdout.split(":")[0]
+        result = self.shell("echo x >> /etc/debian_version")
+        self.assertEqual(self.change(result, "/etc/debian_version", "modified")["package"], owner)
+
+
+if __name__ == "__main__":
+    harness.main()

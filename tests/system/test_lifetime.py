@@ -1,0 +1,166 @@
+"""How runs end: on signals, killed at any moment, fifty at once; nothing stays behind."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+import unittest
+from pathlib import Path
+
+import harness
+from harness import Case
+
+
+class Lifetime(Case):
+    def start(self, *argv: str, options: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self.command("run", *options, "--", *argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def start_and_wait(self, script: str) -> subprocess.Popen[bytes]:
+        process = self.start("sh", "-c", "echo up >&2; " + script)
+        assert process.stderr
+        self.assertEqual(process.stderr.readline(), b"up\n")
+        return process
+
+    def test_exit_status_of_the_command(self) -> None:
+        self.assertEqual(self.shell("exit 3", expect=3).code, harness.YELLOW)
+        self.assertEqual(self.run_in(["sh", "-c", "exit 3"], "--passthrough-exit").code, 3)
+        self.assertEqual(self.run_in(["sh", "-c", "kill -9 $$"], "--passthrough-exit").code, 137)
+        killed = self.run_in(["sh", "-c", "kill -9 $$"]).doc["command"]
+        self.assertEqual((killed["exit"], killed["signal"]), (None, 9))
+        self.assertEqual(self.run_in(["true"], "--fail-on", "never").code, 0)
+
+    def test_signals_end_the_action(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = self.start_and_wait("sleep 100")
+            started = time.monotonic()
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=10)
+            self.assertLess(time.monotonic() - started, 5)
+            self.assertEqual(process.returncode, harness.INCONCLUSIVE)
+            self.assertIn("core.unobserved", [f["rule"] for f in json.loads(out)["verdict"]["findings"]])
+
+    def test_an_action_that_ignores_signals_is_killed(self) -> None:
+        process = self.start_and_wait("trap '' TERM INT HUP; while :; do sleep 1; done")
+        process.terminate()
+        process.communicate(timeout=15)
+        self.assertEqual(process.returncode, harness.INCONCLUSIVE)
+
+    def test_killed_at_many_moments(self) -> None:
+        for delay_ms in (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60):
+            process = self.start("sh", "-c", f"echo x > {self.host}/marker; sleep 50")
+            time.sleep(delay_ms / 1000)
+            harness.kill_and_reap(process)
+            for stream in (process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+        self.assertFalse((self.host / "marker").exists())
+        self.assertEqual(self.call("gc").code, 0)
+        self.assertEqual(os.listdir(self.state / "active"), [])
+        self.assert_nothing_left()
+
+    def test_next_start_collects_a_killed_run(self) -> None:
+        process = self.start_and_wait("sleep 50")
+        harness.kill_and_reap(process)
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+        self.assertTrue(harness.wait_for(lambda: subprocess.run(["pgrep", "-f", "^sleep 50$"], capture_output=True, check=False).returncode == 1))
+        self.shell("true")
+        self.assert_nothing_left()
+        states = [run["state"] for run in self.call("list").doc["runs"]]
+        self.assertEqual(sorted(states), ["finished", "interrupted"])
+
+    def test_fifty_at_once(self) -> None:
+        running = [self.start("sh", "-c", f"echo {i} > {self.host}/mine; sleep 0.2; cat {self.host}/mine >&2; ls {self.host} | wc -l >&2") for i in range(50)]
+        ids = set()
+        for i, process in enumerate(running):
+            out, err = process.communicate(timeout=120)
+            self.assertIn(process.returncode, harness.RAN, err)
+            self.assertEqual(err.split(), [str(i).encode(), b"1"])
+            ids.add(json.loads(out)["id"])
+        self.assertEqual(len(ids), 50)
+        self.assertEqual(os.listdir(self.host), [])
+
+    def test_daemons_are_reported_and_killed(self) -> None:
+        result = self.shell("setsid sleep 4242 >/dev/null 2>&1 & true")
+        left = result.doc["command"]["leftover_processes"]
+        self.assertEqual([process["argv"] for process in left], [["sleep", "4242"]])
+        self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 4242$"], capture_output=True, check=False).returncode, 1)
+        self.assertIn("core.leftover-processes", [f["rule"] for f in result.doc["verdict"]["findings"]])
+
+    def test_double_fork_keeps_nobody_waiting(self) -> None:
+        result = self.shell("(setsid sh -c 'sleep 300 & sleep 300' &) ; exit 0")
+        self.assertLess(result.seconds, 5)
+        self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
+
+    def test_closed_standard_streams(self) -> None:
+        code = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command("run", "--", "sh", "-c", "cat; echo out; echo err >&2", json_out=False)], check=False).returncode
+        self.assertIn(code, harness.RAN)
+        self.assertEqual(self.call("show", "last").doc["command"]["exit"], 0)
+
+    def test_reader_of_the_output_goes_away(self) -> None:
+        shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])
+        self.assertEqual(subprocess.run(["sh", "-c", shell], capture_output=True, check=False, timeout=60).stdout, b"1\n")
+
+    def test_own_terminal_size_and_interrupt(self) -> None:
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execv(self.rehearse, self.command("run", "--", "sh", "-c", "test -t 0 && stty size; trap 'echo got-int; exit 5' INT; echo ready; sleep 30 & wait", json_out=False))
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+        seen = b""
+        sent = False
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if not select.select([master], [], [], 0.5)[0]:
+                continue
+            try:
+                data = os.read(master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            seen += data
+            if b"ready" in seen and not sent:
+                os.write(master, b"\x03")
+                sent = True
+        _, status = os.waitpid(pid, 0)
+        os.close(master)
+        self.assertIn(b"got-int", seen)
+        self.assertEqual(os.waitstatus_to_exitcode(status), harness.YELLOW, seen[-800:])
+        self.assertEqual(self.call("show", "last").doc["command"]["exit"], 5)
+
+    def test_list_show_rm_gc(self) -> None:
+        first, second = self.shell("echo 1").doc["id"], self.shell("echo 2").doc["id"]
+        self.assertEqual({run["id"] for run in self.call("list").doc["runs"]}, {first, second})
+        self.assertEqual(self.call("show", first).doc["id"], first)
+        self.assertEqual(self.call("rm", first).code, 0)
+        self.assertFalse((self.state / "runs" / first).exists())
+        self.assertEqual(self.call("show", first).code, harness.USAGE)
+        self.assertEqual(self.call("gc", "--keep", "0").code, 0)
+        self.assertEqual(os.listdir(self.state / "runs"), [])
+
+    def test_a_live_run_is_not_removed(self) -> None:
+        process = self.start_and_wait("sleep 3")
+        live = os.listdir(self.state / "runs")[0]
+        self.assertNotEqual(self.call("rm", live).code, 0)
+        self.call("gc", "--all")
+        self.assertTrue((self.state / "runs" / live).exists())
+        process.communicate(timeout=20)
+        self.assertIn(process.returncode, harness.RAN)
+
+    def test_bundle_is_frozen(self) -> None:
+        run = self.shell("true").doc["id"]
+        self.assertTrue(harness.wait_for(lambda: (self.state / "runs" / run / "frozen").exists()))
+        self.assertEqual(Path(self.state).stat().st_mode & 0o7777, 0o700)
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,109 @@
+"""Hosts with odd mounts, in a mount namespace of the test's own."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import harness
+from harness import Case, Document
+
+SETUP = r"""
+M="$B/m"; mkdir "$M"; mount -t tmpfs t "$M"; cd "$M"
+odd=("sp ace" "co,mma" $'new\nline' 'back\slash' 'col:on')
+for d in "${odd[@]}"; do mkdir "$d"; mount -t tmpfs x "$d"; echo hi > "$d/f"; done
+"""
+RUN = '"$REHEARSE" --state "$B/state" --json run -- sh -c "$ACTION" || test $? = 10 -o $? = 12'
+
+
+class Mounts(Case):
+    def rehearse_in(self, setup: str, action: str, after: str = "") -> Document:
+        self.err = b""
+        done = harness.PrivateMounts.run(f"{setup}\n{RUN}\n{after}", {"B": str(self.base), "REHEARSE": self.rehearse, "ACTION": action})
+        self.err = done.stderr
+        self.assertEqual(done.returncode, 0, done.stderr[-2000:])
+        return json.loads(done.stdout)
+
+    def paths(self, doc: Document) -> dict[bytes, str]:
+        return {harness.path_of(entry): entry["change"] for entry in doc["changes"]}
+
+    def test_odd_names(self) -> None:
+        action = f"cd {self.base}/m && for d in *; do echo changed > \"$d/f\" && cat \"$d/f\" >&2; done"
+        doc = self.rehearse_in(SETUP, action, 'for d in "${odd[@]}"; do test "$(cat "$d/f")" = hi; done')
+        paths = self.paths(doc)
+        for name in ("sp ace", "co,mma", "new\nline", "back\\slash", "col:on"):
+            self.assertEqual(paths[os.fsencode(f"{self.base}/m/{name}/f")], "modified")
+        self.assertEqual(self.err.count(b"changed"), 5)
+
+    def test_file_mounts(self) -> None:
+        setup = SETUP + 'echo same > "$B/src"; touch one; mount --bind "$B/src" one; mkdir other; mount -t tmpfs o other; echo far > other/file; touch two; mount --bind other/file two; umount other'
+        action = f"cd {self.base}/m && cat one two >&2 && echo new > one && echo newer > two && cat one two >&2"
+        doc = self.rehearse_in(setup, action, 'test "$(cat "$B/src")" = same; test "$(cat two)" = far')
+        self.assertEqual(self.err.split(), [b"same", b"far", b"new", b"newer"])
+        paths = self.paths(doc)
+        self.assertEqual(paths[os.fsencode(f"{self.base}/src")], "modified")
+        self.assertEqual(paths[os.fsencode(f"{self.base}/m/two")], "modified")
+
+    def test_a_directory_shown_twice_stays_one(self) -> None:
+        setup = SETUP + 'mkdir data a; echo 1 > data/f; mount --bind data a'
+        action = f"cd {self.base}/m && echo 2 > a/f && cat data/f >&2 && rm data/f && test ! -e a/f"
+        doc = self.rehearse_in(setup, action, "test $(cat data/f) = 1")
+        self.assertEqual(doc["command"]["exit"], 0)
+        self.assertEqual(self.paths(doc)[os.fsencode(f"{self.base}/m/data/f")], "deleted")
+
+    def test_covered_and_read_only(self) -> None:
+        setup = SETUP + 'mkdir over ro; mount -t tmpfs a over; echo below > over/f; mount -t tmpfs b over; echo top > over/f; mount -t tmpfs r ro; echo x > ro/f; mount -o remount,ro ro'
+        action = f"cd {self.base}/m && cat over/f >&2; touch ro/new 2>&1 | grep -o 'Read-only' >&2; mount -o remount,rw {self.base}/m/ro 2>/dev/null && touch ro/new; true"
+        doc = self.rehearse_in(setup, action, "test $(cat over/f) = top; test ! -e ro/new")
+        self.assertEqual(self.err.split()[:2], [b"top", b"Read-only"])
+
+    def test_filesystems(self) -> None:
+        kinds = [k for k in ("ext4", "xfs", "btrfs", "vfat") if os.path.exists(f"/sbin/mkfs.{k}") or os.path.exists(f"/usr/sbin/mkfs.{k}")]
+        with open("/proc/filesystems", encoding="ascii") as known:
+            text = known.read()
+            kinds = [k for k in kinds if k in text]
+        self.assertTrue(kinds)
+        setup = SETUP
+        for kind in kinds:
+            force = {"ext4": "-q -F", "xfs": "-q -f", "btrfs": "-q -f", "vfat": ""}[kind]
+            setup += f'truncate -s 320M "$B/{kind}.img"; mkfs.{kind} {force} "$B/{kind}.img" >/dev/null 2>&1; mkdir {kind}; mount -o loop "$B/{kind}.img" {kind}; echo {kind} > {kind}/f; mkdir {kind}/d; echo 1 > {kind}/d/x\n'
+        action = f"cd {self.base}/m && for k in {' '.join(kinds)}; do echo new >> $k/f && mv $k/d $k/e && dd if=/dev/zero of=$k/zero bs=1M count=1 2>/dev/null && chmod 600 $k/f && cat $k/f >&2; done"
+        doc = self.rehearse_in(setup, action, "\n".join(f"test $(cat {k}/f) = {k}; test -e {k}/d/x; umount {k}" for k in kinds))
+        self.assertEqual(doc["command"]["exit"], 0, self.err)
+        paths = self.paths(doc)
+        for kind in kinds:
+            self.assertEqual(paths[os.fsencode(f"{self.base}/m/{kind}/f")], "modified")
+            if kind != "vfat":
+                self.assertEqual(paths[os.fsencode(f"{self.base}/m/{kind}/e")], "renamed")
+
+    def test_squashfs(self) -> None:
+        harness.need("mksquashfs")
+        setup = SETUP + 'mksquashfs /etc/apt "$B/sq.img" -quiet -noappend >/dev/null; mkdir sq; mount -o loop "$B/sq.img" sq'
+        doc = self.rehearse_in(setup, f"ls {self.base}/m/sq/sources.list.d >&2; touch {self.base}/m/sq/x 2>/dev/null || echo refused >&2", "umount sq")
+        self.assertIn(b"refused", self.err)
+        self.assertEqual(doc["command"]["exit"], 0)
+
+    def test_remote_filesystems_are_hidden_and_named(self) -> None:
+        if not os.path.exists("/dev/fuse") or not os.path.exists("/usr/bin/bindfs"):
+            harness.skip("no FUSE filesystem can be mounted here (needs /dev/fuse and bindfs)")
+        doc = self.rehearse_in(SETUP + "mkdir fuse; bindfs /etc fuse", f"ls -A {self.base}/m/fuse >&2", "umount fuse")
+        self.assertEqual(doc["verdict"]["level"], "inconclusive")
+        self.assertTrue(any("/m/fuse hidden" in gap["what"] for gap in doc["fidelity"]["gaps"]))
+
+    def test_five_hundred_mounts(self) -> None:
+        setup = SETUP + "for i in $(seq 500); do mkdir n$i; mount -t tmpfs n$i n$i; done"
+        doc = self.rehearse_in(setup, f"cd {self.base}/m; for i in $(seq 500); do echo $i > n$i/f; done", "test ! -e n7/f")
+        self.assertEqual(doc["counts"]["created"], 500)
+
+    def test_every_line_of_the_plan_is_classified(self) -> None:
+        done = harness.PrivateMounts.run(SETUP + '"$REHEARSE" --state "$B/state" --json run --plan -- true', {"B": str(self.base), "REHEARSE": self.rehearse})
+        plan = json.loads(done.stdout)
+        self.assertEqual(plan["schema"], "rehearse.plan/1")
+        shown = {mount["mountpoint"]: mount["show"] for mount in plan["mounts"]}
+        self.assertEqual((shown["/"], shown["/proc"]), ("layer", "fresh proc"))
+        self.assertTrue(all(show for show in shown.values()))
+        self.assertFalse(self.state.exists() and os.listdir(self.state))
+
+
+if __name__ == "__main__":
+    harness.main()
