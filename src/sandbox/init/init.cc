@@ -320,7 +320,8 @@ long spawn_action(Start& start) {
       message.max_rss_kib = usage.max_rss;
       send(message);
     }
-    call(SYS_poll, fds, 2, -1);
+    // The time-out is a backstop for a lost wake-up; nothing waits for it otherwise.
+    call(SYS_poll, fds, 2, 1000);
     if (fds[0].revents != 0) {
       InitCommand command = {};
       const long n = call(SYS_read, kInitControlFd, &command, sizeof command);

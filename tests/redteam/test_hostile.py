@@ -1,0 +1,102 @@
+"""A hostile root inside: every case of the hostile program is contained and the host stays as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import unittest
+
+import harness
+from harness import HostCase
+
+
+class Hostile(HostCase):
+    def setUp(self) -> None:
+        super().setUp()
+        program = os.environ.get("HOSTILE", "")
+        if not os.access(program, os.X_OK):
+            harness.skip("HOSTILE does not name the hostile program")
+        self.program = str(self.base / "hostile")
+        shutil.copy(program, self.program)
+
+    def test_every_case(self) -> None:
+        cases = subprocess.run([self.program], capture_output=True, text=True, check=True).stdout.split()
+        self.assertGreater(len(cases), 15)
+        for case in cases:
+            with self.subTest(case=case):
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--timeout", "20s")
+                self.assertIn(result.code, harness.RAN, result.err)
+                self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
+
+    def test_identity_as_the_host_sees_it(self) -> None:
+        process = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo up >&2; exec sleep 5"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stderr
+        process.stderr.readline()
+        pids = [p for p in os.listdir("/proc") if p.isdigit() and b"sleep\x005" in read(f"/proc/{p}/cmdline")]
+        self.assertEqual(len(pids), 1)
+        status = read(f"/proc/{pids[0]}/status").decode()
+        self.assertIn("Uid:\t2147483648\t2147483648\t2147483648\t2147483648", status)
+        self.assertIn("Seccomp:\t2", status)
+        self.assertRegex(status, r"Groups:\s*\n")
+        bounding = int(next(line for line in status.splitlines() if line.startswith("CapBnd")).split()[1], 16)
+        for dropped in (16, 17, 22, 25, 39):  # sys_module, sys_rawio, sys_boot, sys_time, bpf
+            self.assertEqual(bounding >> dropped & 1, 0)
+        process.communicate(timeout=20)
+
+    def test_upper_is_out_of_reach_of_other_users(self) -> None:
+        run = self.shell(f"cp /bin/sh {self.host}/root-shell && chmod 4755 {self.host}/root-shell").doc["id"]
+        upper = f"{self.state}/runs/{run}/uppers/0/upper{self.host}/root-shell"
+        self.assertTrue(os.path.exists(upper))
+        with self.assertRaises(PermissionError):
+            subprocess.run([upper, "-c", "id"], capture_output=True, check=False, user=65534, group=65534, extra_groups=[])
+
+    def test_clone_parent_and_sub_reapers_stay_in_the_run(self) -> None:
+        script = "import os,ctypes\nl=ctypes.CDLL(None,use_errno=True)\npid=l.syscall(56, 0x8000|17, 0, 0, 0, 0)\nif pid==0:\n  import time; time.sleep(60)\nos.setsid() if os.fork()==0 else None"
+        result = self.run_in(["python3", "-c", script])
+        self.assertIn(result.code, harness.RAN)
+        self.assert_nothing_left()
+
+    def test_host_processes_are_not_there(self) -> None:
+        result = self.shell(f"kill -9 {os.getpid()} 2>/dev/null; kill -0 {os.getpid()} 2>/dev/null && echo reached >&2; ls /proc | grep -c '^[0-9]' >&2")
+        self.assertNotIn(b"reached", result.err)
+        self.assertLess(int(result.err), 10)
+
+    def test_unix_sockets_and_pipes_of_the_host(self) -> None:
+        script = f"""import os,socket
+s=socket.socket(socket.AF_UNIX)
+try: s.connect('{self.host}/sock'); print('REACHED')
+except OSError as e: print(e.errno)
+try: os.open('{self.host}/fifo', os.O_WRONLY|os.O_NONBLOCK); print('REACHED')
+except OSError as e: print(e.errno)
+a=socket.socket(socket.AF_UNIX)
+try: a.connect('\\0rehearse-abstract-test'); print('REACHED')
+except OSError as e: print(e.errno)
+"""
+        import socket
+
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(self.host / "sock"))
+        listener.listen()
+        abstract = socket.socket(socket.AF_UNIX)
+        abstract.bind("\0rehearse-abstract-test")
+        abstract.listen()
+        os.mkfifo(self.host / "fifo")
+        reader = os.open(self.host / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        result = self.run_in(["python3", "-c", script])
+        os.close(reader)
+        listener.close()
+        abstract.close()
+        self.assertEqual(result.err.split(), [b"111", b"6", b"111"])
+
+
+def read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+if __name__ == "__main__":
+    harness.main()

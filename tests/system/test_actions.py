@@ -1,0 +1,103 @@
+"""Real programs do inside what they do on a bare host, and the host stays as it was."""
+
+from __future__ import annotations
+
+import glob
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import harness
+from harness import HostCase
+
+
+class Actions(HostCase):
+    whole_host = True
+    packages: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.packages = Path(tempfile.mkdtemp(prefix="rehearse-debs.", dir="/var/tmp"))
+        (cls.packages / "archives/partial").mkdir(parents=True)
+        # Fetches what is not installed, dependencies included, into a directory of the test's own.
+        cls.fetched = subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--download-only", "-o", f"Dir::Cache::archives={cls.packages}/archives",
+                                      "-o", "APT::Sandbox::User=root", "nginx-light", "redis-server", "postgresql-15"], capture_output=True, check=False)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        try:
+            super().tearDownClass()
+        finally:
+            subprocess.run(["rm", "-rf", str(cls.packages)], check=True)
+
+    def debs(self, *names: str) -> str:
+        found = [deb for deb in glob.glob(f"{self.packages}/archives/*.deb") if not names or os.path.basename(deb).startswith(names)]
+        if self.fetched.returncode != 0 or not found:
+            harness.skip(f"the packages cannot be downloaded here: {self.fetched.stderr[-200:]!r}")
+        return " ".join(found)
+
+    def test_install_use_and_purge_packages(self) -> None:
+        debs = self.debs("nginx", "libnginx", "redis", "lib", "iproute2", "lua", "libnss")
+        result = self.shell(
+            f"export DEBIAN_FRONTEND=noninteractive; dpkg -i {debs} >&2 && nginx -t >&2 && nginx && sleep 0.3 && curl -s -o /dev/null -w 'http %{{http_code}}\\n' http://127.0.0.1/ >&2;"
+            " getent passwd redis >&2; su -s /bin/sh redis -c 'redis-server --port 7777 --daemonize yes' >/dev/null; sleep 0.3; redis-cli -p 7777 ping >&2;"
+            " redis-cli -p 7777 shutdown nosave; nginx -s stop; sleep 0.3; dpkg --purge redis-server >&2; dpkg -s nginx-light | grep Status >&2")
+        self.assertIn(b"http 200", result.err)
+        self.assertIn(b"PONG", result.err)
+        self.assertIn(b"Status: install ok installed", result.err)
+        self.change(result, "/usr/sbin/nginx", "created")
+        self.assertEqual(result.changes[b"/usr/sbin/nginx"]["package"], "nginx")
+        self.change(result, "/var/lib/dpkg/status", "modified")
+        self.assertNotIn(b"/etc/redis/redis.conf", result.changes)
+        redis = [line for line in result.err.splitlines() if line.startswith(b"redis:")]
+        self.assertEqual(len(redis), 1)
+
+    def test_accounts(self) -> None:
+        harness.need("useradd", "passwd", "userdel", "su", "sudo")
+        result = self.shell("useradd -m -s /bin/sh trial && echo trial:secret | chpasswd && su trial -c 'id -un; echo mine > ~/f' >&2 && sudo -u trial id -un >&2 && stat -c %U /home/trial/f >&2 && passwd -l trial >&2")
+        self.assertEqual(result.err.split().count(b"trial"), 3)
+        entry = self.change(result, "/home/trial/f", "created")["after"]
+        self.assertGreaterEqual(entry["uid"], 1000)
+        self.change(result, "/etc/shadow", "modified")
+        gone = self.shell("useradd -m trial && userdel -r trial 2>/dev/null; id trial 2>/dev/null", expect=1)
+        self.assertNotIn(b"/home/trial", gone.changes)
+
+    def test_owners_in_archives_and_configuration_tools(self) -> None:
+        result = self.shell(
+            f"cd {self.host} && mkdir t && echo 1 > t/a && chown 1234:2345 t/a && tar cf t.tar t && rm -r t && tar xf t.tar && stat -c %u:%g t/a >&2 && ldconfig && "
+            f"update-alternatives --install /usr/bin/trial trial /bin/true 5 >&2 && trial && sed -i s/localhost/LOCALHOST/ /etc/hosts && grep -c LOCALHOST /etc/hosts >&2")
+        self.assertIn(b"1234:2345", result.err)
+        self.change(result, "/etc/alternatives/trial", "created")
+        self.change(result, "/etc/hosts", "modified")
+        self.assertEqual(result.changes[os.fsencode(f"{self.host}/t/a")]["after"]["uid"], 1234)
+
+    def test_cron_and_logrotate(self) -> None:
+        harness.need("crontab", "logrotate")
+        result = self.shell(
+            f"echo '1 2 3 4 5 true' | crontab - && crontab -l >&2; echo line > {self.host}/log; printf '{self.host}/log {{ rotate 1\\n create\\n su root root\\n}}\\n' > {self.host}/conf; chmod 755 {self.host}; logrotate -f -s {self.host}/st {self.host}/conf >&2")
+        self.assertIn(b"1 2 3 4 5 true", result.err)
+        self.change(result, self.host / "log.1", "created")
+
+    def test_git_and_a_build(self) -> None:
+        harness.need("git", "g++")
+        result = self.shell(
+            f"cd {self.host} && git init -q r && cd r && printf '#include <iostream>\\nint main() {{ std::cout << 42; }}\\n' > m.cc && g++ -o m m.cc && ./m >&2 && git add m.cc && "
+            "git -c user.name=n -c user.email=e commit -qm one && git log --oneline | wc -l >&2")
+        self.assertEqual(result.err.split(), [b"421"])
+
+    def test_postgresql(self) -> None:
+        debs = self.debs()
+        result = self.shell(
+            f"export DEBIAN_FRONTEND=noninteractive; dpkg -i {debs} >/dev/null 2>&1; B=/usr/lib/postgresql/15/bin; install -d -o postgres {self.host}/pg && chmod 755 {self.host} && "
+            f"su postgres -c \"$B/initdb -D {self.host}/pg/d >/dev/null && $B/pg_ctl -w -D {self.host}/pg/d -o '-k /tmp' -l {self.host}/pg/log start >/dev/null && "
+            "psql -h /tmp -qc 'create table t(a int); insert into t select generate_series(1,1000); alter table t add b text' postgres && "
+            f"psql -h /tmp -Atc 'select count(*), max(a) from t' postgres && $B/pg_ctl -w -D {self.host}/pg/d stop >/dev/null\" >&2")
+        self.assertIn(b"1000|1000", result.err)
+        self.change(result, self.host / "pg/d/PG_VERSION", "created")
+
+
+if __name__ == "__main__":
+    harness.main()
