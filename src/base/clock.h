@@ -7,15 +7,21 @@
 
 namespace rehearse {
 
-inline std::int64_t to_ns(const struct timespec& t) { return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+inline std::int64_t to_ns(const struct timespec& t) {
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
 
 inline std::int64_t clock_ns(clockid_t clock) {
   struct timespec t = {};
   ::clock_gettime(clock, &t);
   return to_ns(t);
 }
-inline std::int64_t monotonic_ns() { return clock_ns(CLOCK_MONOTONIC); }
-inline std::int64_t realtime_ns() { return clock_ns(CLOCK_REALTIME); }
+inline std::int64_t monotonic_ns() {
+  return clock_ns(CLOCK_MONOTONIC);
+}
+inline std::int64_t realtime_ns() {
+  return clock_ns(CLOCK_REALTIME);
+}
 
 /// "2026-11-24T02:05:15.123Z" from nanoseconds since the epoch.
 std::string rfc3339(std::int64_t epoch_ns);

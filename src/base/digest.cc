@@ -11,8 +11,12 @@
 
 namespace rehearse {
 
-Sha256Hasher::Sha256Hasher() : context_() { SHA256_Init(&context_); }
-void Sha256Hasher::update(std::string_view data) { SHA256_Update(&context_, data.data(), data.size()); }
+Sha256Hasher::Sha256Hasher() : context_() {
+  SHA256_Init(&context_);
+}
+void Sha256Hasher::update(std::string_view data) {
+  SHA256_Update(&context_, data.data(), data.size());
+}
 Sha256 Sha256Hasher::finish() {
   Sha256 digest = {};
   SHA256_Final(digest.data(), &context_);

@@ -14,8 +14,8 @@ namespace rehearse {
 
 using Sha256 = std::array<std::uint8_t, 32>;
 
-/// Incremental SHA-256 (FIPS 180-4) over OpenSSL's low-level interface: no provider fetch and no configuration file,
-/// which together cost more than a whole small rehearsal. Copyable; not thread safe.
+/// Incremental SHA-256 (FIPS 180-4) over OpenSSL's low-level interface: no provider fetch and no
+/// configuration file, which together cost more than a whole small rehearsal. Copyable; not thread safe.
 class Sha256Hasher {
  public:
   Sha256Hasher();
@@ -28,7 +28,8 @@ class Sha256Hasher {
 
 Sha256 sha256(std::string_view data);
 
-/// Digest of a file from its current offset to its end. Reads in bounded pieces; `bytes` (optional) gets the count.
+/// Digest of a file from its current offset to its end. Reads in bounded pieces; `bytes` (optional) gets the
+/// count.
 Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes = nullptr);
 
 std::string hex(const Sha256& digest);

@@ -33,11 +33,13 @@ Decoded decode(std::string_view bytes, std::size_t at) {
 /// Code points that a terminal or an eye could be fooled with.
 bool is_deceptive(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0xad || code == 0x34f || code == 0x61c ||
-         (code >= 0x115f && code <= 0x1160) || (code >= 0x17b4 && code <= 0x17b5) || (code >= 0x180b && code <= 0x180f) ||
-         (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-         code == 0x3164 || (code >= 0xfe00 && code <= 0xfe0f) || code == 0xfeff || code == 0xffa0 ||
-         (code >= 0xfff0 && code <= 0xfffb) || (code >= 0x1bca0 && code <= 0x1bca3) || (code >= 0x1d173 && code <= 0x1d17a) ||
-         (code >= 0xe0000 && code <= 0xe0fff) || (code >= 0xe000 && code <= 0xf8ff);
+         (code >= 0x115f && code <= 0x1160) || (code >= 0x17b4 && code <= 0x17b5) ||
+         (code >= 0x180b && code <= 0x180f) || (code >= 0x200b && code <= 0x200f) ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0x3164 ||
+         (code >= 0xfe00 && code <= 0xfe0f) || code == 0xfeff || code == 0xffa0 ||
+         (code >= 0xfff0 && code <= 0xfffb) || (code >= 0x1bca0 && code <= 0x1bca3) ||
+         (code >= 0x1d173 && code <= 0x1d17a) || (code >= 0xe0000 && code <= 0xe0fff) ||
+         (code >= 0xe000 && code <= 0xf8ff);
 }
 
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -80,7 +82,8 @@ std::string escape_text(std::string_view bytes, std::size_t limit) {
 }
 
 std::string shell_quote(std::string_view word) {
-  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos) return std::string(word);
   bool plain = true;
   for (std::size_t at = 0; at < word.size() && plain;) {
@@ -106,7 +109,8 @@ std::string shell_quote(std::string_view word) {
     const Decoded one = decode(word, at);
     if (one.size == 0 || is_deceptive(one.code)) {
       const std::size_t size = one.size == 0 ? 1 : one.size;
-      for (std::size_t i = 0; i < size; ++i) quoted += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(word[at + i]));
+      for (std::size_t i = 0; i < size; ++i)
+        quoted += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(word[at + i]));
       at += size;
       continue;
     }
@@ -141,7 +145,8 @@ std::string base64(std::string_view bytes) {
     for (std::size_t i = 0; i < 3; ++i) {
       group = group << 8U | (at + i < bytes.size() ? static_cast<std::uint8_t>(bytes[at + i]) : 0U);
     }
-    for (std::size_t i = 0; i < 4; ++i) text += at + i <= bytes.size() ? kAlphabet[group >> (18 - 6 * i) & 63U] : '=';
+    for (std::size_t i = 0; i < 4; ++i)
+      text += at + i <= bytes.size() ? kAlphabet[group >> (18 - 6 * i) & 63U] : '=';
   }
   return text;
 }
@@ -182,10 +187,13 @@ std::string hex(std::string_view bytes) {
 std::string unescape_mountinfo(std::string_view field) {
   std::string bytes;
   bytes.reserve(field.size());
-  const auto octal = [&](std::size_t at) { return at < field.size() && field[at] >= '0' && field[at] <= '7'; };
+  const auto octal = [&](std::size_t at) {
+    return at < field.size() && field[at] >= '0' && field[at] <= '7';
+  };
   for (std::size_t at = 0; at < field.size(); ++at) {
     if (field[at] == '\\' && octal(at + 1) && octal(at + 2) && octal(at + 3)) {
-      bytes += static_cast<char>((field[at + 1] - '0') * 64 + (field[at + 2] - '0') * 8 + (field[at + 3] - '0'));
+      bytes +=
+          static_cast<char>((field[at + 1] - '0') * 64 + (field[at + 2] - '0') * 8 + (field[at + 3] - '0'));
       at += 3;
     } else {
       bytes += field[at];

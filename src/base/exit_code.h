@@ -1,4 +1,5 @@
-// Process exit codes: a documented interface (README, man page). LSB, sysexits(3) and systemd.exec(5) decided the gaps.
+// Process exit codes: a documented interface (README, man page). LSB, sysexits(3) and systemd.exec(5) decided
+// the gaps.
 #pragma once
 
 namespace rehearse {

@@ -1,7 +1,7 @@
 // Errors as values. One alias for the whole program, so that the expected library behind it can change.
 //
-// Ownership: an Error owns its text. Functions that fail leave their outputs untouched. Context is added once a
-// layer with `with_context`, outermost first, so that the final line reads "what: why".
+// Ownership: an Error owns its text. Functions that fail leave their outputs untouched. Context is added once
+// a layer with `with_context`, outermost first, so that the final line reads "what: why".
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@ namespace rehearse {
 
 /// What went wrong, as one line for a person, plus the exit code the process should end with.
 struct Error {
-  std::string what;                    ///< names the thing and the place; no trailing newline, not yet escaped
-  std::string fix;                     ///< what to do about it; may be empty
+  std::string what;  ///< names the thing and the place; no trailing newline, not yet escaped
+  std::string fix;   ///< what to do about it; may be empty
   ExitCode exit = ExitCode::kFailure;  ///< documented exit code (CONVENTIONS 2)
   int err = 0;                         ///< errno behind it, 0 if none
 };
@@ -25,7 +25,8 @@ template <class T = void>
 using Result = tl::expected<T, Error>;
 
 /// An error without an errno.
-[[nodiscard]] tl::unexpected<Error> fail(std::string what, ExitCode exit = ExitCode::kFailure, std::string fix = {});
+[[nodiscard]] tl::unexpected<Error> fail(std::string what, ExitCode exit = ExitCode::kFailure,
+                                         std::string fix = {});
 
 /// An error from a system call: `what` gets ": <strerror>" appended.
 [[nodiscard]] tl::unexpected<Error> fail_errno(int err, std::string what, ExitCode exit = ExitCode::kFailure,
@@ -41,8 +42,8 @@ using Result = tl::expected<T, Error>;
 
 /// RH_TRY(auto value, expression): declares `value` from a Result, or returns its error.
 #define RH_TRY(declaration, expression) RH_TRY_IMPL(declaration, expression, RH_CONCAT(rh_result_, __LINE__))
-#define RH_TRY_IMPL(declaration, expression, temporary)                  \
-  auto temporary = (expression);                                         \
+#define RH_TRY_IMPL(declaration, expression, temporary)                     \
+  auto temporary = (expression);                                            \
   if (!temporary) return tl::make_unexpected(std::move(temporary).error()); \
   declaration = std::move(*temporary)
 

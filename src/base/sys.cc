@@ -51,9 +51,12 @@ tl::unexpected<Error> last_error(std::string_view call, std::string_view thing) 
   return fail_errno(err, std::move(what));
 }
 
-std::string fd_path(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+std::string fd_path(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
 
-Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) {
+Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode,
+                          std::uint64_t resolve) {
   struct open_how how = {};
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
@@ -73,7 +76,9 @@ Result<UniqueFd> open(const char* path, int flags, mode_t mode) {
   return as_fd(raw(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC, mode), "open", path);
 }
 
-Result<UniqueFd> dup(int fd) { return dup_above(fd, 3); }
+Result<UniqueFd> dup(int fd) {
+  return dup_above(fd, 3);
+}
 
 Result<UniqueFd> dup_above(int fd, int lowest) {
   return as_fd(raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest), "fcntl", "F_DUPFD_CLOEXEC");
@@ -176,7 +181,8 @@ Result<std::string> read_all(int fd, std::size_t limit) {
     }
     if (n == 0) break;
     used += static_cast<std::size_t>(n);
-    if (used > limit) return fail("file is larger than " + std::to_string(limit) + " bytes", ExitCode::kDataError);
+    if (used > limit)
+      return fail("file is larger than " + std::to_string(limit) + " bytes", ExitCode::kDataError);
     if (used == data.size()) data.resize(data.size() * 4);
   }
   data.resize(used);
@@ -190,7 +196,9 @@ Result<std::string> read_file_at(int dir, const char* path, std::size_t limit) {
   return data;
 }
 
-Result<std::string> read_file(const char* path, std::size_t limit) { return read_file_at(AT_FDCWD, path, limit); }
+Result<std::string> read_file(const char* path, std::size_t limit) {
+  return read_file_at(AT_FDCWD, path, limit);
+}
 
 Result<void> write_file_at(int dir, const char* path, std::string_view data) {
   RH_TRY(auto fd, as_fd(raw(SYS_openat, dir, path, O_WRONLY | O_CLOEXEC | O_NOCTTY), "open", path));
@@ -220,7 +228,8 @@ Result<void> attach_mount(int mount, int to) {
                  "move_mount", {});
 }
 
-Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns, bool recursive) {
+Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns,
+                                  bool recursive) {
   struct mount_attr attributes = {};
   attributes.attr_set = set;
   // The access time settings are one field, not bits: to set one, clear the field (mount_setattr(2)).
@@ -234,7 +243,9 @@ Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear
   return as_void(raw(SYS_mount_setattr, fd, "", flags, &attributes, sizeof attributes), "mount_setattr", {});
 }
 
-Result<UniqueFd> fs_open(const char* type) { return as_fd(raw(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type); }
+Result<UniqueFd> fs_open(const char* type) {
+  return as_fd(raw(SYS_fsopen, type, FSOPEN_CLOEXEC), "fsopen", type);
+}
 
 Result<void> fs_set_string(int context, const char* key, const char* value) {
   return as_void(raw(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0), "fsconfig", key);
@@ -256,7 +267,8 @@ Result<void> fs_create(int context) {
   const ssize_t n = ::read(context, line, sizeof line - 1);
   std::string words;
   if (n > 0) words = " (kernel: " + std::string(line, static_cast<std::size_t>(n)) + ")";
-  while (!words.empty() && words.size() > 2 && words[words.size() - 2] == '\n') words.erase(words.size() - 2, 1);
+  while (!words.empty() && words.size() > 2 && words[words.size() - 2] == '\n')
+    words.erase(words.size() - 2, 1);
   return fail_errno(err, "fsconfig CMD_CREATE" + words);
 }
 
@@ -264,20 +276,30 @@ Result<UniqueFd> fs_mount(int context, unsigned attributes) {
   return as_fd(raw(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes), "fsmount", {});
 }
 
-Result<void> pivot_root_here() { return as_void(raw(SYS_pivot_root, ".", "."), "pivot_root", {}); }
+Result<void> pivot_root_here() {
+  return as_void(raw(SYS_pivot_root, ".", "."), "pivot_root", {});
+}
 
-Result<void> unmount(const char* path, int flags) { return as_void(::umount2(path, flags), "umount2", path); }
+Result<void> unmount(const char* path, int flags) {
+  return as_void(::umount2(path, flags), "umount2", path);
+}
 
 Result<void> make_private_recursive() {
   constexpr unsigned long kRecPrivate = 0x4000UL | 0x40000UL;  // MS_REC | MS_PRIVATE
   return as_void(::mount(nullptr, "/", nullptr, kRecPrivate, nullptr), "mount", "--make-rprivate /");
 }
 
-Result<void> unshare(int flags) { return as_void(::unshare(flags), "unshare", {}); }
+Result<void> unshare(int flags) {
+  return as_void(::unshare(flags), "unshare", {});
+}
 
-Result<void> set_namespace(int fd, int flags) { return as_void(::setns(fd, flags), "setns", {}); }
+Result<void> set_namespace(int fd, int flags) {
+  return as_void(::setns(fd, flags), "setns", {});
+}
 
-Result<UniqueFd> pidfd_open(pid_t pid) { return as_fd(raw(SYS_pidfd_open, pid, 0), "pidfd_open", {}); }
+Result<UniqueFd> pidfd_open(pid_t pid) {
+  return as_fd(raw(SYS_pidfd_open, pid, 0), "pidfd_open", {});
+}
 
 Result<void> pidfd_signal(int pidfd, int signal) {
   return as_void(raw(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0), "pidfd_send_signal", {});

@@ -1,5 +1,6 @@
-// Thin typed wrappers of the system calls the product makes, one each: no policy, no retries but EINTR, errors as
-// values that name the call. libc 2.36 has no wrapper for several of them, and its headers are older than the kernels.
+// Thin typed wrappers of the system calls the product makes, one each: no policy, no retries but EINTR,
+// errors as values that name the call. libc 2.36 has no wrapper for several of them, and its headers are
+// older than the kernels.
 //
 // Source: the man page of the same name; kernel version in brackets where it is newer than 5.10.
 #pragma once
@@ -21,9 +22,11 @@
 
 namespace rehearse::sys {
 
-// ---- open and path ------------------------------------------------------------------------------------------
+// ---- open and path
+// ------------------------------------------------------------------------------------------
 /// openat2(2). `resolve` is RESOLVE_*; O_CLOEXEC is added.
-Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve);
+Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::uint64_t mode,
+                          std::uint64_t resolve);
 /// Opens `path` below `dir`: never leaves it, follows no symlink and no magic link.
 Result<UniqueFd> open_beneath(int dir, const char* path, std::uint64_t flags, std::uint64_t mode = 0);
 /// open(2) of a path the operator or the product itself named.
@@ -43,7 +46,8 @@ Result<std::vector<std::string>> list_xattrs(int fd);
 Result<std::string> get_xattr(int fd, const char* name);
 Result<void> set_xattr(int fd, const char* name, std::string_view value);
 
-// ---- whole-buffer I/O -----------------------------------------------------------------------------------------
+// ---- whole-buffer I/O
+// -----------------------------------------------------------------------------------------
 Result<void> write_all(int fd, std::string_view data);
 /// Reads to end of file, failing with kDataError above `limit` bytes.
 Result<std::string> read_all(int fd, std::size_t limit = 64U << 20U);
@@ -58,7 +62,8 @@ struct Pipe {
 };
 Result<Pipe> pipe(int flags);
 
-// ---- mounts -----------------------------------------------------------------------------------------------------
+// ---- mounts
+// -----------------------------------------------------------------------------------------------------
 /// open_tree(2) with OPEN_TREE_CLONE: a detached, non-recursive copy of the mount at `path`.
 Result<UniqueFd> clone_mount(int dir, const char* path, bool recursive = false);
 /// move_mount(2) of a detached mount onto the object `to` refers to.
@@ -77,7 +82,8 @@ Result<void> pivot_root_here();
 Result<void> unmount(const char* path, int flags);
 Result<void> make_private_recursive();
 
-// ---- namespaces, processes --------------------------------------------------------------------------------------
+// ---- namespaces, processes
+// --------------------------------------------------------------------------------------
 Result<void> unshare(int flags);
 Result<void> set_namespace(int fd, int flags);
 Result<UniqueFd> pidfd_open(pid_t pid);

@@ -27,14 +27,15 @@ constexpr Unit kBytes[] = {{"", 1},
                            {"t", 1099511627776.0},
                            {"tib", 1099511627776.0},
                            {"tb", 1099511627776.0}};
-constexpr Unit kTimes[] = {{"", 1e9},  {"ns", 1}, {"us", 1e3}, {"ms", 1e6},
-                           {"s", 1e9}, {"m", 6e10}, {"min", 6e10}, {"h", 3.6e12}, {"d", 8.64e13}};
+constexpr Unit kTimes[] = {{"", 1e9},   {"ns", 1},     {"us", 1e3},   {"ms", 1e6},   {"s", 1e9},
+                           {"m", 6e10}, {"min", 6e10}, {"h", 3.6e12}, {"d", 8.64e13}};
 
 /// "1.5GiB" -> 1.5 * factor; NaN if it is neither a number nor a known unit.
 template <std::size_t N>
 double parse_with_unit(std::string_view text, const Unit (&units)[N]) {
   double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc() || value < 0) return std::nan("");
   std::string unit(end, text.data() + text.size());
   while (!unit.empty() && unit.front() == ' ') unit.erase(0, 1);
@@ -52,7 +53,8 @@ constexpr double kMax = 9.2e18;
 Result<std::uint64_t> parse_bytes(std::string_view text) {
   const double value = parse_with_unit(text, kBytes);
   if (!(value <= kMax)) {
-    return fail("\"" + std::string(text) + "\" is not a size", ExitCode::kUsage, "write a number with B, K, M, G or T, such as 512M");
+    return fail("\"" + std::string(text) + "\" is not a size", ExitCode::kUsage,
+                "write a number with B, K, M, G or T, such as 512M");
   }
   return static_cast<std::uint64_t>(value);
 }
@@ -60,7 +62,8 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
 Result<std::int64_t> parse_duration(std::string_view text) {
   const double value = parse_with_unit(text, kTimes);
   if (!(value <= kMax)) {
-    return fail("\"" + std::string(text) + "\" is not a duration", ExitCode::kUsage, "write a number with ms, s, m, h or d, such as 30s");
+    return fail("\"" + std::string(text) + "\" is not a duration", ExitCode::kUsage,
+                "write a number with ms, s, m, h or d, such as 30s");
   }
   return static_cast<std::int64_t>(value);
 }
@@ -74,7 +77,8 @@ std::string format_bytes(std::uint64_t bytes) {
     ++unit;
   }
   if (unit == 0) return fmt::format("{} B", bytes);
-  return value < 9.95 ? fmt::format("{:.1f} {}", value, kNames[unit]) : fmt::format("{:.0f} {}", value, kNames[unit]);
+  return value < 9.95 ? fmt::format("{:.1f} {}", value, kNames[unit])
+                      : fmt::format("{:.0f} {}", value, kNames[unit]);
 }
 
 std::string format_duration(std::int64_t ns) {

@@ -1,4 +1,5 @@
-// A counter on the terminal while something long goes on; nothing at all when standard error is not a terminal.
+// A counter on the terminal while something long goes on; nothing at all when standard error is not a
+// terminal.
 #pragma once
 
 #include <unistd.h>

@@ -24,10 +24,13 @@ constexpr const char* kPassedVariables[] = {"PATH", "HOME", "TERM", "LANG", "TZ"
 /// The path an absolute name leads to, without symlinks. kUsage when it does not exist.
 Result<std::string> canonical(const std::string& option, const std::string& path) {
   if (path.empty() || path.front() != '/') {
-    return fail(option + " \"" + path + "\": not an absolute path", ExitCode::kUsage, "give a path that starts with /");
+    return fail(option + " \"" + path + "\": not an absolute path", ExitCode::kUsage,
+                "give a path that starts with /");
   }
   auto object = sys::open(path.c_str(), O_PATH);
-  if (!object) return fail(option + " " + path + ": not on this host", ExitCode::kUsage, "name a file or directory that exists");
+  if (!object)
+    return fail(option + " " + path + ": not on this host", ExitCode::kUsage,
+                "name a file or directory that exists");
   return sys::read_link_at(AT_FDCWD, sys::fd_path(object->get()).c_str());
 }
 
@@ -40,12 +43,15 @@ Result<void> resolve_paths(const RunOptions& options, const Globals& globals, sa
   for (const std::string& path : options.mask) {
     RH_TRY(auto real, canonical("--mask", path));
     RH_TRY(const auto st, sys::stat_at(AT_FDCWD, real.c_str(), AT_SYMLINK_NOFOLLOW));
-    if (!S_ISREG(st.st_mode)) return fail("--mask " + path + ": not a regular file", ExitCode::kUsage, "use --hide for a directory");
+    if (!S_ISREG(st.st_mode))
+      return fail("--mask " + path + ": not a regular file", ExitCode::kUsage, "use --hide for a directory");
     request.mask.push_back(std::move(real));
   }
   for (const std::string& path : options.unmask) {
     RH_TRY(const auto real, canonical("--unmask", path));
-    if (std::erase(request.mask, real) == 0) return fail("--unmask " + path + ": is not masked", ExitCode::kUsage, "see `rehearse run --plan` for what is");
+    if (std::erase(request.mask, real) == 0)
+      return fail("--unmask " + path + ": is not masked", ExitCode::kUsage,
+                  "see `rehearse run --plan` for what is");
   }
   std::sort(request.mask.begin(), request.mask.end());
   request.mask.erase(std::unique(request.mask.begin(), request.mask.end()), request.mask.end());
@@ -66,7 +72,8 @@ Result<void> resolve_identity(const RunOptions& options, sandbox::Request& reque
   return {};
 }
 
-Result<void> collect_environment(const RunOptions& options, const std::string& home, sandbox::Request& request) {
+Result<void> collect_environment(const RunOptions& options, const std::string& home,
+                                 sandbox::Request& request) {
   const auto set = [&request](const std::string& name, const std::string& value) {
     std::erase_if(request.env, [&](const auto& pair) { return pair.first == name; });
     request.env.emplace_back(name, value);
@@ -79,7 +86,8 @@ Result<void> collect_environment(const RunOptions& options, const std::string& h
   for (const std::string& item : options.env) {
     const auto equals = item.find('=');
     const std::string name = item.substr(0, equals);
-    if (name.empty()) return fail("--env \"" + item + "\": no name before =", ExitCode::kUsage, "write NAME=VALUE or NAME");
+    if (name.empty())
+      return fail("--env \"" + item + "\": no name before =", ExitCode::kUsage, "write NAME=VALUE or NAME");
     if (equals != std::string::npos) {
       set(name, item.substr(equals + 1));
     } else if (const char* value = std::getenv(name.c_str()); value != nullptr) {
@@ -92,19 +100,23 @@ Result<void> collect_environment(const RunOptions& options, const std::string& h
 Result<void> resolve_limits(const RunOptions& options, sandbox::Limits& limits) {
   if (!options.timeout.empty()) {
     RH_TRY(limits.wall_ns, parse_duration(options.timeout));
-    if (*limits.wall_ns <= 0) return fail("--timeout " + options.timeout + ": must be more than 0", ExitCode::kUsage);
+    if (*limits.wall_ns <= 0)
+      return fail("--timeout " + options.timeout + ": must be more than 0", ExitCode::kUsage);
   }
   if (!options.memory.empty()) {
     RH_TRY(limits.memory_bytes, parse_bytes(options.memory));
-    if (*limits.memory_bytes < (1U << 20U)) return fail("--memory " + options.memory + ": less than 1 MiB", ExitCode::kUsage);
+    if (*limits.memory_bytes < (1U << 20U))
+      return fail("--memory " + options.memory + ": less than 1 MiB", ExitCode::kUsage);
   }
   if (!options.max_write.empty()) {
     RH_TRY(limits.write_bytes, parse_bytes(options.max_write));
   }
   limits.pids = options.pids;
   limits.cpus = options.cpus;
-  if (limits.pids && *limits.pids < 2) return fail("--pids must be at least 2: one is init", ExitCode::kUsage);
-  if (limits.cpus && (*limits.cpus < 0.01 || *limits.cpus > 100'000)) return fail("--cpus must lie between 0.01 and 100000", ExitCode::kUsage);
+  if (limits.pids && *limits.pids < 2)
+    return fail("--pids must be at least 2: one is init", ExitCode::kUsage);
+  if (limits.cpus && (*limits.cpus < 0.01 || *limits.cpus > 100'000))
+    return fail("--cpus must lie between 0.01 and 100000", ExitCode::kUsage);
   return {};
 }
 
@@ -130,15 +142,25 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   app.add_option("--max-write", options.max_write, "Limit of bytes written (1G)");
   app.add_option("--user", options.user, "Run as this user (name or uid) instead of root");
   app.add_option("--cwd", options.cwd, "Working directory; default: the caller's");
-  app.add_option("--env", options.env, "Set or pass a variable; default: PATH HOME TERM LANG TZ")->type_name("NAME[=VALUE]")->allow_extra_args(false);
-  app.add_option("--hide", options.hide, "Show this directory or file empty")->type_name("PATH")->allow_extra_args(false);
-  app.add_option("--mask", options.mask, "Show this secret file empty")->type_name("PATH")->allow_extra_args(false);
-  app.add_option("--unmask", options.unmask, "Show a file that is masked by default")->type_name("PATH")->allow_extra_args(false);
-  app.add_option("-t,--tty", options.tty, "Give the action a terminal")->check(CLI::IsMember({"auto", "always", "never"}));
+  app.add_option("--env", options.env, "Set or pass a variable; default: PATH HOME TERM LANG TZ")
+      ->type_name("NAME[=VALUE]")
+      ->allow_extra_args(false);
+  app.add_option("--hide", options.hide, "Show this directory or file empty")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  app.add_option("--mask", options.mask, "Show this secret file empty")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  app.add_option("--unmask", options.unmask, "Show a file that is masked by default")
+      ->type_name("PATH")
+      ->allow_extra_args(false);
+  app.add_option("-t,--tty", options.tty, "Give the action a terminal")
+      ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", options.profile, "shifted, or root for hosts whose root cannot be idmapped")
       ->check(CLI::IsMember({"shifted", "root"}));
   app.add_flag("--passthrough-exit", options.passthrough_exit, "Exit with the command's own status");
-  app.add_option("--fail-on", options.fail_on_word, "Which verdicts give a non-zero exit status: red, yellow or never");
+  app.add_option("--fail-on", options.fail_on_word,
+                 "Which verdicts give a non-zero exit status: red, yellow or never");
   app.prefix_command();
   // Everything after the first "--" is the command's, whatever it looks like.
   Arguments command;
@@ -150,7 +172,8 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   if (!go_on) return false;
   std::vector<std::string> rest = app.remaining();
   if (!rest.empty() && (separated || rest.front().starts_with('-'))) {
-    return fail("run: unknown option or word \"" + rest.front() + "\"", ExitCode::kUsage, "see `rehearse run --help`");
+    return fail("run: unknown option or word \"" + rest.front() + "\"", ExitCode::kUsage,
+                "see `rehearse run --help`");
   }
   options.argv = separated ? std::move(command) : std::move(rest);
   if (options.argv.empty() || options.argv.front().empty()) {

@@ -15,7 +15,8 @@ struct RunOptions {
   std::vector<std::string> argv;
   bool plan_only = false;
   bool passthrough_exit = false;
-  std::string timeout, memory, max_write, user, cwd, profile = "shifted", tty = "auto", fail_on_word = "yellow";
+  std::string timeout, memory, max_write, user, cwd, profile = "shifted", tty = "auto",
+                                                     fail_on_word = "yellow";
   std::optional<std::uint64_t> pids;
   std::optional<double> cpus;
   std::vector<std::string> env, hide, mask, unmask;

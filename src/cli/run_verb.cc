@@ -10,8 +10,8 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -105,7 +105,8 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
   command.stdout_bytes = evidence.stdout_bytes;
   command.stderr_bytes = evidence.stderr_bytes;
   command.output_cut = evidence.output_cut;
-  for (const sandbox::Leftover& process : evidence.leftover) command.leftover.push_back({process.pid, process.comm, process.argv});
+  for (const sandbox::Leftover& process : evidence.leftover)
+    command.leftover.push_back({process.pid, process.comm, process.argv});
   run.record.limits = evidence.limit_notes;
   run.record.gaps = run.plan.gaps;
   run.record.gaps.insert(run.record.gaps.end(), evidence.gaps.begin(), evidence.gaps.end());
@@ -115,8 +116,10 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
 }
 
 /// The layers as the change set wants them: by mount point.
-Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle, std::vector<sandbox::LayerEvidence>& evidence) {
-  std::sort(evidence.begin(), evidence.end(), [](const auto& a, const auto& b) { return a.mountpoint < b.mountpoint; });
+Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
+                                                std::vector<sandbox::LayerEvidence>& evidence) {
+  std::sort(evidence.begin(), evidence.end(),
+            [](const auto& a, const auto& b) { return a.mountpoint < b.mountpoint; });
   std::vector<effects::Layer> layers;
   for (sandbox::LayerEvidence& from : evidence) {
     if (!from.lower.valid()) continue;
@@ -168,8 +171,8 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
   if (evidence.interrupted_by) {
-    facts.unobserved.push_back(std::string("the run was interrupted by SIG") + sigabbrev_np(*evidence.interrupted_by) +
-                               ": the action did not end by itself");
+    facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
+                               sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
   }
   facts.gaps = run.record.gaps;
   run.record.verdict = verdict::judge(facts);
@@ -180,7 +183,8 @@ Result<void> print_report(Run& run, const ledger::Bundle& bundle) {
   RH_TRY(auto manifest, bundle.open_file("manifest"));
   if (run.globals->json) return report::write_run_json(STDOUT_FILENO, run.record, manifest.get());
   report::TerminalOptions options;
-  options.color = run.globals->color == Color::kAlways || (run.globals->color == Color::kAuto && report::want_color(STDERR_FILENO));
+  options.color = run.globals->color == Color::kAlways ||
+                  (run.globals->color == Color::kAuto && report::want_color(STDERR_FILENO));
   options.columns = report::terminal_columns(STDERR_FILENO);
   options.bundle = run.globals->state + "/runs/" + bundle.id();
   if (run.globals->state != Globals().state) options.state_option = "--state " + run.globals->state + ' ';
@@ -189,7 +193,8 @@ Result<void> print_report(Run& run, const ledger::Bundle& bundle) {
   return out.flush();
 }
 
-/// Off the timed path: a child makes the bundle durable and marks it frozen while the caller reads the report.
+/// Off the timed path: a child makes the bundle durable and marks it frozen while the caller reads the
+/// report.
 void freeze_in_background(const ledger::Bundle& bundle) {
   const pid_t child = ::fork();
   if (child != 0) return;
@@ -211,7 +216,8 @@ int exit_status(const Run& run) {
 
 Result<int> rehearse(Run& run) {
   RH_TRY(auto state, ledger::StateDir::open(run.globals->state, ledger::Create::kYes));
-  RH_CHECK(ledger::collect_interrupted(state, [](const std::string& id) { return sandbox::remove_leftovers(id); }));
+  RH_CHECK(ledger::collect_interrupted(state,
+                                       [](const std::string& id) { return sandbox::remove_leftovers(id); }));
   RH_TRY(auto bundle, state.create_run());
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();

@@ -21,7 +21,8 @@ struct Globals {
   Color color = Color::kAuto;
 };
 
-/// Each takes the words after the verb and returns the process's exit code. Errors are printed by `main`, once.
+/// Each takes the words after the verb and returns the process's exit code. Errors are printed by `main`,
+/// once.
 using Arguments = std::vector<std::string>;
 Result<int> run_verb(Globals& globals, Arguments arguments);
 Result<int> show_verb(Globals& globals, Arguments arguments);

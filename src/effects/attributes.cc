@@ -16,17 +16,22 @@
 namespace rehearse::effects {
 namespace {
 
-/// Flags that mean something to a user and that copy-up carries over; layout flags differ between filesystems.
+/// Flags that mean something to a user and that copy-up carries over; layout flags differ between
+/// filesystems.
 constexpr std::uint32_t kComparedFlags = FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NOATIME_FL | FS_SYNC_FL;
 
 constexpr const char* kAclXattrs[] = {"system.posix_acl_access", "system.posix_acl_default"};
 constexpr const char* kCapsXattr = "security.capability";
 
-bool is_acl(std::string_view name) { return name == kAclXattrs[0] || name == kAclXattrs[1]; }
+bool is_acl(std::string_view name) {
+  return name == kAclXattrs[0] || name == kAclXattrs[1];
+}
 
 void add_xattr(Attributes& attributes, std::string_view name, std::string value) {
   if (name.starts_with(kEscapedPrefix)) {
-    attributes.xattrs[std::string(kOverlayPrefix).append(name.substr(std::string_view(kEscapedPrefix).size()))] = std::move(value);
+    attributes
+        .xattrs[std::string(kOverlayPrefix).append(name.substr(std::string_view(kEscapedPrefix).size()))] =
+        std::move(value);
   } else if (!name.starts_with(kOverlayPrefix)) {
     attributes.xattrs[std::string(name)] = std::move(value);
   }
@@ -60,7 +65,8 @@ Result<void> read_xattrs_path(int dir, const char* entry, Attributes& attributes
     if (errno == EOPNOTSUPP) return {};
     return sys::last_error("llistxattr");
   }
-  for (const char* name = names.data(); name < names.data() + size; name += std::string_view(name).size() + 1) {
+  for (const char* name = names.data(); name < names.data() + size;
+       name += std::string_view(name).size() + 1) {
     if (auto value = overlay_xattr(dir, entry, name)) add_xattr(attributes, name, std::move(*value));
   }
   return {};
@@ -70,20 +76,28 @@ void read_inode_flags(int fd, Attributes& attributes) {
   int flags = 0;
   if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) attributes.flags = static_cast<std::uint32_t>(flags);
   int generation = 0;
-  if (::ioctl(fd, FS_IOC_GETVERSION, &generation) == 0) attributes.generation = static_cast<std::uint32_t>(generation);
+  if (::ioctl(fd, FS_IOC_GETVERSION, &generation) == 0)
+    attributes.generation = static_cast<std::uint32_t>(generation);
 }
 
 }  // namespace
 
 FileType file_type(const struct stat& st) {
   switch (st.st_mode & S_IFMT) {
-    case S_IFDIR: return FileType::kDir;
-    case S_IFLNK: return FileType::kSymlink;
-    case S_IFIFO: return FileType::kFifo;
-    case S_IFSOCK: return FileType::kSocket;
-    case S_IFCHR: return FileType::kCharDevice;
-    case S_IFBLK: return FileType::kBlockDevice;
-    default: return FileType::kFile;
+    case S_IFDIR:
+      return FileType::kDir;
+    case S_IFLNK:
+      return FileType::kSymlink;
+    case S_IFIFO:
+      return FileType::kFifo;
+    case S_IFSOCK:
+      return FileType::kSocket;
+    case S_IFCHR:
+      return FileType::kCharDevice;
+    case S_IFBLK:
+      return FileType::kBlockDevice;
+    default:
+      return FileType::kFile;
   }
 }
 
@@ -127,14 +141,16 @@ Result<Attributes> read_attributes(int dir, const char* name, const struct stat&
   return attributes;
 }
 
-std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type, const Window& window) {
+std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type,
+                                 const Window& window) {
   std::vector<std::string> differences;
   const auto note = [&](bool differs, const char* word) {
     if (differs) differences.emplace_back(word);
   };
   if (type == FileType::kFile) note(before.size != after.size || before.sha256 != after.sha256, "modified");
   if (type == FileType::kSymlink) note(before.target != after.target, "modified");
-  if (type == FileType::kCharDevice || type == FileType::kBlockDevice) note(before.rdev != after.rdev, "modified");
+  if (type == FileType::kCharDevice || type == FileType::kBlockDevice)
+    note(before.rdev != after.rdev, "modified");
   note(before.mode != after.mode, "mode");
   note(before.uid != after.uid || before.gid != after.gid, "owner");
   bool acl = false;

@@ -14,9 +14,9 @@ enum class Content { kHash, kSkip };  ///< kSkip: the content is secret or irrel
 
 FileType file_type(const struct stat& st);
 
-/// Attributes of `name` in directory `dir`, `st` being its lstat. Regular files are opened without following and
-/// without blocking, everything else is never opened. For regular files the digest is of the bytes of the opened
-/// inode, which must still be the one of `st`.
+/// Attributes of `name` in directory `dir`, `st` being its lstat. Regular files are opened without following
+/// and without blocking, everything else is never opened. For regular files the digest is of the bytes of the
+/// opened inode, which must still be the one of `st`.
 Result<Attributes> read_attributes(int dir, const char* name, const struct stat& st, Content content);
 
 struct Window {
@@ -25,8 +25,9 @@ struct Window {
   [[nodiscard]] bool contains(std::int64_t ns) const { return ns >= from_ns && ns <= to_ns; }
 };
 
-/// What differs, in the words of Change::also; "modified" stands for content. Empty: nothing at all. A new mtime that
-/// the run's own writing explains (inside `window`) is "touched", any other is "mtime".
-std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type, const Window& window);
+/// What differs, in the words of Change::also; "modified" stands for content. Empty: nothing at all. A new
+/// mtime that the run's own writing explains (inside `window`) is "touched", any other is "mtime".
+std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type,
+                                 const Window& window);
 
 }  // namespace rehearse::effects

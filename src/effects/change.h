@@ -15,7 +15,7 @@ enum class FileType : std::uint8_t { kFile, kDir, kSymlink, kFifo, kSocket, kCha
 
 /// In order of precedence: `Change::kind` is the first that applies, `Change::also` names the rest.
 enum class ChangeKind : std::uint8_t {
-  kType,       ///< another kind of object stands under the same name
+  kType,  ///< another kind of object stands under the same name
   kCreated,
   kDeleted,    ///< every path below a deleted or replaced directory is a record of its own
   kRenamed,    ///< `from` holds the old path; a renamed directory is one record
@@ -39,18 +39,20 @@ struct Attributes {
   std::uint64_t nlink = 1;
   std::optional<std::uint64_t> link_group;  ///< same number = same inode, within one layer of one run
   std::uint64_t rdev = 0;
-  std::string target;                         ///< of a symlink
-  std::optional<Sha256> sha256;               ///< regular files only
-  std::map<std::string, std::string> xattrs;  ///< raw values; overlayfs's own are left out; ACLs and capabilities included
-  std::uint32_t flags = 0;                    ///< FS_IOC_GETFLAGS
+  std::string target;            ///< of a symlink
+  std::optional<Sha256> sha256;  ///< regular files only
+  std::map<std::string, std::string>
+      xattrs;               ///< raw values; overlayfs's own are left out; ACLs and capabilities included
+  std::uint32_t flags = 0;  ///< FS_IOC_GETFLAGS
 };
 
 struct Change {
   std::string path;  ///< bytes, absolute, as the action saw it
   ChangeKind kind = ChangeKind::kCreated;
-  std::vector<std::string> also;  ///< "modified", "mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink"
-  FileType type = FileType::kFile;   ///< of the object after; of the one before if deleted
-  std::string from;                  ///< old path of a renamed object
+  std::vector<std::string>
+      also;  ///< "modified", "mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink"
+  FileType type = FileType::kFile;  ///< of the object after; of the one before if deleted
+  std::string from;                 ///< old path of a renamed object
   std::optional<Attributes> before;
   std::optional<Attributes> after;
   std::string package;      ///< owning dpkg package, empty if none

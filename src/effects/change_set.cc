@@ -54,7 +54,9 @@ std::optional<ChangeKind> classify(const Pair& pair, Change& change, const Windo
 class Comparer {
  public:
   Comparer(std::uint32_t layer, const ChangeSetOptions& options)
-      : layer_(layer), options_(options), window_{options.started_ns - kTickNs, options.finished_ns + kTickNs} {}
+      : layer_(layer),
+        options_(options),
+        window_{options.started_ns - kTickNs, options.finished_ns + kTickNs} {}
 
   void operator()(Pair& pair, std::vector<Outcome>& outcomes) const {
     Outcome outcome;
@@ -62,7 +64,8 @@ class Comparer {
       outcome.inode = pair.after->st.st_ino;
       outcome.blocks = static_cast<std::uint64_t>(pair.after->st.st_blocks);
     }
-    if (auto done = compare_pair(pair, outcome); !done) outcome.trouble = pair.path + ": " + done.error().what;
+    if (auto done = compare_pair(pair, outcome); !done)
+      outcome.trouble = pair.path + ": " + done.error().what;
     outcomes.push_back(std::move(outcome));
   }
 
@@ -81,12 +84,13 @@ class Comparer {
       }
     } restore{pair, change};
     if (pair.before) {
-      RH_TRY(change.before, read_attributes(pair.before->directory->get(), pair.before->name.c_str(), pair.before->st,
-                                            pair.masked ? Content::kSkip : Content::kHash));
+      RH_TRY(change.before, read_attributes(pair.before->directory->get(), pair.before->name.c_str(),
+                                            pair.before->st, pair.masked ? Content::kSkip : Content::kHash));
       change.base_moved = change.before->ctime_ns > options_.started_ns;
     }
     if (pair.after) {
-      RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(), pair.after->st, Content::kHash));
+      RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(),
+                                           pair.after->st, Content::kHash));
     }
     change.type = file_type(pair.after ? pair.after->st : pair.before->st);
     if (!pair.before) {
@@ -111,13 +115,27 @@ class Comparer {
 
 void count(Counts& counts, ChangeKind kind) {
   switch (kind) {
-    case ChangeKind::kType: ++counts.type; break;
-    case ChangeKind::kCreated: ++counts.created; break;
-    case ChangeKind::kDeleted: ++counts.deleted; break;
-    case ChangeKind::kRenamed: ++counts.renamed; break;
-    case ChangeKind::kModified: ++counts.modified; break;
-    case ChangeKind::kMetadata: ++counts.metadata; break;
-    case ChangeKind::kIdentical: ++counts.identical; break;
+    case ChangeKind::kType:
+      ++counts.type;
+      break;
+    case ChangeKind::kCreated:
+      ++counts.created;
+      break;
+    case ChangeKind::kDeleted:
+      ++counts.deleted;
+      break;
+    case ChangeKind::kRenamed:
+      ++counts.renamed;
+      break;
+    case ChangeKind::kModified:
+      ++counts.modified;
+      break;
+    case ChangeKind::kMetadata:
+      ++counts.metadata;
+      break;
+    case ChangeKind::kIdentical:
+      ++counts.identical;
+      break;
   }
 }
 
@@ -144,7 +162,8 @@ class Collector {
         [&](std::vector<Outcome>& outcomes) {
           for (Outcome& outcome : outcomes) {
             if (!outcome.trouble.empty()) report(std::move(outcome.trouble));
-            if (outcome.blocks > 0 && counted.insert(outcome.inode).second) result_.written_bytes += outcome.blocks * 512;
+            if (outcome.blocks > 0 && counted.insert(outcome.inode).second)
+              result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
             aliases.note(*outcome.change);
             if (!add(std::move(*outcome.change))) return false;
@@ -152,7 +171,8 @@ class Collector {
           return true;
         });
     LayerWalk walk(
-        layer, [&](Pair pair) { return pool.submit(std::move(pair)); }, [&](std::string line) { report(std::move(line)); });
+        layer, [&](Pair pair) { return pool.submit(std::move(pair)); },
+        [&](std::string line) { report(std::move(line)); });
     walk.run();
     pool.finish();
     if (!error_) aliases.complete(layer, [&](Change change) { return add(std::move(change)); });
@@ -175,17 +195,21 @@ class Collector {
   }
 
   void report(std::string line) {
-    if (result_.unobserved.size() < kMaxUnobserved) result_.unobserved.push_back(std::move(line));
-    else if (result_.unobserved.size() == kMaxUnobserved) result_.unobserved.emplace_back("more objects could not be read");
+    if (result_.unobserved.size() < kMaxUnobserved)
+      result_.unobserved.push_back(std::move(line));
+    else if (result_.unobserved.size() == kMaxUnobserved)
+      result_.unobserved.emplace_back("more objects could not be read");
   }
 
   [[nodiscard]] unsigned threads() const {
-    return options_.threads != 0 ? options_.threads : std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
+    return options_.threads != 0 ? options_.threads
+                                 : std::clamp(std::thread::hardware_concurrency(), 1U, 16U);
   }
 
   [[nodiscard]] std::unique_ptr<PackageIndex> load_packages() const {
     for (const Layer& layer : layers_) {
-      if (layer.mountpoint == "/") return std::make_unique<PackageIndex>(PackageIndex::load(layer.lower.get(), layer.upper.get()));
+      if (layer.mountpoint == "/")
+        return std::make_unique<PackageIndex>(PackageIndex::load(layer.lower.get(), layer.upper.get()));
     }
     return std::make_unique<PackageIndex>();
   }
@@ -201,7 +225,8 @@ class Collector {
 
 }  // namespace
 
-Result<ChangeSet> collect_changes(std::span<const Layer> layers, const ChangeSetOptions& options, ManifestWriter& out) {
+Result<ChangeSet> collect_changes(std::span<const Layer> layers, const ChangeSetOptions& options,
+                                  ManifestWriter& out) {
   return Collector(layers, options, out).collect();
 }
 

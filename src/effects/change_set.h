@@ -31,7 +31,8 @@ struct ChangeSet {
   std::uint64_t written_bytes = 0;  ///< allocated in the uppers (blocks * 512, each inode once)
   std::uint64_t base_moved = 0;     ///< records whose host object changed after the run began
   std::uint64_t masked = 0;         ///< records over masked files
-  std::vector<std::string> unobserved;  ///< what could not be read or understood, each a line for fidelity: never green
+  std::vector<std::string>
+      unobserved;  ///< what could not be read or understood, each a line for fidelity: never green
 };
 
 struct ChangeSetOptions {
@@ -42,9 +43,10 @@ struct ChangeSetOptions {
   std::function<void(std::uint64_t)> progress;
 };
 
-/// Walks all layers by descriptor, never by path string; opens no FIFO, device or socket; crosses no mount. Records
-/// go to `out` in manifest order; memory is bounded by the depth of the tree, the number of renames and the package
-/// index, not by the number of changes. `layers` should be ordered by mount point.
-Result<ChangeSet> collect_changes(std::span<const Layer> layers, const ChangeSetOptions& options, ManifestWriter& out);
+/// Walks all layers by descriptor, never by path string; opens no FIFO, device or socket; crosses no mount.
+/// Records go to `out` in manifest order; memory is bounded by the depth of the tree, the number of renames
+/// and the package index, not by the number of changes. `layers` should be ordered by mount point.
+Result<ChangeSet> collect_changes(std::span<const Layer> layers, const ChangeSetOptions& options,
+                                  ManifestWriter& out);
 
 }  // namespace rehearse::effects

@@ -11,14 +11,15 @@ namespace rehearse::effects {
 
 struct Layer {
   std::uint32_t number = 0;  ///< of uppers/N in the bundle
-  std::string mountpoint;  ///< where the action saw it: "/", "/home"
-  UniqueFd upper;          ///< O_RDONLY|O_DIRECTORY; ids on disk are the host's own
-  UniqueFd index;          ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none
-  UniqueFd lower;          ///< O_RDONLY|O_DIRECTORY in a detached, non-recursive, read-only, noatime clone of the host
-                           ///< mount: walking it crosses into no other mount; ids are the host's own
-  std::vector<std::string> masked;  ///< paths relative to the layer (no leading slash) shown as empty placeholders
-  std::vector<std::string> hidden;  ///< directories shown as empty (rehearse's own state): nothing below them is
-                                    ///< part of the mirror, so nothing below is ever "deleted"
+  std::string mountpoint;    ///< where the action saw it: "/", "/home"
+  UniqueFd upper;            ///< O_RDONLY|O_DIRECTORY; ids on disk are the host's own
+  UniqueFd index;            ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none
+  UniqueFd lower;  ///< O_RDONLY|O_DIRECTORY in a detached, non-recursive, read-only, noatime clone of the
+                   ///< host mount: walking it crosses into no other mount; ids are the host's own
+  std::vector<std::string>
+      masked;  ///< paths relative to the layer (no leading slash) shown as empty placeholders
+  std::vector<std::string> hidden;  ///< directories shown as empty (rehearse's own state): nothing below them
+                                    ///< is part of the mirror, so nothing below is ever "deleted"
 };
 
 }  // namespace rehearse::effects

@@ -17,8 +17,12 @@ std::string join_absolute(const std::string& directory, const std::string& name)
 
 }  // namespace
 
-LayerWalk::LayerWalk(const Layer& layer, std::function<bool(Pair)> visit, std::function<void(std::string)> trouble)
-    : layer_(layer), visit_(std::move(visit)), trouble_(std::move(trouble)), renames_(RenameIndex::build(layer)) {}
+LayerWalk::LayerWalk(const Layer& layer, std::function<bool(Pair)> visit,
+                     std::function<void(std::string)> trouble)
+    : layer_(layer),
+      visit_(std::move(visit)),
+      trouble_(std::move(trouble)),
+      renames_(RenameIndex::build(layer)) {}
 
 void LayerWalk::run() {
   Frame root;
@@ -34,7 +38,8 @@ void LayerWalk::run() {
   // The layer's own root: compared like any directory.
   const auto before = sys::stat_fd(root.lower->get());
   const auto after = sys::stat_fd(root.upper->get());
-  if (before && after) emit({layer_.mountpoint, "", Pair::Side{root.lower, ".", *before}, Pair::Side{root.upper, ".", *after}});
+  if (before && after)
+    emit({layer_.mountpoint, "", Pair::Side{root.lower, ".", *before}, Pair::Side{root.upper, ".", *after}});
   if (!open_frame(std::move(root))) return;
   while (!stack_.empty() && !stopped_) {
     Frame& frame = stack_.back();
@@ -45,7 +50,8 @@ void LayerWalk::run() {
     const std::string name = std::move(frame.names[frame.next++]);
     visit_name(frame, name);
     // Frames opened by this name are walked before its next sibling, the first pushed first.
-    for (auto pushed = pushed_.rbegin(); pushed != pushed_.rend(); ++pushed) stack_.push_back(std::move(*pushed));
+    for (auto pushed = pushed_.rbegin(); pushed != pushed_.rend(); ++pushed)
+      stack_.push_back(std::move(*pushed));
     pushed_.clear();
   }
 }
@@ -165,9 +171,11 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     const auto slash = source.rfind('/');
     const std::string parent = slash == std::string::npos ? "" : source.substr(0, slash);
     const std::string leaf = slash == std::string::npos ? source : source.substr(slash + 1);
-    auto parent_fd = source.empty() ? Result<SharedFd>(fail("malformed redirect")) : open_directory_beneath(layer_.lower.get(), parent);
+    auto parent_fd = source.empty() ? Result<SharedFd>(fail("malformed redirect"))
+                                    : open_directory_beneath(layer_.lower.get(), parent);
     auto lower = parent_fd ? open_subdirectory(**parent_fd, leaf) : parent_fd;
-    const auto source_st = lower ? sys::stat_fd((*lower)->get()) : Result<struct stat>(fail("malformed redirect"));
+    const auto source_st =
+        lower ? sys::stat_fd((*lower)->get()) : Result<struct stat>(fail("malformed redirect"));
     if (source_st) {
       pair.from = join_absolute(layer_.mountpoint, source);
       pair.before = Pair::Side{*parent_fd, leaf, *source_st};
@@ -214,12 +222,15 @@ void LayerWalk::visit_object(const Frame& frame, const std::string& name, const 
     if (S_ISDIR(old->st_mode)) delete_below(frame, name);
     return;
   }
-  if (const auto renamed = renames_.files.find(join_path(frame.upper_path, name)); renamed != renames_.files.end()) {
+  if (const auto renamed = renames_.files.find(join_path(frame.upper_path, name));
+      renamed != renames_.files.end()) {
     const std::string& source = renamed->second;
     const auto slash = source.rfind('/');
     const std::string leaf = slash == std::string::npos ? source : source.substr(slash + 1);
-    auto parent = open_directory_beneath(layer_.lower.get(), slash == std::string::npos ? "" : source.substr(0, slash));
-    const auto source_st = parent ? sys::stat_at((*parent)->get(), leaf.c_str(), AT_SYMLINK_NOFOLLOW) : Result<struct stat>(fail("gone"));
+    auto parent =
+        open_directory_beneath(layer_.lower.get(), slash == std::string::npos ? "" : source.substr(0, slash));
+    const auto source_st = parent ? sys::stat_at((*parent)->get(), leaf.c_str(), AT_SYMLINK_NOFOLLOW)
+                                  : Result<struct stat>(fail("gone"));
     if (source_st) {
       pair.from = join_absolute(layer_.mountpoint, source);
       pair.before = Pair::Side{*parent, leaf, *source_st};

@@ -1,4 +1,5 @@
-// Walks one layer in manifest order and names, for every path that may have changed, the two objects to compare.
+// Walks one layer in manifest order and names, for every path that may have changed, the two objects to
+// compare.
 #pragma once
 
 #include <sys/stat.h>
@@ -30,8 +31,8 @@ struct Pair {
   bool masked = false;
 };
 
-/// Calls `visit` for each pair, depth first, siblings in byte order; stops when it returns false. What cannot be read
-/// goes to `trouble` as a line. Holds one descriptor pair and one listing a level.
+/// Calls `visit` for each pair, depth first, siblings in byte order; stops when it returns false. What cannot
+/// be read goes to `trouble` as a line. Holds one descriptor pair and one listing a level.
 class LayerWalk {
  public:
   LayerWalk(const Layer& layer, std::function<bool(Pair)> visit, std::function<void(std::string)> trouble);

@@ -27,7 +27,9 @@ bool shows_lower(const Layer& layer, const std::string& path) {
     const auto st = sys::stat_at(at->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
     if (!st) return st.error().err == ENOENT;
     if (end == path.size() || !S_ISDIR(st->st_mode)) return false;
-    if (overlay_xattr(at->get(), name.c_str(), kOpaqueXattr) || overlay_xattr(at->get(), name.c_str(), kRedirectXattr)) return false;
+    if (overlay_xattr(at->get(), name.c_str(), kOpaqueXattr) ||
+        overlay_xattr(at->get(), name.c_str(), kRedirectXattr))
+      return false;
     auto child = open_subdirectory(*at, name);
     if (!child) return false;
     at = *child;
@@ -49,7 +51,8 @@ void LinkAliases::note(const Change& change) {
 void LinkAliases::complete(const Layer& layer, const std::function<bool(Change)>& add) {
   std::size_t wanted = 0;
   for (auto group = groups_.begin(); group != groups_.end();) {
-    const bool open = group->second.sample.after && group->second.sample.before->nlink > group->second.names.size();
+    const bool open =
+        group->second.sample.after && group->second.sample.before->nlink > group->second.names.size();
     group = open ? std::next(group) : groups_.erase(group);
     wanted += open ? 1 : 0;
   }
@@ -66,7 +69,8 @@ void LinkAliases::complete(const Layer& layer, const std::function<bool(Change)>
     for (const Listed& entry : *names) {
       const std::string full = join_path(path, entry.name);
       if (entry.type == DT_DIR) {
-        if (std::find(layer.hidden.begin(), layer.hidden.end(), full) == layer.hidden.end()) directories.push_back(full);
+        if (std::find(layer.hidden.begin(), layer.hidden.end(), full) == layer.hidden.end())
+          directories.push_back(full);
         continue;
       }
       const auto group = groups_.find(entry.ino);

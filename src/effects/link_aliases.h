@@ -1,5 +1,5 @@
-// With index=on, writing one name of a hardlinked lower file changes all its names, but only the written one is in the
-// upper. This finds the others.
+// With index=on, writing one name of a hardlinked lower file changes all its names, but only the written one
+// is in the upper. This finds the others.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,8 @@ class LinkAliases {
  public:
   /// A change of one name of a lower file with several.
   void note(const Change& change);
-  /// Calls `add` for each further name, in path order. Scans the lower by inode number only if there is anything to find.
+  /// Calls `add` for each further name, in path order. Scans the lower by inode number only if there is
+  /// anything to find.
   void complete(const Layer& layer, const std::function<bool(Change)>& add);
 
  private:

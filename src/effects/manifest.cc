@@ -9,9 +9,9 @@
 
 #include "base/sys.h"
 
-// A record is a varint length and that many bytes: kind, type, flags, layer, then strings (varint length and bytes),
-// then `before` and `after` if the flags say so. A length of 0 ends the records; the footer follows: varint count, 32
-// bytes of root. Numbers are LEB128 varints, signed ones zigzag.
+// A record is a varint length and that many bytes: kind, type, flags, layer, then strings (varint length and
+// bytes), then `before` and `after` if the flags say so. A length of 0 ends the records; the footer follows:
+// varint count, 32 bytes of root. Numbers are LEB128 varints, signed ones zigzag.
 
 namespace rehearse::effects {
 namespace {
@@ -20,8 +20,8 @@ constexpr std::string_view kMagic = "RHMANIF1";
 constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 constexpr std::uint64_t kMaxRecord = std::uint64_t{16} << 20U;
 
-constexpr unsigned kHasBefore = 1, kHasAfter = 2, kMasked = 4, kBaseMoved = 8;             // of a record
-constexpr unsigned kHasGeneration = 1, kHasLinkGroup = 2, kHasSha256 = 4;  // of attributes
+constexpr unsigned kHasBefore = 1, kHasAfter = 2, kMasked = 4, kBaseMoved = 8;  // of a record
+constexpr unsigned kHasGeneration = 1, kHasLinkGroup = 2, kHasSha256 = 4;       // of attributes
 
 class Encoder {
  public:
@@ -85,16 +85,21 @@ class Decoder {
   bool bad_ = false;
 };
 
-std::string_view view(const Sha256& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
+std::string_view view(const Sha256& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
 
 void encode(Encoder& out, const Attributes& a) {
-  out.number((a.generation ? kHasGeneration : 0U) | (a.link_group ? kHasLinkGroup : 0U) | (a.sha256 ? kHasSha256 : 0U));
+  out.number((a.generation ? kHasGeneration : 0U) | (a.link_group ? kHasLinkGroup : 0U) |
+             (a.sha256 ? kHasSha256 : 0U));
   out.number(a.dev);
   out.number(a.ino);
   if (a.generation) out.number(*a.generation);
   out.signed_number(a.ctime_ns);
   out.signed_number(a.mtime_ns);
-  for (const std::uint64_t value : {std::uint64_t{a.mode}, std::uint64_t{a.uid}, std::uint64_t{a.gid}, a.size, a.blocks, a.nlink}) out.number(value);
+  for (const std::uint64_t value :
+       {std::uint64_t{a.mode}, std::uint64_t{a.uid}, std::uint64_t{a.gid}, a.size, a.blocks, a.nlink})
+    out.number(value);
   if (a.link_group) out.number(*a.link_group);
   out.number(a.rdev);
   out.text(a.target);
@@ -147,8 +152,8 @@ Attributes decode_attributes(Decoder& in) {
 void encode(Encoder& out, const Change& change) {
   out.number(static_cast<std::uint64_t>(change.kind));
   out.number(static_cast<std::uint64_t>(change.type));
-  out.number((change.before ? kHasBefore : 0U) | (change.after ? kHasAfter : 0U) | (change.masked ? kMasked : 0U) |
-             (change.base_moved ? kBaseMoved : 0U));
+  out.number((change.before ? kHasBefore : 0U) | (change.after ? kHasAfter : 0U) |
+             (change.masked ? kMasked : 0U) | (change.base_moved ? kBaseMoved : 0U));
   out.number(change.layer);
   out.text(change.path);
   out.text(change.from);
@@ -163,7 +168,8 @@ bool decode(Decoder& in, Change& change) {
   const std::uint64_t kind = in.number();
   const std::uint64_t type = in.number();
   const std::uint64_t flags = in.number();
-  if (kind > static_cast<std::uint64_t>(ChangeKind::kIdentical) || type > static_cast<std::uint64_t>(FileType::kBlockDevice) || flags > 15) {
+  if (kind > static_cast<std::uint64_t>(ChangeKind::kIdentical) ||
+      type > static_cast<std::uint64_t>(FileType::kBlockDevice) || flags > 15) {
     return false;
   }
   change.kind = static_cast<ChangeKind>(kind);
@@ -191,7 +197,8 @@ Change stable_part(const Change& change) {
     after.dev = after.ino = after.blocks = 0;
     after.ctime_ns = 0;
     after.generation.reset();
-    const bool set_on_purpose = std::find(change.also.begin(), change.also.end(), "mtime") != change.also.end();
+    const bool set_on_purpose =
+        std::find(change.also.begin(), change.also.end(), "mtime") != change.also.end();
     if (!set_on_purpose) after.mtime_ns = 0;
     if (after.link_group) after.link_group = 1;
   }
@@ -208,7 +215,8 @@ class FileWriter final : public ManifestWriter {
     hasher_.update(view(sha256(scratch_.bytes())));
     scratch_.bytes().clear();
     encode(scratch_, change);
-    if (scratch_.bytes().size() > kMaxRecord) return fail("a manifest record is larger than 16 MiB", ExitCode::kDataError);
+    if (scratch_.bytes().size() > kMaxRecord)
+      return fail("a manifest record is larger than 16 MiB", ExitCode::kDataError);
     out_.text(scratch_.bytes());
     ++count_;
     return out_.bytes().size() >= kFlushAt ? flush() : Result<void>{};
@@ -226,7 +234,8 @@ class FileWriter final : public ManifestWriter {
  private:
   Result<void> flush() {
     if (auto done = sys::write_all(file_.get(), out_.bytes()); !done) {
-      return fail_errno(done.error().err, "cannot write the manifest", ExitCode::kCantCreate, "free some space in the state directory");
+      return fail_errno(done.error().err, "cannot write the manifest", ExitCode::kCantCreate,
+                        "free some space in the state directory");
     }
     out_.bytes().clear();
     return {};
@@ -265,7 +274,8 @@ class Input {
     value.clear();
     while (value.size() < size) {
       if (at_ == end_ && !fill()) return false;
-      const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(size - value.size(), end_ - at_));
+      const std::size_t take =
+          static_cast<std::size_t>(std::min<std::uint64_t>(size - value.size(), end_ - at_));
       value.append(buffer_, at_, take);
       at_ += take;
       offset_ += take;
@@ -301,8 +311,8 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(UniqueFd file) {
 Result<void> read_manifest(int fd, const std::function<bool(const Change&)>& visit) {
   Input in(fd);
   const auto damaged = [&in](const char* what) {
-    return fail("manifest: " + std::string(what) + " at byte " + std::to_string(in.offset()), ExitCode::kDataError,
-                "the bundle is damaged; rehearse again");
+    return fail("manifest: " + std::string(what) + " at byte " + std::to_string(in.offset()),
+                ExitCode::kDataError, "the bundle is damaged; rehearse again");
   };
   std::string bytes;
   if (!in.bytes(kMagic.size(), bytes) || bytes != kMagic) return damaged("not a manifest of this version");

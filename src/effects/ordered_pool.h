@@ -12,15 +12,16 @@
 
 namespace rehearse::effects {
 
-/// `work` runs on any thread, `deliver` only on the thread that calls submit and finish. A batch is a unit of work:
-/// at most kInFlight of them exist at once; submit delivers finished ones while it waits.
+/// `work` runs on any thread, `deliver` only on the thread that calls submit and finish. A batch is a unit of
+/// work: at most kInFlight of them exist at once; submit delivers finished ones while it waits.
 template <class Task, class Output>
 class OrderedPool {
  public:
   using Batch = std::vector<Task>;
   using Results = std::vector<Output>;
 
-  OrderedPool(unsigned threads, std::function<void(Task&, Results&)> work, std::function<bool(Results&)> deliver)
+  OrderedPool(unsigned threads, std::function<void(Task&, Results&)> work,
+              std::function<bool(Results&)> deliver)
       : work_(std::move(work)), deliver_(std::move(deliver)), threads_(threads) {}
   OrderedPool(const OrderedPool&) = delete;
   OrderedPool& operator=(const OrderedPool&) = delete;

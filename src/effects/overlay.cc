@@ -28,7 +28,8 @@ std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name) 
   const auto value = overlay_xattr(dir, name, kOriginXattr);
   // struct ovl_fb: version, magic, length, flags, type, uuid[16], then the file handle's bytes.
   constexpr std::size_t kHead = 21;
-  if (!value || value->size() <= kHead || (*value)[0] != 0 || static_cast<unsigned char>((*value)[1]) != 0xfb) return std::nullopt;
+  if (!value || value->size() <= kHead || (*value)[0] != 0 || static_cast<unsigned char>((*value)[1]) != 0xfb)
+    return std::nullopt;
   const std::size_t size = value->size() - kHead;
   if (size > MAX_HANDLE_SZ) return std::nullopt;
   alignas(struct file_handle) char buffer[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};

@@ -14,17 +14,21 @@ inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
 inline constexpr const char* kRedirectXattr = "trusted.overlay.redirect";
 inline constexpr const char* kOriginXattr = "trusted.overlay.origin";
 inline constexpr const char* kOverlayPrefix = "trusted.overlay.";
-/// An xattr of the action's own that looks like overlayfs's is stored with this prefix in place of kOverlayPrefix.
+/// An xattr of the action's own that looks like overlayfs's is stored with this prefix in place of
+/// kOverlayPrefix.
 inline constexpr const char* kEscapedPrefix = "trusted.overlay.overlay.";
 
-/// A character device 0:0: the name is deleted. mknod(2) of one through an overlay is refused, so it cannot be forged.
-inline bool is_whiteout(const struct stat& st) { return S_ISCHR(st.st_mode) && st.st_rdev == 0; }
+/// A character device 0:0: the name is deleted. mknod(2) of one through an overlay is refused, so it cannot
+/// be forged.
+inline bool is_whiteout(const struct stat& st) {
+  return S_ISCHR(st.st_mode) && st.st_rdev == 0;
+}
 
 /// One xattr of `name` in directory `dir`, whatever its type, without opening or following it.
 std::optional<std::string> overlay_xattr(int dir, const char* name, const char* xattr);
 
-/// Inode number of the lower object that the upper object was copied up from; nothing if there is no such record or
-/// the object is gone. `lower` is any descriptor on the lower's filesystem.
+/// Inode number of the lower object that the upper object was copied up from; nothing if there is no such
+/// record or the object is gone. `lower` is any descriptor on the lower's filesystem.
 std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name);
 
 }  // namespace rehearse::effects

@@ -66,7 +66,8 @@ void PackageIndex::add_list(int directory, const char* file, std::string_view pa
   for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view path = rest.substr(0, end);
-    if (path.size() > 1) entries_.push_back({hash(merged_usr_ && moved_to_usr(path) ? "/usr" : "", path), number});
+    if (path.size() > 1)
+      entries_.push_back({hash(merged_usr_ && moved_to_usr(path) ? "/usr" : "", path), number});
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
 }

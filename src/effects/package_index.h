@@ -8,8 +8,9 @@
 
 namespace rehearse::effects {
 
-/// Built from the file lists of dpkg (/var/lib/dpkg/info/*.list), of the host and of what the run installed. Paths
-/// are kept as 64-bit hashes: 12 bytes each, 4 MiB for a large host. The answer is a label for people, not evidence.
+/// Built from the file lists of dpkg (/var/lib/dpkg/info/*.list), of the host and of what the run installed.
+/// Paths are kept as 64-bit hashes: 12 bytes each, 4 MiB for a large host. The answer is a label for people,
+/// not evidence.
 class PackageIndex {
  public:
   /// Loads from the root layer's lower and upper. Missing databases make an empty index.

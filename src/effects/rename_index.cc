@@ -16,7 +16,7 @@ namespace {
 struct Scan {
   const Layer& layer;
   RenameIndex& index;
-  std::vector<std::pair<std::string, std::string>> whiteouts;                  ///< lower path of the directory, name
+  std::vector<std::pair<std::string, std::string>> whiteouts;  ///< lower path of the directory, name
   std::unordered_map<std::uint64_t, std::string> new_files;    ///< origin inode -> upper path
   bool look_for_files = false;
 
@@ -34,7 +34,8 @@ struct Scan {
       const std::string lower = join_path(frame.lower, entry.name);
       if (entry.type == DT_CHR) {
         const auto st = sys::stat_at(frame.upper->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
-        if (!look_for_files && st && is_whiteout(*st) && frame.has_lower) whiteouts.emplace_back(frame.lower, entry.name);
+        if (!look_for_files && st && is_whiteout(*st) && frame.has_lower)
+          whiteouts.emplace_back(frame.lower, entry.name);
       } else if (entry.type == DT_DIR) {
         auto child = open_subdirectory(*frame.upper, entry.name);
         if (!child) continue;

@@ -1,4 +1,5 @@
-// Which lower objects live on under another name in the upper. Found before the walk, so that the walk can stream.
+// Which lower objects live on under another name in the upper. Found before the walk, so that the walk can
+// stream.
 #pragma once
 
 #include <string>
@@ -18,13 +19,14 @@ struct RenameIndex {
   /// Upper path of a renamed non-directory -> its lower path. Directories carry a redirect instead.
   std::unordered_map<std::string, std::string> files;
 
-  /// Walks the upper once by names alone; the lower only where a file may have been renamed. Memory is proportional to
-  /// the number of renames. Trouble is left to the main walk, which meets it again and reports it.
+  /// Walks the upper once by names alone; the lower only where a file may have been renamed. Memory is
+  /// proportional to the number of renames. Trouble is left to the main walk, which meets it again and
+  /// reports it.
   static RenameIndex build(const Layer& layer);
 };
 
-/// Where a redirect of directory `name` in lower directory `parent` (relative path, "" for the root) leads: an
-/// absolute redirect is relative to the layer's root. Empty if it is malformed.
+/// Where a redirect of directory `name` in lower directory `parent` (relative path, "" for the root) leads:
+/// an absolute redirect is relative to the layer's root. Empty if it is malformed.
 std::string redirect_target(const std::string& redirect, const std::string& parent);
 
 inline std::string join_path(const std::string& directory, const std::string& name) {

@@ -18,20 +18,24 @@ std::string own_path(std::string_view self_cgroup, std::string_view controller) 
     const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
     if (second == std::string_view::npos) continue;
     const std::string list = ',' + std::string(line.substr(first + 1, second - first - 1)) + ',';
-    const bool match = controller.empty() ? list == ",," : list.find(',' + std::string(controller) + ',') != std::string::npos;
+    const bool match = controller.empty()
+                           ? list == ",,"
+                           : list.find(',' + std::string(controller) + ',') != std::string::npos;
     if (match) return std::string(line.substr(second + 1));
   }
   return {};
 }
 
-/// The smallest number in `file` from the process's group up to the root; "max" and v1's near-infinity are no limit.
+/// The smallest number in `file` from the process's group up to the root; "max" and v1's near-infinity are no
+/// limit.
 std::optional<std::uint64_t> tightest(const std::string& mountpoint, std::string path, const char* file) {
   std::optional<std::uint64_t> limit;
   while (!mountpoint.empty() && !path.empty() && path.front() == '/' && path != "/") {
     if (const auto text = sys::read_file((mountpoint + path + '/' + file).c_str(), 4096)) {
       char* end = nullptr;
       const unsigned long long value = std::strtoull(text->c_str(), &end, 10);
-      if (end != text->c_str() && value < (1ULL << 60U)) limit = std::min<std::uint64_t>(limit.value_or(value), value);
+      if (end != text->c_str() && value < (1ULL << 60U))
+        limit = std::min<std::uint64_t>(limit.value_or(value), value);
     }
     path.resize(path.rfind('/'));
   }
@@ -45,7 +49,8 @@ Cgroups find_cgroups(const std::vector<Mount>& mounts, std::string_view self_cgr
   bool v1 = false;
   for (const Mount& mount : mounts) {
     // Only mounts that show their hierarchy's top: in a container "/../.." marks what lies outside.
-    if (mount.fstype == "cgroup2" && cgroups.v2_mount.empty() && mount.root == "/") cgroups.v2_mount = mount.mountpoint;
+    if (mount.fstype == "cgroup2" && cgroups.v2_mount.empty() && mount.root == "/")
+      cgroups.v2_mount = mount.mountpoint;
     if (mount.fstype != "cgroup" || mount.root != "/") continue;
     v1 = true;
     if (cgroups.v1_pids.empty() && mount.has_super_option("pids")) cgroups.v1_pids = mount.mountpoint;
@@ -53,7 +58,8 @@ Cgroups find_cgroups(const std::vector<Mount>& mounts, std::string_view self_cgr
     if (cgroups.v1_cpu.empty() && mount.has_super_option("cpu")) cgroups.v1_cpu = mount.mountpoint;
   }
   const bool v2 = !cgroups.v2_mount.empty();
-  cgroups.layout = v1 ? (v2 ? CgroupLayout::kHybrid : CgroupLayout::kV1) : (v2 ? CgroupLayout::kV2 : CgroupLayout::kNone);
+  cgroups.layout =
+      v1 ? (v2 ? CgroupLayout::kHybrid : CgroupLayout::kV1) : (v2 ? CgroupLayout::kV2 : CgroupLayout::kNone);
   cgroups.own_v2 = own_path(self_cgroup, "");
   return cgroups;
 }
@@ -68,7 +74,9 @@ InheritedLimits read_inherited_limits(const Cgroups& cgroups, std::string_view s
   InheritedLimits limits;
   limits.memory_bytes = tightest(cgroups.v2_mount, cgroups.own_v2, "memory.max");
   limits.pids = tightest(cgroups.v2_mount, cgroups.own_v2, "pids.max");
-  if (!limits.memory_bytes) limits.memory_bytes = tightest(cgroups.v1_memory, own_path(self_cgroup, "memory"), "memory.limit_in_bytes");
+  if (!limits.memory_bytes)
+    limits.memory_bytes =
+        tightest(cgroups.v1_memory, own_path(self_cgroup, "memory"), "memory.limit_in_bytes");
   if (!limits.pids) limits.pids = tightest(cgroups.v1_pids, own_path(self_cgroup, "pids"), "pids.max");
   return limits;
 }

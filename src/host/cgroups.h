@@ -16,11 +16,12 @@ enum class CgroupLayout : std::uint8_t { kNone, kV1, kHybrid, kV2 };
 
 struct Cgroups {
   CgroupLayout layout = CgroupLayout::kNone;
-  std::string v2_mount;    ///< mount point of a cgroup2 that shows the root of this process's hierarchy; may be empty
-  std::string v1_pids;     ///< mount points of v1 hierarchies with that controller; empty if v2 has it
+  std::string
+      v2_mount;  ///< mount point of a cgroup2 that shows the root of this process's hierarchy; may be empty
+  std::string v1_pids;  ///< mount points of v1 hierarchies with that controller; empty if v2 has it
   std::string v1_memory;
   std::string v1_cpu;
-  std::string own_v2;      ///< path of this process's cgroup in the v2 hierarchy, "/" for the root
+  std::string own_v2;  ///< path of this process's cgroup in the v2 hierarchy, "/" for the root
 };
 
 /// Pure: from visible mounts and /proc/self/cgroup.

@@ -37,7 +37,8 @@ Result<HostFacts> read_host_facts() {
   if (::uname(&names) != 0) return sys::last_error("uname");
   facts.hostname = names.nodename;
   facts.kernel_release = names.release;
-  if (auto id = sys::read_file("/proc/sys/kernel/random/boot_id", 64)) facts.boot_id = id->substr(0, id->find('\n'));
+  if (auto id = sys::read_file("/proc/sys/kernel/random/boot_id", 64))
+    facts.boot_id = id->substr(0, id->find('\n'));
   facts.systemd = ::access("/run/systemd/system", F_OK) == 0;
   facts.memory_available_bytes = available_memory();
   return facts;

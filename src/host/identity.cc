@@ -27,7 +27,8 @@ std::vector<std::string_view> split(std::string_view text, char by) {
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty() || value == kUnset) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || text.empty() || value == kUnset)
+    return std::nullopt;
   return value;
 }
 
@@ -68,12 +69,14 @@ Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, s
     const auto line_uid = number(fields[2]);
     const auto line_gid = number(fields[3]);
     if (!line_uid || !line_gid || (fields[0] != name_or_uid && line_uid != uid)) continue;
-    User user{std::string(fields[0]), *line_uid, *line_gid, std::string(fields[5]), std::string(fields[6]), {}};
+    User user{std::string(fields[0]), *line_uid, *line_gid, std::string(fields[5]),
+              std::string(fields[6]), {}};
     user.groups = groups_of(user, group);
     return user;
   }
   if (uid) return User{"", *uid, *uid, "/", "/bin/sh", {*uid}};
-  return fail("user \"" + std::string(name_or_uid) + "\" is not in /etc/passwd", ExitCode::kUsage, "name an existing user or a uid");
+  return fail("user \"" + std::string(name_or_uid) + "\" is not in /etc/passwd", ExitCode::kUsage,
+              "name an existing user or a uid");
 }
 
 Result<User> find_user(std::string_view name_or_uid) {
@@ -85,7 +88,8 @@ Result<User> find_user(std::string_view name_or_uid) {
 Requester read_requester() {
   Requester requester;
   requester.uid = ::getuid();
-  if (const auto text = sys::read_file("/proc/self/loginuid", 64)) requester.loginuid = number(split(*text, '\n')[0]);
+  if (const auto text = sys::read_file("/proc/self/loginuid", 64))
+    requester.loginuid = number(split(*text, '\n')[0]);
   if (const char* claimed = std::getenv("SUDO_UID"); claimed != nullptr) requester.sudo_uid = number(claimed);
   for (int fd = 0; fd <= 2; ++fd) {
     if (::isatty(fd) != 1) continue;

@@ -20,8 +20,8 @@ struct User {
   std::vector<std::uint32_t> groups;  ///< supplementary, with gid
 };
 
-/// Pure: looks `name_or_uid` up in the texts of passwd(5) and group(5). A number that no line has is a user of its
-/// own, in the group of the same number. kUsage for an unknown name.
+/// Pure: looks `name_or_uid` up in the texts of passwd(5) and group(5). A number that no line has is a user
+/// of its own, in the group of the same number. kUsage for an unknown name.
 Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, std::string_view group);
 Result<User> find_user(std::string_view name_or_uid);
 

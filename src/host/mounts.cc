@@ -34,7 +34,8 @@ bool parse_number(std::string_view text, T& value) {
 }
 
 bool parse_line(std::string_view line, Mount& mount) {
-  if (!parse_number(next_field(line), mount.id) || !parse_number(next_field(line), mount.parent)) return false;
+  if (!parse_number(next_field(line), mount.id) || !parse_number(next_field(line), mount.parent))
+    return false;
   const std::string_view device = next_field(line);
   const auto colon = device.find(':');
   if (colon == std::string_view::npos || !parse_number(device.substr(0, colon), mount.major) ||
@@ -62,9 +63,15 @@ std::string place_key(int parent, std::string_view mountpoint) {
 
 }  // namespace
 
-bool Mount::has_option(std::string_view name) const { return has_word(options, name); }
-bool Mount::has_super_option(std::string_view name) const { return has_word(super_options, name); }
-bool Mount::read_only() const { return has_option("ro") || has_super_option("ro"); }
+bool Mount::has_option(std::string_view name) const {
+  return has_word(options, name);
+}
+bool Mount::has_super_option(std::string_view name) const {
+  return has_word(super_options, name);
+}
+bool Mount::read_only() const {
+  return has_option("ro") || has_super_option("ro");
+}
 
 Result<std::vector<Mount>> parse_mountinfo(std::string_view text) {
   std::vector<Mount> mounts;
@@ -81,8 +88,8 @@ Result<std::vector<Mount>> parse_mountinfo(std::string_view text) {
   return mounts;
 }
 
-/// A path walk crosses, from the mount it is in, the first mount point it meets. So a mount is reached exactly when
-/// walking to its own mount point ends in it.
+/// A path walk crosses, from the mount it is in, the first mount point it meets. So a mount is reached
+/// exactly when walking to its own mount point ends in it.
 std::vector<std::size_t> visible_mounts(const std::vector<Mount>& mounts) {
   std::unordered_map<std::string, std::size_t> at;  // (parent id, mount point) -> mount; the later one wins
   std::unordered_map<int, std::size_t> by_id;
@@ -124,7 +131,9 @@ std::vector<std::size_t> visible_mounts(const std::vector<Mount>& mounts) {
   // Parents come before children: a mount point is longer than those of the mounts it lies on.
   std::stable_sort(visible.begin(), visible.end(), [&](std::size_t a, std::size_t b) {
     const auto depth = [&](std::size_t m) {
-      return mounts[m].mountpoint == "/" ? 0 : std::count(mounts[m].mountpoint.begin(), mounts[m].mountpoint.end(), '/');
+      return mounts[m].mountpoint == "/"
+                 ? 0
+                 : std::count(mounts[m].mountpoint.begin(), mounts[m].mountpoint.end(), '/');
     };
     return depth(a) < depth(b);
   });

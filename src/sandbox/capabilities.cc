@@ -18,7 +18,8 @@ constexpr CapabilityRule kRules[] = {
     {CAP_SETGID, "setgid", kKeep, kKeep, "su, sudo and daemons change identity"},
     {CAP_SETUID, "setuid", kKeep, kKeep, "su, sudo and daemons change identity"},
     {CAP_SETPCAP, "setpcap", kKeep, kKeep, "daemons give capabilities up"},
-    {CAP_LINUX_IMMUTABLE, "linux_immutable", kKeep, kDrop, "refused by the kernel inside a user namespace anyway"},
+    {CAP_LINUX_IMMUTABLE, "linux_immutable", kKeep, kDrop,
+     "refused by the kernel inside a user namespace anyway"},
     {CAP_NET_BIND_SERVICE, "net_bind_service", kKeep, kKeep, "own network namespace"},
     {CAP_NET_BROADCAST, "net_broadcast", kKeep, kKeep, "own network namespace"},
     {CAP_NET_ADMIN, "net_admin", kKeep, kKeep, "own network namespace: firewall changes are effects"},
@@ -54,7 +55,9 @@ constexpr CapabilityRule kRules[] = {
 
 }  // namespace
 
-std::span<const CapabilityRule> capability_rules() { return kRules; }
+std::span<const CapabilityRule> capability_rules() {
+  return kRules;
+}
 
 std::uint64_t dropped_capabilities(Profile profile) {
   std::uint64_t dropped = ~std::uint64_t{0};

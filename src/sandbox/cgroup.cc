@@ -68,7 +68,8 @@ Result<RunCgroup::Group> RunCgroup::make_group(UniqueFd hierarchy) const {
   Group group;
   // Another run that ends may remove the parent between our two steps.
   for (int attempt = 0;; ++attempt) {
-    if (auto made = sys::mkdir_at(hierarchy.get(), kCgroupParent, 0755); !made && made.error().err != EEXIST) {
+    if (auto made = sys::mkdir_at(hierarchy.get(), kCgroupParent, 0755);
+        !made && made.error().err != EEXIST) {
       return tl::make_unexpected(made.error());
     }
     auto parent = sys::open_beneath(hierarchy.get(), kCgroupParent, O_RDONLY | O_DIRECTORY);
@@ -112,7 +113,8 @@ Result<void> RunCgroup::make_unified(const Plan& plan, const host::Cgroups& host
     (void)sys::write_file_at(hierarchy.get(), "cgroup.subtree_control", wanted);
   }
   RH_TRY(unified_group_, make_group(std::move(hierarchy)));
-  if (!wanted.empty()) (void)sys::write_file_at(unified_group_.parent.get(), "cgroup.subtree_control", wanted);
+  if (!wanted.empty())
+    (void)sys::write_file_at(unified_group_.parent.get(), "cgroup.subtree_control", wanted);
   // A controller that came on after the directory was made shows its files there too.
   const int group = unified_group_.fd.get();
   if (memory && sys::write_file_at(group, "memory.max", std::to_string(plan.memory_bytes))) {
@@ -126,7 +128,8 @@ Result<void> RunCgroup::make_unified(const Plan& plan, const host::Cgroups& host
     notes_.push_back("processes: " + std::to_string(plan.pids) + " by cgroup v2");
   }
   if (cpu) {
-    const auto quota = static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
+    const auto quota =
+        static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
     if (sys::write_file_at(group, "cpu.max", fmt::format("{} {}", quota, kCpuPeriodUs))) {
       cpu_set_ = true;
       notes_.push_back(fmt::format("cpu: {:.2g} by cgroup v2", *plan.request.limits.cpus));
@@ -145,13 +148,15 @@ Result<void> RunCgroup::make_v1(const Plan& plan, const host::Cgroups& host) {
   if (!unified_memory_ && !host.v1_memory.empty()) {
     RH_TRY(auto hierarchy, open_hierarchy(host.v1_memory));
     RH_TRY(memory_, make_group(std::move(hierarchy)));
-    RH_CHECK(sys::write_file_at(memory_.fd.get(), "memory.limit_in_bytes", std::to_string(plan.memory_bytes)));
+    RH_CHECK(
+        sys::write_file_at(memory_.fd.get(), "memory.limit_in_bytes", std::to_string(plan.memory_bytes)));
     notes_.push_back("memory: " + format_bytes(plan.memory_bytes) + " by cgroup v1");
   }
   if (plan.request.limits.cpus && !cpu_set_ && !host.v1_cpu.empty()) {
     RH_TRY(auto hierarchy, open_hierarchy(host.v1_cpu));
     RH_TRY(cpu_, make_group(std::move(hierarchy)));
-    const auto quota = static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
+    const auto quota =
+        static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
     RH_CHECK(sys::write_file_at(cpu_.fd.get(), "cpu.cfs_period_us", std::to_string(kCpuPeriodUs)));
     RH_CHECK(sys::write_file_at(cpu_.fd.get(), "cpu.cfs_quota_us", std::to_string(quota)));
     cpu_set_ = true;
@@ -163,23 +168,33 @@ Result<void> RunCgroup::make_v1(const Plan& plan, const host::Cgroups& host) {
 Result<RunCgroup> RunCgroup::create(std::string_view id, const Plan& plan, const host::Cgroups& host) {
   RunCgroup made;
   made.id_ = id;
-  if (auto done = made.make_unified(plan, host); !done) return with_context(done.error(), "cannot make the run's cgroup");
-  if (auto done = made.make_v1(plan, host); !done) return with_context(done.error(), "cannot make the run's v1 cgroups");
+  if (auto done = made.make_unified(plan, host); !done)
+    return with_context(done.error(), "cannot make the run's cgroup");
+  if (auto done = made.make_v1(plan, host); !done)
+    return with_context(done.error(), "cannot make the run's v1 cgroups");
   // What was asked for must hold; a default that this host has no controller for is only said.
   const Limits& asked = plan.request.limits;
   if (!made.unified_memory_ && !made.memory_.fd.valid()) {
-    if (asked.memory_bytes) return fail("--memory: this host has no memory controller", ExitCode::kUnavailable, "leave the option out, or see `rehearse doctor`");
+    if (asked.memory_bytes)
+      return fail("--memory: this host has no memory controller", ExitCode::kUnavailable,
+                  "leave the option out, or see `rehearse doctor`");
     made.unenforced_.emplace_back("memory");
   }
   if (!made.unified_pids_ && !made.pids_.fd.valid()) {
-    if (asked.pids) return fail("--pids: this host has no pids controller", ExitCode::kUnavailable, "leave the option out, or see `rehearse doctor`");
+    if (asked.pids)
+      return fail("--pids: this host has no pids controller", ExitCode::kUnavailable,
+                  "leave the option out, or see `rehearse doctor`");
     made.unenforced_.emplace_back("processes");
   }
-  if (asked.cpus && !made.cpu_set_) return fail("--cpus: this host has no cpu controller", ExitCode::kUnavailable, "leave the option out, or see `rehearse doctor`");
+  if (asked.cpus && !made.cpu_set_)
+    return fail("--cpus: this host has no cpu controller", ExitCode::kUnavailable,
+                "leave the option out, or see `rehearse doctor`");
   return made;
 }
 
-RunCgroup::~RunCgroup() { remove(); }
+RunCgroup::~RunCgroup() {
+  remove();
+}
 
 void RunCgroup::remove() {
   for (Group* group : {&cpu_, &memory_, &pids_, &unified_group_}) {
@@ -221,7 +236,9 @@ Result<void> RunCgroup::freeze() const {
   return {};  // a task in the kernel is late: the kill reaches it all the same
 }
 
-Result<void> RunCgroup::kill() const { return sys::write_file_at(fd(), "cgroup.kill", "1"); }
+Result<void> RunCgroup::kill() const {
+  return sys::write_file_at(fd(), "cgroup.kill", "1");
+}
 
 RunCgroup::Usage RunCgroup::usage() const {
   Usage usage;
@@ -231,14 +248,17 @@ RunCgroup::Usage RunCgroup::usage() const {
   }
   if (unified_memory_) {
     usage.memory_peak_bytes = number_in(fd(), "memory.peak");
-    if (const auto text = sys::read_file_at(fd(), "memory.events", 4096)) usage.memory_oom_kills = stat_value(*text, "oom_kill");
+    if (const auto text = sys::read_file_at(fd(), "memory.events", 4096))
+      usage.memory_oom_kills = stat_value(*text, "oom_kill");
   } else if (memory_.fd.valid()) {
     usage.memory_peak_bytes = number_in(memory_.fd.get(), "memory.max_usage_in_bytes");
-    if (const auto text = sys::read_file_at(memory_.fd.get(), "memory.oom_control", 4096)) usage.memory_oom_kills = stat_value(*text, "oom_kill");
+    if (const auto text = sys::read_file_at(memory_.fd.get(), "memory.oom_control", 4096))
+      usage.memory_oom_kills = stat_value(*text, "oom_kill");
   }
   const int pids = unified_pids_ ? fd() : pids_.fd.get();
   if (pids >= 0) {
-    if (const auto text = sys::read_file_at(pids, "pids.events", 4096)) usage.pids_refused = stat_value(*text, "max");
+    if (const auto text = sys::read_file_at(pids, "pids.events", 4096))
+      usage.pids_refused = stat_value(*text, "max");
   }
   return usage;
 }

@@ -1,5 +1,5 @@
-// The run's control groups: a fresh cgroup2 for placing, freezing and killing, and one in each v1 hierarchy whose
-// controller the host keeps there and a limit needs.
+// The run's control groups: a fresh cgroup2 for placing, freezing and killing, and one in each v1 hierarchy
+// whose controller the host keeps there and a limit needs.
 //
 // A cgroup that saw cgroup.kill kills the next child at birth, so every run gets its own.
 #pragma once

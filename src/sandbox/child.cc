@@ -5,8 +5,8 @@
 #include <linux/sched.h>
 #include <sys/wait.h>
 
-#include <cstdlib>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -15,7 +15,8 @@
 #include "sandbox/init/raw.h"
 
 // Children below run on this memory without being known to any sanitizer's runtime.
-#define RH_POST_CLONE __attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector, noinline))
+#define RH_POST_CLONE \
+  __attribute__((no_sanitize("address", "undefined", "thread"), no_stack_protector, noinline))
 
 namespace rehearse::sandbox {
 namespace {
@@ -44,9 +45,12 @@ RH_POST_CLONE int init_child(void* argument) {
   } while (n == -EINTR);
   if (n <= 0) return 0;  // the supervisor gave up or died
   if (start->user_namespace) {
-    if (const long r = raw::call(SYS_setgroups, 0, 0); r < 0) return report(start->control, InitStep::kSetIds, r);
-    if (const long r = raw::call(SYS_setresgid, 0, 0, 0); r < 0) return report(start->control, InitStep::kSetIds, r);
-    if (const long r = raw::call(SYS_setresuid, 0, 0, 0); r < 0) return report(start->control, InitStep::kSetIds, r);
+    if (const long r = raw::call(SYS_setgroups, 0, 0); r < 0)
+      return report(start->control, InitStep::kSetIds, r);
+    if (const long r = raw::call(SYS_setresgid, 0, 0, 0); r < 0)
+      return report(start->control, InitStep::kSetIds, r);
+    if (const long r = raw::call(SYS_setresuid, 0, 0, 0); r < 0)
+      return report(start->control, InitStep::kSetIds, r);
   }
   // The descriptors all lie above 4: the supervisor sees to that.
   const int wanted[] = {start->control, start->config};
@@ -79,7 +83,8 @@ RH_POST_CLONE long mount_one(const char* type, unsigned attributes) {
   return result;
 }
 
-/// Runs in the run's pid namespace, shares the supervisor's descriptors: the mounts it makes are ours to attach.
+/// Runs in the run's pid namespace, shares the supervisor's descriptors: the mounts it makes are ours to
+/// attach.
 RH_POST_CLONE int mount_child(void* argument) {
   auto* task = static_cast<MountTask*>(argument);
   constexpr unsigned kQuiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -88,7 +93,8 @@ RH_POST_CLONE int mount_child(void* argument) {
     task->error = error;
     return 1;
   };
-  if (const long r = raw::call(SYS_setns, task->pidfd, CLONE_NEWNET | CLONE_NEWIPC); r < 0) return fail_at("setns", r);
+  if (const long r = raw::call(SYS_setns, task->pidfd, CLONE_NEWNET | CLONE_NEWIPC); r < 0)
+    return fail_at("setns", r);
   long fd = mount_one("proc", kQuiet);
   if (fd < 0) return fail_at("mounting proc", fd);
   task->proc = static_cast<int>(fd);
@@ -125,8 +131,9 @@ Result<InitProcess> start_init(const InitStart& start) {
   if (pid < 0) {
     const int error = static_cast<int>(-pid);
     return fail_errno(error, "cannot create the sandbox's namespaces (clone3)", ExitCode::kUnavailable,
-                      error == ENOSPC || error == EPERM ? "check user.max_user_namespaces and see `rehearse doctor`"
-                                                        : "see `rehearse doctor`");
+                      error == ENOSPC || error == EPERM
+                          ? "check user.max_user_namespaces and see `rehearse doctor`"
+                          : "see `rehearse doctor`");
   }
   return InitProcess{static_cast<pid_t>(pid), UniqueFd(pidfd)};
 }
@@ -147,7 +154,8 @@ Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd) {
   int status = 0;
   ::waitpid(static_cast<pid_t>(pid), &status, __WALL);
   RH_CHECK(back);
-  if (task.step != nullptr) return fail_errno(static_cast<int>(-task.error), std::string(task.step) + " in the run's namespaces");
+  if (task.step != nullptr)
+    return fail_errno(static_cast<int>(-task.error), std::string(task.step) + " in the run's namespaces");
   if (!made.mqueue.valid()) return fail("the mount helper ended early");
   return made;
 }

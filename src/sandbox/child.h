@@ -1,5 +1,6 @@
 // Code that runs in a process made by clone that still shares this one's memory: raw system calls only, no
-// allocation, no locks, no errno, no logging. Failures come back as {step, errno}. One file, so that this is easy to check.
+// allocation, no locks, no errno, no logging. Failures come back as {step, errno}. One file, so that this is
+// easy to check.
 #pragma once
 
 #include <sys/types.h>
@@ -12,11 +13,11 @@
 namespace rehearse::sandbox {
 
 struct InitStart {
-  int image = -1;        ///< sealed memfd of the init program
-  int control = -1;      ///< init's end of the control socket
-  int control_ours = -1; ///< the supervisor's end, closed in the child
-  int config = -1;       ///< memfd with InitConfig
-  int cgroup = -1;       ///< directory of the run's cgroup2
+  int image = -1;         ///< sealed memfd of the init program
+  int control = -1;       ///< init's end of the control socket
+  int control_ours = -1;  ///< the supervisor's end, closed in the child
+  int config = -1;        ///< memfd with InitConfig
+  int cgroup = -1;        ///< directory of the run's cgroup2
   bool user_namespace = true;
 };
 
@@ -25,15 +26,16 @@ struct InitProcess {
   UniqueFd pidfd;
 };
 
-/// Clones PID 1 of the run into its cgroup and namespaces (all but mount and cgroup, which init unshares itself). The
-/// child waits for InitCommand::kMapped, becomes root of its user namespace and executes the image.
+/// Clones PID 1 of the run into its cgroup and namespaces (all but mount and cgroup, which init unshares
+/// itself). The child waits for InitCommand::kMapped, becomes root of its user namespace and executes the
+/// image.
 Result<InitProcess> start_init(const InitStart& start);
 
-/// Filesystems that belong to the run's pid, network and ipc namespaces: only a process inside those can mount them,
-/// and only one privileged outside may attach them where the run cannot remove them.
+/// Filesystems that belong to the run's pid, network and ipc namespaces: only a process inside those can
+/// mount them, and only one privileged outside may attach them where the run cannot remove them.
 struct KernelFilesystems {
   UniqueFd proc;
-  UniqueFd sysfs;   ///< read-only
+  UniqueFd sysfs;  ///< read-only
   UniqueFd mqueue;
 };
 Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd);

@@ -14,8 +14,9 @@
 namespace rehearse::sandbox {
 namespace {
 
-constexpr std::uint64_t kEntryCost = 4096;  ///< what an entry counts for, whatever its size: bounds their number
-constexpr int kMaxDepth = 200;              ///< one descriptor pair a level
+constexpr std::uint64_t kEntryCost =
+    4096;                       ///< what an entry counts for, whatever its size: bounds their number
+constexpr int kMaxDepth = 200;  ///< one descriptor pair a level
 
 struct Budget {
   std::uint64_t left;
@@ -46,7 +47,8 @@ Result<void> copy_regular(int from, int to, const char* name, Budget& budget) {
 Result<void> copy_link(int directory, const char* name, const struct stat& st, int to) {
   RH_TRY(auto target, sys::read_link_at(directory, name));
   if (::symlinkat(target.c_str(), to, name) != 0) return sys::last_error("symlink", name);
-  if (::fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0) return sys::last_error("chown", name);
+  if (::fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+    return sys::last_error("chown", name);
   return {};
 }
 
@@ -92,7 +94,8 @@ Result<void> copy_attributes(int from, int to) {
       if (name.starts_with("trusted.overlay.")) continue;
       const auto value = sys::get_xattr(from, name.c_str());
       if (!value) continue;
-      if (auto set = sys::set_xattr(to, name.c_str(), *value); !set && set.error().err != EOPNOTSUPP) return set;
+      if (auto set = sys::set_xattr(to, name.c_str(), *value); !set && set.error().err != EOPNOTSUPP)
+        return set;
     }
   }
   const struct timespec times[2] = {st.st_atim, st.st_mtim};

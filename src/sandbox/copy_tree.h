@@ -11,8 +11,9 @@ namespace rehearse::sandbox {
 /// directories. xattrs the target filesystem does not take are skipped.
 Result<void> copy_attributes(int from, int to);
 
-/// Copies the content below directory `from` into the empty directory `to` with all attributes: directories, files
-/// and symlinks. Sockets, FIFOs and devices are left out, mounts are not entered. kUnavailable beyond `limit` bytes.
+/// Copies the content below directory `from` into the empty directory `to` with all attributes: directories,
+/// files and symlinks. Sockets, FIFOs and devices are left out, mounts are not entered. kUnavailable beyond
+/// `limit` bytes.
 Result<void> copy_tree(int from, int to, std::uint64_t limit);
 
 /// Copies one regular file to `name` in directory `to`. kUnavailable beyond `limit` bytes.

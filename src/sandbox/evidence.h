@@ -28,10 +28,10 @@ struct Evidence {
   std::vector<std::string> limits_hit;   ///< one sentence each
   std::vector<std::string> limit_notes;  ///< how each limit was enforced
   std::vector<Leftover> leftover;
-  std::vector<std::string> unobserved;   ///< never green
+  std::vector<std::string> unobserved;  ///< never green
   std::vector<verdict::Gap> gaps;
   std::vector<LayerEvidence> layers;
-  std::int64_t started_ns = 0;   ///< CLOCK_REALTIME
+  std::int64_t started_ns = 0;  ///< CLOCK_REALTIME
   std::int64_t finished_ns = 0;
   std::int64_t wall_ns = 0;
   std::int64_t user_ns = 0;

@@ -75,7 +75,9 @@ std::vector<std::string> exec_candidates(const std::string& program, const std::
 }
 
 Result<UniqueFd> make_init_image() {
-  return sealed("init", {rehearse_init_image, static_cast<std::size_t>(rehearse_init_image_end - rehearse_init_image)}, 0111);
+  return sealed(
+      "init", {rehearse_init_image, static_cast<std::size_t>(rehearse_init_image_end - rehearse_init_image)},
+      0111);
 }
 
 Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_files) {
@@ -96,7 +98,8 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
   config.candidates = blob.add(candidates);
   config.candidate_count = static_cast<std::uint32_t>(candidates.size());
   config.cwd = blob.add(request.cwd);
-  config.groups = blob.add(request.identity.groups.data(), request.identity.groups.size() * sizeof(std::uint32_t));
+  config.groups =
+      blob.add(request.identity.groups.data(), request.identity.groups.size() * sizeof(std::uint32_t));
   config.group_count = static_cast<std::uint32_t>(request.identity.groups.size());
   const auto filter = seccomp_program();
   config.filter = blob.add(filter.data(), filter.size_bytes());

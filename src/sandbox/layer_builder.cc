@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,7 +25,9 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, slash);
 }
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string base_name(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
 
 Result<UniqueFd> open_directory(int base, const char* path) {
   return sys::open_beneath(base, path, O_RDONLY | O_DIRECTORY);
@@ -70,7 +72,8 @@ Result<void> LayerBuilder::clone_host() {
     if (!object) return with_context(object.error(), "mount " + mount.mountpoint);
     RH_TRY(const auto st, sys::stat_fd(object->get()));
     RH_TRY(auto lower, sys::clone_mount(object->get(), ""));
-    RH_CHECK(sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
+    RH_CHECK(
+        sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
     const std::string number = std::to_string(i);
     RH_TRY(auto layer, make_bundle_directory(bundle_, "uppers", i));
     RH_CHECK(sys::mkdir_at(layer.get(), "upper", 0700));
@@ -121,15 +124,18 @@ Result<UniqueFd> LayerBuilder::open_in_bundle(const std::string& path) const {
 }
 
 Result<void> LayerBuilder::prepare() {
-  if (auto mapped = sys::set_mount_attributes(bundle_clone_.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, userns_); !mapped) {
-    return fail_errno(mapped.error().err, "the state directory's filesystem cannot be idmapped", ExitCode::kUnavailable,
-                      "use --state on ext4, xfs or btrfs, or --profile=root");
+  if (auto mapped =
+          sys::set_mount_attributes(bundle_clone_.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, userns_);
+      !mapped) {
+    return fail_errno(mapped.error().err, "the state directory's filesystem cannot be idmapped",
+                      ExitCode::kUnavailable, "use --state on ext4, xfs or btrfs, or --profile=root");
   }
   RH_CHECK(attach_in_stage(bundle_clone_.get(), "bundle"));
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
     if (!built_[i].replacement.empty()) continue;
     const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
-    if (auto prepared = prepare_layer(i); !prepared) return with_context(prepared.error(), "mount " + mount.mountpoint);
+    if (auto prepared = prepare_layer(i); !prepared)
+      return with_context(prepared.error(), "mount " + mount.mountpoint);
   }
   return {};
 }
@@ -145,15 +151,17 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
     return {};
   }
   RH_CHECK(make_mask(index));
-  auto mapped = sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
+  auto mapped =
+      sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
   if (!mapped) return fall_back(index, "this kernel cannot idmap it");
   RH_CHECK(attach_in_stage(source.clone.get(), number));
   source.lowerdir += sys::fd_path(source.clone.get());
   return {};
 }
 
-/// Placeholders and whiteouts live in the stage, not in the bundle: overlayfs refuses a lower layer that lies inside
-/// another (ELOOP), and the bundle lies inside the host's root. A tmpfs needs no id mapping: ids are shifted here.
+/// Placeholders and whiteouts live in the stage, not in the bundle: overlayfs refuses a lower layer that lies
+/// inside another (ELOOP), and the bundle lies inside the host's root. A tmpfs needs no id mapping: ids are
+/// shifted here.
 Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   const LayerPlan& layer = plan_.layers[index];
   LayerEvidence& evidence = evidence_[index];
@@ -197,7 +205,8 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     if (!sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
     RH_TRY(const bool there, make_parents(path));
     if (!there) continue;
-    if (::mknodat(mask.get(), path.c_str(), S_IFCHR, makedev(0, 0)) != 0) return sys::last_error("mknod whiteout", path);
+    if (::mknodat(mask.get(), path.c_str(), S_IFCHR, makedev(0, 0)) != 0)
+      return sys::last_error("mknod whiteout", path);
     evidence.hidden.push_back(path);
   }
   // Deepest first: setting a child's attributes must not touch its parent's times any more.
@@ -224,8 +233,10 @@ Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why
     case Fallback::kReadOnly: {
       RH_TRY(built.mount, sys::open_at2(source.clone.get(), ".", O_PATH, 0, 0));
       built.mount = std::move(source.clone);
-      RH_CHECK(sys::set_mount_attributes(built.mount.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
-      gap("mount " + mount.mountpoint + " read-only", mount.fstype + ": " + why + "; owners show as nobody", verdict::Level::kYellow);
+      RH_CHECK(sys::set_mount_attributes(built.mount.get(),
+                                         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
+      gap("mount " + mount.mountpoint + " read-only", mount.fstype + ": " + why + "; owners show as nobody",
+          verdict::Level::kYellow);
       return {};
     }
     case Fallback::kCopy: {
@@ -243,11 +254,13 @@ Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why
       evidence.lower = std::move(copies);
       evidence.copied = true;
       RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
-      if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos) source.lowerdir.resize(colon + 1);
-      else source.lowerdir.clear();
+      if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos)
+        source.lowerdir.resize(colon + 1);
+      else
+        source.lowerdir.clear();
       source.lowerdir += sys::fd_path(source.lower_root.get());
-      gap("mount " + mount.mountpoint + " copied", mount.fstype + ": " + why + "; sockets and pipes are not in the copy",
-          verdict::Level::kYellow);
+      gap("mount " + mount.mountpoint + " copied",
+          mount.fstype + ": " + why + "; sockets and pipes are not in the copy", verdict::Level::kYellow);
       return {};
     }
   }
@@ -289,7 +302,8 @@ Result<void> LayerBuilder::mount_overlays() {
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;
-    gap("mount " + plan_.mounts[plan_.layers[i].mount].mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive);
+    gap("mount " + plan_.mounts[plan_.layers[i].mount].mountpoint + " hidden", built_[i].replacement,
+        verdict::Level::kInconclusive);
   }
   return {};
 }
@@ -301,21 +315,27 @@ Result<void> LayerBuilder::verify() const {
     const std::string& at = plan_.mounts[plan_.layers[i].mount].mountpoint;
     const std::string mark = "upperdir=" + sys::fd_path(sources_[i].upper.get()) + ',';
     const auto found = table.find(mark);
-    if (found == std::string::npos) return fail("layer over " + at + " is not in the mount table after mounting it");
+    if (found == std::string::npos)
+      return fail("layer over " + at + " is not in the mount table after mounting it");
     const auto start = table.rfind('\n', found) + 1;
     const std::string line = table.substr(start, table.find('\n', found) - start);
     const auto options = line.substr(line.find(" - "));
     if (options.find(" rw,") == std::string::npos) {
-      return fail("layer over " + at + " came up read-only", ExitCode::kUnavailable,
-                  "see the kernel log for overlayfs; the state directory must be on a filesystem that takes layers");
+      return fail(
+          "layer over " + at + " came up read-only", ExitCode::kUnavailable,
+          "see the kernel log for overlayfs; the state directory must be on a filesystem that takes layers");
     }
     for (const char* feature : {"redirect_dir", "index"}) {
       if (options.find(std::string(",") + feature + "=on") != std::string::npos) continue;
       // Not shown when it is the module's default.
-      const auto standard = sys::read_file((std::string("/sys/module/overlay/parameters/") + feature).c_str());
-      if (standard && standard->starts_with('Y') && options.find(std::string(",") + feature + '=') == std::string::npos) continue;
+      const auto standard =
+          sys::read_file((std::string("/sys/module/overlay/parameters/") + feature).c_str());
+      if (standard && standard->starts_with('Y') &&
+          options.find(std::string(",") + feature + '=') == std::string::npos)
+        continue;
       return fail("layer over " + at + " came up without " + feature, ExitCode::kUnavailable,
-                  "the state directory's filesystem lacks what overlayfs needs for it; use --state on ext4, xfs or btrfs");
+                  "the state directory's filesystem lacks what overlayfs needs for it; use --state on ext4, "
+                  "xfs or btrfs");
     }
   }
   return {};

@@ -1,7 +1,8 @@
 // Copy-on-write layers: one overlay a (superblock, visible root), on idmapped clones of the host's mounts.
 //
-// Runs in the builder's private mount namespace. Host ids: everything in the bundle and in the lowers keeps the host's
-// own ids on disk; the idmapped clones shift what the overlay sees (mount_setattr(2) MOUNT_ATTR_IDMAP, 5.12).
+// Runs in the builder's private mount namespace. Host ids: everything in the bundle and in the lowers keeps
+// the host's own ids on disk; the idmapped clones shift what the overlay sees (mount_setattr(2)
+// MOUNT_ATTR_IDMAP, 5.12).
 #pragma once
 
 #include <string>
@@ -19,7 +20,7 @@ struct LayerEvidence {
   std::string mountpoint;  ///< directory whose content the layer is: for a file mount, its parent
   std::string fstype;
   std::vector<std::string> aliases;
-  UniqueFd lower;                     ///< un-idmapped, read-only, detached clone of what lies below
+  UniqueFd lower;  ///< un-idmapped, read-only, detached clone of what lies below
   std::vector<std::string> masked;
   std::vector<std::string> hidden;
   bool copied = false;
@@ -27,8 +28,8 @@ struct LayerEvidence {
 
 /// A layer ready to be attached.
 struct BuiltLayer {
-  UniqueFd mount;        ///< the overlay (or read-only clone), not attached yet; invalid if nothing could be shown
-  std::string file;      ///< set if the mount point is a file: its name inside the layer
+  UniqueFd mount;  ///< the overlay (or read-only clone), not attached yet; invalid if nothing could be shown
+  std::string file;  ///< set if the mount point is a file: its name inside the layer
   bool is_overlay = false;
   std::string replacement;  ///< why it is not a layer
 };
@@ -57,9 +58,9 @@ class LayerBuilder {
 
  private:
   struct Source {
-    UniqueFd clone;       ///< of the host's mount, later idmapped
-    std::string lowerdir; ///< option value
-    UniqueFd lower_root;  ///< keeps what lowerdir names open
+    UniqueFd clone;        ///< of the host's mount, later idmapped
+    std::string lowerdir;  ///< option value
+    UniqueFd lower_root;   ///< keeps what lowerdir names open
     UniqueFd mask_root;
     UniqueFd upper;
     UniqueFd work;

@@ -43,7 +43,8 @@ Result<void> remove_in(const std::string& mountpoint, const std::string& id) {
     const auto removed = sys::unlink_at(parent->get(), id.c_str(), AT_REMOVEDIR);
     if (removed || removed.error().err == ENOENT) break;
     if (removed.error().err != EBUSY) return with_context(removed.error(), "cgroup of run " + id);
-    if (attempt + 1 == kAttempts) return with_context(removed.error(), "cgroup of run " + id + " does not empty");
+    if (attempt + 1 == kAttempts)
+      return with_context(removed.error(), "cgroup of run " + id + " does not empty");
     struct timespec pause = {0, 20'000'000};
     ::nanosleep(&pause, nullptr);
   }

@@ -1,5 +1,5 @@
-// Clean-up after a run whose supervisor died (SIGKILL, OOM): what it could leave is cgroups with processes in them.
-// Mounts and namespaces live and die with the run's processes.
+// Clean-up after a run whose supervisor died (SIGKILL, OOM): what it could leave is cgroups with processes in
+// them. Mounts and namespaces live and die with the run's processes.
 #pragma once
 
 #include <string_view>
@@ -8,8 +8,8 @@
 
 namespace rehearse::sandbox {
 
-/// Kills whatever still runs in the cgroups of run `id` (cgroup.kill on v2) and removes them, in every hierarchy.
-/// Idempotent; succeeds when nothing is there. Call only when the run's lock is free.
+/// Kills whatever still runs in the cgroups of run `id` (cgroup.kill on v2) and removes them, in every
+/// hierarchy. Idempotent; succeeds when nothing is there. Call only when the run's lock is free.
 Result<void> remove_leftovers(std::string_view id);
 
 }  // namespace rehearse::sandbox

@@ -33,20 +33,23 @@ std::string join(std::string_view directory, std::string_view rest) {
   return path.append(rest);
 }
 
-/// Objects of one superblock share a key. The subvolumes of btrfs share a device number but have inode numbers of
-/// their own, so each is a filesystem here.
+/// Objects of one superblock share a key. The subvolumes of btrfs share a device number but have inode
+/// numbers of their own, so each is a filesystem here.
 std::string superblock_key(const Mount& mount) {
   std::string key = std::to_string(mount.major) + ':' + std::to_string(mount.minor);
   if (mount.fstype == "btrfs") {
     const auto at = mount.super_options.find("subvolid=");
-    if (at != std::string::npos) key += '/' + mount.super_options.substr(at, mount.super_options.find(',', at) - at);
+    if (at != std::string::npos)
+      key += '/' + mount.super_options.substr(at, mount.super_options.find(',', at) - at);
   }
   return key;
 }
 
 class Planner {
  public:
-  Planner(Request request, const host::HostFacts& facts) : facts_(facts) { plan_.request = std::move(request); }
+  Planner(Request request, const host::HostFacts& facts) : facts_(facts) {
+    plan_.request = std::move(request);
+  }
 
   Result<Plan> make() {
     RH_CHECK(classify_mounts());
@@ -95,7 +98,8 @@ void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
     shown.show = Show::kMqueue;
   } else if (mount.fstype == "devpts" && at == "/dev/pts") {
     shown.show = Show::kDevpts;
-  } else if (mount.fstype == "cgroup2" && at == "/sys/fs/cgroup" && plan_.request.profile == Profile::kShifted) {
+  } else if (mount.fstype == "cgroup2" && at == "/sys/fs/cgroup" &&
+             plan_.request.profile == Profile::kShifted) {
     shown.show = Show::kCgroup;
   } else {
     shown.show = Show::kAbsent;
@@ -105,8 +109,9 @@ void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
 
 Result<void> Planner::classify_mounts() {
   if (facts_.mounts.empty() || facts_.mounts.front().mountpoint != "/") {
-    return fail("cannot rehearse: / is not in the mount table of this process", ExitCode::kUnavailable,
-                "run rehearse outside of a chroot, or make the new root a mount point (mount --bind DIR DIR)");
+    return fail(
+        "cannot rehearse: / is not in the mount table of this process", ExitCode::kUnavailable,
+        "run rehearse outside of a chroot, or make the new root a mount point (mount --bind DIR DIR)");
   }
   for (const Mount& mount : facts_.mounts) {
     MountPlan shown;
@@ -143,7 +148,9 @@ Result<void> Planner::classify_mounts() {
       const MountPlan& above = plan_.mounts[parent];
       MountPlan& mount = plan_.mounts[i];
       if (above.show != Show::kHidden || !is_within(mount.mountpoint, above.mountpoint)) continue;
-      if (mount.show == Show::kOverlay) gap("mount " + mount.mountpoint + " absent", "lies on " + above.mountpoint + ", which is hidden", verdict::Level::kInconclusive);
+      if (mount.show == Show::kOverlay)
+        gap("mount " + mount.mountpoint + " absent", "lies on " + above.mountpoint + ", which is hidden",
+            verdict::Level::kInconclusive);
       mount.show = Show::kAbsent;
       mount.why = "lies on " + above.mountpoint + ", which is hidden";
     }
@@ -157,8 +164,8 @@ Result<void> Planner::classify_mounts() {
   return {};
 }
 
-/// One overlay for each (superblock, visible root); what lies inside another visible root is a bind of its overlay,
-/// so that two names of one object stay two names of one object.
+/// One overlay for each (superblock, visible root); what lies inside another visible root is a bind of its
+/// overlay, so that two names of one object stay two names of one object.
 void Planner::assign_layers() {
   std::map<std::string, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
@@ -239,7 +246,8 @@ void Planner::hide_state() {
 
 Result<void> Planner::hide_requested() {
   for (const std::string& path : plan_.request.hide) {
-    if (path == "/") return fail("--hide /: the root cannot be hidden", ExitCode::kUsage, "name a directory below it");
+    if (path == "/")
+      return fail("--hide /: the root cannot be hidden", ExitCode::kUsage, "name a directory below it");
     bool is_mount = false;
     for (MountPlan& mount : plan_.mounts) {
       if (!is_within(mount.mountpoint, path)) continue;
@@ -270,7 +278,8 @@ void Planner::place_masks() {
 void Planner::decide_limits() {
   const Limits& asked = plan_.request.limits;
   plan_.memory_bytes = asked.memory_bytes.value_or(facts_.memory_available_bytes / 4 * 3);
-  if (facts_.memory_limit_bytes) plan_.memory_bytes = std::min(plan_.memory_bytes, *facts_.memory_limit_bytes);
+  if (facts_.memory_limit_bytes)
+    plan_.memory_bytes = std::min(plan_.memory_bytes, *facts_.memory_limit_bytes);
   plan_.pids = asked.pids.value_or(kDefaultPids);
   if (facts_.pids_limit) plan_.pids = std::min(plan_.pids, *facts_.pids_limit);
   plan_.dropped_capabilities = dropped_capabilities(plan_.request.profile);
@@ -280,11 +289,14 @@ void Planner::decide_limits() {
 void Planner::name_gaps() {
   using verdict::Level;
   if (plan_.request.profile == Profile::kRoot) {
-    gap("root profile: no user namespace", "the action's root is the host's root with fewer capabilities; containment rests on masks and seccomp alone",
+    gap("root profile: no user namespace",
+        "the action's root is the host's root with fewer capabilities; containment rests on masks and "
+        "seccomp alone",
         Level::kYellow);
   }
   for (const MountPlan& mount : plan_.mounts) {
-    if (mount.show == Show::kHidden && mount.why != "rehearse's own state" && mount.why != "hidden on request") {
+    if (mount.show == Show::kHidden && mount.why != "rehearse's own state" &&
+        mount.why != "hidden on request") {
       gap("mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive);
     }
   }
@@ -294,28 +306,42 @@ void Planner::name_gaps() {
     gap(std::to_string(plan_.request.mask.size()) + " secret file(s) shown empty", names, Level::kYellow);
   }
   if (plan_.systemd_hidden) {
-    gap("/run/systemd/system hidden", "the service manager does not answer inside: tools take their offline path", Level::kYellow);
+    gap("/run/systemd/system hidden",
+        "the service manager does not answer inside: tools take their offline path", Level::kYellow);
   }
   gap("network: loopback only", "every outside destination is unreachable inside", Level::kYellow);
 }
 
 }  // namespace
 
-Result<Plan> make_plan(Request request, const host::HostFacts& facts) { return Planner(std::move(request), facts).make(); }
+Result<Plan> make_plan(Request request, const host::HostFacts& facts) {
+  return Planner(std::move(request), facts).make();
+}
 
 const char* to_string(Show show) {
   switch (show) {
-    case Show::kOverlay: return "layer";
-    case Show::kAlias: return "alias";
-    case Show::kProc: return "fresh proc";
-    case Show::kSysfs: return "fresh sysfs";
-    case Show::kDev: return "minimal dev";
-    case Show::kDevpts: return "private terminals";
-    case Show::kShm: return "private tmpfs";
-    case Show::kMqueue: return "private mqueue";
-    case Show::kCgroup: return "own cgroup";
-    case Show::kHidden: return "hidden";
-    case Show::kAbsent: return "absent";
+    case Show::kOverlay:
+      return "layer";
+    case Show::kAlias:
+      return "alias";
+    case Show::kProc:
+      return "fresh proc";
+    case Show::kSysfs:
+      return "fresh sysfs";
+    case Show::kDev:
+      return "minimal dev";
+    case Show::kDevpts:
+      return "private terminals";
+    case Show::kShm:
+      return "private tmpfs";
+    case Show::kMqueue:
+      return "private mqueue";
+    case Show::kCgroup:
+      return "own cgroup";
+    case Show::kHidden:
+      return "hidden";
+    case Show::kAbsent:
+      return "absent";
   }
   return "?";
 }

@@ -1,4 +1,5 @@
-// The plan: how this host will be shown to the action, made by a pure function and printable before anything happens.
+// The plan: how this host will be shown to the action, made by a pure function and printable before anything
+// happens.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace rehearse::sandbox {
 inline constexpr std::uint32_t kIdShift = 2147483648U;
 inline constexpr std::uint32_t kIdRange = 2147483647U;
 
-/// How a line of mountinfo is shown. Every visible line gets exactly one; what fits nowhere is kHidden and named.
+/// How a line of mountinfo is shown. Every visible line gets exactly one; what fits nowhere is kHidden and
+/// named.
 enum class Show : std::uint8_t {
   kOverlay,  ///< copy-on-write layer over the host's filesystem
   kAlias,    ///< bind of a layer that already shows these objects
@@ -65,16 +67,17 @@ struct Plan {
   std::string hostname;
   std::vector<MountPlan> mounts;  ///< parents before children; [0] is /
   std::vector<LayerPlan> layers;
-  std::vector<std::string> covered;  ///< locked empty directories: rehearse's own state, wherever it is visible
-  std::vector<verdict::Gap> gaps;    ///< known before the run
+  std::vector<std::string>
+      covered;                     ///< locked empty directories: rehearse's own state, wherever it is visible
+  std::vector<verdict::Gap> gaps;  ///< known before the run
   std::uint64_t memory_bytes = 0;
   std::uint64_t pids = 0;
   std::uint64_t dropped_capabilities = 0;
   bool systemd_hidden = false;
 };
 
-/// Pure. kUsage when the request names something that the host does not have, kUnavailable when this host cannot be
-/// shown at all.
+/// Pure. kUsage when the request names something that the host does not have, kUnavailable when this host
+/// cannot be shown at all.
 Result<Plan> make_plan(Request request, const host::HostFacts& facts);
 
 const char* to_string(Show show);

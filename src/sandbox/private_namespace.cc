@@ -32,14 +32,17 @@ Result<PrivateNamespace> PrivateNamespace::enter(int working_directory) {
   if (::fchdir(working_directory) != 0) return sys::last_error("fchdir", "the run's directory");
   if (auto done = sys::unshare(CLONE_NEWNS); !done) {
     (void)::fchdir(made.directory_.get());
-    return fail_errno(done.error().err, "cannot make a private mount namespace", ExitCode::kUnavailable, "see `rehearse doctor`");
+    return fail_errno(done.error().err, "cannot make a private mount namespace", ExitCode::kUnavailable,
+                      "see `rehearse doctor`");
   }
   made.namespace_ = std::move(host);  // from here on there is something to leave
   RH_CHECK(sys::make_private_recursive());
   return made;
 }
 
-PrivateNamespace::~PrivateNamespace() { (void)leave(); }
+PrivateNamespace::~PrivateNamespace() {
+  (void)leave();
+}
 
 Result<void> PrivateNamespace::leave() {
   if (!namespace_.valid()) return {};

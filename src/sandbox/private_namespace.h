@@ -1,4 +1,5 @@
-// The builder's place: a private copy of the host's mount namespace that the calling thread enters and leaves.
+// The builder's place: a private copy of the host's mount namespace that the calling thread enters and
+// leaves.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +10,9 @@
 
 namespace rehearse::sandbox {
 
-/// While it lives, the calling thread is in a mount namespace of its own, all mounts private, working directory the
-/// one given. `leave` (or destruction) puts back namespace, root and working directory. The thread must not share
-/// its filesystem state with others that matter meanwhile.
+/// While it lives, the calling thread is in a mount namespace of its own, all mounts private, working
+/// directory the one given. `leave` (or destruction) puts back namespace, root and working directory. The
+/// thread must not share its filesystem state with others that matter meanwhile.
 class PrivateNamespace {
  public:
   static Result<PrivateNamespace> enter(int working_directory);
@@ -29,8 +30,8 @@ class PrivateNamespace {
   UniqueFd directory_;
 };
 
-/// While it lives, files are made as id `shift` and the effective capabilities are those an overlay's mounter needs:
-/// all but CAP_SYS_RESOURCE, which would let layers eat the filesystem's reserved blocks.
+/// While it lives, files are made as id `shift` and the effective capabilities are those an overlay's mounter
+/// needs: all but CAP_SYS_RESOURCE, which would let layers eat the filesystem's reserved blocks.
 class MounterIdentity {
  public:
   static Result<MounterIdentity> assume(std::uint32_t shift);

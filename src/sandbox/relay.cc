@@ -14,9 +14,12 @@ namespace {
 
 constexpr std::size_t kChunk = 65536;
 
-void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
+void set_nonblocking(int fd) {
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
 
-/// Writes everything to a descriptor of the operator that may be non-blocking: waits for it. False: it is gone.
+/// Writes everything to a descriptor of the operator that may be non-blocking: waits for it. False: it is
+/// gone.
 bool deliver(int fd, const char* data, std::size_t size) {
   while (size > 0) {
     const ssize_t n = ::write(fd, data, size);
@@ -121,7 +124,9 @@ void Relay::add_polls(std::vector<struct pollfd>& polls) {
 }
 
 void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
-  const auto ready = [&](std::size_t slot) { return slot != SIZE_MAX && slot >= first && polls[slot].revents != 0; };
+  const auto ready = [&](std::size_t slot) {
+    return slot != SIZE_MAX && slot >= first && polls[slot].revents != 0;
+  };
   if (ready(poll_in_) || ready(poll_input_)) move_input();
   if (ready(poll_out_)) move_output(out_);
   if (ready(poll_err_)) move_output(err_);

@@ -1,5 +1,5 @@
-// The action's standard streams: pipes or a terminal of its own on one side, rehearse's own descriptors and the bundle
-// on the other. The action never holds a descriptor of the host.
+// The action's standard streams: pipes or a terminal of its own on one side, rehearse's own descriptors and
+// the bundle on the other. The action never holds a descriptor of the host.
 #pragma once
 
 #include <poll.h>
@@ -18,9 +18,9 @@ namespace rehearse::sandbox {
 /// Where output goes. Descriptors are borrowed.
 struct Streams {
   int in = 0;
-  int out = 1;         ///< relayed live; -1: only kept
+  int out = 1;  ///< relayed live; -1: only kept
   int err = 2;
-  int kept_out = -1;   ///< files of the bundle
+  int kept_out = -1;  ///< files of the bundle
   int kept_err = -1;
   std::uint64_t kept_limit = std::uint64_t{16} << 20U;
 };
@@ -29,7 +29,8 @@ class Relay {
  public:
   /// Pipes for all three streams.
   static Result<Relay> pipes(const Streams& streams);
-  /// One terminal for all three; `master` becomes the relay's. The operator's terminal goes raw until destruction.
+  /// One terminal for all three; `master` becomes the relay's. The operator's terminal goes raw until
+  /// destruction.
   static Result<Relay> terminal(const Streams& streams, UniqueFd master, UniqueFd slave);
   Relay(Relay&& other) noexcept;
   Relay& operator=(Relay&&) = delete;

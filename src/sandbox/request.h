@@ -39,10 +39,11 @@ struct Request {
   std::uint32_t umask = 022;
   Limits limits;
   Profile profile = Profile::kShifted;
-  bool terminal = false;            ///< the action gets a terminal of its own
-  std::vector<std::string> hide;    ///< absolute paths shown empty (directories) or absent
-  std::vector<std::string> mask;    ///< absolute paths of files shown as empty placeholders: found secrets and --mask
-  std::string state_dir;            ///< canonical path of the state directory: always hidden
+  bool terminal = false;          ///< the action gets a terminal of its own
+  std::vector<std::string> hide;  ///< absolute paths shown empty (directories) or absent
+  std::vector<std::string>
+      mask;               ///< absolute paths of files shown as empty placeholders: found secrets and --mask
+  std::string state_dir;  ///< canonical path of the state directory: always hidden
 };
 
 }  // namespace rehearse::sandbox

@@ -51,9 +51,7 @@ class Init {
   Result<void> go(const int fds[3]) const;
   Result<void> await_ready(const Plan& plan) const;
   /// Nothing but init is left: it may end by itself while the layers are read.
-  void quit() {
-    asked_to_quit_ = static_cast<bool>(tell(InitCommand::kQuit));
-  }
+  void quit() { asked_to_quit_ = static_cast<bool>(tell(InitCommand::kQuit)); }
 
   [[nodiscard]] int control() const { return control_.get(); }
   [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
@@ -71,7 +69,8 @@ Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct
   RH_TRY(auto image, make_init_image());
   RH_TRY(auto config, make_init_config(plan, open_files));
   int pair[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return sys::last_error("socketpair");
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return sys::last_error("socketpair");
   init.control_.reset(pair[0]);
   const UniqueFd theirs(pair[1]);
   // The child moves these to fixed numbers: they must not stand there already.
@@ -101,7 +100,8 @@ Result<void> Init::write_id_maps() const {
 }
 
 Result<void> Init::tell(InitCommand command) const {
-  if (::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL) != sizeof command) return sys::last_error("send", "to init");
+  if (::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL) != sizeof command)
+    return sys::last_error("send", "to init");
   return {};
 }
 
@@ -225,7 +225,8 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto built, build_tree(plan, layers, init));
   RH_CHECK(builder.leave());
 
-  auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master), std::move(built.terminal->slave))
+  auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master),
+                                                std::move(built.terminal->slave))
                               : Relay::pipes(around.streams);
   if (!relay) return tl::make_unexpected(relay.error());
   RH_CHECK(init.go(relay->child_ends()));

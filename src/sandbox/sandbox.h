@@ -13,8 +13,8 @@
 namespace rehearse::sandbox {
 
 struct Surroundings {
-  std::string_view id;      ///< of the run
-  int bundle = -1;          ///< the run's directory; borrowed
+  std::string_view id;  ///< of the run
+  int bundle = -1;      ///< the run's directory; borrowed
   Streams streams;
   const host::HostFacts* facts = nullptr;
 };
@@ -31,9 +31,9 @@ struct Rehearsal {
   std::unique_ptr<Remains> remains;
 };
 
-/// Builds the sandbox, runs the action in it, waits for its end. An error means that the action never ran; nothing
-/// is left behind then. Installs handlers for SIGINT, SIGTERM, SIGHUP and SIGWINCH while it runs; changes the calling
-/// thread's mount namespace and filesystem ids while it builds, and restores both.
+/// Builds the sandbox, runs the action in it, waits for its end. An error means that the action never ran;
+/// nothing is left behind then. Installs handlers for SIGINT, SIGTERM, SIGHUP and SIGWINCH while it runs;
+/// changes the calling thread's mount namespace and filesystem ids while it builds, and restores both.
 Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around);
 
 }  // namespace rehearse::sandbox

@@ -7,6 +7,8 @@ constexpr struct sock_filter kProgram[] = {
 };
 }  // namespace
 
-std::span<const struct sock_filter> seccomp_program() { return kProgram; }
+std::span<const struct sock_filter> seccomp_program() {
+  return kProgram;
+}
 
 }  // namespace rehearse::sandbox

@@ -1,13 +1,13 @@
 #include "sandbox/seccomp_table.h"
 
+#include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <linux/prctl.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <asm/termbits.h>
-#include <asm/ioctls.h>
-#include <linux/sched.h>
 
 #include <cerrno>
 
@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::uint64_t kInt = 0xffffffff;
 
-constexpr const char* kNewMountApi = "new mount API: nothing in an action needs it, libmount falls back to mount(2)";
+constexpr const char* kNewMountApi =
+    "new mount API: nothing in an action needs it, libmount falls back to mount(2)";
 constexpr const char* kUring = "io_uring does work that no syscall event shows";
 constexpr const char* kModule = "kernel modules are the host's";
 constexpr const char* kClock = "the clock is the host's";
@@ -25,7 +26,8 @@ constexpr const char* kSwap = "swap and accounting are host-wide";
 constexpr const char* kQuota = "quotas are the host's";
 constexpr const char* kPorts = "I/O ports are the host's";
 constexpr const char* kNested = "nested user namespaces widen what the kernel exposes";
-constexpr const char* kCore = "the filter keeps the limit that stops core dump programs from running on the host";
+constexpr const char* kCore =
+    "the filter keeps the limit that stops core dump programs from running on the host";
 constexpr const char* kAutoload = "the kernel would load a module for it";
 constexpr const char* kLayout = "weakens the memory layout of setuid programs";
 constexpr const char* kTyping = "types into a terminal";
@@ -43,8 +45,10 @@ constexpr SeccompRule kRules[] = {
     {442, "mount_setattr", ENOSYS, "", kNewMountApi},
     {467, "open_tree_attr", ENOSYS, "", kNewMountApi},
     {435, "clone3", ENOSYS, "", "its flags lie behind a pointer; libraries fall back to clone"},
-    {SYS_clone, "clone", EPERM, "flags & CLONE_NEWUSER", kNested, SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
-    {SYS_unshare, "unshare", EPERM, "flags & CLONE_NEWUSER", kNested, SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
+    {SYS_clone, "clone", EPERM, "flags & CLONE_NEWUSER", kNested,
+     SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
+    {SYS_unshare, "unshare", EPERM, "flags & CLONE_NEWUSER", kNested,
+     SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
     {SYS_setns, "setns", EPERM, "", "no namespace but the run's own may be entered"},
     {SYS_init_module, "init_module", EPERM, "", kModule},
     {SYS_finit_module, "finit_module", EPERM, "", kModule},
@@ -75,10 +79,14 @@ constexpr SeccompRule kRules[] = {
     {SYS_request_key, "request_key", EPERM, "", kKeys},
     {SYS_keyctl, "keyctl", EPERM, "", kKeys},
     // Bit 31 tells a query (all ones) from a setting.
-    {SYS_personality, "personality", EPERM, "ADDR_NO_RANDOMIZE", kLayout, SeccompCondition{0, 0x80040000, 0x00040000}},
-    {SYS_personality, "personality", EPERM, "MMAP_PAGE_ZERO", kLayout, SeccompCondition{0, 0x80100000, 0x00100000}},
-    {SYS_personality, "personality", EPERM, "ADDR_COMPAT_LAYOUT", kLayout, SeccompCondition{0, 0x80200000, 0x00200000}},
-    {SYS_personality, "personality", EPERM, "READ_IMPLIES_EXEC", kLayout, SeccompCondition{0, 0x80400000, 0x00400000}},
+    {SYS_personality, "personality", EPERM, "ADDR_NO_RANDOMIZE", kLayout,
+     SeccompCondition{0, 0x80040000, 0x00040000}},
+    {SYS_personality, "personality", EPERM, "MMAP_PAGE_ZERO", kLayout,
+     SeccompCondition{0, 0x80100000, 0x00100000}},
+    {SYS_personality, "personality", EPERM, "ADDR_COMPAT_LAYOUT", kLayout,
+     SeccompCondition{0, 0x80200000, 0x00200000}},
+    {SYS_personality, "personality", EPERM, "READ_IMPLIES_EXEC", kLayout,
+     SeccompCondition{0, 0x80400000, 0x00400000}},
     {SYS_modify_ldt, "modify_ldt", EPERM, "", "16-bit segments widen the kernel's surface"},
     {SYS_setrlimit, "setrlimit", 0, "RLIMIT_CORE", kCore, SeccompCondition{0, kInt, RLIMIT_CORE}},
     {SYS_prlimit64, "prlimit64", 0, "RLIMIT_CORE is to be set", kCore, SeccompCondition{1, kInt, RLIMIT_CORE},
@@ -88,14 +96,14 @@ constexpr SeccompRule kRules[] = {
     {SYS_ioctl, "ioctl", EPERM, "TIOCSTI", kTyping, SeccompCondition{1, kInt, TIOCSTI}},
     {SYS_ioctl, "ioctl", EPERM, "TIOCLINUX", kTyping, SeccompCondition{1, kInt, TIOCLINUX}},
     {SYS_ioctl, "ioctl", EPERM, "TIOCSETD", "loads line disciplines", SeccompCondition{1, kInt, TIOCSETD}},
-    {SYS_socket, "socket", EAFNOSUPPORT, "NETLINK_AUDIT", "audit is the host's", SeccompCondition{0, kInt, AF_NETLINK},
-     SeccompCondition{2, kInt, 9}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_CRYPTO", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
-     SeccompCondition{2, kInt, 21}},
+    {SYS_socket, "socket", EAFNOSUPPORT, "NETLINK_AUDIT", "audit is the host's",
+     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 9}},
+    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_CRYPTO", kAutoload,
+     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 21}},
     {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_RDMA", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
      SeccompCondition{2, kInt, 20}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_SCSITRANSPORT", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
-     SeccompCondition{2, kInt, 18}},
+    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_SCSITRANSPORT", kAutoload,
+     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 18}},
     {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_ISCSI", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
      SeccompCondition{2, kInt, 8}},
     {SYS_socket, "socket", EPROTONOSUPPORT, "IPPROTO_SCTP", kAutoload, SeccompCondition{0, kInt, AF_INET},
@@ -112,7 +120,11 @@ constexpr int kFamilies[] = {AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, 
 
 }  // namespace
 
-std::span<const SeccompRule> seccomp_rules() { return kRules; }
-std::span<const int> allowed_socket_families() { return kFamilies; }
+std::span<const SeccompRule> seccomp_rules() {
+  return kRules;
+}
+std::span<const int> allowed_socket_families() {
+  return kFamilies;
+}
 
 }  // namespace rehearse::sandbox

@@ -1,9 +1,9 @@
-// What the system call filter refuses, with the errno and the reason: one table, compiled into BPF when the product is
-// built (seccomp_compile.cc) and printed by `rehearse run --plan`.
+// What the system call filter refuses, with the errno and the reason: one table, compiled into BPF when the
+// product is built (seccomp_compile.cc) and printed by `rehearse run --plan`.
 //
-// Everything that is not listed is allowed; numbers above kLastKnownSyscall get ENOSYS, so that a kernel newer than
-// the table offers nothing unknown. int arguments are compared masked to 32 bits: libseccomp compares 64, and the
-// kernel ignores the upper half.
+// Everything that is not listed is allowed; numbers above kLastKnownSyscall get ENOSYS, so that a kernel
+// newer than the table offers nothing unknown. int arguments are compared masked to 32 bits: libseccomp
+// compares 64, and the kernel ignores the upper half.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct SeccompCondition {
 };
 
 struct SeccompRule {
-  int number;        ///< x86-64 syscall number
+  int number;  ///< x86-64 syscall number
   const char* name;
   int error;         ///< errno returned; 0: success is faked and nothing is done
   const char* when;  ///< the condition in words, empty for "always"

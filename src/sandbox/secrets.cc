@@ -21,16 +21,26 @@ struct Pattern {
 };
 
 constexpr Pattern kInHome[] = {
-    {".ssh", "id_*", "*.pub"},          {".ssh", "*.pem"},
-    {".ssh", "*.key"},                  {".aws", "credentials"},
-    {".azure", "*.json"},               {".azure", "*.bin"},
-    {".config/gcloud", "*.db"},         {".config/gcloud", "*.json"},
-    {".config/doctl", "config.yaml"},   {".config/hcloud", "cli.toml"},
-    {".config/gh", "hosts.yml"},        {".kube", "config"},
-    {".docker", "config.json"},         {".oci", "*.pem"},
-    {".gnupg/private-keys-v1.d", "*.key"}, {".", ".git-credentials"},
-    {".", ".netrc"},                    {".", ".s3cfg"},
-    {".", ".boto"},                     {".", ".vault-token"},
+    {".ssh", "id_*", "*.pub"},
+    {".ssh", "*.pem"},
+    {".ssh", "*.key"},
+    {".aws", "credentials"},
+    {".azure", "*.json"},
+    {".azure", "*.bin"},
+    {".config/gcloud", "*.db"},
+    {".config/gcloud", "*.json"},
+    {".config/doctl", "config.yaml"},
+    {".config/hcloud", "cli.toml"},
+    {".config/gh", "hosts.yml"},
+    {".kube", "config"},
+    {".docker", "config.json"},
+    {".oci", "*.pem"},
+    {".gnupg/private-keys-v1.d", "*.key"},
+    {".", ".git-credentials"},
+    {".", ".netrc"},
+    {".", ".s3cfg"},
+    {".", ".boto"},
+    {".", ".vault-token"},
     {".terraform.d", "credentials.tfrc.json"},
 };
 constexpr Pattern kInRoot[] = {{"etc/ssh", "ssh_host_*_key"}};
@@ -48,9 +58,12 @@ void match(int base, const std::string& base_path, const Pattern& pattern, std::
   std::string prefix = base_path + '/';
   if (std::strcmp(pattern.directory, ".") != 0) prefix += std::string(pattern.directory) + '/';
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (::fnmatch(pattern.names, entry->d_name, 0) != 0 || ::fnmatch(pattern.except, entry->d_name, 0) == 0) continue;
+    if (::fnmatch(pattern.names, entry->d_name, 0) != 0 || ::fnmatch(pattern.except, entry->d_name, 0) == 0)
+      continue;
     struct stat st = {};
-    if (::fstatat(::dirfd(listing.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) continue;
+    if (::fstatat(::dirfd(listing.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(st.st_mode))
+      continue;
     found.push_back(prefix + entry->d_name);
   }
 }

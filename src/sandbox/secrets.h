@@ -1,4 +1,5 @@
-// Which files of the host are secrets that a rehearsal has no business to hold: they are shown empty by default.
+// Which files of the host are secrets that a rehearsal has no business to hold: they are shown empty by
+// default.
 #pragma once
 
 #include <string>
@@ -8,8 +9,9 @@
 
 namespace rehearse::sandbox {
 
-/// Absolute paths of the private ssh keys and cloud credentials that exist on this host, in root's and all /home
-/// directories and /etc/ssh. Symlinks are not followed. /etc/shadow is not among them: system tools need it.
+/// Absolute paths of the private ssh keys and cloud credentials that exist on this host, in root's and all
+/// /home directories and /etc/ssh. Symlinks are not followed. /etc/shadow is not among them: system tools
+/// need it.
 std::vector<std::string> find_secrets();
 
 }  // namespace rehearse::sandbox

@@ -19,14 +19,15 @@
 namespace rehearse::sandbox {
 namespace {
 
-constexpr std::int64_t kSampleNs = 50'000'000;          ///< how often limits are sampled
-constexpr std::int64_t kGraceNs = 3'000'000'000;        ///< from a forwarded signal to the kill
-constexpr std::int64_t kSettleNs = 200'000'000;         ///< for children that are ending on their own
+constexpr std::int64_t kSampleNs = 50'000'000;    ///< how often limits are sampled
+constexpr std::int64_t kGraceNs = 3'000'000'000;  ///< from a forwarded signal to the kill
+constexpr std::int64_t kSettleNs = 200'000'000;   ///< for children that are ending on their own
 constexpr std::int64_t kKillPatienceNs = 10'000'000'000;
 
 class Supervisor {
  public:
-  Supervisor(const Plan& plan, const Supervision& run, Evidence& evidence) : plan_(plan), run_(run), evidence_(evidence) {}
+  Supervisor(const Plan& plan, const Supervision& run, Evidence& evidence)
+      : plan_(plan), run_(run), evidence_(evidence) {}
 
   Result<void> run() {
     started_ = monotonic_ns();
@@ -102,7 +103,8 @@ Result<void> Supervisor::hear_init() {
     return {};
   }
   switch (message.event) {
-    case InitEvent::kReady: return {};
+    case InitEvent::kReady:
+      return {};
     case InitEvent::kStarted:
       action_started_ = true;
       run_.relay->release_child_ends();
@@ -118,7 +120,8 @@ Result<void> Supervisor::hear_init() {
       return {};
     case InitEvent::kFailed:
       if (message.step == InitStep::kExec || message.step == InitStep::kWorkingDirectory) {
-        // The sandbox stood; it is the command that cannot run. As a shell says it: 127 not found, 126 not executable.
+        // The sandbox stood; it is the command that cannot run. As a shell says it: 127 not found, 126 not
+        // executable.
         evidence_.start_error = describe(message.step, message.error, plan_);
         evidence_.exit = message.error == ENOENT && message.step == InitStep::kExec ? 127 : 126;
         action_ended_ = true;
@@ -161,9 +164,11 @@ void Supervisor::keep_limits() {
   if (now < next_sample_) return;
   next_sample_ = now + kSampleNs;
   switch (run_.writes->check()) {
-    case WriteLimit::State::kFine: return;
+    case WriteLimit::State::kFine:
+      return;
     case WriteLimit::State::kOverLimit:
-      evidence_.limits_hit.push_back("written bytes: more than " + format_bytes(run_.limits->write_bytes.value_or(0)));
+      evidence_.limits_hit.push_back("written bytes: more than " +
+                                     format_bytes(run_.limits->write_bytes.value_or(0)));
       break;
     case WriteLimit::State::kBelowFloor:
       evidence_.limits_hit.emplace_back("free space of the state directory's filesystem fell to its reserve");
@@ -239,11 +244,14 @@ void Supervisor::account() {
     evidence_.system_ns = usage.system_ns;
   }
   evidence_.max_rss_bytes = std::max(evidence_.max_rss_bytes, usage.memory_peak_bytes);
-  if (usage.memory_oom_kills > 0) evidence_.limits_hit.push_back("memory of " + format_bytes(plan_.memory_bytes));
-  if (usage.pids_refused > 0) evidence_.limits_hit.push_back("number of processes: " + std::to_string(plan_.pids));
+  if (usage.memory_oom_kills > 0)
+    evidence_.limits_hit.push_back("memory of " + format_bytes(plan_.memory_bytes));
+  if (usage.pids_refused > 0)
+    evidence_.limits_hit.push_back("number of processes: " + std::to_string(plan_.pids));
   (void)run_.writes->check();
   if (run_.writes->was_full()) {
-    evidence_.limits_hit.emplace_back("disk space: writes failed with ENOSPC or EDQUOT, the layers' filesystem was full");
+    evidence_.limits_hit.emplace_back(
+        "disk space: writes failed with ENOSPC or EDQUOT, the layers' filesystem was full");
   }
   evidence_.stdout_bytes = run_.relay->out_bytes();
   evidence_.stderr_bytes = run_.relay->err_bytes();
@@ -279,25 +287,41 @@ std::string describe(InitStep step, int error, const Plan& plan) {
     case InitStep::kExec:
       if (error == ENOENT) return "command not found: " + plan.request.argv.front();
       return "cannot execute " + plan.request.argv.front() + why;
-    case InitStep::kWorkingDirectory: return "working directory " + plan.request.cwd + " cannot be entered inside" + why;
-    case InitStep::kSetIds: return "becoming root of the user namespace failed" + why;
-    case InitStep::kExecInit: return "executing the sandbox's init failed" + why;
-    case InitStep::kKeyring: return "making a fresh session keyring failed" + why;
-    case InitStep::kLoopback: return "bringing up loopback in the network namespace failed" + why;
-    case InitStep::kParentDeath: return "tying the sandbox's life to rehearse failed" + why;
-    case InitStep::kUnshare: return "locking the mount namespace failed" + why;
-    case InitStep::kMountCgroup: return "mounting the run's own cgroup tree failed" + why;
-    case InitStep::kCapabilities: return "dropping capabilities failed" + why;
-    case InitStep::kLimits: return "setting resource limits failed" + why;
-    case InitStep::kSeccomp: return "installing the system call filter failed" + why;
-    case InitStep::kFork: return "starting the action's process failed" + why;
-    case InitStep::kSession: return "starting a session failed" + why;
-    case InitStep::kTerminal: return "taking the terminal failed" + why;
-    case InitStep::kActionIds: return "becoming the requested user failed" + why;
+    case InitStep::kWorkingDirectory:
+      return "working directory " + plan.request.cwd + " cannot be entered inside" + why;
+    case InitStep::kSetIds:
+      return "becoming root of the user namespace failed" + why;
+    case InitStep::kExecInit:
+      return "executing the sandbox's init failed" + why;
+    case InitStep::kKeyring:
+      return "making a fresh session keyring failed" + why;
+    case InitStep::kLoopback:
+      return "bringing up loopback in the network namespace failed" + why;
+    case InitStep::kParentDeath:
+      return "tying the sandbox's life to rehearse failed" + why;
+    case InitStep::kUnshare:
+      return "locking the mount namespace failed" + why;
+    case InitStep::kMountCgroup:
+      return "mounting the run's own cgroup tree failed" + why;
+    case InitStep::kCapabilities:
+      return "dropping capabilities failed" + why;
+    case InitStep::kLimits:
+      return "setting resource limits failed" + why;
+    case InitStep::kSeccomp:
+      return "installing the system call filter failed" + why;
+    case InitStep::kFork:
+      return "starting the action's process failed" + why;
+    case InitStep::kSession:
+      return "starting a session failed" + why;
+    case InitStep::kTerminal:
+      return "taking the terminal failed" + why;
+    case InitStep::kActionIds:
+      return "becoming the requested user failed" + why;
     case InitStep::kReadConfig:
     case InitStep::kReceive:
     case InitStep::kDescriptors:
-    case InitStep::kNone: break;
+    case InitStep::kNone:
+      break;
   }
   return "setting up the sandbox's init failed" + why;
 }

@@ -28,7 +28,7 @@ class Signals {
 
 struct Supervision {
   const Limits* limits = nullptr;
-  int control = -1;       ///< socket to init
+  int control = -1;  ///< socket to init
   int init_pidfd = -1;
   pid_t init_pid = -1;
   const RunCgroup* cgroup = nullptr;
@@ -40,7 +40,8 @@ struct Supervision {
 /// The text for a person of why set-up inside failed.
 std::string describe(InitStep step, int error, const Plan& plan);
 
-/// After kGo was sent. Returns when only init is left in the run. An error means that the action never started.
+/// After kGo was sent. Returns when only init is left in the run. An error means that the action never
+/// started.
 Result<void> supervise(const Plan& plan, const Supervision& run, Evidence& evidence);
 
 }  // namespace rehearse::sandbox

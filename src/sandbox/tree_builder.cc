@@ -17,22 +17,24 @@ namespace rehearse::sandbox {
 namespace {
 
 constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-constexpr int kDetach = 2;        // MNT_DETACH
-constexpr unsigned kTtyGroup = 5; // "tty" on Debian and most others
+constexpr int kDetach = 2;         // MNT_DETACH
+constexpr unsigned kTtyGroup = 5;  // "tty" on Debian and most others
 
 struct Device {
   const char* name;
   unsigned major;
   unsigned minor;
 };
-constexpr Device kDevices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+constexpr Device kDevices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                               {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 
 struct Link {
   const char* name;
   const char* target;
 };
-constexpr Link kLinks[] = {{"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-                           {"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"}, {"ptmx", "pts/ptmx"}};
+constexpr Link kLinks[] = {{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"},
+                           {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"},
+                           {"core", "/proc/kcore"},       {"ptmx", "pts/ptmx"}};
 
 struct Option {
   const char* key;
@@ -41,14 +43,17 @@ struct Option {
 
 Result<UniqueFd> mount_new(const char* type, std::initializer_list<Option> options, unsigned attributes) {
   RH_TRY(auto context, sys::fs_open(type));
-  for (const Option& option : options) RH_CHECK(sys::fs_set_string(context.get(), option.key, option.value.c_str()));
+  for (const Option& option : options)
+    RH_CHECK(sys::fs_set_string(context.get(), option.key, option.value.c_str()));
   RH_CHECK(sys::fs_create(context.get()));
   return sys::fs_mount(context.get(), attributes);
 }
 
 Result<UniqueFd> make_dev(const std::string& owner) {
-  RH_TRY(auto dev, mount_new("tmpfs", {{"mode", "0755"}, {"uid", owner}, {"gid", owner}, {"size", "64k"}, {"nr_inodes", "64"}},
-                             MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  RH_TRY(auto dev,
+         mount_new("tmpfs",
+                   {{"mode", "0755"}, {"uid", owner}, {"gid", owner}, {"size", "64k"}, {"nr_inodes", "64"}},
+                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   for (const Device& device : kDevices) {
     if (::mknodat(dev.get(), device.name, S_IFCHR | 0666, makedev(device.major, device.minor)) != 0) {
       return sys::last_error("mknod", device.name);
@@ -72,7 +77,8 @@ Result<UniqueFd> make_empty() {
 /// Everything that is needed to attach the plan's mounts one by one.
 class Assembler {
  public:
-  Assembler(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own, KernelFilesystems& kernel, int stage)
+  Assembler(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own, KernelFilesystems& kernel,
+            int stage)
       : plan_(plan), layers_(layers), own_(own), kernel_(kernel), stage_(stage) {}
 
   Result<void> assemble() {
@@ -85,7 +91,8 @@ class Assembler {
     }
     RH_CHECK(add_missing());
     for (const std::string& path : plan_.covered) {
-      if (auto done = hide(path); !done && done.error().err != ENOENT) return with_context(done.error(), "hiding " + path);
+      if (auto done = hide(path); !done && done.error().err != ENOENT)
+        return with_context(done.error(), "hiding " + path);
     }
     RH_CHECK(layers_.verify());
     return pivot();
@@ -98,8 +105,8 @@ class Assembler {
     return sys::attach_mount(mount, at.get());
   }
 
-  /// A layer with aliases gets a second, bare mount in the stage: its subtrees are bound from there, where nothing
-  /// is mounted on top. (Before Linux 6.15 a subtree of a detached mount cannot be cloned.)
+  /// A layer with aliases gets a second, bare mount in the stage: its subtrees are bound from there, where
+  /// nothing is mounted on top. (Before Linux 6.15 a subtree of a detached mount cannot be cloned.)
   Result<void> keep_alias_sources() {
     for (const MountPlan& mount : plan_.mounts) {
       if (mount.show != Show::kAlias || alias_sources_.contains(mount.layer)) continue;
@@ -144,8 +151,9 @@ class Assembler {
   Result<UniqueFd> clone_alias(const MountPlan& mount) {
     const auto source = alias_sources_.find(mount.layer);
     if (source == alias_sources_.end()) return fail("its layer is not there");
-    RH_TRY(auto object, sys::open_at2(source->second.get(), mount.subpath.empty() ? "." : mount.subpath.c_str(), O_PATH | O_NOFOLLOW,
-                                      0, kInRoot | RESOLVE_NO_XDEV));
+    RH_TRY(auto object,
+           sys::open_at2(source->second.get(), mount.subpath.empty() ? "." : mount.subpath.c_str(),
+                         O_PATH | O_NOFOLLOW, 0, kInRoot | RESOLVE_NO_XDEV));
     RH_TRY(auto clone, sys::clone_mount(object.get(), ""));
     std::uint64_t attributes = 0;
     if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
@@ -162,7 +170,8 @@ class Assembler {
     // The layer is a directory that holds the one file.
     const std::string name = "file" + std::to_string(mount.layer);
     RH_CHECK(attach_stage(layer.mount.get(), name.c_str()));
-    RH_TRY(auto inside, sys::open_at2(stage_, (name + '/' + layer.file).c_str(), O_PATH | O_NOFOLLOW, 0, kInRoot));
+    RH_TRY(auto inside,
+           sys::open_at2(stage_, (name + '/' + layer.file).c_str(), O_PATH | O_NOFOLLOW, 0, kInRoot));
     RH_TRY(auto clone, sys::clone_mount(inside.get(), ""));
     return attach(clone.get(), mount.mountpoint);
   }
@@ -170,21 +179,27 @@ class Assembler {
   Result<void> show(std::size_t index) {
     const MountPlan& mount = plan_.mounts[index];
     switch (mount.show) {
-      case Show::kOverlay: return show_layer(mount);
+      case Show::kOverlay:
+        return show_layer(mount);
       case Show::kAlias: {
         if (!alias_sources_.contains(mount.layer)) return hide(mount.mountpoint);
         RH_TRY(auto clone, clone_alias(mount));
         return attach(clone.get(), mount.mountpoint);
       }
-      case Show::kProc: return attach(kernel_.proc.get(), "/proc");
-      case Show::kSysfs: return attach(kernel_.sysfs.get(), "/sys");
-      case Show::kDev: return attach_dev();
-      case Show::kHidden: return hide(mount.mountpoint);
+      case Show::kProc:
+        return attach(kernel_.proc.get(), "/proc");
+      case Show::kSysfs:
+        return attach(kernel_.sysfs.get(), "/sys");
+      case Show::kDev:
+        return attach_dev();
+      case Show::kHidden:
+        return hide(mount.mountpoint);
       case Show::kDevpts:
       case Show::kShm:
-      case Show::kMqueue:   // with /dev
-      case Show::kCgroup:   // by init, in its own cgroup namespace
-      case Show::kAbsent: return {};
+      case Show::kMqueue:  // with /dev
+      case Show::kCgroup:  // by init, in its own cgroup namespace
+      case Show::kAbsent:
+        return {};
     }
     return {};
   }
@@ -198,7 +213,8 @@ class Assembler {
     return {};
   }
 
-  /// A host without /dev, /proc or /sys mounts has their directories at most: programs need them all the same.
+  /// A host without /dev, /proc or /sys mounts has their directories at most: programs need them all the
+  /// same.
   Result<void> add_missing() {
     const auto has = [this](Show show) {
       for (const MountPlan& mount : plan_.mounts) {
@@ -215,7 +231,8 @@ class Assembler {
   Result<void> hide(const std::string& path) {
     RH_TRY(auto at, target(path));
     RH_TRY(const auto st, sys::stat_fd(at.get()));
-    RH_TRY(auto inside, sys::open_at2(stage_, S_ISDIR(st.st_mode) ? "empty/dir" : "empty/file", O_PATH, 0, kInRoot));
+    RH_TRY(auto inside,
+           sys::open_at2(stage_, S_ISDIR(st.st_mode) ? "empty/dir" : "empty/file", O_PATH, 0, kInRoot));
     RH_TRY(auto clone, sys::clone_mount(inside.get(), ""));
     RH_CHECK(sys::set_mount_attributes(clone.get(), MOUNT_ATTR_RDONLY, 0));
     return sys::attach_mount(clone.get(), at.get());
@@ -243,16 +260,22 @@ Result<PrivateFilesystems> make_private_filesystems(const Plan& plan, std::uint3
   const std::string owner = std::to_string(shift);
   PrivateFilesystems own;
   RH_TRY(own.dev, make_dev(owner));
-  RH_TRY(own.shm, mount_new("tmpfs", {{"mode", "1777"}, {"uid", owner}, {"gid", owner}, {"size", std::to_string(plan.memory_bytes / 2)}},
-                            MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  RH_TRY(own.devpts, mount_new("devpts", {{"mode", "0620"}, {"gid", std::to_string(shift + kTtyGroup)}, {"ptmxmode", "0666"}},
-                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  RH_TRY(
+      own.shm,
+      mount_new(
+          "tmpfs",
+          {{"mode", "1777"}, {"uid", owner}, {"gid", owner}, {"size", std::to_string(plan.memory_bytes / 2)}},
+          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  RH_TRY(own.devpts,
+         mount_new("devpts",
+                   {{"mode", "0620"}, {"gid", std::to_string(shift + kTtyGroup)}, {"ptmxmode", "0666"}},
+                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   RH_TRY(own.empty, make_empty());
   return own;
 }
 
-Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own, KernelFilesystems& kernel,
-                           int stage) {
+Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own,
+                           KernelFilesystems& kernel, int stage) {
   return Assembler(plan, layers, own, kernel, stage).assemble();
 }
 

@@ -11,7 +11,7 @@ namespace rehearse::sandbox {
 
 /// Filesystems of the run's own that belong to no host mount. Made with shifted filesystem ids.
 struct PrivateFilesystems {
-  UniqueFd dev;    ///< tmpfs with the few devices every program expects
+  UniqueFd dev;  ///< tmpfs with the few devices every program expects
   UniqueFd shm;
   UniqueFd devpts;
   UniqueFd empty;  ///< read-only tmpfs with an empty directory "dir" and an empty file "file"
@@ -20,10 +20,11 @@ struct PrivateFilesystems {
 /// `shift` is added to the ids that own what is made.
 Result<PrivateFilesystems> make_private_filesystems(const Plan& plan, std::uint32_t shift);
 
-/// Attaches everything in the order of the plan below `stage`/root and pivots into it: afterwards / of the calling
-/// thread, and of every process in this mount namespace, is the run's root, and nothing else is mounted.
-Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own, KernelFilesystems& kernel,
-                           int stage);
+/// Attaches everything in the order of the plan below `stage`/root and pivots into it: afterwards / of the
+/// calling thread, and of every process in this mount namespace, is the run's root, and nothing else is
+/// mounted.
+Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own,
+                           KernelFilesystems& kernel, int stage);
 
 /// A terminal pair from the run's own devpts, so that ttyname(3) inside is right.
 struct TerminalPair {

@@ -24,7 +24,9 @@ namespace {
 constexpr int kProjectQuota = 2;
 constexpr int kSysQuotactlFd = 443;
 
-int quota_command(int command) { return static_cast<int>((static_cast<unsigned>(command) << 8U) | kProjectQuota); }
+int quota_command(int command) {
+  return static_cast<int>((static_cast<unsigned>(command) << 8U) | kProjectQuota);
+}
 
 std::uint64_t free_bytes(int fd) {
   struct statvfs usage = {};
@@ -44,9 +46,11 @@ std::uint64_t measure(int directory, int depth = 0) {
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
     struct stat st = {};
     if (::fstatat(::dirfd(entries.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    total += static_cast<std::uint64_t>(st.st_blocks) * 512 / std::max<std::uint64_t>(1, S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
+    total += static_cast<std::uint64_t>(st.st_blocks) * 512 /
+             std::max<std::uint64_t>(1, S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
     if (!S_ISDIR(st.st_mode)) continue;
-    if (auto child = sys::open_beneath(::dirfd(entries.get()), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
+    if (auto child =
+            sys::open_beneath(::dirfd(entries.get()), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
       total += measure(child->get(), depth + 1);
     }
   }
@@ -87,9 +91,10 @@ Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> l
   made.free_at_start_ = usage.f_bavail * usage.f_frsize;
   made.floor_ = std::min(usage.f_blocks * usage.f_frsize / 20, std::uint64_t{1} << 30U);
   if (made.free_at_start_ <= made.floor_) {
-    return fail("the state directory's filesystem has " + format_bytes(made.free_at_start_) + " free, its reserve is " +
-                    format_bytes(made.floor_),
-                ExitCode::kCantCreate, "free some space (`rehearse gc`) or use --state on another filesystem");
+    return fail("the state directory's filesystem has " + format_bytes(made.free_at_start_) +
+                    " free, its reserve is " + format_bytes(made.floor_),
+                ExitCode::kCantCreate,
+                "free some space (`rehearse gc`) or use --state on another filesystem");
   }
   if (limit) made.set_quota(uppers, *limit);
   return made;
@@ -101,7 +106,9 @@ bool WriteLimit::set_quota(int uppers, std::uint64_t limit) {
   if (!st) return false;
   const std::uint32_t id = 0x52000000U | (static_cast<std::uint32_t>(st->st_ino) & 0x00ffffffU);
   struct if_dqblk block = {};
-  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_GETQUOTA), id, &block) == 0 && block.dqb_curspace != 0) return false;
+  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_GETQUOTA), id, &block) == 0 &&
+      block.dqb_curspace != 0)
+    return false;
   block = {};
   block.dqb_bhardlimit = (limit + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE;
   block.dqb_valid = QIF_BLIMITS;
@@ -120,11 +127,13 @@ WriteLimit::~WriteLimit() {
 
 void WriteLimit::observe_fullness() {
   struct statvfs usage = {};
-  if (::fstatvfs(uppers_.get(), &usage) == 0 && (usage.f_bavail == 0 || (usage.f_files != 0 && usage.f_favail == 0))) {
+  if (::fstatvfs(uppers_.get(), &usage) == 0 &&
+      (usage.f_bavail == 0 || (usage.f_files != 0 && usage.f_favail == 0))) {
     was_full_ = true;
   }
   struct if_dqblk block = {};
-  if (project_ != 0 && ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0 &&
+  if (project_ != 0 &&
+      ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0 &&
       block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
     was_full_ = true;
   }
@@ -136,7 +145,8 @@ WriteLimit::State WriteLimit::check() {
   if (now < floor_) return State::kBelowFloor;
   if (!limit_ || project_ != 0) return State::kFine;
   // Others write to this filesystem too: measure before accusing.
-  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > *limit_) return State::kOverLimit;
+  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > *limit_)
+    return State::kOverLimit;
   return State::kFine;
 }
 
@@ -144,7 +154,8 @@ std::string WriteLimit::note() const {
   const std::string floor = "reserve of " + format_bytes(floor_) + " free kept by sampling (soft)";
   if (!limit_) return "writes: no limit; " + floor;
   if (project_ != 0) return "writes: " + format_bytes(*limit_) + " by project quota; " + floor;
-  return "writes: " + format_bytes(*limit_) + " by sampling (soft: this filesystem has no project quota); " + floor;
+  return "writes: " + format_bytes(*limit_) + " by sampling (soft: this filesystem has no project quota); " +
+         floor;
 }
 
 }  // namespace rehearse::sandbox

@@ -1,9 +1,9 @@
 // Keeps what a run writes within its limit, and the state filesystem from filling up.
 //
-// Where the filesystem has project quotas (ext4 with -O project,quota and prjquota; xfs with pquota) the kernel
-// enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs; at the limit it is
-// frozen and killed. The sampled limit is soft: what is written between two samples is not held back, but a floor of
-// free space (5 %, at most 1 GiB) is kept the same way.
+// Where the filesystem has project quotas (ext4 with -O project,quota and prjquota; xfs with pquota) the
+// kernel enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs;
+// at the limit it is frozen and killed. The sampled limit is soft: what is written between two samples is not
+// held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace rehearse::sandbox {
 
 class WriteLimit {
  public:
-  /// `uppers` is the bundle's directory of uppers (they exist, empty). Fails with kCantCreate when the filesystem is
-  /// already below its floor.
+  /// `uppers` is the bundle's directory of uppers (they exist, empty). Fails with kCantCreate when the
+  /// filesystem is already below its floor.
   static Result<WriteLimit> create(int uppers, std::optional<std::uint64_t> limit);
   WriteLimit(WriteLimit&&) = default;
   WriteLimit& operator=(WriteLimit&&) = default;

@@ -1,5 +1,6 @@
-// One hostile program for the cases of sections A, B and D: `hostile CASE` tries something that must not work inside a
-// rehearsal. Exit status: 0 contained, 1 it got through, 77 cannot be tried here. The outcome is printed.
+// One hostile program for the cases of sections A, B and D: `hostile CASE` tries something that must not work
+// inside a rehearsal. Exit status: 0 contained, 1 it got through, 77 cannot be tried here. The outcome is
+// printed.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -48,20 +49,22 @@ int opens_for_writing(const char* path, int a, int b = 0, int c = 0) {
 
 int case_1() {  // host-wide sysctls, also after a fresh procfs
   int bad = 0;
-  for (const char* path : {"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/vm/swappiness", "/proc/sysrq-trigger",
-                           "/proc/sys/fs/file-max"}) {
+  for (const char* path : {"/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe",
+                           "/proc/sys/vm/swappiness", "/proc/sysrq-trigger", "/proc/sys/fs/file-max"}) {
     if (access(path, F_OK) == 0) bad |= opens_for_writing(path, EACCES, EROFS);
   }
   umount2("/proc/sys", MNT_DETACH);
   mkdir("/tmp/p", 0700);
-  if (mount("proc", "/tmp/p", "proc", 0, nullptr) == 0) bad |= opens_for_writing("/tmp/p/sys/kernel/core_pattern", EACCES, EROFS);
+  if (mount("proc", "/tmp/p", "proc", 0, nullptr) == 0)
+    bad |= opens_for_writing("/tmp/p/sys/kernel/core_pattern", EACCES, EROFS);
   mount("/proc", "/proc", nullptr, MS_REMOUNT | MS_BIND, nullptr);
   return bad | opens_for_writing("/proc/sys/kernel/core_pattern", EACCES, EROFS);
 }
 
 int case_2() {  // devices
   int bad = 0;
-  for (const char* path : {"/dev/vda", "/dev/sda", "/dev/loop7", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/loop-control"}) {
+  for (const char* path :
+       {"/dev/vda", "/dev/sda", "/dev/loop7", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/loop-control"}) {
     bad |= opens_for_writing(path, ENOENT);
   }
   return bad;
@@ -94,7 +97,8 @@ int case_7() {  // device nodes and forged whiteouts
   int bad = refused("mknod block", mknod("/tmp/b", S_IFBLK | 0600, makedev(254, 0)), EPERM);
   bad |= refused("mknod char", mknod("/tmp/c", S_IFCHR | 0600, makedev(1, 1)), EPERM);
   bad |= refused("mknod whiteout", mknod("/tmp/w", S_IFCHR, 0), EPERM);
-  return bad | refused("trusted.overlay xattr", syscall(SYS_setxattr, "/tmp", "trusted.overlay.opaque", "y", 1, 0), EPERM, EOPNOTSUPP);
+  return bad | refused("trusted.overlay xattr",
+                       syscall(SYS_setxattr, "/tmp", "trusted.overlay.opaque", "y", 1, 0), EPERM, EOPNOTSUPP);
 }
 
 int case_8() {  // handles
@@ -162,7 +166,9 @@ int case_13() {  // other call conventions
   const pid_t x32 = fork();
   if (x32 == 0) _exit(syscall(0x40000000 | SYS_getppid) < 0 && errno == ENOSYS ? 0 : 1);
   waitpid(x32, &status, 0);
-  printf("x32: %s\n", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : WEXITSTATUS(status) == 0 ? "ENOSYS" : "SUCCEEDED");
+  printf("x32: %s\n", WIFSIGNALED(status)        ? strsignal(WTERMSIG(status))
+                      : WEXITSTATUS(status) == 0 ? "ENOSYS"
+                                                 : "SUCCEEDED");
   return legacy && (WIFSIGNALED(status) || WEXITSTATUS(status) == 0) ? 0 : 1;
 }
 
@@ -192,11 +198,13 @@ int case_17() {  // module loading through sockets
 
 int case_21() {  // kernel filesystems
   int bad = 0;
-  for (const char* type : {"debugfs", "tracefs", "bpf", "securityfs", "configfs", "efivarfs", "devtmpfs", "sysfs", "pstore"}) {
+  for (const char* type :
+       {"debugfs", "tracefs", "bpf", "securityfs", "configfs", "efivarfs", "devtmpfs", "sysfs", "pstore"}) {
     errno = 0;
     bad |= refused(type, mount("x", "/mnt", type, 0, nullptr), EPERM, ENODEV, EBUSY);
   }
-  for (const char* path : {"/sys/kernel/debug/sched", "/sys/kernel/tracing/trace", "/sys/fs/bpf/rehearse", "/sys/firmware/efi/efivars/x"}) {
+  for (const char* path : {"/sys/kernel/debug/sched", "/sys/kernel/tracing/trace", "/sys/fs/bpf/rehearse",
+                           "/sys/firmware/efi/efivars/x"}) {
     bad |= refused(path, access(path, F_OK), ENOENT);
   }
   return bad | refused("write to /sys", open("/sys/kernel/uevent_seqnum", O_WRONLY), EROFS, EACCES, ENOENT);
@@ -207,7 +215,8 @@ int case_23() {  // locked mounts: rehearse's state stays covered
   if (state == nullptr) return 77;
   int bad = refused("umount state", umount2(state, MNT_DETACH), EINVAL, EPERM);
   bad |= refused("remount state rw", mount(nullptr, state, nullptr, MS_REMOUNT | MS_BIND, nullptr), EPERM);
-  bad |= refused("write below state", open((const char*)state, O_TMPFILE | O_RDWR, 0600), EROFS, EOPNOTSUPP, EISDIR);
+  bad |= refused("write below state", open((const char*)state, O_TMPFILE | O_RDWR, 0600), EROFS, EOPNOTSUPP,
+                 EISDIR);
   mkdir("/tmp/bound", 0700);
   mount("/", "/tmp/bound", nullptr, MS_BIND, nullptr);
   char path[4096];
@@ -245,8 +254,10 @@ int case_60() {  // core dump programs stay off
 
 int case_49() {  // io_uring
   int bad = 0;
-  for (const int number : {425, 426, 427}) bad |= refused("io_uring", syscall(number, 1, nullptr, 0, 0, 0, 0), ENOSYS);
-  for (const int number : {428, 429, 430, 431, 432, 433, 442}) bad |= refused("new mount API", syscall(number, 0, 0, 0, 0, 0), ENOSYS);
+  for (const int number : {425, 426, 427})
+    bad |= refused("io_uring", syscall(number, 1, nullptr, 0, 0, 0, 0), ENOSYS);
+  for (const int number : {428, 429, 430, 431, 432, 433, 442})
+    bad |= refused("new mount API", syscall(number, 0, 0, 0, 0, 0), ENOSYS);
   return bad;
 }
 
@@ -254,9 +265,10 @@ struct Case {
   int number;
   int (*run)();
 };
-constexpr Case kCases[] = {{1, case_1},   {2, case_2},   {5, case_5},   {6, case_6},   {7, case_7},   {8, case_8},   {9, case_9},
-                           {10, case_10}, {11, case_11}, {13, case_13}, {15, case_15}, {16, case_16}, {17, case_17}, {21, case_21},
-                           {23, case_23}, {28, case_28}, {49, case_49}, {54, case_54}, {60, case_60}};
+constexpr Case kCases[] = {{1, case_1},   {2, case_2},   {5, case_5},   {6, case_6},   {7, case_7},
+                           {8, case_8},   {9, case_9},   {10, case_10}, {11, case_11}, {13, case_13},
+                           {15, case_15}, {16, case_16}, {17, case_17}, {21, case_21}, {23, case_23},
+                           {28, case_28}, {49, case_49}, {54, case_54}, {60, case_60}};
 
 }  // namespace
 

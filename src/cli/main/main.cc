@@ -32,9 +32,13 @@ constexpr Verb kVerbs[] = {
 };
 
 int help(FILE* out) {
-  std::fputs("rehearse: try a command in a clone of this host, read what it would do\n\nusage: rehearse VERB [OPTIONS]\n\n", out);
+  std::fputs(
+      "rehearse: try a command in a clone of this host, read what it would do\n\nusage: rehearse VERB "
+      "[OPTIONS]\n\n",
+      out);
   for (const Verb& verb : kVerbs) std::fprintf(out, "  %-8s %s\n", verb.name, verb.summary);
-  std::fputs("\nOptions of all verbs: --state DIR, --json, --color auto|always|never, --help, --version\n", out);
+  std::fputs("\nOptions of all verbs: --state DIR, --json, --color auto|always|never, --help, --version\n",
+             out);
   return 0;
 }
 
@@ -60,7 +64,9 @@ void occupy_standard_descriptors() {
   }
 }
 
-bool takes_value(const char* option) { return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0; }
+bool takes_value(const char* option) {
+  return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0;
+}
 
 }  // namespace
 
@@ -78,7 +84,8 @@ int main(int argc, char** argv) {
     arguments.emplace_back(argv[at]);
     if (takes_value(argv[at]) && at + 1 < argc) arguments.emplace_back(argv[++at]);
   }
-  const bool json = std::any_of(argv + 1, argv + std::min(argc, 64), [](const char* word) { return std::strcmp(word, "--json") == 0; });
+  const bool json = std::any_of(argv + 1, argv + std::min(argc, 64),
+                                [](const char* word) { return std::strcmp(word, "--json") == 0; });
   if (at >= argc) {
     return report_error(fail("no verb given", ExitCode::kUsage, "see `rehearse --help`").value(), json);
   }
@@ -86,7 +93,9 @@ int main(int argc, char** argv) {
                                   [&](const Verb& v) { return std::strcmp(v.name, argv[at]) == 0; });
   if (verb == std::end(kVerbs)) {
     return report_error(
-        fail("unknown verb \"" + std::string(argv[at]) + "\"", ExitCode::kUsage, "see `rehearse --help`").value(), json);
+        fail("unknown verb \"" + std::string(argv[at]) + "\"", ExitCode::kUsage, "see `rehearse --help`")
+            .value(),
+        json);
   }
   arguments.insert(arguments.end(), argv + at + 1, argv + argc);
   cli::Globals globals;

@@ -1,5 +1,5 @@
-// Build-time tool: turns the seccomp table into BPF with libseccomp and prints it as a C array. Compiling it at every
-// run would cost a tenth of a whole small rehearsal.
+// Build-time tool: turns the seccomp table into BPF with libseccomp and prints it as a C array. Compiling it
+// at every run would cost a tenth of a whole small rehearsal.
 
 #include <linux/audit.h>
 #include <linux/filter.h>

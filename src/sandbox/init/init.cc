@@ -1,9 +1,9 @@
 // PID 1 of a sandbox: a freestanding program of one or two pages, executed from an unreadable sealed memfd.
 //
-// It is executed as root of the user namespace, which may not read the image: the kernel then ties its memory to the
-// initial user namespace (would_dump, fs/exec.c), so that nothing inside can trace it or read or write its memory,
-// and what it reports about the action can be believed. It starts the action, reaps everything, and ends when
-// the supervisor says so or goes away.
+// It is executed as root of the user namespace, which may not read the image: the kernel then ties its memory
+// to the initial user namespace (would_dump, fs/exec.c), so that nothing inside can trace it or read or write
+// its memory, and what it reports about the action can be believed. It starts the action, reaps everything,
+// and ends when the supervisor says so or goes away.
 
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -178,7 +178,8 @@ void receive_go(int fds[3]) {
     if (command != InitCommand::kGo) continue;
     CmsgHdr head = {};
     memcpy(&head, control, sizeof head);
-    if (head.level != kSolSocket || head.type != kScmRights || head.size != sizeof(CmsgHdr) + 3 * sizeof(int)) {
+    if (head.level != kSolSocket || head.type != kScmRights ||
+        head.size != sizeof(CmsgHdr) + 3 * sizeof(int)) {
       fail(InitStep::kReceive, kEnoent);
     }
     memcpy(fds, control + sizeof(CmsgHdr), 3 * sizeof(int));
@@ -203,8 +204,8 @@ void drop_capabilities() {
   }
 }
 
-/// A core pattern that names a program runs it on the host, even for a limit of 0; 1 is the value that stops it
-/// (core(5), "Piping core dumps to a program"). The filter keeps the action from changing it.
+/// A core pattern that names a program runs it on the host, even for a limit of 0; 1 is the value that stops
+/// it (core(5), "Piping core dumps to a program"). The filter keeps the action from changing it.
 void forbid_core_dumps() {
   const Rlimit limit = {1, 1};
   must(call(SYS_prlimit64, 0, kRlimitCore, &limit, 0), InitStep::kLimits);
@@ -238,7 +239,8 @@ int start_action(void* argument) {
   };
   if (const long r = call(SYS_setsid); r < 0) return stop(InitStep::kSession, r);
   if (config->terminal != 0) {
-    if (const long r = call(SYS_ioctl, start->fds[0], kTiocsctty, 0); r < 0) return stop(InitStep::kTerminal, r);
+    if (const long r = call(SYS_ioctl, start->fds[0], kTiocsctty, 0); r < 0)
+      return stop(InitStep::kTerminal, r);
   }
   for (int fd = 0; fd < 3; ++fd) {
     if (const long r = call(SYS_dup3, start->fds[fd], fd, 0); r < 0) return stop(InitStep::kDescriptors, r);
@@ -259,11 +261,13 @@ int start_action(void* argument) {
   if (const long r = call(SYS_setresuid, config->uid, config->uid, config->uid); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
-  if (const long r = call(SYS_chdir, at<char>(config->cwd)); r < 0) return stop(InitStep::kWorkingDirectory, r);
+  if (const long r = call(SYS_chdir, at<char>(config->cwd)); r < 0)
+    return stop(InitStep::kWorkingDirectory, r);
   // As execvp(3): go on after "not there", remember "not allowed".
   long error = -kEnoent;
   for (std::uint32_t i = 0; i < config->candidate_count; ++i) {
-    const long r = call(SYS_execve, at<std::uint64_t>(config->candidates)[i], at<char>(config->argv), at<char>(config->envp));
+    const long r = call(SYS_execve, at<std::uint64_t>(config->candidates)[i], at<char>(config->argv),
+                        at<char>(config->envp));
     if (r == -kEnoent || r == -kEnotdir) continue;
     error = r;
     if (r != -kEacces) break;
@@ -295,8 +299,8 @@ long spawn_action(Start& start) {
       "hlt\n"
       "1:"
       : "=a"(result)
-      : "a"(SYS_clone), "D"(static_cast<long>(CLONE_VM | CLONE_VFORK) | kSigchld), "S"(top), "d"(0L), "r"(r10), "r"(r8),
-        "r"(r9), "b"(&start_action)
+      : "a"(SYS_clone), "D"(static_cast<long>(CLONE_VM | CLONE_VFORK) | kSigchld), "S"(top), "d"(0L),
+        "r"(r10), "r"(r8), "r"(r9), "b"(&start_action)
       : "rcx", "r11", "memory");
   return result;
 }
@@ -345,7 +349,8 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   raise_loopback();
   const unsigned long children = 1UL << (kSigchld - 1);
   call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &children, 0, 8);
-  const long signals = call(SYS_signalfd4, -1, &children, 8, 02000000 /* SFD_CLOEXEC */ | 04000 /* SFD_NONBLOCK */);
+  const long signals =
+      call(SYS_signalfd4, -1, &children, 8, 02000000 /* SFD_CLOEXEC */ | 04000 /* SFD_NONBLOCK */);
   must(signals, InitStep::kReceive);
   InitMessage ready = {};
   ready.event = InitEvent::kReady;

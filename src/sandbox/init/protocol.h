@@ -1,7 +1,8 @@
 // What the supervisor and PID 1 of a sandbox say to each other.
 //
-// Configuration goes through a sealed memfd that init maps; strings and arrays are named by offsets from its start.
-// Messages go through a SOCK_SEQPACKET pair, one struct a message. Nothing here depends on libc: init has none.
+// Configuration goes through a sealed memfd that init maps; strings and arrays are named by offsets from its
+// start. Messages go through a SOCK_SEQPACKET pair, one struct a message. Nothing here depends on libc: init
+// has none.
 #pragma once
 
 #include <cstdint>
@@ -16,24 +17,24 @@ inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
 
 struct InitConfig {
   std::uint32_t magic;
-  std::uint32_t size;        ///< of the whole blob
-  std::uint32_t argv;        ///< offset of argc+1 uint64 string offsets, the last 0
+  std::uint32_t size;  ///< of the whole blob
+  std::uint32_t argv;  ///< offset of argc+1 uint64 string offsets, the last 0
   std::uint32_t argc;
-  std::uint32_t envp;        ///< likewise
+  std::uint32_t envp;  ///< likewise
   std::uint32_t envc;
   std::uint32_t candidates;  ///< paths to try in turn, as execvp(3) would
   std::uint32_t candidate_count;
-  std::uint32_t cwd;         ///< offset of a string
-  std::uint32_t groups;      ///< offset of uint32 supplementary group ids
+  std::uint32_t cwd;     ///< offset of a string
+  std::uint32_t groups;  ///< offset of uint32 supplementary group ids
   std::uint32_t group_count;
-  std::uint32_t filter;      ///< offset of struct sock_filter[]
+  std::uint32_t filter;  ///< offset of struct sock_filter[]
   std::uint32_t filter_count;
   std::uint32_t uid;
   std::uint32_t gid;
   std::uint32_t umask;
-  std::uint32_t terminal;       ///< 1: descriptor 0 is a terminal that the action shall control
-  std::uint32_t mount_cgroup;   ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
-  std::uint32_t shifted;        ///< 1: in a user namespace of its own
+  std::uint32_t terminal;      ///< 1: descriptor 0 is a terminal that the action shall control
+  std::uint32_t mount_cgroup;  ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
+  std::uint32_t shifted;       ///< 1: in a user namespace of its own
   std::uint32_t padding;
   std::uint64_t open_files_soft;  ///< RLIMIT_NOFILE as rehearse's caller had it
   std::uint64_t open_files_hard;

@@ -1,5 +1,6 @@
-// System calls without libc, for code that runs after clone and shares or has no libc state: no errno, no locks.
-// x86-64 calling convention: syscall(2), "Architecture calling conventions". A result in [-4095, -1] is -errno.
+// System calls without libc, for code that runs after clone and shares or has no libc state: no errno, no
+// locks. x86-64 calling convention: syscall(2), "Architecture calling conventions". A result in [-4095, -1]
+// is -errno.
 #pragma once
 
 #include <sys/syscall.h>
@@ -35,8 +36,8 @@ inline long call(long number, A a = {}, B b = {}, C c = {}, D d = {}, E e = {}, 
   return call6(number, word(a), word(b), word(c), word(d), word(e), word(f));
 }
 
-/// clone3(2) for a child that runs `function(argument)` on the stack given in the clone_args and exits with its
-/// result. With CLONE_VM the child shares this address space: `function` may only make raw calls.
+/// clone3(2) for a child that runs `function(argument)` on the stack given in the clone_args and exits with
+/// its result. With CLONE_VM the child shares this address space: `function` may only make raw calls.
 inline long clone_function(void* clone_args, std::size_t size, int (*function)(void*), void* argument) {
   long result = 0;
   register void* r8 asm("r8") = reinterpret_cast<void*>(function);

@@ -39,7 +39,8 @@ Request simple_request() {
 }
 
 const MountPlan& mount_at(const Plan& plan, const std::string& path) {
-  const auto found = std::find_if(plan.mounts.begin(), plan.mounts.end(), [&](const MountPlan& m) { return m.mountpoint == path; });
+  const auto found = std::find_if(plan.mounts.begin(), plan.mounts.end(),
+                                  [&](const MountPlan& m) { return m.mountpoint == path; });
   REQUIRE(found != plan.mounts.end());
   return *found;
 }
@@ -53,18 +54,19 @@ bool has_gap(const Plan& plan, const std::string& word, verdict::Level cap) {
 }  // namespace
 
 TEST_CASE("every line of a usual host is classified") {
-  const auto plan = make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
-                                                           {"/", "/proc", "proc", "0:20"},
-                                                           {"/", "/sys", "sysfs", "0:21"},
-                                                           {"/", "/dev", "devtmpfs", "0:5"},
-                                                           {"/", "/run", "tmpfs", "0:22"},
-                                                           {"/", "/dev/pts", "devpts", "0:23"},
-                                                           {"/", "/dev/shm", "tmpfs", "0:24"},
-                                                           {"/", "/dev/mqueue", "mqueue", "0:25"},
-                                                           {"/", "/sys/fs/cgroup", "cgroup2", "0:26"},
-                                                           {"/", "/sys/kernel/debug", "debugfs", "0:7"},
-                                                           {"/", "/boot/efi", "vfat", "8:2"},
-                                                           {"/", "/proc/sys/fs/binfmt_misc", "autofs", "0:30"}}));
+  const auto plan =
+      make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
+                                             {"/", "/proc", "proc", "0:20"},
+                                             {"/", "/sys", "sysfs", "0:21"},
+                                             {"/", "/dev", "devtmpfs", "0:5"},
+                                             {"/", "/run", "tmpfs", "0:22"},
+                                             {"/", "/dev/pts", "devpts", "0:23"},
+                                             {"/", "/dev/shm", "tmpfs", "0:24"},
+                                             {"/", "/dev/mqueue", "mqueue", "0:25"},
+                                             {"/", "/sys/fs/cgroup", "cgroup2", "0:26"},
+                                             {"/", "/sys/kernel/debug", "debugfs", "0:7"},
+                                             {"/", "/boot/efi", "vfat", "8:2"},
+                                             {"/", "/proc/sys/fs/binfmt_misc", "autofs", "0:30"}}));
   REQUIRE(plan);
   CHECK(mount_at(*plan, "/").show == Show::kOverlay);
   CHECK(mount_at(*plan, "/").fallback == Fallback::kRefuse);
@@ -96,7 +98,8 @@ TEST_CASE("a subtree shown twice is an alias of one layer") {
 }
 
 TEST_CASE("two unrelated subtrees of one filesystem are two layers") {
-  const auto plan = make_plan(simple_request(), host_with({{"/rootfs", "/", "ext4", "8:1"}, {"/rootfs2", "/data", "ext4", "8:1"}}));
+  const auto plan = make_plan(
+      simple_request(), host_with({{"/rootfs", "/", "ext4", "8:1"}, {"/rootfs2", "/data", "ext4", "8:1"}}));
   REQUIRE(plan);
   CHECK(mount_at(*plan, "/data").show == Show::kOverlay);
   CHECK(plan->layers.size() == 2);
@@ -116,16 +119,18 @@ TEST_CASE("what reaches out of the host is hidden, and never green") {
 }
 
 TEST_CASE("an unknown filesystem is tried as a layer, not skipped") {
-  const auto plan = make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"}, {"/", "/x", "weirdfs", "8:9"}}));
+  const auto plan =
+      make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"}, {"/", "/x", "weirdfs", "8:9"}}));
   REQUIRE(plan);
   CHECK(mount_at(*plan, "/x").show == Show::kOverlay);
   CHECK(mount_at(*plan, "/x").fallback == Fallback::kCopy);
 }
 
 TEST_CASE("rehearse's state is covered wherever it can be seen") {
-  const auto plan = make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
-                                                           {"/var/lib", "/mnt/lib", "ext4", "8:1"},
-                                                           {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"}}));
+  const auto plan =
+      make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
+                                             {"/var/lib", "/mnt/lib", "ext4", "8:1"},
+                                             {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"}}));
   REQUIRE(plan);
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/var/lib/rehearse") == 1);
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/mnt/lib/rehearse") == 1);
@@ -136,7 +141,9 @@ TEST_CASE("rehearse's state is covered wherever it can be seen") {
 TEST_CASE("masked files land in the layer that holds them, through aliases too") {
   Request request = simple_request();
   request.mask = {"/root/.ssh/id_rsa", "/mnt/h/key", "/proc/keys"};
-  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"}, {"/", "/proc", "proc", "0:20"}, {"/home/h", "/mnt/h", "ext4", "8:1"}}));
+  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"},
+                                                  {"/", "/proc", "proc", "0:20"},
+                                                  {"/home/h", "/mnt/h", "ext4", "8:1"}}));
   REQUIRE(plan);
   CHECK(plan->layers[0].placeholders == std::vector<std::string>{"root/.ssh/id_rsa", "home/h/key"});
 }
@@ -153,7 +160,9 @@ TEST_CASE("the service manager is hidden where there is one") {
 TEST_CASE("hiding a mount takes what lies below with it") {
   Request request = simple_request();
   request.hide = {"/mnt/a", "/opt"};
-  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"}, {"/", "/mnt/a", "ext4", "8:2"}, {"/", "/mnt/a/b", "ext4", "8:3"}}));
+  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"},
+                                                  {"/", "/mnt/a", "ext4", "8:2"},
+                                                  {"/", "/mnt/a/b", "ext4", "8:3"}}));
   REQUIRE(plan);
   CHECK(mount_at(*plan, "/mnt/a").show == Show::kHidden);
   CHECK(mount_at(*plan, "/mnt/a/b").show == Show::kAbsent);
@@ -187,7 +196,8 @@ TEST_CASE("no root in the mount table is refused with the reason") {
 TEST_CASE("the plan prints as text and as JSON, escaped") {
   Request request = simple_request();
   request.argv = {"echo", "\x1b[2J"};
-  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"}, {"/", "/mnt/a\nb", "ext4", "8:2"}}));
+  const auto plan =
+      make_plan(request, host_with({{"/", "/", "ext4", "8:1"}, {"/", "/mnt/a\nb", "ext4", "8:2"}}));
   REQUIRE(plan);
   const std::string text = plan_text(*plan);
   CHECK(text.find('\x1b') == std::string::npos);

@@ -27,12 +27,14 @@ using namespace rehearse::sandbox;
 
 namespace {
 
-/// Runs `body` in a child under the product's filter; its result is the child's exit status, 200 + signal if killed.
+/// Runs `body` in a child under the product's filter; its result is the child's exit status, 200 + signal if
+/// killed.
 int under_filter(const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) {
     const auto program = seccomp_program();
-    const struct sock_fprog filter = {static_cast<unsigned short>(program.size()), const_cast<struct sock_filter*>(program.data())};
+    const struct sock_fprog filter = {static_cast<unsigned short>(program.size()),
+                                      const_cast<struct sock_filter*>(program.data())};
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0) ::_exit(199);
     ::_exit(body());
