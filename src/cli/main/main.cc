@@ -29,6 +29,7 @@ constexpr Verb kVerbs[] = {
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
     {"gc", "remove old and interrupted runs", cli::gc_verb},
+    {"doctor", "check what this host can do", cli::doctor_verb},
 };
 
 int help(FILE* out) {

@@ -1,0 +1,82 @@
+// rehearse doctor: what works on this host, what is degraded, what to do about it.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/escape.h"
+#include "base/sys.h"
+#include "cli/verbs.h"
+#include "host/features.h"
+#include "report/terminal.h"
+
+namespace rehearse::cli {
+namespace {
+
+std::string as_json(const std::vector<host::Check>& checks, bool possible) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const host::Check& check : checks) {
+    list.push_back({{"id", check.id},
+                    {"group", check.group},
+                    {"status", to_string(check.status)},
+                    {"what", to_utf8_lossy(check.what)},
+                    {"meaning", check.meaning},
+                    {"fix", check.fix}});
+  }
+  return nlohmann::json{{"schema", "rehearse.doctor/1"}, {"possible", possible}, {"checks", list}}.dump(2) +
+         '\n';
+}
+
+std::string as_text(const std::vector<host::Check>& checks, bool color) {
+  std::string text;
+  std::string group;
+  for (const host::Check& check : checks) {
+    if (check.group != group) {
+      group = check.group;
+      text += (text.empty() ? "" : "\n") + group + '\n';
+    }
+    const char* paint = check.status == host::Status::kOk         ? "\x1b[32m"
+                        : check.status == host::Status::kDegraded ? "\x1b[33m"
+                                                                  : "\x1b[31m";
+    text += fmt::format("  {}{:<8}{}  {}\n", color ? paint : "", to_string(check.status),
+                        color ? "\x1b[0m" : "", escape_text(check.what));
+    if (check.status == host::Status::kOk) continue;
+    text += "            " + check.meaning + '\n';
+    text += "            fix: " + check.fix + '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<int> doctor_verb(Globals& globals, Arguments arguments) {
+  CLI::App app("Check what this host can do, by trying it.", "doctor");
+  add_globals(app, globals);
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  if (::geteuid() != 0)
+    return fail("doctor tries things that need root", ExitCode::kNoPermission, "run it with sudo");
+  RH_TRY(const auto facts, host::read_host_facts());
+  const std::vector<host::Check> checks = host::probe_host(facts, globals.state);
+  const host::Check* obstacle = nullptr;
+  for (const host::Check& check : checks) {
+    if (check.required && check.status == host::Status::kMissing && obstacle == nullptr) obstacle = &check;
+  }
+  const bool color =
+      globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(STDOUT_FILENO));
+  RH_CHECK(sys::write_all(STDOUT_FILENO,
+                          globals.json ? as_json(checks, obstacle == nullptr) : as_text(checks, color)));
+  if (obstacle != nullptr) {
+    if (globals.json) return static_cast<int>(ExitCode::kUnavailable);
+    return fail("rehearsing is impossible on this host: " + obstacle->what, ExitCode::kUnavailable,
+                obstacle->fix);
+  }
+  if (!globals.json) RH_CHECK(sys::write_all(STDOUT_FILENO, "\nRehearsing is possible.\n"));
+  return 0;
+}
+
+}  // namespace rehearse::cli
