@@ -115,8 +115,8 @@ Changes by owner  + created  ~ modified  − deleted  > renamed  m metadata  t o
   1 more written or touched, yet as before but for times
 
 Resources
-  command   1.8 s wall, 0.0 ms user, 0.0 ms system, 0 B resident at most
-  rehearse  plan 1.0 ms, build 2.0 ms, run 0.0 ms, read 0.0 ms, judge 0.0 ms
+  command   1.8 s wall, 0 us user, 0 us system, 0 B resident at most
+  rehearse  plan 1.0 ms, build 2.0 ms, run 0 us, read 0 us, judge 0 us
   limit     write 1.0 GiB: project quota
 
 Kept
