@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import unittest
 
 import harness
 from harness import HostCase
@@ -33,8 +32,13 @@ class Hostile(HostCase):
         process = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo up >&2; exec sleep 5"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stderr
         process.stderr.readline()
-        pids = [p for p in os.listdir("/proc") if p.isdigit() and b"sleep\x005" in read(f"/proc/{p}/cmdline")]
-        self.assertEqual(len(pids), 1)
+        pids: list[str] = []
+
+        def executing() -> bool:
+            pids[:] = [p for p in os.listdir("/proc") if p.isdigit() and read(f"/proc/{p}/cmdline") == b"sleep\x005\x00"]
+            return len(pids) == 1
+
+        self.assertTrue(harness.wait_for(executing), pids)
         status = read(f"/proc/{pids[0]}/status").decode()
         self.assertIn("Uid:\t2147483648\t2147483648\t2147483648\t2147483648", status)
         self.assertIn("Seccomp:\t2", status)
