@@ -236,7 +236,8 @@ Result<std::vector<std::string>> StateDir::interrupted_runs() const {
     const std::string id = name;
     auto bundle = open_exactly(id);
     if (!bundle) {  // removed by someone whose own life ended before the marker's
-      if (bundle.error().err == ENOENT) ::unlinkat(fd_.get(), in(kActive, id).c_str(), 0);
+      if (bundle.error().err != ENOENT) return with_context(bundle.error(), "run " + id);
+      ::unlinkat(fd_.get(), in(kActive, id).c_str(), 0);
       return {};
     }
     RH_TRY(const bool free, bundle->try_lock());

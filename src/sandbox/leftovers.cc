@@ -17,18 +17,10 @@ namespace {
 
 constexpr int kAttempts = 250;  // of 20 ms
 
+/// A process number read from a file may be somebody else's by the time it is used: the kernel kills by group.
 void kill_group(int group) {
   (void)sys::write_file_at(group, "cgroup.freeze", "0");
-  if (sys::write_file_at(group, "cgroup.kill", "1")) return;
-  const auto pids = sys::read_file_at(group, "cgroup.procs");
-  if (!pids) return;
-  for (const char* at = pids->c_str(); *at != '\0';) {
-    char* end = nullptr;
-    const long pid = std::strtol(at, &end, 10);
-    if (end == at) break;
-    if (pid > 1) ::kill(static_cast<pid_t>(pid), SIGKILL);
-    at = *end == '\n' ? end + 1 : end;
-  }
+  (void)sys::write_file_at(group, "cgroup.kill", "1");
 }
 
 Result<void> remove_in(const std::string& mountpoint, const std::string& id) {

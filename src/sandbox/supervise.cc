@@ -46,6 +46,7 @@ class Supervisor {
   Result<void> hear_init();
   void hear_signal();
   void keep_limits();
+  bool writes_exceeded();
   void kill_all();
   void end_stragglers();
   void account();
@@ -163,18 +164,23 @@ void Supervisor::keep_limits() {
   }
   if (now < next_sample_) return;
   next_sample_ = now + kSampleNs;
+  if (writes_exceeded()) kill_all();
+}
+
+/// Notes which limit of writing is exceeded, if one is.
+bool Supervisor::writes_exceeded() {
   switch (run_.writes->check()) {
     case WriteLimit::State::kFine:
-      return;
+      return false;
     case WriteLimit::State::kOverLimit:
       evidence_.limits_hit.push_back("written bytes: more than " +
                                      format_bytes(run_.limits->write_bytes.value_or(0)));
-      break;
+      return true;
     case WriteLimit::State::kBelowFloor:
       evidence_.limits_hit.emplace_back("free space of the state directory's filesystem fell to its reserve");
-      break;
+      return true;
   }
-  kill_all();
+  return false;
 }
 
 /// Freezes first, so that nothing is half done differently while thousands die; killing thaws.
@@ -248,10 +254,11 @@ void Supervisor::account() {
     evidence_.limits_hit.push_back("memory of " + format_bytes(plan_.memory_bytes));
   if (usage.pids_refused > 0)
     evidence_.limits_hit.push_back("number of processes: " + std::to_string(plan_.pids));
-  (void)run_.writes->check();
+  // An action that ended between two samples may have gone past a limit all the same.
+  if (!killed_) (void)writes_exceeded();
   if (run_.writes->was_full()) {
     evidence_.limits_hit.emplace_back(
-        "disk space: writes failed with ENOSPC or EDQUOT, the layers' filesystem was full");
+        "disk space: the layers' filesystem or quota was full, writes fail with ENOSPC or EDQUOT");
   }
   evidence_.stdout_bytes = run_.relay->out_bytes();
   evidence_.stderr_bytes = run_.relay->err_bytes();

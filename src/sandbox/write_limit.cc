@@ -21,6 +21,7 @@
 namespace rehearse::sandbox {
 namespace {
 
+constexpr std::uint64_t kFullBlocks = 32;
 constexpr int kProjectQuota = 2;
 constexpr int kSysQuotactlFd = 443;
 
@@ -127,8 +128,9 @@ WriteLimit::~WriteLimit() {
 
 void WriteLimit::observe_fullness() {
   struct statvfs usage = {};
+  // A write that failed gives back what it had reserved: full is a handful of blocks left.
   if (::fstatvfs(uppers_.get(), &usage) == 0 &&
-      (usage.f_bavail == 0 || (usage.f_files != 0 && usage.f_favail == 0))) {
+      (usage.f_bavail <= kFullBlocks || (usage.f_files != 0 && usage.f_favail == 0))) {
     was_full_ = true;
   }
   struct if_dqblk block = {};

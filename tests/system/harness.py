@@ -85,13 +85,16 @@ class Case(unittest.TestCase):
     def setUp(self) -> None:
         self.rehearse = binary()
         self.base = Path(tempfile.mkdtemp(prefix="rehearse-test.", dir=os.environ.get("REHEARSE_TEST_DIR", "/var/tmp")))
-        # rm(1) and not shutil: some tests make paths longer than PATH_MAX.
-        self.addCleanup(subprocess.run, ["rm", "-rf", "--one-file-system", str(self.base)], check=False)
+        self.addCleanup(self.remove_base)
         self.base.chmod(0o755)
         self.state = self.base / "state"
         self.host = self.base / "host"
         self.host.mkdir()
         self.addCleanup(self.assert_nothing_left)
+
+    def remove_base(self) -> None:
+        # rm(1) and not shutil: some tests make paths longer than PATH_MAX. A run's child may still be marking its bundle.
+        wait_for(lambda: subprocess.run(["rm", "-rf", "--one-file-system", str(self.base)], capture_output=True, check=False).returncode == 0)
 
     def command(self, *options: str, json_out: bool = True) -> list[str]:
         return [self.rehearse, "--state", str(self.state), *(["--json"] if json_out else []), *options]
@@ -143,6 +146,23 @@ def leftovers(runs: list[str], base: Path) -> list[str]:
             continue
         left += [f"process {pid} of run {run}" for run in runs if f"rehearse/{run}" in groups]
     return left
+
+
+def lock_holders(state: Path) -> str:
+    """Who keeps the runs in `state` live, for the message of a failed test."""
+    held = [f"{link} {Path(f'/proc/{pid}/stat').read_text()}" for pid in filter(str.isdigit, os.listdir("/proc"))
+            for link in descriptors(pid) if str(state) in link]
+    return "\n".join([*held, Path("/proc/locks").read_text()])
+
+
+def descriptors(pid: str) -> list[str]:
+    links = []
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    except OSError:
+        pass
+    return links
 
 
 def mount_table() -> list[str]:
