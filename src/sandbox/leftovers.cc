@@ -17,7 +17,8 @@ namespace {
 
 constexpr int kAttempts = 250;  // of 20 ms
 
-/// A process number read from a file may be somebody else's by the time it is used: the kernel kills by group.
+/// A process number read from a file may be somebody else's by the time it is used: the kernel kills by
+/// group.
 void kill_group(int group) {
   (void)sys::write_file_at(group, "cgroup.freeze", "0");
   (void)sys::write_file_at(group, "cgroup.kill", "1");
