@@ -174,6 +174,11 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
     facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
                                sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
   }
+  for (const std::string& path : changes.setid_lost) {
+    run.record.gaps.push_back({"setuid or setgid bit of " + path,
+                               "a write inside clears it; a write of the host's root keeps it",
+                               verdict::Level::kYellow});
+  }
   facts.gaps = run.record.gaps;
   run.record.verdict = verdict::judge(facts);
   run.record.digest = report::run_digest(run.record);

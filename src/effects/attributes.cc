@@ -173,4 +173,20 @@ std::vector<std::string> compare(const Attributes& before, const Attributes& aft
   return differences;
 }
 
+std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& window) {
+  change.also = compare(*change.before, *change.after, change.type, window);
+  const bool touched = std::erase(change.also, "touched") != 0;
+  if (replaced) change.also.emplace_back("replaced");
+  const bool relinked = change.type != FileType::kDir && change.before->nlink != change.after->nlink;
+  const bool metadata = !change.also.empty();
+  if (relinked) change.also.emplace_back("hardlink");
+  if (!change.from.empty()) return ChangeKind::kRenamed;
+  if (std::erase(change.also, "modified") != 0) return ChangeKind::kModified;
+  if (metadata) return ChangeKind::kMetadata;
+  if (touched) change.also.emplace_back("touched");
+  // A directory is copied up whenever something below changes: only its own time says that it was written.
+  if (change.type == FileType::kDir && !touched) return std::nullopt;
+  return ChangeKind::kIdentical;
+}
+
 }  // namespace rehearse::effects

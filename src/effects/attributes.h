@@ -3,7 +3,9 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "effects/change.h"
@@ -29,5 +31,9 @@ struct Window {
 /// mtime that the run's own writing explains (inside `window`) is "touched", any other is "mtime".
 std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type,
                                  const Window& window);
+
+/// What became of `change`, whose `before` and `after` are objects of the same type; fills in `also`.
+/// `replaced`: a directory that was removed and made again. Nothing: not worth a record.
+std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& window);
 
 }  // namespace rehearse::effects

@@ -14,6 +14,7 @@
 #include "effects/layer_walk.h"
 #include "effects/link_aliases.h"
 #include "effects/ordered_pool.h"
+#include "effects/overlay.h"
 #include "effects/package_index.h"
 
 namespace rehearse::effects {
@@ -26,34 +27,14 @@ constexpr std::size_t kMaxUnobserved = 100;
 struct Outcome {
   std::optional<Change> change;
   std::string trouble;
-  std::uint64_t inode = 0;  ///< of the upper object, to count its blocks once
+  std::optional<struct stat> origin;  ///< what a hard-linked upper object was copied from
+  std::uint64_t inode = 0;            ///< of the upper object, to count its blocks once
   std::uint64_t blocks = 0;
 };
 
-bool erase_word(std::vector<std::string>& words, const char* word) {
-  const auto found = std::find(words.begin(), words.end(), word);
-  if (found == words.end()) return false;
-  words.erase(found);
-  return true;
-}
-
-/// The rules of ChangeKind for two objects of the same type. Nothing: not worth a record.
-std::optional<ChangeKind> classify(const Pair& pair, Change& change, const Window& window) {
-  change.also = compare(*change.before, *change.after, change.type, window);
-  const bool touched = erase_word(change.also, "touched");
-  if (pair.replaced) change.also.emplace_back("replaced");
-  if (!pair.from.empty()) return ChangeKind::kRenamed;
-  if (erase_word(change.also, "modified")) return ChangeKind::kModified;
-  if (!change.also.empty()) return ChangeKind::kMetadata;
-  if (touched) change.also.emplace_back("touched");
-  // A directory is copied up whenever something below changes: only its own time says that it was written.
-  if (change.type == FileType::kDir && !touched) return std::nullopt;
-  return ChangeKind::kIdentical;
-}
-
 class Comparer {
  public:
-  Comparer(std::uint32_t layer, const ChangeSetOptions& options)
+  Comparer(const Layer& layer, const ChangeSetOptions& options)
       : layer_(layer),
         options_(options),
         window_{options.started_ns - kTickNs, options.finished_ns + kTickNs} {}
@@ -69,12 +50,27 @@ class Comparer {
     outcomes.push_back(std::move(outcome));
   }
 
+  [[nodiscard]] Result<Change> compare_alias(const LinkAlias& alias) const {
+    Change change;
+    change.path = alias.path;
+    change.layer = layer_.number;
+    change.masked = alias.masked;
+    change.type = file_type(alias.st);
+    RH_TRY(change.before, read_attributes(alias.directory->get(), alias.name.c_str(), alias.st,
+                                          alias.masked ? Content::kSkip : Content::kHash));
+    change.base_moved = change.before->ctime_ns > options_.started_ns;
+    change.after = alias.after;
+    change.kind = classify(change, false, window_).value_or(ChangeKind::kIdentical);
+    if (change.before->nlink == change.after->nlink) change.also.emplace_back("hardlink");
+    return change;
+  }
+
  private:
   Result<void> compare_pair(Pair& pair, Outcome& outcome) const {
     Change change;
     change.path = std::move(pair.path);
     change.from = pair.from;
-    change.layer = layer_;
+    change.layer = layer_.number;
     change.masked = pair.masked;
     struct Restore {  // for the caller's error line
       Pair& pair;
@@ -91,6 +87,7 @@ class Comparer {
     if (pair.after) {
       RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(),
                                            pair.after->st, Content::kHash));
+      if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
     }
     change.type = file_type(pair.after ? pair.after->st : pair.before->st);
     if (!pair.before) {
@@ -100,7 +97,7 @@ class Comparer {
     } else if (file_type(pair.before->st) != change.type) {
       change.kind = ChangeKind::kType;
     } else {
-      const auto kind = classify(pair, change, window_);
+      const auto kind = classify(change, pair.replaced, window_);
       if (!kind) return {};
       change.kind = *kind;
     }
@@ -108,10 +105,24 @@ class Comparer {
     return {};
   }
 
-  std::uint32_t layer_;
+  /// The names an object has as the action saw it, and where it came from.
+  void count_links(const Pair::Side& side, Attributes& after, Outcome& outcome) const {
+    outcome.origin = origin_stat(layer_.lower.get(), side.directory->get(), side.name.c_str());
+    after.nlink = merged_nlink(side.directory->get(), side.name.c_str(), side.st, outcome.origin);
+    if (after.nlink == 1) after.link_group.reset();
+  }
+
+  const Layer& layer_;
   const ChangeSetOptions& options_;
   Window window_;
 };
+
+bool lost_setid(const Change& change) {
+  constexpr std::uint32_t kSetid = 06000;
+  return change.before && change.after && change.type == FileType::kFile &&
+         change.kind != ChangeKind::kType && (change.before->mode & ~change.after->mode & kSetid) != 0 &&
+         change.before->sha256 && change.before->sha256 != change.after->sha256;
+}
 
 void count(Counts& counts, ChangeKind kind) {
   switch (kind) {
@@ -156,7 +167,7 @@ class Collector {
   Result<void> collect_layer(const Layer& layer) {
     std::unordered_set<std::uint64_t> counted;  // upper inodes with several names
     LinkAliases aliases;
-    const Comparer compare_pair(layer.number, options_);
+    const Comparer compare_pair(layer, options_);
     OrderedPool<Pair, Outcome> pool(
         threads(), [&](Pair& pair, std::vector<Outcome>& outcomes) { compare_pair(pair, outcomes); },
         [&](std::vector<Outcome>& outcomes) {
@@ -165,7 +176,7 @@ class Collector {
             if (outcome.blocks > 0 && counted.insert(outcome.inode).second)
               result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
-            aliases.note(*outcome.change);
+            aliases.note(*outcome.change, outcome.origin);
             if (!add(std::move(*outcome.change))) return false;
           }
           return true;
@@ -175,7 +186,14 @@ class Collector {
         [&](std::string line) { report(std::move(line)); });
     walk.run();
     pool.finish();
-    if (!error_) aliases.complete(layer, [&](Change change) { return add(std::move(change)); });
+    if (!error_) {
+      aliases.complete(layer, walk.renames(), [&](const LinkAlias& alias) {
+        auto change = compare_pair.compare_alias(alias);
+        if (change) return add(std::move(*change));
+        report(alias.path + ": " + change.error().what);
+        return true;
+      });
+    }
     if (error_) return tl::make_unexpected(*error_);
     return {};
   }
@@ -186,6 +204,8 @@ class Collector {
     count(result_.counts, change.kind);
     result_.base_moved += change.base_moved ? 1 : 0;
     result_.masked += change.masked && change.after ? 1 : 0;
+    if (lost_setid(change) && result_.setid_lost.size() < kMaxUnobserved)
+      result_.setid_lost.push_back(change.path);
     if (auto written = out_.add(change); !written) {
       error_ = written.error();
       return false;

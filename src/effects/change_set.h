@@ -31,6 +31,9 @@ struct ChangeSet {
   std::uint64_t written_bytes = 0;  ///< allocated in the uppers (blocks * 512, each inode once)
   std::uint64_t base_moved = 0;     ///< records whose host object changed after the run began
   std::uint64_t masked = 0;         ///< records over masked files
+  /// Written files that lost setuid or setgid bits (the first of them). Root of a user namespace loses them
+  /// by writing (setattr_should_drop_suidgid, capable(CAP_FSETID)); the host's root would not have.
+  std::vector<std::string> setid_lost;
   std::vector<std::string>
       unobserved;  ///< what could not be read or understood, each a line for fidelity: never green
 };

@@ -37,6 +37,7 @@ class LayerWalk {
  public:
   LayerWalk(const Layer& layer, std::function<bool(Pair)> visit, std::function<void(std::string)> trouble);
   void run();
+  [[nodiscard]] const RenameIndex& renames() const { return renames_; }
 
  private:
   enum class Mode { kMerged, kCreated, kDeleted, kReplaced };

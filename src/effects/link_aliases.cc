@@ -6,9 +6,9 @@
 #include <algorithm>
 
 #include "base/sys.h"
+#include "effects/attributes.h"
 #include "effects/directory.h"
 #include "effects/overlay.h"
-#include "effects/rename_index.h"
 
 namespace rehearse::effects {
 namespace {
@@ -17,47 +17,90 @@ std::string absolute(const Layer& layer, const std::string& path) {
   return layer.mountpoint == "/" ? '/' + path : layer.mountpoint + '/' + path;
 }
 
-/// True if the merged view still takes `path` from the lower: no component of it was replaced in the upper.
-bool shows_lower(const Layer& layer, const std::string& path) {
+/// Where the merged view shows the lower's object at `path`, relative to the layer; nothing if it is not
+/// shown any more: a component of it was replaced or removed in the upper.
+std::optional<std::string> shown_at(const Layer& layer, const RenameIndex& renames, const std::string& path) {
+  // The nearest parent that was renamed takes what is below it along.
+  std::string head;
+  std::size_t start = 0;
+  for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash != 0;
+       slash = path.rfind('/', slash - 1)) {
+    const auto moved = renames.directories.find(path.substr(0, slash));
+    if (moved == renames.directories.end()) continue;
+    head = moved->second;
+    start = slash + 1;
+    break;
+  }
+  const std::string shown = start == 0 ? path : join_path(head, path.substr(start));
   SharedFd at;
-  if (auto root = open_directory_beneath(layer.upper.get(), "")) at = *root;
-  for (std::size_t start = 0; at && start < path.size();) {
+  if (auto top = open_directory_beneath(layer.upper.get(), head)) at = *top;
+  while (at && start < path.size()) {
     const std::size_t end = std::min(path.find('/', start), path.size());
     const std::string name = path.substr(start, end - start);
     const auto st = sys::stat_at(at->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
-    if (!st) return st.error().err == ENOENT;
-    if (end == path.size() || !S_ISDIR(st->st_mode)) return false;
+    if (!st) return st.error().err == ENOENT ? std::optional(shown) : std::nullopt;
+    if (end == path.size() || !S_ISDIR(st->st_mode)) return std::nullopt;
     if (overlay_xattr(at->get(), name.c_str(), kOpaqueXattr) ||
         overlay_xattr(at->get(), name.c_str(), kRedirectXattr))
-      return false;
+      return std::nullopt;
     auto child = open_subdirectory(*at, name);
-    if (!child) return false;
+    if (!child) return std::nullopt;
     at = *child;
     start = end + 1;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
 
-void LinkAliases::note(const Change& change) {
-  if (!change.before || change.before->nlink < 2 || change.type == FileType::kDir) return;
-  Group& group = groups_[change.before->ino];
-  group.names.push_back(change.from.empty() ? change.path : change.from);
-  const bool in_place = change.after && change.after->link_group && change.kind != ChangeKind::kType;
-  if (in_place && change.kind != ChangeKind::kIdentical && !group.sample.after) group.sample = change;
+void LinkAliases::note(const Change& change, const std::optional<struct stat>& origin) {
+  if (change.before && change.before->nlink > 1 && change.before->link_group)
+    ++groups_[change.before->ino].recorded;
+  if (!origin) return;
+  const bool in_place = change.before && change.before->ino == origin->st_ino;
+  Group& group = groups_[origin->st_ino];
+  const bool untouched = change.kind == ChangeKind::kIdentical && change.also.empty();
+  (in_place && untouched ? group.only_opened : group.changed) = true;
 }
 
-void LinkAliases::complete(const Layer& layer, const std::function<bool(Change)>& add) {
-  std::size_t wanted = 0;
-  for (auto group = groups_.begin(); group != groups_.end();) {
-    const bool open =
-        group->second.sample.after && group->second.sample.before->nlink > group->second.names.size();
-    group = open ? std::next(group) : groups_.erase(group);
-    wanted += open ? 1 : 0;
+/// Objects of the index that may have names without a record.
+LinkAliases::Objects LinkAliases::incomplete(const Layer& layer) const {
+  Objects objects;
+  if (!layer.index.valid()) return objects;
+  const auto names = list_directory(layer.index.get());
+  if (!names) return objects;
+  for (const Listed& entry : *names) {
+    const auto st = sys::stat_at(layer.index.get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+    if (!st || S_ISDIR(st->st_mode) || is_whiteout(*st)) continue;
+    const auto origin = origin_stat(layer.lower.get(), layer.index.get(), entry.name.c_str());
+    if (!origin) continue;
+    const auto known = groups_.find(origin->st_ino);
+    const Group group = known == groups_.end() ? Group{} : known->second;
+    if (group.recorded >= origin->st_nlink || (group.only_opened && !group.changed)) continue;
+    auto after = read_attributes(layer.index.get(), entry.name.c_str(), *st, Content::kHash);
+    if (!after) continue;
+    after->nlink = merged_nlink(layer.index.get(), entry.name.c_str(), *st, origin);
+    after->link_group = after->nlink > 1 ? std::optional(st->st_ino) : std::nullopt;
+    objects.emplace(origin->st_ino, std::move(*after));
   }
-  if (wanted == 0) return;
-  std::vector<Change> found;
+  return objects;
+}
+
+void LinkAliases::complete(const Layer& layer, const RenameIndex& renames,
+                           const std::function<bool(const LinkAlias&)>& visit) const {
+  const Objects objects = incomplete(layer);
+  if (objects.empty()) return;
+  std::vector<LinkAlias> found;
+  scan(layer, renames, objects, found);
+  std::sort(found.begin(), found.end(),
+            [](const LinkAlias& a, const LinkAlias& b) { return a.path < b.path; });
+  for (const LinkAlias& alias : found) {
+    if (!visit(alias)) return;
+  }
+}
+
+void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
+                       std::vector<LinkAlias>& found) {
   std::vector<std::string> directories = {""};
   while (!directories.empty()) {
     const std::string path = std::move(directories.back());
@@ -73,22 +116,21 @@ void LinkAliases::complete(const Layer& layer, const std::function<bool(Change)>
           directories.push_back(full);
         continue;
       }
-      const auto group = groups_.find(entry.ino);
-      if (group == groups_.end()) continue;
-      const std::string shown = absolute(layer, full);
-      const auto& known = group->second.names;
-      if (std::find(known.begin(), known.end(), shown) != known.end() || !shows_lower(layer, full)) continue;
-      Change change = group->second.sample;
-      change.path = shown;
-      change.from.clear();
-      if (change.kind == ChangeKind::kRenamed) change.kind = ChangeKind::kModified;
-      change.also.emplace_back("hardlink");
-      found.push_back(std::move(change));
+      const auto object = objects.find(entry.ino);
+      if (object == objects.end()) continue;
+      const auto shown = shown_at(layer, renames, full);
+      if (!shown) continue;
+      LinkAlias alias;
+      alias.path = absolute(layer, *shown);
+      const auto st = sys::stat_at((*directory)->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+      if (!st || st->st_ino != entry.ino) continue;
+      alias.masked = std::find(layer.masked.begin(), layer.masked.end(), full) != layer.masked.end();
+      alias.directory = *directory;
+      alias.name = entry.name;
+      alias.st = *st;
+      alias.after = object->second;
+      found.push_back(std::move(alias));
     }
-  }
-  std::sort(found.begin(), found.end(), [](const Change& a, const Change& b) { return a.path < b.path; });
-  for (Change& change : found) {
-    if (!add(std::move(change))) return;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include <cstdlib>
 #include <cstring>
 
 #include "base/fd.h"
@@ -24,7 +25,7 @@ std::optional<std::string> overlay_xattr(int dir, const char* name, const char* 
   }
 }
 
-std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name) {
+std::optional<struct stat> origin_stat(int lower, int dir, const char* name) {
   const auto value = overlay_xattr(dir, name, kOriginXattr);
   // struct ovl_fb: version, magic, length, flags, type, uuid[16], then the file handle's bytes.
   constexpr std::size_t kHead = 21;
@@ -41,7 +42,18 @@ std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name) 
   if (!object.valid()) return std::nullopt;
   const auto st = sys::stat_fd(object.get());
   if (!st) return std::nullopt;
-  return st->st_ino;
+  return *st;
+}
+
+std::uint64_t merged_nlink(int dir, const char* name, const struct stat& st,
+                           const std::optional<struct stat>& origin) {
+  // "U+1", "L-2": relative to the link count of the upper or the lower inode (ovl_set_nlink_common).
+  const auto value = overlay_xattr(dir, name, kNlinkXattr);
+  if (!value || value->size() < 3 || ((*value)[0] != 'U' && ((*value)[0] != 'L' || !origin)))
+    return st.st_nlink;
+  const std::int64_t base = static_cast<std::int64_t>((*value)[0] == 'U' ? st.st_nlink : origin->st_nlink);
+  const std::int64_t links = base + std::strtol(value->c_str() + 1, nullptr, 10);
+  return links > 0 ? static_cast<std::uint64_t>(links) : 1;
 }
 
 }  // namespace rehearse::effects

@@ -13,6 +13,7 @@ namespace rehearse::effects {
 inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
 inline constexpr const char* kRedirectXattr = "trusted.overlay.redirect";
 inline constexpr const char* kOriginXattr = "trusted.overlay.origin";
+inline constexpr const char* kNlinkXattr = "trusted.overlay.nlink";
 inline constexpr const char* kOverlayPrefix = "trusted.overlay.";
 /// An xattr of the action's own that looks like overlayfs's is stored with this prefix in place of
 /// kOverlayPrefix.
@@ -27,8 +28,14 @@ inline bool is_whiteout(const struct stat& st) {
 /// One xattr of `name` in directory `dir`, whatever its type, without opening or following it.
 std::optional<std::string> overlay_xattr(int dir, const char* name, const char* xattr);
 
-/// Inode number of the lower object that the upper object was copied up from; nothing if there is no such
-/// record or the object is gone. `lower` is any descriptor on the lower's filesystem.
-std::optional<std::uint64_t> origin_inode(int lower, int dir, const char* name);
+/// The lower object that the upper object was copied up from; nothing if there is no such record or the
+/// object is gone. `lower` is any descriptor on the lower's filesystem.
+std::optional<struct stat> origin_stat(int lower, int dir, const char* name);
+
+/// How many names the upper object has in the merged view. On disk its index entry counts and names that are
+/// only in the lower do not; overlayfs keeps the difference. `st` is its stat, `origin` what it was copied
+/// from.
+std::uint64_t merged_nlink(int dir, const char* name, const struct stat& st,
+                           const std::optional<struct stat>& origin);
 
 }  // namespace rehearse::effects

@@ -43,7 +43,10 @@ struct Scan {
         if (const auto redirect = overlay_xattr(frame.upper->get(), entry.name.c_str(), kRedirectXattr)) {
           below.lower = redirect_target(*redirect, frame.lower);
           below.has_lower = !below.lower.empty();
-          if (below.has_lower) index.moved_from.insert(below.lower);
+          if (below.has_lower) {
+            index.moved_from.insert(below.lower);
+            index.directories.emplace(below.lower, below.path);
+          }
         } else if (below.has_lower && overlay_xattr(frame.upper->get(), entry.name.c_str(), kOpaqueXattr)) {
           // Its lower content is gone, and may have gone elsewhere.
           if (!look_for_files) whiteouts.emplace_back(lower, "");
@@ -51,8 +54,8 @@ struct Scan {
         next.push_back(std::move(below));
       } else if (look_for_files && (entry.type == DT_REG || entry.type == DT_LNK)) {
         if (frame.has_lower && sys::stat_at(layer.lower.get(), lower.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
-        if (const auto inode = origin_inode(layer.lower.get(), frame.upper->get(), entry.name.c_str())) {
-          new_files.emplace(*inode, join_path(frame.path, entry.name));
+        if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), entry.name.c_str())) {
+          new_files.emplace(origin->st_ino, join_path(frame.path, entry.name));
         }
       }
     }

@@ -16,6 +16,8 @@ namespace rehearse::effects {
 struct RenameIndex {
   /// Lower paths (relative to the layer) that were moved away: their whiteouts are not deletions.
   std::unordered_set<std::string> moved_from;
+  /// Lower path of a renamed directory -> its upper path.
+  std::unordered_map<std::string, std::string> directories;
   /// Upper path of a renamed non-directory -> its lower path. Directories carry a redirect instead.
   std::unordered_map<std::string, std::string> files;
 

@@ -76,6 +76,21 @@ class Files(HostCase):
         self.assertEqual(len(groups), 1)
         self.assertNotIn(None, groups)
 
+    def test_a_hardlink_whose_written_name_is_gone(self) -> None:
+        os.link(self.host / "keep", self.host / "l2")
+        os.link(self.host / "keep", self.host / "tree/l3")
+        result = self.shell(f"cd {self.host} && echo more >> keep && rm keep && mkdir keep && mv tree forest")
+        for name in ("l2", "forest/l3"):
+            entry = self.change(result, self.host / name, "modified")
+            self.assertEqual((entry["after"]["size"], entry["after"]["nlink"]), (9, 2))
+            self.assertIn("hardlink", entry["also"])
+
+    def test_setuid_bits_that_writing_clears_are_named(self) -> None:
+        (self.host / "keep").chmod(0o4755)
+        result = self.shell(f"echo more >> {self.host}/keep")
+        self.assertEqual(self.change(result, self.host / "keep", "modified")["after"]["mode"], "0755")
+        self.assertTrue(any(f"{self.host}/keep" in gap["what"] and gap["cap"] == "yellow" for gap in result.doc["fidelity"]["gaps"]))
+
     def test_special_files_sparse_and_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "setcap")
         result = self.shell(
