@@ -21,10 +21,9 @@ std::string exact(const nlohmann::json& object, const std::string& name) {
 
 /// Without the colours that Style puts there.
 std::string without_colors(std::string text) {
-  for (const std::string_view sgr :
-       {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[1;31m",
-        "\x1b[1;32m", "\x1b[1;33m", "\x1b[30;41m", "\x1b[30;42m", "\x1b[30;43m", "\x1b[1;7;31m",
-        "\x1b[1;7;32m", "\x1b[1;7;33m"}) {
+  for (const std::string_view sgr : {"\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m",
+                                     "\x1b[36m", "\x1b[1;31m", "\x1b[1;32m", "\x1b[1;33m", "\x1b[1;35m",
+                                     "\x1b[1;30;42m", "\x1b[1;30;43m", "\x1b[1;30;45m", "\x1b[1;37;41m"}) {
     for (std::size_t at = 0; (at = text.find(sgr, at)) != std::string::npos;) text.erase(at, sgr.size());
   }
   return text;
