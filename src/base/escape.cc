@@ -30,21 +30,22 @@ Decoded decode(std::string_view bytes, std::size_t at) {
   return {code, size};
 }
 
-/// Code points that a terminal or an eye could be fooled with.
-bool is_deceptive(std::uint32_t code) {
-  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0xad || code == 0x34f || code == 0x61c ||
-         (code >= 0x115f && code <= 0x1160) || (code >= 0x17b4 && code <= 0x17b5) ||
-         (code >= 0x180b && code <= 0x180f) || (code >= 0x200b && code <= 0x200f) ||
-         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0x3164 ||
-         (code >= 0xfe00 && code <= 0xfe0f) || code == 0xfeff || code == 0xffa0 ||
-         (code >= 0xfff0 && code <= 0xfffb) || (code >= 0x1bca0 && code <= 0x1bca3) ||
-         (code >= 0x1d173 && code <= 0x1d17a) || (code >= 0xe0000 && code <= 0xe0fff) ||
-         (code >= 0xe000 && code <= 0xf8ff);
-}
-
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace
+
+bool is_deceptive(std::uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0xad || code == 0x34f ||
+         (code >= 0x600 && code <= 0x605) || code == 0x61c || code == 0x6dd || code == 0x70f ||
+         (code >= 0x890 && code <= 0x891) || code == 0x8e2 || (code >= 0x115f && code <= 0x1160) ||
+         (code >= 0x17b4 && code <= 0x17b5) || (code >= 0x180b && code <= 0x180f) ||
+         (code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+         (code >= 0x2060 && code <= 0x206f) || code == 0x3164 || (code >= 0xe000 && code <= 0xf8ff) ||
+         (code >= 0xfe00 && code <= 0xfe0f) || code == 0xfeff || code == 0xffa0 ||
+         (code >= 0xfff0 && code <= 0xfffb) || code == 0x110bd || code == 0x110cd ||
+         (code >= 0x13430 && code <= 0x1343f) || (code >= 0x1bca0 && code <= 0x1bca3) ||
+         (code >= 0x1d173 && code <= 0x1d17a) || (code >= 0xe0000 && code <= 0xe0fff) || code >= 0xf0000;
+}
 
 bool is_utf8(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size();) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,10 @@ namespace rehearse {
 
 /// True if `bytes` is well-formed UTF-8 (no surrogates, no overlong forms; RFC 3629).
 bool is_utf8(std::string_view bytes);
+
+/// Code points that a terminal obeys, an eye does not see, or that turn the text around: controls, format
+/// characters, line and paragraph separators, fillers, variation selectors, private use (Unicode 15).
+bool is_deceptive(std::uint32_t code);
 
 /// For terminals, logs and Markdown: C0, C1, DEL, bidi controls, zero-width and tag characters, line and
 /// paragraph separators become `\u{XXXX}`; bytes that are not UTF-8 become `\xHH`; a backslash becomes `\\`.

@@ -83,9 +83,11 @@ std::string format_bytes(std::uint64_t bytes) {
 
 std::string format_duration(std::int64_t ns) {
   const double value = static_cast<double>(ns);
-  if (value < 1e6) return fmt::format("{:.0f} us", value / 1e3);
-  if (value < 1e9) return fmt::format("{:.1f} ms", value / 1e6);
-  if (value < 6e10) return fmt::format("{:.1f} s", value / 1e9);
+  // Each limit is where the number would be rounded up to the next unit's one.
+  if (value < 999.5e3) return fmt::format("{:.0f} us", value / 1e3);
+  if (value < 999.95e6) return fmt::format("{:.1f} ms", value / 1e6);
+  if (value < 59.95e9) return fmt::format("{:.1f} s", value / 1e9);
+  if (value < 6e10) return "1 m 00 s";
   const std::int64_t seconds = ns / 1'000'000'000;
   if (seconds < 3600) return fmt::format("{} m {:02} s", seconds / 60, seconds % 60);
   return fmt::format("{} h {:02} m", seconds / 3600, seconds / 60 % 60);

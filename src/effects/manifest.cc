@@ -332,6 +332,8 @@ Result<void> read_manifest(int fd, const std::function<bool(const Change&)>& vis
   std::uint64_t stated = 0;
   if (!in.number(stated) || !in.bytes(32, bytes)) return damaged("cut off");
   if (stated != count) return damaged("the number of records is wrong");
+  std::uint8_t more = 0;
+  if (in.byte(more)) return damaged("something follows the end");
   return {};
 }
 

@@ -102,9 +102,11 @@ struct Scan {
 }  // namespace
 
 std::string redirect_target(const std::string& redirect, const std::string& parent) {
-  if (redirect.empty()) return {};
+  // What the kernel writes is a path from the layer's root, or one name beside the renamed directory.
+  if (redirect.empty() || redirect.find('\0') != std::string::npos) return {};
+  if (redirect.front() != '/' && redirect.find('/') != std::string::npos) return {};
   std::string target = redirect.front() == '/' ? redirect.substr(1) : join_path(parent, redirect);
-  // What the kernel writes has no such components; a forged one must not lead anywhere.
+  // Nor does it have such components; a forged one must not lead anywhere.
   for (std::size_t at = 0; at <= target.size();) {
     const std::size_t end = std::min(target.find('/', at), target.size());
     const std::string_view part = std::string_view(target).substr(at, end - at);

@@ -26,20 +26,41 @@ std::string own_path(std::string_view self_cgroup, std::string_view controller) 
   return {};
 }
 
-/// The smallest number in `file` from the process's group up to the root; "max" and v1's near-infinity are no
-/// limit.
-std::optional<std::uint64_t> tightest(const std::string& mountpoint, std::string path, const char* file) {
-  std::optional<std::uint64_t> limit;
+/// The smallest limit that `read` finds in a directory from the process's group up to the root's children.
+template <class Read>
+auto tightest(const std::string& mountpoint, std::string path, const Read& read) {
+  decltype(read(path)) limit;
   while (!mountpoint.empty() && !path.empty() && path.front() == '/' && path != "/") {
-    if (const auto text = sys::read_file((mountpoint + path + '/' + file).c_str(), 4096)) {
-      char* end = nullptr;
-      const unsigned long long value = std::strtoull(text->c_str(), &end, 10);
-      if (end != text->c_str() && value < (1ULL << 60U))
-        limit = std::min<std::uint64_t>(limit.value_or(value), value);
-    }
+    if (const auto found = read(mountpoint + path + '/')) limit = std::min(limit.value_or(*found), *found);
     path.resize(path.rfind('/'));
   }
   return limit;
+}
+
+/// The number in `file`; "max", v1's near-infinity and v1's -1 are no limit.
+std::optional<std::uint64_t> limit_in(const std::string& file) {
+  const auto text = sys::read_file(file.c_str(), 4096);
+  if (!text) return std::nullopt;
+  char* end = nullptr;
+  const unsigned long long value = std::strtoull(text->c_str(), &end, 10);
+  if (end == text->c_str() || value >= (1ULL << 60U)) return std::nullopt;
+  return value;
+}
+
+/// Quota divided by period, both in microseconds.
+std::optional<double> cpus_of(std::optional<std::uint64_t> quota, std::optional<std::uint64_t> period) {
+  if (!quota || !period || *period == 0) return std::nullopt;
+  return static_cast<double>(*quota) / static_cast<double>(*period);
+}
+
+/// "QUOTA PERIOD" of cgroup v2; QUOTA may be "max".
+std::optional<double> cpu_max_in(const std::string& directory) {
+  const auto text = sys::read_file((directory + "cpu.max").c_str(), 4096);
+  if (!text) return std::nullopt;
+  char* end = nullptr;
+  const unsigned long long quota = std::strtoull(text->c_str(), &end, 10);
+  if (end == text->c_str()) return std::nullopt;
+  return cpus_of(quota, std::strtoull(end, nullptr, 10));
 }
 
 }  // namespace
@@ -72,12 +93,21 @@ Result<Cgroups> read_cgroups() {
 
 InheritedLimits read_inherited_limits(const Cgroups& cgroups, std::string_view self_cgroup) {
   InheritedLimits limits;
-  limits.memory_bytes = tightest(cgroups.v2_mount, cgroups.own_v2, "memory.max");
-  limits.pids = tightest(cgroups.v2_mount, cgroups.own_v2, "pids.max");
+  const auto number = [](const char* file) {
+    return [file](const std::string& directory) { return limit_in(directory + file); };
+  };
+  limits.memory_bytes = tightest(cgroups.v2_mount, cgroups.own_v2, number("memory.max"));
+  limits.pids = tightest(cgroups.v2_mount, cgroups.own_v2, number("pids.max"));
+  limits.cpus = tightest(cgroups.v2_mount, cgroups.own_v2, cpu_max_in);
   if (!limits.memory_bytes)
     limits.memory_bytes =
-        tightest(cgroups.v1_memory, own_path(self_cgroup, "memory"), "memory.limit_in_bytes");
-  if (!limits.pids) limits.pids = tightest(cgroups.v1_pids, own_path(self_cgroup, "pids"), "pids.max");
+        tightest(cgroups.v1_memory, own_path(self_cgroup, "memory"), number("memory.limit_in_bytes"));
+  if (!limits.pids)
+    limits.pids = tightest(cgroups.v1_pids, own_path(self_cgroup, "pids"), number("pids.max"));
+  if (!limits.cpus)
+    limits.cpus = tightest(cgroups.v1_cpu, own_path(self_cgroup, "cpu"), [](const std::string& directory) {
+      return cpus_of(limit_in(directory + "cpu.cfs_quota_us"), limit_in(directory + "cpu.cfs_period_us"));
+    });
   return limits;
 }
 

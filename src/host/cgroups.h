@@ -32,6 +32,7 @@ Result<Cgroups> read_cgroups();
 struct InheritedLimits {
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> pids;
+  std::optional<double> cpus;
 };
 InheritedLimits read_inherited_limits(const Cgroups& cgroups, std::string_view self_cgroup);
 

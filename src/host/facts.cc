@@ -32,6 +32,7 @@ Result<HostFacts> read_host_facts() {
   const InheritedLimits limits = read_inherited_limits(facts.cgroups, self_cgroup);
   facts.memory_limit_bytes = limits.memory_bytes;
   facts.pids_limit = limits.pids;
+  facts.cpu_limit = limits.cpus;
   for (const std::size_t i : visible_mounts(table)) facts.mounts.push_back(std::move(table[i]));
   struct utsname names = {};
   if (::uname(&names) != 0) return sys::last_error("uname");

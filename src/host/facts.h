@@ -22,6 +22,7 @@ struct HostFacts {
   std::uint64_t memory_available_bytes = 0;
   std::optional<std::uint64_t> memory_limit_bytes;  ///< of the cgroup that rehearse itself is in
   std::optional<std::uint64_t> pids_limit;
+  std::optional<double> cpu_limit;  ///< in CPUs
 };
 
 Result<HostFacts> read_host_facts();

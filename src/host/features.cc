@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -189,10 +190,11 @@ class Prober {
     if (v2)
       controllers =
           sys::read_file((facts_.cgroups.v2_mount + "/cgroup.controllers").c_str(), 4096).value_or("");
+    std::replace(controllers.begin(), controllers.end(), '\n', ' ');
     for (const auto& [name, v1] : {std::pair{"memory", facts_.cgroups.v1_memory},
                                    {"pids", facts_.cgroups.v1_pids},
                                    {"cpu", facts_.cgroups.v1_cpu}}) {
-      const bool in_v2 = controllers.find(name) != std::string::npos;
+      const bool in_v2 = (' ' + controllers + ' ').find(std::string(" ") + name + ' ') != std::string::npos;
       const std::string id = std::string("cgroups.") + name;
       add(id.c_str(), "Cgroups and limits", in_v2 || !v1.empty() ? 0 : ENOENT,
           std::string(name) + " controller" +

@@ -65,7 +65,7 @@ Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, s
   const auto uid = number(name_or_uid);
   for (const std::string_view line : split(passwd, '\n')) {
     const auto fields = split(line, ':');
-    if (fields.size() < 7) continue;
+    if (fields.size() < 7 || fields[0].empty()) continue;  // a nameless user would be in every empty group
     const auto line_uid = number(fields[2]);
     const auto line_gid = number(fields[3]);
     if (!line_uid || !line_gid || (fields[0] != name_or_uid && line_uid != uid)) continue;

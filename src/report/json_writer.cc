@@ -25,16 +25,6 @@ Decoded decode(std::string_view text, std::size_t at) {
   return {(lead & 0x07U) << 18U | tail(1) << 12U | tail(2) << 6U | tail(3), 4};
 }
 
-/// Characters above ASCII that a reader cannot see or that turn the text around (Unicode 15: Cc, Cf, Zl, Zp,
-/// fillers).
-bool is_invisible(char32_t c) {
-  return (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x34f || c == 0x61c || c == 0x115f || c == 0x1160 ||
-         (c >= 0x17b4 && c <= 0x17b5) || (c >= 0x180b && c <= 0x180f) || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0x3164 ||
-         (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff || c == 0xffa0 || (c >= 0xfff9 && c <= 0xfffb) ||
-         (c >= 0x1d173 && c <= 0x1d17a) || (c >= 0xe0000 && c <= 0xe0fff);
-}
-
 void append_unit(std::string& out, unsigned unit) {
   fmt::format_to(std::back_inserter(out), "\\u{:04x}", unit);
 }
@@ -121,7 +111,7 @@ JsonWriter& JsonWriter::string(std::string_view utf8) {
       continue;
     }
     const Decoded decoded = decode(utf8, i);
-    if (style_ == Style::kSafe && is_invisible(decoded.code)) {
+    if (style_ == Style::kSafe && is_deceptive(decoded.code)) {
       out_.append(utf8, plain, i - plain);
       append_escaped(out_, decoded.code);
       plain = i + decoded.length;

@@ -251,6 +251,8 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
   record.requester.unit = who.optional_bytes("unit");
   Reader fidelity = json.child("fidelity");
   record.verdict.fidelity_score = fidelity.number("score");
+  if (!(record.verdict.fidelity_score >= 0 && record.verdict.fidelity_score <= 1))
+    fidelity.wrong("score", "a number from 0 to 1");
   fidelity.each("gaps", [&](const Json& item, const std::string& where) {
     Reader reader(item, where + ".", error);
     verdict::Gap gap;

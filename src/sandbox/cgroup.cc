@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::uint64_t kCpuPeriodUs = 100'000;
 
+/// Microseconds a period; the kernel takes no less than 1000.
+std::uint64_t cpu_quota(double cpus) {
+  return std::max<std::uint64_t>(1000, static_cast<std::uint64_t>(cpus * static_cast<double>(kCpuPeriodUs)));
+}
+
 Result<UniqueFd> open_hierarchy(const std::string& mountpoint) {
   return sys::open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY);
 }
@@ -103,7 +108,7 @@ Result<void> RunCgroup::make_unified(const Plan& plan, const host::Cgroups& host
   const auto available = sys::read_file_at(hierarchy.get(), "cgroup.controllers", 4096);
   const bool memory = available && has_word(*available, "memory");
   const bool pids = available && has_word(*available, "pids");
-  const bool cpu = available && has_word(*available, "cpu") && plan.request.limits.cpus;
+  const bool cpu = available && has_word(*available, "cpu") && plan.cpus;
   std::string wanted;
   if (memory) wanted += "+memory ";
   if (pids) wanted += "+pids ";
@@ -128,11 +133,10 @@ Result<void> RunCgroup::make_unified(const Plan& plan, const host::Cgroups& host
     notes_.push_back("processes: " + std::to_string(plan.pids) + " by cgroup v2");
   }
   if (cpu) {
-    const auto quota =
-        static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
+    const std::uint64_t quota = cpu_quota(*plan.cpus);
     if (sys::write_file_at(group, "cpu.max", fmt::format("{} {}", quota, kCpuPeriodUs))) {
       cpu_set_ = true;
-      notes_.push_back(fmt::format("cpu: {:.2g} by cgroup v2", *plan.request.limits.cpus));
+      notes_.push_back(fmt::format("cpu: {:g} by cgroup v2", *plan.cpus));
     }
   }
   return {};
@@ -152,15 +156,14 @@ Result<void> RunCgroup::make_v1(const Plan& plan, const host::Cgroups& host) {
         sys::write_file_at(memory_.fd.get(), "memory.limit_in_bytes", std::to_string(plan.memory_bytes)));
     notes_.push_back("memory: " + format_bytes(plan.memory_bytes) + " by cgroup v1");
   }
-  if (plan.request.limits.cpus && !cpu_set_ && !host.v1_cpu.empty()) {
+  if (plan.cpus && !cpu_set_ && !host.v1_cpu.empty()) {
     RH_TRY(auto hierarchy, open_hierarchy(host.v1_cpu));
     RH_TRY(cpu_, make_group(std::move(hierarchy)));
-    const auto quota =
-        static_cast<std::uint64_t>(*plan.request.limits.cpus * static_cast<double>(kCpuPeriodUs));
+    const std::uint64_t quota = cpu_quota(*plan.cpus);
     RH_CHECK(sys::write_file_at(cpu_.fd.get(), "cpu.cfs_period_us", std::to_string(kCpuPeriodUs)));
     RH_CHECK(sys::write_file_at(cpu_.fd.get(), "cpu.cfs_quota_us", std::to_string(quota)));
     cpu_set_ = true;
-    notes_.push_back(fmt::format("cpu: {:.2g} by cgroup v1", *plan.request.limits.cpus));
+    notes_.push_back(fmt::format("cpu: {:g} by cgroup v1", *plan.cpus));
   }
   return {};
 }
@@ -186,9 +189,12 @@ Result<RunCgroup> RunCgroup::create(std::string_view id, const Plan& plan, const
                   "leave the option out, or see `rehearse doctor`");
     made.unenforced_.emplace_back("processes");
   }
-  if (asked.cpus && !made.cpu_set_)
-    return fail("--cpus: this host has no cpu controller", ExitCode::kUnavailable,
-                "leave the option out, or see `rehearse doctor`");
+  if (plan.cpus && !made.cpu_set_) {
+    if (asked.cpus)
+      return fail("--cpus: this host has no cpu controller", ExitCode::kUnavailable,
+                  "leave the option out, or see `rehearse doctor`");
+    made.unenforced_.emplace_back("cpu");
+  }
   return made;
 }
 

@@ -282,6 +282,8 @@ void Planner::decide_limits() {
     plan_.memory_bytes = std::min(plan_.memory_bytes, *facts_.memory_limit_bytes);
   plan_.pids = asked.pids.value_or(kDefaultPids);
   if (facts_.pids_limit) plan_.pids = std::min(plan_.pids, *facts_.pids_limit);
+  plan_.cpus = asked.cpus;
+  if (facts_.cpu_limit) plan_.cpus = std::min(plan_.cpus.value_or(*facts_.cpu_limit), *facts_.cpu_limit);
   plan_.dropped_capabilities = dropped_capabilities(plan_.request.profile);
   plan_.hostname = facts_.hostname;
 }

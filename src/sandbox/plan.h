@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,7 @@ struct Plan {
   std::vector<verdict::Gap> gaps;  ///< known before the run
   std::uint64_t memory_bytes = 0;
   std::uint64_t pids = 0;
+  std::optional<double> cpus;
   std::uint64_t dropped_capabilities = 0;
   bool systemd_hidden = false;
 };

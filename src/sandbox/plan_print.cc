@@ -36,7 +36,7 @@ const char* fallback_name(Fallback fallback) {
 std::string limit_text(const Plan& plan) {
   const Limits& limits = plan.request.limits;
   std::string text = fmt::format("  memory {}, {} processes", format_bytes(plan.memory_bytes), plan.pids);
-  if (limits.cpus) text += fmt::format(", {:.2g} cpus", *limits.cpus);
+  if (plan.cpus) text += fmt::format(", {:g} cpus", *plan.cpus);
   text +=
       limits.wall_ns ? ", " + format_duration(*limits.wall_ns) + " of wall time" : ", no limit of wall time";
   text += limits.write_bytes ? ", " + format_bytes(*limits.write_bytes) + " written"
@@ -149,7 +149,7 @@ std::string plan_json(const Plan& plan) {
   document["masks"] = std::move(masks);
   const Limits& limits = request.limits;
   document["limits"] = {{"memory_bytes", plan.memory_bytes}, {"pids", plan.pids}};
-  if (limits.cpus) document["limits"]["cpus"] = *limits.cpus;
+  if (plan.cpus) document["limits"]["cpus"] = *plan.cpus;
   if (limits.wall_ns) document["limits"]["wall_s"] = static_cast<double>(*limits.wall_ns) / 1e9;
   if (limits.write_bytes) document["limits"]["write_bytes"] = *limits.write_bytes;
   json capabilities = json::array();

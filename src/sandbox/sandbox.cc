@@ -245,6 +245,11 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
 
   evidence.layers = std::move(built.layers);
   evidence.gaps = std::move(built.gaps);
+  for (const std::string& what : cgroup.unenforced()) {
+    evidence.gaps.push_back({"no limit of " + what,
+                             "this host has no controller for it; see `rehearse doctor`",
+                             verdict::Level::kYellow});
+  }
   evidence.limit_notes = cgroup.notes();
   evidence.limit_notes.push_back(writes.note());
   init.quit();

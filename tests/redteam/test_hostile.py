@@ -24,7 +24,7 @@ class Hostile(HostCase):
         self.assertGreater(len(cases), 15)
         for case in cases:
             with self.subTest(case=case):
-                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--timeout", "20s")
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--timeout", f"{20 * harness.SLOW}s")
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
 
@@ -46,7 +46,7 @@ class Hostile(HostCase):
         bounding = int(next(line for line in status.splitlines() if line.startswith("CapBnd")).split()[1], 16)
         for dropped in (16, 17, 22, 25, 39):  # sys_module, sys_rawio, sys_boot, sys_time, bpf
             self.assertEqual(bounding >> dropped & 1, 0)
-        process.communicate(timeout=20)
+        process.communicate(timeout=20 * harness.SLOW)
 
     def test_upper_is_out_of_reach_of_other_users(self) -> None:
         run = self.shell(f"cp /bin/sh {self.host}/root-shell && chmod 4755 {self.host}/root-shell").doc["id"]

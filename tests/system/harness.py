@@ -24,6 +24,8 @@ RAN = (YELLOW, INCONCLUSIVE)
 FAILURE, USAGE, UNAVAILABLE, CANT_CREATE, NO_PERMISSION = 1, 64, 69, 73, 77
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Document = dict[str, Any]
+# How many times longer than on a common machine things may take: an emulated one is slow.
+SLOW = 10 if os.environ.get("REHEARSE_SLOW_HOST") else 1
 
 
 def skip(reason: str) -> NoReturn:
@@ -99,7 +101,7 @@ class Case(unittest.TestCase):
     def command(self, *options: str, json_out: bool = True) -> list[str]:
         return [self.rehearse, "--state", str(self.state), *(["--json"] if json_out else []), *options]
 
-    def call(self, *arguments: str, json_out: bool = True, timeout: float = 300, **popen: Any) -> Result:
+    def call(self, *arguments: str, json_out: bool = True, timeout: float = 300 * SLOW, **popen: Any) -> Result:
         started = time.monotonic()
         popen.setdefault("stdin", subprocess.DEVNULL)
         if "input" in popen:
@@ -129,7 +131,7 @@ class Case(unittest.TestCase):
     def assert_nothing_left(self) -> None:
         """No process, mount or cgroup of a run in this test's state directory."""
         runs = os.listdir(self.state / "runs") if (self.state / "runs").is_dir() else []
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 4 * SLOW
         while (left := leftovers(runs, self.base)) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.assertEqual(left, [])
@@ -271,13 +273,13 @@ class PrivateMounts:
     """A shell in a mount namespace of its own; what it mounts vanishes with it."""
 
     @staticmethod
-    def run(script: str, env: dict[str, str], timeout: float = 300) -> subprocess.CompletedProcess[bytes]:
+    def run(script: str, env: dict[str, str], timeout: float = 300 * SLOW) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(["unshare", "-m", "--propagation", "private", "bash", "-euo", "pipefail", "-c", script], env={**os.environ, **env},
                               capture_output=True, timeout=timeout, check=False, stdin=subprocess.DEVNULL)
 
 
 def wait_for(condition: Any, seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while time.monotonic() < deadline:
         if condition():
             return True
@@ -287,7 +289,7 @@ def wait_for(condition: Any, seconds: float = 10) -> bool:
 
 def kill_and_reap(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> int:
     process.send_signal(number)
-    return process.wait(timeout=30)
+    return process.wait(timeout=30 * SLOW)
 
 
 def main() -> NoReturn:

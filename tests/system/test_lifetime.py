@@ -42,15 +42,15 @@ class Lifetime(Case):
             process = self.start_and_wait("sleep 100")
             started = time.monotonic()
             process.send_signal(number)
-            out, _ = process.communicate(timeout=10)
-            self.assertLess(time.monotonic() - started, 5)
+            out, _ = process.communicate(timeout=10 * harness.SLOW)
+            self.assertLess(time.monotonic() - started, 5 * harness.SLOW)
             self.assertEqual(process.returncode, harness.INCONCLUSIVE)
             self.assertIn("core.unobserved", [f["rule"] for f in json.loads(out)["verdict"]["findings"]])
 
     def test_an_action_that_ignores_signals_is_killed(self) -> None:
         process = self.start_and_wait("trap '' TERM INT HUP; while :; do sleep 1; done")
         process.terminate()
-        process.communicate(timeout=15)
+        process.communicate(timeout=15 * harness.SLOW)
         self.assertEqual(process.returncode, harness.INCONCLUSIVE)
 
     def test_killed_at_many_moments(self) -> None:
@@ -86,7 +86,7 @@ class Lifetime(Case):
         running = [self.start("sh", "-c", f"echo {i} > {self.host}/mine; sleep 0.2; cat {self.host}/mine >&2; ls {self.host} | wc -l >&2") for i in range(50)]
         ids = set()
         for i, process in enumerate(running):
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=120 * harness.SLOW)
             self.assertIn(process.returncode, harness.RAN, err)
             self.assertEqual(err.split(), [str(i).encode(), b"1"])
             ids.add(json.loads(out)["id"])
@@ -102,7 +102,7 @@ class Lifetime(Case):
 
     def test_double_fork_keeps_nobody_waiting(self) -> None:
         result = self.shell("(setsid sh -c 'sleep 300 & sleep 300' &) ; exit 0")
-        self.assertLess(result.seconds, 5)
+        self.assertLess(result.seconds, 5 * harness.SLOW)
         self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
 
     def test_closed_standard_streams(self) -> None:
@@ -112,7 +112,7 @@ class Lifetime(Case):
 
     def test_reader_of_the_output_goes_away(self) -> None:
         shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])
-        self.assertEqual(subprocess.run(["sh", "-c", shell], capture_output=True, check=False, timeout=60).stdout, b"1\n")
+        self.assertEqual(subprocess.run(["sh", "-c", shell], capture_output=True, check=False, timeout=60 * harness.SLOW).stdout, b"1\n")
 
     def test_own_terminal_size_and_interrupt(self) -> None:
         pid, master = pty.fork()
@@ -121,7 +121,7 @@ class Lifetime(Case):
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
         seen = b""
         sent = False
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 20 * harness.SLOW
         while time.monotonic() < deadline:
             if not select.select([master], [], [], 0.5)[0]:
                 continue
@@ -152,12 +152,12 @@ class Lifetime(Case):
         self.assertEqual(os.listdir(self.state / "runs"), [])
 
     def test_a_live_run_is_not_removed(self) -> None:
-        process = self.start_and_wait("sleep 3")
+        process = self.start_and_wait(f"sleep {3 * harness.SLOW}")
         live = os.listdir(self.state / "runs")[0]
         self.assertNotEqual(self.call("rm", live).code, 0)
         self.call("gc", "--all")
         self.assertTrue((self.state / "runs" / live).exists())
-        process.communicate(timeout=20)
+        process.communicate(timeout=20 * harness.SLOW)
         self.assertIn(process.returncode, harness.RAN)
 
     def test_bundle_is_frozen(self) -> None:

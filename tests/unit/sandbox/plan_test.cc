@@ -181,6 +181,11 @@ TEST_CASE("a run gets no more than rehearse itself may use") {
   Request request = simple_request();
   CHECK(make_plan(request, facts)->memory_bytes == 500);
   CHECK(make_plan(request, facts)->pids == 10);
+  CHECK(!make_plan(request, facts)->cpus);
+  facts.cpu_limit = 0.5;
+  CHECK(make_plan(request, facts)->cpus == 0.5);
+  request.limits.cpus = 2;
+  CHECK(make_plan(request, facts)->cpus == 0.5);
   request.limits.memory_bytes = 100;
   request.limits.pids = 5;
   CHECK(make_plan(request, facts)->memory_bytes == 100);

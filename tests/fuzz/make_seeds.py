@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora tests/data/fuzz/TARGET/*: a few small inputs each, enough to reach every branch's door."""
+import json, os, struct, sys
+
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "fuzz")
+
+
+def seed(target, name, content):
+    directory = os.path.join(root, target)
+    os.makedirs(directory, exist_ok=True)
+    with open(os.path.join(directory, name), "wb") as f:
+        f.write(content if isinstance(content, bytes) else content.encode())
+
+
+def varint(n):
+    out = b""
+    while n >= 0x80:
+        out += bytes([n & 0x7F | 0x80])
+        n >>= 7
+    return out + bytes([n])
+
+
+def text(t):
+    t = t if isinstance(t, bytes) else t.encode()
+    return varint(len(t)) + t
+
+
+HOSTILE = b"\x1b[2K\x1b]52;c;eA==\x07\xe2\x80\xaecod\xff\n\\'"
+ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in
+    [(1, 6, 0xFFFFFFFF), (2, 4, 1000), (4, 4, 0xFFFFFFFF), (16, 6, 0xFFFFFFFF), (32, 0, 0xFFFFFFFF)])
+CAPS = struct.pack("<IIIIII", 0x03000001, 1 << 13, 0, 0, 1 << 8, 100000)
+
+# manifest: as src/effects/manifest.cc writes it
+def attributes(size=10, xattrs=()):
+    body = varint(7) + varint(2049) + varint(131) + varint(5) + varint(2 << 40) + varint(2 << 40)
+    body += b"".join(varint(n) for n in (0o644, 0, 0, size, 8, 2)) + varint(131) + varint(0) + text("target")
+    body += bytes(range(32)) + varint(len(xattrs))
+    for name, value in xattrs:
+        body += text(name) + text(value)
+    return body + varint(16)
+
+def record(kind, path, before=b"", after=b"", also=(), flags=0):
+    body = varint(kind) + varint(0) + varint(flags | bool(before) | bool(after) * 2) + varint(0)
+    body += text(path) + text("/from" if kind == 3 else "") + text("coreutils") + varint(len(also))
+    body += b"".join(text(w) for w in also) + before + after
+    return varint(len(body)) + body
+
+records = [record(1, "/etc/new", after=attributes()), record(2, b"/gone/" + HOSTILE, before=attributes()),
+           record(3, "/to", attributes(), attributes(12), ["overwrote", "mode"]),
+           record(5, "/bin/ping", attributes(), attributes(10, [("security.capability", CAPS),
+                  ("system.posix_acl_access", ACL), ("user.x", b"\x00")]), ["caps", "acl"], 12)]
+MANIFEST = b"RHMANIF1" + b"".join(records) + varint(0) + varint(len(records)) + bytes(32)
+seed("manifest", "four", MANIFEST)
+seed("manifest", "empty", b"RHMANIF1" + varint(0) + varint(0) + bytes(32))
+seed("manifest", "long_record", b"RHMANIF1" + varint(1 << 40) + b"x")
+
+# changes as tests/fuzz/changes.h takes them: n-byte numbers and one-byte lengths
+def number(n):
+    raw = n.to_bytes(8, "big").lstrip(b"\0")
+    return bytes([len(raw)]) + raw
+def short(t):
+    t = t if isinstance(t, bytes) else t.encode()
+    return bytes([len(t)]) + t
+def made_attributes(size, xattr=None):
+    out = number(2049) + number(131) + b"\1" + number(3) + number(10**18) + number(10**18) + number(0o4755) + number(0)
+    out += number(0) + number(size) + number(8) + number(1) + b"\0" + number(0x801) + short(HOSTILE) + b"\1" + short("c")
+    return out + (b"\0" if xattr is None else bytes([1, xattr[0]]) + short(xattr[1])) + number(16)
+def made(kind, file_type, path, before=b"", after=b"", also=b"\0"):
+    flags = (4 if before else 0) | (8 if after else 0)
+    return bytes([kind, file_type, flags]) + short(path) + short("/old") + short("pkg") + number(0) + also + before + after
+changes = (made(1, 0, "/new", after=made_attributes(1 << 30, (2, CAPS))) + made(2, 1, HOSTILE, before=made_attributes(5)) +
+           made(3, 0, "/to", made_attributes(1), made_attributes(2), b"\1\0") + made(0, 2, "/t", made_attributes(1), made_attributes(1)) +
+           made(5, 0, "/m", made_attributes(1, (0, ACL)), made_attributes(1, (1, ACL))) + made(6, 5, "/same"))
+seed("manifest_write", "six", number(77) + changes)
+seed("report", "six_wide", bytes([120]) + changes)
+seed("report", "six_pipe", bytes([0]) + changes)
+seed("report", "many", bytes([40]) + made(4, 0, "/x" * 100, made_attributes(1), made_attributes(99)) * 9)
+
+run = {"schema": "rehearse.run/1", "id": "20261124-020515-abcdef", "digest": "sha256:00", "created": "", "created_ns": 1795500315123456789,
+       "host": {"name": "box\u202e", "kernel": "6.1.0", "boot_id": "b"}, "tool": {"version": "0.1.0"}, "profile": "shifted",
+       "requester": {"uid": 0, "loginuid": 1000, "sudo_uid": None, "tty": "/dev/pts/0", "unit": None},
+       "action": {"name": "n", "argv": ["sh", "\u001b[2J"], "argv_b64": ["c2g=", "/w=="], "cwd": "/", "uid": 0, "gid": 0,
+                  "env": {"PATH": "/bin", "A": "\n"}, "claimed": None},
+       "verdict": {"level": "yellow", "findings": [{"rule": "core.not-judged", "level": "yellow", "enforce": "soft",
+                   "evidence": [{"kind": "file", "path": "/x"}, {"kind": "limit", "text": "t"}], "why": "w", "fix": "f"}]},
+       "command": {"exit": 1, "signal": None, "timed_out": True, "error": None, "wall_s": 1.5, "user_s": 0.000000001, "sys_s": 0.0,
+                   "max_rss_bytes": 1, "written_bytes": 2, "stdout_bytes": 3, "stderr_bytes": 4, "output_cut": True,
+                   "leftover_processes": [{"pid": 42, "comm": "x", "argv": ["a", "b"]}]},
+       "counts": {"created": 1, "modified": 2, "deleted": 3, "metadata": 4, "renamed": 5, "type": 6, "identical": 7},
+       "fidelity": {"score": 0.9, "gaps": [{"what": "a", "why": "b", "cap": "inconclusive"}]}, "manifest_root": "aa",
+       "limits": ["l"], "layers": [{"index": 0, "mountpoint": "/", "fstype": "ext4", "aliases": ["/mnt"]}],
+       "phases": {"plan_s": 0.001, "build_s": 0.002, "run_s": 1e-9, "read_s": 0, "judge_s": 0}}
+seed("run_json", "full", json.dumps(run))
+del run["action"]["env"]
+run["action"]["env_b64"] = [["QQ==", "/w=="]]
+run["command"].update(exit=None, signal=9)
+seed("run_json", "exact_env", json.dumps(run))
+seed("run_json", "least", '{"schema":"rehearse.run/1","id":"x","verdict":{"level":"red"}}')
+seed("run_json", "deep", '{"schema":' + "[" * 200)
+
+MOUNTS = r"""24 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
+25 24 0:5 / /dev rw,nosuid - devtmpfs udev rw
+26 24 0:22 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755
+27 26 0:23 / /sys/fs/cgroup/unified rw shared:2 master:3 - cgroup2 cgroup2 rw
+28 26 0:24 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+29 24 8:2 /@home /home\040x rw propagate_from:2 - btrfs /dev/sdb rw,subvol=/@home
+30 24 8:3 / /dev rw - tmpfs over rw
+31 30 8:4 / / rw - tmpfs stacked rw
+"""
+seed("mountinfo", "hybrid", MOUNTS.encode() + b"\0" + b"4:pids:/user.slice\n0::/system.slice/x.service\n")
+seed("mountinfo", "cycle", "1 2 0:1 / / rw - a b c\n2 1 0:1 / / rw - a b c\n3 3 0:1 / /x rw - a b c\n")
+seed("mountinfo", "escapes", "1 0 0:1 / / rw - a b c\n2 1 0:2 /\\134\\012 /\\777\\04 rw - f\\040x s o\n")
+
+seed("escape", "hostile", b"\x10" + HOSTILE)
+seed("escape", "unicode", b"\x20" + "a\u0301漢字\U0001f600\u00ad\u0600\u2028\ue000\U000e0041\U0001bca0".encode())
+seed("escape", "broken", b"\0" + b"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xe2\x80")
+seed("escape", "base64", b"\x08" + b"Zm9vYmE=")
+seed("escape", "quotes", b"\x08it's $x 'y' \\ \"")
+
+seed("json_writer", "object", bytes([8, 3, 1, 97, 1, 3]) + b"\xff\x00\x1b" + bytes([1, 98, 0, 7, 2, 5, 2]) + b"\xe2\x80" + bytes([4, 3, 1, 2, 3, 1, 99, 0, 1, 1]))
+seed("json_writer", "string", bytes([5, 10]) + "\"\\\u202e\u007f\t\U000e0041".encode())
+seed("json_writer", "seconds", bytes([4, 8]) + b"\xff" * 8)
+
+seed("text_diff", "small", b"\3\0a\nb\nc\n\0a\nx\nc")
+seed("text_diff", "letters", bytes([3, 1]) + bytes(range(0, 250, 7)))
+seed("text_diff", "no_newline", b"\0\0a\nb\0a\nb\n")
+seed("text_diff", "from_nothing", b"\3\0\0new\n")
+
+for i, t in enumerate(["512", "1.5GiB", "64 k", "250ms", "2d", "-1", "1e9", "nan", "0x10", "999999999999T"]):
+    seed("units", "word%d" % i, number(10 ** (2 * i)) + t.encode())
+seed("units", "edge", number(999_960_000))
+seed("units", "before_epoch", number((1 << 64) - 1_500_000))
+
+PASSWD = "root:x:0:0:root:/root:/bin/bash\n# no\nwww:x:33:33:w:/var/www:/bin/false\n:x:7:7:::\nbad:x:4294967295:0:::\n"
+GROUP = "root:x:0:\nadm:x:4:www,root\nwww:x:33:\nx:y:z\ndup:x:4:www\n"
+for name in ("www", "0", "nobody", "77", ""):
+    seed("users", "find_" + (name or "empty"), short(name) + PASSWD.encode() + b"\0" + GROUP.encode())
+
+seed("run_options", "plain", "--timeout\n30s\n--memory=1G\n--env\nA=b\n--\nrm\n-rf\n--\n/")
+seed("run_options", "words", "--plan\n--json\nls\n-l")
+seed("run_options", "wrong", "--pids\n-5\n--cpus\nnan\n--tty\nnever\ntrue")
+seed("run_options", "values", "--pids=18446744073709551616\n--cpus\n1e400\n--hide\n/a\n--mask\n/b\n--unmask\n/c\n--user\nx\n--cwd\n/\n--fail-on\nred\n--profile\nroot\n--\nx")
+
+seed("overlay", "relative", short(b"\0\xfb\x1d\0\x01" + bytes(16) + b"\1\2\3\4\5\6\7\x08") + b"name")
+seed("overlay", "absolute", short("") + b"/a/b")
+seed("overlay", "forged", short(b"\0\xfb") + b"/../../etc")
+seed("overlay", "zero", short("") + b"/a\0/b")
+seed("overlay", "slashes", short("") + b"a/b")
+
+seed("packages", "two", short("/usr/bin/ls") + b"/.\n/usr\n/usr/bin\n/usr/bin/ls\n\0/usr\n/bin/cat")
