@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -17,8 +18,9 @@ class Progress {
   explicit Progress(std::string what) : what_(std::move(what)), started_(monotonic_ns()), last_(started_) {}
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  ~Progress() {
-    if (shown_) std::fputs("\r\x1b[K", stderr);
+  ~Progress() { clear(); }
+  void clear() {
+    if (std::exchange(shown_, false)) std::fputs("\r\x1b[K", stderr);
   }
   /// Cheap; draws at most five times a second, and not in the first half second.
   void show(std::uint64_t count) {

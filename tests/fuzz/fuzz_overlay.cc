@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (::lsetxattr(moved.c_str(), kRedirectXattr, redirect.data(), redirect.size(), 0) != 0) return 0;
   FUZZ_REQUIRE(overlay_xattr(place.layer.upper.get(), "file", kOriginXattr) == origin);
   FUZZ_REQUIRE(overlay_xattr(place.layer.upper.get(), "moved", kRedirectXattr) == redirect);
-  (void)origin_inode(place.layer.lower.get(), place.layer.upper.get(), "file");
+  (void)origin_stat(place.layer.lower.get(), place.layer.upper.get(), "file");
   const RenameIndex index = RenameIndex::build(place.layer);
   for (const std::string& path : index.moved_from) check_path(path);
   for (const auto& [upper, lower] : index.files) {

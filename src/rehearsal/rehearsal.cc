@@ -1,0 +1,234 @@
+#include "rehearsal/rehearsal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "effects/change_set.h"
+#include "host/identity.h"
+#include "ledger/ledger.h"
+#include "rehearsal/request.h"
+#include "report/digest.h"
+#include "sandbox/leftovers.h"
+#include "sandbox/sandbox.h"
+#include "verdict/judge.h"
+
+namespace rehearse {
+namespace {
+
+/// What one rehearsal carries from step to step.
+struct Run {
+  const Order& order;
+  report::RunRecord record;
+  std::int64_t phase_start = 0;
+
+  std::int64_t end_phase() {
+    const std::int64_t now = monotonic_ns();
+    return now - std::exchange(phase_start, now);
+  }
+};
+
+/// The builder makes files with exact modes.
+class NoUmask {
+ public:
+  NoUmask() : before_(::umask(0)) {}
+  NoUmask(const NoUmask&) = delete;
+  NoUmask& operator=(const NoUmask&) = delete;
+  ~NoUmask() { ::umask(before_); }
+
+ private:
+  mode_t before_;
+};
+
+void describe_request(Run& run) {
+  const sandbox::Request& request = run.order.plan.request;
+  report::RunRecord& record = run.record;
+  record.created_ns = realtime_ns();
+  record.host_name = run.order.facts.hostname;
+  record.host_kernel = run.order.facts.kernel_release;
+  record.host_boot_id = run.order.facts.boot_id;
+  record.tool_version = REHEARSE_VERSION;
+  record.profile = request.profile == sandbox::Profile::kShifted ? "shifted" : "root";
+  record.action.argv = request.argv;
+  record.action.cwd = request.cwd;
+  record.action.uid = request.identity.uid;
+  record.action.gid = request.identity.gid;
+  record.action.env = request.env;
+  const host::Requester requester = host::read_requester();
+  record.requester.uid = requester.uid;
+  record.requester.loginuid = requester.loginuid;
+  record.requester.sudo_uid = requester.sudo_uid;
+  record.requester.tty = requester.tty;
+  record.requester.unit = requester.unit;
+}
+
+/// Keeps the action's output in the bundle and relays it live.
+struct Output {
+  UniqueFd kept_out;
+  UniqueFd kept_err;
+};
+
+Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle) {
+  RH_TRY(auto directory, bundle.make_dir("output"));
+  Output output;
+  RH_TRY(output.kept_out, bundle.create_file("output/stdout"));
+  RH_TRY(output.kept_err, bundle.create_file("output/stderr"));
+  sandbox::Surroundings around;
+  around.id = bundle.id();
+  around.bundle = bundle.fd();
+  around.facts = &run.order.facts;
+  around.streams.in = run.order.options->in;
+  around.streams.err = run.order.options->err;
+  around.streams.out = run.order.options->out;
+  around.streams.kept_out = output.kept_out.get();
+  around.streams.kept_err = output.kept_err.get();
+  return sandbox::rehearse_action(run.order.plan, around);
+}
+
+void record_evidence(Run& run, const sandbox::Evidence& evidence) {
+  report::Command& command = run.record.command;
+  command.exit = evidence.exit;
+  command.signal = evidence.signal;
+  command.timed_out = evidence.timed_out;
+  command.error = evidence.start_error;
+  command.wall_ns = evidence.wall_ns;
+  command.user_ns = evidence.user_ns;
+  command.sys_ns = evidence.system_ns;
+  command.max_rss_bytes = evidence.max_rss_bytes;
+  command.stdout_bytes = evidence.stdout_bytes;
+  command.stderr_bytes = evidence.stderr_bytes;
+  command.output_cut = evidence.output_cut;
+  for (const sandbox::Leftover& process : evidence.leftover)
+    command.leftover.push_back({process.pid, process.comm, process.argv});
+  run.record.limits = evidence.limit_notes;
+  run.record.gaps = run.order.plan.gaps;
+  run.record.gaps.insert(run.record.gaps.end(), evidence.gaps.begin(), evidence.gaps.end());
+  for (const sandbox::LayerEvidence& layer : evidence.layers) {
+    run.record.layers.push_back({layer.index, layer.mountpoint, layer.fstype, layer.aliases});
+  }
+}
+
+/// The layers as the change set wants them: by mount point.
+Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
+                                                std::vector<sandbox::LayerEvidence>& evidence) {
+  std::sort(evidence.begin(), evidence.end(),
+            [](const auto& a, const auto& b) { return a.mountpoint < b.mountpoint; });
+  std::vector<effects::Layer> layers;
+  for (sandbox::LayerEvidence& from : evidence) {
+    if (!from.lower.valid()) continue;
+    const std::string directory = "uppers/" + std::to_string(from.index);
+    effects::Layer layer;
+    layer.number = from.index;
+    layer.mountpoint = from.mountpoint;
+    RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
+    if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
+    layer.lower = std::move(from.lower);
+    layer.masked = std::move(from.masked);
+    layer.hidden = std::move(from.hidden);
+    layers.push_back(std::move(layer));
+  }
+  return layers;
+}
+
+Result<effects::ChangeSet> read_changes(Run& run, const ledger::Bundle& bundle, sandbox::Evidence& evidence) {
+  RH_TRY(auto layers, open_layers(bundle, evidence.layers));
+  RH_TRY(auto file, bundle.create_file("manifest"));
+  RH_TRY(auto writer, effects::ManifestWriter::create(std::move(file)));
+  effects::ChangeSetOptions options;
+  options.started_ns = evidence.started_ns;
+  options.finished_ns = evidence.finished_ns;
+  options.progress = run.order.options->progress;
+  RH_TRY(auto changes, effects::collect_changes(layers, options, *writer));
+  run.record.counts = changes.counts;
+  run.record.manifest_root = hex(changes.root);
+  run.record.command.written_bytes = changes.written_bytes;
+  return changes;
+}
+
+void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes) {
+  verdict::Facts facts;
+  facts.exit = evidence.exit;
+  facts.signal = evidence.signal;
+  facts.timed_out = evidence.timed_out;
+  facts.start_error = evidence.start_error;
+  facts.limits_hit = evidence.limits_hit;
+  for (const sandbox::Leftover& process : evidence.leftover) {
+    std::string line = std::to_string(process.pid) + ' ' + process.comm;
+    for (const std::string& word : process.argv) line += ' ' + word;
+    facts.leftover.push_back(std::move(line));
+  }
+  facts.output_cut = evidence.output_cut;
+  facts.base_moved = changes.base_moved;
+  facts.masked = changes.masked;
+  facts.unobserved = evidence.unobserved;
+  facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
+  if (evidence.interrupted_by) {
+    facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
+                               sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
+  }
+  for (const std::string& path : changes.setid_lost) {
+    run.record.gaps.push_back({"setuid or setgid bit of " + path,
+                               "a write inside clears it; a write of the host's root keeps it",
+                               verdict::Level::kYellow});
+  }
+  facts.gaps = run.record.gaps;
+  run.record.verdict = verdict::judge(facts);
+  run.record.digest = report::run_digest(run.record);
+}
+
+}  // namespace
+
+Result<Order> plan_rehearsal(const Options& options) {
+  Order order;
+  order.options = &options;
+  order.begun_ns = monotonic_ns();
+  RH_TRY(auto request, make_request(options));
+  RH_TRY(order.facts, host::read_host_facts());
+  RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
+  return order;
+}
+
+Result<Finished> rehearse(const Order& order) {
+  Run run{order, {}, order.begun_ns};
+  const NoUmask exact;
+  describe_request(run);
+  RH_TRY(auto state, ledger::StateDir::open(order.options->state, ledger::Create::kYes));
+  RH_CHECK(ledger::collect_interrupted(state,
+                                       [](const std::string& id) { return sandbox::remove_leftovers(id); }));
+  RH_TRY(auto bundle, state.create_run());
+  run.record.id = bundle.id();
+  run.record.phases.plan_ns = run.end_phase();
+  auto rehearsal = execute(run, bundle);
+  if (!rehearsal) {
+    (void)bundle.remove();  // the action never ran: there is nothing to keep
+    return tl::make_unexpected(rehearsal.error());
+  }
+  sandbox::Evidence& evidence = rehearsal->evidence;
+  run.record.phases.build_ns = evidence.build_ns;
+  run.record.phases.run_ns = run.end_phase() - evidence.build_ns;
+  record_evidence(run, evidence);
+  RH_TRY(const auto changes, read_changes(run, bundle, evidence));
+  run.record.phases.read_ns = run.end_phase();
+  judge(run, evidence, changes);
+  rehearsal->remains.reset();
+  run.record.phases.judge_ns = run.end_phase();
+  RH_CHECK(bundle.finish(run.record));
+  return Finished{std::move(bundle), std::move(run.record)};
+}
+
+void freeze_in_background(const ledger::Bundle& bundle) {
+  const pid_t child = ::fork();
+  if (child != 0) return;
+  ::setsid();
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (int fd = 0; fd <= 2; ++fd) ::dup2(null, fd);
+  (void)bundle.freeze();
+  ::_exit(0);
+}
+
+}  // namespace rehearse

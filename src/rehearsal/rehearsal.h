@@ -1,0 +1,38 @@
+// One rehearsal as a whole: sandbox, change set, verdict, kept bundle. The line of ARCHITECTURE.md as code.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "host/facts.h"
+#include "ledger/state.h"
+#include "rehearse/rehearse.h"
+#include "report/run_record.h"
+#include "sandbox/plan.h"
+
+namespace rehearse {
+
+/// What is to be rehearsed, planned already.
+struct Order {
+  const Options* options = nullptr;  ///< streams, state directory, progress; borrowed
+  host::HostFacts facts;
+  sandbox::Plan plan;
+  std::int64_t begun_ns = 0;  ///< CLOCK_MONOTONIC when planning began
+};
+
+struct Finished {
+  ledger::Bundle bundle;
+  report::RunRecord record;
+};
+
+/// Reads the facts and makes the plan; changes nothing.
+Result<Order> plan_rehearsal(const Options& options);
+
+/// Runs it. First collects what killed runs left. An error means that the action never ran or that its
+/// evidence could not be kept.
+Result<Finished> rehearse(const Order& order);
+
+/// A child process makes the bundle durable and marks it frozen: off the timed path.
+void freeze_in_background(const ledger::Bundle& bundle);
+
+}  // namespace rehearse

@@ -1,0 +1,136 @@
+#include "rehearsal/request.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/sys.h"
+#include "host/identity.h"
+#include "sandbox/secrets.h"
+
+namespace rehearse {
+namespace {
+
+constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kPassedVariables[] = {"PATH", "HOME", "TERM", "LANG", "TZ"};
+
+/// The path an absolute name leads to, without symlinks. kUsage when it does not exist.
+Result<std::string> canonical(const std::string& option, const std::string& path) {
+  if (path.empty() || path.front() != '/') {
+    return fail(option + " \"" + path + "\": not an absolute path", ExitCode::kUsage,
+                "give a path that starts with /");
+  }
+  auto object = sys::open(path.c_str(), O_PATH);
+  if (!object)
+    return fail(option + " " + path + ": not on this host", ExitCode::kUsage,
+                "name a file or directory that exists");
+  return sys::read_link_at(AT_FDCWD, sys::fd_path(object->get()).c_str());
+}
+
+Result<void> resolve_paths(const Options& options, sandbox::Request& request) {
+  for (const std::string& path : options.hide) {
+    RH_TRY(auto real, canonical("--hide", path));
+    request.hide.push_back(std::move(real));
+  }
+  request.mask = sandbox::find_secrets();
+  for (const std::string& path : options.mask) {
+    RH_TRY(auto real, canonical("--mask", path));
+    RH_TRY(const auto st, sys::stat_at(AT_FDCWD, real.c_str(), AT_SYMLINK_NOFOLLOW));
+    if (!S_ISREG(st.st_mode))
+      return fail("--mask " + path + ": not a regular file", ExitCode::kUsage, "use --hide for a directory");
+    request.mask.push_back(std::move(real));
+  }
+  for (const std::string& path : options.unmask) {
+    RH_TRY(const auto real, canonical("--unmask", path));
+    if (std::erase(request.mask, real) == 0)
+      return fail("--unmask " + path + ": is not masked", ExitCode::kUsage,
+                  "see `rehearse run --plan` for what is");
+  }
+  std::sort(request.mask.begin(), request.mask.end());
+  request.mask.erase(std::unique(request.mask.begin(), request.mask.end()), request.mask.end());
+  if (auto state = sys::open(options.state.c_str(), O_PATH)) {
+    RH_TRY(request.state_dir, sys::read_link_at(AT_FDCWD, sys::fd_path(state->get()).c_str()));
+  } else {
+    request.state_dir = options.state;
+  }
+  return {};
+}
+
+Result<void> resolve_identity(const Options& options, sandbox::Request& request, std::string& home) {
+  home = "/root";
+  if (options.user.empty()) return {};
+  RH_TRY(const auto user, host::find_user(options.user));
+  request.identity = {user.uid, user.gid, user.groups};
+  home = user.home;
+  return {};
+}
+
+Result<void> collect_environment(const Options& options, const std::string& home, sandbox::Request& request) {
+  const auto set = [&request](const std::string& name, const std::string& value) {
+    std::erase_if(request.env, [&](const auto& pair) { return pair.first == name; });
+    request.env.emplace_back(name, value);
+  };
+  for (const char* name : kPassedVariables) {
+    if (const char* value = std::getenv(name); value != nullptr) set(name, value);
+  }
+  if (std::getenv("PATH") == nullptr) set("PATH", kDefaultPath);
+  if (!options.user.empty() || std::getenv("HOME") == nullptr) set("HOME", home);
+  for (const std::string& item : options.env) {
+    const auto equals = item.find('=');
+    const std::string name = item.substr(0, equals);
+    if (name.empty())
+      return fail("--env \"" + item + "\": no name before =", ExitCode::kUsage, "write NAME=VALUE or NAME");
+    if (equals != std::string::npos) {
+      set(name, item.substr(equals + 1));
+    } else if (const char* value = std::getenv(name.c_str()); value != nullptr) {
+      set(name, value);
+    }
+  }
+  return {};
+}
+
+Result<void> check_limits(const Options& options) {
+  if (options.argv.empty() || options.argv.front().empty()) return fail("no command given", ExitCode::kUsage);
+  if (options.wall_ns && *options.wall_ns <= 0)
+    return fail("the limit of wall time must be more than 0", ExitCode::kUsage);
+  if (options.memory_bytes && *options.memory_bytes < (1U << 20U))
+    return fail("the limit of memory is less than 1 MiB", ExitCode::kUsage);
+  if (options.pids && *options.pids < 2)
+    return fail("the limit of processes must be at least 2: one is init", ExitCode::kUsage);
+  if (options.cpus && (*options.cpus < 0.01 || *options.cpus > 100'000))
+    return fail("the limit of cpus must lie between 0.01 and 100000", ExitCode::kUsage);
+  return {};
+}
+
+Result<std::string> working_directory(const Options& options) {
+  if (!options.cwd.empty()) return canonical("--cwd", options.cwd);
+  auto here = sys::open(".", O_PATH | O_DIRECTORY);
+  if (!here) return std::string("/");
+  auto path = sys::read_link_at(AT_FDCWD, sys::fd_path(here->get()).c_str());
+  if (path && (!path->starts_with('/') || path->ends_with(" (deleted)"))) return std::string("/");
+  return path;
+}
+
+}  // namespace
+
+Result<sandbox::Request> make_request(const Options& options) {
+  RH_CHECK(check_limits(options));
+  sandbox::Request request;
+  request.argv = options.argv;
+  request.profile = options.root_profile ? sandbox::Profile::kRoot : sandbox::Profile::kShifted;
+  request.terminal = options.terminal;
+  request.umask = ::umask(0);
+  ::umask(request.umask);
+  request.limits = {options.wall_ns, options.memory_bytes, options.pids, options.cpus, options.write_bytes};
+  std::string home;
+  RH_CHECK(resolve_identity(options, request, home));
+  RH_CHECK(collect_environment(options, home, request));
+  RH_CHECK(resolve_paths(options, request));
+  RH_TRY(request.cwd, working_directory(options));
+  return request;
+}
+
+}  // namespace rehearse
