@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
@@ -13,6 +14,7 @@
 #include "cli/verbs.h"
 #include "host/features.h"
 #include "report/terminal.h"
+#include "sandbox/plan.h"
 
 namespace rehearse::cli {
 namespace {
@@ -51,6 +53,37 @@ std::string as_text(const std::vector<host::Check>& checks, bool color) {
   return text;
 }
 
+/// How the mounts of this host would be shown to an action: the plan of a run, in one check.
+host::Check mounts_check(const host::HostFacts& facts, const std::string& state) {
+  host::Check check{"filesystems.plan", "Filesystems", host::Status::kOk, "", "", "", true};
+  sandbox::Request request;
+  request.argv = {"true"};
+  request.state_dir = state;
+  const auto plan = sandbox::make_plan(std::move(request), facts);
+  if (!plan) {
+    check.status = host::Status::kMissing;
+    check.what = plan.error().what;
+    check.meaning = "this host cannot be shown";
+    check.fix = plan.error().fix;
+    return check;
+  }
+  std::size_t aliases = 0;
+  std::string hidden;
+  for (const sandbox::MountPlan& mount : plan->mounts) {
+    if (mount.show == sandbox::Show::kAlias) ++aliases;
+    if (mount.show == sandbox::Show::kHidden) hidden += (hidden.empty() ? "" : ", ") + mount.mountpoint;
+  }
+  check.what = fmt::format("{} mounts, all classified: {} layers, {} aliases", plan->mounts.size(),
+                           plan->layers.size(), aliases);
+  if (!hidden.empty()) {
+    check.status = host::Status::kDegraded;
+    check.what += ", hidden: " + hidden;
+    check.meaning = "an action does not see what is hidden: its verdict is at best inconclusive";
+    check.fix = "nothing to do if actions do not need it; see `rehearse run --plan -- true` for the reason";
+  }
+  return check;
+}
+
 }  // namespace
 
 Result<int> doctor_verb(Globals& globals, Arguments arguments) {
@@ -61,7 +94,10 @@ Result<int> doctor_verb(Globals& globals, Arguments arguments) {
   if (::geteuid() != 0)
     return fail("doctor tries things that need root", ExitCode::kNoPermission, "run it with sudo");
   RH_TRY(const auto facts, host::read_host_facts());
-  const std::vector<host::Check> checks = host::probe_host(facts, globals.state);
+  std::vector<host::Check> checks = host::probe_host(facts, globals.state);
+  const auto place = std::find_if(checks.begin(), checks.end(),
+                                  [](const host::Check& check) { return check.group == "Filesystems"; });
+  checks.insert(place, mounts_check(facts, globals.state));
   const host::Check* obstacle = nullptr;
   for (const host::Check& check : checks) {
     if (check.required && check.status == host::Status::kMissing && obstacle == nullptr) obstacle = &check;

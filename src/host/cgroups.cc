@@ -65,6 +65,20 @@ std::optional<double> cpu_max_in(const std::string& directory) {
 
 }  // namespace
 
+const char* to_string(CgroupLayout layout) {
+  switch (layout) {
+    case CgroupLayout::kNone:
+      return "none mounted";
+    case CgroupLayout::kV1:
+      return "v1";
+    case CgroupLayout::kHybrid:
+      return "hybrid (v1 controllers, v2 hierarchy)";
+    case CgroupLayout::kV2:
+      return "v2";
+  }
+  return "?";
+}
+
 Cgroups find_cgroups(const std::vector<Mount>& mounts, std::string_view self_cgroup) {
   Cgroups cgroups;
   bool v1 = false;

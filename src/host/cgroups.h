@@ -14,6 +14,8 @@ namespace rehearse::host {
 
 enum class CgroupLayout : std::uint8_t { kNone, kV1, kHybrid, kV2 };
 
+const char* to_string(CgroupLayout layout);
+
 struct Cgroups {
   CgroupLayout layout = CgroupLayout::kNone;
   std::string

@@ -4,6 +4,7 @@
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/mount.h>
+#include <linux/quota.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -85,11 +86,38 @@ int try_idmap(const std::string& path) {
   });
 }
 
+/// 0 if the filesystem of `path` counts by project (quotactl_fd(2), 5.14).
+int project_quota(const std::string& path) {
+  auto directory = sys::open(path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!directory) return error_of(directory);
+  struct if_dqinfo info = {};
+  constexpr int kProjectQuota = 2;
+  constexpr long kQuotactlFd = 443;
+  const unsigned command = (static_cast<unsigned>(Q_GETINFO) << 8U) | kProjectQuota;
+  return ::syscall(kQuotactlFd, directory->get(), command, 0, &info) == 0 ? 0 : ENOTSUP;
+}
+
+/// "none", "integrity" or "confidentiality" (kernel_lockdown.7). Nothing that rehearse uses needs it off.
+std::string lockdown_mode() {
+  constexpr const char* kUnknown = "not known";
+  const auto context = sys::fs_open("securityfs");
+  if (!context || !sys::fs_create(context->get())) return kUnknown;
+  const auto mount = sys::fs_mount(context->get(), 0);
+  if (!mount) return kUnknown;
+  const auto modes = sys::read_file_at(mount->get(), "lockdown", 4096);  // the one in force is bracketed
+  if (!modes) return "not built in";
+  const auto open = modes->find('[');
+  const auto close = modes->find(']', open == std::string::npos ? 0 : open);
+  if (open == std::string::npos || close == std::string::npos) return kUnknown;
+  return modes->substr(open + 1, close - open - 1);
+}
+
 class Prober {
  public:
   Prober(const HostFacts& facts, const std::string& state_dir) : facts_(facts), state_dir_(state_dir) {}
 
   std::vector<Check> probe() {
+    kernel();
     capabilities();
     namespaces();
     mounts();
@@ -110,6 +138,11 @@ class Prober {
       check.fix = fix;
     }
     checks_.push_back(std::move(check));
+  }
+
+  void kernel() {
+    add("kernel.release", "Kernel", 0, "Linux " + facts_.kernel_release, "", "", false);
+    add("kernel.lockdown", "Kernel", 0, "lockdown: " + lockdown_mode(), "", "", false);
   }
 
   void capabilities() {
@@ -182,6 +215,8 @@ class Prober {
   }
 
   void cgroups() {
+    add("cgroups.layout", "Cgroups and limits", 0, std::string("layout: ") + to_string(facts_.cgroups.layout),
+        "", "", false);
     const bool v2 = !facts_.cgroups.v2_mount.empty();
     add("cgroups.v2", "Cgroups and limits", v2 ? 0 : ENOENT,
         v2 ? "cgroup v2 at " + facts_.cgroups.v2_mount : std::string("cgroup v2"),
@@ -237,6 +272,9 @@ class Prober {
     add("state.space", "State directory", free > reserve ? 0 : ENOSPC,
         at + ": " + format_bytes(free) + " free, reserve " + format_bytes(reserve),
         "no run starts below the reserve", "free some space, `rehearse gc`, or use --state elsewhere", true);
+    add("state.quota", "State directory", project_quota(at), "--max-write by project quota",
+        "the limit of written bytes is kept by sampling: soft",
+        "ext4 with -O quota,project mounted prjquota, or xfs mounted pquota", false);
     add("state.idmap", "State directory", try_idmap(at), at + " can hold layers",
         "uppers cannot be made with shifted ids", "use --state on ext4, xfs or btrfs", true);
   }

@@ -23,6 +23,20 @@ std::string owner_title(const std::string& package, const ManifestSummary::Owner
   return fmt::format("  {}  {}\n", style.bold(name), counts_line(owner.counts));
 }
 
+/// Owners of whom everything is in the destructive list: names and counts, together.
+void write_listed_above(Writer& out, const ManifestSummary& summary, const TerminalOptions& options) {
+  std::string names;
+  for (const auto& [package, owner] : summary.owners) {
+    if (owner.listed > 0 || owner.counts.total() == 0) continue;
+    if (!names.empty()) names += ", ";
+    names += package.empty() ? "no package" : escape_text(package, 256);
+    names += fmt::format(" {}", owner.counts.total());
+  }
+  if (names.empty()) return;
+  out.put(Style(options.color).dim("  listed above as destructive:\n"));
+  out.put(wrap(names, 4, options.columns));
+}
+
 /// How many lines each owner may show. Small owners first get all they need, the rest is shared.
 std::map<std::string, std::uint64_t> allot(const ManifestSummary& summary, bool elide) {
   std::map<std::string, std::uint64_t> budget;
@@ -150,6 +164,7 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
     }
     budget = allot(summary, elide);
     for (const auto& [package, owner] : summary.owners) {
+      if (owner.listed == 0) continue;
       out.put(owner_title(package, owner, style));
       out.put(lists[package]);
       const std::uint64_t hidden = owner.listed - budget[package];
@@ -158,7 +173,9 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
       if (above > 0) out.put(style.dim(fmt::format("    ({} listed above as destructive)\n", above)));
     }
   } else {
-    for (const auto& [package, owner] : summary.owners) out.put(owner_title(package, owner, style));
+    for (const auto& [package, owner] : summary.owners) {
+      if (owner.listed > 0) out.put(owner_title(package, owner, style));
+    }
     RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       if (is_noise(change) || is_destructive(change)) return true;
       out.put("    " + change_line(change, options));
@@ -167,6 +184,7 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
       return !out.failed();
     }));
   }
+  write_listed_above(out, summary, options);
   if (summary.noise > 0) {
     out.put(
         style.dim(fmt::format("  {} more written or touched, yet as before but for times\n", summary.noise)));

@@ -69,7 +69,10 @@ class Report {
       : out_(out), record_(record), options_(options), style_(options.color) {}
 
   void verdict_bar() {
-    out_.put(style_.level(record_.verdict.level, true) + "\n");
+    out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
+                         style_.bold(counts_line(record_.counts)),
+                         format_bytes(record_.command.written_bytes),
+                         format_duration(record_.command.wall_ns), ending(record_.command)));
     prose(sentence(record_), 2);
     const std::string id = escape_text(record_.id, 80);
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
@@ -94,12 +97,6 @@ class Report {
     if (record_.requester.tty) who += ", tty " + escape_text(*record_.requester.tty, 256);
     line("asked by", who);
     if (!record_.command.error.empty()) line("error", escape_text(record_.command.error, kValueLimit));
-  }
-
-  void counts() {
-    out_.put(fmt::format("\n{} · {} · {} · {}\n", style_.bold(counts_line(record_.counts)),
-                         format_bytes(record_.command.written_bytes),
-                         format_duration(record_.command.wall_ns), ending(record_.command)));
   }
 
   void findings() {
@@ -220,7 +217,6 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   Report report(out, record, options);
   report.verdict_bar();
   report.action();
-  report.counts();
   report.findings();
   RH_CHECK(write_destructive(out, summary, manifest_fd, options));
   report.unobserved();

@@ -75,7 +75,7 @@ TEST_CASE("Golden: a small report") {
   TerminalOptions options;
   options.bundle = "/var/lib/rehearse/runs/20261124-020515-abcdef";
   CHECK(report_text(record, few_changes(), options) ==
-        R"(YELLOW
+        R"(YELLOW  +1 ~1 −1 >1 m1 t1 files · 14 KiB · 1.8 s · exit 0
   A person has to decide. There is no policy yet.
   run       20261124-020515-abcdef  )" +
             rfc3339(record.created_ns) + R"(
@@ -87,8 +87,6 @@ Action as the runtime saw it
   as        uid 0 gid 0 in /
   host      box, kernel 6.1.0, profile shifted
   asked by  uid 0, login uid 1000, tty /dev/pts/0
-
-+1 ~1 −1 >1 m1 t1 files · 14 KiB · 1.8 s · exit 0
 
 YELLOW  core.not-judged
   There is no policy yet.
