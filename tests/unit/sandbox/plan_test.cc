@@ -130,8 +130,12 @@ TEST_CASE("rehearse's state is covered wherever it can be seen") {
   const auto plan =
       make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
                                              {"/var/lib", "/mnt/lib", "ext4", "8:1"},
-                                             {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"}}));
+                                             {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"},
+                                             {"/", "/mnt/other", "ext4", "8:2"}}));
   REQUIRE(plan);
+  CHECK(plan->covered.size() == 2);  // another filesystem has no such directory
+  CHECK(mount_at(*plan, "/mnt/other").show == Show::kOverlay);
+  CHECK(plan->layers[1].hidden.empty());
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/var/lib/rehearse") == 1);
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/mnt/lib/rehearse") == 1);
   CHECK(mount_at(*plan, "/mnt/runs").show == Show::kHidden);
