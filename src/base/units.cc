@@ -42,7 +42,7 @@ double parse_with_unit(std::string_view text, const Unit (&units)[N]) {
   double value = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc() || value < 0) return std::nan("");
+  if (error != std::errc() || std::signbit(value)) return std::nan("");
   std::string unit(end, text.data() + text.size());
   while (!unit.empty() && unit.front() == ' ') unit.erase(0, 1);
   for (char& c : unit) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);

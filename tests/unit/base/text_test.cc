@@ -45,7 +45,7 @@ TEST_CASE("sizes and durations") {
   CHECK(*parse_duration("250ms") == 250'000'000);
   CHECK(*parse_duration("5m") == 300'000'000'000);
   CHECK(*parse_duration("90") == 90'000'000'000);
-  for (const char* bad : {"", "x", "-1", "1e99G", "5 parsecs", "nan", "inf"}) {
+  for (const char* bad : {"", "x", "-1", "-0", "1e99G", "5 parsecs", "nan", "inf"}) {
     CHECK(!parse_bytes(bad));
     CHECK(!parse_duration(bad));
   }
