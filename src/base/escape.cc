@@ -169,6 +169,7 @@ std::string from_base64(std::string_view text) {
       }
       group = group << 6U | (c == '=' ? 0U : static_cast<std::uint32_t>(value));
     }
+    if ((group & ((1U << 8 * padding) - 1)) != 0) return {};  // bits that no byte holds: RFC 4648, 3.5
     for (std::size_t i = 0; i < 3 - padding; ++i) bytes += static_cast<char>(group >> (16 - 8 * i) & 255U);
   }
   return bytes;

@@ -31,7 +31,7 @@ std::string shell_quote(std::string_view word);
 /// characters are left to the JSON writer. Pair it with base64 of the original where is_utf8 is false.
 std::string to_utf8_lossy(std::string_view bytes);
 
-/// RFC 4648 base64 with padding, and its inverse (empty on malformed input).
+/// RFC 4648 base64 with padding, and its inverse (empty on malformed or non-canonical input).
 std::string base64(std::string_view bytes);
 std::string from_base64(std::string_view text);
 

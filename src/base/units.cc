@@ -26,7 +26,13 @@ constexpr Unit kBytes[] = {{"", 1},
                            {"gb", 1073741824.0},
                            {"t", 1099511627776.0},
                            {"tib", 1099511627776.0},
-                           {"tb", 1099511627776.0}};
+                           {"tb", 1099511627776.0},
+                           {"p", 1125899906842624.0},
+                           {"pib", 1125899906842624.0},
+                           {"pb", 1125899906842624.0},
+                           {"e", 1152921504606846976.0},
+                           {"eib", 1152921504606846976.0},
+                           {"eb", 1152921504606846976.0}};
 constexpr Unit kTimes[] = {{"", 1e9},   {"ns", 1},     {"us", 1e3},   {"ms", 1e6},   {"s", 1e9},
                            {"m", 6e10}, {"min", 6e10}, {"h", 3.6e12}, {"d", 8.64e13}};
 
@@ -36,7 +42,7 @@ double parse_with_unit(std::string_view text, const Unit (&units)[N]) {
   double value = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-  if (error != std::errc() || value < 0) return std::nan("");
+  if (error != std::errc() || std::signbit(value)) return std::nan("");
   std::string unit(end, text.data() + text.size());
   while (!unit.empty() && unit.front() == ' ') unit.erase(0, 1);
   for (char& c : unit) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);

@@ -54,7 +54,7 @@ class Planner {
   Result<Plan> make() {
     RH_CHECK(classify_mounts());
     assign_layers();
-    hide_state();
+    RH_CHECK(hide_state());
     RH_CHECK(hide_requested());
     place_masks();
     decide_limits();
@@ -66,7 +66,7 @@ class Planner {
   Result<void> classify_mounts();
   void classify_kernel(const Mount& mount, MountPlan& shown) const;
   void assign_layers();
-  void hide_state();
+  Result<void> hide_state();
   Result<void> hide_requested();
   void place_masks();
   void decide_limits();
@@ -79,6 +79,16 @@ class Planner {
     std::string path;  ///< relative to the layer
   };
   [[nodiscard]] std::optional<Place> place_of(std::string_view path) const;
+  /// A path within a filesystem, whatever mounts show it. Several layers may: btrfs shows a subvolume by
+  /// itself and below its parent.
+  struct Object {
+    unsigned major;
+    unsigned minor;
+    std::string path;  ///< from the filesystem's own root
+  };
+  [[nodiscard]] std::optional<Object> object_at(std::string_view path) const;
+  /// True if `object` lies below what mount number `mount` shows.
+  [[nodiscard]] bool holds(std::size_t mount, const Object& object) const;
   void gap(std::string what, std::string why, verdict::Level cap) {
     plan_.gaps.push_back({std::move(what), std::move(why), cap});
   }
@@ -218,30 +228,50 @@ std::optional<Planner::Place> Planner::place_of(std::string_view path) const {
   return Place{mount.layer, join(mount.subpath, below(path, mount.mountpoint))};
 }
 
+std::optional<Planner::Object> Planner::object_at(std::string_view path) const {
+  const std::size_t i = mount_of(path);
+  if (plan_.mounts[i].show != Show::kOverlay && plan_.mounts[i].show != Show::kAlias) return std::nullopt;
+  return Object{sources_[i]->major, sources_[i]->minor,
+                join(sources_[i]->root, below(path, sources_[i]->mountpoint))};
+}
+
+bool Planner::holds(std::size_t mount, const Object& object) const {
+  const Mount& source = *sources_[mount];
+  return source.major == object.major && source.minor == object.minor && is_within(object.path, source.root);
+}
+
 /// The state directory is covered wherever it can be seen; mounts of it or below it are not shown at all.
-void Planner::hide_state() {
+Result<void> Planner::hide_state() {
   const std::string& state = plan_.request.state_dir;
-  if (state.empty()) return;
-  const auto place = place_of(state);
-  for (MountPlan& mount : plan_.mounts) {
-    const bool below_state = is_within(mount.mountpoint, state);
-    const bool shows_inside = place && mount.show == Show::kAlias && mount.layer == place->layer &&
-                              is_within('/' + mount.subpath, '/' + place->path) && !place->path.empty();
-    if (below_state || shows_inside) {
-      mount.show = Show::kHidden;
-      mount.why = "rehearse's own state";
+  if (state.empty()) return {};
+  const auto object = object_at(state);
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    MountPlan& mount = plan_.mounts[i];
+    const bool layered = mount.show == Show::kOverlay || mount.show == Show::kAlias;
+    const bool shows_inside = object && layered && sources_[i]->major == object->major &&
+                              sources_[i]->minor == object->minor &&
+                              is_within(sources_[i]->root, object->path);
+    if (!shows_inside && !is_within(mount.mountpoint, state)) continue;
+    if (i == 0) {
+      return fail("the state directory " + state + " holds the root filesystem", ExitCode::kUsage,
+                  "name another: --state DIR");
     }
+    mount.show = Show::kHidden;
+    mount.why = "rehearse's own state";
   }
-  if (!place || place->path.empty()) return;
-  plan_.layers[place->layer].hidden.push_back(place->path);
-  for (const MountPlan& mount : plan_.mounts) {
-    if ((mount.show != Show::kOverlay && mount.show != Show::kAlias) || mount.layer != place->layer) continue;
-    const std::string shown_root = mount.subpath.empty() ? "/" : '/' + mount.subpath;
-    const std::string wanted = '/' + place->path;
-    if (!is_within(wanted, shown_root) || wanted == shown_root) continue;
-    const std::string at = join(mount.mountpoint, below(wanted, shown_root));
-    if (plan_.mounts[mount_of(at)].mountpoint == mount.mountpoint) plan_.covered.push_back(at);
+  if (!object) return {};
+  for (LayerPlan& layer : plan_.layers) {
+    if (!holds(layer.mount, *object)) continue;
+    if (std::string path = below(object->path, sources_[layer.mount]->root); !path.empty())
+      layer.hidden.push_back(std::move(path));
   }
+  for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
+    const MountPlan& mount = plan_.mounts[i];
+    if ((mount.show != Show::kOverlay && mount.show != Show::kAlias) || !holds(i, *object)) continue;
+    const std::string at = join(mount.mountpoint, below(object->path, sources_[i]->root));
+    if (mount_of(at) == i) plan_.covered.push_back(at);
+  }
+  return {};
 }
 
 Result<void> Planner::hide_requested() {
@@ -263,8 +293,11 @@ Result<void> Planner::hide_requested() {
 
 void Planner::place_masks() {
   for (const std::string& path : plan_.request.mask) {
-    if (const auto place = place_of(path); place && !place->path.empty()) {
-      plan_.layers[place->layer].placeholders.push_back(place->path);
+    const auto object = object_at(path);
+    for (LayerPlan& layer : plan_.layers) {
+      if (!object || !holds(layer.mount, *object)) continue;
+      if (std::string inside = below(object->path, sources_[layer.mount]->root); !inside.empty())
+        layer.placeholders.push_back(std::move(inside));
     }
   }
   if (facts_.systemd) {

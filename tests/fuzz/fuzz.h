@@ -92,6 +92,7 @@ inline std::size_t sequence(std::string_view text, std::uint32_t& code) {
 
 /// Categories Cc, Cf, Co, Zl and Zp of Unicode 14, printed by Python's unicodedata.
 inline bool is_unsafe(std::uint32_t code) {
+  if (code >= 0x20 && code < 0x7f) return false;
   static constexpr std::uint32_t kRanges[][2] = {
       {0x0, 0x1f},         {0x7f, 0x9f},       {0xad, 0xad},       {0x600, 0x605},     {0x61c, 0x61c},
       {0x6dd, 0x6dd},      {0x70f, 0x70f},     {0x890, 0x891},     {0x8e2, 0x8e2},     {0x180e, 0x180e},

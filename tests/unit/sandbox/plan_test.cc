@@ -130,12 +130,90 @@ TEST_CASE("rehearse's state is covered wherever it can be seen") {
   const auto plan =
       make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
                                              {"/var/lib", "/mnt/lib", "ext4", "8:1"},
-                                             {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"}}));
+                                             {"/var/lib/rehearse/runs", "/mnt/runs", "ext4", "8:1"},
+                                             {"/", "/mnt/other", "ext4", "8:2"}}));
   REQUIRE(plan);
+  CHECK(plan->covered.size() == 2);  // another filesystem has no such directory
+  CHECK(mount_at(*plan, "/mnt/other").show == Show::kOverlay);
+  CHECK(plan->layers[1].hidden.empty());
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/var/lib/rehearse") == 1);
   CHECK(std::count(plan->covered.begin(), plan->covered.end(), "/mnt/lib/rehearse") == 1);
   CHECK(mount_at(*plan, "/mnt/runs").show == Show::kHidden);
   REQUIRE(plan->layers[0].hidden == std::vector<std::string>{"var/lib/rehearse"});
+}
+
+TEST_CASE("a btrfs subvolume that is seen twice is two layers, and hides the same things in both") {
+  host::HostFacts facts = host_with({{"/@", "/", "btrfs", "0:30"},
+                                     {"/", "/mnt/top", "btrfs", "0:30"},
+                                     {"/@/srv", "/mnt/srv", "btrfs", "0:30"},
+                                     {"/@home", "/home", "btrfs", "0:30"}});
+  facts.mounts[0].super_options = "rw,subvolid=256,subvol=/@";
+  facts.mounts[1].super_options = "rw,subvolid=5,subvol=/";
+  facts.mounts[2].super_options = "rw,subvolid=256,subvol=/@";
+  facts.mounts[3].super_options = "rw,subvolid=257,subvol=/@home";
+  Request request = simple_request();
+  request.mask = {"/root/.ssh/id_rsa", "/home/h/key"};
+  const auto plan = make_plan(request, facts);
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/mnt/top").show == Show::kOverlay);
+  CHECK(mount_at(*plan, "/mnt/srv").show == Show::kAlias);
+  CHECK(mount_at(*plan, "/mnt/srv").layer == mount_at(*plan, "/").layer);
+  REQUIRE(plan->layers.size() == 3);
+  CHECK(plan->covered == std::vector<std::string>{"/var/lib/rehearse", "/mnt/top/@/var/lib/rehearse"});
+  CHECK(plan->layers[0].hidden == std::vector<std::string>{"var/lib/rehearse"});
+  CHECK(plan->layers[1].hidden == std::vector<std::string>{"@/var/lib/rehearse"});
+  CHECK(plan->layers[2].hidden.empty());
+  CHECK(plan->layers[0].placeholders == std::vector<std::string>{"root/.ssh/id_rsa"});
+  CHECK(plan->layers[1].placeholders == std::vector<std::string>{"@/root/.ssh/id_rsa", "@home/h/key"});
+  CHECK(plan->layers[2].placeholders == std::vector<std::string>{"h/key"});
+}
+
+TEST_CASE("a filesystem of rehearse's own is hidden under all its names") {
+  const auto plan = make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
+                                                           {"/", "/mnt/again", "ext4", "8:9"},
+                                                           {"/", "/var/lib/rehearse", "ext4", "8:9"},
+                                                           {"/runs", "/mnt/runs", "ext4", "8:9"}}));
+  REQUIRE(plan);
+  for (const char* at : {"/mnt/again", "/var/lib/rehearse", "/mnt/runs"})
+    CHECK(mount_at(*plan, at).show == Show::kHidden);
+  CHECK(mount_at(*plan, "/").show == Show::kOverlay);
+}
+
+TEST_CASE("state in a bind mount is covered where it really lies too") {
+  const auto plan =
+      make_plan(simple_request(),
+                host_with({{"/", "/", "ext4", "8:1"}, {"/data/state", "/var/lib/rehearse", "ext4", "8:1"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/var/lib/rehearse").show == Show::kHidden);
+  CHECK(plan->covered == std::vector<std::string>{"/data/state"});
+}
+
+TEST_CASE("the root may be a part of a filesystem that is mounted whole elsewhere") {
+  const auto plan = make_plan(
+      simple_request(), host_with({{"/rootfs", "/", "ext4", "8:1"}, {"/", "/mnt/disk", "ext4", "8:1"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/mnt/disk").show == Show::kOverlay);
+  CHECK(mount_at(*plan, "/").show == Show::kAlias);
+  CHECK(mount_at(*plan, "/").subpath == "rootfs");
+  CHECK(plan->covered == std::vector<std::string>{"/var/lib/rehearse", "/mnt/disk/rootfs/var/lib/rehearse"});
+  Request request = simple_request();
+  request.state_dir = "/mnt/disk";
+  const auto refused =
+      make_plan(request, host_with({{"/rootfs", "/", "ext4", "8:1"}, {"/", "/mnt/disk", "ext4", "8:1"}}));
+  REQUIRE(!refused);
+  CHECK(refused.error().exit == ExitCode::kUsage);
+}
+
+TEST_CASE("paths are compared by components, not by letters") {
+  Request request = simple_request();
+  request.hide = {"/mnt/a"};
+  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"},
+                                                  {"/", "/mnt/a", "ext4", "8:2"},
+                                                  {"/", "/mnt/ab", "ext4", "8:3"},
+                                                  {"/", "/var/lib/rehearse2", "ext4", "8:4"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/mnt/ab").show == Show::kOverlay);
+  CHECK(mount_at(*plan, "/var/lib/rehearse2").show == Show::kOverlay);
 }
 
 TEST_CASE("masked files land in the layer that holds them, through aliases too") {
