@@ -13,6 +13,9 @@ namespace {
 
 using host::Mount;
 
+constexpr const char* kCredentials = "/run/credentials";
+constexpr const char* kCredentialsWhy = "credentials that systemd passes to a service";
+
 /// True if `path` is `prefix` or lies below it, by components.
 bool is_within(std::string_view path, std::string_view prefix) {
   if (prefix == "/") return path.starts_with('/');
@@ -142,6 +145,10 @@ Result<void> Planner::classify_mounts() {
                is_within(mount.mountpoint, "/sys")) {
       shown.show = Show::kAbsent;
       shown.why = "lies in a tree of kernel interfaces";
+    } else if (is_within(mount.mountpoint, kCredentials)) {
+      // Secrets by definition; where their ramfs cannot be idmapped a copy would even put them on disk.
+      shown.show = Show::kHidden;
+      shown.why = kCredentialsWhy;
     } else if (kind == FilesystemKind::kRemote) {
       shown.show = Show::kHidden;
       shown.why = mount.fstype + " would send requests out of the sandbox";
@@ -329,9 +336,14 @@ void Planner::name_gaps() {
         "seccomp alone",
         Level::kYellow);
   }
+  if (std::any_of(plan_.mounts.begin(), plan_.mounts.end(),
+                  [](const MountPlan& mount) { return mount.why == kCredentialsWhy; })) {
+    gap("credentials of services shown empty",
+        std::string("what systemd passes to services below ") + kCredentials, Level::kYellow);
+  }
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kHidden && mount.why != "rehearse's own state" &&
-        mount.why != "hidden on request") {
+        mount.why != "hidden on request" && mount.why != kCredentialsWhy) {
       gap("mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive);
     }
   }

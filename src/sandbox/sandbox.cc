@@ -184,7 +184,7 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
     RH_CHECK(layers.mount_overlays());
     RH_TRY(own, make_private_filesystems(plan, shift));
     if (plan.request.terminal) {
-      RH_TRY(built.terminal, open_terminal(own.devpts.get()));
+      RH_TRY(built.terminal, open_terminal(own.devpts.get(), shift));
     }
     RH_CHECK(mounter.drop());
   }

@@ -45,8 +45,20 @@ Result<UniqueFd> mount_new(const char* type, std::initializer_list<Option> optio
   RH_TRY(auto context, sys::fs_open(type));
   for (const Option& option : options)
     RH_CHECK(sys::fs_set_string(context.get(), option.key, option.value.c_str()));
-  RH_CHECK(sys::fs_create(context.get()));
+  if (auto created = sys::fs_create(context.get()); !created)
+    return with_context(created.error(), std::string("mounting a private ") + type);
   return sys::fs_mount(context.get(), attributes);
+}
+
+/// Kernels that read devpts's gid= as a signed number (6.1 and 6.12 do) refuse a shifted one with EINVAL. A
+/// new terminal then has its opener's group, not "tty"; the action's own terminal is given the group below.
+Result<UniqueFd> make_devpts(std::uint32_t shift) {
+  constexpr unsigned kAttributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+  auto made = mount_new("devpts",
+                        {{"mode", "0620"}, {"gid", std::to_string(shift + kTtyGroup)}, {"ptmxmode", "0666"}},
+                        kAttributes);
+  if (made || made.error().err != EINVAL) return made;
+  return mount_new("devpts", {{"mode", "0620"}, {"ptmxmode", "0666"}}, kAttributes);
 }
 
 Result<UniqueFd> make_dev(const std::string& owner) {
@@ -266,10 +278,7 @@ Result<PrivateFilesystems> make_private_filesystems(const Plan& plan, std::uint3
           "tmpfs",
           {{"mode", "1777"}, {"uid", owner}, {"gid", owner}, {"size", std::to_string(plan.memory_bytes / 2)}},
           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
-  RH_TRY(own.devpts,
-         mount_new("devpts",
-                   {{"mode", "0620"}, {"gid", std::to_string(shift + kTtyGroup)}, {"ptmxmode", "0666"}},
-                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
+  RH_TRY(own.devpts, make_devpts(shift));
   RH_TRY(own.empty, make_empty());
   return own;
 }
@@ -279,7 +288,7 @@ Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesy
   return Assembler(plan, layers, own, kernel, stage).assemble();
 }
 
-Result<TerminalPair> open_terminal(int devpts) {
+Result<TerminalPair> open_terminal(int devpts, std::uint32_t shift) {
   TerminalPair pair;
   RH_TRY(pair.master, sys::open_at2(devpts, "ptmx", O_RDWR | O_NOCTTY, 0, 0));
   int unlock = 0;
@@ -287,6 +296,7 @@ Result<TerminalPair> open_terminal(int devpts) {
   const int slave = ::ioctl(pair.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave < 0) return sys::last_error("ioctl", "TIOCGPTPEER");
   pair.slave.reset(slave);
+  if (::fchown(slave, shift, shift + kTtyGroup) != 0) return sys::last_error("fchown", "the terminal");
   return pair;
 }
 

@@ -31,6 +31,6 @@ struct TerminalPair {
   UniqueFd master;
   UniqueFd slave;
 };
-Result<TerminalPair> open_terminal(int devpts);
+Result<TerminalPair> open_terminal(int devpts, std::uint32_t shift);
 
 }  // namespace rehearse::sandbox

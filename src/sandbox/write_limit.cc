@@ -86,6 +86,7 @@ bool set_project_tree(int fd, std::uint32_t id, int depth) {
 Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> limit) {
   WriteLimit made;
   RH_TRY(made.uppers_, sys::dup(uppers));
+  RH_TRY(made.bundle_, sys::open_at2(uppers, "..", O_RDONLY | O_DIRECTORY, 0, 0));
   made.limit_ = limit;
   struct statvfs usage = {};
   if (::fstatvfs(uppers, &usage) != 0) return sys::last_error("statvfs", "the state directory");
@@ -129,7 +130,7 @@ WriteLimit::~WriteLimit() {
 void WriteLimit::observe_fullness() {
   struct statvfs usage = {};
   // A write that failed gives back what it had reserved: full is a handful of blocks left.
-  if (::fstatvfs(uppers_.get(), &usage) == 0 &&
+  if (::fstatvfs(bundle_.get(), &usage) == 0 &&
       (usage.f_bavail <= kFullBlocks || (usage.f_files != 0 && usage.f_favail == 0))) {
     was_full_ = true;
   }
@@ -143,7 +144,7 @@ void WriteLimit::observe_fullness() {
 
 WriteLimit::State WriteLimit::check() {
   observe_fullness();
-  const std::uint64_t now = free_bytes(uppers_.get());
+  const std::uint64_t now = free_bytes(bundle_.get());
   if (now < floor_) return State::kBelowFloor;
   if (!limit_ || project_ != 0) return State::kFine;
   // Others write to this filesystem too: measure before accusing.

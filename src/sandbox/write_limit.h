@@ -40,6 +40,8 @@ class WriteLimit {
   void observe_fullness();
 
   UniqueFd uppers_;
+  UniqueFd
+      bundle_;  ///< outside the project: below it, statfs tells the project's space, not the filesystem's
   std::optional<std::uint64_t> limit_;
   std::uint32_t project_ = 0;  ///< 0: no quota
   std::uint64_t floor_ = 0;

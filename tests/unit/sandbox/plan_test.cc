@@ -251,6 +251,19 @@ TEST_CASE("hiding a mount takes what lies below with it") {
   CHECK(refused.error().exit == ExitCode::kUsage);
 }
 
+TEST_CASE("credentials of services are not shown and cap the verdict once") {
+  const auto plan =
+      make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
+                                             {"/", "/run", "tmpfs", "0:20"},
+                                             {"/", "/run/credentials/a.service", "ramfs", "0:21"},
+                                             {"/", "/run/credentials/b.service", "ramfs", "0:22"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/run/credentials/a.service").show == Show::kHidden);
+  CHECK(std::count_if(plan->gaps.begin(), plan->gaps.end(), [](const auto& gap) {
+          return gap.what.find("credentials") != std::string::npos && gap.cap == verdict::Level::kYellow;
+        }) == 1);
+}
+
 TEST_CASE("a run gets no more than rehearse itself may use") {
   host::HostFacts facts = host_with({{"/", "/", "ext4", "8:1"}});
   facts.memory_available_bytes = 1000;
