@@ -13,6 +13,9 @@ namespace {
 
 using host::Mount;
 
+constexpr const char* kOwnState = "rehearse's own state";
+constexpr const char* kOnRequest = "hidden on request";
+
 constexpr const char* kCredentials = "/run/credentials";
 constexpr const char* kCredentialsWhy = "credentials that systemd passes to a service";
 
@@ -56,9 +59,9 @@ class Planner {
 
   Result<Plan> make() {
     RH_CHECK(classify_mounts());
+    drop_orphans();
     assign_layers();
-    RH_CHECK(hide_state());
-    RH_CHECK(hide_requested());
+    RH_CHECK(hide_all());
     place_masks();
     decide_limits();
     name_gaps();
@@ -69,8 +72,9 @@ class Planner {
   Result<void> classify_mounts();
   void classify_kernel(const Mount& mount, MountPlan& shown) const;
   void assign_layers();
-  Result<void> hide_state();
-  Result<void> hide_requested();
+  Result<void> hide(const std::string& path, const char* why);
+  Result<void> hide_all();
+  void drop_orphans();
   void place_masks();
   void decide_limits();
   void name_gaps();
@@ -159,19 +163,6 @@ Result<void> Planner::classify_mounts() {
     plan_.mounts.push_back(std::move(shown));
     sources_.push_back(&mount);
   }
-  // What lies on a mount that is not shown has no place to be mounted on.
-  for (std::size_t i = 1; i < plan_.mounts.size(); ++i) {
-    for (std::size_t parent = 0; parent < i; ++parent) {
-      const MountPlan& above = plan_.mounts[parent];
-      MountPlan& mount = plan_.mounts[i];
-      if (above.show != Show::kHidden || !is_within(mount.mountpoint, above.mountpoint)) continue;
-      if (mount.show == Show::kOverlay)
-        gap("mount " + mount.mountpoint + " absent", "lies on " + above.mountpoint + ", which is hidden",
-            verdict::Level::kInconclusive);
-      mount.show = Show::kAbsent;
-      mount.why = "lies on " + above.mountpoint + ", which is hidden";
-    }
-  }
   MountPlan& root = plan_.mounts.front();
   if (root.show != Show::kOverlay) {
     return fail("cannot rehearse: the root filesystem is " + root.fstype, ExitCode::kUnavailable,
@@ -179,6 +170,25 @@ Result<void> Planner::classify_mounts() {
   }
   root.fallback = Fallback::kRefuse;
   return {};
+}
+
+/// What lies on a mount that is not shown has no place to be mounted on.
+void Planner::drop_orphans() {
+  for (std::size_t i = 1; i < plan_.mounts.size(); ++i) {
+    MountPlan& mount = plan_.mounts[i];
+    for (std::size_t parent = 0; parent < i; ++parent) {
+      const MountPlan& above = plan_.mounts[parent];
+      if (above.show != Show::kHidden || mount.mountpoint == above.mountpoint ||
+          !is_within(mount.mountpoint, above.mountpoint))
+        continue;
+      const std::string why = "lies on " + above.mountpoint + ", which is hidden";
+      const bool intended = above.why == kOwnState || above.why == kOnRequest;
+      if (!intended && (mount.show == Show::kOverlay || mount.show == Show::kAlias))
+        gap("mount " + mount.mountpoint + " absent", why, verdict::Level::kInconclusive);
+      mount.show = Show::kAbsent;
+      mount.why = why;
+    }
+  }
 }
 
 /// One overlay for each (superblock, visible root); what lies inside another visible root is a bind of its
@@ -247,30 +257,29 @@ bool Planner::holds(std::size_t mount, const Object& object) const {
   return source.major == object.major && source.minor == object.minor && is_within(object.path, source.root);
 }
 
-/// The state directory is covered wherever it can be seen; mounts of it or below it are not shown at all.
-Result<void> Planner::hide_state() {
-  const std::string& state = plan_.request.state_dir;
-  if (state.empty()) return {};
-  const auto object = object_at(state);
+/// The object at `path` is covered wherever it can be seen; mounts of it or below it are not shown at all.
+Result<void> Planner::hide(const std::string& path, const char* why) {
+  const auto object = object_at(path);
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     MountPlan& mount = plan_.mounts[i];
     const bool layered = mount.show == Show::kOverlay || mount.show == Show::kAlias;
     const bool shows_inside = object && layered && sources_[i]->major == object->major &&
                               sources_[i]->minor == object->minor &&
                               is_within(sources_[i]->root, object->path);
-    if (!shows_inside && !is_within(mount.mountpoint, state)) continue;
+    if (!shows_inside && !is_within(mount.mountpoint, path)) continue;
     if (i == 0) {
-      return fail("the state directory " + state + " holds the root filesystem", ExitCode::kUsage,
-                  "name another: --state DIR");
+      return fail(path + " holds the root filesystem: it cannot be hidden (" + why + ")", ExitCode::kUsage,
+                  "name another directory");
     }
-    mount.show = Show::kHidden;
-    mount.why = "rehearse's own state";
+    mount.show =
+        is_within(mount.mountpoint, path) && mount.mountpoint != path ? Show::kAbsent : Show::kHidden;
+    mount.why = why;
   }
   if (!object) return {};
   for (LayerPlan& layer : plan_.layers) {
     if (!holds(layer.mount, *object)) continue;
-    if (std::string path = below(object->path, sources_[layer.mount]->root); !path.empty())
-      layer.hidden.push_back(std::move(path));
+    if (std::string inside = below(object->path, sources_[layer.mount]->root); !inside.empty())
+      layer.hidden.push_back(std::move(inside));
   }
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     const MountPlan& mount = plan_.mounts[i];
@@ -281,20 +290,13 @@ Result<void> Planner::hide_state() {
   return {};
 }
 
-Result<void> Planner::hide_requested() {
+Result<void> Planner::hide_all() {
+  if (!plan_.request.state_dir.empty()) RH_CHECK(hide(plan_.request.state_dir, kOwnState));
   for (const std::string& path : plan_.request.hide) {
-    if (path == "/")
-      return fail("--hide /: the root cannot be hidden", ExitCode::kUsage, "name a directory below it");
-    bool is_mount = false;
-    for (MountPlan& mount : plan_.mounts) {
-      if (!is_within(mount.mountpoint, path)) continue;
-      is_mount = is_mount || mount.mountpoint == path;
-      mount.show = mount.mountpoint == path ? Show::kHidden : Show::kAbsent;
-      mount.why = "hidden on request";
-    }
-    if (!is_mount) plan_.covered.push_back(path);
-    gap(path + " hidden", "hidden on request", verdict::Level::kYellow);
+    RH_CHECK(hide(path, kOnRequest));
+    gap(path + " hidden", kOnRequest, verdict::Level::kYellow);
   }
+  drop_orphans();
   return {};
 }
 
@@ -342,8 +344,8 @@ void Planner::name_gaps() {
         std::string("what systemd passes to services below ") + kCredentials, Level::kYellow);
   }
   for (const MountPlan& mount : plan_.mounts) {
-    if (mount.show == Show::kHidden && mount.why != "rehearse's own state" &&
-        mount.why != "hidden on request" && mount.why != kCredentialsWhy) {
+    if (mount.show == Show::kHidden && mount.why != kOwnState && mount.why != kOnRequest &&
+        mount.why != kCredentialsWhy) {
       gap("mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive);
     }
   }

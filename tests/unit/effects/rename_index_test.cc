@@ -144,7 +144,7 @@ TEST_CASE("a damaged origin is no origin") {
   }();
   const auto inode = [&](const std::string& value) {
     place.xattr("upper/f", kOriginXattr, value);
-    return origin_inode(place.layer.lower.get(), place.layer.upper.get(), "f");
+    return origin_stat(place.layer.lower.get(), place.layer.upper.get(), "f");
   };
   CHECK(inode(good).has_value());
   CHECK(!inode("").has_value());
