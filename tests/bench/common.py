@@ -37,6 +37,21 @@ class Rehearse:
         subprocess.run(["rm", "-rf", self.state], check=True)
 
 
+def memory_filesystem(scratch, gigabytes, block):
+    """An ext4 image in /dev/shm, mounted in the caller's private mount namespace: what is measured is the programs, not a
+    disk that others use too. The mount namespace ends with the benchmark, and the loop device with it."""
+    image = f"/dev/shm/{os.path.basename(os.path.dirname(scratch))}.img"
+    with open(image, "wb") as file:
+        os.truncate(file.fileno(), gigabytes << 30)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-b", str(block), "-O", "^has_journal", "-i", "4096",
+                    image], check=True)
+    where = f"{scratch}/memory"
+    os.makedirs(where, exist_ok=True)
+    subprocess.run(["mount", "-o", "loop", image, where], check=True)
+    os.unlink(image)
+    return where
+
+
 def wall(argv, **options):
     started = time.perf_counter()
     subprocess.run(argv, stdin=NULL, check=True, **{"stdout": NULL, "stderr": NULL, **options})
