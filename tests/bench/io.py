@@ -143,12 +143,13 @@ def reset_root(root):
 def main():
     binary, scratch, quick = sys.argv[1], sys.argv[2], sys.argv[3] == "1"
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    scratch = common.memory_filesystem(scratch, 2, 4096)
     bench = Bench(common.Rehearse(binary, scratch), scratch, 3 if quick else 9)
     bench.compare("find /usr", ["find", "/usr"], "at most 1.2", "at most 1.2", overlay=True)
-    bench.compare("tar c /usr | cat", ["sh", "-c", "tar c /usr | cat"], "at most 1.05", "at most 1.05")
     repository = f"{scratch}/repository"
-    make_repository(repository, 5_000 if quick else 30_000)
-    bench.compare("git status, 30,000 files", ["git", "-C", repository, "status", "--porcelain"], "at most 1.2", "at most 1.2")
+    files = 5_000 if quick else 30_000
+    make_repository(repository, files)
+    bench.compare(f"git status, {files:,} files", ["git", "-C", repository, "status", "--porcelain"], "at most 1.2", "at most 1.2")
     with open(f"{scratch}/a.cc", "w", encoding="ascii") as file:
         file.write(SOURCE)
     bench.compare("g++ -O2 of one file", ["g++", "-O2", "-c", f"{scratch}/a.cc", "-o", f"{scratch}/a.o"], "at most 1.05",
@@ -156,6 +157,8 @@ def main():
     package, root = make_package(scratch, 3_000), f"{scratch}/root"
     bench.compare("dpkg -i, 3,000 files", ["dpkg", f"--root={root}", "--log=/dev/null", "-i", package], "below 1.0",
                   prepare=lambda: reset_root(root))
+    # Last: it pushes everything else out of the page cache.
+    bench.compare("tar c /usr | cat", ["sh", "-c", "tar c /usr | cat"], "at most 1.05", "at most 1.05")
 
 
 main()
