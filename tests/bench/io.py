@@ -143,7 +143,7 @@ def reset_root(root):
 def main():
     binary, scratch, quick = sys.argv[1], sys.argv[2], sys.argv[3] == "1"
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    scratch = common.memory_filesystem(scratch, 2, 4096)
+    disk, scratch = scratch, common.memory_filesystem(scratch, 2, 4096)
     bench = Bench(common.Rehearse(binary, scratch), scratch, 3 if quick else 9)
     bench.compare("find /usr", ["find", "/usr"], "at most 1.2", "at most 1.2", overlay=True)
     repository = f"{scratch}/repository"
@@ -154,8 +154,10 @@ def main():
         file.write(SOURCE)
     bench.compare("g++ -O2 of one file", ["g++", "-O2", "-c", f"{scratch}/a.cc", "-o", f"{scratch}/a.o"], "at most 1.05",
                   "at most 1.05")
-    package, root = make_package(scratch, 3_000), f"{scratch}/root"
-    bench.compare("dpkg -i, 3,000 files", ["dpkg", f"--root={root}", "--log=/dev/null", "-i", package], "below 1.0",
+    # On the disk, since its cost is fsync.
+    on_disk = Bench(common.Rehearse(binary, disk), disk, bench.rounds)
+    package, root = make_package(disk, 3_000), f"{disk}/root"
+    on_disk.compare("dpkg -i, 3,000 files", ["dpkg", f"--root={root}", "--log=/dev/null", "-i", package], "below 1.0",
                   prepare=lambda: reset_root(root))
     # Last: it pushes everything else out of the page cache.
     bench.compare("tar c /usr | cat", ["sh", "-c", "tar c /usr | cat"], "at most 1.05", "at most 1.05")
