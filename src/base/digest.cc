@@ -29,7 +29,7 @@ Sha256 sha256(std::string_view data) {
   return hasher.finish();
 }
 
-Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes) {
+Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes, std::uint64_t expected) {
   thread_local std::vector<char> buffer(std::size_t{128} * 1024);
   Sha256Hasher hasher;
   std::uint64_t total = 0;
@@ -42,6 +42,8 @@ Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes) {
     if (n == 0) break;
     hasher.update({buffer.data(), static_cast<std::size_t>(n)});
     total += static_cast<std::uint64_t>(n);
+    // A short read that ends where the file does: asking again would only return 0.
+    if (static_cast<std::size_t>(n) < buffer.size() && total == expected) break;
   }
   if (bytes != nullptr) *bytes = total;
   return hasher.finish();

@@ -29,8 +29,8 @@ class Sha256Hasher {
 Sha256 sha256(std::string_view data);
 
 /// Digest of a file from its current offset to its end. Reads in bounded pieces; `bytes` (optional) gets the
-/// count.
-Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes = nullptr);
+/// count. `expected` is the size by fstat: it spares the read that finds the end, if it is true.
+Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes = nullptr, std::uint64_t expected = UINT64_MAX);
 
 std::string hex(const Sha256& digest);
 

@@ -27,12 +27,17 @@ bool is_acl(std::string_view name) {
   return name == kAclXattrs[0] || name == kAclXattrs[1];
 }
 
+/// What overlayfs keeps for itself. What the action wrote below this prefix is stored with another one.
+bool is_overlays_own(std::string_view name) {
+  return name.starts_with(kOverlayPrefix) && !name.starts_with(kEscapedPrefix);
+}
+
 void add_xattr(Attributes& attributes, std::string_view name, std::string value) {
   if (name.starts_with(kEscapedPrefix)) {
     attributes
         .xattrs[std::string(kOverlayPrefix).append(name.substr(std::string_view(kEscapedPrefix).size()))] =
         std::move(value);
-  } else if (!name.starts_with(kOverlayPrefix)) {
+  } else if (!is_overlays_own(name)) {
     attributes.xattrs[std::string(name)] = std::move(value);
   }
 }
@@ -43,6 +48,7 @@ Result<void> read_xattrs_fd(int fd, Attributes& attributes) {
   if (size == 0 || (size < 0 && errno == EOPNOTSUPP)) return {};
   if (size > 0) {
     for (const char* name = names; name < names + size; name += std::string_view(name).size() + 1) {
+      if (is_overlays_own(name)) continue;
       RH_TRY(auto value, sys::get_xattr(fd, name));
       add_xattr(attributes, name, std::move(value));
     }
@@ -50,6 +56,7 @@ Result<void> read_xattrs_fd(int fd, Attributes& attributes) {
   }
   RH_TRY(const auto all, sys::list_xattrs(fd));
   for (const std::string& name : all) {
+    if (is_overlays_own(name)) continue;
     RH_TRY(auto value, sys::get_xattr(fd, name.c_str()));
     add_xattr(attributes, name, std::move(value));
   }
@@ -124,7 +131,10 @@ Result<Attributes> read_attributes(int dir, const char* name, const struct stat&
     return attributes;
   }
   const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (regular ? 0 : O_DIRECTORY);
-  const UniqueFd fd(::openat(dir, name, flags));
+  // Reading must not write times into the upper's inodes; who may not ask for that (a network filesystem)
+  // reads so.
+  UniqueFd fd(::openat(dir, name, flags | O_NOATIME));
+  if (!fd.valid() && errno == EPERM) fd.reset(::openat(dir, name, flags));
   if (!fd.valid()) return sys::last_error("open");
   if (regular && content == Content::kHash) {
     struct stat opened = {};
@@ -133,7 +143,7 @@ Result<Attributes> read_attributes(int dir, const char* name, const struct stat&
       return fail("was replaced while it was read");
     }
     std::uint64_t bytes = 0;
-    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes));
+    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
     attributes.size = bytes;
   }
   RH_CHECK(read_xattrs_fd(fd.get(), attributes));

@@ -28,8 +28,8 @@ struct Outcome {
   std::optional<Change> change;
   std::string trouble;
   std::optional<struct stat> origin;  ///< what a hard-linked upper object was copied from
-  std::uint64_t inode = 0;            ///< of the upper object, to count its blocks once
-  std::uint64_t blocks = 0;
+  std::uint64_t blocks = 0;           ///< of the upper object
+  std::uint64_t inode = 0;            ///< of one with several names, to count its blocks once
 };
 
 class Comparer {
@@ -42,7 +42,8 @@ class Comparer {
   void operator()(Pair& pair, std::vector<Outcome>& outcomes) const {
     Outcome outcome;
     if (pair.after) {
-      outcome.inode = pair.after->st.st_ino;
+      if (pair.after->st.st_nlink > 1 && !S_ISDIR(pair.after->st.st_mode))
+        outcome.inode = pair.after->st.st_ino;
       outcome.blocks = static_cast<std::uint64_t>(pair.after->st.st_blocks);
     }
     if (auto done = compare_pair(pair, outcome); !done)
@@ -101,7 +102,7 @@ class Comparer {
       if (!kind) return {};
       change.kind = *kind;
     }
-    outcome.change = change;
+    outcome.change = std::move(change);
     return {};
   }
 
@@ -173,7 +174,7 @@ class Collector {
         [&](std::vector<Outcome>& outcomes) {
           for (Outcome& outcome : outcomes) {
             if (!outcome.trouble.empty()) report(std::move(outcome.trouble));
-            if (outcome.blocks > 0 && counted.insert(outcome.inode).second)
+            if (outcome.inode == 0 || counted.insert(outcome.inode).second)
               result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
             aliases.note(*outcome.change, outcome.origin);

@@ -251,7 +251,7 @@ class FileWriter final : public ManifestWriter {
 /// Buffered reading with the offset for error messages.
 class Input {
  public:
-  explicit Input(int fd) : fd_(fd), buffer_(kFlushAt, '\0') {}
+  explicit Input(int fd) : fd_(fd) {}
 
   bool byte(std::uint8_t& value) {
     if (at_ == end_ && !fill()) return false;
@@ -276,7 +276,7 @@ class Input {
       if (at_ == end_ && !fill()) return false;
       const std::size_t take =
           static_cast<std::size_t>(std::min<std::uint64_t>(size - value.size(), end_ - at_));
-      value.append(buffer_, at_, take);
+      value.append(buffer_.get() + at_, take);
       at_ += take;
       offset_ += take;
     }
@@ -288,7 +288,7 @@ class Input {
   bool fill() {
     ssize_t n = 0;
     do {
-      n = ::pread(fd_, buffer_.data(), buffer_.size(), static_cast<off_t>(offset_));
+      n = ::pread(fd_, buffer_.get(), kFlushAt, static_cast<off_t>(offset_));
     } while (n < 0 && errno == EINTR);
     at_ = 0;
     end_ = n > 0 ? static_cast<std::size_t>(n) : 0;
@@ -296,7 +296,8 @@ class Input {
   }
 
   int fd_;
-  std::string buffer_;
+  // Not zeroed: of most manifests only the first page is used.
+  std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kFlushAt);
   std::size_t at_ = 0;
   std::size_t end_ = 0;
   std::uint64_t offset_ = 0;

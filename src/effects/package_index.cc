@@ -4,7 +4,9 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <memory>
+#include <utility>
 
 #include "base/sys.h"
 
@@ -13,13 +15,18 @@ namespace {
 
 constexpr std::size_t kLargestList = std::size_t{64} << 20U;
 
-/// FNV-1a, 64 bits.
-std::uint64_t hash(std::string_view prefix, std::string_view path) {
-  std::uint64_t value = 14695981039346656037ULL;
-  for (const std::string_view part : {prefix, path}) {
-    for (const char c : part) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+/// Eight bytes a step. Never 0.
+std::uint64_t hash(std::string_view path) {
+  std::uint64_t value = 14695981039346656037ULL ^ path.size();
+  while (!path.empty()) {
+    std::uint64_t word = 0;
+    const std::size_t size = std::min(path.size(), sizeof word);
+    std::memcpy(&word, path.data(), size);
+    path.remove_prefix(size);
+    value = (value ^ word) * 0x9e3779b97f4a7c15ULL;
+    value ^= value >> 32U;
   }
-  return value;
+  return value == 0 ? 1 : value;
 }
 
 /// Package lists say /bin/ls where a host with merged /usr has /usr/bin/ls.
@@ -38,8 +45,6 @@ PackageIndex PackageIndex::load(int lower, int upper) {
   index.merged_usr_ = bin && S_ISLNK(bin->st_mode);
   index.load_database(lower);
   index.load_database(upper);
-  std::stable_sort(index.entries_.begin(), index.entries_.end());
-  index.entries_.shrink_to_fit();
   return index;
 }
 
@@ -67,20 +72,41 @@ void PackageIndex::add_list(int directory, const char* file, std::string_view pa
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view path = rest.substr(0, end);
     if (path.size() > 1)
-      entries_.push_back({hash(merged_usr_ && moved_to_usr(path) ? "/usr" : "", path), number});
+      add_path(merged_usr_ && moved_to_usr(path) ? hash("/usr" + std::string(path)) : hash(path), number);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
 }
 
 std::string_view PackageIndex::owner(std::string_view path) const {
-  const Entry wanted{hash("", path), 0};
-  const auto [first, last] = std::equal_range(entries_.begin(), entries_.end(), wanted);
-  if (first == last) return {};
-  // Directories are in many lists: then nobody owns them.
-  for (auto entry = first; entry != last; ++entry) {
-    if (packages_[entry->package] != packages_[first->package]) return {};
+  if (slots_.empty()) return {};
+  const Slot& slot = slots_[slot_of(hash(path))];
+  if (slot.hash == 0 || slot.package == kSeveral) return {};
+  return packages_[slot.package];
+}
+
+void PackageIndex::add_path(std::uint64_t hash, std::uint32_t package) {
+  if (2 * used_ >= slots_.size()) grow();
+  Slot& slot = slots_[slot_of(hash)];
+  if (slot.hash == 0) {
+    slot = {hash, package};
+    ++used_;
+  } else if (slot.package != kSeveral && packages_[slot.package] != packages_[package]) {
+    slot.package = kSeveral;  // the same package for another architecture is no other
   }
-  return packages_[first->package];
+}
+
+/// Where `hash` is, or the free slot where it belongs.
+std::size_t PackageIndex::slot_of(std::uint64_t hash) const {
+  std::size_t at = hash & (slots_.size() - 1);
+  while (slots_[at].hash != 0 && slots_[at].hash != hash) at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+void PackageIndex::grow() {
+  const auto old = std::exchange(slots_, std::vector<Slot>(std::max<std::size_t>(1024, slots_.size() * 2)));
+  for (const Slot& slot : old) {
+    if (slot.hash != 0) slots_[slot_of(slot.hash)] = slot;
+  }
 }
 
 }  // namespace rehearse::effects

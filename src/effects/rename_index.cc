@@ -25,6 +25,7 @@ struct Scan {
     std::string path;   ///< in the upper
     std::string lower;  ///< where its content comes from in the lower
     bool has_lower;
+    SharedFd lower_fd = nullptr;  ///< of `lower`, if there is such a directory and files are looked for
   };
 
   void visit(const Frame& frame, std::vector<Frame>& next) {
@@ -53,7 +54,8 @@ struct Scan {
         }
         next.push_back(std::move(below));
       } else if (look_for_files && (entry.type == DT_REG || entry.type == DT_LNK)) {
-        if (frame.has_lower && sys::stat_at(layer.lower.get(), lower.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
+        if (frame.lower_fd && sys::stat_at(frame.lower_fd->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW))
+          continue;
         if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), entry.name.c_str())) {
           new_files.emplace(origin->st_ino, join_path(frame.path, entry.name));
         }
@@ -67,8 +69,11 @@ struct Scan {
     if (!root) return;
     stack.push_back({*root, "", "", true});
     while (!stack.empty()) {
-      const Frame frame = std::move(stack.back());
+      Frame frame = std::move(stack.back());
       stack.pop_back();
+      if (look_for_files && frame.has_lower) {
+        if (auto lower = open_directory_beneath(layer.lower.get(), frame.lower)) frame.lower_fd = *lower;
+      }
       visit(frame, stack);
     }
   }

@@ -210,12 +210,14 @@ void RunCgroup::remove() {
   }
 }
 
-Result<void> RunCgroup::add_to_v1(pid_t pid) const {
-  const std::string text = std::to_string(pid);
+Result<std::vector<UniqueFd>> RunCgroup::v1_tasks() const {
+  std::vector<UniqueFd> files;
   for (const Group* group : {&pids_, &memory_, &cpu_}) {
-    if (group->fd.valid()) RH_CHECK(sys::write_file_at(group->fd.get(), "cgroup.procs", text));
+    if (!group->fd.valid()) continue;
+    RH_TRY(auto file, sys::open_beneath(group->fd.get(), "tasks", O_WRONLY));
+    files.push_back(std::move(file));
   }
-  return {};
+  return files;
 }
 
 Result<std::vector<pid_t>> RunCgroup::processes() const {

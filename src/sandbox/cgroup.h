@@ -30,8 +30,10 @@ class RunCgroup {
 
   /// For CLONE_INTO_CGROUP.
   [[nodiscard]] int fd() const { return unified_group_.fd.get(); }
-  /// Moves a process into the v1 groups; the v2 group it is born in.
-  Result<void> add_to_v1(pid_t pid) const;
+  /// Files where the run's first process joins the v1 groups by writing "0"; the v2 group it is born in.
+  /// `tasks`, not `cgroup.procs`: for a thread that moves itself the kernel takes no lock that waits for a
+  /// grace period (1 to 10 ms on a busy host).
+  [[nodiscard]] Result<std::vector<UniqueFd>> v1_tasks() const;
   /// Host pids in the group.
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
   Result<void> freeze() const;

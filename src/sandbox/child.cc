@@ -34,10 +34,15 @@ RH_POST_CLONE int report(int control, InitStep step, long error) {
   return 1;
 }
 
-/// Waits until the id maps are written, becomes root of the namespace, executes init.
+/// Joins the v1 cgroups, waits until the id maps are written, becomes root of the namespace, executes init.
 RH_POST_CLONE int init_child(void* argument) {
   const auto* start = static_cast<const InitStart*>(argument);
   raw::call(SYS_close, start->control_ours);
+  for (int i = 0; i < 3; ++i) {
+    if (start->v1_tasks[i] < 0) continue;
+    if (const long r = raw::call(SYS_write, start->v1_tasks[i], "0", 1); r < 0)
+      return report(start->control, InitStep::kCgroup, r);
+  }
   InitCommand command = {};
   long n = 0;
   do {

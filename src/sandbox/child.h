@@ -13,11 +13,12 @@
 namespace rehearse::sandbox {
 
 struct InitStart {
-  int image = -1;         ///< sealed memfd of the init program
-  int control = -1;       ///< init's end of the control socket
-  int control_ours = -1;  ///< the supervisor's end, closed in the child
-  int config = -1;        ///< memfd with InitConfig
-  int cgroup = -1;        ///< directory of the run's cgroup2
+  int image = -1;                  ///< sealed memfd of the init program
+  int control = -1;                ///< init's end of the control socket
+  int control_ours = -1;           ///< the supervisor's end, closed in the child
+  int config = -1;                 ///< memfd with InitConfig
+  int v1_tasks[3] = {-1, -1, -1};  ///< tasks files of the v1 groups that it joins by itself
+  int cgroup = -1;                 ///< directory of the run's cgroup2
   bool user_namespace = true;
 };
 

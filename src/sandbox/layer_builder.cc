@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
+#include <string_view>
 
 #include "base/sys.h"
 #include "sandbox/copy_tree.h"
@@ -50,6 +52,22 @@ unsigned attributes_of(const MountPlan& mount) {
   if (mount.nosuid) attributes |= MOUNT_ATTR_NOSUID;
   if (mount.noexec) attributes |= MOUNT_ATTR_NOEXEC;
   return attributes;
+}
+
+/// Options of the overlays in a mountinfo table, by upperdir.
+std::map<std::string_view, std::string_view> overlays_in(std::string_view table) {
+  constexpr std::string_view kMark = "upperdir=";
+  std::map<std::string_view, std::string_view> found;
+  while (!table.empty()) {
+    const std::string_view line = table.substr(0, table.find('\n'));
+    table.remove_prefix(std::min(line.size() + 1, table.size()));
+    const auto dash = line.find(" - ");
+    const auto upper = line.find(kMark, dash);
+    if (dash == std::string_view::npos || upper == std::string_view::npos) continue;
+    const std::string_view name = line.substr(upper + kMark.size());
+    found[name.substr(0, name.find(','))] = line.substr(dash);
+  }
+  return found;
 }
 
 }  // namespace
@@ -104,6 +122,7 @@ Result<void> LayerBuilder::clone_host() {
     RH_TRY(auto upper, open_directory(layer.get(), "upper"));
     RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
     RH_TRY(sources_[i].clone, sys::clone_mount(object->get(), ""));
+    sources_[i].walk = std::move(lower);
   }
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kAlias) evidence_[mount.layer].aliases.push_back(mount.mountpoint);
@@ -131,6 +150,13 @@ Result<void> LayerBuilder::prepare() {
                       ExitCode::kUnavailable, "use --state on ext4, xfs or btrfs, or --profile=root");
   }
   RH_CHECK(attach_in_stage(bundle_clone_.get(), "bundle"));
+  // Closing a detached mount waits for a grace period each; attached, all of them end with the stage, at
+  // once.
+  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
+    if (!sources_[i].walk.valid()) continue;
+    RH_CHECK(attach_in_stage(sources_[i].walk.get(), "walk" + std::to_string(i)));
+    sources_[i].walk.reset();
+  }
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
     if (!built_[i].replacement.empty()) continue;
     const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
@@ -310,16 +336,14 @@ Result<void> LayerBuilder::mount_overlays() {
 
 Result<void> LayerBuilder::verify() const {
   RH_TRY(const auto table, sys::read_file("/proc/self/mountinfo"));
+  const auto mounted = overlays_in(table);
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (!built_[i].is_overlay) continue;
     const std::string& at = plan_.mounts[plan_.layers[i].mount].mountpoint;
-    const std::string mark = "upperdir=" + sys::fd_path(sources_[i].upper.get()) + ',';
-    const auto found = table.find(mark);
-    if (found == std::string::npos)
+    const auto found = mounted.find(sys::fd_path(sources_[i].upper.get()));
+    if (found == mounted.end())
       return fail("layer over " + at + " is not in the mount table after mounting it");
-    const auto start = table.rfind('\n', found) + 1;
-    const std::string line = table.substr(start, table.find('\n', found) - start);
-    const auto options = line.substr(line.find(" - "));
+    const std::string_view options = found->second;
     if (options.find(" rw,") == std::string::npos) {
       return fail(
           "layer over " + at + " came up read-only", ExitCode::kUnavailable,

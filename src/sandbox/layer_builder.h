@@ -59,6 +59,7 @@ class LayerBuilder {
  private:
   struct Source {
     UniqueFd clone;        ///< of the host's mount, later idmapped
+    UniqueFd walk;         ///< another, read-only, that evidence.lower lies in
     std::string lowerdir;  ///< option value
     UniqueFd lower_root;   ///< keeps what lowerdir names open
     UniqueFd mask_root;

@@ -83,6 +83,8 @@ Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct
   start.control_ours = pair[0];
   start.config = settings.get();
   start.cgroup = cgroup.fd();
+  RH_TRY(const auto v1, cgroup.v1_tasks());
+  for (std::size_t i = 0; i < v1.size(); ++i) start.v1_tasks[i] = v1[i].get();
   start.user_namespace = plan.request.profile == Profile::kShifted;
   RH_TRY(init.process_, start_init(start));
   return init;
@@ -214,7 +216,6 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
 
   RH_TRY(auto builder, PrivateNamespace::enter(around.bundle));
   RH_TRY(auto init, Init::start(plan, cgroup, open_files));
-  RH_CHECK(cgroup.add_to_v1(init.pid()));
   UniqueFd userns;
   if (shifted) {
     RH_CHECK(init.write_id_maps());

@@ -296,6 +296,8 @@ std::string describe(InitStep step, int error, const Plan& plan) {
       return "cannot execute " + plan.request.argv.front() + why;
     case InitStep::kWorkingDirectory:
       return "working directory " + plan.request.cwd + " cannot be entered inside" + why;
+    case InitStep::kCgroup:
+      return "joining the run's control groups failed" + why;
     case InitStep::kSetIds:
       return "becoming root of the user namespace failed" + why;
     case InitStep::kExecInit:

@@ -52,6 +52,7 @@ enum class InitCommand : std::uint32_t {
 enum class InitStep : std::uint32_t {
   kNone = 0,
   kReadConfig,
+  kCgroup,
   kSetIds,
   kExecInit,
   kKeyring,
