@@ -88,17 +88,30 @@ class OrderedPool {
     {
       std::unique_lock lock(mutex_);
       job = queue_.front();
-      if (!job->taken) {  // rather than wait for somebody to begin, do it here
-        job->taken = true;
+      // Rather than wait for the first to be done, do what nobody has begun.
+      while (!job->done) {
+        const std::shared_ptr<Job> next = first_untaken();
+        if (!next) {
+          done_.wait(lock, [&] { return job->done; });
+          break;
+        }
+        next->taken = true;
         lock.unlock();
-        run(*job);
+        run(*next);
         lock.lock();
-        job->done = true;
+        next->done = true;
       }
-      done_.wait(lock, [&] { return job->done; });
       queue_.pop_front();
     }
     return accept(job->results);
+  }
+
+  /// With the mutex held.
+  std::shared_ptr<Job> first_untaken() const {
+    for (const auto& job : queue_) {
+      if (!job->taken) return job;
+    }
+    return nullptr;
   }
 
   void start() {
@@ -108,13 +121,8 @@ class OrderedPool {
         while (true) {
           std::shared_ptr<Job> job;
           wake_.wait(lock, [&] {
-            for (const auto& candidate : queue_) {
-              if (!candidate->taken) {
-                job = candidate;
-                return true;
-              }
-            }
-            return stopping_;
+            job = first_untaken();
+            return job || stopping_;
           });
           if (!job) return;
           job->taken = true;
