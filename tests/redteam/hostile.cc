@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -252,6 +253,108 @@ int case_60() {  // core dump programs stay off
   return limit.rlim_cur == 1 ? 0 : 1;
 }
 
+int case_19() {  // a process may loosen what ties it to its parent; its life hangs on the cgroup
+  prctl(PR_SET_PDEATHSIG, 0);
+  prctl(PR_SET_DUMPABLE, 1);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  return refused("PR_SET_MM", prctl(PR_SET_MM, PR_SET_MM_START_CODE, 0x1000, 0, 0), EPERM, EINVAL);
+}
+
+int case_22() {  // mounts the root layer does not cover take writes into a layer of their own, or none
+  int bad = 0;
+  for (const char* directory : {"/dev/shm", "/run", "/tmp", "/boot", "/home", "/var/tmp"}) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/rehearse-hostile-22", directory);
+    const int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    printf("write %s: %s\n", path, fd >= 0 ? "inside" : strerrorname_np(errno));
+    if (fd >= 0) close(fd);  // the host is looked at by the test
+  }
+  return bad;
+}
+
+int case_29() {  // locks of the host's package manager are its own
+  const int fd = open("/var/lib/dpkg/lock", O_RDWR | O_CREAT, 0640);
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  printf("lock inside: %s\n", fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 ? "taken" : "not taken");
+  sleep(1);
+  return fd >= 0 ? 0 : 1;
+}
+
+int case_31() {  // more space than there is; very many, very deep, very long
+  int bad = 0;
+  const int fd = open("/var/tmp/rehearse-hostile-31", O_CREAT | O_WRONLY, 0600);
+  bad |= refused("fallocate 1 PiB", fallocate(fd, 0, 0, 1L << 50), ENOSPC, EFBIG, EDQUOT);
+  if (chdir("/var/tmp") != 0) return 1;
+  char name[256];
+  memset(name, 'n', 255);
+  name[255] = 0;
+  for (int depth = 0; depth < 300; ++depth) {
+    if (mkdir(name, 0700) != 0 || chdir(name) != 0) return 1;
+  }
+  for (int i = 0; i < 5000; ++i) {
+    char empty[32];
+    snprintf(empty, sizeof empty, "e%d", i);
+    const int file = open(empty, O_CREAT | O_WRONLY, 0600);
+    if (file < 0) return 1;
+    close(file);
+  }
+  return bad;
+}
+
+int case_47() {  // System V ipc and message queues of the host
+  int bad = 0;
+  for (int id = 0; id < 64; ++id) {
+    if (shmat(id, nullptr, SHM_RDONLY) != reinterpret_cast<void*>(-1)) {
+      printf("shared memory %d attached\n", id);
+      bad = 1;
+    }
+  }
+  return bad;
+}
+
+int case_52() {  // binfmt_misc: at most the user namespace's own
+  mkdir("/tmp/binfmt", 0700);
+  if (mount("b", "/tmp/binfmt", "binfmt_misc", 0, nullptr) != 0)
+    return refused("mount binfmt_misc", -1, EPERM, ENODEV);
+  const int fd = open("/tmp/binfmt/register", O_WRONLY);
+  const char rule[] = ":rehearse-hostile:M::HOSTILE::/bin/true:";
+  printf("register: %s\n", write(fd, rule, sizeof rule - 1) > 0 ? "inside" : strerrorname_np(errno));
+  return 0;  // the host is looked at by the test
+}
+
+int case_53() {  // bombs: descriptors, threads, zombies
+  int opened = 0;
+  while (open("/dev/null", O_RDONLY) >= 0) ++opened;
+  printf("%d descriptors\n", opened);
+  for (int fd = 3; fd < 4000; ++fd) close(fd);
+  int forked = 0;
+  for (; forked < 100000; ++forked) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);  // never waited for
+    if (child < 0) break;
+  }
+  printf("%d zombies: %s\n", forked, strerrorname_np(errno));
+  return forked < 100000 ? 0 : 1;
+}
+
+int case_63() {  // stop yourself, orphan yourself, and hide in a sub-reaper
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int i = 0; i < 3; ++i) {
+    if (fork() == 0) {
+      setsid();
+      if (fork() == 0) {
+        signal(SIGTERM, SIG_IGN);
+        signal(SIGINT, SIG_IGN);
+        if (i == 0) raise(SIGSTOP);
+        for (;;) pause();
+      }
+      _exit(0);
+    }
+  }
+  return 0;
+}
+
 int case_49() {  // io_uring
   int bad = 0;
   for (const int number : {425, 426, 427})
@@ -265,14 +368,16 @@ struct Case {
   int number;
   int (*run)();
 };
-constexpr Case kCases[] = {{1, case_1},   {2, case_2},   {5, case_5},   {6, case_6},   {7, case_7},
-                           {8, case_8},   {9, case_9},   {10, case_10}, {11, case_11}, {13, case_13},
-                           {15, case_15}, {16, case_16}, {17, case_17}, {21, case_21}, {23, case_23},
-                           {28, case_28}, {49, case_49}, {54, case_54}, {60, case_60}};
+constexpr Case kCases[] = {
+    {1, case_1},   {2, case_2},   {5, case_5},   {6, case_6},   {7, case_7},   {8, case_8},   {9, case_9},
+    {10, case_10}, {11, case_11}, {13, case_13}, {15, case_15}, {16, case_16}, {17, case_17}, {19, case_19},
+    {21, case_21}, {22, case_22}, {23, case_23}, {28, case_28}, {29, case_29}, {31, case_31}, {47, case_47},
+    {49, case_49}, {52, case_52}, {53, case_53}, {54, case_54}, {60, case_60}, {63, case_63}};
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
   if (argc < 2) {
     for (const Case& known : kCases) printf("%d\n", known.number);
     return 0;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -27,6 +28,33 @@ class Hostile(HostCase):
                 result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--timeout", f"{20 * harness.SLOW}s")
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
+
+    def test_nothing_of_the_cases_is_on_the_host(self) -> None:
+        """What cases 22, 31 and 52 wrote is in the document at most."""
+        for case in ("22", "31", "52"):
+            result = self.run_in([self.program, case], "--timeout", "60s")
+            self.assertIn(result.code, harness.RAN, result.err)
+            found = subprocess.run("ls -d /*/rehearse-hostile-* /dev/shm/rehearse-hostile-* /var/tmp/rehearse-hostile-* /proc/sys/fs/binfmt_misc/rehearse-hostile 2>/dev/null",
+                                   shell=True, capture_output=True, check=False).stdout
+            self.assertEqual(found, b"")
+            if case == "31":
+                self.assertGreater(result.doc["counts"]["created"], 5300)
+                self.assertEqual(self.call("rm", result.doc["id"]).code, 0)
+
+    def test_locks_inside_do_not_hold_the_host(self) -> None:
+        process = subprocess.Popen(self.command("run", "--", self.program, "29"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stderr
+        line = process.stderr.readline()
+        if os.path.exists("/var/lib/dpkg/lock"):
+            with open("/var/lib/dpkg/lock", "rb+") as lock:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        process.communicate(timeout=30)
+        self.assertEqual(line, b"lock inside: taken\n")
+
+    def test_stopped_and_orphaned_processes_are_named_and_end(self) -> None:
+        result = self.run_in([self.program, "63"])
+        self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
+        self.assert_nothing_left()
 
     def test_identity_as_the_host_sees_it(self) -> None:
         process = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo up >&2; exec sleep 5"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
