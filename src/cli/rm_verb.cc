@@ -37,7 +37,7 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
     bool twice = false;
     for (const ledger::Bundle& other : bundles) twice = twice || other.id() == bundle.id();
     if (twice) continue;
-    RH_TRY(const bool mine, lock_finished(bundle));
+    RH_TRY(const bool mine, bundle.lock_when_over());
     if (!mine) return fail("run " + bundle.id() + " is still going on", ExitCode::kTryLater, "end it first");
     bundles.push_back(std::move(bundle));
   }

@@ -1,7 +1,5 @@
 #include "cli/verb_support.h"
 
-#include <ctime>
-
 #include "base/escape.h"
 
 namespace rehearse::cli {
@@ -25,17 +23,6 @@ report::TerminalOptions terminal_options(const Globals& globals, int fd, const s
   options.bundle = globals.state + "/runs/" + id;
   if (globals.state != Globals().state) options.state_option = "--state " + shell_quote(globals.state) + ' ';
   return options;
-}
-
-Result<bool> lock_finished(ledger::Bundle& bundle) {
-  for (int tries = 0;; ++tries) {
-    RH_TRY(const bool mine, bundle.try_lock());
-    if (mine) return true;
-    if (!bundle.finished() || tries >= 100) return false;
-    struct timespec t = {};
-    t.tv_nsec = 50'000'000;
-    ::nanosleep(&t, nullptr);
-  }
 }
 
 }  // namespace rehearse::cli

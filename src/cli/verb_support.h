@@ -18,7 +18,4 @@ bool use_color(const Globals& globals, int fd);
 /// Options of the terminal report on `fd` for run `id`.
 report::TerminalOptions terminal_options(const Globals& globals, int fd, const std::string& id);
 
-/// Takes the lock of a finished run, waiting a few seconds for the child that freezes it. False: it is live.
-Result<bool> lock_finished(ledger::Bundle& bundle);
-
 }  // namespace rehearse::cli

@@ -230,7 +230,8 @@ class Collector {
   [[nodiscard]] std::unique_ptr<PackageIndex> load_packages() const {
     for (const Layer& layer : layers_) {
       if (layer.mountpoint == "/")
-        return std::make_unique<PackageIndex>(PackageIndex::load(layer.lower.get(), layer.upper.get()));
+        return std::make_unique<PackageIndex>(
+            PackageIndex::load(layer.lower.get(), layer.upper.get(), options_.cache));
     }
     return std::make_unique<PackageIndex>();
   }

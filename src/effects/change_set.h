@@ -41,6 +41,7 @@ struct ChangeSet {
 struct ChangeSetOptions {
   std::int64_t started_ns = 0;   ///< CLOCK_REALTIME when the action was started
   std::int64_t finished_ns = 0;  ///< CLOCK_REALTIME when it had ended
+  int cache = -1;                ///< directory of root's own for what helps the next run; borrowed, optional
   unsigned threads = 0;          ///< 0: one per online CPU
   /// Called now and then from the calling thread with the number of records so far.
   std::function<void(std::uint64_t)> progress;

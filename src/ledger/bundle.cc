@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 
 #include "base/sys.h"
 #include "ledger/layout.h"
@@ -61,6 +62,17 @@ Result<bool> Bundle::try_lock() {
   if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return true;
   if (errno == EWOULDBLOCK) return false;
   return sys::last_error("flock", id_);
+}
+
+Result<bool> Bundle::lock_when_over() {
+  constexpr int kTries = 100;
+  for (int tries = 0;; ++tries) {
+    RH_TRY(const bool mine, try_lock());
+    if (mine || !finished() || tries >= kTries) return mine;
+    struct timespec t = {};
+    t.tv_nsec = 50'000'000;
+    ::nanosleep(&t, nullptr);
+  }
 }
 
 Result<void> Bundle::finish(const report::RunRecord& record) const {

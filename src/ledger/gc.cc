@@ -34,7 +34,7 @@ void empty_trash(const StateDir& state, DryRun dry_run, GcReport& report) {
 
 Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string& id) {
   RH_TRY(Bundle bundle, state.open_run(id));
-  RH_TRY(const bool mine, bundle.try_lock());
+  RH_TRY(const bool mine, bundle.lock_when_over());
   if (!mine) return fail("run " + id + " is in use", ExitCode::kTryLater);
   RH_CHECK(ledger.mark(id, State::kRemoved));
   return bundle.remove();
@@ -84,7 +84,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     candidate.bytes = bytes.value_or(0);
     candidate.pinned = row != by_id.end() && row->second->pinned;
     auto mine = bundle->try_lock();
-    candidate.live = !mine || !*mine;
+    candidate.live = !bundle->finished() && (!mine || !*mine);
     report.kept_bytes += candidate.bytes;
     candidates.push_back(std::move(candidate));
   }

@@ -3,6 +3,7 @@
 //   ledger.db            the index of runs (ledger.h), rebuilt from run.json files when lost
 //   active/ID            empty marker of a run in progress; what a dead supervisor leaves is found by it
 //   intake/ID            empty marker of a finished run the ledger has not taken in yet
+//   packages.cache       which package owns which path, as of the last change of dpkg's lists
 //   trash/ID             bundles on their way out
 //   runs/ID/             one bundle: run.json, manifest, frozen, output/{stdout,stderr},
 //   uppers/N/{upper,work}
@@ -51,6 +52,8 @@ class Bundle {
 
   /// Takes the lock without waiting: false if somebody lives there.
   [[nodiscard]] Result<bool> try_lock();
+  /// As try_lock; of a finished run it waits, a few seconds at most, for the child that freezes it.
+  [[nodiscard]] Result<bool> lock_when_over();
 
   /// Writes run.json (temporary file and rename) and turns the `active` marker into an `intake` one: from
   /// here on the run is finished. No fsync. May be called again to replace run.json.

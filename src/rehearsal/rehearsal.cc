@@ -135,11 +135,13 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
   return layers;
 }
 
-Result<effects::ChangeSet> read_changes(Run& run, const ledger::Bundle& bundle, sandbox::Evidence& evidence) {
+Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state, const ledger::Bundle& bundle,
+                                        sandbox::Evidence& evidence) {
   RH_TRY(auto layers, open_layers(bundle, evidence.layers));
   RH_TRY(auto file, bundle.create_file("manifest"));
   RH_TRY(auto writer, effects::ManifestWriter::create(std::move(file)));
   effects::ChangeSetOptions options;
+  options.cache = state.fd();
   options.started_ns = evidence.started_ns;
   options.finished_ns = evidence.finished_ns;
   options.progress = run.order.options->progress;
@@ -212,7 +214,7 @@ Result<Finished> rehearse(const Order& order) {
   run.record.phases.build_ns = evidence.build_ns;
   run.record.phases.run_ns = run.end_phase() - evidence.build_ns;
   record_evidence(run, evidence);
-  RH_TRY(const auto changes, read_changes(run, bundle, evidence));
+  RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
   run.record.phases.read_ns = run.end_phase();
   judge(run, evidence, changes);
   rehearsal->remains.reset();

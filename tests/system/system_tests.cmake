@@ -30,3 +30,7 @@ rehearse_python_test(system.whole_root system/test_whole_root.py 120)
 rehearse_python_test(system.native system/test_native.py 400)
 rehearse_python_test(redteam.contained redteam/test_hostile.py 240)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
+
+# What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
+add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd whole_root)
+set_tests_properties(system.booted PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 RUN_SERIAL TRUE)

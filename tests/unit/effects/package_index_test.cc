@@ -1,6 +1,7 @@
 #include "effects/package_index.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,10 +28,10 @@ struct Place {
   void list(const std::string& side, const std::string& name, const std::string& text) const {
     std::ofstream(path + "/" + side + info + "/" + name) << text;
   }
-  [[nodiscard]] PackageIndex load() const {
+  [[nodiscard]] PackageIndex load(int cache = -1) const {
     const UniqueFd lower(::open((path + "/lower").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     const UniqueFd upper(::open((path + "/upper").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return PackageIndex::load(lower.get(), upper.get());
+    return PackageIndex::load(lower.get(), upper.get(), cache);
   }
   static constexpr const char* info = "/var/lib/dpkg/info";
 };
@@ -43,7 +44,7 @@ TEST_CASE("a path belongs to the package whose list has it") {
   place.list("lower", "libc6:amd64.list", "/.\n/usr\n/usr/lib/libc.so.6");  // no newline at the end
   place.list("upper", "fresh.list", "/usr/bin/new\n");
   place.list("lower", "coreutils.md5sums", "/usr/bin/md5\n");
-  const PackageIndex index = place.load();
+  PackageIndex index = place.load();
   CHECK(index.owner("/usr/bin/ls") == "coreutils");
   CHECK(index.owner("/usr/bin/a b") == "coreutils");
   CHECK(index.owner("/usr/lib/libc.so.6") == "libc6");
@@ -77,4 +78,43 @@ TEST_CASE("a list that is not a plain file is not read") {
   std::filesystem::create_symlink(place.path + "/secret", place.path + "/upper/var/lib/dpkg/info/evil.list");
   REQUIRE(::mkfifo((place.path + "/upper/var/lib/dpkg/info/fifo.list").c_str(), 0600) == 0);
   CHECK(place.load().owner("/usr/bin/evil") == "");
+}
+
+TEST_CASE("the kept part of the index answers as the lists do, and is not believed when damaged") {
+  const Place place;
+  for (int i = 0; i < 50; ++i) {
+    std::string text = "/usr\n";
+    for (int j = 0; j < 100; ++j) text += fmt::format("/usr/share/p{}/f{}\n", i, j);
+    place.list("lower", fmt::format("p{}.list", i), text);
+  }
+  place.list("upper", "fresh.list", "/usr\n/usr/bin/new\n/usr/share/p1/f1\n");
+  const UniqueFd cache(::open(place.path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::string file = place.path + "/packages.cache";
+  const auto check = [&] {
+    PackageIndex index = place.load(cache.get());
+    for (int round = 0; round < 2; ++round) {  // the second is answered from memory
+      for (int i = 0; i < 50; ++i) {
+        for (int j = 0; j < 100; ++j) {
+          const std::string owner = i == 1 && j == 1 ? "" : fmt::format("p{}", i);
+          if (index.owner(fmt::format("/usr/share/p{}/f{}", i, j)) != owner) return false;
+        }
+      }
+    }
+    return index.owner("/usr/bin/new") == "fresh" && index.owner("/usr").empty() &&
+           index.owner("/no").empty();
+  };
+  CHECK(check());
+  REQUIRE(std::filesystem::exists(file));
+  CHECK(check());
+  const auto size = std::filesystem::file_size(file);
+  for (const std::uintmax_t cut : {std::uintmax_t{0}, std::uintmax_t{40}, size / 2, size - 1}) {
+    std::filesystem::resize_file(file, cut);
+    CHECK(check());
+  }
+  // Right in size, wrong inside: no answer leads out of the table.
+  REQUIRE(check());
+  std::fstream(file, std::ios::in | std::ios::out).seekp(200).write(std::string(4000, '\xff').c_str(), 4000);
+  (void)check();
+  place.list("lower", "late.list", "/usr/share/late\n");
+  CHECK(place.load(cache.get()).owner("/usr/share/late") == "late");
 }

@@ -79,7 +79,7 @@ TEST_CASE("a state directory that others can reach is refused, with what to do")
   struct stat st = {};
   REQUIRE(::stat(place.path.c_str(), &st) == 0);
   CHECK((st.st_mode & 07777U) == 0700);
-  for (const mode_t mode : {0750, 0701, 0777}) {
+  for (const mode_t mode : {0750U, 0701U, 0777U}) {
     REQUIRE(::chmod(place.path.c_str(), mode) == 0);
     const auto open = StateDir::open(place.path, Create::kYes);
     REQUIRE(!open);
