@@ -51,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_REQUIRE(::write(file.get(), texts[i].data(), texts[i].size()) ==
                  static_cast<ssize_t>(texts[i].size()));
   }
-  const auto index = effects::PackageIndex::load(place.root.get(), place.empty.get());
+  auto index = effects::PackageIndex::load(place.root.get(), place.empty.get());
   const auto check = [&](std::string_view path) {
     if (path.size() < 2 || path.find('\n') != std::string_view::npos) return;
     const bool alpha = has_line(texts[0], path);
