@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import os
 import stat
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 import harness
 
@@ -90,10 +90,16 @@ def object_of(change: harness.Document) -> Object:
     return Object(kind, int(after["mode"], 8), after["uid"], after["gid"], content, after["size"] if kind == "file" else 0, xattrs if kind in ("file", "dir") else {}, link, None)
 
 
-def predict(before: Tree, document: harness.Document, top: bytes) -> Tree:
+def below(path: bytes, tops: Iterable[bytes]) -> bool:
+    return any(path == top or path.startswith(top + b"/") for top in tops)
+
+
+def predict(before: Tree, document: harness.Document, top: bytes, left_out: Sequence[bytes] = ()) -> Tree:
+    """`left_out`: what lies below these is not part of the tree."""
     tree = dict(before)
     changes = [(harness.path_of(change), change) for change in document["changes"]]
     changes = [(path, change) for path, change in changes if path == top or path.startswith(top.rstrip(b"/") + b"/")]
+    changes = [(path, change) for path, change in changes if not below(path, left_out)]
     sources = {source_of(change): path for path, change in changes if change["change"] == "renamed"}
     moved: Tree = {}
     for source, target in sources.items():
@@ -131,15 +137,12 @@ def link_groups(tree: Tree, paths: Iterable[bytes]) -> set[frozenset[bytes]]:
     return {frozenset(group) for group in groups.values() if len(group) > 1}
 
 
-def compare(predicted: Tree, native: Tree, ignore: Iterable[bytes] = ()) -> list[str]:
+def compare(predicted: Tree, native: Tree, ignore: Sequence[bytes] = ()) -> list[str]:
     """What differs, a line each. `ignore`: paths (and all below) whose content depends on time or chance."""
 
-    def ignored(path: bytes) -> bool:
-        return any(path == i or path.startswith(i + b"/") for i in ignore)
-
-    lines = [f"only natively: {p!r} {native[p].type}" for p in sorted(native.keys() - predicted.keys()) if not ignored(p)]
-    lines += [f"only in the prediction: {p!r} {predicted[p].type}" for p in sorted(predicted.keys() - native.keys()) if not ignored(p)]
-    both = sorted(p for p in native.keys() & predicted.keys() if not ignored(p))
+    lines = [f"only natively: {p!r} {native[p].type}" for p in sorted(native.keys() - predicted.keys()) if not below(p, ignore)]
+    lines += [f"only in the prediction: {p!r} {predicted[p].type}" for p in sorted(predicted.keys() - native.keys()) if not below(p, ignore)]
+    both = sorted(p for p in native.keys() & predicted.keys() if not below(p, ignore))
     lines += [f"{p!r}: predicted {predicted[p].row()}, natively {native[p].row()}" for p in both if predicted[p].row() != native[p].row()]
     for group in link_groups(predicted, both) ^ link_groups(native, both):
         lines.append(f"hard links differ: {sorted(group)}")

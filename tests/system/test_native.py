@@ -38,7 +38,7 @@ class Native(Case):
         native = subprocess.run(["sh", "-c", SETTINGS + script], capture_output=True, check=False, stdin=subprocess.DEVNULL, cwd=os.getcwd(),
                                 env={k: os.environ[k] for k in ("PATH", "HOME", "TERM", "LANG", "TZ") if k in os.environ})
         self.assertEqual(native.returncode, expect, native.stderr[-2000:])
-        self.assertEqual(compare(predict(before, result.doc, b"/"), self.tree(), [*own, *map(os.fsencode, ignore)]), [], script)
+        self.assertEqual(compare(predict(before, result.doc, b"/", own), self.tree(), [*own, *map(os.fsencode, ignore)]), [], script)
         return result
 
     def test_1_packages_of_the_distribution(self) -> None:
