@@ -37,6 +37,7 @@ using Result = tl::expected<T, Error>;
 
 }  // namespace rehearse
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration is one of the arguments
 #define RH_CONCAT_INNER(a, b) a##b
 #define RH_CONCAT(a, b) RH_CONCAT_INNER(a, b)
 
@@ -51,3 +52,4 @@ using Result = tl::expected<T, Error>;
 #define RH_CHECK(expression) RH_CHECK_IMPL(expression, RH_CONCAT(rh_result_, __LINE__))
 #define RH_CHECK_IMPL(expression, temporary) \
   if (auto temporary = (expression); !temporary) return tl::make_unexpected(std::move(temporary).error())
+// NOLINTEND(bugprone-macro-parentheses)
