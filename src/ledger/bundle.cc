@@ -15,7 +15,6 @@ namespace rehearse::ledger {
 namespace {
 constexpr const char* kRecord = "run.json";
 constexpr const char* kRecordNew = "run.json.new";
-constexpr const char* kFrozen = "frozen";
 }  // namespace
 
 Result<UniqueFd> Bundle::create_file(const char* rel) const {
@@ -55,7 +54,7 @@ bool Bundle::finished() const {
   return ::faccessat(fd_.get(), kRecord, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 bool Bundle::frozen() const {
-  return ::faccessat(fd_.get(), kFrozen, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  return ::faccessat(fd_.get(), kFrozenMark, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 Result<bool> Bundle::try_lock() {
@@ -90,7 +89,8 @@ Result<void> Bundle::finish(const report::RunRecord& record) const {
 
 Result<void> Bundle::freeze() const {
   if (::syncfs(fd_.get()) != 0) return sys::last_error("syncfs");
-  RH_TRY(const UniqueFd mark, sys::open_beneath(fd_.get(), kFrozen, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
+  RH_TRY(const UniqueFd mark,
+         sys::open_beneath(fd_.get(), kFrozenMark, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600));
   return {};
 }
 

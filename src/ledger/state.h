@@ -30,6 +30,9 @@ bool is_run_id(std::string_view text);
 /// The time a run id carries, to the second; nanoseconds since the epoch.
 std::int64_t time_of_run(const std::string& id);
 
+/// Empty file in a bundle: everything in it was durable when it was made.
+inline constexpr const char* kFrozenMark = "frozen";
+
 /// One run's directory. Owns the descriptor that carries the lock (if it was taken) and copies of the state
 /// directory's own. Move only.
 class Bundle {

@@ -14,6 +14,7 @@
 #include "ledger/ledger.h"
 #include "rehearsal/request.h"
 #include "report/digest.h"
+#include "sandbox/child.h"
 #include "sandbox/leftovers.h"
 #include "sandbox/sandbox.h"
 #include "verdict/judge.h"
@@ -224,13 +225,7 @@ Result<Finished> rehearse(const Order& order) {
 }
 
 void freeze_in_background(const ledger::Bundle& bundle) {
-  const pid_t child = ::fork();
-  if (child != 0) return;
-  ::setsid();
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (int fd = 0; fd <= 2; ++fd) ::dup2(null, fd);
-  (void)bundle.freeze();
-  ::_exit(0);
+  if (!sandbox::start_freezer(bundle.fd(), ledger::kFrozenMark)) (void)bundle.freeze();
 }
 
 }  // namespace rehearse

@@ -32,7 +32,7 @@ Result<Order> plan_rehearsal(const Options& options);
 /// evidence could not be kept.
 Result<Finished> rehearse(const Order& order);
 
-/// A child process makes the bundle durable and marks it frozen: off the timed path.
+/// A process of its own makes the bundle durable and marks it frozen: off the timed path. Call once.
 void freeze_in_background(const ledger::Bundle& bundle);
 
 }  // namespace rehearse

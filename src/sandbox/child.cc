@@ -112,6 +112,23 @@ RH_POST_CLONE int mount_child(void* argument) {
   return 0;
 }
 
+struct FreezeTask {
+  int directory;
+  int null;
+  const char* mark;
+};
+
+/// Shares this program's memory after the program itself has ended.
+RH_POST_CLONE int freeze_child(void* argument) {
+  const auto* task = static_cast<const FreezeTask*>(argument);
+  raw::call(SYS_setsid);
+  for (int fd = 0; fd <= 2; ++fd) raw::call(SYS_dup3, task->null, fd, 0);
+  if (raw::call(SYS_syncfs, task->directory) < 0) return 1;
+  raw::call(SYS_openat, task->directory, task->mark, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+  return 0;
+}
+
+alignas(16) char freeze_stack[8192];
 alignas(16) char init_stack[32768];
 alignas(16) char mount_stack[16384];
 
@@ -163,6 +180,20 @@ Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd) {
     return fail_errno(static_cast<int>(-task.error), std::string(task.step) + " in the run's namespaces");
   if (!made.mqueue.valid()) return fail("the mount helper ended early");
   return made;
+}
+
+Result<void> start_freezer(int directory, const char* mark) {
+  static FreezeTask task;
+  RH_TRY(auto null, sys::open("/dev/null", O_RDWR));
+  task = FreezeTask{directory, null.release(), mark};
+  struct clone_args arguments = {};
+  arguments.flags = CLONE_VM;
+  arguments.exit_signal = SIGCHLD;
+  arguments.stack = reinterpret_cast<std::uint64_t>(freeze_stack);
+  arguments.stack_size = sizeof freeze_stack;
+  const long pid = raw::clone_function(&arguments, sizeof arguments, freeze_child, &task);
+  if (pid < 0) return fail_errno(static_cast<int>(-pid), "cannot start the process that freezes the run");
+  return {};
 }
 
 }  // namespace rehearse::sandbox
