@@ -194,6 +194,7 @@ int case_17() {  // module loading through sockets
     snprintf(name, sizeof name, "socket family %d", family);
     bad |= refused(name, socket(family, SOCK_DGRAM, 0), EAFNOSUPPORT);
   }
+  bad |= refused("NETLINK_SOCK_DIAG", socket(AF_NETLINK, SOCK_RAW, 4), EPROTONOSUPPORT);
   return bad | refused("mount weirdfs", mount("x", "/mnt", "weirdfs", 0, nullptr), ENODEV, EPERM);
 }
 
@@ -202,7 +203,8 @@ int case_21() {  // kernel filesystems
   for (const char* type :
        {"debugfs", "tracefs", "bpf", "securityfs", "configfs", "efivarfs", "devtmpfs", "sysfs", "pstore"}) {
     errno = 0;
-    bad |= refused(type, mount("x", "/mnt", type, 0, nullptr), EPERM, ENODEV, EBUSY);
+    const int result = mount("x", "/mnt", type, 0, nullptr);
+    bad |= refused(type, result, EPERM, ENODEV, errno == EOPNOTSUPP ? EOPNOTSUPP : EBUSY);
   }
   for (const char* path : {"/sys/kernel/debug/sched", "/sys/kernel/tracing/trace", "/sys/fs/bpf/rehearse",
                            "/sys/firmware/efi/efivars/x"}) {

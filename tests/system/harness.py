@@ -211,6 +211,16 @@ def _tree(top: str, with_content: bool, into: dict[str, tuple[Any, ...]]) -> Non
             into[entry.path] = row
 
 
+# README, "What contains the action": what a mount or a firewall call of the action may make the kernel load.
+LOADED_FOR_MOUNTS = ("efivarfs", "configfs", "binfmt_misc", "fuse", "nf", "xt_", "x_tables", "ip_tables", "ip6_tables")
+
+
+def modules() -> list[str]:
+    if not os.path.exists("/proc/modules"):
+        return []
+    return sorted(line.split()[0] for line in Path("/proc/modules").read_text().splitlines())
+
+
 def snapshot(full: bool = True) -> dict[str, Any]:
     """What a rehearsal must not change on this host."""
     files: dict[str, tuple[Any, ...]] = {}
@@ -234,7 +244,7 @@ def snapshot(full: bool = True) -> dict[str, Any]:
         "sysctls": sysctls,
         "cgroups": cgroups,
         "links": sorted(os.listdir("/sys/class/net")),
-        "modules": Path("/proc/modules").read_text().count("\n") if os.path.exists("/proc/modules") else 0,
+        "modules": [m for m in modules() if not m.startswith(LOADED_FOR_MOUNTS)],
         "hostname": os.uname().nodename,
     }
 
