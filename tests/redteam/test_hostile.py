@@ -25,7 +25,7 @@ class Hostile(HostCase):
         self.assertGreater(len(cases), 15)
         for case in cases:
             with self.subTest(case=case):
-                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--timeout", f"{20 * harness.SLOW}s")
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s")
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
 
