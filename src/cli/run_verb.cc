@@ -19,16 +19,17 @@
 namespace rehearse::cli {
 namespace {
 
+/// The action's own output went to this terminal as it was, and may have left it in any state: ends an
+/// unfinished control string (CAN, ST), soft reset (DECSTR), main screen, ASCII, no colours, a fresh line.
+constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0m\r\n";
+
 Result<void> print_report(const Globals& globals, const Finished& run) {
   RH_TRY(auto manifest, run.bundle.open_file("manifest"));
   if (globals.json) return report::write_run_json(STDOUT_FILENO, run.record, manifest.get());
-  report::TerminalOptions options;
-  options.color =
-      globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(STDERR_FILENO));
-  options.columns = report::terminal_columns(STDERR_FILENO);
-  options.bundle = globals.state + "/runs/" + run.bundle.id();
-  if (globals.state != Globals().state) options.state_option = "--state " + globals.state + ' ';
+  const report::TerminalOptions options = terminal_options(globals, STDERR_FILENO, run.bundle.id());
   report::Writer out(STDERR_FILENO);
+  if (::isatty(STDERR_FILENO) == 1 && run.record.command.stdout_bytes + run.record.command.stderr_bytes > 0)
+    out.put(kTerminalReset);
   RH_CHECK(report::write_terminal_report(out, run.record, manifest.get(), options));
   return out.flush();
 }
@@ -52,7 +53,8 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
     return fail("rehearsing needs root", ExitCode::kNoPermission, "run it with sudo");
   }
   ::signal(SIGPIPE, SIG_IGN);
-  RH_TRY(const Order order, plan_rehearsal(options.action));
+  RH_TRY(const Order order,
+         plan_rehearsal(options.action, options.plan_only ? Purpose::kShow : Purpose::kRun));
   if (options.plan_only) {
     const std::string text = globals.json ? sandbox::plan_json(order.plan) : sandbox::plan_text(order.plan);
     RH_CHECK(sys::write_all(STDOUT_FILENO, text));

@@ -91,6 +91,11 @@ class Comparer {
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
     }
     change.type = file_type(pair.after ? pair.after->st : pair.before->st);
+    for (const auto& side : {change.before, change.after}) {
+      if (side && change.type == FileType::kFile && !side->sha256 && !pair.masked)
+        outcome.trouble =
+            change.path + ": mostly hole, " + std::to_string(side->size) + " bytes long: not digested";
+    }
     if (!pair.before) {
       change.kind = ChangeKind::kCreated;
     } else if (!pair.after) {
@@ -188,12 +193,15 @@ class Collector {
     walk.run();
     pool.finish();
     if (!error_) {
-      aliases.complete(layer, walk.renames(), [&](const LinkAlias& alias) {
-        auto change = compare_pair.compare_alias(alias);
-        if (change) return add(std::move(*change));
-        report(alias.path + ": " + change.error().what);
-        return true;
-      });
+      aliases.complete(
+          layer, walk.renames(),
+          [&](const LinkAlias& alias) {
+            auto change = compare_pair.compare_alias(alias);
+            if (change) return add(std::move(*change));
+            report(alias.path + ": " + change.error().what);
+            return true;
+          },
+          [&](std::string line) { report(std::move(line)); });
     }
     if (error_) return tl::make_unexpected(*error_);
     return {};

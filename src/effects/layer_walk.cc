@@ -22,7 +22,9 @@ LayerWalk::LayerWalk(const Layer& layer, std::function<bool(Pair)> visit,
     : layer_(layer),
       visit_(std::move(visit)),
       trouble_(std::move(trouble)),
-      renames_(RenameIndex::build(layer)) {}
+      renames_(RenameIndex::build(layer)) {
+  for (const std::string& line : renames_.trouble) trouble_(line);
+}
 
 void LayerWalk::run() {
   Frame root;
@@ -177,10 +179,12 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     const auto source_st =
         lower ? sys::stat_fd((*lower)->get()) : Result<struct stat>(fail("malformed redirect"));
     if (source_st) {
-      pair.from = join_absolute(layer_.mountpoint, source);
+      // Moved away and back: an ordinary directory.
+      const bool moved = source != below.lower_path;
+      if (moved) pair.from = join_absolute(layer_.mountpoint, source);
       pair.before = Pair::Side{*parent_fd, leaf, *source_st};
+      if (old && moved) visit_deleted(frame, name);
       emit(std::move(pair));
-      if (old && S_ISDIR(old->st_mode)) delete_below(frame, name);
       below.lower = *lower;
       below.lower_path = source;
       open_frame(std::move(below));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/sys.h"
 #include "effects/attributes.h"
@@ -87,11 +88,12 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer) const {
 }
 
 void LinkAliases::complete(const Layer& layer, const RenameIndex& renames,
-                           const std::function<bool(const LinkAlias&)>& visit) const {
+                           const std::function<bool(const LinkAlias&)>& visit,
+                           const std::function<void(std::string)>& trouble) const {
   const Objects objects = incomplete(layer);
   if (objects.empty()) return;
   std::vector<LinkAlias> found;
-  scan(layer, renames, objects, found);
+  scan(layer, renames, objects, found, trouble);
   std::sort(found.begin(), found.end(),
             [](const LinkAlias& a, const LinkAlias& b) { return a.path < b.path; });
   for (const LinkAlias& alias : found) {
@@ -100,15 +102,18 @@ void LinkAliases::complete(const Layer& layer, const RenameIndex& renames,
 }
 
 void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
-                       std::vector<LinkAlias>& found) {
+                       std::vector<LinkAlias>& found, const std::function<void(std::string)>& trouble) {
   std::vector<std::string> directories = {""};
   while (!directories.empty()) {
     const std::string path = std::move(directories.back());
     directories.pop_back();
     const auto directory = open_directory_beneath(layer.lower.get(), path);
-    if (!directory) continue;
-    const auto names = list_directory((*directory)->get());
-    if (!names) continue;
+    const auto names = directory ? list_directory((*directory)->get())
+                                 : Result<std::vector<Listed>>(tl::make_unexpected(directory.error()));
+    if (!names) {
+      if (names.error().err != ENOENT) trouble("hard links below /" + path + ": " + names.error().what);
+      continue;
+    }
     for (const Listed& entry : *names) {
       const std::string full = join_path(path, entry.name);
       if (entry.type == DT_DIR) {

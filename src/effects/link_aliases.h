@@ -33,8 +33,10 @@ class LinkAliases {
   /// Calls `visit` for each further name, in path order; stops when it returns false. Objects are found in
   /// the overlay's index, which keeps them even when no name of them is left in the upper; their other names
   /// by inode number in the lower, which is scanned only if there is anything to find.
+  /// What cannot be looked through goes to `trouble` as a line.
   void complete(const Layer& layer, const RenameIndex& renames,
-                const std::function<bool(const LinkAlias&)>& visit) const;
+                const std::function<bool(const LinkAlias&)>& visit,
+                const std::function<void(std::string)>& trouble) const;
 
  private:
   struct Group {
@@ -45,7 +47,7 @@ class LinkAliases {
   using Objects = std::unordered_map<std::uint64_t, Attributes>;  ///< after the run, by lower inode
   [[nodiscard]] Objects incomplete(const Layer& layer) const;
   static void scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
-                   std::vector<LinkAlias>& found);
+                   std::vector<LinkAlias>& found, const std::function<void(std::string)>& trouble);
   std::unordered_map<std::uint64_t, Group> groups_;  ///< by lower inode
 };
 

@@ -26,55 +26,80 @@ struct Scan {
     std::string lower;  ///< where its content comes from in the lower
     bool has_lower;
     SharedFd lower_fd = nullptr;  ///< of `lower`, if there is such a directory and files are looked for
+    std::vector<Listed> names = {};
+    std::size_t next = 0;
   };
 
-  void visit(const Frame& frame, std::vector<Frame>& next) {
-    const auto names = list_directory(frame.upper->get());
-    if (!names) return;
-    for (const Listed& entry : *names) {
-      const std::string lower = join_path(frame.lower, entry.name);
-      if (entry.type == DT_CHR) {
-        const auto st = sys::stat_at(frame.upper->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
-        if (!look_for_files && st && is_whiteout(*st) && frame.has_lower)
-          whiteouts.emplace_back(frame.lower, entry.name);
-      } else if (entry.type == DT_DIR) {
-        auto child = open_subdirectory(*frame.upper, entry.name);
-        if (!child) continue;
-        Frame below{*child, join_path(frame.path, entry.name), lower, frame.has_lower};
-        if (const auto redirect = overlay_xattr(frame.upper->get(), entry.name.c_str(), kRedirectXattr)) {
-          below.lower = redirect_target(*redirect, frame.lower);
-          below.has_lower = !below.lower.empty();
-          if (below.has_lower) {
-            index.moved_from.insert(below.lower);
-            index.directories.emplace(below.lower, below.path);
-          }
-        } else if (below.has_lower && overlay_xattr(frame.upper->get(), entry.name.c_str(), kOpaqueXattr)) {
-          // Its lower content is gone, and may have gone elsewhere.
-          if (!look_for_files) whiteouts.emplace_back(lower, "");
-        }
-        next.push_back(std::move(below));
-      } else if (look_for_files && (entry.type == DT_REG || entry.type == DT_LNK)) {
-        if (frame.lower_fd && sys::stat_at(frame.lower_fd->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW))
-          continue;
-        if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), entry.name.c_str())) {
-          new_files.emplace(origin->st_ino, join_path(frame.path, entry.name));
-        }
-      }
-    }
+  /// A rename that is missed shows as a deletion and a creation: say that something was.
+  void trouble(const std::string& path, const Error& error) {
+    if (!look_for_files) index.trouble.push_back("renames below /" + path + ": " + error.what);
   }
 
+  std::optional<Frame> open_frame(Frame frame) {
+    auto names = list_directory(frame.upper->get());
+    if (!names) {
+      trouble(frame.path, names.error());
+      return std::nullopt;
+    }
+    frame.names = std::move(*names);
+    if (look_for_files && frame.has_lower) {
+      if (auto lower = open_directory_beneath(layer.lower.get(), frame.lower)) frame.lower_fd = *lower;
+    }
+    return frame;
+  }
+
+  std::optional<Frame> visit_directory(const Frame& frame, const std::string& name) {
+    const std::string lower = join_path(frame.lower, name);
+    auto child = open_subdirectory(*frame.upper, name);
+    if (!child) {
+      trouble(join_path(frame.path, name), child.error());
+      return std::nullopt;
+    }
+    Frame below{*child, join_path(frame.path, name), lower, frame.has_lower};
+    if (const auto redirect = overlay_xattr(frame.upper->get(), name.c_str(), kRedirectXattr)) {
+      below.lower = redirect_target(*redirect, frame.lower);
+      below.has_lower = !below.lower.empty();
+      if (below.has_lower && below.lower != lower) {
+        index.moved_from.insert(below.lower);
+        index.directories.emplace(below.lower, below.path);
+      }
+    } else if (below.has_lower && overlay_xattr(frame.upper->get(), name.c_str(), kOpaqueXattr)) {
+      // Its lower content is gone, and may have gone elsewhere.
+      if (!look_for_files) whiteouts.emplace_back(lower, "");
+    }
+    return open_frame(std::move(below));
+  }
+
+  void visit_object(const Frame& frame, const Listed& entry) {
+    if (entry.type == DT_CHR && !look_for_files && frame.has_lower) {
+      const auto st = sys::stat_at(frame.upper->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+      if (st && is_whiteout(*st)) whiteouts.emplace_back(frame.lower, entry.name);
+    }
+    if (!look_for_files || (entry.type != DT_REG && entry.type != DT_LNK)) return;
+    if (frame.lower_fd && sys::stat_at(frame.lower_fd->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW))
+      return;
+    if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), entry.name.c_str()))
+      new_files.emplace(origin->st_ino, join_path(frame.path, entry.name));
+  }
+
+  /// Depth first: one descriptor a level, two where files are looked for.
   void run() {
     std::vector<Frame> stack;
     auto root = open_directory_beneath(layer.upper.get(), "");
-    if (!root) return;
-    stack.push_back({*root, "", "", true});
+    if (!root) return trouble("", root.error());
+    if (auto frame = open_frame({*root, "", "", true})) stack.push_back(std::move(*frame));
     while (!stack.empty()) {
-      Frame frame = std::move(stack.back());
-      stack.pop_back();
-      if (look_for_files && frame.has_lower) {
-        if (auto lower = open_directory_beneath(layer.lower.get(), frame.lower)) frame.lower_fd = *lower;
+      Frame& frame = stack.back();
+      if (frame.next == frame.names.size()) {
+        stack.pop_back();
+        continue;
       }
-      visit(frame, stack);
+      const Listed entry = std::move(frame.names[frame.next++]);
+      if (entry.type != DT_DIR) {
+        visit_object(frame, entry);
+      } else if (auto below = visit_directory(frame, entry.name)) {
+        stack.push_back(std::move(*below));
+      }
     }
   }
 

@@ -20,6 +20,7 @@ struct RenameIndex {
   std::unordered_map<std::string, std::string> directories;
   /// Upper path of a renamed non-directory -> its lower path. Directories carry a redirect instead.
   std::unordered_map<std::string, std::string> files;
+  std::vector<std::string> trouble;  ///< a line each: what could not be looked through
 
   /// Walks the upper once by names alone; the lower only where a file may have been renamed. Memory is
   /// proportional to the number of renames. Trouble is left to the main walk, which meets it again and

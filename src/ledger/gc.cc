@@ -16,7 +16,7 @@ namespace {
 void empty_trash(const StateDir& state, DryRun dry_run, GcReport& report) {
   std::vector<std::string> names;
   auto listed = for_each_name(state.fd(), kTrash, [&](const char* name) -> Result<void> {
-    names.emplace_back(name);
+    if (is_run_id(name)) names.emplace_back(name);
     return {};
   });
   if (!listed) report.problems.push_back(listed.error().what);

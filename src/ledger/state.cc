@@ -34,6 +34,8 @@ tl::unexpected<Error> cannot_create(int err, const std::string& path) {
   return fail_errno(err, "cannot write the state directory " + path, ExitCode::kCantCreate, std::move(fix));
 }
 
+constexpr const char* kMark = "rehearse-state";
+
 bool is_id_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
 }
@@ -84,6 +86,27 @@ Result<void> for_each_name(int dir, const char* rel, const std::function<Result<
       at += length;
     }
   }
+}
+
+/// A directory is rehearse's own by a file that says so; only an empty one is taken over. What else lies in a
+/// state directory is removed by `gc` and hidden from actions: a wrong --state must not do that to somebody's
+/// files.
+Result<void> check_identity(int state, const std::string& shown, Create create) {
+  if (::faccessat(state, kMark, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return {};
+  bool empty = true;
+  RH_CHECK(for_each_name(state, ".", [&](const char* name) -> Result<void> {
+    empty = empty && std::strcmp(name, "lost+found") == 0;
+    return {};
+  }));
+  // Another process may have been first.
+  if (!empty && ::faccessat(state, kMark, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+    return fail("the directory " + shown + " is not empty and was not made by rehearse", ExitCode::kConfig,
+                "name a new or empty directory: --state DIR");
+  }
+  if (!empty || create == Create::kNo) return {};
+  const UniqueFd mark(::openat(state, kMark, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!mark.valid()) return cannot_create(errno, shown);
+  return {};
 }
 
 Result<void> make_layout(int state) {
@@ -143,6 +166,7 @@ Result<StateDir> StateDir::open(const std::string& given, Create create) {
         fmt::format("the state directory {} is open to others (mode {:04o})", shown, st.st_mode & 07777U),
         ExitCode::kConfig, "chmod 0700 " + shell_quote(path));
   }
+  RH_CHECK(check_identity(opened->get(), shown, create));
   return StateDir(std::move(path), std::move(*opened));
 }
 

@@ -1,5 +1,6 @@
 // The state directory: everything that rehearse keeps, readable by root alone.
 //
+//   rehearse-state       empty; says that the directory is rehearse's own
 //   ledger.db            the index of runs (ledger.h), rebuilt from run.json files when lost
 //   active/ID            empty marker of a run in progress; what a dead supervisor leaves is found by it
 //   intake/ID            empty marker of a finished run the ledger has not taken in yet

@@ -40,7 +40,7 @@ Result<void> write_run(const std::string& path, const std::string& run, int fd) 
 }  // namespace
 
 std::variant<Outcome, Failure> rehearse_action(const Options& options) {
-  const auto order = plan_rehearsal(options);
+  const auto order = plan_rehearsal(options, Purpose::kRun);
   if (!order) return failure(order.error());
   const auto run = rehearse(*order);
   if (!run) return failure(run.error());

@@ -186,11 +186,17 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
 
 }  // namespace
 
-Result<Order> plan_rehearsal(const Options& options) {
+Result<Order> plan_rehearsal(const Options& options, Purpose purpose) {
   Order order;
   order.options = &options;
   order.begun_ns = monotonic_ns();
   RH_TRY(auto request, make_request(options));
+  if (purpose == Purpose::kRun) {
+    RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
+    RH_TRY(request.state_dir, sys::read_link_at(AT_FDCWD, sys::fd_path(order.state->fd()).c_str()));
+  } else {
+    RH_TRY(request.state_dir, where_state_would_be(options.state));
+  }
   RH_TRY(order.facts, host::read_host_facts());
   RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
   return order;
@@ -200,7 +206,7 @@ Result<Finished> rehearse(const Order& order) {
   Run run{order, {}, order.begun_ns};
   const NoUmask exact;
   describe_request(run);
-  RH_TRY(auto state, ledger::StateDir::open(order.options->state, ledger::Create::kYes));
+  const ledger::StateDir& state = *order.state;
   RH_CHECK(ledger::collect_interrupted(state,
                                        [](const std::string& id) { return sandbox::remove_leftovers(id); }));
   RH_TRY(auto bundle, state.create_run());

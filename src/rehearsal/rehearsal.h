@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "host/facts.h"
@@ -14,7 +15,8 @@ namespace rehearse {
 
 /// What is to be rehearsed, planned already.
 struct Order {
-  const Options* options = nullptr;  ///< streams, state directory, progress; borrowed
+  const Options* options = nullptr;       ///< streams, state directory, progress; borrowed
+  std::optional<ledger::StateDir> state;  ///< absent when the plan is only to be shown
   host::HostFacts facts;
   sandbox::Plan plan;
   std::int64_t begun_ns = 0;  ///< CLOCK_MONOTONIC when planning began
@@ -25,8 +27,10 @@ struct Finished {
   report::RunRecord record;
 };
 
-/// Reads the facts and makes the plan; changes nothing.
-Result<Order> plan_rehearsal(const Options& options);
+enum class Purpose { kShow, kRun };
+/// Reads the facts and makes the plan. kShow changes nothing; kRun opens the state directory, and makes it
+/// where there is none: what is hidden from the action is what this descriptor refers to.
+Result<Order> plan_rehearsal(const Options& options, Purpose purpose);
 
 /// Runs it. First collects what killed runs left. An error means that the action never ran or that its
 /// evidence could not be kept.

@@ -51,11 +51,6 @@ Result<void> resolve_paths(const Options& options, sandbox::Request& request) {
   }
   std::sort(request.mask.begin(), request.mask.end());
   request.mask.erase(std::unique(request.mask.begin(), request.mask.end()), request.mask.end());
-  if (auto state = sys::open(options.state.c_str(), O_PATH)) {
-    RH_TRY(request.state_dir, sys::read_link_at(AT_FDCWD, sys::fd_path(state->get()).c_str()));
-  } else {
-    request.state_dir = options.state;
-  }
   return {};
 }
 
@@ -100,7 +95,7 @@ Result<void> check_limits(const Options& options) {
     return fail("the limit of memory is less than 1 MiB", ExitCode::kUsage);
   if (options.pids && *options.pids < 2)
     return fail("the limit of processes must be at least 2: one is init", ExitCode::kUsage);
-  if (options.cpus && (*options.cpus < 0.01 || *options.cpus > 100'000))
+  if (options.cpus && !(*options.cpus >= 0.01 && *options.cpus <= 100'000))
     return fail("the limit of cpus must lie between 0.01 and 100000", ExitCode::kUsage);
   return {};
 }
@@ -115,6 +110,17 @@ Result<std::string> working_directory(const Options& options) {
 }
 
 }  // namespace
+
+Result<std::string> where_state_would_be(const std::string& path) {
+  if (auto state = sys::open(path.c_str(), O_PATH))
+    return sys::read_link_at(AT_FDCWD, sys::fd_path(state->get()).c_str());
+  const auto slash = path.rfind('/');
+  if (slash == std::string::npos || slash == 0) return path;
+  auto parent = sys::open(path.substr(0, slash).c_str(), O_PATH);
+  if (!parent) return path;
+  RH_TRY(const auto real, sys::read_link_at(AT_FDCWD, sys::fd_path(parent->get()).c_str()));
+  return (real == "/" ? "" : real) + path.substr(slash);
+}
 
 Result<sandbox::Request> make_request(const Options& options) {
   RH_CHECK(check_limits(options));

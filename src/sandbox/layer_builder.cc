@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string_view>
@@ -43,6 +44,38 @@ Result<UniqueFd> make_bundle_directory(int bundle, const char* kind, std::uint32
   const std::string path = std::string(kind) + '/' + std::to_string(index);
   RH_CHECK(sys::mkdir_at(bundle, path.c_str(), 0700));
   return open_directory(bundle, path.c_str());
+}
+
+/// The ids in a POSIX ACL's stored form: version, then {tag, permissions, id} (linux/posix_acl_xattr.h).
+void shift_acl(std::string& value, std::uint32_t shift) {
+  constexpr std::size_t kHead = 4;
+  constexpr std::size_t kEntry = 8;
+  constexpr unsigned kNamedUser = 2;
+  constexpr unsigned kNamedGroup = 8;
+  for (std::size_t at = kHead; at + kEntry <= value.size(); at += kEntry) {
+    std::uint16_t tag = 0;
+    std::uint32_t id = 0;
+    std::memcpy(&tag, value.data() + at, sizeof tag);
+    std::memcpy(&id, value.data() + at + 4, sizeof id);
+    if (tag != kNamedUser && tag != kNamedGroup) continue;
+    id += shift;
+    std::memcpy(value.data() + at + 4, &id, sizeof id);
+  }
+}
+
+/// False if one of them could not be set.
+bool copy_xattrs_shifted(int from, int to, std::uint32_t shift) {
+  const auto names = sys::list_xattrs(from);
+  if (!names) return names.error().err == EOPNOTSUPP;
+  bool all = true;
+  for (const std::string& name : *names) {
+    if (name.starts_with("trusted.overlay.")) continue;
+    auto value = sys::get_xattr(from, name.c_str());
+    if (!value) continue;
+    if (name.starts_with("system.posix_acl_")) shift_acl(*value, shift);
+    all = sys::set_xattr(to, name.c_str(), *value).has_value() && all;
+  }
+  return all;
 }
 
 /// A writable layer's mount attributes, as the host's mount has them. Device nodes never work.
@@ -212,6 +245,12 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     const std::uint32_t shift = userns_ >= 0 ? kIdShift : 0;
     if (::fchown(to, st.st_uid + shift, st.st_gid + shift) != 0) return sys::last_error("fchown", "mask");
     if (::fchmod(to, st.st_mode & 07777U) != 0) return sys::last_error("fchmod", "mask");
+    if (!copy_xattrs_shifted(from, to, shift)) {
+      gap("extended attributes of what holds a masked file",
+          "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
+          "them",
+          verdict::Level::kYellow);
+    }
     const struct timespec times[2] = {st.st_atim, st.st_mtim};
     if (::futimens(to, times) != 0) return sys::last_error("futimens", "mask");
     return {};

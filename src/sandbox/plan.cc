@@ -247,7 +247,6 @@ std::optional<Planner::Place> Planner::place_of(std::string_view path) const {
 
 std::optional<Planner::Object> Planner::object_at(std::string_view path) const {
   const std::size_t i = mount_of(path);
-  if (plan_.mounts[i].show != Show::kOverlay && plan_.mounts[i].show != Show::kAlias) return std::nullopt;
   return Object{sources_[i]->major, sources_[i]->minor,
                 join(sources_[i]->root, below(path, sources_[i]->mountpoint))};
 }
@@ -358,6 +357,11 @@ void Planner::name_gaps() {
     gap("/run/systemd/system hidden",
         "the service manager does not answer inside: tools take their offline path", Level::kYellow);
   }
+  gap("what lies in no layer",
+      "/dev, /dev/shm and /dev/mqueue are the run's own, and so is every mount that the action makes: what "
+      "is written "
+      "there is gone after the run and not in the list of changes",
+      Level::kYellow);
   gap("network: loopback only", "every outside destination is unreachable inside", Level::kYellow);
 }
 

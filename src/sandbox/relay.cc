@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,23 +20,18 @@ void set_nonblocking(int fd) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-/// Writes everything to a descriptor of the operator that may be non-blocking: waits for it. False: it is
-/// gone.
-bool deliver(int fd, const char* data, std::size_t size) {
-  while (size > 0) {
-    const ssize_t n = ::write(fd, data, size);
-    if (n >= 0) {
-      data += n;
-      size -= static_cast<std::size_t>(n);
-    } else if (errno == EAGAIN) {
-      struct pollfd wait = {fd, POLLOUT, 0};
-      ::poll(&wait, 1, -1);
-    } else if (errno != EINTR) {
-      return false;
-    }
-  }
-  return true;
+/// A descriptor on the operator's pipe or terminal that never blocks: a description of its own, so that the
+/// operator's stays as it is. Invalid for files, which never block, and for what cannot be opened again.
+UniqueFd non_blocking_twin(int fd) {
+  const auto st = sys::stat_fd(fd);
+  if (!st || (!S_ISFIFO(st->st_mode) && !S_ISCHR(st->st_mode))) return {};
+  auto twin = sys::open(sys::fd_path(fd).c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  return twin ? std::move(*twin) : UniqueFd();
 }
+
+/// What one write takes at most where the descriptor may block: POLLOUT promises that a pipe has room for
+/// this.
+constexpr std::size_t kAtomic = 4096;
 
 }  // namespace
 
@@ -49,8 +46,8 @@ Result<Relay> Relay::pipes(const Streams& streams) {
   relay.input_ = std::move(in.write);
   relay.out_.from = std::move(out.read);
   relay.err_.from = std::move(err.read);
-  relay.out_.to = streams.out;
-  relay.err_.to = streams.err;
+  relay.out_.send_to(streams.out);
+  relay.err_.send_to(streams.err);
   relay.out_.kept = streams.kept_out;
   relay.err_.kept = streams.kept_err;
   relay.child_fds_[0] = std::move(in.read);
@@ -66,7 +63,7 @@ Result<Relay> Relay::terminal(const Streams& streams, UniqueFd master, UniqueFd 
   set_nonblocking(master.get());
   RH_TRY(relay.input_, sys::dup(master.get()));
   relay.out_.from = std::move(master);
-  relay.out_.to = streams.out;
+  relay.out_.send_to(streams.out);
   relay.out_.kept = streams.kept_out;
   relay.child_fds_[0] = std::move(slave);
   for (int& end : relay.child_) end = relay.child_fds_[0].get();
@@ -111,16 +108,29 @@ void Relay::resize() const {
   if (terminal_ && ::ioctl(streams_.in, TIOCGWINSZ, &size) == 0) ::ioctl(input_.get(), TIOCSWINSZ, &size);
 }
 
+/// Reading a terminal from the background stops the process (SIGTTIN).
+bool Relay::in_foreground() const {
+  const pid_t group = ::tcgetpgrp(streams_.in);
+  return group < 0 || group == ::getpgrp();
+}
+
 void Relay::add_polls(std::vector<struct pollfd>& polls) {
   poll_in_ = poll_input_ = poll_out_ = poll_err_ = SIZE_MAX;
   const auto add = [&polls](std::size_t& slot, int fd, short events) {
     slot = polls.size();
     polls.push_back({fd, events, 0});
   };
-  if (input_open_ && pending_.empty()) add(poll_in_, streams_.in, POLLIN);
+  if (input_open_ && pending_.empty() && in_foreground()) add(poll_in_, streams_.in, POLLIN);
   if (input_.valid() && !pending_.empty()) add(poll_input_, input_.get(), POLLOUT);
-  if (out_.from.valid()) add(poll_out_, out_.from.get(), POLLIN);
-  if (err_.from.valid()) add(poll_err_, err_.from.get(), POLLIN);
+  const auto add_output = [&](std::size_t& slot, const Output& output) {
+    // What the operator has not taken yet holds the action back, and nothing else.
+    if (!output.pending.empty())
+      add(slot, output.target(), POLLOUT);
+    else if (output.from.valid())
+      add(slot, output.from.get(), POLLIN);
+  };
+  add_output(poll_out_, out_);
+  add_output(poll_err_, err_);
 }
 
 void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
@@ -128,14 +138,65 @@ void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
     return slot != SIZE_MAX && slot >= first && polls[slot].revents != 0;
   };
   if (ready(poll_in_) || ready(poll_input_)) move_input();
-  if (ready(poll_out_)) move_output(out_);
-  if (ready(poll_err_)) move_output(err_);
+  for (auto [slot, output] : {std::pair{poll_out_, &out_}, std::pair{poll_err_, &err_}}) {
+    if (!ready(slot)) continue;
+    if (output->pending.empty())
+      move_output(*output);
+    else
+      output->deliver();
+  }
 }
 
 void Relay::drain() {
   // A process left behind may write for ever: what was in the pipes at the end is a pipe's capacity each.
   for (Output* output : {&out_, &err_}) {
     for (int i = 0; i < 32 && output->from.valid() && move_output(*output); ++i) {
+    }
+  }
+}
+
+void Relay::flush(int interrupt) {
+  while (true) {
+    std::vector<struct pollfd> polls = {{interrupt, POLLIN, 0}};
+    for (Output* output : {&out_, &err_}) {
+      output->deliver();
+      if (!output->pending.empty()) polls.push_back({output->target(), POLLOUT, 0});
+    }
+    if (polls.size() == 1) return;
+    if (::poll(polls.data(), polls.size(), -1) < 0 && errno != EINTR) return;
+    if (polls[0].revents == 0) continue;
+    for (Output* output : {&out_, &err_}) output->give_up();
+    return;
+  }
+}
+
+void Relay::Output::send_to(int fd) {
+  to = fd;
+  if (fd >= 0) twin = non_blocking_twin(fd);
+}
+
+void Relay::Output::give_up() {
+  if (!std::exchange(pending, {}).empty()) lost = true;
+}
+
+/// Writes what the operator takes without waiting.
+void Relay::Output::deliver() {
+  while (!pending.empty()) {
+    const int fd = target();
+    std::size_t size = pending.size();
+    if (!twin.valid()) {
+      struct pollfd room = {fd, POLLOUT, 0};
+      if (::poll(&room, 1, 0) == 0) return;
+      size = std::min(size, kAtomic);
+    }
+    ssize_t n = ::send(fd, pending.data(), size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n < 0 && errno == ENOTSOCK) n = ::write(fd, pending.data(), size);
+    if (n >= 0) {
+      pending.erase(0, static_cast<std::size_t>(n));
+    } else if (errno == EAGAIN) {
+      return;
+    } else if (errno != EINTR) {
+      give_up();
     }
   }
 }
@@ -155,7 +216,10 @@ bool Relay::move_output(Output& output) {
     if (keep < size || (keep > 0 && !sys::write_all(output.kept, {buffer, keep}))) output.cut = true;
   }
   output.total += size;
-  if (output.to >= 0 && !output.lost && !deliver(output.to, buffer, size)) output.lost = true;
+  if (output.to >= 0 && !output.lost) {
+    output.pending.append(buffer, size);
+    output.deliver();
+  }
   return true;
 }
 

@@ -48,6 +48,9 @@ class Relay {
   void move(const std::vector<struct pollfd>& polls, std::size_t first);
   /// After the action's end: moves what is still in the pipes, without waiting for who may still hold them.
   void drain();
+  /// After drain: waits until the operator has taken all output, or `interrupt` is readable; then the rest is
+  /// lost.
+  void flush(int interrupt);
   /// The operator's terminal has changed its size.
   void resize() const;
 
@@ -61,14 +64,22 @@ class Relay {
   struct Output {
     UniqueFd from;
     int to = -1;
+    UniqueFd twin;        ///< of `to`, non-blocking
+    std::string pending;  ///< read, and not taken by the operator yet
     int kept = -1;
     std::uint64_t total = 0;
     bool cut = false;
     bool lost = false;
+
+    void send_to(int fd);
+    [[nodiscard]] int target() const { return twin.valid() ? twin.get() : to; }
+    void deliver();
+    void give_up();
   };
   explicit Relay(const Streams& streams) : streams_(streams) {}
   bool move_output(Output& output);
   void move_input();
+  [[nodiscard]] bool in_foreground() const;
 
   Streams streams_;
   UniqueFd input_;  ///< pipe's write end, or the master

@@ -36,6 +36,7 @@ class Supervisor {
     run_.relay->drain();
     end_stragglers();
     run_.relay->drain();
+    run_.relay->flush(run_.signals->fd());
     evidence_.finished_ns = realtime_ns();
     account();
     return {};
@@ -51,9 +52,7 @@ class Supervisor {
   void end_stragglers();
   void account();
   [[nodiscard]] std::vector<pid_t> others() const;
-  void forward(int signal) const {
-    for (const pid_t pid : others()) ::kill(pid, signal);
-  }
+  void forward(int signal) const;
   [[nodiscard]] int timeout_ms() const;
 
   const Plan& plan_;
@@ -202,6 +201,17 @@ std::vector<pid_t> Supervisor::others() const {
   return *pids;
 }
 
+/// A process number may be somebody else's by the time it is used: the group is asked again once it is held.
+void Supervisor::forward(int signal) const {
+  for (const pid_t pid : others()) {
+    const auto process = sys::pidfd_open(pid);
+    if (!process) continue;
+    const std::vector<pid_t> still = others();
+    if (std::find(still.begin(), still.end(), pid) != still.end())
+      (void)sys::pidfd_signal(process->get(), signal);
+  }
+}
+
 /// The action has ended; what it left running is named and killed.
 void Supervisor::end_stragglers() {
   if (!killed_) {
@@ -254,6 +264,11 @@ void Supervisor::account() {
     evidence_.limits_hit.push_back("memory of " + format_bytes(plan_.memory_bytes));
   if (usage.pids_refused > 0)
     evidence_.limits_hit.push_back("number of processes: " + std::to_string(plan_.pids));
+  if (run_.limits->wall_ns && !evidence_.timed_out && evidence_.wall_ns > *run_.limits->wall_ns) {
+    evidence_.timed_out = true;
+    evidence_.limits_hit.push_back("wall time of " + format_duration(*run_.limits->wall_ns) +
+                                   ", noticed when the action had ended");
+  }
   // An action that ended between two samples may have gone past a limit all the same.
   if (!killed_) (void)writes_exceeded();
   if (run_.writes->was_full()) {

@@ -83,6 +83,21 @@ class BadInput(Case):
         self.state = type(self.state)("relative/state")
         self.refuse("run", "--", "true", words=("relative/state",))
 
+    def test_a_directory_of_somebody_else_is_not_taken_over(self) -> None:
+        (self.state / "trash/precious").mkdir(parents=True)
+        self.state.chmod(0o700)
+        for arguments in (("run", "--", "true"), ("gc", "--all"), ("list",)):
+            self.refuse(*arguments, code=78, words=("not made by rehearse",))
+        self.assertEqual(os.listdir(self.state), ["trash"])
+        self.assertEqual(os.listdir(self.state / "trash"), ["precious"])
+
+    def test_a_state_directory_named_in_a_roundabout_way_is_hidden(self) -> None:
+        for number, prefix in enumerate(("/dev/shm/../..", "/proc/self/root")):
+            state = f"{prefix}{self.base}/st{number}"
+            done = subprocess.run([self.rehearse, "--state", state, "--json", "run", "--", "ls", "-A", f"{self.base}/st{number}"], capture_output=True, check=False)
+            self.assertIn(done.returncode, harness.RAN, done.stderr)
+            self.assertEqual(done.stderr, b"")
+
     def test_read_only_state_and_full_state(self) -> None:
         harness.need("mkfs.ext4")
         script = (

@@ -43,6 +43,18 @@ class Environment(Case):
         self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
         self.assertEqual(secret.read_text(), "top secret")
 
+    def test_parents_of_secrets_keep_their_attributes(self) -> None:
+        harness.need("setfacl", "setfattr", "getfacl")
+        (self.host / "d").mkdir()
+        (self.host / "d/secret").write_text("x")
+        subprocess.run(["setfacl", "-m", "u:1:rwx,d:u:1:rwx,d:g:4:r", self.host / "d"], check=True)
+        subprocess.run(["setfattr", "-n", "user.k", "-v", "v", self.host / "d"], check=True)
+        result = self.shell(f"cd {self.host} && getfacl -c d >&2 && touch d/new && getfacl -c d/new | grep -c user:daemon >&2", "--mask", str(self.host / "d/secret"))
+        outside = subprocess.run(["getfacl", "-c", "d"], cwd=self.host, capture_output=True, check=True).stdout
+        self.assertEqual(result.err.strip(), outside.strip() + b"\n\n1")
+        entry = result.changes.get(os.fsencode(self.host / "d"))
+        self.assertTrue(entry is None or entry["change"] == "identical", entry)
+
     def test_state_is_not_there(self) -> None:
         self.shell("true")
         self.assertEqual(self.inside(f"ls -A {self.state}"), b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import unittest
 
@@ -59,6 +60,34 @@ class Files(HostCase):
         self.change(result, self.host / "tree2/sub/b", "modified")
         self.assertEqual(result.doc["counts"]["deleted"], 0)
         self.assertNotIn(b(self.host / "tree2/sub/c"), result.changes)
+
+    def test_what_stood_where_a_directory_was_moved_to_is_deleted(self) -> None:
+        (self.host / "d2/in").mkdir(parents=True)
+        result = self.run_in(["python3", "-c", f"import os,shutil; os.chdir('{self.host}'); os.unlink('keep'); os.rename('tree','keep'); shutil.rmtree('d2'); os.mkdir('new'); os.rename('new','d2')"])
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        kinds = {(change["path"], change["change"]) for change in result.doc["changes"]}
+        self.assertIn((str(self.host / "keep"), "deleted"), kinds)
+        self.assertIn((str(self.host / "keep"), "renamed"), kinds)
+        self.assertIn((str(self.host / "d2/in"), "deleted"), kinds)
+        self.assertEqual(result.doc["counts"]["renamed"], 1)
+
+    def test_moved_away_and_back_is_no_rename(self) -> None:
+        result = self.run_in(["python3", "-c", f"import os; os.chdir('{self.host}'); os.rename('tree','x'); os.rename('x','tree'); open('tree/a','a').write('!')"])
+        self.assertEqual((result.doc["counts"]["renamed"], result.doc["counts"]["deleted"]), (0, 0))
+        self.change(result, self.host / "tree/a", "modified")
+
+    def test_many_directories_and_few_descriptors(self) -> None:
+        result = self.run_in(["python3", "-c", f"import os; os.chdir('{self.host}'); [os.mkdir(f'w{{i}}') for i in range(700)]; os.rename('tree','zdir'); os.rename('keep','zfile')"],
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)))
+        self.change(result, self.host / "zdir", "renamed")
+        self.change(result, self.host / "zfile", "renamed")
+        self.assertEqual(result.doc["counts"]["deleted"], 0)
+
+    def test_holes_are_not_read_for_hours(self) -> None:
+        result = self.shell(f"truncate -s 4T {self.host}/hole")
+        self.assertLess(result.seconds, 20)
+        self.assertIsNone(self.change(result, self.host / "hole", "created")["after"]["sha256"])
+        self.assertEqual(result.doc["verdict"]["level"], "inconclusive")
 
     def test_type_changes(self) -> None:
         result = self.shell(f"cd {self.host} && rm -r tree && echo file > tree && rm gone && mkdir gone && rm keep && ln -s mode keep")

@@ -115,6 +115,37 @@ class Lifetime(Case):
         shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])
         self.assertEqual(subprocess.run(["sh", "-c", shell], capture_output=True, check=False, timeout=60 * harness.SLOW).stdout, b"1\n")
 
+    def test_limits_and_signals_hold_while_nobody_reads_the_output(self) -> None:
+        for end in ("limit", "signal"):
+            options = ["--timeout", "1s"] if end == "limit" else []
+            process = subprocess.Popen(self.command("run", *options, "--", "yes", json_out=False), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            assert process.stdout
+            process.stdout.readline()
+            if end == "signal":
+                process.terminate()
+            runs = self.state / "runs"
+            ended = harness.wait_for(lambda: subprocess.run(["pgrep", "-x", "yes"], capture_output=True, check=False).returncode == 1, 8)
+            process.stdout.close()
+            process.wait(timeout=20)
+            self.assertTrue(ended, (end, os.listdir(runs)))
+
+    def test_a_terminal_left_in_any_state_shows_the_report(self) -> None:
+        pid, master = pty.fork()
+        if pid == 0:
+            os.execv(self.rehearse, self.command("run", "--", "printf", r"\033]0;never ended", json_out=False))
+        seen = b""
+        while select.select([master], [], [], 20)[0]:
+            try:
+                data = os.read(master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            seen += data
+        os.waitpid(pid, 0)
+        os.close(master)
+        self.assertIn(b"\x18\x1b\\", seen[seen.index(b"never ended"):seen.index(b"YELLOW")])
+
     def test_own_terminal_size_and_interrupt(self) -> None:
         pid, master = pty.fork()
         if pid == 0:
