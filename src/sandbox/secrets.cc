@@ -5,8 +5,11 @@
 #include <fnmatch.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
+#include <set>
+#include <string_view>
 
 #include "base/sys.h"
 
@@ -52,26 +55,73 @@ Directory open_listing(int base, const char* path) {
   return {fd ? ::fdopendir(fd->release()) : nullptr, ::closedir};
 }
 
+/// A name that matches: its path, or that of the regular file it leads to. A symlink counts if its owner owns
+/// the file too: nobody can have another's file, /etc/passwd say, shown empty.
+void note(int directory, const std::string& path, const char* name, std::vector<std::string>& found) {
+  struct stat st = {};
+  if (::fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(st.st_mode)) found.push_back(path + name);
+  if (!S_ISLNK(st.st_mode)) return;
+  const auto target = sys::open((sys::fd_path(directory) + '/' + name).c_str(), O_PATH);
+  const auto at = target ? sys::stat_fd(target->get()) : Result<struct stat>(fail("dangling"));
+  if (!at || !S_ISREG(at->st_mode) || at->st_uid != st.st_uid) return;
+  if (auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(target->get()).c_str()))
+    found.push_back(std::move(*real));
+}
+
 void match(int base, const std::string& base_path, const Pattern& pattern, std::vector<std::string>& found) {
   const Directory listing = open_listing(base, pattern.directory);
   if (!listing) return;
   std::string prefix = base_path + '/';
   if (std::strcmp(pattern.directory, ".") != 0) prefix += std::string(pattern.directory) + '/';
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (::fnmatch(pattern.names, entry->d_name, 0) != 0 || ::fnmatch(pattern.except, entry->d_name, 0) == 0)
-      continue;
-    struct stat st = {};
-    if (::fstatat(::dirfd(listing.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(st.st_mode))
-      continue;
-    found.push_back(prefix + entry->d_name);
+    if (::fnmatch(pattern.names, entry->d_name, 0) == 0 && ::fnmatch(pattern.except, entry->d_name, 0) != 0)
+      note(::dirfd(listing.get()), prefix, entry->d_name, found);
   }
 }
 
-void match_home(int root, const std::string& home, std::vector<std::string>& found) {
-  const auto directory = sys::open_beneath(root, home.c_str() + 1, O_PATH | O_DIRECTORY);
+/// `home` leads there; the paths found are real ones. Most homes hold nothing of interest: one listing tells.
+void match_home(const std::string& home, std::vector<std::string>& found) {
+  const auto directory = sys::open(home.c_str(), O_PATH | O_DIRECTORY);
   if (!directory) return;
-  for (const Pattern& pattern : kInHome) match(directory->get(), home, pattern, found);
+  const auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(directory->get()).c_str());
+  const Directory listing = open_listing(directory->get(), ".");
+  if (!real || *real == "/" || !listing) return;
+  std::vector<std::string> hidden;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (entry->d_name[0] == '.') hidden.emplace_back(entry->d_name);
+  }
+  for (const Pattern& pattern : kInHome) {
+    const std::string_view path = pattern.directory;
+    const std::string_view first =
+        path == "." ? std::string_view(pattern.names) : path.substr(0, path.find('/'));
+    if (std::find(hidden.begin(), hidden.end(), first) != hidden.end())
+      match(directory->get(), *real, pattern, found);
+  }
+}
+
+/// Home directories of everybody in passwd(5), and what lies in /home.
+std::set<std::string> homes(int root) {
+  std::set<std::string> found = {"/root"};
+  const auto users = sys::read_file_at(root, "etc/passwd", std::size_t{16} << 20U).value_or("");
+  for (std::size_t at = 0; at < users.size();) {
+    const std::size_t end = std::min(users.find('\n', at), users.size());
+    const std::string_view line = std::string_view(users).substr(at, end - at);
+    at = end + 1;
+    const auto shell = line.rfind(':');
+    const auto home = shell == std::string_view::npos || shell == 0 ? shell : line.rfind(':', shell - 1);
+    if (home == std::string_view::npos) continue;
+    const std::string_view path = line.substr(home + 1, shell - home - 1);
+    if (path.starts_with('/') && !path.starts_with("/usr/") && !path.starts_with("/dev") &&
+        !path.starts_with("/proc"))
+      found.emplace(path);
+  }
+  if (const Directory listing = open_listing(root, "home")) {
+    while (const dirent* entry = ::readdir(listing.get())) {
+      if (entry->d_name[0] != '.') found.insert(std::string("/home/") + entry->d_name);
+    }
+  }
+  return found;
 }
 
 }  // namespace
@@ -81,12 +131,9 @@ std::vector<std::string> find_secrets() {
   const auto root = sys::open("/", O_PATH | O_DIRECTORY);
   if (!root) return found;
   for (const Pattern& pattern : kInRoot) match(root->get(), "", pattern, found);
-  match_home(root->get(), "/root", found);
-  if (const Directory homes = open_listing(root->get(), "home")) {
-    while (const dirent* entry = ::readdir(homes.get())) {
-      if (entry->d_name[0] != '.') match_home(root->get(), std::string("/home/") + entry->d_name, found);
-    }
-  }
+  for (const std::string& home : homes(root->get())) match_home(home, found);
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 

@@ -9,9 +9,9 @@
 
 namespace rehearse::sandbox {
 
-/// Absolute paths of the private ssh keys and cloud credentials that exist on this host, in root's and all
-/// /home directories and /etc/ssh. Symlinks are not followed. /etc/shadow is not among them: system tools
-/// need it.
+/// Absolute, real paths of the private ssh keys and cloud credentials that exist on this host: in the home
+/// directories of all users of passwd(5), in /home/* and in /etc/ssh. A symlink is followed to the file it
+/// leads to. /etc/shadow is not among them: system tools need it.
 std::vector<std::string> find_secrets();
 
 }  // namespace rehearse::sandbox

@@ -43,6 +43,19 @@ class Environment(Case):
         self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
         self.assertEqual(secret.read_text(), "top secret")
 
+    def test_secrets_are_found_in_the_homes_of_all_users(self) -> None:
+        home = self.host / "home"
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh/id_rsa").write_text("SECRET")
+        (self.host / "elsewhere").write_text("SECRET")
+        (self.host / "other").write_text("public")
+        os.chown(self.host / "other", 1000, 1000)
+        os.symlink("../../elsewhere", home / ".ssh/id_ed25519")
+        os.symlink("../../other", home / ".ssh/id_others")
+        script = 'cp /etc/passwd "$B/passwd"; echo "svc:x:999:999::$B/host/home:/bin/sh" >> "$B/passwd"; mount --bind "$B/passwd" /etc/passwd; "$REHEARSE" --state "$B/state" run -- cat "$B/host/home/.ssh/id_rsa" "$B/host/elsewhere" "$B/host/other" || test $? = 10 -o $? = 12'
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
+        self.assertEqual((done.returncode, done.stdout), (0, b"public"), done.stderr[-500:])
+
     def test_parents_of_secrets_keep_their_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "getfacl")
         (self.host / "d").mkdir()
