@@ -85,8 +85,9 @@ void match_home(const std::string& home, std::vector<std::string>& found) {
   const auto directory = sys::open(home.c_str(), O_PATH | O_DIRECTORY);
   if (!directory) return;
   const auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(directory->get()).c_str());
+  if (!real || *real == "/" || real->starts_with("/usr")) return;  // of daemons: nobody keeps keys there
   const Directory listing = open_listing(directory->get(), ".");
-  if (!real || *real == "/" || !listing) return;
+  if (!listing) return;
   std::vector<std::string> hidden;
   while (const dirent* entry = ::readdir(listing.get())) {
     if (entry->d_name[0] == '.') hidden.emplace_back(entry->d_name);
@@ -112,9 +113,7 @@ std::set<std::string> homes(int root) {
     const auto home = shell == std::string_view::npos || shell == 0 ? shell : line.rfind(':', shell - 1);
     if (home == std::string_view::npos) continue;
     const std::string_view path = line.substr(home + 1, shell - home - 1);
-    if (path.starts_with('/') && !path.starts_with("/usr/") && !path.starts_with("/dev") &&
-        !path.starts_with("/proc"))
-      found.emplace(path);
+    if (path.starts_with('/') && !path.starts_with("/dev") && !path.starts_with("/proc")) found.emplace(path);
   }
   if (const Directory listing = open_listing(root, "home")) {
     while (const dirent* entry = ::readdir(listing.get())) {
