@@ -245,5 +245,7 @@ TEST_CASE("Two hundred thousand changes take bounded memory and little time", "[
   const auto took = std::chrono::steady_clock::now() - start;
   WARN("200,000 changes: " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()
                            << " ms, grew by " << grown << " KiB");
+#ifndef __SANITIZE_ADDRESS__  // whose allocator keeps what was freed
   CHECK(grown < 32 * 1024);
+#endif
 }
