@@ -19,6 +19,25 @@ import harness
 from harness import Case
 
 
+def read_terminal(master: int, answers: dict[bytes, bytes] | None = None, seconds: float = 20) -> bytes:
+    """What is written until the other side is gone; types each answer once its word was seen."""
+    seen, left = b"", dict(answers or {})
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not select.select([master], [], [], 0.5)[0]:
+            continue
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        seen += data
+        for word in [word for word in left if word in seen]:
+            os.write(master, left.pop(word))
+    return seen
+
+
 class Lifetime(Case):
     def start(self, *argv: str, options: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         return subprocess.Popen(self.command("run", *options, "--", *argv), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -133,15 +152,7 @@ class Lifetime(Case):
         pid, master = pty.fork()
         if pid == 0:
             os.execv(self.rehearse, self.command("run", "--", "printf", r"\033]0;never ended", json_out=False))
-        seen = b""
-        while select.select([master], [], [], 20)[0]:
-            try:
-                data = os.read(master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            seen += data
+        seen = read_terminal(master)
         os.waitpid(pid, 0)
         os.close(master)
         self.assertIn(b"\x18\x1b\\", seen[seen.index(b"never ended"):seen.index(b"YELLOW")])
@@ -151,22 +162,7 @@ class Lifetime(Case):
         if pid == 0:
             os.execv(self.rehearse, self.command("run", "--", "sh", "-c", "test -t 0 && stty size; trap 'echo got-int; exit 5' INT; echo ready; sleep 30 & wait", json_out=False))
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-        seen = b""
-        sent = False
-        deadline = time.monotonic() + 20 * harness.SLOW
-        while time.monotonic() < deadline:
-            if not select.select([master], [], [], 0.5)[0]:
-                continue
-            try:
-                data = os.read(master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            seen += data
-            if b"ready" in seen and not sent:
-                os.write(master, b"\x03")
-                sent = True
+        seen = read_terminal(master, {b"ready": b"\x03"})
         _, status = os.waitpid(pid, 0)
         os.close(master)
         self.assertIn(b"got-int", seen)
