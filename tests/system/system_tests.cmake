@@ -26,8 +26,6 @@ rehearse_python_test(system.limits system/test_limits.py 180)
 rehearse_python_test(system.random system/test_random.py 600)
 rehearse_python_test(system.mounts system/test_mounts.py 240)
 rehearse_python_test(system.systemd system/test_systemd.py 120)
-rehearse_python_test(system.whole_root system/test_whole_root.py 120)
-rehearse_python_test(system.native system/test_native.py 400)
 rehearse_python_test(redteam.contained redteam/test_hostile.py 240)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
