@@ -65,11 +65,15 @@ void LinkAliases::note(const Change& change, const std::optional<struct stat>& o
 }
 
 /// Objects of the index that may have names without a record.
-LinkAliases::Objects LinkAliases::incomplete(const Layer& layer) const {
+LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
+                                             const std::function<void(std::string)>& trouble) const {
   Objects objects;
   if (!layer.index.valid()) return objects;
   const auto names = list_directory(layer.index.get());
-  if (!names) return objects;
+  if (!names) {
+    trouble(layer.mountpoint + ": hard links: " + names.error().what);
+    return objects;
+  }
   for (const Listed& entry : *names) {
     const auto st = sys::stat_at(layer.index.get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
     if (!st || S_ISDIR(st->st_mode) || is_whiteout(*st)) continue;
@@ -79,7 +83,10 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer) const {
     const Group group = known == groups_.end() ? Group{} : known->second;
     if (group.recorded >= origin->st_nlink || (group.only_opened && !group.changed)) continue;
     auto after = read_attributes(layer.index.get(), entry.name.c_str(), *st, Content::kHash);
-    if (!after) continue;
+    if (!after) {
+      trouble(layer.mountpoint + ": a hard-linked object: " + after.error().what);
+      continue;
+    }
     after->nlink = merged_nlink(layer.index.get(), entry.name.c_str(), *st, origin);
     after->link_group = after->nlink > 1 ? std::optional(st->st_ino) : std::nullopt;
     objects.emplace(origin->st_ino, std::move(*after));
@@ -90,7 +97,7 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer) const {
 void LinkAliases::complete(const Layer& layer, const RenameIndex& renames,
                            const std::function<bool(const LinkAlias&)>& visit,
                            const std::function<void(std::string)>& trouble) const {
-  const Objects objects = incomplete(layer);
+  const Objects objects = incomplete(layer, trouble);
   if (objects.empty()) return;
   std::vector<LinkAlias> found;
   scan(layer, renames, objects, found, trouble);

@@ -45,7 +45,7 @@ class LinkAliases {
     bool changed = false;
   };
   using Objects = std::unordered_map<std::uint64_t, Attributes>;  ///< after the run, by lower inode
-  [[nodiscard]] Objects incomplete(const Layer& layer) const;
+  [[nodiscard]] Objects incomplete(const Layer& layer, const std::function<void(std::string)>& trouble) const;
   static void scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
                    std::vector<LinkAlias>& found, const std::function<void(std::string)>& trouble);
   std::unordered_map<std::uint64_t, Group> groups_;  ///< by lower inode
