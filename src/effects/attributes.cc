@@ -91,6 +91,58 @@ void read_inode_flags(int fd, Attributes& attributes) {
     attributes.generation = static_cast<std::uint32_t>(generation);
 }
 
+/// Bytes of a file that no block stands for.
+std::uint64_t holes(const struct stat& st) {
+  const auto size = static_cast<std::uint64_t>(st.st_size);
+  const std::uint64_t allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
+  return size > allocated ? size - allocated : 0;
+}
+
+Result<UniqueFd> open_to_read(int dir, const char* name, int kind) {
+  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | kind;
+  // Reading must not write times into the upper's inodes; who may not ask for that (a network filesystem)
+  // reads so.
+  UniqueFd fd(::openat(dir, name, flags | O_NOATIME));
+  if (!fd.valid() && errno == EPERM) fd.reset(::openat(dir, name, flags));
+  if (!fd.valid()) return sys::last_error("open");
+  return fd;
+}
+
+Attributes from_stat(const struct stat& st) {
+  Attributes attributes;
+  attributes.dev = st.st_dev;
+  attributes.ino = st.st_ino;
+  attributes.ctime_ns = to_ns(st.st_ctim);
+  attributes.mtime_ns = to_ns(st.st_mtim);
+  attributes.mode = st.st_mode & 07777U;
+  attributes.uid = st.st_uid;
+  attributes.gid = st.st_gid;
+  attributes.size = static_cast<std::uint64_t>(st.st_size);
+  attributes.blocks = static_cast<std::uint64_t>(st.st_blocks);
+  attributes.nlink = st.st_nlink;
+  attributes.rdev = st.st_rdev;
+  if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) attributes.link_group = st.st_ino;
+  return attributes;
+}
+
+Result<Attributes> read_file(int dir, const char* name, std::optional<struct stat>& st, Content content) {
+  RH_TRY(const UniqueFd fd, open_to_read(dir, name, 0));
+  struct stat opened = {};
+  if (::fstat(fd.get(), &opened) != 0) return sys::last_error("fstat");
+  if (!S_ISREG(opened.st_mode) || (st && (opened.st_ino != st->st_ino || opened.st_dev != st->st_dev)))
+    return fail("was replaced while it was read");
+  st = opened;
+  Attributes attributes = from_stat(opened);
+  if (content == Content::kHash && holes(opened) <= kMostHoles) {
+    std::uint64_t bytes = 0;
+    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
+    attributes.size = bytes;
+  }
+  RH_CHECK(read_xattrs_fd(fd.get(), attributes));
+  read_inode_flags(fd.get(), attributes);
+  return attributes;
+}
+
 }  // namespace
 
 FileType file_type(const struct stat& st) {
@@ -112,53 +164,20 @@ FileType file_type(const struct stat& st) {
   }
 }
 
-/// Bytes of a file that no block stands for.
-std::uint64_t holes(const struct stat& st) {
-  const auto size = static_cast<std::uint64_t>(st.st_size);
-  const std::uint64_t allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
-  return size > allocated ? size - allocated : 0;
-}
-
-Result<Attributes> read_attributes(int dir, const char* name, const struct stat& st, Content content) {
-  Attributes attributes;
-  attributes.dev = st.st_dev;
-  attributes.ino = st.st_ino;
-  attributes.ctime_ns = to_ns(st.st_ctim);
-  attributes.mtime_ns = to_ns(st.st_mtim);
-  attributes.mode = st.st_mode & 07777U;
-  attributes.uid = st.st_uid;
-  attributes.gid = st.st_gid;
-  attributes.size = static_cast<std::uint64_t>(st.st_size);
-  attributes.blocks = static_cast<std::uint64_t>(st.st_blocks);
-  attributes.nlink = st.st_nlink;
-  attributes.rdev = st.st_rdev;
-  if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) attributes.link_group = st.st_ino;
-  const bool regular = S_ISREG(st.st_mode);
-  if (!regular && !S_ISDIR(st.st_mode)) {
-    if (S_ISLNK(st.st_mode)) {
-      RH_TRY(attributes.target, sys::read_link_at(dir, name));
-    }
-    RH_CHECK(read_xattrs_path(dir, name, attributes));
+Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st,
+                                   Content content) {
+  if (!st || S_ISREG(st->st_mode)) return read_file(dir, name, st, content);
+  Attributes attributes = from_stat(*st);
+  if (S_ISDIR(st->st_mode)) {
+    RH_TRY(const UniqueFd fd, open_to_read(dir, name, O_DIRECTORY));
+    RH_CHECK(read_xattrs_fd(fd.get(), attributes));
+    read_inode_flags(fd.get(), attributes);
     return attributes;
   }
-  const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | (regular ? 0 : O_DIRECTORY);
-  // Reading must not write times into the upper's inodes; who may not ask for that (a network filesystem)
-  // reads so.
-  UniqueFd fd(::openat(dir, name, flags | O_NOATIME));
-  if (!fd.valid() && errno == EPERM) fd.reset(::openat(dir, name, flags));
-  if (!fd.valid()) return sys::last_error("open");
-  if (regular && content == Content::kHash && holes(st) <= kMostHoles) {
-    struct stat opened = {};
-    if (::fstat(fd.get(), &opened) != 0) return sys::last_error("fstat");
-    if (opened.st_ino != st.st_ino || opened.st_dev != st.st_dev || !S_ISREG(opened.st_mode)) {
-      return fail("was replaced while it was read");
-    }
-    std::uint64_t bytes = 0;
-    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
-    attributes.size = bytes;
+  if (S_ISLNK(st->st_mode)) {
+    RH_TRY(attributes.target, sys::read_link_at(dir, name));
   }
-  RH_CHECK(read_xattrs_fd(fd.get(), attributes));
-  read_inode_flags(fd.get(), attributes);
+  RH_CHECK(read_xattrs_path(dir, name, attributes));
   return attributes;
 }
 

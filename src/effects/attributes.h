@@ -16,10 +16,12 @@ enum class Content { kHash, kSkip };  ///< kSkip: the content is secret or irrel
 
 FileType file_type(const struct stat& st);
 
-/// Attributes of `name` in directory `dir`, `st` being its lstat. Regular files are opened without following
-/// and without blocking, everything else is never opened. For regular files the digest is of the bytes of the
-/// opened inode, which must still be the one of `st`.
-Result<Attributes> read_attributes(int dir, const char* name, const struct stat& st, Content content);
+/// Attributes of `name` in directory `dir`, `st` being its lstat; without `st` it is a regular file by its
+/// directory's listing, and `st` is filled in. Regular files are opened without following and without
+/// blocking, of everything else only directories are opened. The digest is of the bytes of the opened inode,
+/// which must still be the one of `st`.
+Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st,
+                                   Content content);
 
 struct Window {
   std::int64_t from_ns = 0;

@@ -41,13 +41,13 @@ class Comparer {
 
   void operator()(Pair& pair, std::vector<Outcome>& outcomes) const {
     Outcome outcome;
-    if (pair.after) {
-      if (pair.after->st.st_nlink > 1 && !S_ISDIR(pair.after->st.st_mode))
-        outcome.inode = pair.after->st.st_ino;
-      outcome.blocks = static_cast<std::uint64_t>(pair.after->st.st_blocks);
-    }
     if (auto done = compare_pair(pair, outcome); !done)
       outcome.trouble = pair.path + ": " + done.error().what;
+    if (pair.after && pair.after->st) {
+      const struct stat& st = *pair.after->st;
+      if (st.st_nlink > 1 && !S_ISDIR(st.st_mode)) outcome.inode = st.st_ino;
+      outcome.blocks = static_cast<std::uint64_t>(st.st_blocks);
+    }
     outcomes.push_back(std::move(outcome));
   }
 
@@ -57,7 +57,8 @@ class Comparer {
     change.layer = layer_.number;
     change.masked = alias.masked;
     change.type = file_type(alias.st);
-    RH_TRY(change.before, read_attributes(alias.directory->get(), alias.name.c_str(), alias.st,
+    std::optional<struct stat> st = alias.st;
+    RH_TRY(change.before, read_attributes(alias.directory->get(), alias.name.c_str(), st,
                                           alias.masked ? Content::kSkip : Content::kHash));
     change.base_moved = change.before->ctime_ns > options_.started_ns;
     change.after = alias.after;
@@ -90,17 +91,17 @@ class Comparer {
                                            pair.after->st, Content::kHash));
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
     }
-    change.type = file_type(pair.after ? pair.after->st : pair.before->st);
-    for (const auto& side : {change.before, change.after}) {
-      if (side && change.type == FileType::kFile && !side->sha256 && !pair.masked)
+    change.type = file_type(*(pair.after ? pair.after->st : pair.before->st));
+    for (const auto* side : {&change.before, &change.after}) {
+      if (*side && change.type == FileType::kFile && !(*side)->sha256 && !pair.masked)
         outcome.trouble =
-            change.path + ": mostly hole, " + std::to_string(side->size) + " bytes long: not digested";
+            change.path + ": mostly hole, " + std::to_string((*side)->size) + " bytes long: not digested";
     }
     if (!pair.before) {
       change.kind = ChangeKind::kCreated;
     } else if (!pair.after) {
       change.kind = ChangeKind::kDeleted;
-    } else if (file_type(pair.before->st) != change.type) {
+    } else if (file_type(*pair.before->st) != change.type) {
       change.kind = ChangeKind::kType;
     } else {
       const auto kind = classify(change, pair.replaced, window_);
@@ -114,7 +115,7 @@ class Comparer {
   /// The names an object has as the action saw it, and where it came from.
   void count_links(const Pair::Side& side, Attributes& after, Outcome& outcome) const {
     outcome.origin = origin_stat(layer_.lower.get(), side.directory->get(), side.name.c_str());
-    after.nlink = merged_nlink(side.directory->get(), side.name.c_str(), side.st, outcome.origin);
+    after.nlink = merged_nlink(side.directory->get(), side.name.c_str(), *side.st, outcome.origin);
     if (after.nlink == 1) after.link_group.reset();
   }
 

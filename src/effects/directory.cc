@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/sys.h"
 
@@ -22,25 +23,68 @@ Result<SharedFd> open_directory_beneath(int root, const std::string& path) {
   return std::make_shared<const UniqueFd>(std::move(fd));
 }
 
-Result<std::vector<Listed>> list_directory(int directory) {
-  // getdents64 on a descriptor of our own offset: the one given may be shared by threads.
+namespace {
+
+bool by_name(const Listed& a, const Listed& b) {
+  return a.name < b.name;
+}
+
+}  // namespace
+
+Result<Listing> Listing::read(int directory) {
+  // On a descriptor with an offset of its own: the one given may be shared by threads.
   RH_TRY(const auto own, sys::open_beneath(directory, ".", O_RDONLY | O_DIRECTORY));
-  std::vector<Listed> names;
+  Listing listing;
   alignas(8) char buffer[32768];
   while (true) {
     const long n = ::syscall(SYS_getdents64, own.get(), buffer, sizeof buffer);
     if (n < 0) return sys::last_error("getdents64");
     if (n == 0) break;
-    for (long at = 0; at < n;) {
-      const auto* entry = reinterpret_cast<const struct dirent64*>(buffer + at);
-      if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0) {
-        names.push_back({entry->d_name, entry->d_type, entry->d_ino});
-      }
+    const auto size = static_cast<std::size_t>(n);
+    std::unique_ptr<char[]> kept(new char[size]);
+    std::memcpy(kept.get(), buffer, size);
+    for (std::size_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const struct dirent64*>(kept.get() + at);
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") listing.entries_.push_back({name, entry->d_type, entry->d_ino});
       at += entry->d_reclen;
     }
+    listing.names_.push_back(std::move(kept));
   }
-  std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) { return a.name < b.name; });
-  return names;
+  std::sort(listing.entries_.begin(), listing.entries_.end(), by_name);
+  return listing;
+}
+
+std::optional<Listing> Listing::read_to_look_up(int directory, std::size_t lookups) {
+  // A directory's size bounds its entries on most filesystems; reading one costs a tenth of a stat.
+  constexpr std::size_t kEntryBytes = 32;
+  constexpr std::size_t kEntriesAStat = 8;
+  constexpr off_t kMostBytes = off_t{512} << 10U;
+  if (lookups < 2) return std::nullopt;
+  const auto st = sys::stat_fd(directory);
+  if (!st || st->st_size > kMostBytes ||
+      static_cast<std::size_t>(st->st_size) > lookups * kEntriesAStat * kEntryBytes)
+    return std::nullopt;
+  auto listing = read(directory);
+  if (!listing) return std::nullopt;
+  return std::move(*listing);
+}
+
+void Listing::merge(Listing other) {
+  std::move(other.names_.begin(), other.names_.end(), std::back_inserter(names_));
+  const auto middle = static_cast<std::ptrdiff_t>(entries_.size());
+  entries_.insert(entries_.end(), other.entries_.begin(), other.entries_.end());
+  std::inplace_merge(entries_.begin(), entries_.begin() + middle, entries_.end(), by_name);
+  entries_.erase(std::unique(entries_.begin(), entries_.end(),
+                             [](const Listed& a, const Listed& b) { return a.name == b.name; }),
+                 entries_.end());
+}
+
+const Listed* Listing::find(std::string_view name) const {
+  const auto found =
+      std::lower_bound(entries_.begin(), entries_.end(), name,
+                       [](const Listed& listed, std::string_view wanted) { return listed.name < wanted; });
+  return found != entries_.end() && found->name == name ? &*found : nullptr;
 }
 
 }  // namespace rehearse::effects

@@ -1,5 +1,6 @@
 #include "effects/layer_walk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 
 #include <algorithm>
@@ -13,6 +14,10 @@ namespace {
 
 std::string join_absolute(const std::string& directory, const std::string& name) {
   return directory == "/" ? '/' + name : directory + '/' + name;
+}
+
+bool is_directory(const Pair::Side& side) {
+  return side.st && S_ISDIR(side.st->st_mode);
 }
 
 }  // namespace
@@ -49,8 +54,8 @@ void LayerWalk::run() {
       stack_.pop_back();
       continue;
     }
-    const std::string name = std::move(frame.names[frame.next++]);
-    visit_name(frame, name);
+    const Listed entry = frame.names[frame.next++];
+    visit_name(frame, entry);
     // Frames opened by this name are walked before its next sibling, the first pushed first.
     for (auto pushed = pushed_.rbegin(); pushed != pushed_.rend(); ++pushed)
       stack_.push_back(std::move(*pushed));
@@ -60,19 +65,17 @@ void LayerWalk::run() {
 
 bool LayerWalk::open_frame(Frame frame) {
   const auto add = [&](const SharedFd& directory) {
-    const auto names = list_directory(directory->get());
+    auto names = Listing::read(directory->get());
     if (!names) {
       trouble_(frame.path + ": " + names.error().what);
       return;
     }
-    for (const Listed& entry : *names) frame.names.push_back(entry.name);
+    frame.names.merge(std::move(*names));
   };
   if (frame.mode != Mode::kDeleted) add(frame.upper);
+  if (frame.mode == Mode::kMerged)
+    frame.lower_names = Listing::read_to_look_up(frame.lower->get(), frame.names.size());
   if (frame.mode == Mode::kDeleted || frame.mode == Mode::kReplaced) add(frame.lower);
-  if (frame.mode == Mode::kReplaced) {
-    std::sort(frame.names.begin(), frame.names.end());
-    frame.names.erase(std::unique(frame.names.begin(), frame.names.end()), frame.names.end());
-  }
   if (stack_.empty()) {
     stack_.push_back(std::move(frame));
   } else {
@@ -89,23 +92,42 @@ bool LayerWalk::is_hidden(const std::string& lower_path) const {
   return std::find(layer_.hidden.begin(), layer_.hidden.end(), lower_path) != layer_.hidden.end();
 }
 
+bool LayerWalk::is_elsewhere(const Frame& frame, const std::string& name) const {
+  if (renames_.moved_from.empty() && layer_.hidden.empty()) return false;
+  const std::string lower_path = join_path(frame.lower_path, name);
+  return renames_.moved_from.contains(lower_path) || is_hidden(lower_path);
+}
+
 bool LayerWalk::is_masked(const std::string& lower_path) const {
   return std::find(layer_.masked.begin(), layer_.masked.end(), lower_path) != layer_.masked.end();
 }
 
-std::optional<struct stat> LayerWalk::lower_stat(const Frame& frame, const std::string& name) const {
+std::optional<Pair::Side> LayerWalk::lower_side(const Frame& frame, const std::string& name) const {
   if (!frame.lower) return std::nullopt;
-  const std::string lower_path = join_path(frame.lower_path, name);
+  const Listed* listed = nullptr;
+  if (frame.lower_names) {
+    listed = frame.lower_names->find(name);
+    if (listed == nullptr) return std::nullopt;
+  }
   // What moved away is not here any more; what is hidden never was.
-  if (renames_.moved_from.contains(lower_path) || is_hidden(lower_path)) return std::nullopt;
+  if (is_elsewhere(frame, name)) return std::nullopt;
+  if (listed != nullptr && listed->type == DT_REG) return Pair::Side{frame.lower, name, std::nullopt};
   const auto st = sys::stat_at(frame.lower->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
   if (!st) return std::nullopt;
-  return *st;
+  return Pair::Side{frame.lower, name, *st};
 }
 
-void LayerWalk::visit_name(const Frame& frame, const std::string& name) {
+void LayerWalk::visit_name(const Frame& frame, const Listed& entry) {
+  const std::string name(entry.name);
   if (frame.mode == Mode::kDeleted) {
-    visit_deleted(frame, name);
+    if (entry.type != DT_REG)
+      visit_deleted(frame, name);
+    else if (!is_elsewhere(frame, name))
+      emit_deleted(frame, {frame.lower, name, std::nullopt});
+    return;
+  }
+  if (entry.type == DT_REG && frame.mode != Mode::kReplaced) {
+    visit_object(frame, {frame.upper, name, std::nullopt});
     return;
   }
   const auto st = sys::stat_at(frame.upper->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
@@ -122,19 +144,24 @@ void LayerWalk::visit_name(const Frame& frame, const std::string& name) {
   } else if (S_ISDIR(st->st_mode)) {
     visit_directory(frame, name, *st);
   } else {
-    visit_object(frame, name, *st);
+    visit_object(frame, {frame.upper, name, *st});
   }
 }
 
 void LayerWalk::visit_deleted(const Frame& frame, const std::string& name) {
-  const auto st = lower_stat(frame, name);
-  if (!st) return;
+  auto side = lower_side(frame, name);
+  if (!side) return;
+  const bool directory = is_directory(*side);
+  emit_deleted(frame, std::move(*side));
+  if (directory) delete_below(frame, name);
+}
+
+void LayerWalk::emit_deleted(const Frame& frame, Pair::Side side) {
   Pair pair;
-  pair.path = join_absolute(frame.path, name);
-  pair.before = Pair::Side{frame.lower, name, *st};
-  pair.masked = is_masked(join_path(frame.lower_path, name));
+  pair.path = join_absolute(frame.path, side.name);
+  pair.masked = is_masked(join_path(frame.lower_path, side.name));
+  pair.before = std::move(side);
   emit(std::move(pair));
-  if (S_ISDIR(st->st_mode)) delete_below(frame, name);
 }
 
 void LayerWalk::delete_below(const Frame& frame, const std::string& name) {
@@ -165,7 +192,7 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
   Pair pair;
   pair.path = below.path;
   pair.after = Pair::Side{frame.upper, name, st};
-  const auto old = lower_stat(frame, name);
+  const auto old = lower_side(frame, name);
 
   if (const auto redirect = overlay_xattr(frame.upper->get(), name.c_str(), kRedirectXattr)) {
     // Moved here from elsewhere. What stood here before is gone.
@@ -194,8 +221,8 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
   }
   if (!old) {
     below.mode = Mode::kCreated;
-  } else if (!S_ISDIR(old->st_mode)) {
-    pair.before = Pair::Side{frame.lower, name, *old};
+  } else if (!is_directory(*old)) {
+    pair.before = *old;
     below.mode = Mode::kCreated;
   } else {
     auto lower = open_subdirectory(*frame.lower, name);
@@ -208,22 +235,23 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     // "x" marks a directory that holds whiteouts in another form [6.7]; only "y" hides what is below.
     pair.replaced = opaque && *opaque == "y";
     below.mode = pair.replaced ? Mode::kReplaced : Mode::kMerged;
-    pair.before = Pair::Side{frame.lower, name, *old};
+    pair.before = *old;
   }
   emit(std::move(pair));
   open_frame(std::move(below));
 }
 
-void LayerWalk::visit_object(const Frame& frame, const std::string& name, const struct stat& st) {
+void LayerWalk::visit_object(const Frame& frame, Pair::Side side) {
+  const std::string name = side.name;
   Pair pair;
   pair.path = join_absolute(frame.path, name);
-  pair.after = Pair::Side{frame.upper, name, st};
+  pair.after = std::move(side);
   pair.masked = is_masked(join_path(frame.lower_path, name));
-  const auto old = lower_stat(frame, name);
-  if (old) {
-    pair.before = Pair::Side{frame.lower, name, *old};
+  if (auto old = lower_side(frame, name)) {
+    const bool directory = is_directory(*old);
+    pair.before = std::move(old);
     emit(std::move(pair));
-    if (S_ISDIR(old->st_mode)) delete_below(frame, name);
+    if (directory) delete_below(frame, name);
     return;
   }
   if (const auto renamed = renames_.files.find(join_path(frame.upper_path, name));

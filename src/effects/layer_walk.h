@@ -23,7 +23,7 @@ struct Pair {
   struct Side {
     SharedFd directory;
     std::string name;
-    struct stat st = {};
+    std::optional<struct stat> st;  ///< none: a regular file by its directory's listing, not yet looked at
   };
   std::optional<Side> before;
   std::optional<Side> after;
@@ -48,18 +48,23 @@ class LayerWalk {
     std::string path;        ///< as the action saw it
     std::string upper_path;  ///< relative to the layer
     std::string lower_path;
-    std::vector<std::string> names;
+    Listing names;
     std::size_t next = 0;
+    /// Where many names are to be looked up in `lower`: its listing, instead of a stat for each.
+    std::optional<Listing> lower_names;
   };
 
   bool open_frame(Frame frame);
-  void visit_name(const Frame& frame, const std::string& name);
+  void visit_name(const Frame& frame, const Listed& entry);
   void visit_deleted(const Frame& frame, const std::string& name);
   void visit_directory(const Frame& frame, const std::string& name, const struct stat& st);
-  void visit_object(const Frame& frame, const std::string& name, const struct stat& st);
+  void visit_object(const Frame& frame, Pair::Side side);
+  void emit_deleted(const Frame& frame, Pair::Side side);
   /// Everything below lower directory `name` of `frame` is deleted.
   void delete_below(const Frame& frame, const std::string& name);
-  [[nodiscard]] std::optional<struct stat> lower_stat(const Frame& frame, const std::string& name) const;
+  [[nodiscard]] std::optional<Pair::Side> lower_side(const Frame& frame, const std::string& name) const;
+  /// Lower object `name` of `frame` moved away, or is hidden.
+  [[nodiscard]] bool is_elsewhere(const Frame& frame, const std::string& name) const;
   [[nodiscard]] bool is_hidden(const std::string& lower_path) const;
   [[nodiscard]] bool is_masked(const std::string& lower_path) const;
   void emit(Pair pair);

@@ -69,25 +69,27 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
                                              const std::function<void(std::string)>& trouble) const {
   Objects objects;
   if (!layer.index.valid()) return objects;
-  const auto names = list_directory(layer.index.get());
+  const auto names = Listing::read(layer.index.get());
   if (!names) {
     trouble(layer.mountpoint + ": hard links: " + names.error().what);
     return objects;
   }
   for (const Listed& entry : *names) {
-    const auto st = sys::stat_at(layer.index.get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+    const std::string name(entry.name);
+    const auto st = sys::stat_at(layer.index.get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
     if (!st || S_ISDIR(st->st_mode) || is_whiteout(*st)) continue;
-    const auto origin = origin_stat(layer.lower.get(), layer.index.get(), entry.name.c_str());
+    const auto origin = origin_stat(layer.lower.get(), layer.index.get(), name.c_str());
     if (!origin) continue;
-    const auto known = groups_.find(origin->st_ino);
-    const Group group = known == groups_.end() ? Group{} : known->second;
+    const auto noted = groups_.find(origin->st_ino);
+    const Group group = noted == groups_.end() ? Group{} : noted->second;
     if (group.recorded >= origin->st_nlink || (group.only_opened && !group.changed)) continue;
-    auto after = read_attributes(layer.index.get(), entry.name.c_str(), *st, Content::kHash);
+    std::optional<struct stat> known = *st;
+    auto after = read_attributes(layer.index.get(), name.c_str(), known, Content::kHash);
     if (!after) {
       trouble(layer.mountpoint + ": a hard-linked object: " + after.error().what);
       continue;
     }
-    after->nlink = merged_nlink(layer.index.get(), entry.name.c_str(), *st, origin);
+    after->nlink = merged_nlink(layer.index.get(), name.c_str(), *st, origin);
     after->link_group = after->nlink > 1 ? std::optional(st->st_ino) : std::nullopt;
     objects.emplace(origin->st_ino, std::move(*after));
   }
@@ -115,14 +117,15 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
     const std::string path = std::move(directories.back());
     directories.pop_back();
     const auto directory = open_directory_beneath(layer.lower.get(), path);
-    const auto names = directory ? list_directory((*directory)->get())
-                                 : Result<std::vector<Listed>>(tl::make_unexpected(directory.error()));
+    const auto names = directory ? Listing::read((*directory)->get())
+                                 : Result<Listing>(tl::make_unexpected(directory.error()));
     if (!names) {
       if (names.error().err != ENOENT) trouble("hard links below /" + path + ": " + names.error().what);
       continue;
     }
     for (const Listed& entry : *names) {
-      const std::string full = join_path(path, entry.name);
+      const std::string name(entry.name);
+      const std::string full = join_path(path, name);
       if (entry.type == DT_DIR) {
         if (std::find(layer.hidden.begin(), layer.hidden.end(), full) == layer.hidden.end())
           directories.push_back(full);
@@ -134,11 +137,11 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       if (!shown) continue;
       LinkAlias alias;
       alias.path = absolute(layer, *shown);
-      const auto st = sys::stat_at((*directory)->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
+      const auto st = sys::stat_at((*directory)->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
       if (!st || st->st_ino != entry.ino) continue;
       alias.masked = std::find(layer.masked.begin(), layer.masked.end(), full) != layer.masked.end();
       alias.directory = *directory;
-      alias.name = entry.name;
+      alias.name = name;
       alias.st = *st;
       alias.after = object->second;
       found.push_back(std::move(alias));

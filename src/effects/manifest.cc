@@ -188,8 +188,7 @@ bool decode(Decoder& in, Change& change) {
 }
 
 /// What the root covers: a record without what differs between two runs that did the same.
-Change stable_part(const Change& change) {
-  Change stable = change;
+void make_stable(Change& stable) {
   stable.base_moved = false;
   if (stable.before) stable.before->blocks = 0;
   if (stable.after) {
@@ -198,11 +197,10 @@ Change stable_part(const Change& change) {
     after.ctime_ns = 0;
     after.generation.reset();
     const bool set_on_purpose =
-        std::find(change.also.begin(), change.also.end(), "mtime") != change.also.end();
+        std::find(stable.also.begin(), stable.also.end(), "mtime") != stable.also.end();
     if (!set_on_purpose) after.mtime_ns = 0;
     if (after.link_group) after.link_group = 1;
   }
-  return stable;
 }
 
 class FileWriter final : public ManifestWriter {
@@ -211,7 +209,9 @@ class FileWriter final : public ManifestWriter {
 
   Result<void> add(const Change& change) override {
     scratch_.bytes().clear();
-    encode(scratch_, stable_part(change));
+    stable_ = change;  // whose strings lie where those of the last record did
+    make_stable(stable_);
+    encode(scratch_, stable_);
     hasher_.update(view(sha256(scratch_.bytes())));
     scratch_.bytes().clear();
     encode(scratch_, change);
@@ -244,6 +244,7 @@ class FileWriter final : public ManifestWriter {
   UniqueFd file_;
   Encoder out_;
   Encoder scratch_;
+  Change stable_;
   Sha256Hasher hasher_;
   std::uint64_t count_ = 0;
 };

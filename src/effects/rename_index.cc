@@ -26,8 +26,8 @@ struct Scan {
     std::string lower;  ///< where its content comes from in the lower
     bool has_lower;
     SharedFd lower_fd = nullptr;  ///< of `lower`, if there is such a directory and files are looked for
-    std::vector<Listed> names = {};
-    std::size_t next = 0;
+    std::optional<Listing> lower_names = {};
+    std::vector<std::string> directories = {};
   };
 
   /// A rename that is missed shows as a deletion and a creation: say that something was.
@@ -36,15 +36,24 @@ struct Scan {
   }
 
   std::optional<Frame> open_frame(Frame frame) {
-    auto names = list_directory(frame.upper->get());
+    const auto names = Listing::read(frame.upper->get());
     if (!names) {
       trouble(frame.path, names.error());
       return std::nullopt;
     }
-    frame.names = std::move(*names);
     if (look_for_files && frame.has_lower) {
-      if (auto lower = open_directory_beneath(layer.lower.get(), frame.lower)) frame.lower_fd = *lower;
+      if (auto lower = open_directory_beneath(layer.lower.get(), frame.lower)) {
+        frame.lower_fd = *lower;
+        frame.lower_names = Listing::read_to_look_up((*lower)->get(), names->size());
+      }
     }
+    for (const Listed& entry : *names) {
+      if (entry.type == DT_DIR)
+        frame.directories.emplace_back(entry.name);
+      else
+        visit_object(frame, entry);
+    }
+    frame.lower_names.reset();
     return frame;
   }
 
@@ -70,16 +79,23 @@ struct Scan {
     return open_frame(std::move(below));
   }
 
+  static bool is_in_lower(const Frame& frame, const std::string& name) {
+    if (frame.lower_names) return frame.lower_names->find(name) != nullptr;
+    return frame.lower_fd && sys::stat_at(frame.lower_fd->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
+  }
+
   void visit_object(const Frame& frame, const Listed& entry) {
-    if (entry.type == DT_CHR && !look_for_files && frame.has_lower) {
-      const auto st = sys::stat_at(frame.upper->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW);
-      if (st && is_whiteout(*st)) whiteouts.emplace_back(frame.lower, entry.name);
+    if (look_for_files) {
+      if (entry.type != DT_REG && entry.type != DT_LNK) return;
+      const std::string name(entry.name);
+      if (is_in_lower(frame, name)) return;
+      if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), name.c_str()))
+        new_files.emplace(origin->st_ino, join_path(frame.path, name));
+    } else if (entry.type == DT_CHR && frame.has_lower) {
+      std::string name(entry.name);
+      const auto st = sys::stat_at(frame.upper->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
+      if (st && is_whiteout(*st)) whiteouts.emplace_back(frame.lower, std::move(name));
     }
-    if (!look_for_files || (entry.type != DT_REG && entry.type != DT_LNK)) return;
-    if (frame.lower_fd && sys::stat_at(frame.lower_fd->get(), entry.name.c_str(), AT_SYMLINK_NOFOLLOW))
-      return;
-    if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), entry.name.c_str()))
-      new_files.emplace(origin->st_ino, join_path(frame.path, entry.name));
   }
 
   /// Depth first: one descriptor a level, two where files are looked for.
@@ -90,16 +106,13 @@ struct Scan {
     if (auto frame = open_frame({*root, "", "", true})) stack.push_back(std::move(*frame));
     while (!stack.empty()) {
       Frame& frame = stack.back();
-      if (frame.next == frame.names.size()) {
+      if (frame.directories.empty()) {
         stack.pop_back();
         continue;
       }
-      const Listed entry = std::move(frame.names[frame.next++]);
-      if (entry.type != DT_DIR) {
-        visit_object(frame, entry);
-      } else if (auto below = visit_directory(frame, entry.name)) {
-        stack.push_back(std::move(*below));
-      }
+      const std::string name = std::move(frame.directories.back());
+      frame.directories.pop_back();
+      if (auto below = visit_directory(frame, name)) stack.push_back(std::move(*below));
     }
   }
 
@@ -119,12 +132,12 @@ struct Scan {
     }
     const auto directory = open_directory_beneath(layer.lower.get(), full);
     if (!directory) return;
-    const auto names = list_directory((*directory)->get());
+    const auto names = Listing::read((*directory)->get());
     if (!names) return;
     for (const Listed& entry : *names) {
       if (new_files.empty()) return;
       // An inode number in the listing spares a stat of everything that cannot match.
-      if (entry.type == DT_DIR || new_files.contains(entry.ino)) match(full, entry.name);
+      if (entry.type == DT_DIR || new_files.contains(entry.ino)) match(full, std::string(entry.name));
     }
   }
 };
