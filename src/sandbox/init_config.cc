@@ -108,7 +108,6 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
   config.gid = request.identity.gid;
   config.umask = request.umask;
   config.terminal = request.terminal ? 1 : 0;
-  config.shifted = request.profile == Profile::kShifted ? 1 : 0;
   config.mount_cgroup = std::any_of(plan.mounts.begin(), plan.mounts.end(),
                                     [](const MountPlan& mount) { return mount.show == Show::kCgroup; })
                             ? 1
