@@ -133,7 +133,8 @@ Result<void> Init::await_ready(const Plan& plan) const {
     n = ::recv(control_.get(), &message, sizeof message, 0);
   } while (n < 0 && errno == EINTR);
   if (n != sizeof message) return fail("the sandbox's init ended during set-up");
-  if (message.event == InitEvent::kFailed) return fail(describe(message.step, message.error, plan));
+  if (message.event == InitEvent::kFailed)
+    return fail_for(message.error, describe(message.step, message.error, plan));
   return {};
 }
 
