@@ -21,11 +21,17 @@ class Hostile(HostCase):
         shutil.copy(program, self.program)
 
     def test_every_case(self) -> None:
+        self.contain_every_case()
+
+    def test_every_case_in_the_root_profile(self) -> None:
+        self.contain_every_case("--profile=root")
+
+    def contain_every_case(self, *options: str) -> None:
         cases = subprocess.run([self.program], capture_output=True, text=True, check=True).stdout.split()
         self.assertGreater(len(cases), 15)
         for case in cases:
             with self.subTest(case=case):
-                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s")
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s", *options)
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
 
