@@ -28,8 +28,8 @@ using Result = tl::expected<T, Error>;
 [[nodiscard]] tl::unexpected<Error> fail(std::string what, ExitCode exit = ExitCode::kFailure,
                                          std::string fix = {});
 
-/// An error from a system call: `what` gets ": <strerror>" appended. ENOSYS with nothing more particular to say is
-/// the kernel's fault: kUnavailable.
+/// An error from a system call: `what` gets ": <strerror>" appended. ENOSYS with nothing more particular to
+/// say is the kernel's fault: kUnavailable.
 [[nodiscard]] tl::unexpected<Error> fail_errno(int err, std::string what, ExitCode exit = ExitCode::kFailure,
                                                std::string fix = {});
 

@@ -258,7 +258,8 @@ class Assembler {
   /// CAP_SYS_ADMIN nothing inside uncovers it, mounts another procfs or loads what would add entries.
   Result<void> seal_proc() {
     auto listing = sys::open_at2(root_.get(), "proc", O_RDONLY | O_DIRECTORY, 0, kInRoot);
-    if (!listing) return listing.error().err == ENOENT ? Result<void>{} : tl::make_unexpected(listing.error());
+    if (!listing)
+      return listing.error().err == ENOENT ? Result<void>{} : tl::make_unexpected(listing.error());
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
     if (!entries) return sys::last_error("fdopendir", "/proc");
     while (const dirent* entry = ::readdir(entries.get())) {

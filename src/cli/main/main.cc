@@ -109,7 +109,8 @@ int main(int argc, char** argv) {
   occupy_standard_descriptors();
   try {
     return dispatch(argc, argv);
-  } catch (const std::exception& error) {  // of the libraries, and no memory: what was begun is undone on the way
+  } catch (
+      const std::exception& error) {  // of the libraries, and no memory: what was begun is undone on the way
     std::fputs("rehearse: ", stderr);
     for (const char* c = error.what(); *c != '\0'; ++c) std::fputc(*c >= ' ' && *c <= '~' ? *c : '?', stderr);
     std::fputc('\n', stderr);
