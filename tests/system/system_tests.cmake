@@ -27,7 +27,7 @@ rehearse_python_test(system.root_profile system/test_root_profile.py 120)
 rehearse_python_test(system.random system/test_random.py 600)
 rehearse_python_test(system.mounts system/test_mounts.py 240)
 rehearse_python_test(system.systemd system/test_systemd.py 120)
-rehearse_python_test(redteam.contained redteam/test_hostile.py 240)
+rehearse_python_test(redteam.contained redteam/test_hostile.py 600)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
