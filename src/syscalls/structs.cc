@@ -60,8 +60,9 @@ void append_unix(std::string& out, std::string_view bytes) {
 }
 
 void append_netlink(std::string& out, std::string_view bytes) {
-  fmt::format_to(std::back_inserter(out), ", nl_pid={}, nl_groups={:08x}",
-                 static_cast<std::int32_t>(load<std::uint32_t>(bytes, 4)), load<std::uint32_t>(bytes, 8));
+  const auto groups = load<std::uint32_t>(bytes, 8);
+  fmt::format_to(std::back_inserter(out), ", nl_pid={}, nl_groups=", load<std::int32_t>(bytes, 4));
+  fmt::format_to(std::back_inserter(out), "{}{:0{}x}", groups == 0 ? "" : "0x", groups, groups == 0 ? 8 : 6);
 }
 
 void append_packet(std::string& out, std::string_view bytes) {

@@ -148,3 +148,27 @@ seed("overlay", "zero", short("") + b"/a\0/b")
 seed("overlay", "slashes", short("") + b"a/b")
 
 seed("packages", "two", short("/usr/bin/ls") + b"/.\n/usr\n/usr/bin\n/usr/bin/ls\n\0/usr\n/bin/cat")
+
+# calls as tests/fuzz/fuzz_decode.cc takes them
+def call(nr, args, abi=0, result=-2, texts=(), blobs=(), argv=()):
+    out = number(nr) + bytes([abi, 1]) + number(result & (1 << 64) - 1)
+    for i in range(6):
+        out += number(args[i] & (1 << 64) - 1 if i < len(args) else 0)
+        known, blob = dict(texts).get(i), dict(blobs).get(i)
+        out += b"\0" if known is None else b"\1" + short(known) + b"\0"
+        if known is None:
+            out += b"\0" if blob is None else b"\1" + short(blob)
+    return out + bytes([len(argv)]) + b"".join(short(a) for a in argv) + b"\2"
+seed("decode", "openat", call(257, [-100, 4096, 0x80241, 0o644], texts=[(1, HOSTILE)]))
+seed("decode", "connect", call(42, [3, 4096, 16], blobs=[(1, struct.pack("<H", 2) + b"\0\x50\x7f\0\0\1" + bytes(8))]))
+seed("decode", "connect6", call(42, [3, 4096, 28], blobs=[(1, struct.pack("<HHI", 10, 5, 6) + bytes(range(20)))]))
+seed("decode", "unix", call(49, [3, 4096, 9], blobs=[(1, b"\1\0\0ab\xff\x1b")]))
+seed("decode", "packet", call(44, [3, 1, 2, 0, 4096, 20], blobs=[(4, struct.pack("<HHiHBB", 17, 0x300, 1, 1, 0, 6) + b"\1\2\3\4\5\6\7\7")]))
+seed("decode", "netlink", call(45, [3, 1, 2, 0, 4096, 12], blobs=[(4, struct.pack("<HHII", 16, 0, 7, 9))]))
+seed("decode", "clone3", call(435, [4096, 88], blobs=[(0, struct.pack("<11Q", 0x301200f00, 1, 2, 3, 17, 5, 6, 7, 8, 1, 4))]))
+seed("decode", "execve", call(59, [4096, 8192, 1], texts=[(0, "/bin/sh")], argv=["sh", HOSTILE]))
+seed("decode", "futex", call(202, [1, 0x189, 1, 0, 0, 0xffffffff], result=-516))
+seed("decode", "prctl", call(157, [22, 2, 1], result=0))
+seed("decode", "unknown", call(500, [1, 2, 3], result=-3000))
+seed("decode", "i386", call(11, [1, 2, 3], abi=1))
+seed("decode", "x32", call(0x40000010, [1, 0x89ab1234, 3], abi=2, result=5))
