@@ -34,6 +34,7 @@ std::string treatment(const syscalls::Syscall& call) {
   if (call.nr > sandbox::kLastKnownSyscall) return "ENOSYS: newer than the filter";
   std::string text;
   const auto add = [&](const std::string& part) {
+    if (text.find(part) != std::string::npos) return;  // the same for another family
     text += text.empty() ? "" : "; ";
     text += part;
   };
