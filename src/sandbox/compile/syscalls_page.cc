@@ -56,9 +56,9 @@ int main() {
       "edit. "
       "To renew it: `build/release/syscalls_page > docs/syscalls.md`.\n\n"
       "\"Privileged\" names what an attempt could do to a host that lets it. \"Allowed\" means that the "
-      "filter lets "
-      "the call through: the kernel still asks for rights, which an action has only inside its own "
-      "namespaces.\n\n"
+      "filter "
+      "lets the call through: the kernel still asks for rights, which an action has only inside its own "
+      "namespaces, and answers ENOSYS itself for a number without a call behind it (`create_module`).\n\n"
       "| number | call | class | privileged | in the sandbox |\n|---|---|---|---|---|\n";
   for (const syscalls::Syscall& call : syscalls::all_syscalls()) {
     page += fmt::format("| {} | `{}` | {} | {} | {} |\n", call.nr, call.name, classes(call),
