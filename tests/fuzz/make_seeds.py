@@ -148,3 +148,15 @@ seed("overlay", "zero", short("") + b"/a\0/b")
 seed("overlay", "slashes", short("") + b"a/b")
 
 seed("packages", "two", short("/usr/bin/ls") + b"/.\n/usr\n/usr/bin\n/usr/bin/ls\n\0/usr\n/bin/cat")
+
+# filter: a byte each for the event's type, name and numbers, then the filter
+for i, t in enumerate(["evt.type in (open, openat, 'read') and not fd.name startswith /etc",
+                       "(proc.pid = 0x2a or proc.aname[1] != bash) and evt.arg[path] icontains \"S\\x41\"",
+                       "tolower(basename(fd.name)) = val(proc.name) or len(fd.name) > 017",
+                       "fd.ip = 10.0.0.0/8 or fd.cip in (::1, 2001:db8::/32) or fd.port >= 1024",
+                       "fd.name pmatch (/etc, /us*) or fd.name glob '/[!a-d]*\\\\?' or fd.name iglob *X*",
+                       "fd.name regex '(/[^/]+)*x?' or fd.name bcontains 7f45 or fd.name bstartswith 2f",
+                       "evt.time > 2026-11-24T10:00:00.5+01:00 or evt.time < 1.5 or evt.latency >= 10ms",
+                       "evt.failed = true and evt.arg.size < 4096 and evt.res exists and evt.dir=>",
+                       "b64(evt.args) contains x and evt.rawres intersects (-2, 0)", "proc.nmae = x", "((((not fd.name", "fd.name = 'x"]):
+    seed("filter", "filter%d" % i, bytes([i, i * 7, i * 3]) + t.encode())
