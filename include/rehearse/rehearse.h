@@ -31,9 +31,11 @@ struct Options {
   std::optional<std::uint64_t> pids;
   std::optional<double> cpus;
   std::optional<std::uint64_t> write_bytes;
-  bool root_profile = false;  ///< no user namespace: for hosts whose root cannot be idmapped
-  bool terminal = false;      ///< the action gets a terminal of its own
-  int in = 0;                 ///< descriptors its streams are relayed from and to; borrowed
+  bool root_profile = false;             ///< no user namespace: for hosts whose root cannot be idmapped
+  bool trace = true;                     ///< record every system call; without it the verdict is inconclusive
+  std::uint64_t trace_buffer_bytes = 0;  ///< of each CPU, a power of two; 0: as large as they get
+  bool terminal = false;                 ///< the action gets a terminal of its own
+  int in = 0;                            ///< descriptors its streams are relayed from and to; borrowed
   int out = 1;
   int err = 2;
   std::function<void(std::uint64_t)>

@@ -28,9 +28,14 @@ using Result = tl::expected<T, Error>;
 [[nodiscard]] tl::unexpected<Error> fail(std::string what, ExitCode exit = ExitCode::kFailure,
                                          std::string fix = {});
 
-/// An error from a system call: `what` gets ": <strerror>" appended.
+/// An error from a system call: `what` gets ": <strerror>" appended. ENOSYS with nothing more particular to
+/// say is the kernel's fault: kUnavailable.
 [[nodiscard]] tl::unexpected<Error> fail_errno(int err, std::string what, ExitCode exit = ExitCode::kFailure,
                                                std::string fix = {});
+
+/// As fail_errno, for a `what` that says already why.
+[[nodiscard]] tl::unexpected<Error> fail_for(int err, std::string what, ExitCode exit = ExitCode::kFailure,
+                                             std::string fix = {});
 
 /// The same error with "context: " before it.
 [[nodiscard]] tl::unexpected<Error> with_context(Error error, std::string_view context);

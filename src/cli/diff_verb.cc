@@ -11,6 +11,7 @@
 #include <map>
 
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "base/sys.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
@@ -20,7 +21,6 @@
 #include "report/change_text.h"
 #include "report/file_diff.h"
 #include "report/json.h"
-#include "report/json_writer.h"
 #include "report/style.h"
 #include "report/terminal.h"
 #include "report/writer.h"
@@ -116,7 +116,7 @@ void put_json(report::Writer& out, const effects::Change& change, const report::
   text += object;
   if (diff != nullptr) {
     std::string more;
-    report::JsonWriter json(more);
+    JsonWriter json(more);
     json.open_object();
     if (diff->text.empty()) {
       json.key("diff").null();

@@ -9,20 +9,21 @@
 #include <cstdio>
 
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "base/units.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/gc.h"
-#include "report/json_writer.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
+#include "trace/programs.h"
 
 namespace rehearse::cli {
 namespace {
 
 void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_run) {
   std::string text;
-  report::JsonWriter json(text);
+  JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.gc/1").key("dry_run").boolean(dry_run);
   json.key("interrupted").open_array();
   for (const std::string& id : report.interrupted) json.string(id);
@@ -83,6 +84,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
                        *state, ledger, policy, dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo,
                        [](const std::string& id) { return sandbox::remove_leftovers(id); }));
   }
+  if (!dry_run) RH_CHECK(trace::Programs::collect(policy.all));
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {
     print_json(out, report, dry_run);

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/ledger.h"
-#include "report/json_writer.h"
 #include "report/style.h"
 #include "report/terminal.h"
 #include "report/text_width.h"
@@ -22,7 +22,7 @@
 namespace rehearse::cli {
 namespace {
 
-void optional_integer(report::JsonWriter& json, const char* name, const std::optional<int>& value) {
+void optional_integer(JsonWriter& json, const char* name, const std::optional<int>& value) {
   json.key(name);
   if (value) {
     json.integer(std::int64_t{*value});
@@ -31,7 +31,7 @@ void optional_integer(report::JsonWriter& json, const char* name, const std::opt
   }
 }
 
-void row_json(report::JsonWriter& json, const ledger::Row& row) {
+void row_json(JsonWriter& json, const ledger::Row& row) {
   json.open_object().key("id").string(to_utf8_lossy(row.id)).key("created").string(rfc3339(row.created_ns));
   json.key("state").string(ledger::to_string(row.state)).key("verdict");
   if (row.verdict.empty()) {
@@ -125,7 +125,7 @@ Result<int> list_verb(Globals& globals, Arguments arguments) {
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {
     std::string text;
-    report::JsonWriter json(text);
+    JsonWriter json(text);
     json.open_object().key("schema").string("rehearse.list/1").key("runs").open_array();
     for (const ledger::Row& row : rows) {
       text += '\n';

@@ -9,10 +9,10 @@
 #include <cstdio>
 
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/ledger.h"
-#include "report/json_writer.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
 
@@ -45,7 +45,7 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
   RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(state, &notice));
   if (!notice.empty()) std::fprintf(stderr, "rehearse: %s\n", escape_text(notice).c_str());
   std::string text;
-  report::JsonWriter json(text);
+  JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.rm/1").key("removed").open_array();
   for (ledger::Bundle& bundle : bundles) {
     RH_CHECK(ledger.mark(bundle.id(), ledger::State::kRemoved));

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <bit>
 
 #include "base/units.h"
 
@@ -14,7 +15,7 @@ namespace {
 
 /// Options as they stand on the line, before they are understood.
 struct Words {
-  std::string timeout, memory, max_write, profile = "shifted", tty = "auto", fail_on = "yellow";
+  std::string timeout, memory, max_write, trace_buffer, profile = "shifted", tty = "auto", fail_on = "yellow";
 };
 
 Result<void> read_amounts(const Words& words, Options& action) {
@@ -26,6 +27,13 @@ Result<void> read_amounts(const Words& words, Options& action) {
   }
   if (!words.max_write.empty()) {
     RH_TRY(action.write_bytes, parse_bytes(words.max_write));
+  }
+  if (!words.trace_buffer.empty()) {
+    RH_TRY(action.trace_buffer_bytes, parse_bytes(words.trace_buffer));
+    constexpr std::uint64_t kLeast = 128U << 10U;
+    if (!std::has_single_bit(action.trace_buffer_bytes) || action.trace_buffer_bytes < kLeast)
+      return fail("--trace-buffer: \"" + words.trace_buffer + "\" is not a power of two of at least 128K",
+                  ExitCode::kUsage, "write 128K, 256K, 512K, 1M, 2M or 4M");
   }
   return {};
 }
@@ -56,6 +64,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   app.add_option("--unmask", options.action.unmask, "Show a file that is masked by default")
       ->type_name("PATH")
       ->allow_extra_args(false);
+  app.add_flag("!--no-trace", options.action.trace,
+               "Do not record system calls: the verdict is inconclusive");
+  app.add_option("--trace-buffer", words.trace_buffer, "Memory for records, of each CPU (1M); default: 4M");
   app.add_option("-t,--tty", words.tty, "Give the action a terminal")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")

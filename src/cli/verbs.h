@@ -27,6 +27,7 @@ using Arguments = std::vector<std::string>;
 Result<int> run_verb(Globals& globals, Arguments arguments);
 Result<int> show_verb(Globals& globals, Arguments arguments);
 Result<int> diff_verb(Globals& globals, Arguments arguments);
+Result<int> trace_verb(Globals& globals, Arguments arguments);
 Result<int> list_verb(Globals& globals, Arguments arguments);
 Result<int> rm_verb(Globals& globals, Arguments arguments);
 Result<int> gc_verb(Globals& globals, Arguments arguments);

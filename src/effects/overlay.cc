@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/xattr.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -37,7 +38,7 @@ std::optional<struct stat> origin_stat(int lower, int dir, const char* name) {
   auto* handle = reinterpret_cast<struct file_handle*>(buffer);
   handle->handle_bytes = static_cast<unsigned>(size);
   handle->handle_type = static_cast<unsigned char>((*value)[4]);
-  std::memcpy(buffer + offsetof(struct file_handle, f_handle), value->data() + kHead, size);
+  std::copy_n(value->data() + kHead, size, buffer + offsetof(struct file_handle, f_handle));
   const UniqueFd object(::open_by_handle_at(lower, handle, O_PATH | O_CLOEXEC));
   if (!object.valid()) return std::nullopt;
   const auto st = sys::stat_fd(object.get());

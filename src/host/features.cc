@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/quota.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -241,9 +243,9 @@ class Prober {
   }
 
   void tracing() {
-    add("tracing.btf", "Tracing (not used yet)", ::access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? 0 : ENOENT,
-        "kernel type information (BTF)", "system calls cannot be traced",
-        "use a kernel with CONFIG_DEBUG_INFO_BTF", false);
+    add("tracing.btf", "Tracing", ::access("/sys/kernel/btf/vmlinux", R_OK) == 0 ? 0 : ENOENT,
+        "kernel type information (BTF)", "system calls cannot be recorded",
+        "use a kernel with CONFIG_DEBUG_INFO_BTF, as Debian's are", false);
     const int bpf = in_child([] {
       const struct bpf_insn program[] = {{0xb7, 0, 0, 0, 0}, {0x95, 0, 0, 0, 0}};
       union bpf_attr attributes = {};
@@ -253,8 +255,22 @@ class Prober {
       attributes.license = reinterpret_cast<std::uint64_t>("GPL");
       return ::syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof attributes) >= 0 ? 0 : errno;
     });
-    add("tracing.bpf", "Tracing (not used yet)", bpf, "BPF programs load", "system calls cannot be traced",
-        "see kernel.unprivileged_bpf_disabled and lockdown", false);
+    add("tracing.bpf", "Tracing", bpf, "BPF programs load", "system calls cannot be recorded",
+        "see kernel.unprivileged_bpf_disabled and lockdown; --no-trace goes on without, verdict inconclusive",
+        false);
+    struct statfs filesystem = {};
+    const bool pins = ::statfs("/sys/fs/bpf", &filesystem) == 0 &&
+                      static_cast<std::uint64_t>(filesystem.f_type) == BPF_FS_MAGIC;
+    add("tracing.pins", "Tracing", pins ? 0 : ENOENT, "a BPF filesystem keeps the programs loaded",
+        "every run loads them anew: some 60 ms", "mount -t bpf bpf /sys/fs/bpf", false);
+    const int scheduled = in_child([] {
+      struct sched_param priority = {};
+      priority.sched_priority = 1;
+      return ::sched_setscheduler(0, SCHED_FIFO, &priority) == 0 ? 0 : errno;
+    });
+    add("tracing.realtime", "Tracing", scheduled, "real-time priority for the trace's governor",
+        "a flood of calls may outrun the trace; then the verdict is inconclusive",
+        "see ulimit -r and the cpu controller's real-time budget", false);
   }
 
   void state() {

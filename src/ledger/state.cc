@@ -183,10 +183,14 @@ Result<Bundle> StateDir::create_run() const {
       if (auto made = make_layout(fd_.get()); !made) return cannot_create(made.error().err, path_);
       continue;
     }
-    RH_TRY(UniqueFd dir, sys::open_beneath(fd_.get(), rel.c_str(), kDirectory));
+    auto dir = sys::open_beneath(fd_.get(), rel.c_str(), kDirectory);
+    if (!dir) {
+      (void)sys::unlink_at(fd_.get(), rel.c_str(), AT_REMOVEDIR);
+      return tl::make_unexpected(dir.error());
+    }
     // The lock comes before the marker: whoever finds the marker finds the lock taken.
     // Someone who looks for orphans may hold it for a moment; this directory is then an orphan indeed.
-    if (::flock(dir.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (::flock(dir->get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno == EWOULDBLOCK) continue;
       return sys::last_error("flock", rel);
     }
@@ -198,7 +202,7 @@ Result<Bundle> StateDir::create_run() const {
       continue;
     }
     RH_TRY(UniqueFd state, sys::dup(fd_.get()));
-    return Bundle(id, std::move(dir), std::move(state));
+    return Bundle(id, std::move(*dir), std::move(state));
   }
   return fail("no free run id after 100 tries", ExitCode::kTryLater);
 }

@@ -12,6 +12,7 @@
 #include "effects/change_set.h"
 #include "host/identity.h"
 #include "ledger/ledger.h"
+#include "rehearsal/recording.h"
 #include "rehearsal/request.h"
 #include "report/digest.h"
 #include "sandbox/child.h"
@@ -74,7 +75,7 @@ struct Output {
   UniqueFd kept_err;
 };
 
-Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle) {
+Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recording* recording) {
   RH_TRY(auto directory, bundle.make_dir("output"));
   Output output;
   RH_TRY(output.kept_out, bundle.create_file("output/stdout"));
@@ -83,6 +84,7 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle) {
   around.id = bundle.id();
   around.bundle = bundle.fd();
   around.facts = &run.order.facts;
+  around.recorder = recording;
   around.streams.in = run.order.options->in;
   around.streams.err = run.order.options->err;
   around.streams.out = run.order.options->out;
@@ -170,6 +172,18 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
+  if (!run.record.trace) {
+    run.record.gaps.push_back(
+        {"system calls were not recorded", "asked for with --no-trace", verdict::Level::kInconclusive});
+  } else {
+    for (const std::string& line : run.record.trace->trouble) facts.unobserved.push_back("trace: " + line);
+    if (!run.record.trace->real_time) {
+      run.record.gaps.push_back(
+          {"the trace's governor runs without real-time priority",
+           "this host refuses it; had a record been lost, the run would be inconclusive",
+           verdict::Level::kGreen});
+    }
+  }
   if (evidence.interrupted_by) {
     facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
                                sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
@@ -212,7 +226,12 @@ Result<Finished> rehearse(const Order& order) {
   RH_TRY(auto bundle, state.create_run());
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
-  auto rehearsal = execute(run, bundle);
+  std::optional<Recording> recording;
+  if (order.options->trace) {
+    const bool shifted = order.plan.request.profile == sandbox::Profile::kShifted;
+    recording.emplace(bundle, order.options->trace_buffer_bytes, shifted ? sandbox::kIdShift : 0);
+  }
+  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep
     return tl::make_unexpected(rehearsal.error());
@@ -223,8 +242,9 @@ Result<Finished> rehearse(const Order& order) {
   record_evidence(run, evidence);
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
   run.record.phases.read_ns = run.end_phase();
-  judge(run, evidence, changes);
   rehearsal->remains.reset();
+  if (recording) recording->finish(run.record);
+  judge(run, evidence, changes);
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
   return Finished{std::move(bundle), std::move(run.record)};

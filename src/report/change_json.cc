@@ -1,7 +1,7 @@
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "report/attributes.h"
 #include "report/json.h"
-#include "report/json_writer.h"
 
 namespace rehearse::report {
 namespace {

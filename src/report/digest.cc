@@ -4,7 +4,7 @@
 
 #include "base/digest.h"
 #include "base/escape.h"
-#include "report/json_writer.h"
+#include "base/json_writer.h"
 
 namespace rehearse::report {
 namespace {

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/json_writer.h"
 #include "effects/manifest.h"
-#include "report/json_writer.h"
 
 namespace rehearse::report {
 namespace {
@@ -135,12 +135,77 @@ void command(JsonWriter& json, const Command& ended) {
   json.close_array().close_object();
 }
 
-void counted(JsonWriter& json, const effects::Counts& counts) {
+void processes(JsonWriter& json, const RunRecord& record) {
+  json.key("processes").open_array();
+  for (const ProcessRecord& process : record.processes) {
+    json.open_object().key("id").integer(std::uint64_t{process.id});
+    json.key("parent").integer(std::uint64_t{process.parent}).key("pid").integer(std::uint64_t{process.pid});
+    json.bytes("comm", process.comm).bytes("exe", process.exe).bytes("script", process.script);
+    words(json, "argv", process.argv);
+    words(json, "earlier", process.earlier);
+    json.key("argv_redacted").boolean(process.argv_redacted);
+    json.key("argv_cut").boolean(process.argv_cut).key("forked").boolean(process.forked);
+    json.key("secure").boolean(process.secure).key("uid").integer(std::uint64_t{process.uid});
+    json.key("start_s").seconds(process.start_ns).key("end_s");
+    if (process.end_ns)
+      json.seconds(*process.end_ns);
+    else
+      json.null();
+    optional_integer(json, "exit", process.exit);
+    optional_integer(json, "signal", process.signal);
+    json.key("threads").integer(std::uint64_t{process.threads}).key("syscalls").integer(process.syscalls);
+    json.key("failed").integer(process.failed).key("user_s").seconds(process.user_ns);
+    json.key("sys_s").seconds(process.system_ns).key("max_rss_bytes").integer(process.max_rss_bytes);
+    json.close_object();
+  }
+  json.close_array();
+}
+
+void attempted(JsonWriter& json, const RunRecord& record) {
+  json.key("attempts").open_array();
+  for (const AttemptRecord& attempt : record.attempts) {
+    json.open_object().bytes("what", attempt.what).bytes("detail", attempt.detail);
+    json.bytes("result", attempt.result).key("errno");
+    if (attempt.error.empty())
+      json.null();
+    else
+      json.string(to_utf8_lossy(attempt.error));
+    json.key("process").integer(std::uint64_t{attempt.process}).key("count").integer(attempt.count);
+    json.close_object();
+  }
+  json.close_array();
+}
+
+void read_files(JsonWriter& json, const ReadsRecord& reads) {
+  json.key("reads").open_object().key("files").integer(reads.files);
+  json.key("root").string(to_utf8_lossy("sha256:" + reads.root));
+  words(json, "secrets", reads.secrets);
+  json.close_object();
+}
+
+void traced(JsonWriter& json, const TraceRecord& trace) {
+  json.key("trace").open_object().key("events").integer(trace.events);
+  json.key("syscalls").integer(trace.syscalls).key("lost").integer(trace.lost);
+  json.key("bytes").integer(trace.bytes).key("complete").boolean(trace.trouble.empty());
+  json.key("freezes").integer(trace.freezes).key("frozen_s").seconds(trace.frozen_ns);
+  json.key("real_time").boolean(trace.real_time).key("root").string(to_utf8_lossy("sha256:" + trace.root));
+  words(json, "trouble", trace.trouble);
+  json.close_object();
+}
+
+void counted(JsonWriter& json, const RunRecord& record) {
+  const effects::Counts& counts = record.counts;
   json.key("counts").open_object();
   json.key("created").integer(counts.created).key("modified").integer(counts.modified);
   json.key("deleted").integer(counts.deleted).key("metadata").integer(counts.metadata);
   json.key("renamed").integer(counts.renamed).key("type").integer(counts.type);
-  json.key("identical").integer(counts.identical).close_object();
+  json.key("identical").integer(counts.identical);
+  if (record.trace) {
+    json.key("attempts").integer(record.attempts_total);
+    json.key("processes").integer(std::uint64_t{record.processes.size()});
+    json.key("syscalls").integer(record.trace->syscalls);
+  }
+  json.close_object();
 }
 
 void fidelity(JsonWriter& json, const RunRecord& record) {
@@ -170,11 +235,17 @@ void head(JsonWriter& json, const RunRecord& record) {
   action(json, record.action);
   judged(json, record.verdict);
   command(json, record.command);
-  counted(json, record.counts);
+  counted(json, record);
 }
 
 void tail(JsonWriter& json, const RunRecord& record) {
+  if (record.trace) {
+    processes(json, record);
+    attempted(json, record);
+    read_files(json, record.reads);
+  }
   fidelity(json, record);
+  if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");
   if (record.manifest_root.empty()) {
     json.null();

@@ -236,6 +236,35 @@ void read_counts(Reader json, effects::Counts& counts) {
   counts.identical = json.integer<std::uint64_t>("identical");
 }
 
+ProcessRecord read_process(Reader& json) {
+  ProcessRecord process;
+  process.id = json.integer<std::uint32_t>("id");
+  process.parent = json.integer<std::uint32_t>("parent");
+  process.pid = json.integer<std::uint32_t>("pid");
+  process.comm = json.bytes("comm");
+  process.exe = json.bytes("exe");
+  process.script = json.bytes("script");
+  process.argv = json.words("argv");
+  process.earlier = json.words("earlier");
+  process.argv_cut = json.boolean("argv_cut");
+  process.argv_redacted = json.boolean("argv_redacted");
+  process.forked = json.boolean("forked");
+  process.secure = json.boolean("secure");
+  process.uid = json.integer<std::uint32_t>("uid");
+  process.start_ns = json.seconds("start_s");
+  if (const Json* end = json.find("end_s"); end != nullptr && !end->is_null())
+    process.end_ns = json.seconds("end_s");
+  process.exit = json.optional_integer<int>("exit");
+  process.signal = json.optional_integer<int>("signal");
+  process.threads = json.integer<std::uint32_t>("threads");
+  process.syscalls = json.integer<std::uint64_t>("syscalls");
+  process.failed = json.integer<std::uint64_t>("failed");
+  process.user_ns = json.seconds("user_s");
+  process.system_ns = json.seconds("sys_s");
+  process.max_rss_bytes = json.integer<std::uint64_t>("max_rss_bytes");
+  return process;
+}
+
 void read_rest(Reader& json, RunRecord& record, std::string& error) {
   Reader host = json.child("host");
   record.host_name = host.bytes("name");
@@ -272,6 +301,41 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     layer.aliases = reader.words("aliases");
     record.layers.push_back(std::move(layer));
   });
+  if (json.find("trace") != nullptr) {
+    Reader from = json.child("trace");
+    TraceRecord& trace = record.trace.emplace();
+    trace.events = from.integer<std::uint64_t>("events");
+    trace.syscalls = from.integer<std::uint64_t>("syscalls");
+    trace.lost = from.integer<std::uint64_t>("lost");
+    trace.bytes = from.integer<std::uint64_t>("bytes");
+    trace.freezes = from.integer<std::uint64_t>("freezes");
+    trace.frozen_ns = from.seconds("frozen_s");
+    trace.real_time = from.boolean("real_time");
+    trace.root = from.bytes("root");
+    if (trace.root.starts_with("sha256:")) trace.root.erase(0, 7);
+    trace.trouble = from.words("trouble");
+    record.attempts_total = json.child("counts").integer<std::uint64_t>("attempts");
+    Reader reads = json.child("reads");
+    record.reads.files = reads.integer<std::uint64_t>("files");
+    record.reads.root = reads.bytes("root");
+    if (record.reads.root.starts_with("sha256:")) record.reads.root.erase(0, 7);
+    record.reads.secrets = reads.words("secrets");
+    json.each("attempts", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      AttemptRecord attempt;
+      attempt.what = reader.bytes("what");
+      attempt.detail = reader.bytes("detail");
+      attempt.result = reader.bytes("result");
+      attempt.error = reader.bytes("errno");
+      attempt.process = reader.integer<std::uint32_t>("process");
+      attempt.count = reader.integer<std::uint64_t>("count");
+      record.attempts.push_back(std::move(attempt));
+    });
+    json.each("processes", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      record.processes.push_back(read_process(reader));
+    });
+  }
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

@@ -56,6 +56,63 @@ struct Command {
   std::vector<LeftoverProcess> leftover;
 };
 
+/// A process of the action, from the trace. Times count from the start of the first.
+struct ProcessRecord {
+  std::uint32_t id = 0;      ///< 1: the action
+  std::uint32_t parent = 0;  ///< 0: it was started, or taken over, by the run's init
+  std::uint32_t pid = 0;     ///< inside
+  std::string comm;
+  std::string exe;     ///< of the file that the kernel executed
+  std::string script;  ///< that it interprets, if it does
+  std::vector<std::string> argv;
+  std::vector<std::string> earlier;  ///< programs it was before
+  bool argv_cut = false;
+  bool argv_redacted = false;  ///< secrets in it were overwritten with asterisks
+  bool forked = false;    ///< it executed nothing itself: exe and argv are its ancestor's
+  bool secure = false;    ///< setuid, setgid or file capabilities took effect
+  std::uint32_t uid = 0;  ///< effective, as the host numbers it
+  std::int64_t start_ns = 0;
+  std::optional<std::int64_t> end_ns;
+  std::optional<int> exit;
+  std::optional<int> signal;
+  std::uint32_t threads = 1;
+  std::uint64_t syscalls = 0;
+  std::uint64_t failed = 0;
+  std::int64_t user_ns = 0;
+  std::int64_t system_ns = 0;
+  std::uint64_t max_rss_bytes = 0;
+};
+
+/// Something that only a host's administrator may do, tried by the action.
+struct AttemptRecord {
+  std::string what;      ///< "mount", "module", ...
+  std::string detail;    ///< the call; strings in it are the action's word
+  std::string result;    ///< "denied", or "contained": it took place in the run's own namespaces
+  std::string error;     ///< name of the errno, if denied
+  std::uint32_t process = 0;
+  std::uint64_t count = 0;
+};
+
+/// What the result rests on: the host's files that were opened or executed.
+struct ReadsRecord {
+  std::uint64_t files = 0;
+  std::string root;  ///< hex
+  std::vector<std::string> secrets;
+};
+
+/// What was recorded, and whether it is all.
+struct TraceRecord {
+  std::uint64_t events = 0;
+  std::uint64_t syscalls = 0;
+  std::uint64_t lost = 0;
+  std::uint64_t bytes = 0;  ///< of the file
+  std::uint64_t freezes = 0;
+  std::int64_t frozen_ns = 0;
+  bool real_time = true;
+  std::string root;                  ///< hex digest that stands for the file
+  std::vector<std::string> trouble;  ///< why it is not complete; empty: it is
+};
+
 /// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
 struct LayerRecord {
   std::uint32_t index = 0;
@@ -90,6 +147,11 @@ struct RunRecord {
   std::vector<verdict::Gap> gaps;
   std::vector<std::string> limits;  ///< how each limit was enforced: "write 1.0 GiB: project quota"
   std::vector<LayerRecord> layers;
+  std::optional<TraceRecord> trace;      ///< none: nothing was recorded
+  std::vector<ProcessRecord> processes;  ///< by id
+  std::vector<AttemptRecord> attempts;
+  std::uint64_t attempts_total = 0;
+  ReadsRecord reads;
   Phases phases;
 };
 

@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "report/change_list.h"
+#include "report/process_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
 
@@ -126,6 +127,51 @@ class Report {
     }
   }
 
+  void attempts() {
+    if (record_.attempts.empty() && record_.reads.secrets.empty()) return;
+    if (!record_.attempts.empty()) {
+      title("Privileged attempts");
+      constexpr std::size_t kMost = 30;
+      for (std::size_t i = 0; i < record_.attempts.size() && i < kMost; ++i) {
+        const AttemptRecord& attempt = record_.attempts[i];
+        const std::string result = escape_text(attempt.result, 64) +
+                                   (attempt.error.empty() ? "" : ' ' + escape_text(attempt.error, 64));
+        out_.put(fmt::format("  {:<18} {:<12} {}{}  [{}]\n", result, escape_text(attempt.what, 64),
+                             escape_text(attempt.detail, 1024),
+                             attempt.count > 1 ? fmt::format(" ×{}", attempt.count) : "", attempt.process));
+      }
+      if (record_.attempts.size() > kMost)
+        out_.put(fmt::format(
+            "  and {} more: `{}`\n", record_.attempts.size() - kMost,
+            command_line("trace " + escape_text(record_.id, 80) + " --where 'evt.privileged = true'")));
+    }
+    if (!record_.reads.secrets.empty()) {
+      title("Secrets read");
+      for (const std::string& path : record_.reads.secrets)
+        out_.put("  " + escape_text(path, kValueLimit) + '\n');
+    }
+  }
+
+  void processes() {
+    if (!record_.trace) return;
+    const TraceRecord& trace = *record_.trace;
+    title("Processes");
+    constexpr std::size_t kMost = 40;
+    out_.put(process_tree_text(record_, style_, options_.columns, kMost));
+    title("Trace");
+    line("recorded", fmt::format("{} events, {} system calls; {} lost; {}", trace.events, trace.syscalls,
+                                 trace.lost, format_bytes(trace.bytes)));
+    line("proof", trace.trouble.empty() ? std::string("complete: the kernel's own counts agree")
+                                        : style_.yellow("NOT COMPLETE"));
+    for (const std::string& why : trace.trouble) line("", escape_text(why, kValueLimit));
+    line("read", fmt::format("{} files of the host", record_.reads.files));
+    if (trace.freezes != 0)
+      line("frozen",
+           fmt::format("{} times, {} in all, to keep up", trace.freezes, format_duration(trace.frozen_ns)));
+    line("next", command_line("trace " + escape_text(record_.id, 80)) + "   " +
+                     command_line("trace " + escape_text(record_.id, 80) + " --summary"));
+  }
+
   void resources() {
     const Command& command = record_.command;
     title("Resources");
@@ -223,6 +269,8 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.leftovers();
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
+  report.attempts();
+  report.processes();
   report.resources();
   report.kept();
   return out.flush();

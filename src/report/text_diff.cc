@@ -59,7 +59,10 @@ void mark_changes(const std::vector<int>& x, const std::vector<int>& y, std::siz
   const auto at_x = [&](int i) { return x[xs + static_cast<std::size_t>(i)]; };
   const auto at_y = [&](int i) { return y[ys + static_cast<std::size_t>(i)]; };
   const int limit = std::min(n + m, kMaxDistance);
-  const auto slot = [&](int k) { return static_cast<std::size_t>(k + limit + 1); };
+  const auto slot = [middle = limit + 1](int k) {
+    const int at = middle + k;
+    return static_cast<std::size_t>(at);
+  };
   std::vector<int> frontier(static_cast<std::size_t>(2 * limit + 3), 0);
   std::vector<std::vector<int>> saved;  // of each distance d: frontier[-d..d]
   int found = -1;

@@ -67,8 +67,9 @@ std::vector<std::string> exec_candidates(const std::string& program, const std::
   std::vector<std::string> candidates;
   for (std::size_t at = 0; at <= search_path.size();) {
     const std::size_t end = std::min(search_path.find(':', at), search_path.size());
-    const std::string directory = search_path.substr(at, end - at);
-    candidates.push_back(directory.empty() ? "./" + program : directory + '/' + program);
+    std::string candidate = search_path.substr(at, end - at);
+    if (candidate.empty()) candidate = '.';
+    candidates.push_back(candidate.append("/").append(program));
     at = end + 1;
   }
   return candidates;
@@ -87,7 +88,8 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
   std::vector<std::string> env;
   std::string search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const auto& [name, value] : request.env) {
-    env.push_back(name + '=' + value);
+    std::string setting = name;
+    env.push_back(setting.append("=").append(value));
     if (name == "PATH") search_path = value;
   }
   const std::vector<std::string> candidates = exec_candidates(request.argv.front(), search_path);
@@ -108,7 +110,6 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
   config.gid = request.identity.gid;
   config.umask = request.umask;
   config.terminal = request.terminal ? 1 : 0;
-  config.shifted = request.profile == Profile::kShifted ? 1 : 0;
   config.mount_cgroup = std::any_of(plan.mounts.begin(), plan.mounts.end(),
                                     [](const MountPlan& mount) { return mount.show == Show::kCgroup; })
                             ? 1

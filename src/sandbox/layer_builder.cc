@@ -397,8 +397,8 @@ Result<void> LayerBuilder::verify() const {
           options.find(std::string(",") + feature + '=') == std::string::npos)
         continue;
       return fail("layer over " + at + " came up without " + feature, ExitCode::kUnavailable,
-                  "the state directory's filesystem lacks what overlayfs needs for it; use --state on ext4, "
-                  "xfs or btrfs");
+                  "the filesystem there or the state directory's lacks what overlayfs needs for it (file "
+                  "handles, trusted attributes); ext4, xfs and btrfs have it");
     }
   }
   return {};

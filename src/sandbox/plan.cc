@@ -109,6 +109,7 @@ void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
   const std::string& at = mount.mountpoint;
   if (mount.fstype == "proc" && at == "/proc") {
     shown.show = Show::kProc;
+    if (plan_.request.profile == Profile::kRoot) shown.why = "read-only but for processes";
   } else if (mount.fstype == "sysfs" && at == "/sys") {
     shown.show = Show::kSysfs;
   } else if (mount.fstype == "mqueue" && at == "/dev/mqueue") {
@@ -334,7 +335,7 @@ void Planner::name_gaps() {
   if (plan_.request.profile == Profile::kRoot) {
     gap("root profile: no user namespace",
         "the action's root is the host's root with fewer capabilities; containment rests on masks and "
-        "seccomp alone",
+        "seccomp alone; mounting, making device nodes and setting sysctls are refused",
         Level::kYellow);
   }
   if (std::any_of(plan_.mounts.begin(), plan_.mounts.end(),

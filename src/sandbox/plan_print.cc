@@ -91,7 +91,7 @@ std::string plan_text(const Plan& plan) {
   }
   text += "\nSystem calls refused\n";
   for (const SeccompRule& rule : seccomp_rules()) {
-    text += fmt::format("  {:<18} {:<16} {}{}{}\n", rule.name, errno_name(rule.error), rule.when,
+    text += fmt::format("  {:<18} {:<16} {}{}{}\n", rule.name(), errno_name(rule.error), rule.when,
                         *rule.when != '\0' ? ": " : "", rule.why);
   }
   text += "\nCould not be like production\n";
@@ -160,7 +160,7 @@ std::string plan_json(const Plan& plan) {
   document["capabilities"] = std::move(capabilities);
   json rules = json::array();
   for (const SeccompRule& rule : seccomp_rules()) {
-    rules.push_back({{"syscall", rule.name},
+    rules.push_back({{"syscall", std::string(rule.name())},
                      {"errno", rule.error == 0 ? "0" : strerrorname_np(rule.error)},
                      {"when", rule.when},
                      {"why", rule.why}});

@@ -133,7 +133,8 @@ Result<void> Init::await_ready(const Plan& plan) const {
     n = ::recv(control_.get(), &message, sizeof message, 0);
   } while (n < 0 && errno == EINTR);
   if (n != sizeof message) return fail("the sandbox's init ended during set-up");
-  if (message.event == InitEvent::kFailed) return fail(describe(message.step, message.error, plan));
+  if (message.event == InitEvent::kFailed)
+    return fail_for(message.error, describe(message.step, message.error, plan));
   return {};
 }
 
@@ -209,6 +210,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   const struct rlimit open_files = raise_open_files();
   RH_TRY(auto signals, Signals::create());
   RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
+  if (around.recorder != nullptr) RH_CHECK(around.recorder->begin(cgroup.fd()));
   LayerBuilder layers(plan, around.bundle);
   RH_CHECK(layers.clone_host());
   RH_TRY(auto uppers, sys::open_beneath(around.bundle, "uppers", O_RDONLY | O_DIRECTORY));

@@ -12,11 +12,21 @@
 
 namespace rehearse::sandbox {
 
+/// Records what happens in the run.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  /// The run's control group stands and nothing is in it yet. `cgroup`: its directory, borrowed; -1 without a
+  /// cgroup2 hierarchy.
+  virtual Result<void> begin(int cgroup) = 0;
+};
+
 struct Surroundings {
   std::string_view id;  ///< of the run
   int bundle = -1;      ///< the run's directory; borrowed
   Streams streams;
   const host::HostFacts* facts = nullptr;
+  Recorder* recorder = nullptr;  ///< none: nothing is recorded
 };
 
 /// What remains of the sandbox after the action: nothing of the action runs any more, the layers are still.

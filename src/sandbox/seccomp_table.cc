@@ -7,12 +7,15 @@
 #include <linux/seccomp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 
 #include <cerrno>
 
+#include "syscalls/table.h"
+
 namespace rehearse::sandbox {
 namespace {
+
+using syscalls::Nr;
 
 constexpr std::uint64_t kInt = 0xffffffff;
 
@@ -33,95 +36,96 @@ constexpr const char* kLayout = "weakens the memory layout of setuid programs";
 constexpr const char* kTyping = "types into a terminal";
 
 constexpr SeccompRule kRules[] = {
-    {425, "io_uring_setup", ENOSYS, "", kUring},
-    {426, "io_uring_enter", ENOSYS, "", kUring},
-    {427, "io_uring_register", ENOSYS, "", kUring},
-    {428, "open_tree", ENOSYS, "", kNewMountApi},
-    {429, "move_mount", ENOSYS, "", kNewMountApi},
-    {430, "fsopen", ENOSYS, "", kNewMountApi},
-    {431, "fsconfig", ENOSYS, "", kNewMountApi},
-    {432, "fsmount", ENOSYS, "", kNewMountApi},
-    {433, "fspick", ENOSYS, "", kNewMountApi},
-    {442, "mount_setattr", ENOSYS, "", kNewMountApi},
-    {467, "open_tree_attr", ENOSYS, "", kNewMountApi},
-    {435, "clone3", ENOSYS, "", "its flags lie behind a pointer; libraries fall back to clone"},
-    {SYS_clone, "clone", EPERM, "flags & CLONE_NEWUSER", kNested,
-     SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
-    {SYS_unshare, "unshare", EPERM, "flags & CLONE_NEWUSER", kNested,
-     SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
-    {SYS_setns, "setns", EPERM, "", "no namespace but the run's own may be entered"},
-    {SYS_init_module, "init_module", EPERM, "", kModule},
-    {SYS_finit_module, "finit_module", EPERM, "", kModule},
-    {SYS_delete_module, "delete_module", EPERM, "", kModule},
-    {SYS_kexec_load, "kexec_load", EPERM, "", "replaces the host's kernel"},
-    {SYS_kexec_file_load, "kexec_file_load", EPERM, "", "replaces the host's kernel"},
-    {SYS_reboot, "reboot", EPERM, "", "restarts the host"},
-    {SYS_settimeofday, "settimeofday", EPERM, "", kClock},
-    {SYS_clock_settime, "clock_settime", EPERM, "", kClock},
-    {SYS_clock_adjtime, "clock_adjtime", EPERM, "", kClock},
-    {SYS_adjtimex, "adjtimex", EPERM, "", kClock},
-    {SYS_swapon, "swapon", EPERM, "", kSwap},
-    {SYS_swapoff, "swapoff", EPERM, "", kSwap},
-    {SYS_acct, "acct", EPERM, "", kSwap},
-    {SYS_quotactl, "quotactl", EPERM, "", kQuota},
-    {443, "quotactl_fd", EPERM, "", kQuota},
-    {SYS_syslog, "syslog", EPERM, "", "the kernel log is the host's"},
-    {SYS_iopl, "iopl", EPERM, "", kPorts},
-    {SYS_ioperm, "ioperm", EPERM, "", kPorts},
-    {SYS_bpf, "bpf", EPERM, "", "BPF programs are the host's kernel"},
-    {SYS_perf_event_open, "perf_event_open", EPERM, "", "performance events see the host"},
-    {SYS_userfaultfd, "userfaultfd", EPERM, "", "stretches races in the kernel"},
-    {SYS_fanotify_init, "fanotify_init", EPERM, "", "watches host inodes below the layer"},
-    {SYS_open_by_handle_at, "open_by_handle_at", EPERM, "", "opens files past the layer"},
-    {SYS_pidfd_getfd, "pidfd_getfd", EPERM, "", "takes descriptors of other processes"},
-    {SYS_lookup_dcookie, "lookup_dcookie", EPERM, "", "reads kernel paths"},
-    {SYS_add_key, "add_key", EPERM, "", kKeys},
-    {SYS_request_key, "request_key", EPERM, "", kKeys},
-    {SYS_keyctl, "keyctl", EPERM, "", kKeys},
+    {Nr::io_uring_setup, ENOSYS, "", kUring},
+    {Nr::io_uring_enter, ENOSYS, "", kUring},
+    {Nr::io_uring_register, ENOSYS, "", kUring},
+    {Nr::open_tree, ENOSYS, "", kNewMountApi},
+    {Nr::move_mount, ENOSYS, "", kNewMountApi},
+    {Nr::fsopen, ENOSYS, "", kNewMountApi},
+    {Nr::fsconfig, ENOSYS, "", kNewMountApi},
+    {Nr::fsmount, ENOSYS, "", kNewMountApi},
+    {Nr::fspick, ENOSYS, "", kNewMountApi},
+    {Nr::mount_setattr, ENOSYS, "", kNewMountApi},
+    {Nr::open_tree_attr, ENOSYS, "", kNewMountApi},
+    {Nr::clone3, ENOSYS, "", "its flags lie behind a pointer; libraries fall back to clone"},
+    {Nr::clone, EPERM, "flags & CLONE_NEWUSER", kNested, SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
+    {Nr::unshare, EPERM, "flags & CLONE_NEWUSER", kNested, SeccompCondition{0, CLONE_NEWUSER, CLONE_NEWUSER}},
+    {Nr::setns, EPERM, "", "no namespace but the run's own may be entered"},
+    {Nr::init_module, EPERM, "", kModule},
+    {Nr::finit_module, EPERM, "", kModule},
+    {Nr::delete_module, EPERM, "", kModule},
+    {Nr::kexec_load, EPERM, "", "replaces the host's kernel"},
+    {Nr::kexec_file_load, EPERM, "", "replaces the host's kernel"},
+    {Nr::reboot, EPERM, "", "restarts the host"},
+    {Nr::settimeofday, EPERM, "", kClock},
+    {Nr::clock_settime, EPERM, "", kClock},
+    {Nr::clock_adjtime, EPERM, "", kClock},
+    {Nr::adjtimex, EPERM, "", kClock},
+    {Nr::swapon, EPERM, "", kSwap},
+    {Nr::swapoff, EPERM, "", kSwap},
+    {Nr::acct, EPERM, "", kSwap},
+    {Nr::quotactl, EPERM, "", kQuota},
+    {Nr::quotactl_fd, EPERM, "", kQuota},
+    {Nr::syslog, EPERM, "", "the kernel log is the host's"},
+    {Nr::iopl, EPERM, "", kPorts},
+    {Nr::ioperm, EPERM, "", kPorts},
+    {Nr::bpf, EPERM, "", "BPF programs are the host's kernel"},
+    {Nr::perf_event_open, EPERM, "", "performance events see the host"},
+    {Nr::userfaultfd, EPERM, "", "stretches races in the kernel"},
+    {Nr::fanotify_init, EPERM, "", "watches host inodes below the layer"},
+    {Nr::open_by_handle_at, EPERM, "", "opens files past the layer"},
+    {Nr::pidfd_getfd, EPERM, "", "takes descriptors of other processes"},
+    {Nr::lookup_dcookie, EPERM, "", "reads kernel paths"},
+    {Nr::add_key, EPERM, "", kKeys},
+    {Nr::request_key, EPERM, "", kKeys},
+    {Nr::keyctl, EPERM, "", kKeys},
     // Bit 31 tells a query (all ones) from a setting.
-    {SYS_personality, "personality", EPERM, "ADDR_NO_RANDOMIZE", kLayout,
-     SeccompCondition{0, 0x80040000, 0x00040000}},
-    {SYS_personality, "personality", EPERM, "MMAP_PAGE_ZERO", kLayout,
-     SeccompCondition{0, 0x80100000, 0x00100000}},
-    {SYS_personality, "personality", EPERM, "ADDR_COMPAT_LAYOUT", kLayout,
-     SeccompCondition{0, 0x80200000, 0x00200000}},
-    {SYS_personality, "personality", EPERM, "READ_IMPLIES_EXEC", kLayout,
-     SeccompCondition{0, 0x80400000, 0x00400000}},
-    {SYS_modify_ldt, "modify_ldt", EPERM, "", "16-bit segments widen the kernel's surface"},
-    {SYS_setrlimit, "setrlimit", 0, "RLIMIT_CORE", kCore, SeccompCondition{0, kInt, RLIMIT_CORE}},
-    {SYS_prlimit64, "prlimit64", 0, "RLIMIT_CORE is to be set", kCore, SeccompCondition{1, kInt, RLIMIT_CORE},
+    {Nr::personality, EPERM, "ADDR_NO_RANDOMIZE", kLayout, SeccompCondition{0, 0x80040000, 0x00040000}},
+    {Nr::personality, EPERM, "MMAP_PAGE_ZERO", kLayout, SeccompCondition{0, 0x80100000, 0x00100000}},
+    {Nr::personality, EPERM, "ADDR_COMPAT_LAYOUT", kLayout, SeccompCondition{0, 0x80200000, 0x00200000}},
+    {Nr::personality, EPERM, "READ_IMPLIES_EXEC", kLayout, SeccompCondition{0, 0x80400000, 0x00400000}},
+    {Nr::modify_ldt, EPERM, "", "16-bit segments widen the kernel's surface"},
+    {Nr::setrlimit, 0, "RLIMIT_CORE", kCore, SeccompCondition{0, kInt, RLIMIT_CORE}},
+    {Nr::prlimit64, 0, "RLIMIT_CORE is to be set", kCore, SeccompCondition{1, kInt, RLIMIT_CORE},
      SeccompCondition{2, ~std::uint64_t{0}, 0, true}},
-    {SYS_seccomp, "seccomp", EBUSY, "SECCOMP_FILTER_FLAG_NEW_LISTENER", "an inner listener could hide calls",
+    {Nr::seccomp, EBUSY, "SECCOMP_FILTER_FLAG_NEW_LISTENER", "an inner listener could hide calls",
      SeccompCondition{1, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER}},
-    {SYS_ioctl, "ioctl", EPERM, "TIOCSTI", kTyping, SeccompCondition{1, kInt, TIOCSTI}},
-    {SYS_ioctl, "ioctl", EPERM, "TIOCLINUX", kTyping, SeccompCondition{1, kInt, TIOCLINUX}},
-    {SYS_ioctl, "ioctl", EPERM, "TIOCSETD", "loads line disciplines", SeccompCondition{1, kInt, TIOCSETD}},
-    {SYS_socket, "socket", EAFNOSUPPORT, "NETLINK_AUDIT", "audit is the host's",
-     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 9}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_SOCK_DIAG",
+    {Nr::ioctl, EPERM, "TIOCSTI", kTyping, SeccompCondition{1, kInt, TIOCSTI}},
+    {Nr::ioctl, EPERM, "TIOCLINUX", kTyping, SeccompCondition{1, kInt, TIOCLINUX}},
+    {Nr::ioctl, EPERM, "TIOCSETD", "loads line disciplines", SeccompCondition{1, kInt, TIOCSETD}},
+    {Nr::socket, EAFNOSUPPORT, "NETLINK_AUDIT", "audit is the host's", SeccompCondition{0, kInt, AF_NETLINK},
+     SeccompCondition{2, kInt, 9}},
+    {Nr::socket, EPROTONOSUPPORT, "NETLINK_SOCK_DIAG",
      "the kernel would load modules for it, and it can destroy sockets; ss falls back to /proc",
      SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 4}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_CRYPTO", kAutoload,
-     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 21}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_RDMA", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
+    {Nr::socket, EPROTONOSUPPORT, "NETLINK_CRYPTO", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
+     SeccompCondition{2, kInt, 21}},
+    {Nr::socket, EPROTONOSUPPORT, "NETLINK_RDMA", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
      SeccompCondition{2, kInt, 20}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_SCSITRANSPORT", kAutoload,
-     SeccompCondition{0, kInt, AF_NETLINK}, SeccompCondition{2, kInt, 18}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "NETLINK_ISCSI", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
+    {Nr::socket, EPROTONOSUPPORT, "NETLINK_SCSITRANSPORT", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
+     SeccompCondition{2, kInt, 18}},
+    {Nr::socket, EPROTONOSUPPORT, "NETLINK_ISCSI", kAutoload, SeccompCondition{0, kInt, AF_NETLINK},
      SeccompCondition{2, kInt, 8}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "IPPROTO_SCTP", kAutoload, SeccompCondition{0, kInt, AF_INET},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_SCTP", kAutoload, SeccompCondition{0, kInt, AF_INET},
      SeccompCondition{2, kInt, 132}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "IPPROTO_SCTP", kAutoload, SeccompCondition{0, kInt, AF_INET6},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_SCTP", kAutoload, SeccompCondition{0, kInt, AF_INET6},
      SeccompCondition{2, kInt, 132}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "IPPROTO_DCCP", kAutoload, SeccompCondition{0, kInt, AF_INET},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_DCCP", kAutoload, SeccompCondition{0, kInt, AF_INET},
      SeccompCondition{2, kInt, 33}},
-    {SYS_socket, "socket", EPROTONOSUPPORT, "IPPROTO_DCCP", kAutoload, SeccompCondition{0, kInt, AF_INET6},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_DCCP", kAutoload, SeccompCondition{0, kInt, AF_INET6},
      SeccompCondition{2, kInt, 33}},
 };
 
 constexpr int kFamilies[] = {AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};
 
 }  // namespace
+
+static_assert(kLastKnownSyscall == Nr::file_setattr);
+
+std::string_view SeccompRule::name() const {
+  const syscalls::Syscall* call = syscalls::find_syscall(number);
+  return call != nullptr ? call->name : std::string_view{"?"};
+}
 
 std::span<const SeccompRule> seccomp_rules() {
   return kRules;

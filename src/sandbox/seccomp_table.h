@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 namespace rehearse::sandbox {
 
@@ -21,17 +22,18 @@ struct SeccompCondition {
 };
 
 struct SeccompRule {
-  int number;  ///< x86-64 syscall number
-  const char* name;
-  int error;         ///< errno returned; 0: success is faked and nothing is done
-  const char* when;  ///< the condition in words, empty for "always"
+  std::uint32_t number;  ///< syscalls::Nr
+  int error;             ///< errno returned; 0: success is faked and nothing is done
+  const char* when;      ///< the condition in words, empty for "always"
   const char* why;
   std::optional<SeccompCondition> first = {};
   std::optional<SeccompCondition> second = {};
+
+  [[nodiscard]] std::string_view name() const;  ///< from the table of system calls
 };
 
 /// file_setattr(2), Linux 6.17.
-inline constexpr int kLastKnownSyscall = 469;
+inline constexpr std::uint32_t kLastKnownSyscall = 469;
 
 std::span<const SeccompRule> seccomp_rules();
 

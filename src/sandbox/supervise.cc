@@ -127,7 +127,8 @@ Result<void> Supervisor::hear_init() {
         action_ended_ = true;
         return {};
       }
-      return fail(describe(message.step, message.error, plan_), ExitCode::kFailure, "see `rehearse doctor`");
+      return fail_for(message.error, describe(message.step, message.error, plan_), ExitCode::kFailure,
+                      "see `rehearse doctor`");
   }
   return fail("the sandbox's init said something unknown");
 }

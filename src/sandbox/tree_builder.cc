@@ -1,5 +1,6 @@
 #include "sandbox/tree_builder.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/ioctl.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 #include <map>
+#include <memory>
 
 #include "base/sys.h"
 
@@ -106,6 +108,7 @@ class Assembler {
       if (auto done = hide(path); !done && done.error().err != ENOENT)
         return with_context(done.error(), "hiding " + path);
     }
+    if (plan_.request.profile == Profile::kRoot) RH_CHECK(seal_proc());
     RH_CHECK(layers_.verify());
     return pivot();
   }
@@ -248,6 +251,27 @@ class Assembler {
     RH_TRY(auto clone, sys::clone_mount(inside.get(), ""));
     RH_CHECK(sys::set_mount_attributes(clone.get(), MOUNT_ATTR_RDONLY, 0));
     return sys::attach_mount(clone.get(), at.get());
+  }
+
+  /// Without the shift root inside passes the owner checks on sysctls, sysrq-trigger, interrupts and the
+  /// like. Everything below /proc that is not a process is covered by itself, read-only; without
+  /// CAP_SYS_ADMIN nothing inside uncovers it, mounts another procfs or loads what would add entries.
+  Result<void> seal_proc() {
+    auto listing = sys::open_at2(root_.get(), "proc", O_RDONLY | O_DIRECTORY, 0, kInRoot);
+    if (!listing)
+      return listing.error().err == ENOENT ? Result<void>{} : tl::make_unexpected(listing.error());
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
+    if (!entries) return sys::last_error("fdopendir", "/proc");
+    while (const dirent* entry = ::readdir(entries.get())) {
+      const std::string name = entry->d_name;
+      const bool process = name.find_first_not_of("0123456789") == std::string::npos;
+      if (process || entry->d_type == DT_LNK || name == "." || name == "..") continue;
+      RH_TRY(auto at, target("/proc/" + name));
+      RH_TRY(auto clone, sys::clone_mount(at.get(), ""));
+      RH_CHECK(sys::set_mount_attributes(clone.get(), MOUNT_ATTR_RDONLY, 0));
+      RH_CHECK(sys::attach_mount(clone.get(), at.get()));
+    }
+    return {};
   }
 
   Result<void> pivot() {

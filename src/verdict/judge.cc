@@ -19,6 +19,7 @@ std::string signal_name(int signal) {
 
 std::vector<Evidence> lines(const char* kind, const std::vector<std::string>& texts) {
   std::vector<Evidence> evidence;
+  evidence.reserve(texts.size());
   for (const std::string& text : texts) evidence.push_back({kind, text});
   return evidence;
 }

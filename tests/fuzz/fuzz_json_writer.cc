@@ -3,7 +3,7 @@
 
 #include "base/escape.h"
 #include "fuzz.h"
-#include "report/json_writer.h"
+#include "base/json_writer.h"
 
 using namespace rehearse;
 using Json = nlohmann::json;
@@ -11,7 +11,7 @@ using Json = nlohmann::json;
 namespace {
 
 /// Writes a value and returns what it should read as.
-Json value(fuzz::Bytes& in, report::JsonWriter& json, unsigned depth) {
+Json value(fuzz::Bytes& in, JsonWriter& json, unsigned depth) {
   switch (in.below(depth < 6 ? 9U : 7U)) {
     case 0:
       json.null();
@@ -93,15 +93,15 @@ bool alike(const Json& read, const Json& meant) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  for (const auto style : {report::JsonWriter::Style::kSafe, report::JsonWriter::Style::kCanonical}) {
+  for (const auto style : {JsonWriter::Style::kSafe, JsonWriter::Style::kCanonical}) {
     fuzz::Bytes in(data, size);
     std::string text;
-    report::JsonWriter json(text, style);
+    JsonWriter json(text, style);
     const Json meant = value(in, json, 0);
     const Json read = Json::parse(text, nullptr, false);
     FUZZ_REQUIRE(!read.is_discarded());
     FUZZ_REQUIRE(alike(read, meant));
-    if (style == report::JsonWriter::Style::kSafe) FUZZ_REQUIRE(fuzz::is_harmless(text));
+    if (style == JsonWriter::Style::kSafe) FUZZ_REQUIRE(fuzz::is_harmless(text));
   }
   return 0;
 }

@@ -148,3 +148,67 @@ seed("overlay", "zero", short("") + b"/a\0/b")
 seed("overlay", "slashes", short("") + b"a/b")
 
 seed("packages", "two", short("/usr/bin/ls") + b"/.\n/usr\n/usr/bin\n/usr/bin/ls\n\0/usr\n/bin/cat")
+
+# calls as tests/fuzz/fuzz_decode.cc takes them
+def call(nr, args, abi=0, result=-2, texts=(), blobs=(), argv=()):
+    out = number(nr) + bytes([abi, 1]) + number(result & (1 << 64) - 1)
+    for i in range(6):
+        out += number(args[i] & (1 << 64) - 1 if i < len(args) else 0)
+        known, blob = dict(texts).get(i), dict(blobs).get(i)
+        out += b"\0" if known is None else b"\1" + short(known) + b"\0"
+        if known is None:
+            out += b"\0" if blob is None else b"\1" + short(blob)
+    return out + bytes([len(argv)]) + b"".join(short(a) for a in argv) + b"\2"
+seed("decode", "openat", call(257, [-100, 4096, 0x80241, 0o644], texts=[(1, HOSTILE)]))
+seed("decode", "connect", call(42, [3, 4096, 16], blobs=[(1, struct.pack("<H", 2) + b"\0\x50\x7f\0\0\1" + bytes(8))]))
+seed("decode", "connect6", call(42, [3, 4096, 28], blobs=[(1, struct.pack("<HHI", 10, 5, 6) + bytes(range(20)))]))
+seed("decode", "unix", call(49, [3, 4096, 9], blobs=[(1, b"\1\0\0ab\xff\x1b")]))
+seed("decode", "packet", call(44, [3, 1, 2, 0, 4096, 20], blobs=[(4, struct.pack("<HHiHBB", 17, 0x300, 1, 1, 0, 6) + b"\1\2\3\4\5\6\7\7")]))
+seed("decode", "netlink", call(45, [3, 1, 2, 0, 4096, 12], blobs=[(4, struct.pack("<HHII", 16, 0, 7, 9))]))
+seed("decode", "clone3", call(435, [4096, 88], blobs=[(0, struct.pack("<11Q", 0x301200f00, 1, 2, 3, 17, 5, 6, 7, 8, 1, 4))]))
+seed("decode", "execve", call(59, [4096, 8192, 1], texts=[(0, "/bin/sh")], argv=["sh", HOSTILE]))
+seed("decode", "futex", call(202, [1, 0x189, 1, 0, 0, 0xffffffff], result=-516))
+seed("decode", "prctl", call(157, [22, 2, 1], result=0))
+seed("decode", "unknown", call(500, [1, 2, 3], result=-3000))
+seed("decode", "i386", call(11, [1, 2, 3], abi=1))
+seed("decode", "x32", call(0x40000010, [1, 0x89ab1234, 3], abi=2, result=5))
+# filter: a byte each for the event's type, name and numbers, then the filter
+for i, t in enumerate(["evt.type in (open, openat, 'read') and not fd.name startswith /etc",
+                       "(proc.pid = 0x2a or proc.aname[1] != bash) and evt.arg[path] icontains \"S\\x41\"",
+                       "tolower(basename(fd.name)) = val(proc.name) or len(fd.name) > 017",
+                       "fd.ip = 10.0.0.0/8 or fd.cip in (::1, 2001:db8::/32) or fd.port >= 1024",
+                       "fd.name pmatch (/etc, /us*) or fd.name glob '/[!a-d]*\\\\?' or fd.name iglob *X*",
+                       "fd.name regex '(/[^/]+)*x?' or fd.name bcontains 7f45 or fd.name bstartswith 2f",
+                       "evt.time > 2026-11-24T10:00:00.5+01:00 or evt.time < 1.5 or evt.latency >= 10ms",
+                       "evt.failed = true and evt.arg.size < 4096 and evt.res exists and evt.dir=>",
+                       "b64(evt.args) contains x and evt.rawres intersects (-2, 0)", "proc.nmae = x", "((((not fd.name", "fd.name = 'x"]):
+    seed("filter", "filter%d" % i, bytes([i, i * 7, i * 3]) + t.encode())
+
+# trace: records as bpf/events.h has them, and a file of them without blocks
+def record(kind, body, tid=100, nr=0, args=0, time=1000):
+    body += b"\0" * (-len(body) % 8)
+    return struct.pack("<IBBHQII", 24 + len(body), kind, 0, args, time, tid, nr) + body
+def attachment(kind, content, arg=0, flags=0):
+    return struct.pack("<BBBBI", kind, arg, flags, 0, len(content)) + content + b"\0" * (-len(content) % 8)
+def exited(nr, args, result, *attachments):
+    return record(1, struct.pack("<q%dQ" % len(args), result, *(a & (1 << 64) - 1 for a in args)) + b"".join(attachments), nr=nr, args=len(args))
+def entered(nr, args, *attachments):
+    return b"".join([record(2, struct.pack("<q%dQ" % len(args), 0, *(a & (1 << 64) - 1 for a in args)) + b"".join(attachments), nr=nr, args=len(args))])
+def forked(parent, child, tgid=None, inner=2):
+    return record(3, struct.pack("<IIIIQQ16s", parent, child, tgid or child, inner, 5, 0, b"sh"), tid=parent)
+FILE = struct.pack("<QQQIIIIIIII", 131, 1 << 60, 10, 2049, 7, 0o100644, 1, 0, 0, 3, 0)
+EXEC = record(4, struct.pack("<IIIIII16s", 100, 100, 8, 8, 1, 0, HOSTILE[:16]) + attachment(6, b"/usr/bin/x") + attachment(6, b"/bin/sh", 1)
+              + attachment(5, struct.pack("<8IQ", *[2147483648] * 8, 1 << 21)) + attachment(3, FILE) + attachment(4, b"sh\0bin\0usr\0"))
+ARGV = record(5, struct.pack("<II", 8, 0) + b"sh\0-c\0\xff\0")
+DEAD = record(6, struct.pack("<IiIIQQQ", 100, 9, 1, 0, 5, 6, 7))
+START = forked(1, 50, inner=1) + forked(50, 100) + EXEC + ARGV
+OPEN = entered(257, [-100, 4096, 0, 0], attachment(1, HOSTILE, 1)) + exited(257, [-100, 4096, 0, 0], 3, attachment(1, b"/other", 1), attachment(3, FILE), attachment(4, HOSTILE + b"\0etc\0"))
+SOCKET = entered(42, [3, 4096, 16], attachment(2, struct.pack("<H", 2) + b"\0\x50\x7f\0\0\1" + bytes(8), 1)) + exited(42, [3, 4096, 16], -111)
+for name, records in {"open": START + OPEN + DEAD, "exec": START + exited(59, [1, 2, 3], 0) + forked(100, 101, 100) + DEAD,
+                      "socket": START + exited(41, [2, 1, 0], 3) + SOCKET, "calls": START + exited(165, [1, 2, 3, 4, 5], -1) + exited(0xffffffff, [], 0) + exited(33, [3, 7], 7) + exited(3, [3], 0),
+                      "signal": START + record(7, struct.pack("<iiIIII", 9, 0, 7, 7, 0, 0)) + record(8, HOSTILE[:16]) + record(9, struct.pack("<II", 5, 0)),
+                      "unfinished": START + entered(231, [0]) + DEAD, "cut": START[:-9]}.items():
+    seed("trace_events", name, records)
+seed("trace_file", "empty", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6))
+seed("trace_file", "head", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6) + struct.pack("<IIII", 0x42544852, 1, 8, 8) + bytes(168) + b"x" * 8)
+seed("trace_file", "version", b"RHTRACE1" + struct.pack("<IIqq", 32, 9, 5, 6))

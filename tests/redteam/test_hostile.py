@@ -21,11 +21,20 @@ class Hostile(HostCase):
         shutil.copy(program, self.program)
 
     def test_every_case(self) -> None:
+        self.contain_every_case()
+
+    def test_every_case_in_the_root_profile(self) -> None:
+        # 31 is hard on the walk over the upper, which does not know of profiles: once is slow enough.
+        self.contain_every_case("--profile=root", but=("31",))
+
+    def contain_every_case(self, *options: str, but: tuple[str, ...] = ()) -> None:
         cases = subprocess.run([self.program], capture_output=True, text=True, check=True).stdout.split()
         self.assertGreater(len(cases), 15)
         for case in cases:
+            if case in but:
+                continue
             with self.subTest(case=case):
-                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s")
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s", *options)
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
 

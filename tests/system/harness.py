@@ -211,8 +211,9 @@ def _tree(top: str, with_content: bool, into: dict[str, tuple[Any, ...]]) -> Non
             into[entry.path] = row
 
 
-# README, "What contains the action": what a mount or a firewall call of the action may make the kernel load.
-LOADED_FOR_MOUNTS = ("efivarfs", "configfs", "binfmt_misc", "fuse", "nf", "xt_", "x_tables", "ip_tables", "ip6_tables")
+# README, "What contains the action": what a mount or a firewall call of the action may make the kernel load; and
+# overlay, for the layers themselves.
+LOADED_FOR_MOUNTS = ("overlay", "efivarfs", "configfs", "binfmt_misc", "fuse", "nf", "xt_", "x_tables", "ip_tables", "ip6_tables")
 
 
 def modules() -> list[str]:

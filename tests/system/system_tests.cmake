@@ -9,11 +9,16 @@ add_executable(use_library ${PROJECT_SOURCE_DIR}/tests/api/use_library.cc)
 target_compile_options(use_library PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Werror)
 target_link_libraries(use_library PRIVATE librehearse)
 
+add_executable(calls ${PROJECT_SOURCE_DIR}/tests/system/calls.cc)
+target_compile_options(calls PRIVATE -Wall -Wextra -Werror -O1)
+target_link_options(calls PRIVATE -static)
+target_link_libraries(calls PRIVATE Threads::Threads)
+
 # rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
 function(rehearse_python_test name file timeout)
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
-    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
+    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
 endfunction()
 
 rehearse_python_test(system.actions system/test_actions.py 400)
@@ -23,10 +28,12 @@ rehearse_python_test(system.files system/test_files.py 180)
 rehearse_python_test(system.lifetime system/test_lifetime.py 240)
 rehearse_python_test(system.library system/test_library.py 60)
 rehearse_python_test(system.limits system/test_limits.py 180)
+rehearse_python_test(system.root_profile system/test_root_profile.py 120)
 rehearse_python_test(system.random system/test_random.py 600)
 rehearse_python_test(system.mounts system/test_mounts.py 240)
+rehearse_python_test(system.trace system/test_trace.py 300)
 rehearse_python_test(system.systemd system/test_systemd.py 120)
-rehearse_python_test(redteam.contained redteam/test_hostile.py 240)
+rehearse_python_test(redteam.contained redteam/test_hostile.py 600)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).

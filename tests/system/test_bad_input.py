@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import struct
 import subprocess
+from typing import Callable
 
 import harness
 from harness import Case, Result
+
+# System calls that set-up needs, all younger than Linux 5.0.
+YOUNG_CALLS = {"open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "clone3": 435, "close_range": 436, "openat2": 437, "mount_setattr": 442}
+
+
+def kernel_without(*numbers: int) -> Callable[[], None]:
+    """For preexec_fn: to the program these calls do not exist (a seccomp filter answers ENOSYS)."""
+    load_number, jump_if_equal, answer = 0x20, 0x15, 0x06
+    program = [(load_number, 0, 0, 0)]
+    for number in numbers:
+        program += [(jump_if_equal, 0, 1, number), (answer, 0, 0, 0x00050000 | 38)]
+    program.append((answer, 0, 0, 0x7FFF0000))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in program))
+    header = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(program), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def install() -> None:
+        if libc.prctl(22, 2, header, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+            raise OSError(ctypes.get_errno(), f"a filter of {len(code)} bytes")
+
+    return install
 
 
 def set_user_namespaces(value: str) -> None:
@@ -109,6 +133,20 @@ class BadInput(Case):
         lines = done.stderr.decode().strip().splitlines()
         self.assertEqual([line for line in lines if line.startswith("code")], ["code 73", "code 73"], lines)
         self.assertEqual(len(lines), 4, lines)
+
+    def test_kernel_too_old(self) -> None:
+        lacking = {name: (number,) for name, number in YOUNG_CALLS.items()} | {"all of them": tuple(YOUNG_CALLS.values())}
+        for name, numbers in lacking.items():
+            with self.subTest(without=name):
+                result = self.call("run", "--", "touch", f"{self.host}/ran", json_out=False, preexec_fn=kernel_without(*numbers))
+                self.assert_refused(result, harness.UNAVAILABLE, "Function not implemented", "; ")
+                self.assertEqual(os.listdir(self.state / "runs"), [])
+                self.assert_nothing_left()
+        doctor = self.call("doctor", preexec_fn=kernel_without(*YOUNG_CALLS.values()))
+        self.assertEqual(doctor.code, harness.UNAVAILABLE)
+        missing = [check for check in doctor.doc["checks"] if check["status"] == "missing"]
+        self.assertTrue(any("Linux 6.1 or newer" in check["fix"] for check in missing), missing)
+        self.assertFalse((self.host / "ran").exists())
 
     def test_no_user_namespaces(self) -> None:
         with open("/proc/sys/user/max_user_namespaces", encoding="ascii") as limit:

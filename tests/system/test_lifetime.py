@@ -121,7 +121,8 @@ class Lifetime(Case):
         self.assertIn("core.leftover-processes", [f["rule"] for f in result.doc["verdict"]["findings"]])
 
     def test_double_fork_keeps_nobody_waiting(self) -> None:
-        result = self.shell("(setsid sh -c 'sleep 300 & sleep 300' &) ; exit 0")
+        # Not before all of them are there: on a slow host the action would be over first.
+        result = self.shell("(setsid sh -c 'sleep 300 & sleep 300' &) ; until test \"$(pgrep -xc sleep)\" = 2; do :; done; exit 0")
         self.assertLess(result.seconds, 5 * harness.SLOW)
         self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
 

@@ -1,4 +1,4 @@
-"""`rm -rf /`, rehearsed. Only on a host that may be lost."""
+"""`rm -rf /`, rehearsed, and a root with little room. Only on a host that may be lost."""
 
 from __future__ import annotations
 
@@ -88,6 +88,50 @@ class WholeRoot(Case):
         print(f"{len(deleted)} deleted paths in the document")
         # The host still works.
         self.assertEqual(subprocess.run(["sh", "-c", "ls / | grep -c usr"], capture_output=True, check=False).stdout, b"1\n")
+
+
+class NearlyFullRoot(Case):
+    """State, host and action share a disk on which little is free."""
+
+    def setUp(self) -> None:
+        if not os.environ.get("REHEARSE_OWN_DISK"):
+            harness.skip("the root is not known to be a disk of this host's own (REHEARSE_OWN_DISK)")
+        super().setUp()
+        self.assertEqual(os.stat("/").st_dev, os.stat(self.base).st_dev)
+        disk = os.statvfs("/")
+        self.reserve = min(disk.f_blocks * disk.f_frsize // 20, 1 << 30)
+
+    def free(self) -> int:
+        disk = os.statvfs("/")
+        return disk.f_bavail * disk.f_frsize
+
+    def leave(self, wanted: int) -> None:
+        with open(self.base / "fill", "ab") as fill:
+            os.posix_fallocate(fill.fileno(), fill.tell(), self.free() - wanted)
+        self.assertLess(abs(self.free() - wanted), 16 << 20)
+
+    def test_little_room(self) -> None:
+        self.shell("true")
+        self.leave(self.reserve + (60 << 20))
+        result = self.shell(f"dd if=/dev/zero of={self.host}/big bs=1M count=2000; sleep 60", expect=None)
+        self.assertIn("space", str(result.doc["verdict"]["findings"]))
+        self.assertLess(result.doc["command"]["written_bytes"], 2000 << 20)
+        self.assertGreater(self.free(), self.reserve // 4)
+        self.assertFalse((self.host / "big").exists())
+        self.assertEqual(self.call("gc", "--all").code, 0)
+        kept = os.listdir(self.state / "runs")
+
+        self.leave(self.reserve // 2)
+        refused = self.call("run", "--", "touch", f"{self.host}/ran", json_out=False)
+        self.assertEqual(refused.code, harness.CANT_CREATE, refused.err)
+        lines = refused.err.decode().splitlines()
+        self.assertEqual(len(lines), 1, lines)
+        self.assertIn("free", lines[0])
+        self.assertEqual(os.listdir(self.state / "runs"), kept)
+        self.assertFalse((self.host / "ran").exists())
+
+        (self.base / "fill").unlink()
+        self.change(self.shell(f"touch {self.host}/ran"), self.host / "ran", "created")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -26,6 +27,7 @@ constexpr Verb kVerbs[] = {
     {"run", "rehearse a command in a clone of this host", cli::run_verb},
     {"show", "print the report of a run", cli::show_verb},
     {"diff", "print what changed inside files", cli::diff_verb},
+    {"trace", "print what the action did, call by call", cli::trace_verb},
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
     {"gc", "remove old and interrupted runs", cli::gc_verb},
@@ -69,10 +71,7 @@ bool takes_value(const char* option) {
   return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  occupy_standard_descriptors();
+int dispatch(int argc, char** argv) {
   // Global options may stand before the verb: hand them on to it.
   cli::Arguments arguments;
   int at = 1;
@@ -103,4 +102,19 @@ int main(int argc, char** argv) {
   auto code = verb->run(globals, std::move(arguments));
   if (!code) return report_error(code.error(), json);
   return *code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  try {
+    return dispatch(argc, argv);
+  } catch (
+      const std::exception& error) {  // of the libraries, and no memory: what was begun is undone on the way
+    std::fputs("rehearse: ", stderr);
+    for (const char* c = error.what(); *c != '\0'; ++c) std::fputc(*c >= ' ' && *c <= '~' ? *c : '?', stderr);
+    std::fputc('\n', stderr);
+    return static_cast<int>(ExitCode::kFailure);
+  }
 }

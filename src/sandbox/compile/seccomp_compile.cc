@@ -6,7 +6,6 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,9 +13,11 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "sandbox/seccomp_table.h"
+#include "syscalls/table.h"
 
 namespace {
 
@@ -39,8 +40,8 @@ bool add(scmp_filter_ctx context, const SeccompRule& rule) {
     conditions.push_back(compare);
   }
   const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(rule.error));
-  return seccomp_rule_add_exact_array(context, action, rule.number, static_cast<unsigned>(conditions.size()),
-                                      conditions.data()) == 0;
+  return seccomp_rule_add_exact_array(context, action, static_cast<int>(rule.number),
+                                      static_cast<unsigned>(conditions.size()), conditions.data()) == 0;
 }
 
 std::vector<struct sock_filter> compile() {
@@ -51,14 +52,14 @@ std::vector<struct sock_filter> compile() {
   for (const SeccompRule& rule : seccomp_rules()) {
     good = good && add(context, rule);
     if (!good) {
-      std::fprintf(stderr, "seccomp_compile: cannot add %s\n", rule.name);
+      std::fprintf(stderr, "seccomp_compile: cannot add %s\n", std::string(rule.name()).c_str());
       return {};
     }
   }
   const auto allowed = allowed_socket_families();
   for (int family = 0; family < kSocketFamilyCount; ++family) {
     if (std::find(allowed.begin(), allowed.end(), family) != allowed.end()) continue;
-    SeccompRule rule = {SYS_socket, "socket", EAFNOSUPPORT, "", ""};
+    SeccompRule rule = {rehearse::syscalls::Nr::socket, EAFNOSUPPORT, "", ""};
     rule.first = SeccompCondition{0, 0xffffffff, static_cast<std::uint64_t>(family)};
     good = good && add(context, rule);
   }
@@ -87,7 +88,7 @@ int main() {
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, static_cast<unsigned>(kLastKnownSyscall), 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, kLastKnownSyscall, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
   };
   program.insert(program.begin(), std::begin(unknown), std::end(unknown));

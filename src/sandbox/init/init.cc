@@ -202,6 +202,13 @@ void drop_capabilities() {
     const long result = call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
     if (result < 0 && result != -22) fail(InitStep::kCapabilities, result);
   }
+  // The bounding set limits what an executed file gives, not what root inherits: a caller's inheritable
+  // capabilities would come back with the action's execve (capabilities(7)). Ambient ones go with them.
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2] = {};
+  must(call(SYS_capget, &header, data), InitStep::kCapabilities);
+  for (auto& half : data) half.inheritable = 0;
+  must(call(SYS_capset, &header, data), InitStep::kCapabilities);
 }
 
 /// A core pattern that names a program runs it on the host, even for a limit of 0; 1 is the value that stops

@@ -32,10 +32,8 @@ struct InitConfig {
   std::uint32_t uid;
   std::uint32_t gid;
   std::uint32_t umask;
-  std::uint32_t terminal;      ///< 1: descriptor 0 is a terminal that the action shall control
-  std::uint32_t mount_cgroup;  ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
-  std::uint32_t shifted;       ///< 1: in a user namespace of its own
-  std::uint32_t padding;
+  std::uint32_t terminal;         ///< 1: descriptor 0 is a terminal that the action shall control
+  std::uint32_t mount_cgroup;     ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
   std::uint64_t open_files_soft;  ///< RLIMIT_NOFILE as rehearse's caller had it
   std::uint64_t open_files_hard;
   std::uint64_t dropped_capabilities;  ///< bit n: capability n leaves the bounding set

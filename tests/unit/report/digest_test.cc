@@ -1,7 +1,7 @@
 #include "report/digest.h"
 
 #include "base/digest.h"
-#include "report/json_writer.h"
+#include "base/json_writer.h"
 #include "support.h"
 
 using namespace rehearse;

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
-#include "report/json_writer.h"
+#include "base/json_writer.h"
 #include "support.h"
 
 using namespace rehearse;

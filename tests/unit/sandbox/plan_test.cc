@@ -300,3 +300,18 @@ TEST_CASE("the plan prints as text and as JSON, escaped") {
   CHECK(text.find("a\\u{000A}b") != std::string::npos);
   CHECK(plan_json(*plan).find("rehearse.plan/1") != std::string::npos);
 }
+
+TEST_CASE("the root profile: no cgroup tree, no CAP_SYS_ADMIN, its gap first") {
+  Request request = simple_request();
+  request.profile = Profile::kRoot;
+  const auto plan = make_plan(std::move(request), host_with({{"/", "/", "ext4", "8:1"},
+                                                             {"/", "/proc", "proc", "0:20"},
+                                                             {"/", "/sys", "sysfs", "0:21"},
+                                                             {"/", "/sys/fs/cgroup", "cgroup2", "0:26"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/proc").why == "read-only but for processes");
+  CHECK(mount_at(*plan, "/sys/fs/cgroup").show == Show::kAbsent);
+  CHECK((plan->dropped_capabilities >> 21 & 1) == 1);
+  REQUIRE_FALSE(plan->gaps.empty());
+  CHECK(plan->gaps.front().what == "root profile: no user namespace");
+}

@@ -22,6 +22,7 @@
 #include "sandbox/init_config.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/seccomp_table.h"
+#include "syscalls/table.h"
 
 using namespace rehearse::sandbox;
 
@@ -54,8 +55,18 @@ int error_of(long number, Args... args) {
 TEST_CASE("the filter refuses what the table says, with its errno") {
   for (const SeccompRule& rule : seccomp_rules()) {
     if (rule.first) continue;  // conditional ones below
-    INFO(rule.name);
-    CHECK(error_of(rule.number, -1L, -1L, -1L, -1L, -1L) == rule.error);
+    INFO(rule.name());
+    CHECK(error_of(static_cast<long>(rule.number), -1L, -1L, -1L, -1L, -1L) == rule.error);
+  }
+}
+
+TEST_CASE("every rule is about a call of the table") {
+  for (const SeccompRule& rule : seccomp_rules()) {
+    INFO(rule.number);
+    const auto* call = rehearse::syscalls::find_syscall(rule.number);
+    REQUIRE(call != nullptr);
+    CHECK(rule.name() == call->name);
+    CHECK(rule.number <= kLastKnownSyscall);
   }
 }
 

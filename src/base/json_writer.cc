@@ -1,4 +1,4 @@
-#include "report/json_writer.h"
+#include "base/json_writer.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "base/escape.h"
 
-namespace rehearse::report {
+namespace rehearse {
 namespace {
 
 struct Decoded {
@@ -177,4 +177,4 @@ JsonWriter& JsonWriter::bytes(std::string_view name, std::string_view raw) {
   return key(twin).string(base64(raw));
 }
 
-}  // namespace rehearse::report
+}  // namespace rehearse

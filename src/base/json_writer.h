@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace rehearse::report {
+namespace rehearse {
 
 /// Appends to a string that the caller may drain between values. The caller keeps the nesting right.
 class JsonWriter {
@@ -43,4 +43,4 @@ class JsonWriter {
   bool first_ = true;  ///< no comma before the next value
 };
 
-}  // namespace rehearse::report
+}  // namespace rehearse

@@ -1,0 +1,660 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+// Records every system call and process event of the runs' control groups. Filter first, then count, then write: see
+// events.h for the records and ARCHITECTURE.md for why they lie in rings of our own.
+#include <linux/bpf.h>
+
+#include "kernel.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#include "events.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define TS_COMPAT 2
+#define X32_BIT 0x40000000
+#define OVERLAYFS_MAGIC 0x794c7630
+#define PF_EXITING 4
+#define SCRATCH_BYTES (24u << 10)
+
+const volatile struct rh_config config = {.ring_bytes = RH_RING_BYTES};
+
+/// Depths in the control group tree at which there are runs; 0 ends. All runs of one host lie at one depth, those of a
+/// booted system inside it at another.
+u32 levels[4] = {};
+
+/// A run's rings, one a CPU, lie in a slot; slots are kept for the next run. Putting a map into a map waits for a grace
+/// period, entering a run into `runs` does not.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, RH_SLOTS);
+  __uint(key_size, sizeof(u32));
+  __uint(value_size, sizeof(u32));
+} rings SEC(".maps");
+
+/// Of each slot, what wakes its governor.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+  __uint(max_entries, RH_SLOTS);
+  __uint(key_size, sizeof(u32));
+  __uint(value_size, sizeof(u32));
+} bells SEC(".maps");
+
+/// Slot by the id of the run's control group.
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4 * RH_SLOTS);
+  __type(key, u64);
+  __type(value, u32);
+} runs SEC(".maps");
+
+struct scratch {
+  u8 data[SCRATCH_BYTES + 8192]; /* what is appended last may begin just before the end; 32 KiB is the most a CPU has */
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct scratch);
+} scratches SEC(".maps");
+
+/// What is recorded of call `nr`, which is below RH_CALLS. The mask is for the verifier, which loses the comparison.
+static __always_inline const volatile struct rh_call_plan* plan_of(u32 nr) {
+  asm volatile("" : "+r"(nr));
+  return &config.calls[nr & (RH_CALLS - 1)];
+}
+
+struct run {
+  struct rh_ring* ring;
+  u32 slot;
+};
+
+static __always_inline bool_t find_run(struct run* run, u64 id) {
+  u32* slot = bpf_map_lookup_elem(&runs, &id);
+  if (!slot) return 0;
+  run->slot = *slot;
+  void* map = bpf_map_lookup_elem(&rings, &run->slot);
+  if (!map) return 0;
+  u32 cpu = bpf_get_smp_processor_id();
+  run->ring = bpf_map_lookup_elem(map, &cpu);
+  return run->ring != 0;
+}
+
+static __always_inline bool_t current_run(struct run* run) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    u32 level = *(volatile u32*)&levels[i];
+    if (level == 0) return 0;
+    if (find_run(run, bpf_get_current_ancestor_cgroup_id((int)level))) return 1;
+  }
+  return 0;
+}
+
+static __always_inline u64 ancestor_of(struct task_struct* task, u32 level) {
+  struct cgroup* group = BPF_CORE_READ(task, cgroups, dfl_cgrp);
+  if ((u32)BPF_CORE_READ(group, level) < level) return 0;
+  struct cgroup* ancestor = 0;
+  bpf_core_read(&ancestor, sizeof ancestor, &group->ancestors[level & 63]);
+  return BPF_CORE_READ(ancestor, kn, id);
+}
+
+/// The run that `task`, not the caller, belongs to.
+static __always_inline bool_t run_of(struct task_struct* task, struct run* run) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    u32 level = *(volatile u32*)&levels[i];
+    if (level == 0) return 0;
+    u64 id = ancestor_of(task, level);
+    if (id && find_run(run, id)) return 1;
+  }
+  return 0;
+}
+
+static __always_inline void call_governor(struct run* run) {
+  struct rh_ring* ring = run->ring;
+  if (ring->rung) return;
+  ring->rung = 1;
+  void* bell = bpf_map_lookup_elem(&bells, &run->slot);
+  u64 note = 0;
+  if (bell) bpf_ringbuf_output(bell, &note, sizeof note, BPF_RB_FORCE_WAKEUP);
+}
+
+/// Room for `size` bytes (at most RH_RECORD_MAX, a multiple of 8), or nothing, which is counted. An interrupt may reserve
+/// too while this runs: its few hundred bytes are left free by the margin.
+static __always_inline void* reserve(struct run* run, u32 size) {
+  struct rh_ring* ring = run->ring;
+  u64 tail = *(volatile u64*)&ring->tail;
+  u64 used = ring->head + size - tail;
+  if (used + 4096 > ring->mask + 1) {
+    __sync_fetch_and_add(&ring->lost, 1);
+    call_governor(run);
+    return 0;
+  }
+  if (used > ring->mark) call_governor(run);
+  u64 at = __sync_fetch_and_add(&ring->head, size) & ring->mask & (config.ring_bytes - 1);
+  return ring->data + at;
+}
+
+static __always_inline void commit(struct run* run, struct rh_head* head, u32 size) {
+  run->ring->records++;
+  asm volatile("" ::: "memory");
+  *(volatile u32*)&head->size = size;
+}
+
+static __always_inline void fill_head(struct rh_head* head, u8 kind) {
+  head->kind = kind;
+  head->abi = 0;
+  head->args = 0;
+  head->time_ns = bpf_ktime_get_ns();
+  head->tid = (u32)bpf_get_current_pid_tgid();
+  head->nr = 0;
+}
+
+// ---- what is attached to a record: built in the CPU's scratch, copied into the ring at once ----
+
+struct draft {
+  struct scratch* scratch;
+  u32 size;
+};
+
+static __always_inline bool_t begin(struct draft* draft, u32 size) {
+  u32 zero = 0;
+  draft->scratch = bpf_map_lookup_elem(&scratches, &zero);
+  draft->size = size;
+  return draft->scratch != 0;
+}
+
+static __always_inline struct rh_attachment* attach(struct draft* draft, u8 kind, u8 arg) {
+  u32 at = draft->size;
+  if (at > SCRATCH_BYTES - 16) return 0;
+  struct rh_attachment* made = (void*)(draft->scratch->data + at);
+  made->kind = kind;
+  made->arg = arg;
+  made->flags = 0;
+  made->pad = 0;
+  made->length = 0;
+  draft->size = at + sizeof *made;
+  return made;
+}
+
+static __always_inline void grow(struct draft* draft, u32 bytes) {
+  draft->size = (draft->size + bytes + 7) & ~7u;
+}
+
+static __always_inline void attach_text(struct draft* draft, u8 arg, const void* from, bool_t kernel) {
+  struct rh_attachment* made = attach(draft, kernel ? RH_KTEXT : RH_TEXT, arg);
+  if (!made) return;
+  u32 at = draft->size;
+  if (at > SCRATCH_BYTES) return;
+  void* to = draft->scratch->data + at;
+  long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from) : bpf_probe_read_user_str(to, RH_TEXT_MAX, from);
+  if (n <= 0) {
+    made->flags = RH_FAULT;
+    return;
+  }
+  if (n == RH_TEXT_MAX) made->flags = RH_CUT;
+  made->length = (u32)n - 1;
+  grow(draft, (u32)n - 1);
+}
+
+static __always_inline void attach_bytes(struct draft* draft, u8 arg, const void* from, u64 wanted, u32 most) {
+  struct rh_attachment* made = attach(draft, RH_BLOB, arg);
+  if (!made) return;
+  u32 at = draft->size;
+  if (at > SCRATCH_BYTES) return;
+  u32 length = wanted > most ? most : (u32)wanted;
+  if (wanted > most) made->flags = RH_CUT;
+  length &= 0xfff;
+  if (length == 0) return;
+  if (bpf_probe_read_user(draft->scratch->data + at, length, from) != 0) {
+    made->flags |= RH_FAULT;
+    return;
+  }
+  made->length = length;
+  grow(draft, length);
+}
+
+static __always_inline void attach_creds(struct draft* draft) {
+  struct rh_attachment* made = attach(draft, RH_CREDS, 0);
+  if (!made || draft->size > SCRATCH_BYTES) return;
+  struct rh_creds* to = (void*)(draft->scratch->data + draft->size);
+  struct task_struct* task = (void*)bpf_get_current_task();
+  const struct cred* cred = BPF_CORE_READ(task, cred);
+  to->uid = BPF_CORE_READ(cred, uid.val);
+  to->euid = BPF_CORE_READ(cred, euid.val);
+  to->suid = BPF_CORE_READ(cred, suid.val);
+  to->fsuid = BPF_CORE_READ(cred, fsuid.val);
+  to->gid = BPF_CORE_READ(cred, gid.val);
+  to->egid = BPF_CORE_READ(cred, egid.val);
+  to->sgid = BPF_CORE_READ(cred, sgid.val);
+  to->fsgid = BPF_CORE_READ(cred, fsgid.val);
+  to->effective = 0;
+  bpf_core_read(&to->effective, sizeof to->effective, &cred->cap_effective);
+  made->length = sizeof *to;
+  draft->size += sizeof *to;
+}
+
+/// The object below an overlay's: the upper's if there is one, else the topmost lower's.
+static __always_inline struct inode* real_inode(struct inode* inode, u32* flags) {
+  if (BPF_CORE_READ(inode, i_sb, s_magic) != OVERLAYFS_MAGIC) return inode;
+  *flags = RH_ON_OVERLAY;
+  if (!bpf_core_type_exists(struct ovl_inode)) return inode;
+  struct ovl_inode* own = (void*)inode - bpf_core_field_offset(struct ovl_inode, vfs_inode);
+  struct dentry* upper = BPF_CORE_READ(own, __upperdentry);
+  struct inode* real = 0;
+  if (upper) {
+    *flags |= RH_UPPER;
+    real = BPF_CORE_READ(upper, d_inode);
+  } else if (bpf_core_field_exists(struct ovl_inode___v6_5, oe)) {
+    struct ovl_entry___v6_5* entry = BPF_CORE_READ((struct ovl_inode___v6_5*)own, oe);
+    real = BPF_CORE_READ(entry, __lowerstack[0].dentry, d_inode);
+  } else if (bpf_core_field_exists(struct ovl_inode___v6_1, lowerpath)) {
+    real = BPF_CORE_READ((struct ovl_inode___v6_1*)own, lowerpath.dentry, d_inode);
+  }
+  return real ? real : inode;
+}
+
+static __always_inline u64 ctime_of(struct inode* inode) {
+  s64 seconds = 0;
+  u64 ns = 0;
+  if (bpf_core_field_exists(struct inode___v6_11, i_ctime_sec)) {
+    seconds = BPF_CORE_READ((struct inode___v6_11*)inode, i_ctime_sec);
+    ns = BPF_CORE_READ((struct inode___v6_11*)inode, i_ctime_nsec);
+  } else if (bpf_core_field_exists(struct inode___v6_6, __i_ctime)) {
+    seconds = BPF_CORE_READ((struct inode___v6_6*)inode, __i_ctime.tv_sec);
+    ns = BPF_CORE_READ((struct inode___v6_6*)inode, __i_ctime.tv_nsec);
+  } else {
+    seconds = BPF_CORE_READ((struct inode___v6_1*)inode, i_ctime.tv_sec);
+    ns = BPF_CORE_READ((struct inode___v6_1*)inode, i_ctime.tv_nsec);
+  }
+  /* Since Linux 6.13 the top bit says that the time was asked for. */
+  return (u64)seconds * 1000000000ull + (ns & 0x7fffffff);
+}
+
+struct climb {
+  struct scratch* scratch;
+  struct dentry* dentry;
+  struct mount* mount;
+  u32 start;
+  u32 length;
+  u32 flags;
+};
+
+static long climb_step(u32 index, struct climb* climb) {
+  struct dentry* dentry = climb->dentry;
+  struct mount* mount = climb->mount;
+  if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+    struct mount* parent = BPF_CORE_READ(mount, mnt_parent);
+    if (parent == mount) return 1;
+    climb->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+    climb->mount = parent;
+    return 0;
+  }
+  struct dentry* parent = BPF_CORE_READ(dentry, d_parent);
+  u32 at = climb->start + climb->length;
+  if (at > SCRATCH_BYTES || climb->length > RH_TEXT_MAX) {
+    climb->flags |= RH_CUT;
+    return 1;
+  }
+  const unsigned char* name = BPF_CORE_READ(dentry, d_name.name);
+  long n = bpf_probe_read_kernel_str(climb->scratch->data + at, 256, name);
+  if (n > 0) climb->length += (u32)n;
+  if (parent == dentry) return 1; /* of no mount, like a pipe or a memfd */
+  climb->dentry = parent;
+  return 0;
+}
+
+static __always_inline void attach_file(struct draft* draft, struct file* file) {
+  struct inode* inode = BPF_CORE_READ(file, f_inode);
+  struct rh_attachment* made = attach(draft, RH_FILE, 0);
+  if (!made || !inode || draft->size > SCRATCH_BYTES) return;
+  struct rh_file* to = (void*)(draft->scratch->data + draft->size);
+  u32 flags = 0;
+  struct inode* real = real_inode(inode, &flags);
+  to->ino = BPF_CORE_READ(real, i_ino);
+  to->ctime_ns = ctime_of(real);
+  to->size = (u64)BPF_CORE_READ(real, i_size);
+  to->dev = BPF_CORE_READ(real, i_sb, s_dev);
+  to->generation = BPF_CORE_READ(real, i_generation);
+  to->mode = BPF_CORE_READ(real, i_mode);
+  to->nlink = BPF_CORE_READ(real, i_nlink);
+  to->uid = BPF_CORE_READ(real, i_uid.val);
+  to->gid = BPF_CORE_READ(real, i_gid.val);
+  to->flags = flags;
+  to->rdev = BPF_CORE_READ(real, i_rdev);
+  made->length = sizeof *to;
+  draft->size += sizeof *to;
+
+  struct rh_attachment* path = attach(draft, RH_PATH, 0);
+  if (!path) return;
+  struct vfsmount* mnt = BPF_CORE_READ(file, f_path.mnt);
+  struct climb climb = {
+      .scratch = draft->scratch,
+      .dentry = BPF_CORE_READ(file, f_path.dentry),
+      .mount = (void*)mnt - bpf_core_field_offset(struct mount, mnt),
+      .start = draft->size,
+  };
+  bpf_loop(256, climb_step, &climb, 0);
+  path->flags = climb.flags;
+  path->length = climb.length;
+  grow(draft, climb.length);
+}
+
+static __always_inline void attach_descriptor(struct draft* draft, int fd) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  struct fdtable* table = BPF_CORE_READ(task, files, fdt);
+  if (fd < 0 || (u32)fd >= BPF_CORE_READ(table, max_fds)) return;
+  struct file** slots = BPF_CORE_READ(table, fd);
+  struct file* file = 0;
+  bpf_probe_read_kernel(&file, sizeof file, slots + fd);
+  if (file) attach_file(draft, file);
+}
+
+/// The draft, as one record.
+static __always_inline void publish(struct run* run, struct draft* draft) {
+  u32 size = draft->size;
+  if (size > RH_RECORD_MAX || size < sizeof(struct rh_head)) {
+    __sync_fetch_and_add(&run->ring->lost, 1);
+    return;
+  }
+  void* to = reserve(run, size);
+  if (!to) return;
+  /* The first word is the commit; the time is that of the place in the ring. */
+  bpf_probe_read_kernel(to + 8, (size - 8) & (RH_RECORD_MAX - 1), draft->scratch->data + 8);
+  struct rh_head* head = to;
+  struct rh_head* from = (void*)draft->scratch->data;
+  head->kind = from->kind;
+  head->abi = from->abi;
+  head->args = from->args;
+  head->time_ns = bpf_ktime_get_ns();
+  commit(run, head, size);
+}
+
+// ---- system calls ----
+
+static __always_inline void read_arguments(u64* to, struct pt_regs* regs, bool_t compat) {
+  if (compat) {
+    to[0] = (u32)regs->bx;
+    to[1] = (u32)regs->cx;
+    to[2] = (u32)regs->dx;
+    to[3] = (u32)regs->si;
+    to[4] = (u32)regs->di;
+    to[5] = (u32)regs->bp;
+  } else {
+    to[0] = regs->di;
+    to[1] = regs->si;
+    to[2] = regs->dx;
+    to[3] = regs->r10;
+    to[4] = regs->r8;
+    to[5] = regs->r9;
+  }
+}
+
+static __always_inline void record_plain(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result, u32 args) {
+  u32 size = RH_CALL_BYTES(args);
+  struct rh_call* call = reserve(run, size);
+  if (!call) return;
+  fill_head(&call->head, kind);
+  call->head.args = (u16)args;
+  call->head.nr = nr;
+  call->result = result;
+  if (args > 0) call->arg[0] = regs->di;
+  if (args > 1) call->arg[1] = regs->si;
+  if (args > 2) call->arg[2] = regs->dx;
+  if (args > 3) call->arg[3] = regs->r10;
+  if (args > 4) call->arg[4] = regs->r8;
+  if (args > 5) call->arg[5] = regs->r9;
+  commit(run, &call->head, size);
+}
+
+static __always_inline void record_full(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result,
+                                        const volatile struct rh_call_plan* plan, u8 abi) {
+  struct draft draft;
+  if (!begin(&draft, RH_CALL_BYTES(6))) return;
+  struct rh_call* call = (void*)draft.scratch->data;
+  fill_head(&call->head, kind);
+  call->head.abi = abi;
+  call->head.args = 6;
+  call->head.nr = nr;
+  call->result = result;
+  u64 arg[6];
+  read_arguments(arg, regs, abi == 1);
+#pragma unroll
+  for (int i = 0; i < 6; ++i) call->arg[i] = arg[i];
+  if (plan && abi != 1) {
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+      u32 which = plan->text[i];
+      if (which > 5) break;
+      u64 from = call->arg[which];
+      if (from) attach_text(&draft, (u8)which, (void*)from, 0);
+    }
+    u32 blob = plan->blob;
+    if (blob < 6 && plan->blob_at == (kind == RH_ENTER ? 1 : 2) && call->arg[blob] != 0) {
+      u64 wanted = plan->blob_bytes;
+      u32 length = plan->blob_length;
+      if (length < 6) {
+        wanted = call->arg[length];
+        if (kind == RH_EXIT) {
+          u32 there = 0;
+          bpf_probe_read_user(&there, sizeof there, (void*)wanted);
+          wanted = there;
+        }
+      }
+      attach_bytes(&draft, (u8)blob, (void*)call->arg[blob], wanted, plan->blob_bytes);
+    }
+    if (kind == RH_EXIT && result >= 0) {
+      if (plan->flags & RH_RETURNS_FD) attach_descriptor(&draft, (int)result);
+      if (plan->flags & RH_HAS_CREDS) attach_creds(&draft);
+    }
+  }
+  publish(run, &draft);
+}
+
+static __always_inline u8 abi_of(u32 nr) {
+  struct task_struct* task = (void*)bpf_get_current_task_btf();
+  if (task->thread_info.status & TS_COMPAT) return 1;
+  return nr != 0xffffffff && (nr & X32_BIT) ? 2 : 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  run.ring->syscalls++;
+  u32 nr = (u32)regs->orig_ax;
+  u8 abi = abi_of(nr);
+  if (abi == 0 && nr < RH_CALLS) {
+    const volatile struct rh_call_plan* plan = plan_of(nr);
+    if (plan->text[0] == RH_NONE && plan->blob_at != 2 && !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS)))
+      record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
+    else
+      record_full(&run, regs, RH_EXIT, nr, result, plan, abi);
+  } else {
+    record_full(&run, regs, RH_EXIT, nr, result, 0, abi);
+  }
+  return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs* regs, long id) {
+  u32 nr = (u32)id;
+  if (nr >= RH_CALLS) return 0;
+  const volatile struct rh_call_plan* plan = plan_of(nr);
+  if (!(plan->flags & RH_AT_ENTRY)) return 0;
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  u8 abi = abi_of(nr);
+  if (abi != 0) return 0;
+  if (plan->text[0] == RH_NONE && plan->blob_at != 1)
+    record_plain(&run, regs, RH_ENTER, nr, 0, plan->args);
+  else
+    record_full(&run, regs, RH_ENTER, nr, 0, plan, abi);
+  return 0;
+}
+
+// ---- processes ----
+
+/// A run's first process is born here, by a parent that is outside.
+static __always_inline void learn_level(struct task_struct* child) {
+  struct cgroup* group = BPF_CORE_READ(child, cgroups, dfl_cgrp);
+  u64 id = BPF_CORE_READ(group, kn, id);
+  u32 level = (u32)BPF_CORE_READ(group, level);
+  if (level == 0 || !bpf_map_lookup_elem(&runs, &id)) return;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    u32 known = *(volatile u32*)&levels[i];
+    if (known == level) return;
+    if (known == 0) {
+      levels[i] = level;
+      return;
+    }
+  }
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
+  learn_level(child);
+  struct run run = {};
+  if (!run_of(child, &run)) return 0;
+  struct rh_fork* fork = reserve(&run, sizeof *fork);
+  if (!fork) return 0;
+  fill_head(&fork->head, RH_FORK);
+  fork->parent_tgid = (u32)BPF_CORE_READ(child, real_parent, tgid);
+  fork->child_tid = (u32)child->pid;
+  fork->child_tgid = (u32)child->tgid;
+  struct pid* pid = BPF_CORE_READ(child, thread_pid);
+  u32 level = BPF_CORE_READ(pid, level);
+  /* An array whose elements are larger than ours. */
+  void* number = (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+  fork->inner_tid = 0;
+  bpf_probe_read_kernel(&fork->inner_tid, sizeof fork->inner_tid, number);
+  fork->start_ns = child->start_boottime;
+  fork->flags = 0;
+  bpf_core_read(fork->comm, sizeof fork->comm, &child->comm);
+  commit(&run, &fork->head, sizeof *fork);
+  return 0;
+}
+
+struct arguments {
+  struct run* run;
+  u64 start;
+  u64 end;
+};
+
+static long record_chunk(u32 index, struct arguments* list) {
+  u64 offset = (u64)index * RH_CHUNK_BYTES;
+  if (list->start + offset >= list->end) return 1;
+  u64 left = list->end - list->start - offset;
+  u32 length = left < RH_CHUNK_BYTES ? (u32)left : RH_CHUNK_BYTES;
+  u32 size = (sizeof(struct rh_chunk) + length + 7) & ~7u;
+  struct rh_chunk* chunk = reserve(list->run, size);
+  if (!chunk) return 0;
+  fill_head(&chunk->head, RH_ARGV);
+  chunk->head.nr = (u32)offset;
+  chunk->length = length;
+  chunk->flags = 0;
+  length = (length - 1) & 0xfff;
+  if (bpf_probe_read_user(chunk + 1, length + 1, (void*)(list->start + offset)) != 0) chunk->flags = RH_FAULT;
+  commit(list->run, &chunk->head, size);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  struct draft draft;
+  if (!begin(&draft, sizeof(struct rh_exec))) return 0;
+  struct rh_exec* exec = (void*)draft.scratch->data;
+  fill_head(&exec->head, RH_EXEC);
+  struct mm_struct* mm = BPF_CORE_READ(task, mm);
+  u64 start = BPF_CORE_READ(mm, arg_start);
+  u64 end = BPF_CORE_READ(mm, arg_end);
+  exec->tgid = (u32)task->tgid;
+  exec->old_tid = (u32)old_pid;
+  exec->arg_bytes = (u32)(end - start);
+  exec->env_bytes = (u32)(BPF_CORE_READ(mm, env_end) - BPF_CORE_READ(mm, env_start));
+  exec->secure = (u32)BPF_CORE_READ_BITFIELD_PROBED((struct linux_binprm___bits*)bprm, secureexec);
+  exec->pad = 0;
+  bpf_core_read(exec->comm, sizeof exec->comm, &task->comm);
+  attach_text(&draft, 0, BPF_CORE_READ(bprm, filename), 1);
+  attach_text(&draft, 1, BPF_CORE_READ(bprm, interp), 1);
+  attach_creds(&draft);
+  struct file* file = BPF_CORE_READ(bprm, file);
+  if (file) attach_file(&draft, file);
+  publish(&run, &draft);
+  struct arguments list = {.run = &run, .start = start, .end = end};
+  bpf_loop(1024, record_chunk, &list, 0);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_death, struct task_struct* task) {
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  struct rh_death* death = reserve(&run, sizeof *death);
+  if (!death) return 0;
+  fill_head(&death->head, RH_DEATH);
+  death->head.tid = (u32)task->pid;
+  death->tgid = (u32)task->tgid;
+  death->status = task->exit_code;
+  death->last = BPF_CORE_READ((struct signal_struct___live*)task->signal, live.counter) == 0;
+  death->pad = 0;
+  death->user_ns = task->utime;
+  death->system_ns = task->stime;
+  death->max_rss_bytes = BPF_CORE_READ(task, signal, maxrss) * 4096;
+  commit(&run, &death->head, sizeof *death);
+  return 0;
+}
+
+SEC("tp_btf/signal_generate")
+int BPF_PROG(on_signal, int number, struct kernel_siginfo* info, struct task_struct* task, int group, int result) {
+  struct run run = {};
+  struct run target = {};
+  bool_t ours = current_run(&run);
+  bool_t inside = run_of(task, &target);
+  if (!ours && !inside) return 0;
+  if (!ours) run = target;
+  struct rh_signal* signal = reserve(&run, sizeof *signal);
+  if (!signal) return 0;
+  fill_head(&signal->head, RH_SIGNAL);
+  signal->signal = number;
+  /* SEND_SIG_NOINFO and SEND_SIG_PRIV are 0 and 1. */
+  signal->code = (u64)info > 1 ? BPF_CORE_READ(info, si_code) : (u64)info == 1 ? 0x80 : 0;
+  signal->target_tid = (u32)task->pid;
+  signal->target_tgid = (u32)task->tgid;
+  signal->result = (u32)result;
+  signal->inside = inside && target.slot == run.slot;
+  commit(&run, &signal->head, sizeof *signal);
+  return 0;
+}
+
+SEC("tp_btf/task_rename")
+int BPF_PROG(on_rename, struct task_struct* task, const char* comm) {
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  struct rh_name* name = reserve(&run, sizeof *name);
+  if (!name) return 0;
+  fill_head(&name->head, RH_NAME);
+  name->head.tid = (u32)task->pid;
+  bpf_probe_read_kernel_str(name->comm, sizeof name->comm, comm);
+  commit(&run, &name->head, sizeof *name);
+  return 0;
+}
+
+SEC("?tp_btf/io_uring_submit_req")
+int BPF_PROG(on_uring, struct io_kiocb* request) {
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  struct rh_uring* uring = reserve(&run, sizeof *uring);
+  if (!uring) return 0;
+  fill_head(&uring->head, RH_URING);
+  uring->opcode = BPF_CORE_READ(request, opcode);
+  uring->flags = (u32)BPF_CORE_READ(request, flags);
+  commit(&run, &uring->head, sizeof *uring);
+  return 0;
+}

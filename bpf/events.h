@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What the programs in capture.bpf.c write and src/trace reads: records in one ring a CPU. Plain C for both sides; all
+ * numbers are the machine's own (the ring never leaves it). */
+#ifndef REHEARSE_BPF_EVENTS_H
+#define REHEARSE_BPF_EVENTS_H
+
+#include <linux/types.h>
+
+#define RH_RING_BYTES (4u << 20) /* of data, at most; a power of two */
+#define RH_RING_SLACK (64u << 10) /* a record is never split: it may run this far past the end */
+#define RH_RECORD_MAX (32u << 10)
+#define RH_TEXT_MAX 4096u /* PATH_MAX, with the NUL */
+#define RH_CHUNK_BYTES 4096u /* of an argument list */
+#define RH_CALLS 512u
+#define RH_SLOTS 256u /* runs at once */
+
+enum rh_kind {
+  RH_EXIT = 1,   /* a system call returned: rh_call, then attachments */
+  RH_ENTER = 2,  /* a system call begins: rh_call without a result, then attachments */
+  RH_FORK = 3,   /* rh_fork */
+  RH_EXEC = 4,   /* rh_exec, then attachments; RH_ARGV records of the same thread follow */
+  RH_ARGV = 5,   /* rh_chunk, then bytes */
+  RH_DEATH = 6,  /* rh_death: a thread ended */
+  RH_SIGNAL = 7, /* rh_signal */
+  RH_NAME = 8,   /* rh_name: a thread took another name */
+  RH_URING = 9,  /* rh_uring: io_uring did something that no system call shows */
+};
+
+/* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
+struct rh_head {
+  __u32 size;
+  __u8 kind;
+  __u8 abi; /* 0 x86-64, 1 i386, 2 x32 */
+  __u16 args;
+  __u64 time_ns; /* CLOCK_MONOTONIC */
+  __u32 tid;     /* as the host numbers it */
+  __u32 nr;      /* of the system call */
+};
+
+struct rh_call {
+  struct rh_head head;
+  __s64 result;
+  __u64 arg[6]; /* head.args of them are there */
+};
+#define RH_CALL_BYTES(args) (32u + 8u * (args))
+
+enum rh_attachment_kind {
+  RH_TEXT = 1,  /* a user string, without its NUL: hearsay */
+  RH_BLOB = 2,  /* bytes of user memory: hearsay */
+  RH_FILE = 3,  /* rh_file: what a descriptor stands for */
+  RH_PATH = 4,  /* names from the leaf to the root, each ended by NUL, as the kernel has them */
+  RH_CREDS = 5, /* rh_creds */
+  RH_KTEXT = 6, /* a kernel string */
+};
+
+#define RH_CUT 0x80 /* in `flags`: there was more */
+#define RH_FAULT 0x40 /* in `flags`: the memory could not be read */
+
+/* Followed by `length` bytes and padding to a multiple of 8. */
+struct rh_attachment {
+  __u8 kind;
+  __u8 arg; /* of the system call, from 0; for RH_KTEXT 0 file name, 1 interpreter */
+  __u8 flags;
+  __u8 pad;
+  __u32 length;
+};
+
+#define RH_ON_OVERLAY 1u
+#define RH_UPPER 2u
+
+struct rh_file {
+  __u64 ino; /* of the object itself: below an overlay the upper's or the lower's */
+  __u64 ctime_ns;
+  __u64 size;
+  __u32 dev; /* kernel's encoding: major << 20 | minor */
+  __u32 generation;
+  __u32 mode;
+  __u32 nlink;
+  __u32 uid; /* host's numbering, before any id map of the mount */
+  __u32 gid;
+  __u32 flags; /* RH_ON_OVERLAY, RH_UPPER */
+  __u32 rdev;
+};
+
+struct rh_creds {
+  __u32 uid, euid, suid, fsuid;
+  __u32 gid, egid, sgid, fsgid;
+  __u64 effective; /* capabilities */
+};
+
+struct rh_fork {
+  struct rh_head head; /* tid: of who forked */
+  __u32 parent_tgid;   /* of the process that becomes its parent */
+  __u32 child_tid;
+  __u32 child_tgid; /* another than child_tid: a thread */
+  __u32 inner_tid;  /* as the pid namespace of the run numbers it */
+  __u64 start_ns;   /* CLOCK_BOOTTIME */
+  __u64 flags;
+  char comm[16];
+};
+
+struct rh_exec {
+  struct rh_head head;
+  __u32 tgid;
+  __u32 old_tid; /* of the thread that called exec */
+  __u32 arg_bytes;
+  __u32 env_bytes;
+  __u32 secure; /* setuid, setgid or file capabilities took effect */
+  __u32 pad;
+  char comm[16];
+};
+
+struct rh_chunk {
+  struct rh_head head; /* nr: offset in the argument list */
+  __u32 length;
+  __u32 flags; /* RH_FAULT; RH_REDACTED, by user space */
+};
+#define RH_REDACTED 0x20 /* secrets in it were overwritten with asterisks before it was kept */
+
+struct rh_death {
+  struct rh_head head;
+  __u32 tgid;
+  __s32 status; /* as waitpid gives it */
+  __u32 last;   /* of its process */
+  __u32 pad;
+  __u64 user_ns; /* of the thread */
+  __u64 system_ns;
+  __u64 max_rss_bytes; /* of the process, where known */
+};
+
+struct rh_signal {
+  struct rh_head head;
+  __s32 signal;
+  __s32 code;
+  __u32 target_tid;
+  __u32 target_tgid;
+  __u32 result;
+  __u32 inside; /* the target belongs to the run */
+};
+
+struct rh_name {
+  struct rh_head head;
+  char comm[16];
+};
+
+struct rh_uring {
+  struct rh_head head;
+  __u32 opcode;
+  __u32 flags;
+};
+
+/* What is recorded of a system call; one a number. */
+#define RH_AT_ENTRY 1u   /* write RH_ENTER too */
+#define RH_RETURNS_FD 2u /* attach what the returned descriptor stands for */
+#define RH_HAS_CREDS 4u  /* attach the thread's credentials after it */
+#define RH_NONE 0xff
+
+struct rh_call_plan {
+  __u8 args;
+  __u8 flags;
+  __u8 text[3]; /* arguments that are user strings; RH_NONE: no more */
+  __u8 blob;    /* argument that is bytes of user memory, or RH_NONE */
+  __u8 blob_length; /* argument with their number, or RH_NONE: blob_bytes of them */
+  __u8 blob_at; /* 1 at entry, 2 at exit (blob_length then points to a 32-bit number) */
+  __u16 blob_bytes; /* at most */
+  __u16 pad;
+};
+
+struct rh_config {
+  __u32 ring_bytes; /* of a ring's data without the slack: less on hosts with many CPUs */
+  __u32 pad;
+  struct rh_call_plan calls[RH_CALLS];
+};
+
+/* One CPU's ring of one run. `head`, `tail` count bytes since the start. */
+struct rh_ring {
+  __u64 head;     /* producer */
+  __u64 lost;     /* records for which there was no room */
+  __u64 records;  /* written */
+  __u64 syscalls; /* that returned, counted before anything else */
+  __u64 rung;     /* the governor was called and has not answered */
+  __u64 used;     /* by a run that has not read it to the end: of user space */
+  __u64 pad1[2];
+  __u64 tail; /* consumer */
+  __u64 mask; /* size - 1 */
+  __u64 mark; /* fill at which the governor is called */
+  __u64 pad2[501];
+  __u8 data[RH_RING_BYTES + RH_RING_SLACK]; /* config.ring_bytes and the slack of it are there */
+};
+
+#endif

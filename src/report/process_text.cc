@@ -1,0 +1,86 @@
+#include "report/process_text.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/units.h"
+#include "report/text_width.h"
+
+namespace rehearse::report {
+namespace {
+
+constexpr std::size_t kDeepest = 24;
+constexpr std::size_t kCommandLimit = 4096;
+
+std::string ending(const ProcessRecord& process) {
+  if (process.signal) {
+    const char* name = ::sigabbrev_np(*process.signal);
+    return name != nullptr ? std::string("SIG") + name : fmt::format("signal {}", *process.signal);
+  }
+  if (!process.end_ns) return "lives";
+  return fmt::format("exit {}", process.exit.value_or(0));
+}
+
+bool failed(const ProcessRecord& process) {
+  return process.signal || process.exit.value_or(0) != 0 || !process.end_ns;
+}
+
+std::string command(const ProcessRecord& process) {
+  std::string text = escape_text(process.exe.empty() ? process.comm : process.exe, kCommandLimit);
+  if (process.forked) text += " (fork)";
+  for (std::size_t i = 1; i < process.argv.size() && text.size() < kCommandLimit; ++i)
+    text += ' ' + shell_quote(process.argv[i].substr(0, kCommandLimit));
+  if (process.argv_cut) text += " …";
+  if (process.secure) text += " (took privileges)";
+  return text;
+}
+
+}  // namespace
+
+std::string process_tree_text(const RunRecord& record, const Style& style, std::size_t columns,
+                              std::size_t most) {
+  std::map<std::uint32_t, std::vector<const ProcessRecord*>> children;
+  for (const ProcessRecord& process : record.processes) {
+    // A record that was not written by us may say anything; a parent comes before its child.
+    children[process.parent < process.id ? process.parent : 0].push_back(&process);
+  }
+  std::string text;
+  std::size_t shown = 0;
+  std::size_t left_out = 0;
+  std::vector<std::pair<const ProcessRecord*, std::size_t>> stack;
+  const auto push = [&](std::uint32_t parent, std::size_t depth) {
+    const auto found = children.find(parent);
+    if (found == children.end()) return;
+    for (auto child = found->second.rbegin(); child != found->second.rend(); ++child)
+      stack.emplace_back(*child, depth);
+  };
+  push(0, 0);
+  while (!stack.empty()) {
+    const auto [process, depth] = stack.back();
+    stack.pop_back();
+    push(process->id, depth + 1);
+    if (shown >= most && !failed(*process)) {
+      ++left_out;
+      continue;
+    }
+    ++shown;
+    const std::string took =
+        process->end_ns ? format_duration(*process->end_ns - process->start_ns) : std::string("-");
+    const std::string head = fmt::format("  {:>4}  {:<9} {:>8}  ", process->id, ending(*process), took);
+    const std::string indent(2 * std::min(depth, kDeepest), ' ');
+    std::string what = command(*process);
+    const std::size_t used = text_width(head) + indent.size();
+    if (columns > used + 16) what = fit_middle(what, columns - used);
+    text += (failed(*process) ? style.yellow(head) : head) + indent + what + '\n';
+  }
+  if (left_out != 0)
+    text += fmt::format("  and {} more that ended with 0: `rehearse show {} --json`\n", left_out,
+                        escape_text(record.id, 80));
+  return text;
+}
+
+}  // namespace rehearse::report

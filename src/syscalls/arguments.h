@@ -1,0 +1,21 @@
+// One argument of a call as text, and numbers that results share with them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "syscalls/call.h"
+
+namespace rehearse::syscalls {
+
+/// Argument `index`, which is a `kind` (resolved: see variants.h), appended.
+void append_argument(std::string& out, const Call& call, std::size_t index, Arg kind);
+
+/// PER_LINUX|ADDR_NO_RANDOMIZE
+void append_personality(std::string& out, std::uint64_t value);
+
+/// IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 4)
+void append_ioprio(std::string& out, std::uint64_t value);
+
+}  // namespace rehearse::syscalls

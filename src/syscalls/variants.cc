@@ -1,0 +1,252 @@
+#include "syscalls/variants.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "syscalls/names.h"
+
+namespace rehearse::syscalls {
+namespace {
+
+using enum Arg;
+
+/// A command and what follows it; the rest is kNone.
+struct Variant {
+  std::uint32_t command;
+  std::array<Arg, 4> args;
+};
+
+// Commands by number: the names are in names_file.cc, names_control.cc and names_ipc.cc.
+constexpr Variant kFcntl[] = {
+    {0, {kInt}},
+    {1, {}},
+    {2, {kFdFlags}},
+    {3, {}},
+    {4, {kOpenFlags}},
+    {5, {kPointer}},
+    {6, {kPointer}},
+    {7, {kPointer}},
+    {8, {kInt}},
+    {9, {}},
+    {10, {kSignal}},
+    {11, {}},
+    {15, {kPointer}},
+    {16, {kPointer}},
+    {17, {kPointer}},
+    {36, {kPointer}},
+    {37, {kPointer}},
+    {38, {kPointer}},
+    {1024, {kLeaseType}},
+    {1025, {}},
+    {1026, {kNotifyFlags}},
+    {1027, {kFd}},
+    {1028, {}},
+    {1030, {kInt}},
+    {1031, {kInt}},
+    {1032, {}},
+    {1033, {kSealFlags}},
+    {1034, {}},
+    {1035, {kPointer}},
+    {1036, {kPointer}},
+    {1037, {kPointer}},
+    {1038, {kPointer}},
+};
+
+constexpr Variant kPrctl[] = {
+    {1, {kSignal}},    // PR_SET_PDEATHSIG
+    {2, {kPointer}},   // PR_GET_PDEATHSIG
+    {3, {}},           // PR_GET_DUMPABLE
+    {4, {kDumpable}},  // PR_SET_DUMPABLE
+    {7, {}},           // PR_GET_KEEPCAPS
+    {8, {kUlong}},     // PR_SET_KEEPCAPS
+    {13, {}},          // PR_GET_TIMING
+    {14, {kUlong}},    // PR_SET_TIMING
+    {15, {kBuffer}},   // PR_SET_NAME
+    {16, {kBuffer}},   // PR_GET_NAME
+    {21, {}},          // PR_GET_SECCOMP
+    {22, {kSeccompMode, kPointer}},
+    {23, {kCapability}},               // PR_CAPBSET_READ
+    {24, {kCapability}},               // PR_CAPBSET_DROP
+    {25, {kPointer}},                  // PR_GET_TSC
+    {27, {}},                          // PR_GET_SECUREBITS
+    {28, {kSecurebits}},               // PR_SET_SECUREBITS
+    {29, {kUlong}},                    // PR_SET_TIMERSLACK
+    {30, {}},                          // PR_GET_TIMERSLACK
+    {31, {}},                          // PR_TASK_PERF_EVENTS_DISABLE
+    {32, {}},                          // PR_TASK_PERF_EVENTS_ENABLE
+    {36, {kUlong}},                    // PR_SET_CHILD_SUBREAPER
+    {37, {kPointer}},                  // PR_GET_CHILD_SUBREAPER
+    {38, {kUlong, kHex, kHex, kHex}},  // PR_SET_NO_NEW_PRIVS
+    {39, {kUlong, kHex, kHex, kHex}},  // PR_GET_NO_NEW_PRIVS
+    {40, {kPointer}},                  // PR_GET_TID_ADDRESS
+    {41, {kUlong, kHex, kHex, kHex}},  // PR_SET_THP_DISABLE
+    {42, {kHex, kHex, kHex, kHex}},    // PR_GET_THP_DISABLE
+    {47, {kCapAmbient, kCapability, kHex, kHex}},
+};
+
+constexpr Variant kKeyctl[] = {
+    {0, {kKey, kInt}},                     // KEYCTL_GET_KEYRING_ID
+    {1, {kBuffer}},                        // KEYCTL_JOIN_SESSION_KEYRING
+    {2, {kKey, kBuffer, kSize}},           // KEYCTL_UPDATE
+    {3, {kKey}},                           // KEYCTL_REVOKE
+    {4, {kKey, kUid, kGid}},               // KEYCTL_CHOWN
+    {5, {kKey, kHex}},                     // KEYCTL_SETPERM
+    {6, {kKey, kBuffer, kSize}},           // KEYCTL_DESCRIBE
+    {7, {kKey}},                           // KEYCTL_CLEAR
+    {8, {kKey, kKey}},                     // KEYCTL_LINK
+    {9, {kKey, kKey}},                     // KEYCTL_UNLINK
+    {10, {kKey, kBuffer, kBuffer, kKey}},  // KEYCTL_SEARCH
+    {11, {kKey, kBuffer, kSize}},          // KEYCTL_READ
+    {12, {kKey, kBuffer, kSize, kKey}},    // KEYCTL_INSTANTIATE
+    {13, {kKey, kUint, kKey}},             // KEYCTL_NEGATE
+    {15, {kKey, kUint}},                   // KEYCTL_SET_TIMEOUT
+    {16, {kKey}},                          // KEYCTL_ASSUME_AUTHORITY
+    {17, {kKey, kBuffer, kSize}},          // KEYCTL_GET_SECURITY
+    {18, {}},                              // KEYCTL_SESSION_TO_PARENT
+    {21, {kKey}},                          // KEYCTL_INVALIDATE
+    {22, {kUid, kKey}},                    // KEYCTL_GET_PERSISTENT
+};
+
+/// Address and data.
+constexpr Variant kPtrace[] = {
+    {0, {}},                               // PTRACE_TRACEME
+    {8, {}},                               // PTRACE_KILL
+    {16, {}},                              // PTRACE_ATTACH
+    {0x4207, {}},                          // PTRACE_INTERRUPT
+    {0x4208, {}},                          // PTRACE_LISTEN
+    {7, {kPointer, kSignal}},              // PTRACE_CONT
+    {9, {kPointer, kSignal}},              // PTRACE_SINGLESTEP
+    {17, {kPointer, kSignal}},             // PTRACE_DETACH
+    {24, {kPointer, kSignal}},             // PTRACE_SYSCALL
+    {31, {kPointer, kSignal}},             // PTRACE_SYSEMU
+    {32, {kPointer, kSignal}},             // PTRACE_SYSEMU_SINGLESTEP
+    {33, {kPointer, kSignal}},             // PTRACE_SINGLEBLOCK
+    {4, {kPointer, kHex}},                 // PTRACE_POKETEXT
+    {5, {kPointer, kHex}},                 // PTRACE_POKEDATA
+    {0x4200, {kPointer, kPtraceOptions}},  // PTRACE_SETOPTIONS
+    {0x4206, {kPointer, kPtraceOptions}},  // PTRACE_SEIZE
+};
+
+/// value, timeout or second value, second address, third value.
+constexpr Variant kFutex[] = {
+    {0, {kUint, kPointer}},                  // FUTEX_WAIT
+    {1, {kUint}},                            // FUTEX_WAKE
+    {2, {kUint}},                            // FUTEX_FD
+    {3, {kUint, kUint, kPointer}},           // FUTEX_REQUEUE
+    {4, {kUint, kUint, kPointer, kUint}},    // FUTEX_CMP_REQUEUE
+    {5, {kUint, kUint, kPointer, kHex}},     // FUTEX_WAKE_OP
+    {6, {kNone, kPointer}},                  // FUTEX_LOCK_PI
+    {7, {}},                                 // FUTEX_UNLOCK_PI
+    {8, {}},                                 // FUTEX_TRYLOCK_PI
+    {9, {kUint, kPointer, kNone, kBitset}},  // FUTEX_WAIT_BITSET
+    {10, {kUint, kNone, kNone, kBitset}},    // FUTEX_WAKE_BITSET
+    {11, {kUint, kPointer, kPointer}},       // FUTEX_WAIT_REQUEUE_PI
+    {12, {kUint, kUint, kPointer, kUint}},   // FUTEX_CMP_REQUEUE_PI
+    {13, {kNone, kPointer}},                 // FUTEX_LOCK_PI2
+};
+
+constexpr std::uint32_t kFutexCommandMask = 127;  // without PRIVATE and CLOCK_REALTIME
+
+Arg pick(std::span<const Variant> variants, std::uint32_t command, std::size_t at, Arg otherwise) {
+  const auto found = std::find_if(variants.begin(), variants.end(),
+                                  [&](const Variant& variant) { return variant.command == command; });
+  return found == variants.end() ? otherwise : found->args[at];
+}
+
+Arg socket_protocol(std::uint32_t domain) {
+  switch (domain) {
+    case 2:   // AF_INET
+    case 10:  // AF_INET6
+      return kInetProtocol;
+    case 16:
+      return kNetlinkProtocol;
+    case 17:
+      return kEtherProtocol;
+    default:
+      return kInt;
+  }
+}
+
+Arg socket_option(std::uint32_t level) {
+  switch (level) {
+    case 0:
+      return kIpOption;
+    case 1:
+      return kSocketOption;
+    case 6:
+      return kTcpOption;
+    case 41:
+      return kIpv6Option;
+    case 263:
+      return kPacketOption;
+    case 270:
+      return kNetlinkOption;
+    default:
+      return kHex;
+  }
+}
+
+constexpr std::uint64_t kCreate = 0100;
+constexpr std::uint64_t kTemporary = 020000000;
+constexpr std::uint64_t kTypeMask = 0170000;
+constexpr std::uint64_t kBlockDevice = 0060000;
+constexpr std::uint64_t kCharacterDevice = 0020000;
+constexpr std::uint32_t kRestart2 = 0xa1b2c3d4;
+constexpr std::uint64_t kRemapTo = 2 | 4;  // MREMAP_FIXED, MREMAP_DONTUNMAP
+
+}  // namespace
+
+Arg resolve(const Syscall& info, const Call& call, std::size_t index) {
+  const Arg kind = info.args[index];
+  const auto low = [&](std::size_t i) { return static_cast<std::uint32_t>(call.args[i]); };
+  const std::uint64_t before = index > 0 ? call.args[index - 1] : 0;
+  switch (kind) {
+    case kFcntlArgument:
+      return pick(kFcntl, low(1), 0, kHex);
+    case kPrctlArgument:
+      return pick(kPrctl, low(0), index - 1, kHex);
+    case kKeyctlArgument:
+      return pick(kKeyctl, low(0), index - 1, kHex);
+    case kPtraceAddress:
+      return pick(kPtrace, low(0), 0, kPointer);
+    case kPtraceData:
+      return pick(kPtrace, low(0), 1, kPointer);
+    case kPid:
+      // The traced process is the caller itself.
+      return info.nr == Nr::ptrace && low(0) == 0 ? kNone : kPid;
+    case kFutexArgument:
+      return pick(kFutex, low(1) & kFutexCommandMask, index - 2, index == 4 ? kPointer : kHex);
+    case kIoctlArgument:
+      return choice_name(names::IoctlRequest, before).empty() ? kHex : kPointer;
+    case kSocketProtocol:
+      return socket_protocol(low(0));
+    case kSockoptName:
+      return socket_option(low(1));
+    case kOpenMode:
+      return (before & kCreate) != 0 || (before & kTemporary) != 0 ? kMode : kNone;
+    case kDev:
+      if (index > 0 && info.args[index - 1] == kFileType && (before & kTypeMask) != kBlockDevice &&
+          (before & kTypeMask) != kCharacterDevice) {
+        return kNone;
+      }
+      return kDev;
+    case kMremapAddress:
+      return (before & kRemapTo) != 0 ? kPointer : kNone;
+    case kMembarrierCpu:
+      return (before & 1U) != 0 ? kInt : kNone;
+    case kRebootArgument:
+      return low(2) == kRestart2 ? kBuffer : kNone;
+    case kHighHalf:
+      return kNone;
+    case kBuffer:
+    case kInt:
+      // The log's size is asked for and its state is set without a buffer.
+      if (info.nr == Nr::syslog && (low(0) < 2 || low(0) > 4) && low(0) != 8) return kNone;
+      return kind;
+    default:
+      return kind;
+  }
+}
+
+}  // namespace rehearse::syscalls

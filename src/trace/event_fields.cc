@@ -1,0 +1,308 @@
+#include "trace/event_fields.h"
+
+#include <fcntl.h>
+
+namespace rehearse::trace {
+namespace {
+
+using syscalls::Nr;
+
+/// Events that are no system calls; ids above all of those.
+constexpr std::string_view kOtherTypes[] = {"procexec", "procstart", "procexit", "signaldeliver", "iouring"};
+constexpr std::uint32_t kOtherIds = 1U << 15U;
+
+std::string_view other_type(EventType type) {
+  switch (type) {
+    case EventType::kExec:
+      return kOtherTypes[0];
+    case EventType::kStart:
+      return kOtherTypes[1];
+    case EventType::kEnd:
+      return kOtherTypes[2];
+    case EventType::kSignal:
+      return kOtherTypes[3];
+    case EventType::kUring:
+      return kOtherTypes[4];
+    case EventType::kCall:
+      break;
+  }
+  return {};
+}
+
+const syscalls::Syscall* known(const TraceEvent& event) {
+  const struct rh_head& head = event.record->head();
+  return event.type == EventType::kCall && head.abi == 0 ? syscalls::find_syscall(head.nr) : nullptr;
+}
+
+std::string_view fd_type_name(char type) {
+  switch (type) {
+    case 'f':
+      return "file";
+    case 'd':
+      return "directory";
+    case 'c':
+      return "device";
+    case 'p':
+      return "pipe";
+    case 'u':
+      return "unix";
+    case '4':
+      return "ipv4";
+    case '6':
+      return "ipv6";
+    case 'e':
+      return "event";
+    default:
+      return "other";
+  }
+}
+
+/// Whether an open call asked to read, to write; nothing for other calls.
+std::optional<std::uint64_t> open_flags(const TraceEvent& event) {
+  const syscalls::Syscall* call = known(event);
+  if (call == nullptr) return std::nullopt;
+  if (call->nr == Nr::open) return event.record->argument(1);
+  if (call->nr == Nr::openat) return event.record->argument(2);
+  if (call->nr == Nr::creat) return O_WRONLY | O_CREAT | O_TRUNC;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::uint32_t EventFields::type_id_of(std::string_view name) {
+  if (const syscalls::Syscall* call = syscalls::find_syscall(name)) return call->nr;
+  for (std::uint32_t i = 0; i < std::size(kOtherTypes); ++i) {
+    if (kOtherTypes[i] == name) return kOtherIds + i;
+  }
+  return kNoTypeId;
+}
+
+std::uint32_t EventFields::type_id() const {
+  if (event_.type != EventType::kCall) return type_id_of(other_type(event_.type));
+  const syscalls::Syscall* call = known(event_);
+  return call == nullptr ? kNoTypeId : call->nr;
+}
+
+std::string_view EventFields::type() const {
+  if (event_.type != EventType::kCall) return other_type(event_.type);
+  const syscalls::Syscall* call = known(event_);
+  return call == nullptr ? std::string_view("unknown") : call->name;
+}
+
+Value EventFields::keep(std::string text) const {
+  text_ = std::move(text);
+  return std::string_view(text_);
+}
+
+Value EventFields::value(Field field, const FieldArgument& argument) const {
+  if (field <= Field::kEvtPrivileged) return event_value(field, argument);
+  if (field <= Field::kGroupGid) return process_value(field, argument);
+  if (field <= Field::kFdUpper) return fd_value(field);
+  return signal_value(field);
+}
+
+Value EventFields::event_value(Field field, const FieldArgument& argument) const {
+  const bool returned = event_.type == EventType::kCall && !event_.unfinished;
+  switch (field) {
+    case Field::kEvtNum:
+      return event_.number;
+    case Field::kEvtTime:
+      return static_cast<std::int64_t>(event_.time_ns) + offset_;
+    case Field::kEvtRawtime:
+      return static_cast<std::uint64_t>(static_cast<std::int64_t>(event_.time_ns) + offset_);
+    case Field::kEvtReltime:
+      return static_cast<std::int64_t>(event_.time_ns) - static_cast<std::int64_t>(stream_.begun_ns());
+    case Field::kEvtLatency:
+      if (!returned || !event_.begun_ns) return {};
+      return static_cast<std::int64_t>(event_.time_ns - *event_.begun_ns);
+    case Field::kEvtType:
+      return type();
+    case Field::kEvtDir:
+      return std::string_view(event_.unfinished ? ">" : "<");
+    case Field::kEvtCategory: {
+      const syscalls::Syscall* call = known(event_);
+      if (call == nullptr) return std::string_view("process");
+      for (const auto one :
+           {syscalls::Class::kNetwork, syscalls::Class::kFile, syscalls::Class::kMemory,
+            syscalls::Class::kSignal, syscalls::Class::kIpc, syscalls::Class::kTime, syscalls::Class::kCreds,
+            syscalls::Class::kProcess, syscalls::Class::kDesc, syscalls::Class::kSystem}) {
+        if (syscalls::has(call->classes, one)) return syscalls::class_name(one);
+      }
+      return std::string_view("other");
+    }
+    case Field::kEvtRes:
+      if (!returned) return {};
+      return event_.failed() ? syscalls::errno_name(static_cast<int>(-event_.result()))
+                             : std::string_view("SUCCESS");
+    case Field::kEvtRawres:
+      if (!returned) return {};
+      return event_.result();
+    case Field::kEvtFailed:
+      if (!returned) return {};
+      return event_.failed();
+    case Field::kEvtArg:
+      return argument_value(argument);
+    case Field::kEvtArgs:
+      if (event_.type != EventType::kCall) return {};
+      return keep(syscalls::format_arguments(event_.call()));
+    case Field::kEvtIsOpenRead:
+    case Field::kEvtIsOpenWrite: {
+      const auto flags = open_flags(event_);
+      if (!flags) return false;
+      const auto mode = *flags & O_ACCMODE;
+      return mode == O_RDWR || mode == (field == Field::kEvtIsOpenRead ? O_RDONLY : O_WRONLY);
+    }
+    case Field::kEvtTampered:
+      return event_.tampered();
+    case Field::kEvtPrivileged: {
+      const syscalls::Syscall* call = known(event_);
+      return call != nullptr && call->privilege != syscalls::Privilege::kNone;
+    }
+    default:
+      return {};
+  }
+}
+
+Value EventFields::argument_value(const FieldArgument& argument) const {
+  const syscalls::Syscall* call = known(event_);
+  if (call == nullptr) return {};
+  std::int64_t index = argument.index;
+  if (index == FieldArgument::kNone) {
+    if (argument.name != "path" && argument.name != "name") return {};
+    if (call->strings().empty()) return {};
+    index = call->strings().front();
+  }
+  if (index >= call->count) return {};
+  const auto i = static_cast<unsigned>(index);
+  const syscalls::Call made = event_.call();
+  if (made.texts[i]) return keep(made.texts[i]->bytes);
+  return made.args[i];
+}
+
+const Process* EventFields::ancestor(std::int64_t distance) const {
+  const auto& all = stream_.tree().processes();
+  const Process* at = event_.process;
+  for (; distance > 0 && at->id != 0; --distance) at = &all[at->parent];
+  return distance == 0 && at->id != 0 ? at : nullptr;
+}
+
+Value EventFields::process_value(Field field, const FieldArgument& argument) const {
+  const Process& process = *event_.process;
+  const Image* image = stream_.tree().image_of(process);
+  switch (field) {
+    case Field::kProcPid:
+      return std::int64_t{process.pid};
+    case Field::kProcVpid:
+      return std::int64_t{process.inner_pid};
+    case Field::kProcId:
+      return std::uint64_t{process.id};
+    case Field::kProcName:
+      return std::string_view(process.comm);
+    case Field::kProcExe:
+    case Field::kProcExepath:
+    case Field::kProcArgs:
+    case Field::kProcCmdline: {
+      if (image == nullptr) return {};
+      if (field == Field::kProcExepath) return std::string_view(image->path);
+      const std::size_t first = std::min(image->argv.find('\0'), image->argv.size());
+      if (field == Field::kProcExe) return std::string_view(image->argv).substr(0, first);
+      std::string words = field == Field::kProcCmdline
+                              ? image->argv
+                              : image->argv.substr(std::min(first + 1, image->argv.size()));
+      while (!words.empty() && words.back() == '\0') words.pop_back();
+      std::replace(words.begin(), words.end(), '\0', ' ');
+      return keep(std::move(words));
+    }
+    case Field::kProcPpid:
+      if (const Process* parent = ancestor(1)) return std::int64_t{parent->pid};
+      return {};
+    case Field::kProcPname:
+      if (const Process* parent = ancestor(1)) return std::string_view(parent->comm);
+      return {};
+    case Field::kProcAname:
+      if (const Process* found = ancestor(argument.index == FieldArgument::kNone ? 1 : argument.index))
+        return std::string_view(found->comm);
+      return {};
+    case Field::kProcApid:
+      if (const Process* found = ancestor(argument.index == FieldArgument::kNone ? 1 : argument.index))
+        return std::int64_t{found->pid};
+      return {};
+    case Field::kProcDuration:
+      return static_cast<std::int64_t>(event_.time_ns - process.start_ns);
+    case Field::kThreadTid:
+      return std::int64_t{event_.tid};
+    case Field::kUserUid:
+      return std::uint64_t{inside(process.creds.euid)};
+    case Field::kUserName:
+      if (inside(process.creds.euid) == 0) return std::string_view("root");
+      return {};
+    case Field::kGroupGid:
+      return std::uint64_t{inside(process.creds.egid)};
+    default:
+      return {};
+  }
+}
+
+Value EventFields::fd_value(Field field) const {
+  if (field >= Field::kFdIp && field <= Field::kFdSport) return address_value(field);
+  if (event_.fd_number < 0 && event_.fd == nullptr) return {};
+  if (field == Field::kFdNum) return std::int64_t{event_.fd_number};
+  const FdInfo* fd = event_.fd;
+  if (fd == nullptr) return {};
+  switch (field) {
+    case Field::kFdType:
+      return fd_type_name(fd->type);
+    case Field::kFdTypechar:
+      return std::string_view(&fd->type, 1);
+    case Field::kFdName:
+      return std::string_view(fd->name);
+    case Field::kFdDirectory:
+    case Field::kFdFilename: {
+      const std::string_view name = fd->name;
+      const std::size_t slash = name.rfind('/');
+      if (slash == std::string_view::npos) return {};
+      if (field == Field::kFdFilename) return name.substr(slash + 1);
+      return slash == 0 ? std::string_view("/") : name.substr(0, slash);
+    }
+    case Field::kFdDev:
+      if (!fd->known_file) return {};
+      return std::uint64_t{fd->file.dev};
+    case Field::kFdIno:
+      if (!fd->known_file) return {};
+      return std::uint64_t{fd->file.ino};
+    case Field::kFdUpper:
+      if (!fd->known_file) return {};
+      return (fd->file.flags & RH_UPPER) != 0;
+    default:
+      return {};
+  }
+}
+
+Value EventFields::address_value(Field field) const {
+  std::optional<Endpoint> server = event_.fd == nullptr ? std::nullopt : event_.fd->server;
+  const std::optional<Endpoint> client = event_.fd == nullptr ? std::nullopt : event_.fd->client;
+  // What a failed connect or a datagram was meant for.
+  if (event_.type == EventType::kCall && event_.entry != nullptr && !server) {
+    event_.entry->each_attachment([&](const Attachment& attachment) {
+      if (attachment.kind == RH_BLOB) server = endpoint_of(attachment.bytes);
+    });
+  }
+  const std::optional<Endpoint>& asked = field == Field::kFdSip || field == Field::kFdSport   ? server
+                                         : field == Field::kFdCip || field == Field::kFdCport ? client
+                                         : server                                             ? server
+                                                                                              : client;
+  if (!asked) return {};
+  if (field == Field::kFdIp || field == Field::kFdSip || field == Field::kFdCip) return asked->address;
+  return std::uint64_t{asked->port};
+}
+
+Value EventFields::signal_value(Field field) const {
+  if (event_.type != EventType::kSignal) return {};
+  const auto* signal = event_.record->as<struct rh_signal>();
+  if (signal == nullptr) return {};
+  if (field == Field::kSignalNumber) return std::int64_t{signal->signal};
+  if (field == Field::kSignalName) return syscalls::signal_name(signal->signal);
+  return std::int64_t{signal->target_tgid};
+}
+
+}  // namespace rehearse::trace

@@ -1,0 +1,253 @@
+#include "trace/event_stream.h"
+
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace rehearse::trace {
+namespace {
+
+constexpr std::int64_t kMostErrno = 4095;
+
+const struct rh_call& call_of(const Record& record) {
+  return reinterpret_cast<const struct rh_call&>(record.head());
+}
+
+/// User strings and bytes of `record`, where `call` has none yet.
+void take_attachments(syscalls::Call& call, const Record& record) {
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.arg >= call.args.size() || (attachment.flags & RH_FAULT) != 0) return;
+    if (attachment.kind == RH_TEXT && !call.texts[attachment.arg])
+      call.texts[attachment.arg] =
+          syscalls::Text{std::string(attachment.bytes), (attachment.flags & RH_CUT) != 0};
+    if (attachment.kind == RH_BLOB && !call.blobs[attachment.arg])
+      call.blobs[attachment.arg] = std::string(attachment.bytes);
+  });
+}
+
+/// The descriptor a call works on: its first argument, if the table says that it is one.
+std::optional<std::int32_t> first_descriptor(const Record& record) {
+  if (record.head().abi != 0 || record.head().args == 0) return std::nullopt;
+  const syscalls::Syscall* known = syscalls::find_syscall(record.head().nr);
+  if (known == nullptr || known->count == 0) return std::nullopt;
+  for (unsigned i = 0; i < known->count; ++i) {
+    if (known->args[i] == syscalls::Arg::kFd) return static_cast<std::int32_t>(record.argument(i));
+    if (i == 0 && known->args[i] == syscalls::Arg::kAtFd &&
+        static_cast<std::int32_t>(record.argument(0)) >= 0)
+      return static_cast<std::int32_t>(record.argument(0));
+  }
+  return std::nullopt;
+}
+
+bool returns_descriptor(const Record& record) {
+  const syscalls::Syscall* known =
+      record.head().abi == 0 ? syscalls::find_syscall(record.head().nr) : nullptr;
+  return known != nullptr && known->result == syscalls::Return::kFd;
+}
+
+}  // namespace
+
+syscalls::Call TraceEvent::call() const {
+  syscalls::Call call;
+  const Record& from = *record;
+  call.nr = from.head().nr;
+  call.abi = from.head().abi;
+  for (unsigned i = 0; i < call.args.size(); ++i) call.args[i] = from.argument(i);
+  call.returned = !unfinished;
+  call.result = call_of(from).result;
+  // What the arguments were when the call began; the kernel clears them when a program is executed.
+  if (entry != nullptr) {
+    for (unsigned i = 0; i < entry->head().args && i < call.args.size(); ++i)
+      call.args[i] = entry->argument(i);
+    take_attachments(call, *entry);
+  }
+  take_attachments(call, from);
+  const bool executes = call.abi == 0 && (call.nr == SYS_execve || call.nr == SYS_execveat);
+  if (executes && returned_zero() && !process->images.empty()) call.argv = process->images.back().words();
+  return call;
+}
+
+bool TraceEvent::tampered() const {
+  if (type != EventType::kCall || entry == nullptr || unfinished) return false;
+  bool differs = false;
+  entry->each_attachment([&](const Attachment& before) {
+    if (before.kind != RH_TEXT || (before.flags & RH_FAULT) != 0) return;
+    record->each_attachment([&](const Attachment& after) {
+      if (after.kind == RH_TEXT && after.arg == before.arg && (after.flags & RH_FAULT) == 0 &&
+          after.bytes != before.bytes)
+        differs = true;
+    });
+  });
+  return differs;
+}
+
+bool TraceEvent::returned_zero() const {
+  return !unfinished && result() == 0;
+}
+
+bool TraceEvent::failed() const {
+  return type == EventType::kCall && !unfinished && result() < 0 && result() >= -kMostErrno;
+}
+
+std::int64_t TraceEvent::result() const {
+  return call_of(*record).result;
+}
+
+const Process* EventStream::shown(std::uint32_t tid) const {
+  const Process* process = tree_.of_thread(tid);
+  if (process == nullptr || process->id == 0) return nullptr;
+  return process->id == 1 && process->images.empty() ? nullptr : process;
+}
+
+bool EventStream::emit(TraceEvent event) {
+  event.number = ++number_;
+  return visit_(event);
+}
+
+bool EventStream::add(const Record& record) {
+  const struct rh_head& head = record.head();
+  TraceEvent event;
+  event.record = &record;
+  event.tid = head.tid;
+  event.time_ns = head.time_ns;
+  switch (head.kind) {
+    case RH_ENTER:
+      begun_[head.tid].assign(reinterpret_cast<const char*>(&head), head.size);
+      return true;
+    case RH_EXIT:
+      return finish_call(record);
+    case RH_FORK: {
+      tree_.add(record);
+      const auto* fork = record.as<struct rh_fork>();
+      if (fork == nullptr || fork->child_tid != fork->child_tgid) return true;
+      const Process* child = tree_.of_thread(fork->child_tid);
+      if (child == nullptr || child->id == 0) return true;
+      fds_.fork(child->parent, child->id);
+      if (child->id == 1) {
+        begun_ns_ = head.time_ns;
+        return true;
+      }
+      event.type = EventType::kStart;
+      event.process = child;
+      event.tid = fork->child_tid;
+      return emit(event);
+    }
+    case RH_EXEC:
+      tree_.add(record);
+      // Its argument list follows; the event is made when the call returns, in whatever thread it was begun.
+      if (const auto* exec = record.as<struct rh_exec>(); exec != nullptr && exec->old_tid != head.tid) {
+        if (const auto found = begun_.find(exec->old_tid); found != begun_.end()) {
+          std::string begin = std::move(found->second);
+          begun_.erase(found);
+          begun_[head.tid] = std::move(begin);
+        }
+      }
+      if (const Process* process = shown(head.tid)) fds_.exec(process->id);
+      return true;
+    case RH_DEATH:
+      return end_thread(record);
+    case RH_SIGNAL:
+      tree_.add(record);
+      event.type = EventType::kSignal;
+      event.process = shown(head.tid);
+      return event.process == nullptr || emit(event);
+    case RH_URING:
+      event.type = EventType::kUring;
+      event.process = shown(head.tid);
+      return event.process == nullptr || emit(event);
+    default:
+      tree_.add(record);
+      return true;
+  }
+}
+
+bool EventStream::finish_call(const Record& record) {
+  const struct rh_head& head = record.head();
+  tree_.add(record);
+  std::string begin;
+  // A call that the filter refuses is not begun: what was kept is another's, or nothing.
+  if (const auto found = begun_.find(head.tid); found != begun_.end()) {
+    begin = std::move(found->second);
+    begun_.erase(found);
+  }
+  TraceEvent event;
+  event.record = &record;
+  event.tid = head.tid;
+  event.time_ns = head.time_ns;
+  event.process = shown(head.tid);
+  if (event.process == nullptr) return true;
+  if ((head.nr == SYS_execve || head.nr == SYS_execveat) && call_of(record).result == 0) {
+    TraceEvent executed = event;
+    executed.type = EventType::kExec;
+    if (!emit(executed)) return false;
+  }
+  std::optional<Record> entry;
+  if (!begin.empty()) entry = Record::at(begin);
+  if (entry && entry->head().nr == head.nr) {
+    event.entry = &*entry;
+    event.begun_ns = entry->head().time_ns;
+  } else if (entry && entry->head().nr == SYS_rt_sigreturn && head.nr == UINT32_MAX) {
+    // It restores the registers of another moment: its number is gone when it ends, and it has no result.
+    event.record = event.entry = &*entry;
+    event.begun_ns = entry->head().time_ns;
+    event.unfinished = true;
+  }
+  const std::uint32_t process = event.process->id;
+  if (const auto fd = first_descriptor(record)) {
+    event.fd_number = *fd;
+    event.fd = fds_.find(process, *fd);
+  }
+  // What a closed descriptor stood for is said before it is forgotten.
+  FdInfo closed;
+  if (head.nr == SYS_close && event.fd != nullptr) {
+    closed = *event.fd;
+    event.fd = &closed;
+  }
+  fds_.call(process, record);
+  if (head.nr == SYS_connect && event.entry != nullptr) {
+    event.entry->each_attachment([&](const Attachment& attachment) {
+      if (attachment.kind == RH_BLOB) fds_.connected(process, event.fd_number, attachment.bytes);
+    });
+  }
+  if (returns_descriptor(record) && call_of(record).result >= 0) {
+    event.fd_number = static_cast<std::int32_t>(call_of(record).result);
+    event.fd = fds_.find(process, event.fd_number);
+  }
+  return emit(event);
+}
+
+bool EventStream::end_thread(const Record& record) {
+  const struct rh_head& head = record.head();
+  const Process* process = shown(head.tid);
+  bool going = true;
+  if (const auto found = begun_.find(head.tid); found != begun_.end()) {
+    const std::string begin = std::move(found->second);
+    begun_.erase(found);
+    const auto entry = Record::at(begin);
+    if (process != nullptr && entry) {
+      TraceEvent event;
+      event.record = &*entry;
+      event.entry = &*entry;
+      event.unfinished = true;
+      event.tid = head.tid;
+      event.time_ns = event.begun_ns.emplace(entry->head().time_ns);
+      event.process = process;
+      going = emit(event);
+    }
+  }
+  tree_.add(record);
+  const auto* death = record.as<struct rh_death>();
+  if (!going || process == nullptr || death == nullptr || death->last == 0) return going;
+  fds_.exit(process->id);
+  TraceEvent event;
+  event.type = EventType::kEnd;
+  event.record = &record;
+  event.tid = head.tid;
+  event.time_ns = head.time_ns;
+  event.process = process;
+  return emit(event);
+}
+
+}  // namespace rehearse::trace

@@ -1,0 +1,71 @@
+// Puts records together to events: a call with what it was asked at its begin and what came of it, by whom,
+// on what.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "syscalls/call.h"
+#include "trace/fd_table.h"
+#include "trace/process_tree.h"
+#include "trace/record.h"
+
+namespace rehearse::trace {
+
+enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring };
+
+/// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
+struct TraceEvent {
+  std::uint64_t number = 0;
+  EventType type = EventType::kCall;
+  std::uint64_t time_ns = 0;              ///< CLOCK_MONOTONIC; of a call: its return
+  std::optional<std::uint64_t> begun_ns;  ///< of a call, where that was recorded
+  bool unfinished = false;                ///< a call that never returned
+  const Process* process = nullptr;
+  std::uint32_t tid = 0;           ///< on the host
+  const Record* record = nullptr;  ///< of a call: its return, or its begin if unfinished
+  const Record* entry = nullptr;   ///< of a call: its begin
+  const FdInfo* fd = nullptr;      ///< what it works on, or has opened
+  std::int32_t fd_number = -1;
+
+  /// The call with all that is known of it.
+  [[nodiscard]] syscalls::Call call() const;
+  /// A string in user memory was another one when the call returned: "argument tampering".
+  [[nodiscard]] bool tampered() const;
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] bool returned_zero() const;
+  [[nodiscard]] std::int64_t result() const;
+};
+
+class EventStream {
+ public:
+  using Visit = std::function<bool(const TraceEvent&)>;
+  /// `visit` returns false to stop.
+  explicit EventStream(Visit visit) : visit_(std::move(visit)) {}
+
+  /// Takes the next record; false once `visit` has returned false.
+  bool add(const Record& record);
+
+  [[nodiscard]] const ProcessTree& tree() const { return tree_; }
+  /// When the action's first process was born.
+  [[nodiscard]] std::uint64_t begun_ns() const { return begun_ns_; }
+
+ private:
+  bool emit(TraceEvent event);
+  bool finish_call(const Record& record);
+  bool end_thread(const Record& record);
+  /// The action's own, from its first program on: what sets the sandbox up is not.
+  [[nodiscard]] const Process* shown(std::uint32_t tid) const;
+
+  Visit visit_;
+  ProcessTree tree_;
+  FdTable fds_;
+  std::unordered_map<std::uint32_t, std::string> begun_;  ///< by thread: the record of a call's begin
+  std::uint64_t number_ = 0;
+  std::uint64_t begun_ns_ = 0;
+};
+
+}  // namespace rehearse::trace

@@ -1,0 +1,117 @@
+#include "trace/governor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/sys.h"
+
+namespace rehearse::trace {
+namespace {
+
+constexpr int kPriority = 10;
+constexpr std::chrono::seconds kPatience{10};
+
+void write_text(int fd, const char* text) {
+  const ssize_t written = ::pwrite(fd, text, 1, 0);
+  (void)written;  // the group may be gone; then there is nothing to freeze, thaw or kill
+}
+
+std::uint64_t fill(const struct rh_ring& ring) {
+  return __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE) - __atomic_load_n(&ring.tail, __ATOMIC_RELAXED);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Governor>> Governor::start(RingSlot& slot, int cgroup, std::function<void()> wake) {
+  std::unique_ptr<Governor> made(new Governor(slot, std::move(wake)));
+  RH_TRY(made->freeze_, sys::open_beneath(cgroup, "cgroup.freeze", O_WRONLY));
+  // [5.14]; without it a run that cannot be recorded is thawed and ends inconclusive.
+  if (auto kill = sys::open_beneath(cgroup, "cgroup.kill", O_WRONLY)) made->kill_ = std::move(*kill);
+  made->stop_.reset(::eventfd(0, EFD_CLOEXEC));
+  if (!made->stop_.valid()) return sys::last_error("eventfd");
+  // Signals are for the main thread.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  made->thread_ = std::thread([governor = made.get()] { governor->run(); });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return made;
+}
+
+Governor::~Governor() {
+  if (!thread_.joinable()) return;
+  (void)::eventfd_write(stop_.get(), 1);
+  thread_.join();
+  if (freezes_ != 0) write_text(freeze_.get(), "0");
+}
+
+void Governor::emptied() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++answers_;
+  }
+  answered_.notify_all();
+}
+
+std::uint64_t Governor::fullest() const {
+  std::uint64_t most = 0;  // in 1/256 of the ring
+  for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
+    const struct rh_ring& ring = slot_.ring(cpu);
+    most = std::max<std::uint64_t>(most, fill(ring) * 256 / (ring.mask + 1));
+  }
+  return most;
+}
+
+void Governor::run() {
+  struct sched_param priority = {};
+  priority.sched_priority = kPriority;
+  real_time_ = ::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) == 0;
+  while (true) {
+    struct pollfd polls[2] = {{slot_.bell(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    if (::poll(polls, 2, -1) < 0) continue;
+    if (polls[1].revents != 0) return;
+    slot_.hear_bell();
+    relieve();
+  }
+}
+
+/// The ring is past its mark: first the reader is woken, and only if it does not keep up is the run frozen.
+void Governor::relieve() {
+  constexpr std::uint64_t kFreezeAt = 256 * 5 / 8;
+  constexpr int kTries = 20;
+  constexpr struct timespec kPause = {0, 200'000};
+  wake_();
+  for (int i = 0; i < kTries; ++i) {
+    const std::uint64_t most = fullest();
+    if (most < 128) return;
+    if (most >= kFreezeAt) break;
+    ::nanosleep(&kPause, nullptr);
+  }
+  if (fullest() < 128) return;
+  const std::int64_t begun = monotonic_ns();
+  write_text(freeze_.get(), "1");
+  ++freezes_;
+  std::unique_lock lock(mutex_);
+  const std::uint64_t before = answers_;
+  wake_();
+  // The second answer: the first may be to a reading that began before the freeze.
+  if (!answered_.wait_for(lock, kPatience, [&] { return answers_ >= before + 2; })) {
+    gave_up_ = true;
+    if (kill_.valid()) write_text(kill_.get(), "1");
+  }
+  lock.unlock();
+  write_text(freeze_.get(), "0");
+  frozen_ns_ += monotonic_ns() - begun;
+}
+
+}  // namespace rehearse::trace

@@ -1,0 +1,169 @@
+#include "trace/process_tree.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace rehearse::trace {
+namespace {
+
+/// What one process may hold here, whatever a hostile trace says.
+constexpr std::size_t kMostArgv = std::size_t{4} << 20U;
+
+std::string comm_of(const char (&comm)[16]) {
+  return {comm, ::strnlen(comm, sizeof comm)};
+}
+
+}  // namespace
+
+std::vector<std::string> Image::words() const {
+  std::vector<std::string> all;
+  for (std::size_t at = 0; at < argv.size();) {
+    const std::size_t end = std::min(argv.find('\0', at), argv.size());
+    all.push_back(argv.substr(at, end - at));
+    at = end + 1;
+  }
+  return all;
+}
+
+Process* ProcessTree::find(std::uint32_t tid) {
+  const auto found = threads_.find(tid);
+  return found == threads_.end() ? nullptr : &processes_[found->second];
+}
+
+const Process* ProcessTree::of_thread(std::uint32_t tid) const {
+  const auto found = threads_.find(tid);
+  return found == threads_.end() ? nullptr : &processes_[found->second];
+}
+
+const Image* ProcessTree::image_of(const Process& process) const {
+  const Process* at = &process;
+  while (at->images.empty() && at->id != 0) at = &processes_[at->parent];
+  return at->images.empty() ? nullptr : &at->images.back();
+}
+
+void ProcessTree::add(const Record& record) {
+  const struct rh_head& head = record.head();
+  switch (head.kind) {
+    case RH_EXIT:
+      if (Process* process = find(head.tid)) {
+        ++process->syscalls;
+        const std::int64_t result = reinterpret_cast<const struct rh_call*>(&head)->result;
+        if (result < 0 && result >= -4095) ++process->failed;
+        record.each_attachment([&](const Attachment& attachment) {
+          if (attachment.kind != RH_CREDS) return;
+          if (const auto* creds = attachment.as<struct rh_creds>()) process->creds = *creds;
+        });
+      }
+      return;
+    case RH_FORK:
+      if (const auto* found = record.as<struct rh_fork>()) fork(*found);
+      return;
+    case RH_EXEC:
+      if (const auto* found = record.as<struct rh_exec>()) exec(record, *found);
+      return;
+    case RH_ARGV:
+      if (const auto* found = record.as<struct rh_chunk>()) words(*found);
+      return;
+    case RH_DEATH:
+      if (const auto* found = record.as<struct rh_death>()) death(*found);
+      return;
+    case RH_NAME:
+      if (const auto* found = record.as<struct rh_name>()) {
+        if (Process* process = find(head.tid); process != nullptr && process->pid == head.tid)
+          process->comm = comm_of(found->comm);
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void ProcessTree::fork(const struct rh_fork& fork) {
+  if (fork.child_tid != fork.child_tgid) {
+    if (const Process* owner = find(fork.child_tgid)) {
+      ++processes_[owner->id].threads;
+      threads_[fork.child_tid] = owner->id;
+    }
+    return;
+  }
+  Process process;
+  process.id = static_cast<std::uint32_t>(processes_.size());
+  if (const Process* parent = find(fork.parent_tgid)) {
+    process.parent = parent->id;
+    process.creds = parent->creds;
+  }
+  process.pid = fork.child_tid;
+  process.inner_pid = fork.inner_tid;
+  process.start_ns = fork.head.time_ns;
+  process.comm = comm_of(fork.comm);
+  threads_[fork.child_tid] = process.id;
+  processes_.push_back(std::move(process));
+}
+
+void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
+  // Whoever called it has the number of the process now, whose first thread has ended like all others.
+  Process* process = find(exec.old_tid);
+  if (process == nullptr) return;
+  if (exec.old_tid != exec.tgid) {
+    threads_.erase(exec.old_tid);
+    threads_[exec.tgid] = process->id;
+    process->exit.reset();
+    process->signal.reset();
+  }
+  Image image;
+  image.time_ns = exec.head.time_ns;
+  image.secure = exec.secure != 0;
+  std::string asked;
+  std::string interpreter;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == RH_KTEXT) {
+      (attachment.arg == 0 ? asked : interpreter) = attachment.bytes;
+    } else if (attachment.kind == RH_FILE) {
+      if (const auto* file = attachment.as<struct rh_file>()) image.file = *file;
+    } else if (attachment.kind == RH_PATH) {
+      image.path = path_of(attachment.bytes);
+    } else if (attachment.kind == RH_CREDS) {
+      if (const auto* creds = attachment.as<struct rh_creds>()) process->creds = *creds;
+    }
+  });
+  if (asked != interpreter) image.script = asked;
+  process->comm = comm_of(exec.comm);
+  process->images.push_back(std::move(image));
+}
+
+void ProcessTree::words(const struct rh_chunk& chunk) {
+  Process* process = find(chunk.head.tid);
+  if (process == nullptr || process->images.empty()) return;
+  Image& image = process->images.back();
+  const std::size_t there = chunk.head.size - sizeof chunk;
+  const std::size_t length = std::min<std::size_t>(chunk.length, there);
+  if ((chunk.flags & RH_REDACTED) != 0) image.redacted = true;
+  if ((chunk.flags & RH_FAULT) != 0 || chunk.head.nr != image.argv.size() ||
+      image.argv.size() + length > kMostArgv) {
+    image.argv_cut = true;
+    return;
+  }
+  image.argv.append(reinterpret_cast<const char*>(&chunk + 1), length);
+}
+
+void ProcessTree::death(const struct rh_death& death) {
+  Process* process = find(death.head.tid);
+  if (process == nullptr) return;
+  process->user_ns += death.user_ns;
+  process->system_ns += death.system_ns;
+  process->max_rss_bytes = std::max<std::uint64_t>(process->max_rss_bytes, death.max_rss_bytes);
+  threads_.erase(death.head.tid);
+  if (death.head.tid == death.tgid || death.last != 0) {
+    const int signal = death.status & 0x7f;
+    if (signal != 0) {
+      process->signal = signal;
+      process->exit.reset();
+    } else {
+      process->exit = (death.status >> 8) & 0xff;
+      process->signal.reset();
+    }
+  }
+  if (death.last != 0) process->end_ns = death.head.time_ns;
+}
+
+}  // namespace rehearse::trace

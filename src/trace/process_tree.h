@@ -1,0 +1,72 @@
+// Who ran, from whom, as what and how it ended: from the records of one run, in order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "trace/record.h"
+
+namespace rehearse::trace {
+
+/// One program that a process became: what the kernel executed, not what it was told.
+struct Image {
+  std::string path;    ///< of the executed file, as the sandbox sees it; "/memfd:NAME (deleted)" alike
+  std::string script;  ///< the file that was asked for, if an interpreter was executed instead
+  std::string
+      argv;  ///< words, each ended by NUL, copied by the kernel's program before any of them could change
+  bool argv_cut = false;  ///< part of it could not be read
+  bool redacted = false;  ///< secrets in it were overwritten
+  bool secure = false;    ///< setuid, setgid or file capabilities took effect
+  struct rh_file file = {};
+  std::uint64_t time_ns = 0;
+
+  [[nodiscard]] std::vector<std::string> words() const;
+};
+
+struct Process {
+  std::uint32_t id = 0;      ///< stable within the run: 1 is the action, 0 what starts it
+  std::uint32_t parent = 0;  ///< id
+  std::uint32_t pid = 0;     ///< on the host
+  std::uint32_t inner_pid = 0;
+  std::uint64_t start_ns = 0;  ///< CLOCK_MONOTONIC
+  std::optional<std::uint64_t> end_ns;
+  std::string comm;
+  std::vector<Image> images;   ///< in order; none: it never executed anything, and is what its parent was
+  struct rh_creds creds = {};  ///< the last that are known
+  std::uint32_t threads = 1;   ///< in all
+  std::uint64_t syscalls = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t user_ns = 0;
+  std::uint64_t system_ns = 0;
+  std::uint64_t max_rss_bytes = 0;
+  std::optional<int> exit;
+  std::optional<int> signal;
+};
+
+class ProcessTree {
+ public:
+  /// Takes the next record, in the order of time.
+  void add(const Record& record);
+
+  /// By id. The first is the init of the run, which is rehearse's own.
+  [[nodiscard]] const std::vector<Process>& processes() const { return processes_; }
+  /// Whose thread `tid` is at this moment.
+  [[nodiscard]] const Process* of_thread(std::uint32_t tid) const;
+  /// What `process` executes: its own image, or that of the nearest ancestor that has one.
+  [[nodiscard]] const Image* image_of(const Process& process) const;
+
+ private:
+  Process* find(std::uint32_t tid);
+  void fork(const struct rh_fork& fork);
+  void exec(const Record& record, const struct rh_exec& exec);
+  void words(const struct rh_chunk& chunk);
+  void death(const struct rh_death& death);
+
+  std::vector<Process> processes_;
+  std::unordered_map<std::uint32_t, std::uint32_t> threads_;  ///< tid to process id
+};
+
+}  // namespace rehearse::trace

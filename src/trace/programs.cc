@@ -1,0 +1,300 @@
+#include "trace/programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/digest.h"
+#include "base/sys.h"
+#include "bpf/events.h"
+#include "trace/call_plans.h"
+
+// The compiled programs, an ELF object.
+extern "C" const char rehearse_bpf_object[];
+extern "C" const char rehearse_bpf_object_end[];
+
+namespace rehearse::trace {
+namespace {
+
+constexpr std::uint64_t kAllRings = std::uint64_t{64} << 20U;  ///< memory of one run's rings, about
+constexpr std::uint32_t kSmallestRing = 256U << 10U;
+constexpr const char* kDirectory = "/sys/fs/bpf/rehearse";
+constexpr const char* kMaps[] = {"rings", "bells", "runs"};
+constexpr const char* kPrograms[] = {"on_sys_exit", "on_sys_enter", "on_fork",   "on_exec",
+                                     "on_death",    "on_signal",    "on_rename", "on_uring"};
+/// Not every kernel has io_uring.
+constexpr const char* kOptional = "on_uring";
+
+std::string_view object() {
+  return {rehearse_bpf_object, static_cast<std::size_t>(rehearse_bpf_object_end - rehearse_bpf_object)};
+}
+
+std::uint32_t ring_bytes_for(unsigned cpus) {
+  const auto each = static_cast<std::uint32_t>(std::min<std::uint64_t>(RH_RING_BYTES, kAllRings / cpus));
+  return std::max(kSmallestRing, std::bit_floor(each));
+}
+
+tl::unexpected<Error> refused(int error, const std::string& what) {
+  return fail_errno(error, "system calls cannot be recorded: " + what, ExitCode::kUnavailable,
+                    "see `rehearse doctor`");
+}
+
+/// libbpf writes to stderr unless told otherwise; its last line goes into the error.
+thread_local std::string libbpf_said;
+
+int keep_line(enum libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  char line[512];
+  const int n = std::vsnprintf(line, sizeof line, format, arguments);
+  if (n > 0 && libbpf_said.empty())
+    libbpf_said.assign(line, std::min<std::size_t>(static_cast<std::size_t>(n), sizeof line - 1));
+  while (!libbpf_said.empty() && libbpf_said.back() == '\n') libbpf_said.pop_back();
+  return n;
+}
+
+struct CloseObject {
+  void operator()(struct bpf_object* object) const { ::bpf_object__close(object); }
+};
+using Object = std::unique_ptr<struct bpf_object, CloseObject>;
+
+bool is_bpf_filesystem() {
+  struct statfs st = {};
+  return ::statfs(kBpfFilesystem, &st) == 0 && static_cast<std::uint64_t>(st.f_type) == BPF_FS_MAGIC;
+}
+
+/// The pins of this build: another build has other programs.
+std::string pin_directory() {
+  return std::string(kDirectory) + '/' + hex(sha256(object())).substr(0, 16);
+}
+
+Result<void> lock(int fd, int how) {
+  while (::flock(fd, how) != 0) {
+    if (errno != EINTR) return sys::last_error("flock", "the recording programs");
+  }
+  return {};
+}
+
+Result<UniqueFd> open_lock(const std::string& directory, const char* name) {
+  return sys::open((directory + '/' + name).c_str(), O_RDONLY | O_DIRECTORY);
+}
+
+void remove_tree(const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
+  if (!listing) return;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const std::string_view name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    if (entry->d_type == DT_DIR)
+      remove_tree(directory + '/' + entry->d_name);
+    else
+      (void)sys::unlink_at(::dirfd(listing.get()), entry->d_name, 0);
+  }
+  (void)sys::unlink_at(AT_FDCWD, directory.c_str(), AT_REMOVEDIR);
+}
+
+/// With the locks held: no run is active.
+void remove_links(const std::string& directory) {
+  for (const char* name : kPrograms) (void)::unlink((directory + "/links/" + name).c_str());
+}
+
+/// The last user detaches; `users` is this caller's lock, if it holds one.
+bool detach_if_last(const std::string& directory, UniqueFd users) {
+  auto mutex = open_lock(directory, "mutex");
+  if (!mutex || !lock(mutex->get(), LOCK_EX)) return false;
+  users.reset();
+  auto mine = open_lock(directory, "users");
+  if (!mine) return false;
+  if (::flock(mine->get(), LOCK_EX | LOCK_NB) != 0) return true;  // others are
+  remove_links(directory);
+  return true;
+}
+
+}  // namespace
+
+Result<Programs> Programs::open() {
+  Programs programs;
+  const int cpus = ::libbpf_num_possible_cpus();
+  if (cpus <= 0) return refused(-cpus, "the number of CPUs is not known");
+  programs.cpus_ = static_cast<unsigned>(cpus);
+  programs.ring_bytes_ = ring_bytes_for(programs.cpus_);
+  if (is_bpf_filesystem()) {
+    RH_TRY(const bool there, programs.open_pinned());
+    if (there) return programs;
+    RH_CHECK(programs.load());
+    RH_CHECK(programs.pin());
+    return programs;
+  }
+  RH_CHECK(programs.load());
+  return programs;
+}
+
+Result<bool> Programs::open_pinned() {
+  const std::string directory = pin_directory();
+  auto opened = sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!opened) return false;
+  const auto get = [&](const char* name) {
+    return UniqueFd(::bpf_obj_get((directory + '/' + name).c_str()));
+  };
+  UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
+  for (std::size_t i = 0; i < std::size(kMaps); ++i) {
+    *maps[i] = get(kMaps[i]);
+    if (!maps[i]->valid()) return refused(errno, directory + '/' + kMaps[i]);
+  }
+  programs_.clear();
+  for (const char* name : kPrograms) {
+    UniqueFd fd = get(name);
+    if (!fd.valid()) {
+      if (std::strcmp(name, kOptional) == 0) continue;
+      return refused(errno, directory + '/' + name);
+    }
+    programs_.push_back({name, std::move(fd), UniqueFd()});
+  }
+  directory_ = std::move(*opened);
+  return true;
+}
+
+Result<void> Programs::load() {
+  ::libbpf_set_print(keep_line);
+  libbpf_said.clear();
+  struct bpf_object_open_opts options = {};
+  options.sz = sizeof options;
+  options.object_name = "rehearse";
+  const Object loaded(::bpf_object__open_mem(object().data(), object().size(), &options));
+  if (!loaded) return refused(errno, libbpf_said);
+  // Maps in maps are described by a map of their kind.
+  struct bpf_map_create_opts ring_options = {};
+  ring_options.sz = sizeof ring_options;
+  ring_options.map_flags = BPF_F_MMAPABLE;
+  const auto value = static_cast<std::uint32_t>(offsetof(struct rh_ring, data)) + ring_bytes_ + RH_RING_SLACK;
+  const UniqueFd ring(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "rehearse_ring", 4, value, cpus_, &ring_options));
+  const UniqueFd bell(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "rehearse_bell", 0, 0, 4096, nullptr));
+  if (!ring.valid() || !bell.valid()) return refused(errno, "a map cannot be created");
+  struct bpf_map* rings = ::bpf_object__find_map_by_name(loaded.get(), "rings");
+  struct bpf_map* bells = ::bpf_object__find_map_by_name(loaded.get(), "bells");
+  struct bpf_map* rodata = nullptr;
+  struct bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, loaded.get()) {
+    if (std::string_view(::bpf_map__name(map)).ends_with(".rodata")) rodata = map;
+  }
+  if (rings == nullptr || bells == nullptr || rodata == nullptr)
+    return fail("the recording programs lack a map");
+  ::bpf_map__set_inner_map_fd(rings, ring.get());
+  ::bpf_map__set_inner_map_fd(bells, bell.get());
+  struct rh_config config = {};
+  config.ring_bytes = ring_bytes_;
+  fill_call_plans(config.calls);
+  if (::bpf_map__set_initial_value(rodata, &config, sizeof config) != 0)
+    return fail("the recording programs have other constants");
+  if (::libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0)
+    ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kOptional), true);
+  if (const int r = ::bpf_object__load(loaded.get()); r != 0) return refused(-r, libbpf_said);
+
+  UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
+  for (std::size_t i = 0; i < std::size(kMaps); ++i) {
+    RH_TRY(*maps[i], sys::dup(::bpf_object__find_map_fd_by_name(loaded.get(), kMaps[i])));
+  }
+  for (const char* name : kPrograms) {
+    const int fd = ::bpf_program__fd(::bpf_object__find_program_by_name(loaded.get(), name));
+    if (fd < 0) continue;
+    RH_TRY(auto own, sys::dup(fd));
+    programs_.push_back({name, std::move(own), UniqueFd()});
+  }
+  return {};
+}
+
+/// All or nothing: made under another name, then renamed. Whoever comes second takes what is there.
+Result<void> Programs::pin() {
+  (void)sys::mkdir_at(AT_FDCWD, kDirectory, 0700);
+  const std::string wanted = pin_directory();
+  const std::string made = std::string(kDirectory) + "/new-" + std::to_string(::getpid());
+  RH_CHECK(sys::mkdir_at(AT_FDCWD, made.c_str(), 0700));
+  bool done = true;
+  for (const char* name : {"links", "slots", "mutex", "users"})
+    done = done && sys::mkdir_at(AT_FDCWD, (made + '/' + name).c_str(), 0700);
+  const UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
+  for (std::size_t i = 0; i < std::size(kMaps); ++i)
+    done = done && ::bpf_obj_pin(maps[i]->get(), (made + '/' + kMaps[i]).c_str()) == 0;
+  for (const Program& program : programs_)
+    done = done && ::bpf_obj_pin(program.fd.get(), (made + '/' + program.name).c_str()) == 0;
+  if (!done || ::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, wanted.c_str(), RENAME_NOREPLACE) != 0) {
+    const int error = errno;
+    remove_tree(made);
+    if (!done || error != EEXIST) return {};  // they stay this run's own
+  }
+  RH_TRY(const bool there, open_pinned());
+  return there ? Result<void>{} : fail("the recording programs were removed");
+}
+
+Result<void> Programs::attach() {
+  if (!shared()) {
+    for (Program& program : programs_) {
+      program.link.reset(::bpf_raw_tracepoint_open(nullptr, program.fd.get()));
+      if (!program.link.valid()) return refused(errno, program.name);
+    }
+    return {};
+  }
+  const std::string directory = pin_directory();
+  RH_TRY(auto mutex, open_lock(directory, "mutex"));
+  RH_CHECK(lock(mutex.get(), LOCK_EX));
+  RH_TRY(users_, open_lock(directory, "users"));
+  RH_CHECK(lock(users_.get(), LOCK_SH));
+  for (const Program& program : programs_) {
+    const std::string pin = directory + "/links/" + program.name;
+    if (::access(pin.c_str(), F_OK) == 0) continue;
+    const UniqueFd link(::bpf_raw_tracepoint_open(nullptr, program.fd.get()));
+    if (!link.valid()) return refused(errno, program.name);
+    if (::bpf_obj_pin(link.get(), pin.c_str()) != 0) return refused(errno, pin);
+  }
+  return {};
+}
+
+bool Programs::detach() {
+  for (Program& program : programs_) program.link.reset();
+  if (!shared() || !users_.valid()) return true;
+  return detach_if_last(pin_directory(), std::move(users_));
+}
+
+Result<std::uint64_t> Programs::recursion_misses() const {
+  std::uint64_t misses = 0;
+  for (const Program& program : programs_) {
+    struct bpf_prog_info info = {};
+    std::uint32_t size = sizeof info;
+    if (::bpf_obj_get_info_by_fd(program.fd.get(), &info, &size) != 0)
+      return sys::last_error("bpf", "program info");
+    misses += info.recursion_misses;
+  }
+  return misses;
+}
+
+Result<void> Programs::collect(bool all) {
+  if (!is_bpf_filesystem()) return {};
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(kDirectory), ::closedir);
+  if (!listing) return {};
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const std::string directory = std::string(kDirectory) + '/' + entry->d_name;
+    auto mutex = open_lock(directory, "mutex");
+    auto users = open_lock(directory, "users");
+    if (!mutex || !users || ::flock(mutex->get(), LOCK_EX | LOCK_NB) != 0 ||
+        ::flock(users->get(), LOCK_EX | LOCK_NB) != 0)
+      continue;
+    remove_links(directory);
+    if (all) remove_tree(directory);
+  }
+  if (all) (void)sys::unlink_at(AT_FDCWD, kDirectory, AT_REMOVEDIR);
+  return {};
+}
+
+}  // namespace rehearse::trace

@@ -1,0 +1,49 @@
+#include "trace/record.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace rehearse::trace {
+
+std::optional<Record> Record::at(std::string_view bytes) {
+  if (bytes.size() < sizeof(struct rh_head)) return std::nullopt;
+  const auto& head = *reinterpret_cast<const struct rh_head*>(bytes.data());
+  if (head.size < sizeof head || head.size > RH_RECORD_MAX || head.size % 8 != 0 || head.size > bytes.size())
+    return std::nullopt;
+  if (head.kind == RH_EXIT || head.kind == RH_ENTER) {
+    if (head.args > 6 || head.size < RH_CALL_BYTES(std::uint32_t{head.args})) return std::nullopt;
+  }
+  return Record(head);
+}
+
+std::uint64_t Record::argument(unsigned i) const {
+  if (i >= head_->args) return 0;
+  return reinterpret_cast<const struct rh_call*>(head_)->arg[i];
+}
+
+std::size_t Record::attachments_begin() const {
+  switch (head_->kind) {
+    case RH_EXIT:
+    case RH_ENTER:
+      return RH_CALL_BYTES(std::size_t{head_->args});
+    case RH_EXEC:
+      return head_->size >= sizeof(struct rh_exec) ? sizeof(struct rh_exec) : 0;
+    default:
+      return 0;
+  }
+}
+
+std::string path_of(std::string_view names) {
+  std::vector<std::string_view> parts;
+  while (!names.empty()) {
+    const std::size_t end = std::min(names.find('\0'), names.size());
+    parts.push_back(names.substr(0, end));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  std::string path;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) (path += '/') += *part;
+  return path.empty() ? "/" : path;
+}
+
+}  // namespace rehearse::trace

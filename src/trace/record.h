@@ -1,0 +1,66 @@
+// Looking into records of bpf/events.h without believing them: the file they come from may be anybody's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "bpf/events.h"
+
+namespace rehearse::trace {
+
+struct Attachment {
+  std::uint8_t kind = 0;
+  std::uint8_t arg = 0;
+  std::uint8_t flags = 0;
+  std::string_view bytes;
+
+  /// The bytes as `T`, if they are as many.
+  template <class T>
+  [[nodiscard]] const T* as() const {
+    return bytes.size() == sizeof(T) ? reinterpret_cast<const T*>(bytes.data()) : nullptr;
+  }
+};
+
+/// One record within bytes that hold it whole; borrowed.
+class Record {
+ public:
+  /// Nothing if `bytes` do not begin with a well-formed record.
+  static std::optional<Record> at(std::string_view bytes);
+  explicit Record(const struct rh_head& head) : head_(&head) {}
+
+  [[nodiscard]] const struct rh_head& head() const { return *head_; }
+  /// The whole record as `T`, if it is long enough.
+  template <class T>
+  [[nodiscard]] const T* as() const {
+    return head_->size >= sizeof(T) ? reinterpret_cast<const T*>(head_) : nullptr;
+  }
+  /// Argument `i` of a system call, 0 beyond the last recorded.
+  [[nodiscard]] std::uint64_t argument(unsigned i) const;
+
+  /// Calls `visit` for each attachment; ends early at one that is malformed.
+  template <class Visit>
+  void each_attachment(const Visit& visit) const {
+    std::size_t at = attachments_begin();
+    while (at != 0 && at + sizeof(struct rh_attachment) <= head_->size) {
+      const auto* found =
+          reinterpret_cast<const struct rh_attachment*>(reinterpret_cast<const char*>(head_) + at);
+      at += sizeof *found;
+      if (found->length > head_->size - at) return;
+      visit(Attachment{
+          found->kind, found->arg, found->flags, {reinterpret_cast<const char*>(head_) + at, found->length}});
+      at += (std::size_t{found->length} + 7) & ~std::size_t{7};
+    }
+  }
+
+ private:
+  [[nodiscard]] std::size_t attachments_begin() const;
+
+  const struct rh_head* head_;
+};
+
+/// "/usr/bin/true" from an RH_PATH attachment: names from the leaf to the root.
+std::string path_of(std::string_view names);
+
+}  // namespace rehearse::trace

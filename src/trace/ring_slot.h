@@ -1,0 +1,59 @@
+// The rings of one run: memory that the kernel's programs write and this process reads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "bpf/events.h"
+#include "trace/programs.h"
+
+namespace rehearse::trace {
+
+class RingSlot {
+ public:
+  /// A free slot, empty. Making one waits for a grace period (some 20 ms); the first is kept for the next
+  /// run.
+  static Result<RingSlot> claim(const Programs& programs);
+  RingSlot(RingSlot&& other) noexcept;
+  RingSlot(const RingSlot&) = delete;
+  RingSlot& operator=(const RingSlot&) = delete;
+  RingSlot& operator=(RingSlot&&) = delete;
+  ~RingSlot();
+
+  /// Events of the control group `cgroup` (its id) and everything below go to these rings; `bytes` of each
+  /// are used, a power of two.
+  Result<void> begin(std::uint64_t cgroup, std::uint32_t bytes);
+  /// No more of them.
+  void end();
+
+  [[nodiscard]] unsigned cpus() const { return cpus_; }
+  [[nodiscard]] struct rh_ring& ring(unsigned cpu) const;
+  /// Readable when a ring is fuller than its mark.
+  [[nodiscard]] int bell() const { return bell_.get(); }
+  /// Takes what the bell has said.
+  void hear_bell();
+
+ private:
+  RingSlot() = default;
+  Result<void> fill(const Programs& programs);
+  Result<void> map_memory(std::uint32_t ring_bytes);
+  void forget_runs() const;
+
+  std::uint32_t number_ = 0;
+  UniqueFd lock_;
+  UniqueFd rings_;
+  UniqueFd bell_;
+  int runs_ = -1;  // borrowed from the programs, which outlive it
+  int outer_rings_ = -1;
+  int outer_bells_ = -1;
+  std::uint64_t cgroup_ = 0;
+  unsigned cpus_ = 0;
+  std::size_t stride_ = 0;
+  std::byte* memory_ = nullptr;
+  std::byte* bell_memory_ = nullptr;
+};
+
+}  // namespace rehearse::trace

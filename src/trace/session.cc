@@ -1,0 +1,272 @@
+#include "trace/session.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "trace/governor.h"
+#include "trace/programs.h"
+#include "trace/redactor.h"
+#include "trace/ring_slot.h"
+#include "trace/store_writer.h"
+
+namespace rehearse::trace {
+namespace {
+
+constexpr int kIntervalMs = 50;
+constexpr std::int64_t kLastPatienceNs = 2'000'000'000;
+
+/// What was copied from one CPU's ring and is not yet in order with the others.
+struct Pending {
+  std::vector<char> bytes;
+  std::size_t at = 0;
+  std::uint64_t last_ns = 0;
+  bool waiting = false;  ///< a record is reserved there and not yet written
+
+  [[nodiscard]] const struct rh_head* front() const {
+    return at < bytes.size() ? reinterpret_cast<const struct rh_head*>(bytes.data() + at) : nullptr;
+  }
+  [[nodiscard]] struct rh_head& front_to_change() {
+    return *reinterpret_cast<struct rh_head*>(bytes.data() + at);
+  }
+  void pop() { at += front()->size; }
+  /// Forgets what has been popped.
+  void compact() {
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+    at = 0;
+  }
+};
+
+class Recorder final : public Session {
+ public:
+  Recorder(Programs programs, RingSlot slot, StoreWriter store, SessionOptions options)
+      : programs_(std::move(programs)),
+        slot_(std::move(slot)),
+        store_(std::move(store)),
+        options_(std::move(options)),
+        pending_(slot_.cpus()) {}
+
+  ~Recorder() override { stop(); }
+
+  Result<void> start(int cgroup) {
+    struct stat st = {};
+    if (::fstat(cgroup, &st) != 0) return sys::last_error("fstat", "the run's control group");
+    RH_TRY(misses_before_, programs_.recursion_misses());
+    wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!wake_.valid()) return sys::last_error("eventfd");
+    RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
+    const std::uint32_t most = programs_.ring_bytes();
+    RH_CHECK(
+        slot_.begin(st.st_ino, options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes)));
+    RH_CHECK(programs_.attach());
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] { drain(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return {};
+  }
+
+  Completeness finish() override {
+    slot_.end();
+    stop();
+    Completeness result = prove();
+    const std::string summary = nlohmann::json{
+        {"records", result.records}, {"syscalls", result.syscalls}, {"lost", result.lost},
+        {"cut", result.cut},         {"freezes", result.freezes},   {"frozen_ns", result.frozen_ns},
+        {"trouble", result.trouble}}.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    if (auto done = store_.finish(summary); !done) result.trouble.push_back(done.error().what);
+    result.stored_bytes = store_.stored_bytes();
+    result.root = hex(store_.root());
+    for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) slot_.ring(cpu).used = 0;
+    if (!programs_.detach()) result.trouble.emplace_back("the recording programs could not be detached");
+    return result;
+  }
+
+ private:
+  void stop() {
+    if (!thread_.joinable()) return;
+    stopping_ = true;
+    (void)::eventfd_write(wake_.get(), 1);
+    thread_.join();
+    governor_->emptied();
+    governor_->emptied();
+    freezes_ = governor_->freezes();
+    frozen_ns_ = governor_->frozen_ns();
+    real_time_ = governor_->real_time();
+    gave_up_ = governor_->gave_up();
+    governor_.reset();
+  }
+
+  void drain() {
+    while (!stopping_) {
+      struct pollfd poll_wake = {wake_.get(), POLLIN, 0};
+      if (::poll(&poll_wake, 1, kIntervalMs) > 0) {
+        eventfd_t count = 0;
+        (void)::eventfd_read(wake_.get(), &count);
+      }
+      pass(false);
+    }
+    const std::int64_t until = monotonic_ns() + kLastPatienceNs;
+    do {
+      pass(true);
+    } while (!all_read() && monotonic_ns() < until && (::usleep(1000), true));
+  }
+
+  [[nodiscard]] bool all_read() const {
+    for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
+      const struct rh_ring& ring = slot_.ring(cpu);
+      if (__atomic_load_n(&ring.head, __ATOMIC_ACQUIRE) != ring.tail) return false;
+    }
+    return true;
+  }
+
+  /// Takes what is there, and keeps in order what can have no predecessor any more.
+  void pass(bool last) {
+    // A record that is not seen below is stamped after this moment, or is waited for.
+    auto cutoff = static_cast<std::uint64_t>(monotonic_ns());
+    for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
+      take(slot_.ring(cpu), pending_[cpu]);
+      if (pending_[cpu].waiting) cutoff = std::min(cutoff, pending_[cpu].last_ns);
+    }
+    governor_->emptied();
+    if (last) cutoff = UINT64_MAX;
+    while (true) {
+      Pending* first = nullptr;
+      for (Pending& pending : pending_) {
+        const auto* head = pending.front();
+        if (head != nullptr && (first == nullptr || head->time_ns < first->front()->time_ns))
+          first = &pending;
+      }
+      if (first == nullptr || first->front()->time_ns > cutoff) break;
+      keep(first->front_to_change());
+      first->pop();
+    }
+    keep_result(store_.flush_if_old(static_cast<std::uint64_t>(monotonic_ns())));
+  }
+
+  void take(struct rh_ring& ring, Pending& pending) {
+    pending.compact();
+    std::uint64_t tail = ring.tail;
+    const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
+    pending.waiting = false;
+    while (tail != head) {
+      auto* record = reinterpret_cast<struct rh_head*>(ring.data + (tail & ring.mask));
+      const std::uint32_t size = __atomic_load_n(&record->size, __ATOMIC_ACQUIRE);
+      if (size == 0) {
+        pending.waiting = true;
+        break;
+      }
+      if (size < sizeof *record || size > RH_RECORD_MAX || size % 8 != 0 || size > head - tail) {
+        malformed_ = true;  // nothing can be made of what follows
+        tail = head;
+        break;
+      }
+      const auto* bytes = reinterpret_cast<const char*>(record);
+      pending.bytes.insert(pending.bytes.end(), bytes, bytes + size);
+      pending.last_ns = record->time_ns;
+      std::memset(static_cast<void*>(record), 0, size);
+      tail += size;
+    }
+    read_bytes_ += tail - ring.tail;
+    __atomic_store_n(&ring.tail, tail, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring.rung, 0, __ATOMIC_RELEASE);
+  }
+
+  void keep(struct rh_head& head) {
+    ++records_;
+    redactor_.redact(head);
+    if (head.kind == RH_EXIT) ++exits_;
+    if (options_.observe) options_.observe(Record(head));
+    keep_result(store_.add(head));
+  }
+
+  void keep_result(const Result<void>& done) {
+    if (!done && store_error_.empty()) store_error_ = done.error().what;
+  }
+
+  Completeness prove() {
+    Completeness result;
+    result.records = records_;
+    result.exits = exits_;
+    result.ring_bytes_read = read_bytes_;
+    for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
+      const struct rh_ring& ring = slot_.ring(cpu);
+      result.written += ring.records;
+      result.syscalls += ring.syscalls;
+      result.ring_bytes += ring.head;
+      result.lost += ring.lost;
+    }
+    result.cut = store_.cut();
+    result.freezes = freezes_;
+    result.frozen_ns = frozen_ns_;
+    result.real_time = real_time_;
+    const auto trouble = [&](bool wrong, std::string line) {
+      if (wrong) result.trouble.push_back(std::move(line));
+    };
+    trouble(result.lost != 0, std::to_string(result.lost) + " records were lost: the rings were full");
+    trouble(result.records != result.written, std::to_string(result.written) + " records were written and " +
+                                                  std::to_string(result.records) + " read");
+    trouble(result.exits != result.syscalls, std::to_string(result.syscalls) +
+                                                 " system calls were counted and " +
+                                                 std::to_string(result.exits) + " recorded");
+    trouble(result.ring_bytes != result.ring_bytes_read, "the rings hold more than was read");
+    trouble(malformed_, "a ring held something that is no record");
+    trouble(gave_up_, "the records could not be read in time, and the run was killed");
+    trouble(result.cut != 0, std::to_string(result.cut) + " records were not kept: " + store_error_);
+    if (const auto misses = programs_.recursion_misses()) {
+      result.recursion_misses = *misses - misses_before_;
+      trouble(result.recursion_misses != 0,
+              std::to_string(result.recursion_misses) + " times a recording program was not run");
+    } else {
+      trouble(true, misses.error().what);
+    }
+    return result;
+  }
+
+  Programs programs_;
+  RingSlot slot_;
+  StoreWriter store_;
+  SessionOptions options_;
+  Redactor redactor_;
+  std::vector<Pending> pending_;
+  UniqueFd wake_;
+  std::unique_ptr<Governor> governor_;
+  std::thread thread_;
+  std::atomic<bool> stopping_ = false;
+  std::uint64_t records_ = 0;
+  std::uint64_t exits_ = 0;
+  std::uint64_t read_bytes_ = 0;
+  std::uint64_t misses_before_ = 0;
+  std::uint64_t freezes_ = 0;
+  std::int64_t frozen_ns_ = 0;
+  bool real_time_ = false;
+  bool gave_up_ = false;
+  bool malformed_ = false;
+  std::string store_error_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::begin(int cgroup, UniqueFd store, SessionOptions options) {
+  RH_TRY(auto writer, StoreWriter::create(std::move(store), options.store_limit));
+  RH_TRY(auto programs, Programs::open());
+  RH_TRY(auto slot, RingSlot::claim(programs));
+  auto made =
+      std::make_unique<Recorder>(std::move(programs), std::move(slot), std::move(writer), std::move(options));
+  RH_CHECK(made->start(cgroup));
+  return made;
+}
+
+}  // namespace rehearse::trace

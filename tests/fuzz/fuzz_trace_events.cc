@@ -1,0 +1,62 @@
+// Arbitrary records, as a hostile trace may hold them: every line is printable, every object is JSON, every
+// field answers.
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "fuzz.h"
+#include "trace/attempts.h"
+#include "trace/event_fields.h"
+#include "trace/event_stream.h"
+#include "trace/event_summary.h"
+#include "trace/event_text.h"
+#include "trace/read_set.h"
+
+using namespace rehearse;
+
+namespace {
+
+bool printable(std::string_view line) {
+  for (const char c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+  }
+  return fuzz::is_harmless(line);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  // Records are read where they lie, aligned, as a block's are.
+  std::vector<std::uint64_t> aligned((size + 7) / 8);
+  if (size != 0) std::memcpy(aligned.data(), data, size);
+  std::string_view rest(reinterpret_cast<const char*>(aligned.data()), size);
+  trace::EventSummary summary;
+  trace::ProcessTree tree;
+  trace::Attempts attempts;
+  trace::ReadSet reads;
+  trace::EventStream* events = nullptr;
+  trace::EventStream stream([&](const trace::TraceEvent& event) {
+    FUZZ_REQUIRE(printable(trace::event_line(event, events->begun_ns())));
+    FUZZ_REQUIRE(nlohmann::json::accept(trace::event_json(event, events->begun_ns(), 5)));
+    const trace::EventFields fields(event, *events, 5, 2147483648U);
+    for (const trace::FieldInfo& info : trace::all_fields()) {
+      trace::FieldArgument argument;
+      argument.index = 1;
+      (void)fields.value(info.field, argument);
+    }
+    (void)fields.type_id();
+    summary.add(event);
+    return true;
+  });
+  events = &stream;
+  while (const auto record = trace::Record::at(rest)) {
+    FUZZ_REQUIRE(stream.add(*record));
+    tree.add(*record);
+    attempts.add(*record, tree);
+    reads.add(*record, tree);
+    rest.remove_prefix(record->head().size);
+  }
+  (void)summary.lines();
+  (void)reads.root();
+  for (const trace::Process& process : tree.processes()) (void)tree.image_of(process);
+  return 0;
+}

@@ -1,0 +1,206 @@
+// Makes system calls whose trace is known beforehand. Static; prints nothing unless something goes wrong.
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+template <class... Args>
+long call(long number, Args... args) {
+  return ::syscall(number, args...);
+}
+
+/// One of each kind of argument, successes and failures.
+int basic() {
+  char directory[] = "/tmp/rehearse-calls-XXXXXX";
+  if (::mkdtemp(directory) == nullptr || ::chdir(directory) != 0) return 1;
+  const int file = ::open("file", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  (void)!::write(file, "hello\n", 6);
+  ::lseek(file, 0, SEEK_SET);
+  char buffer[16];
+  (void)!::read(file, buffer, sizeof buffer);
+  (void)!::pread(file, buffer, 4, 2);
+  (void)!::ftruncate(file, 3);
+  ::fsync(file);
+  ::fchmod(file, 0600);
+  call(SYS_access, "file", R_OK | W_OK);
+  call(SYS_access, "no such file", F_OK);
+  call(SYS_open, "no such file", O_RDONLY);
+  call(SYS_mkdir, "directory", 0755);
+  call(SYS_mkdir, "directory", 0755);
+  call(SYS_rename, "file", "directory/file");
+  call(SYS_symlink, "directory/file", "link");
+  call(SYS_link, "directory/file", "second");
+  (void)!::readlink("link", buffer, sizeof buffer);
+  call(SYS_unlink, "link");
+  call(SYS_unlink, "second");
+  call(SYS_unlinkat, AT_FDCWD, "directory", AT_REMOVEDIR);
+  call(SYS_chmod, "directory", 0700);
+  const int copy = ::dup(file);
+  ::fcntl(copy, F_SETFD, FD_CLOEXEC);
+  ::fcntl(copy, F_GETFL);
+  ::close(copy);
+  ::close(copy);
+  int pipes[2];
+  call(SYS_pipe2, pipes, O_CLOEXEC);
+  (void)!::write(pipes[1], "x", 1);
+  struct pollfd ready = {pipes[0], POLLIN, 0};
+  ::poll(&ready, 1, 0);
+  ::close(pipes[0]);
+  ::close(pipes[1]);
+  void* memory = ::mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ::mprotect(memory, 4096, PROT_READ);
+  ::madvise(memory, 8192, MADV_DONTNEED);
+  ::munmap(memory, 8192);
+  const int peer = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, "socket");
+  ::connect(peer, reinterpret_cast<struct sockaddr*>(&address), sizeof address);
+  ::bind(peer, reinterpret_cast<struct sockaddr*>(&address), sizeof address);
+  ::listen(peer, 5);
+  ::close(peer);
+  ::close(::eventfd(3, EFD_NONBLOCK));
+  ::umask(022);
+  ::getppid();
+  ::kill(::getpid(), 0);
+  ::setpriority(PRIO_PROCESS, 0, 0);
+  ::sched_yield();
+  call(SYS_prctl, 15, "renamed", 0, 0, 0);
+  call(SYS_openat, AT_FDCWD, "a\nb\"c\\d\x01\xff", O_RDONLY);
+  ::close(file);
+  ::unlink("directory/file");
+  ::rmdir("directory");
+  ::unlink("socket");
+  ::chdir("/");
+  ::rmdir(directory);
+  return 0;
+}
+
+/// A thread that is not the first becomes /bin/true: its number changes to that of the process.
+int exec_from_thread() {
+  std::thread thread([] { ::execl("/bin/true", "true", "from-a-thread", nullptr); });
+  thread.join();
+  return 1;
+}
+
+/// Children by vfork, fork, clone with CLONE_PARENT and threads, each with a mark of its own.
+int families() {
+  if (::vfork() == 0) {
+    call(SYS_access, "/mark-vfork", F_OK);
+    ::_exit(11);
+  }
+  if (::fork() == 0) {
+    call(SYS_access, "/mark-fork", F_OK);
+    ::_exit(12);
+  }
+  if (call(SYS_clone, CLONE_PARENT | SIGCHLD, nullptr, nullptr, nullptr, nullptr) == 0) {
+    call(SYS_access, "/mark-clone-parent", F_OK);
+    ::_exit(13);
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([i] { call(SYS_access, ("/mark-thread-" + std::to_string(i)).c_str(), F_OK); });
+  for (std::thread& thread : threads) thread.join();
+  while (::wait(nullptr) > 0) {
+  }
+  return 0;
+}
+
+/// Children that die in the middle of a call.
+int killed() {
+  int pipes[2];
+  if (::pipe(pipes) != 0) return 1;
+  for (int kind = 0; kind < 3; ++kind) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      char byte = 0;
+      if (kind == 0) (void)!::read(pipes[0], &byte, 1);
+      if (kind == 1) ::pause();
+      if (kind == 2) ::poll(nullptr, 0, -1);
+      ::_exit(0);
+    }
+    ::usleep(100'000);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  return 0;
+}
+
+/// As many processes as words make calls as fast as they can, `number` each.
+int flood(int processes, long number) {
+  for (int i = 0; i < processes; ++i) {
+    if (::fork() != 0) continue;
+    for (long n = 0; n < number; ++n) call(SYS_getppid);
+    ::_exit(0);
+  }
+  while (::wait(nullptr) > 0) {
+  }
+  return 0;
+}
+
+/// One thread opens a name, another changes it all the time.
+int flip(long number) {
+  static char name[32] = "/etc/passwd";
+  std::atomic<bool> done = false;
+  std::thread other([&done] {
+    while (!done) {
+      std::memcpy(name, "/etc/shadow", 12);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      asm volatile("" ::: "memory");
+      std::memcpy(name, "/etc/passwd", 12);
+      asm volatile("" ::: "memory");
+    }
+  });
+  for (long i = 0; i < number; ++i) {
+    const int fd = ::open(name, O_RDONLY);
+    if (fd >= 0) ::close(fd);
+  }
+  done = true;
+  other.join();
+  return 0;
+}
+
+/// A number once and again: processes that live for an instant.
+int storm(int number) {
+  for (int i = 0; i < number; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    if (child > 0) ::waitpid(child, nullptr, 0);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string what = argc > 1 ? argv[1] : "";
+  const auto number = [&](int i, long otherwise) { return argc > i ? std::atol(argv[i]) : otherwise; };
+  if (what == "basic") return basic();
+  if (what == "exec") return exec_from_thread();
+  if (what == "families") return families();
+  if (what == "killed") return killed();
+  if (what == "flood") return flood(static_cast<int>(number(2, 4)), number(3, 100'000));
+  if (what == "flip") return flip(number(2, 20'000));
+  if (what == "storm") return storm(static_cast<int>(number(2, 500)));
+  std::fprintf(stderr, "usage: calls basic|exec|families|killed|flood|flip|storm\n");
+  return 2;
+}

@@ -1,0 +1,339 @@
+"""Every system call and process event of an action is in its trace, none twice and none of another run; what is lost is said."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness import Case, Document, Result
+
+
+class Trace(Case):
+    calls = os.environ.get("CALLS", "")
+
+    def setUp(self) -> None:
+        super().setUp()
+        if not os.access(self.calls, os.X_OK):
+            harness.skip("CALLS does not name the program that makes known calls")
+        # Where any user inside may execute it.
+        self.program = shutil.copy(self.calls, self.host / "calls")
+
+    def traced(self, *words: str, options: tuple[str, ...] = ()) -> Result:
+        result = self.run_in([str(self.program), *words], *options)
+        self.assertIn(result.code, harness.RAN, result.err)
+        return result
+
+    def events(self, *options: str, expect: int = 0) -> list[Document]:
+        shown = self.call("trace", "last", *options)
+        self.assertEqual(shown.code, expect, shown.err)
+        return [json.loads(line) for line in shown.out.splitlines()]
+
+    def complete(self, result: Result) -> Document:
+        trace: Document = result.doc["trace"]
+        self.assertEqual(trace["trouble"], [])
+        self.assertTrue(trace["complete"])
+        self.assertEqual(trace["lost"], 0)
+        return trace
+
+    def lines(self, *options: str) -> list[str]:
+        shown = self.call("trace", "last", *options, json_out=False)
+        self.assertEqual(shown.code, 0, shown.err)
+        return shown.out.decode("ascii").splitlines()
+
+    def test_same_calls_as_strace(self) -> None:
+        """Name, arguments and result of every call of a program, as strace prints them for the same program."""
+        harness.need("strace")
+        self.complete(self.traced("basic"))
+        ours = [plain(re.sub(r"^\[1\] [0-9.]+ ", "", line)) for line in self.lines() if "+++" not in line and "***" not in line]
+        log = self.base / "strace"
+        native = subprocess.run(["strace", "-qq", "-v", "-X", "abbrev", "-o", str(log), str(self.program), "basic"],
+                                capture_output=True, check=False)
+        if native.returncode != 0:
+            harness.skip(f"strace does not work here: {native.stderr.decode(errors='replace').strip()}")
+        theirs = [plain(line) for line in log.read_text(encoding="latin1").splitlines() if not line.startswith(("---", "+++"))]
+        # Whatever lies behind a pointer is shown by strace and not by us: those calls are compared by name and result.
+        self.assertEqual([head(line) for line in ours], [head(line) for line in theirs])
+        different = [(o, t) for o, t in zip(ours, theirs) if o != t and "{" not in t and "[" not in t]
+        for o, t in different:
+            self.assertEqual((name(o), result_of(o)), (name(t), result_of(t)))
+        # Only calls whose buffers strace prints differ at all.
+        self.assertLessEqual({name(o) for o, _ in different}, {"read", "write", "pread64", "readlink", "getrandom", "execve", "mmap", "brk", "prctl", "rt_sigprocmask", "rseq"}, different)
+
+    def test_processes_are_complete(self) -> None:
+        result = self.traced("families")
+        self.complete(result)
+        processes = {p["id"]: p for p in result.doc["processes"]}
+        self.assertEqual(sorted(p["exit"] for p in processes.values()), [0, 11, 12, 13])
+        self.assertEqual(processes[1]["threads"], 9)
+        self.assertEqual(processes[1]["exe"], str(self.program))
+        self.assertEqual(processes[1]["argv"], [str(self.program), "families"])
+        marks = collections.Counter(e["strings"][0]["value"] for e in self.events() if e.get("name") == "access")
+        wanted = {"/mark-vfork", "/mark-fork", "/mark-clone-parent", *(f"/mark-thread-{i}" for i in range(8))}
+        self.assertEqual({mark: count for mark, count in marks.items() if mark.startswith("/mark")}, dict.fromkeys(wanted, 1))
+        by_exit = {p["exit"]: p for p in processes.values()}
+        self.assertEqual(by_exit[11]["parent"], 1)
+        self.assertEqual(by_exit[12]["parent"], 1)
+        self.assertEqual(by_exit[13]["parent"], 0, "CLONE_PARENT gives the child to the run's init")
+
+    def test_exec_from_another_thread(self) -> None:
+        result = self.traced("exec")
+        self.complete(result)
+        self.assertEqual(len(result.doc["processes"]), 1)
+        process = result.doc["processes"][0]
+        self.assertEqual(process["argv"], ["true", "from-a-thread"])
+        self.assertEqual(process["earlier"], [str(self.program)])
+        self.assertEqual(process["exit"], 0)
+
+    def test_killed_in_the_middle_of_a_call(self) -> None:
+        result = self.traced("killed")
+        self.complete(result)
+        self.assertEqual([p["signal"] for p in result.doc["processes"][1:]], [signal.SIGKILL] * 3)
+        for process, call in ((2, "read"), (3, "pause"), (4, "poll")):
+            last = [e for e in self.events("--process", str(process)) if e["type"] == "syscall"][-1]
+            self.assertEqual(last["name"], call)
+
+    def test_refused_calls_are_there(self) -> None:
+        harness.need("python3")
+        script = "import ctypes,os; c=ctypes.CDLL(None,use_errno=True); [c.syscall(n,0,0,0) for n in (425,429,321,165,175)]"
+        self.complete(self.run_in(["python3", "-c", script]))
+        seen = {e["name"]: e["errno"] for e in self.events() if e["type"] == "syscall" and e["errno"]}
+        self.assertEqual(seen.get("io_uring_setup"), "ENOSYS")
+        self.assertEqual(seen.get("move_mount"), "ENOSYS")
+        self.assertEqual(seen.get("bpf"), "EPERM")
+        self.assertEqual(seen.get("init_module"), "EPERM")
+
+    def test_opened_files_are_the_kernels(self) -> None:
+        """A name that another thread changes all the time: the file that was opened is the one that is told."""
+        self.complete(self.traced("flip", "20000"))
+        names = collections.Counter()
+        tampered = 0
+        for event in self.events():
+            if event.get("name") == "openat" and event["result"] >= 0 and event["fd"]["name"].startswith("/etc/"):
+                names[event["fd"]["name"]] += 1
+                tampered += event["tampered"]
+                st = os.stat(event["fd"]["name"])
+                self.assertEqual(event["fd"]["ino"], st.st_ino)
+        self.assertEqual(set(names), {"/etc/passwd", "/etc/shadow"})
+        self.assertGreater(tampered, 0, "a name that changed between begin and return is not marked")
+
+    def test_privileged_attempts_and_secrets(self) -> None:
+        result = self.shell("cat /etc/shadow > /dev/null; mount -t tmpfs none /mnt; unshare -U true; mknod /tmp/device b 8 0; true")
+        self.complete(result)
+        attempts = {(a["what"], a["result"], a["errno"]): a["detail"] for a in result.doc["attempts"]}
+        self.assertIn('mount("none", "/mnt", "tmpfs"', attempts[("mount", "contained", None)])
+        self.assertEqual(attempts[("namespace", "denied", "EPERM")], "unshare(CLONE_NEWUSER)")
+        self.assertIn("makedev(0x8, 0x0)", attempts[("raw device", "denied", "EPERM")])
+        self.assertEqual(len(attempts), 3, attempts)
+        self.assertEqual(result.doc["counts"]["attempts"], 3)
+        self.assertEqual(result.doc["reads"]["secrets"], ["/etc/shadow"])
+        self.assertGreater(result.doc["reads"]["files"], 5)
+        shown = self.call("show", "last", json_out=False).out.decode()
+        self.assertIn("Privileged attempts", shown)
+        self.assertRegex(shown, r"denied EPERM +namespace +unshare\(CLONE_NEWUSER\)")
+        self.assertRegex(shown, r"Secrets read\n +/etc/shadow")
+
+    def test_secrets_in_arguments_are_not_kept(self) -> None:
+        words = ["--password=hunter2", "--token", "hunter2", "--token-file", "/etc/passwd", "db://me:hunter2@host/x", "API_KEY=hunter2", "plain"]
+        self.complete(self.run_in(["sh", "-c", 'exec /bin/echo "$@"', "sh", *words]))
+        process = self.call("show", "last").doc["processes"][0]
+        self.assertEqual(process["argv"], ["/bin/echo", "--password=*******", "--token", "*******", "--token-file", "/etc/passwd",
+                                           "db://me:*******@host/x", "API_KEY=*******", "plain"])
+        self.assertTrue(process["argv_redacted"])
+        shown = self.call("trace", "last", json_out=False)
+        self.assertNotIn(b"hunter2", shown.out)
+
+    def test_the_same_files_are_the_same_read_set(self) -> None:
+        first, second = (self.run_in(["cat", "/etc/passwd"]).doc["reads"] for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertNotEqual(first["root"], self.run_in(["cat", "/etc/group"]).doc["reads"]["root"])
+
+    def test_where(self) -> None:
+        self.complete(self.shell("cat /etc/passwd /no-such-file-here; true"))
+        failed = self.events("--where", "evt.type = openat and evt.failed = true and proc.name = cat and evt.arg.path = /no-such-file-here")
+        self.assertEqual([e["errno"] for e in failed], ["ENOENT"])
+        self.assertEqual({e["comm"] for e in self.events("--where", "proc.aname[1] = sh and evt.type in (read, write)")}, {"cat"})
+        self.assertTrue(self.events("--where", "fd.name = /etc/passwd and evt.type = read"))
+        self.assertEqual(self.events("--where", "fd.name = /etc/passwd and evt.type = unlink"), [])
+        wrong = self.call("trace", "last", "--where", "proc.nmae = cat", json_out=False)
+        self.assertEqual(wrong.code, harness.USAGE)
+        self.assertIn(b"proc.name", wrong.err)
+        fields = self.call("trace", "--fields", json_out=False)
+        self.assertEqual(fields.code, 0)
+        self.assertIn(b"fd.name", fields.out)
+
+    def test_pinned_programs_are_shared_and_cleaned_up(self) -> None:
+        """With a BPF filesystem the programs stay loaded, but are attached only while a run is active."""
+        script = (
+            'mount -t bpf bpf /sys/fs/bpf || exit 77; run() { "$REHEARSE" --state "$B/state" --json run --fail-on never -- "$@"; }; '
+            'run true > "$B/first"; run true > "$B/second"; '
+            'ls /sys/fs/bpf/rehearse/*/ | tr "\\n" " "; echo; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; '
+            '"$REHEARSE" --state "$B/state" run -- sleep 100 > /dev/null 2>&1 & sleep 2; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; kill -9 $!; wait $! || true; '
+            'ls -A /sys/fs/bpf/rehearse/*/links | wc -l; run "$P" storm 20 > "$B/third"; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; '
+            '"$REHEARSE" --state "$B/state" gc --all > /dev/null; ls -A /sys/fs/bpf | wc -l'
+        )
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "P": str(self.program)})
+        if done.returncode == 77:
+            harness.skip("no BPF filesystem can be mounted here")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        names, after, during, killed, again, empty = done.stdout.decode().splitlines()
+        self.assertIn("on_sys_exit", names)
+        self.assertEqual(after, "0", "attached while nothing runs")
+        self.assertGreaterEqual(int(during), 7)
+        self.assertGreaterEqual(int(killed), 7, "a killed run cannot detach")
+        self.assertEqual(again, "0", "the next run detaches what a killed one left")
+        self.assertIn(empty, ("0", "2"))  # maps.debug and progs.debug are the filesystem's own
+        for document in ("first", "second", "third"):
+            trace = json.loads((self.base / document).read_text())["trace"]
+            self.assertEqual((trace["complete"], trace["lost"]), (True, 0), trace)
+        self.assertEqual(len(json.loads((self.base / "third").read_text())["processes"]), 21)
+
+    def test_by_file_process_and_time(self) -> None:
+        mark = self.host / "mark"
+        self.complete(self.shell(f"echo a > {mark}; cat {mark}; true"))
+        touched = self.events("--file", str(mark))
+        self.assertEqual([e["name"] for e in touched if e["name"] in ("openat", "write", "read")], ["openat", "write", "openat", "read", "read"])
+        cat = next(e["process"] for e in touched if e["name"] == "read")
+        self.assertEqual({e["process"] for e in self.events("--process", str(cat))}, {cat})
+        everyone = self.events("--process", "1", "--follow")
+        self.assertEqual(everyone, self.events())
+        self.assertEqual(self.events("--since", "100s"), [])
+        summary = self.call("trace", "last", "--summary", json_out=False)
+        self.assertRegex(summary.out.decode(), r"(?m)^ +\d+ .* openat$")
+
+    def test_flood_with_a_small_buffer_freezes_and_loses_nothing(self) -> None:
+        result = self.traced("flood", "4", "150000", options=("--trace-buffer", "128K"))
+        trace = self.complete(result)
+        self.assertGreaterEqual(trace["syscalls"], 600_000)
+        self.assertGreater(trace["freezes"], 0)
+        self.assertEqual(sum(p["syscalls"] >= 150_000 for p in result.doc["processes"]), 4)
+
+    def test_fork_storm(self) -> None:
+        result = self.traced("storm", "1000")
+        self.complete(result)
+        self.assertEqual(len(result.doc["processes"]), 1001)
+        self.assertEqual(result.doc["counts"]["processes"], 1001)
+
+    def test_long_arguments_are_whole(self) -> None:
+        long = "x" * 100_000
+        result = self.run_in(["/bin/echo", long, "end"])
+        self.complete(result)
+        self.assertEqual(result.doc["processes"][0]["argv"], ["/bin/echo", long, "end"])
+
+    def test_loss_is_said_and_never_green(self) -> None:
+        """Stopped, rehearse cannot read the rings: what the action does meanwhile is lost, and that is the verdict."""
+        self.state.mkdir(mode=0o700)
+        done = self.host / "done"
+        with subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "flood", "2", "400000"),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(0.6 * harness.SLOW)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            process.send_signal(signal.SIGCONT)
+            out, err = process.communicate(timeout=100 * harness.SLOW)
+        del done
+        result = Result(process.returncode, out, err, 0)
+        if result.doc["trace"]["lost"] == 0:
+            harness.skip("the action had ended before rehearse was stopped")
+        self.assertEqual(result.code, harness.INCONCLUSIVE)
+        self.assertFalse(result.doc["trace"]["complete"])
+        self.assertIn("were lost", str(result.doc["verdict"]["findings"]))
+
+    def test_killed_rehearse_leaves_a_readable_trace(self) -> None:
+        with subprocess.Popen(self.command("run", "--", str(self.program), "flood", "2", "100000000"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(3 * harness.SLOW)
+            harness.kill_and_reap(process)
+        run = next((self.state / "runs").iterdir()).name
+        shown = self.call("trace", run, "--summary", json_out=False)
+        self.assertEqual(shown.code, harness.INCONCLUSIVE, shown.err)
+        self.assertIn(b"without its end mark", shown.err)
+        self.assertRegex(shown.out.decode(), r"(?m)^ +\d{4,} .* getppid$")
+        self.assertEqual(self.call("gc").code, 0)
+
+    def test_full_store_is_cut_and_said(self) -> None:
+        """The file of the trace cannot grow any more; the action goes on, what is kept can be read, the verdict says it."""
+        script = 'trap "" XFSZ; ulimit -f 512; exec "$@"'
+        done = subprocess.run(["sh", "-c", script, "sh", *self.command("run", "--", str(self.program), "flood", "4", "1000000")],
+                              capture_output=True, check=False, timeout=200 * harness.SLOW)
+        result = Result(done.returncode, done.stdout, done.stderr, 0)
+        self.assertEqual(result.code, harness.INCONCLUSIVE, done.stderr)
+        self.assertEqual(result.doc["command"]["exit"], 0)
+        self.assertFalse(result.doc["trace"]["complete"])
+        self.assertIn("were not kept", str(result.doc["trace"]["trouble"]))
+        shown = self.call("trace", "last", "--summary", json_out=False)
+        self.assertEqual(shown.code, harness.INCONCLUSIVE)
+        self.assertIn(b"trace cut here", shown.err)
+        self.assertRegex(shown.out.decode(), r"(?m)^ +\d{4,} .* getppid$")
+
+    def test_runs_do_not_cross(self) -> None:
+        runs = [subprocess.Popen(self.command("run", "--", "sh", "-c", f"test -e /mark-{i}; {self.program} storm 20; test -e /mark-{i}"),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE) for i in range(10)]
+        for i, process in enumerate(runs):
+            out, err = process.communicate(timeout=200 * harness.SLOW)
+            result = Result(process.returncode, out, err, 0)
+            self.assertIn(process.returncode, harness.RAN, err)
+            self.complete(result)
+            self.assertEqual(len(result.doc["processes"]), 22)
+            shown = self.call("trace", result.doc["id"])
+            marks = re.findall(rb'"/mark-(\d+)"', shown.out)
+            self.assertEqual(set(marks), {str(i).encode()})
+
+    def test_without_a_trace(self) -> None:
+        result = self.shell("true", "--no-trace")
+        self.assertEqual(result.code, harness.INCONCLUSIVE)
+        self.assertNotIn("trace", result.doc)
+        self.assertIn("system calls were not recorded", str(result.doc["fidelity"]["gaps"]))
+        shown = self.call("trace", "last")
+        self.assertEqual(shown.code, 65)
+        self.assertIn(b"has no trace", shown.err)
+
+    def test_hostile_trace_file(self) -> None:
+        """A reader is not hurt by a damaged file, and says where it stopped believing it."""
+        self.complete(self.traced("storm", "50"))
+        run = next((self.state / "runs").iterdir())
+        whole = (run / "trace").read_bytes()
+        harness.wait_for(lambda: (run / "frozen").exists())
+        for at in (0, 5, 40, 100, len(whole) // 2, len(whole) - 10):
+            (run / "trace").write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1:])
+            shown = self.call("trace", run.name, json_out=False)
+            self.assertIn(shown.code, (65, 12), (at, shown.err))
+        (run / "trace").write_bytes(whole[:len(whole) - 300])
+        self.assertIn(self.call("trace", run.name, json_out=False).code, (65, 12))
+
+
+def plain(line: str) -> str:
+    """What differs between two runs of the same program, made equal."""
+    line = re.sub(r"  <.*>$|  !! .*$", "", line)
+    line = re.sub(r"(= \d+)<.*>$", r"\1", line)
+    line = re.sub(r"rehearse-calls-\w{6}", "rehearse-calls-X", line)
+    line = re.sub(r"0x[0-9a-f]{6,}", "0xP", line)
+    line = re.sub(r"/\* \d+ vars \*/", "/* N vars */", line)
+    line = re.sub(r"(= \d+) \(\[.*\]\)$", r"\1", line)
+    line = re.sub(r"\s+= ", " = ", line)
+    if name(line) in ("getpid", "getppid", "set_tid_address", "kill", "gettid"):
+        line = re.sub(r"\d+", "N", line)
+    return line
+
+
+def name(line: str) -> str:
+    return line.split("(", 1)[0]
+
+
+def result_of(line: str) -> str:
+    return line.rsplit(" = ", 1)[-1]
+
+
+def head(line: str) -> str:
+    return f"{name(line)} = {result_of(line)}"
+
+
+if __name__ == "__main__":
+    harness.main()

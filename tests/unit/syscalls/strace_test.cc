@@ -1,0 +1,386 @@
+// The decoder against strace itself: a child makes calls under `strace -o`, formats the same calls from the
+// numbers and results it has, and both must write the same lines.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "syscalls/call.h"
+
+using namespace rehearse::syscalls;
+
+namespace {
+
+constexpr const char* kOwnLines = "REHEARSE_TEST_OWN_LINES";
+constexpr int kMarker = -77777;  // close() of it stands before and after the calls to be compared
+
+struct Probe {
+  std::uint32_t nr = 0;
+  std::array<std::uint64_t, kMaxArguments> args = {};
+  std::int64_t result = 0;
+};
+
+// No allocation between the calls: it could show up in the trace.
+std::array<Probe, 400> probes;
+std::size_t probe_count = 0;
+
+template <class T>
+std::uint64_t word(T value) {
+  if constexpr (std::is_pointer_v<T>) {
+    return reinterpret_cast<std::uint64_t>(value);
+  } else {
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
+  }
+}
+
+template <class... Args>
+void probe(std::uint32_t nr, Args... args) {
+  Probe& one = probes.at(probe_count++);
+  one.nr = nr;
+  std::array<std::uint64_t, kMaxArguments> words = {word(args)...};
+  one.args = words;
+  const long result =
+      ::syscall(static_cast<long>(nr), words[0], words[1], words[2], words[3], words[4], words[5]);
+  one.result = result == -1 ? -errno : result;
+}
+
+const char* const kNull = nullptr;
+
+/// Nothing can be made below /proc, whoever asks: a test must not change its host.
+void paths() {
+  probe(Nr::open, "/x\tq\n\001\0012\xff\"\\\033", 0x40000002);
+  probe(Nr::open, kNull, 0101, 0177600);
+  probe(Nr::open, 1, 3);
+  probe(Nr::openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  probe(Nr::openat, (0xaaL << 32) | 0xffffff9cL, "/proc/none", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND,
+        0640);
+  probe(Nr::openat, 99, "relative", 020200002, 0600);
+  probe(Nr::openat, 99, "relative", O_SYNC | O_DSYNC | O_PATH);
+  probe(Nr::mkdir, "/proc/none/x", 0);
+  probe(Nr::mkdir, "/proc/none/x", 07);
+  probe(Nr::mknod, "/proc/none/x", 020666, 0x103);
+  probe(Nr::mknod, "/proc/none/x", 0666, 0);
+  probe(Nr::mknodat, AT_FDCWD, "/proc/none/x", 060644, 0x801);
+  probe(Nr::mknodat, AT_FDCWD, "/proc/none/x", 010600, 0);
+  probe(Nr::access, "/proc/none", 15);
+  probe(Nr::access, "/proc/none", 0);
+  probe(Nr::faccessat, 5, "/proc/none", 7);
+  probe(Nr::faccessat2, AT_FDCWD, "/proc/none", 4, 0x200);
+  probe(Nr::chmod, "/proc/none", 04755);
+  probe(Nr::newfstatat, AT_FDCWD, "/proc/none/y", 0, 0x100);
+  probe(Nr::rmdir, "/proc/none");
+  probe(Nr::unlinkat, AT_FDCWD, "/proc/none", 0x200);
+  probe(Nr::renameat2, AT_FDCWD, "/proc/none", AT_FDCWD, "b", 3);
+  probe(Nr::symlinkat, "target", AT_FDCWD, "/proc/none/x");
+  probe(Nr::linkat, AT_FDCWD, "/proc/none", 5, "b", 0x400);
+  probe(Nr::statx, AT_FDCWD, "/proc/none", 0x900, 0x7ff, 0);
+  probe(Nr::statx, AT_FDCWD, "/proc/none", 0x4000, 0x1801, 0);
+  probe(Nr::chown, "/proc/none", -1, 5);
+  probe(Nr::chroot, "/proc/none");
+  probe(Nr::truncate, "/proc/none", 3L);
+  probe(Nr::utimensat, AT_FDCWD, "/proc/none", 0, 0x100);
+  probe(Nr::getxattr, "/proc/none", "user.x", 0, 0);
+  probe(Nr::removexattr, "/proc/none", "user.x");
+  probe(Nr::name_to_handle_at, AT_FDCWD, "/proc/none", 0, 0, 0x1000);
+  probe(Nr::inotify_add_watch, 99, "/x", 0x103);
+  probe(Nr::execve, "/proc/none", 0, 0);
+  probe(Nr::execveat, AT_FDCWD, "/proc/none", 0, 0, 0x1000);
+  probe(Nr::mount, "a", "/proc/none", "tmpfs", 0x400003, 0);
+  probe(Nr::mount, kNull, "/proc/none", kNull, 0x4000, kNull);
+  probe(Nr::umount2, "/proc/none", 3);
+  probe(Nr::pivot_root, "/proc/none", "/proc/none/y");
+  probe(Nr::swapoff, "/proc/none");
+  probe(Nr::open_tree, AT_FDCWD, "/proc/none", 02000001);
+  probe(Nr::move_mount, AT_FDCWD, "/proc/none", AT_FDCWD, "b", 4);
+  probe(Nr::fspick, AT_FDCWD, "/proc/none", 1);
+  probe(Nr::fsopen, "ext5", 1);
+  probe(Nr::quotactl, 0x80000700, "/proc/none", 0, 0);
+}
+
+void descriptors() {
+  probe(Nr::fcntl, 0, F_GETFL);
+  probe(Nr::fcntl, 0, F_GETFD);
+  probe(Nr::fcntl, 0, F_SETFD, 0);
+  probe(Nr::fcntl, 99, F_SETFL, 04000);
+  probe(Nr::fcntl, 99, F_DUPFD_CLOEXEC, 10);
+  probe(Nr::fcntl, 99, F_SETLK, 0);
+  probe(Nr::fcntl, 99, F_ADD_SEALS, 0x1f);
+  probe(Nr::fcntl, 99, 77, 0x1234);
+  probe(Nr::lseek, 77, -5L, 1);
+  probe(Nr::lseek, 77, 5L, 9);
+  probe(Nr::ioctl, 99, 0x5401, 0);
+  probe(Nr::ioctl, 99, 0x5413, 0);
+  probe(Nr::ioctl, 99, 0x89ab1234, 1);
+  probe(Nr::ioctl, 99, 0x1260, 0);
+  probe(Nr::ioctl, 99, 0x40086602, 0);
+  probe(Nr::dup, 99);
+  probe(Nr::dup3, 97, 98, 02000000);
+  probe(Nr::pipe2, 0, 02004000);
+  probe(Nr::eventfd2, 5, 02004001);
+  probe(Nr::epoll_create1, 02000000);
+  probe(Nr::epoll_create1, 7);
+  probe(Nr::epoll_ctl, 99, 1, 98, 0);
+  probe(Nr::epoll_ctl, 99, 9, 98, 0);
+  probe(Nr::epoll_wait, 99, 0, 1, -1);
+  probe(Nr::timerfd_create, 1, 02004000);
+  probe(Nr::inotify_init1, 02004000);
+  probe(Nr::signalfd4, 99, 0, 8, 02004000);
+  probe(Nr::memfd_create, "mem", 3);
+  probe(Nr::flock, 99, 6);
+  probe(Nr::fallocate, 99, 3, 0L, 5L);
+  probe(Nr::fadvise64, 99, 0, 5, 4);
+  probe(Nr::sync_file_range, 99, 0, 5, 7);
+  probe(Nr::splice, 99, 0, 98, 0, 5, 3);
+  probe(Nr::tee, 99, 98, 5, 3);
+  probe(Nr::preadv2, 99, 0, 0, 5, 0, 8);
+  probe(Nr::pread64, 99, 0, 5, 7);
+  probe(Nr::sendfile, 99, 98, 0, 5);
+  probe(Nr::copy_file_range, 99, 0, 98, 0, 5, 0);
+  probe(Nr::close_range, 90, 95, 4);
+  probe(Nr::getdents64, 99, 0, 0);
+  probe(Nr::fanotify_mark, 99, 1, 0x28, AT_FDCWD, "x");
+  probe(Nr::open_by_handle_at, 99, 0, 2);
+  probe(Nr::userfaultfd, 7);
+  probe(Nr::poll, 0, 0, 0);
+}
+
+void sockets() {
+  struct sockaddr_in four = {};
+  four.sin_family = AF_INET;
+  four.sin_port = htons(80);
+  four.sin_addr.s_addr = htonl(0x7f000001);
+  struct sockaddr_in6 six = {};
+  six.sin6_family = AF_INET6;
+  six.sin6_port = htons(53);
+  six.sin6_addr.s6_addr[15] = 1;
+  struct sockaddr_un local = {AF_UNIX, "/run/x\ny"};
+  struct sockaddr_un abstract = {AF_UNIX, {0, 'a', 'b'}};
+  static struct sockaddr_in static_four = four;
+  static struct sockaddr_in6 static_six = six;
+  static struct sockaddr_un static_local = local;
+  static struct sockaddr_un static_abstract = abstract;
+  static const std::uint32_t netlink[] = {AF_NETLINK, 0, 5};
+  probe(Nr::connect, 99, &static_four, 16);
+  probe(Nr::connect, 99, &static_six, 28);
+  probe(Nr::bind, 99, &static_local, 110);
+  probe(Nr::bind, 99, &static_abstract, 5);
+  probe(Nr::bind, 99, netlink, 12);
+  probe(Nr::connect, 99, 0, 0);
+  probe(Nr::sendto, 99, "abc", 3, 0x4040, &static_four, 16);
+  probe(Nr::accept4, 99, 0, 0, 02004000);
+  probe(Nr::recvfrom, 99, 0, 3, 2, 0, 0);
+  probe(Nr::socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  probe(Nr::socket, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 6);
+  probe(Nr::socket, AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 17);
+  probe(Nr::socket, AF_NETLINK, SOCK_RAW, 0);
+  probe(Nr::socket, AF_PACKET, SOCK_RAW, 0x300);
+  probe(Nr::socket, 99, 77, 5);
+  probe(Nr::socketpair, AF_UNIX, SOCK_STREAM, 0, 0);
+  probe(Nr::setsockopt, 99, 1, 2, 0, 0);
+  probe(Nr::setsockopt, 99, 6, 1, 0, 0);
+  probe(Nr::setsockopt, 99, 41, 26, 0, 0);
+  probe(Nr::getsockopt, 99, 0, 10, 0, 0);
+  probe(Nr::shutdown, 99, 2);
+  probe(Nr::listen, 99, 5);
+}
+
+void memory() {
+  probe(Nr::mmap, 0, 4096, 3, 0x22, -1, 0);
+  probe(Nr::mmap, 0, 4096, 0, 0x21, -1, 0x3000);
+  probe(Nr::mmap, 0, 0, 5, 0x812, 99, 0);
+  probe(Nr::mprotect, 0, 0, 0xff);
+  probe(Nr::madvise, 0, 0, 4);
+  probe(Nr::madvise, 0, 0, 400);
+  probe(Nr::munmap, 1, 5);
+  probe(Nr::mremap, 1, 4096, 8192, 3, 0);
+  probe(Nr::mremap, 1, 4096, 8192, 1);
+  probe(Nr::msync, 0, 0, 4);
+  probe(Nr::mlock2, 0, 1, 1);
+  probe(Nr::mbind, 0, 0, 1, 0, 0, 2);
+  probe(Nr::pkey_mprotect, 0, 0, 1, 1);
+  probe(Nr::shmget, 0x1234567, 5, 0);
+  probe(Nr::shmget, 0, 0, 01600);
+  probe(Nr::shmat, 99999, 0, 010000);
+  probe(Nr::shmctl, 99999, 0, 0);
+  probe(Nr::semget, 0x1234567, 1, 0600);
+  probe(Nr::semctl, 99999, 0, 12, 0);
+  probe(Nr::msgget, 0x1234567, 0);
+  probe(Nr::msgctl, 99999, 0, 0);
+}
+
+void processes() {
+  probe(Nr::kill, 0, 0);
+  probe(Nr::kill, 99999999, 9);
+  probe(Nr::kill, 99999999, 34);
+  probe(Nr::kill, 99999999, 64);
+  probe(Nr::kill, 99999999, 99);
+  probe(Nr::tgkill, 99999999, 99999999, 15);
+  probe(Nr::rt_sigaction, 9, 0, 0, 8);
+  probe(Nr::rt_sigprocmask, 0, 0, 0, 8);
+  probe(Nr::prctl, 38, 0, 0, 0, 0);
+  probe(Nr::prctl, 39, 0, 0, 0, 0);
+  probe(Nr::prctl, 3);
+  probe(Nr::prctl, 4, 1);
+  probe(Nr::prctl, 23, 21);
+  probe(Nr::prctl, 9999, 1, 2, 3, 4);
+  probe(Nr::prctl, 1, 0);
+  probe(Nr::ptrace, 16, 99999999, 0, 0);
+  probe(Nr::ptrace, 0x4200, 99999999, 0, 0x10);
+  probe(Nr::unshare, 0x200);
+  probe(Nr::setns, 99, 0x20000000);
+  probe(Nr::wait4, -1, 0, 0x40000001, 0);
+  probe(Nr::waitid, 1, 99999999, 0, 4, 0);
+  probe(Nr::getpriority, 0, 0);
+  probe(Nr::sched_setscheduler, 99999999, 1, 0);
+  probe(Nr::sched_getscheduler, 0);
+  probe(Nr::sched_get_priority_max, 1);
+  probe(Nr::ioprio_get, 1, 0);
+  probe(Nr::ioprio_set, 1, 0, 0x4004);
+  probe(Nr::personality, 0xffffffffU);
+  probe(Nr::prlimit64, 0, 7, 0, 0);
+  probe(Nr::prlimit64, 0, 77, 0, 0);
+  probe(Nr::setrlimit, 3, 0);
+  probe(Nr::getrusage, -1, 1);
+  probe(Nr::pidfd_open, 99999999, 04000);
+  probe(Nr::pidfd_send_signal, 99, 9, 0, 0);
+  probe(Nr::kcmp, 99999999, 99999999, 0, 0, 0);
+  probe(Nr::setuid, -1);
+  probe(Nr::setresuid, -1, -1, -1);
+  probe(Nr::umask, 022);
+  probe(Nr::umask, 022);
+  probe(Nr::getppid);
+  probe(Nr::gettid);
+  probe(Nr::getuid);
+  probe(Nr::seccomp, 1, 0, 0);
+  probe(Nr::seccomp, 2, 0, 0);
+  probe(Nr::arch_prctl, 0x1004, 0);
+  probe(Nr::landlock_restrict_self, 99, 0);
+}
+
+void rest() {
+  probe(Nr::futex, 0, 129, 1, 0, 0, 0);
+  probe(Nr::futex, 0, 0x80 | 9 | 256, 1, 0, 0, -1);
+  probe(Nr::futex, 0, 3, 1, 2, 0, 0);
+  probe(Nr::futex, 0, 0, 1, 0, 0, 0);
+  probe(Nr::clock_gettime, 1, 0);
+  probe(Nr::clock_nanosleep, 1, 1, 0, 0);
+  probe(Nr::nanosleep, 0, 0);
+  probe(Nr::setitimer, 1, 0, 0);
+  probe(Nr::timer_delete, 99);
+  probe(Nr::getrandom, 0, 0, 3);
+  probe(Nr::bpf, 99, 0, 1);
+  probe(Nr::keyctl, 55, 1, 2, 3, 4);
+  probe(Nr::perf_event_open, 0, 0, -1, -1, 8);
+  probe(Nr::clone3, 0, 88);
+  probe(Nr::io_uring_setup, 99, 0);
+  probe(Nr::write, 99, "hello\n", 6);
+  probe(500, 1, 2, 3, 4, 5, 6);
+  probe(Nr::fsmount, 99, 1, 2);
+}
+
+/// What a tracer would have read from the memory of the caller: here, our own.
+Call seen(const Probe& one) {
+  Call call;
+  call.nr = one.nr;
+  call.args = one.args;
+  call.returned = true;
+  call.result = one.result;
+  const Syscall* info = find_syscall(one.nr);
+  if (info == nullptr) return call;
+  constexpr std::uint64_t kFirstPage = 4096;
+  const auto readable = [&](std::size_t i) { return one.args[i] >= kFirstPage; };
+  for (const std::size_t i : info->strings()) {
+    if (readable(i)) call.texts[i] = Text{reinterpret_cast<const char*>(one.args[i]), false};
+  }
+  for (std::size_t i = 0; i + 1 < info->count; ++i) {
+    const auto* bytes = reinterpret_cast<const char*>(one.args[i]);
+    if (!readable(i)) continue;
+    if (info->args[i] == Arg::kBuffer && info->args[i + 1] == Arg::kSize) {
+      call.texts[i] = Text{std::string(bytes, one.args[i + 1]), false};
+    }
+    if (info->args[i] == Arg::kSockaddrIn) call.blobs[i] = std::string(bytes, one.args[i + 1]);
+  }
+  return call;
+}
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::vector<std::string> lines;
+  std::ifstream stream(path);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+/// Runs this program's hidden test case under strace; its exit status, 127 if there is no strace.
+int run_traced(const std::string& trace, const std::string& own) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");  // strace has another self
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv(kOwnLines, own.c_str(), 1);
+    const int null = ::open("/dev/null", O_RDWR);
+    for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+    ::execlp("strace", "strace", "-qq", "-a", "1", "-s", "4096", "-e", "signal=none", "-o", trace.c_str(),
+             "--", self.c_str(), "[traced]", nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+}  // namespace
+
+TEST_CASE("makes the calls", "[.][traced]") {
+  const char* own = ::getenv(kOwnLines);
+  if (own == nullptr) return;
+  ::close(kMarker);
+  paths();
+  descriptors();
+  sockets();
+  memory();
+  processes();
+  rest();
+  ::close(kMarker);
+  std::ofstream out(own);
+  for (std::size_t i = 0; i < probe_count; ++i) out << format_call(seen(probes[i])) << '\n';
+}
+
+TEST_CASE("lines are strace's own") {
+  char name[] = "/tmp/rehearse-strace-XXXXXX";
+  REQUIRE(::mkdtemp(name) != nullptr);
+  const std::string directory = name;
+  const int status = run_traced(directory + "/trace", directory + "/own");
+  if (status != 0) {
+    std::filesystem::remove_all(directory);
+    WARN("skipped: " << (status == 127 ? "there is no strace" : "strace could not trace a child here")
+                     << " (exit status " << status << ')');
+    return;
+  }
+  const std::vector<std::string> own = lines_of(directory + "/own");
+  std::vector<std::string> theirs;
+  bool between = false;
+  for (const std::string& line : lines_of(directory + "/trace")) {
+    if (line.rfind("close(-77777)", 0) == 0) {
+      between = !between;
+    } else if (between) {
+      theirs.push_back(line);
+    }
+  }
+  std::filesystem::remove_all(directory);
+  CHECK(own.size() > 190);
+  REQUIRE(own.size() == theirs.size());
+  for (std::size_t i = 0; i < own.size(); ++i) CHECK(own[i] == theirs[i]);
+}

@@ -1,0 +1,68 @@
+#include "trace/redactor.h"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <string>
+#include <vector>
+
+using namespace rehearse::trace;
+
+namespace {
+
+/// The list as it is kept, cut into pieces of `piece` bytes (the kernel's program cuts at RH_CHUNK_BYTES).
+std::string kept(Redactor& redactor, const std::string& list, std::size_t piece, bool* marked = nullptr) {
+  std::string result;
+  for (std::size_t at = 0; at < list.size(); at += piece) {
+    const std::string part = list.substr(at, piece);
+    std::vector<std::uint64_t> memory((sizeof(struct rh_chunk) + part.size() + 7) / 8 + 1);
+    auto& chunk = *reinterpret_cast<struct rh_chunk*>(memory.data());
+    chunk.head.size = static_cast<std::uint32_t>((sizeof chunk + part.size() + 7) & ~std::size_t{7});
+    chunk.head.kind = RH_ARGV;
+    chunk.head.tid = 7;
+    chunk.head.nr = static_cast<std::uint32_t>(at);
+    chunk.length = static_cast<std::uint32_t>(part.size());
+    std::memcpy(&chunk + 1, part.data(), part.size());
+    redactor.redact(chunk.head);
+    result.append(reinterpret_cast<const char*>(&chunk + 1), part.size());
+    if (marked != nullptr) *marked = *marked || (chunk.flags & RH_REDACTED) != 0;
+  }
+  return result;
+}
+
+std::string list(const std::vector<std::string>& words) {
+  std::string bytes;
+  for (const std::string& word : words) bytes += word + '\0';
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("Secrets are overwritten, byte for byte") {
+  Redactor redactor;
+  const auto same = [&](const std::vector<std::string>& words) { return kept(redactor, list(words), 4096); };
+  CHECK(same({"x", "--password=abc", "y"}) == list({"x", "--password=***", "y"}));
+  CHECK(same({"x", "--DB-Token", "abc", "y"}) == list({"x", "--DB-Token", "***", "y"}));
+  CHECK(same({"MYSQL_PASSWD=a=b", "y"}) == list({"MYSQL_PASSWD=***", "y"}));
+  CHECK(same({"-H", "Authorization: Bearer x"}) == list({"-H", "Authorization:*********"}));
+  CHECK(same({"https://me:abc@host/p"}) == list({"https://me:***@host/p"}));
+}
+
+TEST_CASE("What is no secret stays") {
+  Redactor redactor;
+  bool marked = false;
+  const std::string words = list(
+      {"--token-file=/x", "--passwords-path", "/y", "http://host:80/a@b", "a=b", "token", "abc", "--", "-p"});
+  CHECK(kept(redactor, words, 4096, &marked) == words);
+  CHECK_FALSE(marked);
+}
+
+TEST_CASE("A secret that goes on in the next piece") {
+  const std::string words = list({"--password=abcdefghij", "--secret", "klmnop", "z"});
+  const std::string wanted = list({"--password=**********", "--secret", "******", "z"});
+  // Pieces as long as the kernel's, the cut at each place of the secrets.
+  for (std::size_t pad = RH_CHUNK_BYTES - 50; pad < RH_CHUNK_BYTES; ++pad) {
+    Redactor redactor;
+    const std::string before = list({std::string(pad, 'x')});
+    CHECK(kept(redactor, before + words, RH_CHUNK_BYTES) == before + wanted);
+  }
+}
