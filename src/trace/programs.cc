@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
@@ -74,9 +75,34 @@ bool is_bpf_filesystem() {
   return ::statfs(kBpfFilesystem, &st) == 0 && static_cast<std::uint64_t>(st.f_type) == BPF_FS_MAGIC;
 }
 
-/// The pins of this build: another build has other programs.
+struct rh_config make_config(std::uint32_t ring_bytes) {
+  struct rh_config config = {};
+  config.ring_bytes = ring_bytes;
+  fill_call_plans(config.calls);
+  return config;
+}
+
+/// The pins of this build: another build has other programs, or is told something else of the calls.
 std::string pin_directory() {
-  return std::string(kDirectory) + '/' + hex(sha256(object())).substr(0, 16);
+  static const std::string made = [] {
+    const int cpus = std::max(1, ::libbpf_num_possible_cpus());
+    const struct rh_config config = make_config(ring_bytes_for(static_cast<unsigned>(cpus)));
+    Sha256Hasher hasher;
+    hasher.update(object());
+    hasher.update({reinterpret_cast<const char*>(&config), sizeof config});
+    return std::string(kDirectory) + '/' + hex(hasher.finish()).substr(0, 16);
+  }();
+  return made;
+}
+
+/// Everybody may make directories in a BPF filesystem that was mounted by hand: pins are believed only where
+/// nobody but root can put any.
+Result<UniqueFd> open_own(const char* path) {
+  RH_TRY(auto directory, sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  RH_TRY(const auto st, sys::stat_fd(directory.get()));
+  if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return fail(std::string(path) + " is not root's own", ExitCode::kUnavailable, "remove it");
+  return directory;
 }
 
 Result<void> lock(int fd, int how) {
@@ -141,9 +167,12 @@ Result<Programs> Programs::open() {
 }
 
 Result<bool> Programs::open_pinned() {
+  if (auto parent = open_own(kDirectory); !parent)
+    return parent.error().err == ENOENT ? Result<bool>(false) : tl::make_unexpected(parent.error());
   const std::string directory = pin_directory();
-  auto opened = sys::open(directory.c_str(), O_RDONLY | O_DIRECTORY);
-  if (!opened) return false;
+  auto opened = open_own(directory.c_str());
+  if (!opened)
+    return opened.error().err == ENOENT ? Result<bool>(false) : tl::make_unexpected(opened.error());
   const auto get = [&](const char* name) {
     return UniqueFd(::bpf_obj_get((directory + '/' + name).c_str()));
   };
@@ -192,9 +221,7 @@ Result<void> Programs::load() {
     return fail("the recording programs lack a map");
   ::bpf_map__set_inner_map_fd(rings, ring.get());
   ::bpf_map__set_inner_map_fd(bells, bell.get());
-  struct rh_config config = {};
-  config.ring_bytes = ring_bytes_;
-  fill_call_plans(config.calls);
+  struct rh_config config = make_config(ring_bytes_);
   if (::bpf_map__set_initial_value(rodata, &config, sizeof config) != 0)
     return fail("the recording programs have other constants");
   if (::libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0)
@@ -217,6 +244,7 @@ Result<void> Programs::load() {
 /// All or nothing: made under another name, then renamed. Whoever comes second takes what is there.
 Result<void> Programs::pin() {
   (void)sys::mkdir_at(AT_FDCWD, kDirectory, 0700);
+  RH_TRY(const auto parent, open_own(kDirectory));
   const std::string wanted = pin_directory();
   const std::string made = std::string(kDirectory) + "/new-" + std::to_string(::getpid());
   RH_CHECK(sys::mkdir_at(AT_FDCWD, made.c_str(), 0700));

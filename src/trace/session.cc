@@ -89,7 +89,8 @@ class Recorder final : public Session {
     if (auto done = store_.finish(summary); !done) result.trouble.push_back(done.error().what);
     result.stored_bytes = store_.stored_bytes();
     result.root = hex(store_.root());
-    for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) slot_.ring(cpu).used = 0;
+    // Whoever has the rings next need not clear what was read to its end.
+    for (unsigned cpu = 0; all_read() && cpu < slot_.cpus(); ++cpu) slot_.ring(cpu).used = 0;
     if (!programs_.detach()) result.trouble.emplace_back("the recording programs could not be detached");
     return result;
   }
@@ -222,6 +223,7 @@ class Recorder final : public Session {
                                                  " system calls were counted and " +
                                                  std::to_string(result.exits) + " recorded");
     trouble(result.ring_bytes != result.ring_bytes_read, "the rings hold more than was read");
+    trouble(result.exits == 0, "nothing was recorded");
     trouble(malformed_, "a ring held something that is no record");
     trouble(gave_up_, "the records could not be read in time, and the run was killed");
     trouble(result.cut != 0, std::to_string(result.cut) + " records were not kept: " + store_error_);
