@@ -1,0 +1,67 @@
+#include "cli/run_trace.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "ledger/state.h"
+#include "sandbox/plan.h"
+
+namespace rehearse::cli {
+
+Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
+  if (run.empty()) {
+    const std::string name(verb);
+    return fail(name + ": no run named", ExitCode::kUsage,
+                "write `rehearse " + name + " RUN`, or `last` for RUN");
+  }
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(const ledger::Bundle bundle, state.open_run(run));
+  auto file = bundle.open_file("trace");
+  if (!file)
+    return fail("run " + bundle.id() + " has no trace: it was made with --no-trace", ExitCode::kDataError);
+  RH_TRY(auto reader, trace::StoreReader::open(std::move(*file)));
+  RunTrace made(std::move(reader));
+  made.id_ = bundle.id();
+  // A run without a report was cut off: ids are shifted unless it said otherwise.
+  made.shift_ = sandbox::kIdShift;
+  if (bundle.finished()) {
+    RH_TRY(made.record_, bundle.read_record());
+    if (made.record_->profile == "root") made.shift_ = 0;
+  }
+  return made;
+}
+
+Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& visit) {
+  stream_.emplace([&](const trace::TraceEvent& event) {
+    return !selection.wants(event, *stream_, realtime_offset_ns(), shift_) || visit(event, *stream_);
+  });
+  return reader_.read([&](const trace::Record& record) { return stream_->add(record); });
+}
+
+const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader) {
+  using Ending = RunTrace::Ending;
+  switch (ending) {
+    case Ending::kWhole: {
+      const auto summary = nlohmann::json::parse(reader.summary(), nullptr, false);
+      if (!summary.is_object() || !summary.contains("trouble") || summary["trouble"].empty()) return "";
+      return "the trace is not complete: see `rehearse show`";
+    }
+    case Ending::kCut:
+      return "trace cut here: later events were seen and not kept";
+    case Ending::kUnended:
+      return "the trace ends here without its end mark: its writer died";
+    case Ending::kDamaged:
+      return "the trace is damaged here: what follows cannot be believed";
+  }
+  return "";
+}
+
+int report_ending(RunTrace::Ending ending, const trace::StoreReader& reader) {
+  const char* said = incomplete_because(ending, reader);
+  if (*said == '\0') return 0;
+  std::fprintf(stderr, "rehearse: %s\n", said);
+  return static_cast<int>(ending == RunTrace::Ending::kDamaged ? ExitCode::kDataError
+                                                               : ExitCode::kInconclusive);
+}
+
+}  // namespace rehearse::cli

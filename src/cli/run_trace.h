@@ -1,0 +1,58 @@
+// The trace of one run, opened and read for a verb.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cli/trace_selection.h"
+#include "cli/verbs.h"
+#include "report/run_record.h"
+#include "trace/event_stream.h"
+#include "trace/store_reader.h"
+
+namespace rehearse::cli {
+
+class RunTrace {
+ public:
+  using Ending = trace::StoreReader::Ending;
+  using Visit = std::function<bool(const trace::TraceEvent&, const trace::EventStream&)>;
+
+  /// `run`: an id, the unique start of one, or "last". kUsage if it is empty, kDataError if there is no
+  /// trace.
+  static Result<RunTrace> open(const Globals& globals, const std::string& run, const char* verb);
+
+  /// Calls `visit` for each wanted event, in order, until it returns false. Once.
+  Result<Ending> read(TraceSelection& selection, const Visit& visit);
+  /// What has been read so far.
+  [[nodiscard]] const trace::ProcessTree& tree() const { return stream_->tree(); }
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  /// run.json; none if the run was cut off.
+  [[nodiscard]] const std::optional<report::RunRecord>& record() const { return record_; }
+  [[nodiscard]] const trace::StoreReader& reader() const { return reader_; }
+  /// From a time of the trace to nanoseconds since 1970.
+  [[nodiscard]] std::int64_t realtime_offset_ns() const {
+    return reader_.head().realtime_ns - reader_.head().monotonic_ns;
+  }
+  /// What the run's user namespace adds to ids.
+  [[nodiscard]] std::uint32_t id_shift() const { return shift_; }
+
+ private:
+  explicit RunTrace(trace::StoreReader reader) : reader_(std::move(reader)) {}
+
+  std::string id_;
+  std::optional<report::RunRecord> record_;
+  std::uint32_t shift_ = 0;
+  trace::StoreReader reader_;
+  std::optional<trace::EventStream> stream_;
+};
+
+/// Why a trace that ended so is not complete; "" if it is.
+const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader);
+
+/// Says the same on stderr, so that the lines on stdout stay pure, and gives the exit code for it.
+int report_ending(RunTrace::Ending ending, const trace::StoreReader& reader);
+
+}  // namespace rehearse::cli

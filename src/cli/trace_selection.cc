@@ -1,0 +1,71 @@
+#include "cli/trace_selection.h"
+
+#include <CLI/App.hpp>
+#include <algorithm>
+
+#include "base/units.h"
+#include "trace/event_fields.h"
+
+namespace rehearse::cli {
+
+void SelectionOptions::add_to(CLI::App& app) {
+  app.add_option("--where", where,
+                 "Only events for which this holds: evt.type = openat and evt.failed = true")
+      ->type_name("EXPR");
+  app.add_option("--process", process, "Only this process, by its number in the report");
+  app.add_flag("--follow", follow, "With --process: its descendants too");
+  app.add_option("--file", file, "Only what touched this path");
+  app.add_option("--since", since, "Only from this time after the action's start (1.5s)");
+  app.add_option("--until", until, "Only until then");
+}
+
+Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
+  TraceSelection made;
+  made.process_ = options.process;
+  made.follow_ = options.follow;
+  made.file_ = options.file;
+  if (options.follow && !options.process)
+    return fail("--follow needs --process ID", ExitCode::kUsage, "see `rehearse trace --help`");
+  if (!options.where.empty()) {
+    RH_TRY(made.filter_, trace::Filter::parse(options.where));
+    made.filter_->bind_types(trace::EventFields::type_id_of);
+  }
+  if (!options.since.empty()) {
+    RH_TRY(made.since_ns_, parse_duration(options.since));
+  }
+  if (!options.until.empty()) {
+    RH_TRY(made.until_ns_, parse_duration(options.until));
+  }
+  return made;
+}
+
+bool TraceSelection::wants(const trace::TraceEvent& event, const trace::EventStream& stream,
+                           std::int64_t realtime_offset_ns, std::uint32_t shift) {
+  const auto at = static_cast<std::int64_t>(event.begun_ns.value_or(event.time_ns)) -
+                  static_cast<std::int64_t>(stream.begun_ns());
+  if (at < since_ns_ || (until_ns_ && at > *until_ns_)) return false;
+  if (process_ && !is_process(*event.process)) return false;
+  if (!file_.empty() && !touches(event)) return false;
+  return !filter_ || filter_->matches(trace::EventFields(event, stream, realtime_offset_ns, shift));
+}
+
+bool TraceSelection::is_process(const trace::Process& process) {
+  if (process.id == *process_ || family_.contains(process.id)) return true;
+  if (!follow_ || (process.parent != *process_ && !family_.contains(process.parent))) return false;
+  family_.insert(process.id);
+  return true;
+}
+
+/// By what the kernel opened or executed, and by what a call named: the second is only a claim.
+bool TraceSelection::touches(const trace::TraceEvent& event) const {
+  if (event.type == trace::EventType::kExec) {
+    const trace::Image& image = event.process->images.back();
+    return image.path == file_ || image.script == file_;
+  }
+  if (event.type != trace::EventType::kCall) return false;
+  if (event.fd != nullptr && event.fd->name == file_) return true;
+  const syscalls::Call call = event.call();
+  return std::ranges::any_of(call.texts, [&](const auto& text) { return text && text->bytes == file_; });
+}
+
+}  // namespace rehearse::cli

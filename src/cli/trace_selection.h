@@ -1,0 +1,52 @@
+// Which events of a run are wanted: the options that every verb over a trace takes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_set>
+
+#include "base/result.h"
+#include "trace/event_stream.h"
+#include "trace/filter.h"
+
+namespace CLI {
+class App;
+}
+
+namespace rehearse::cli {
+
+struct SelectionOptions {
+  std::string where;
+  std::optional<std::uint32_t> process;
+  bool follow = false;
+  std::string file;
+  std::string since;
+  std::string until;
+
+  /// --where --process --follow --file --since --until
+  void add_to(CLI::App& app);
+};
+
+class TraceSelection {
+ public:
+  static Result<TraceSelection> create(const SelectionOptions& options);
+
+  /// `realtime_offset_ns` and `shift`: as for trace::EventFields. Events come in order.
+  bool wants(const trace::TraceEvent& event, const trace::EventStream& stream,
+             std::int64_t realtime_offset_ns, std::uint32_t shift);
+
+ private:
+  bool is_process(const trace::Process& process);
+  [[nodiscard]] bool touches(const trace::TraceEvent& event) const;
+
+  std::optional<std::uint32_t> process_;
+  bool follow_ = false;
+  std::string file_;
+  std::optional<trace::Filter> filter_;
+  std::int64_t since_ns_ = INT64_MIN;
+  std::optional<std::int64_t> until_ns_;
+  std::unordered_set<std::uint32_t> family_;
+};
+
+}  // namespace rehearse::cli
