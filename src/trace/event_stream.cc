@@ -101,6 +101,12 @@ const Process* EventStream::shown(std::uint32_t tid) const {
   return process->id == 1 && process->images.empty() ? nullptr : process;
 }
 
+const Process* EventStream::signaller(std::uint32_t tid) const {
+  if (const Process* process = shown(tid)) return process;
+  const auto found = ended_.find(tid);
+  return found == ended_.end() ? nullptr : &tree_.processes()[found->second];
+}
+
 bool EventStream::emit(TraceEvent event) {
   event.number = ++number_;
   return visit_(event);
@@ -123,6 +129,7 @@ bool EventStream::add(const Record& record) {
       const auto* fork = record.as<struct rh_fork>();
       if (fork == nullptr || fork->child_tid != fork->child_tgid) return true;
       const Process* child = tree_.of_thread(fork->child_tid);
+      ended_.erase(fork->child_tid);
       if (child == nullptr || child->id == 0) return true;
       fds_.fork(child->parent, child->id);
       if (child->id == 1) {
@@ -151,7 +158,7 @@ bool EventStream::add(const Record& record) {
     case RH_SIGNAL:
       tree_.add(record);
       event.type = EventType::kSignal;
-      event.process = shown(head.tid);
+      event.process = signaller(head.tid);
       return event.process == nullptr || emit(event);
     case RH_URING:
       event.type = EventType::kUring;
@@ -238,6 +245,7 @@ bool EventStream::end_thread(const Record& record) {
     }
   }
   tree_.add(record);
+  if (process != nullptr) ended_[head.tid] = process->id;
   const auto* death = record.as<struct rh_death>();
   if (!going || process == nullptr || death == nullptr || death->last == 0) return going;
   fds_.exit(process->id);

@@ -59,11 +59,14 @@ class EventStream {
   bool end_thread(const Record& record);
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
+  /// As `shown`; a thread still tells its parent after its own end.
+  [[nodiscard]] const Process* signaller(std::uint32_t tid) const;
 
   Visit visit_;
   ProcessTree tree_;
   FdTable fds_;
-  std::unordered_map<std::uint32_t, std::string> begun_;  ///< by thread: the record of a call's begin
+  std::unordered_map<std::uint32_t, std::string> begun_;    ///< by thread: the record of a call's begin
+  std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
   std::uint64_t number_ = 0;
   std::uint64_t begun_ns_ = 0;
 };

@@ -43,7 +43,13 @@ std::string call_line(const TraceEvent& event) {
   return line;
 }
 
-const char* type_word(EventType type) {
+std::int64_t since(std::uint64_t ns, std::uint64_t begun_ns) {
+  return static_cast<std::int64_t>(ns) - static_cast<std::int64_t>(begun_ns);
+}
+
+}  // namespace
+
+const char* event_type_name(EventType type) {
   switch (type) {
     case EventType::kCall:
       return "syscall";
@@ -60,12 +66,6 @@ const char* type_word(EventType type) {
   }
   return "";
 }
-
-std::int64_t since(std::uint64_t ns, std::uint64_t begun_ns) {
-  return static_cast<std::int64_t>(ns) - static_cast<std::int64_t>(begun_ns);
-}
-
-}  // namespace
 
 std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
   const std::int64_t at = since(event.begun_ns.value_or(event.time_ns), begun_ns);
@@ -98,7 +98,7 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
 std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int64_t realtime_offset_ns) {
   std::string text;
   JsonWriter json(text);
-  json.open_object().key("number").integer(event.number).key("type").string(type_word(event.type));
+  json.open_object().key("number").integer(event.number).key("type").string(event_type_name(event.type));
   json.key("time").string(rfc3339(static_cast<std::int64_t>(event.time_ns) + realtime_offset_ns));
   json.key("time_s").seconds(since(event.time_ns, begun_ns));
   json.key("process").integer(std::uint64_t{event.process->id});

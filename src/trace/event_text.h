@@ -7,6 +7,9 @@
 
 namespace rehearse::trace {
 
+/// "syscall", "exec", "start", "end", "signal", "io_uring".
+const char* event_type_name(EventType type);
+
 /// "[3] 0.001402 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3</etc/passwd>", without a newline. The number
 /// in brackets is the process within the run; times count from the action's start.
 std::string event_line(const TraceEvent& event, std::uint64_t begun_ns);

@@ -27,12 +27,17 @@ std::vector<std::string> Image::words() const {
 
 Process* ProcessTree::find(std::uint32_t tid) {
   const auto found = threads_.find(tid);
-  return found == threads_.end() ? nullptr : &processes_[found->second];
+  return found == threads_.end() ? nullptr : &processes_[found->second.process];
 }
 
 const Process* ProcessTree::of_thread(std::uint32_t tid) const {
   const auto found = threads_.find(tid);
-  return found == threads_.end() ? nullptr : &processes_[found->second];
+  return found == threads_.end() ? nullptr : &processes_[found->second.process];
+}
+
+std::uint32_t ProcessTree::inner_tid(std::uint32_t tid) const {
+  const auto found = threads_.find(tid);
+  return found == threads_.end() ? 0 : found->second.inner_tid;
 }
 
 const Image* ProcessTree::image_of(const Process& process) const {
@@ -82,7 +87,7 @@ void ProcessTree::fork(const struct rh_fork& fork) {
   if (fork.child_tid != fork.child_tgid) {
     if (const Process* owner = find(fork.child_tgid)) {
       ++processes_[owner->id].threads;
-      threads_[fork.child_tid] = owner->id;
+      threads_[fork.child_tid] = {owner->id, fork.inner_tid};
     }
     return;
   }
@@ -96,7 +101,7 @@ void ProcessTree::fork(const struct rh_fork& fork) {
   process.inner_pid = fork.inner_tid;
   process.start_ns = fork.head.time_ns;
   process.comm = comm_of(fork.comm);
-  threads_[fork.child_tid] = process.id;
+  threads_[fork.child_tid] = {process.id, fork.inner_tid};
   processes_.push_back(std::move(process));
 }
 
@@ -106,7 +111,7 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
   if (process == nullptr) return;
   if (exec.old_tid != exec.tgid) {
     threads_.erase(exec.old_tid);
-    threads_[exec.tgid] = process->id;
+    threads_[exec.tgid] = {process->id, process->inner_pid};
     process->exit.reset();
     process->signal.reset();
   }

@@ -55,6 +55,8 @@ class ProcessTree {
   [[nodiscard]] const std::vector<Process>& processes() const { return processes_; }
   /// Whose thread `tid` is at this moment.
   [[nodiscard]] const Process* of_thread(std::uint32_t tid) const;
+  /// Its number in the pid namespace of the run; 0 if it is no thread of the run's at this moment.
+  [[nodiscard]] std::uint32_t inner_tid(std::uint32_t tid) const;
   /// What `process` executes: its own image, or that of the nearest ancestor that has one.
   [[nodiscard]] const Image* image_of(const Process& process) const;
 
@@ -65,8 +67,13 @@ class ProcessTree {
   void words(const struct rh_chunk& chunk);
   void death(const struct rh_death& death);
 
+  struct Thread {
+    std::uint32_t process = 0;  ///< id
+    std::uint32_t inner_tid = 0;
+  };
+
   std::vector<Process> processes_;
-  std::unordered_map<std::uint32_t, std::uint32_t> threads_;  ///< tid to process id
+  std::unordered_map<std::uint32_t, Thread> threads_;  ///< by tid
 };
 
 }  // namespace rehearse::trace
