@@ -1,9 +1,15 @@
 #include "ledger/database.h"
 
 #include <fmt/core.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
+#include <string_view>
+
+#include "base/escape.h"
+#include "base/sys.h"
 
 namespace rehearse::ledger {
 namespace {
@@ -29,10 +35,31 @@ std::string uri(const std::string& path, const char* query) {
   return text + query;
 }
 
+/// How many descriptors of this process are open on the object of `fd`.
+Result<int> descriptors_on(int fd) {
+  RH_TRY(const struct stat wanted, sys::stat_fd(fd));
+  int count = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", ignored)) {
+    struct stat found = {};
+    if (::stat(entry.path().c_str(), &found) == 0 && found.st_dev == wanted.st_dev &&
+        found.st_ino == wanted.st_ino)
+      ++count;
+  }
+  return count;
+}
+
+/// The last part of the database's own name, for messages.
+std::string name_of(sqlite3* db) {
+  const char* path = db == nullptr ? nullptr : sqlite3_db_filename(db, "main");
+  const std::string_view text = path == nullptr ? std::string_view() : std::string_view(path);
+  return text.empty() ? std::string("ledger.db") : std::string(text.substr(text.rfind('/') + 1));
+}
+
 }  // namespace
 
 tl::unexpected<Error> database_error(sqlite3* db, int code) {
-  std::string what = "ledger.db: ";
+  std::string what = name_of(db) + ": ";
   what += db != nullptr ? sqlite3_errmsg(db) : sqlite3_errstr(code);
   const int primary = code & 0xff;
   Error error{std::move(what), {}, ExitCode::kFailure, 0};
@@ -61,6 +88,12 @@ Statement& Statement::bind(int index, std::int64_t value) {
 Statement& Statement::bind(int index, std::string_view value) {
   sqlite3_bind_text64(statement_.get(), index, value.data() != nullptr ? value.data() : "", value.size(),
                       SQLITE_TRANSIENT, SQLITE_UTF8);
+  return *this;
+}
+
+Statement& Statement::bind_bytes(int index, std::string_view value) {
+  if (is_utf8(value)) return bind(index, value);
+  sqlite3_bind_blob64(statement_.get(), index, value.data(), value.size(), SQLITE_TRANSIENT);
   return *this;
 }
 
@@ -120,6 +153,23 @@ Result<Database> Database::open(const std::string& path, Mode mode) {
   RH_CHECK(database.execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON"));
   if (mode == Mode::kReadWrite)
     RH_CHECK(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"));
+  return database;
+}
+
+Result<Database> Database::fill(const std::string& path, int fd) {
+  sqlite3* handle = nullptr;
+  RH_TRY(const int before, descriptors_on(fd));
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+  Database database(handle);
+  if (code != SQLITE_OK) return database_error(handle, code);
+  // SQLite takes names only; whoever may rename in that directory could have put another file there.
+  RH_TRY(const int after, descriptors_on(fd));
+  if (after != before + 1)
+    return fail(path + ": another file took its place while it was opened", ExitCode::kCantCreate);
+  RH_CHECK(
+      database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE;"
+                       "PRAGMA trusted_schema=OFF"));
   return database;
 }
 

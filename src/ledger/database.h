@@ -1,4 +1,4 @@
-// A thin owner of one SQLite connection; internal to the ledger.
+// A thin owner of one SQLite connection: the ledger's, and that of an exported database.
 #pragma once
 
 #include <sqlite3.h>
@@ -18,6 +18,8 @@ class Statement {
   static Result<Statement> prepare(sqlite3* db, const char* sql);
   Statement& bind(int index, std::int64_t value);
   Statement& bind(int index, std::string_view value);
+  /// TEXT if it is UTF-8, otherwise a BLOB: the same bytes in any case.
+  Statement& bind_bytes(int index, std::string_view value);
   Statement& bind_null(int index);
   /// True: a row is there.
   Result<bool> step();
@@ -42,6 +44,9 @@ class Database {
   /// WAL, synchronous=NORMAL, waits up to 30 s for other writers. A file that is no database fails with
   /// Error::err kDamaged.
   static Result<Database> open(const std::string& path, Mode mode);
+  /// Makes the database of an empty file that the caller has open as `fd`, and fails if `path` leads anywhere
+  /// else. Without a journal: no other file is written, and what fails leaves nothing usable.
+  static Result<Database> fill(const std::string& path, int fd);
   Result<void> execute(const char* sql);
   Result<std::int64_t> integer(const char* sql);
   [[nodiscard]] sqlite3* get() const { return db_.get(); }
