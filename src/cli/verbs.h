@@ -28,6 +28,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments);
 Result<int> show_verb(Globals& globals, Arguments arguments);
 Result<int> diff_verb(Globals& globals, Arguments arguments);
 Result<int> trace_verb(Globals& globals, Arguments arguments);
+Result<int> export_verb(Globals& globals, Arguments arguments);
 Result<int> list_verb(Globals& globals, Arguments arguments);
 Result<int> rm_verb(Globals& globals, Arguments arguments);
 Result<int> gc_verb(Globals& globals, Arguments arguments);

@@ -28,6 +28,7 @@ constexpr Verb kVerbs[] = {
     {"show", "print the report of a run", cli::show_verb},
     {"diff", "print what changed inside files", cli::diff_verb},
     {"trace", "print what the action did, call by call", cli::trace_verb},
+    {"export", "write what the action did for another tool", cli::export_verb},
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
     {"gc", "remove old and interrupted runs", cli::gc_verb},
