@@ -101,10 +101,13 @@ const Process* EventStream::shown(std::uint32_t tid) const {
   return process->id == 1 && process->images.empty() ? nullptr : process;
 }
 
-const Process* EventStream::signaller(std::uint32_t tid) const {
-  if (const Process* process = shown(tid)) return process;
-  const auto found = ended_.find(tid);
-  return found == ended_.end() ? nullptr : &tree_.processes()[found->second];
+const Process* EventStream::signaller(const Record& record) const {
+  if (const Process* process = shown(record.head().tid)) return process;
+  const auto found = ended_.find(record.head().tid);
+  const auto* signal = record.as<struct rh_signal>();
+  // The end of the first process is told to the run's init, which is not the action's.
+  if (found == ended_.end() || signal == nullptr || shown(signal->target_tid) == nullptr) return nullptr;
+  return &tree_.processes()[found->second];
 }
 
 bool EventStream::emit(TraceEvent event) {
@@ -158,7 +161,7 @@ bool EventStream::add(const Record& record) {
     case RH_SIGNAL:
       tree_.add(record);
       event.type = EventType::kSignal;
-      event.process = signaller(head.tid);
+      event.process = signaller(record);
       return event.process == nullptr || emit(event);
     case RH_URING:
       event.type = EventType::kUring;

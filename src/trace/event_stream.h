@@ -59,8 +59,8 @@ class EventStream {
   bool end_thread(const Record& record);
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
-  /// As `shown`; a thread still tells its parent after its own end.
-  [[nodiscard]] const Process* signaller(std::uint32_t tid) const;
+  /// Whose signal it is: a thread still tells its parent after its own end.
+  [[nodiscard]] const Process* signaller(const Record& record) const;
 
   Visit visit_;
   ProcessTree tree_;

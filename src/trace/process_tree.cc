@@ -42,7 +42,7 @@ std::uint32_t ProcessTree::inner_tid(std::uint32_t tid) const {
 
 const Image* ProcessTree::image_of(const Process& process) const {
   const Process* at = &process;
-  while (at->images.empty() && at->id != 0) at = &processes_[at->parent];
+  while (at->images.empty() && at->id != 0) at = &processes_[at->maker];
   return at->images.empty() ? nullptr : &at->images.back();
 }
 
@@ -97,6 +97,8 @@ void ProcessTree::fork(const struct rh_fork& fork) {
     process.parent = parent->id;
     process.creds = parent->creds;
   }
+  const Process* maker = find(fork.head.tid);
+  process.maker = maker == nullptr ? process.parent : maker->id;
   process.pid = fork.child_tid;
   process.inner_pid = fork.inner_tid;
   process.start_ns = fork.head.time_ns;

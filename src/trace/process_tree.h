@@ -29,6 +29,7 @@ struct Image {
 struct Process {
   std::uint32_t id = 0;      ///< stable within the run: 1 is the action, 0 what starts it
   std::uint32_t parent = 0;  ///< id
+  std::uint32_t maker = 0;   ///< id of who forked it: its parent, but for CLONE_PARENT
   std::uint32_t pid = 0;     ///< on the host
   std::uint32_t inner_pid = 0;
   std::uint64_t start_ns = 0;  ///< CLOCK_MONOTONIC
@@ -57,7 +58,7 @@ class ProcessTree {
   [[nodiscard]] const Process* of_thread(std::uint32_t tid) const;
   /// Its number in the pid namespace of the run; 0 if it is no thread of the run's at this moment.
   [[nodiscard]] std::uint32_t inner_tid(std::uint32_t tid) const;
-  /// What `process` executes: its own image, or that of the nearest ancestor that has one.
+  /// What `process` executes: its own image, or that of the nearest of its makers that has one.
   [[nodiscard]] const Image* image_of(const Process& process) const;
 
  private:
