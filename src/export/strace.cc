@@ -93,10 +93,12 @@ Result<void> StraceExporter::event(const TraceEvent& event, const trace::EventSt
       break;
     case EventType::kSignal: {
       const auto* signal = event.record->as<struct rh_signal>();
-      // The first reason of kernel's TRACE_SIGNAL_*: it will be delivered.
-      if (signal == nullptr || signal->inside == 0 || signal->result != 0) break;
+      // The kernel's TRACE_SIGNAL_DELIVERED and _IGNORED: a traced process stops for those that it ignores
+      // too, but never for SIGKILL.
+      if (signal == nullptr || signal->inside == 0 || signal->result > 1 || signal->signal == SIGKILL) break;
+      const trace::Process* receiver = stream.tree().of_thread(signal->target_tid);
+      if (receiver == nullptr || receiver->id == 0) break;
       const std::uint32_t target = stream.tree().inner_tid(signal->target_tid);
-      if (target == 0) break;
       const std::string name = signal_text(signal->signal);
       put(target, event.time_ns,
           fmt::format("--- {} {{si_signo={}, si_code={}{}}} ---", name, name,

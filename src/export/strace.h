@@ -2,8 +2,8 @@
 //
 // Calls stand where they returned, with the time they began (their return, where the begin was not recorded:
 // such lines have no <duration>). Numbers are those of the run's own pid namespace. What strace has no line
-// for is left out: started processes, executed programs (their execve is there), io_uring operations, signals
-// that were ignored or went to a process outside.
+// for is left out: started processes, executed programs (their execve is there), io_uring operations, SIGKILL
+// and what went to a process outside.
 #pragma once
 
 #include <string>
