@@ -172,7 +172,9 @@ Result<int> export_verb(Globals& globals, Arguments arguments) {
       exporter = std::make_unique<exporting::OcsfExporter>(facts, out);
       break;
   }
-  RH_TRY(const Written written, write_events(trace, selection, *exporter, out));
+  auto done = write_events(trace, selection, *exporter, out);
+  if (!done && file) return with_context(std::move(done).error(), options.output);
+  RH_TRY(const Written written, std::move(done));
   exporter.reset();
   if (file) {
     RH_CHECK(file->keep());
