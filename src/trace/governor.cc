@@ -55,21 +55,22 @@ Governor::~Governor() {
   if (freezes_ != 0) write_text(freeze_.get(), "0");
 }
 
-void Governor::emptied() {
+void Governor::emptied(std::uint64_t asked) {
   {
     const std::lock_guard lock(mutex_);
-    ++answers_;
+    if (asked <= answered_for_) return;
+    answered_for_ = asked;
   }
   answered_.notify_all();
 }
 
-std::uint64_t Governor::fullest() const {
-  std::uint64_t most = 0;  // in 1/256 of the ring
+/// Some ring is filled to more than `parts` of 256.
+bool Governor::any_above(std::uint64_t parts) const {
   for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
     const struct rh_ring& ring = slot_.ring(cpu);
-    most = std::max<std::uint64_t>(most, fill(ring) * 256 / (ring.mask + 1));
+    if (fill(ring) * 256 > parts * (ring.mask + 1)) return true;
   }
-  return most;
+  return false;
 }
 
 void Governor::run() {
@@ -85,27 +86,29 @@ void Governor::run() {
   }
 }
 
-/// The ring is past its mark: first the reader is woken, and only if it does not keep up is the run frozen.
+/// A ring is past its mark. Large ones leave time for the reader, which is woken, to catch up; the run is
+/// frozen only if it does not. Where half a ring is a millisecond of a flood there is no time to wait and
+/// see.
 void Governor::relieve() {
-  constexpr std::uint64_t kFreezeAt = 256 * 5 / 8;
+  constexpr std::uint64_t kAmple = std::uint64_t{1} << 20U;
+  constexpr std::uint64_t kHalf = 128;
+  constexpr std::uint64_t kFreezeAbove = 160;
   constexpr int kTries = 20;
   constexpr struct timespec kPause = {0, 200'000};
-  wake_();
-  for (int i = 0; i < kTries; ++i) {
-    const std::uint64_t most = fullest();
-    if (most < 128) return;
-    if (most >= kFreezeAt) break;
+  const bool ample = slot_.ring(0).mask + 1 >= kAmple;
+  if (ample) wake_();
+  for (int i = 0; ample && i < kTries && !any_above(kFreezeAbove); ++i) {
+    if (!any_above(kHalf)) return;
     ::nanosleep(&kPause, nullptr);
   }
-  if (fullest() < 128) return;
+  if (ample && !any_above(kHalf)) return;
   const std::int64_t begun = monotonic_ns();
   write_text(freeze_.get(), "1");
   ++freezes_;
-  std::unique_lock lock(mutex_);
-  const std::uint64_t before = answers_;
+  const std::uint64_t mine = ++asked_;
   wake_();
-  // The second answer: the first may be to a reading that began before the freeze.
-  if (!answered_.wait_for(lock, kPatience, [&] { return answers_ >= before + 2; })) {
+  std::unique_lock lock(mutex_);
+  if (!answered_.wait_for(lock, kPatience, [&] { return answered_for_ >= mine; })) {
     gave_up_ = true;
     if (kill_.valid()) write_text(kill_.get(), "1");
   }

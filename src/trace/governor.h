@@ -25,8 +25,10 @@ class Governor {
   /// Thaws, whatever happened.
   ~Governor();
 
-  /// The reader has emptied the rings.
-  void emptied();
+  /// What the governor wants at this moment: to be handed back by `emptied`.
+  [[nodiscard]] std::uint64_t asked() const { return asked_; }
+  /// The reader has emptied the rings since it took `asked`.
+  void emptied(std::uint64_t asked);
 
   [[nodiscard]] std::uint64_t freezes() const { return freezes_; }
   [[nodiscard]] std::int64_t frozen_ns() const { return frozen_ns_; }
@@ -38,7 +40,7 @@ class Governor {
   Governor(RingSlot& slot, std::function<void()> wake) : slot_(slot), wake_(std::move(wake)) {}
   void run();
   void relieve();
-  [[nodiscard]] std::uint64_t fullest() const;
+  [[nodiscard]] bool any_above(std::uint64_t parts) const;
 
   RingSlot& slot_;
   std::function<void()> wake_;
@@ -47,7 +49,8 @@ class Governor {
   UniqueFd stop_;
   std::mutex mutex_;
   std::condition_variable answered_;
-  std::uint64_t answers_ = 0;
+  std::atomic<std::uint64_t> asked_ = 0;
+  std::uint64_t answered_for_ = 0;
   std::atomic<std::uint64_t> freezes_ = 0;
   std::atomic<std::int64_t> frozen_ns_ = 0;
   std::atomic<bool> real_time_ = false;

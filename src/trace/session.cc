@@ -101,8 +101,7 @@ class Recorder final : public Session {
     stopping_ = true;
     (void)::eventfd_write(wake_.get(), 1);
     thread_.join();
-    governor_->emptied();
-    governor_->emptied();
+    governor_->emptied(UINT64_MAX);
     freezes_ = governor_->freezes();
     frozen_ns_ = governor_->frozen_ns();
     real_time_ = governor_->real_time();
@@ -136,12 +135,13 @@ class Recorder final : public Session {
   /// Takes what is there, and keeps in order what can have no predecessor any more.
   void pass(bool last) {
     // A record that is not seen below is stamped after this moment, or is waited for.
+    const std::uint64_t asked = governor_->asked();
     auto cutoff = static_cast<std::uint64_t>(monotonic_ns());
     for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
       take(slot_.ring(cpu), pending_[cpu]);
       if (pending_[cpu].waiting) cutoff = std::min(cutoff, pending_[cpu].last_ns);
     }
-    governor_->emptied();
+    governor_->emptied(asked);
     if (last) cutoff = UINT64_MAX;
     while (true) {
       Pending* first = nullptr;
