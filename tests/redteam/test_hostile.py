@@ -66,13 +66,13 @@ class Hostile(HostCase):
         self.assert_nothing_left()
 
     def test_identity_as_the_host_sees_it(self) -> None:
-        process = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo up >&2; exec sleep 5"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo up >&2; exec sleep 5.0625"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stderr
         process.stderr.readline()
         pids: list[str] = []
 
         def executing() -> bool:
-            pids[:] = [p for p in os.listdir("/proc") if p.isdigit() and read(f"/proc/{p}/cmdline") == b"sleep\x005\x00"]
+            pids[:] = [p for p in os.listdir("/proc") if p.isdigit() and read(f"/proc/{p}/cmdline") == b"sleep\x005.0625\x00"]
             return len(pids) == 1
 
         self.assertTrue(harness.wait_for(executing), pids)

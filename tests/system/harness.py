@@ -237,7 +237,7 @@ def snapshot(full: bool = True) -> dict[str, Any]:
                 sysctls[path] = Path(path).read_bytes()
             except OSError:
                 continue
-    cgroups = {path for root in cgroup_roots() for path, _, _ in os.walk(root) if "rehearse" not in path}
+    cgroups = {path: is_populated(path) for root in cgroup_roots() for path, _, _ in os.walk(root) if "rehearse" not in path}
     return {
         "files": files,
         "root": sorted(os.listdir("/")),
@@ -250,11 +250,22 @@ def snapshot(full: bool = True) -> dict[str, Any]:
     }
 
 
+def is_populated(group: str) -> bool:
+    try:
+        return Path(f"{group}/cgroup.procs").read_bytes() != b""
+    except OSError:
+        return False
+
+
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     found = []
     for part, old in before.items():
         new = after[part]
-        if isinstance(old, dict):
+        if part == "cgroups":
+            # A group that holds processes comes and goes with them: whoever started those did that.
+            found += [f"cgroups: gone {x}" for x in old if x not in new and not old[x]]
+            found += [f"cgroups: new {x}" for x in new if x not in old and not new[x]]
+        elif isinstance(old, dict):
             found += [f"{part}: {k}: {old.get(k)} -> {new.get(k)}" for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
         elif isinstance(old, (set, list)):
             found += [f"{part}: gone {x}" for x in old if x not in new] + [f"{part}: new {x}" for x in new if x not in old]
