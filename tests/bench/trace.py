@@ -123,8 +123,7 @@ def main():
     binary, scratch, quick = sys.argv[1], sys.argv[2], sys.argv[3] == "1"
     calls = shutil.copy(f"{os.path.dirname(binary)}/tests/calls", f"{scratch}/calls")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)  # the caller gave us a mount namespace
-    if subprocess.run(["stat", "-fc", "%T", "/sys/fs/bpf"], capture_output=True, text=True, check=True).stdout.strip() != "bpf_fs":
-        subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+    common.keep_programs()
     rehearse = common.Rehearse(binary, scratch)
     rounds = 3 if quick else 9
     measure(rehearse, calls, scratch, rounds)
