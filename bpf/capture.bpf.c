@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Records every system call and process event of the runs' control groups. Filter first, then count, then write: see
-// events.h for the records and ARCHITECTURE.md for why they lie in rings of our own.
+// Records every system call and process event of the runs' control groups. Filter first, then count, then
+// write: see events.h for the records and ARCHITECTURE.md for why they lie in rings of our own.
 #include <linux/bpf.h>
 
 #include "kernel.h"
@@ -22,12 +22,12 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct rh_config config = {.ring_bytes = RH_RING_BYTES};
 
-/// Depths in the control group tree at which there are runs; 0 ends. All runs of one host lie at one depth, those of a
-/// booted system inside it at another.
+/// Depths in the control group tree at which there are runs; 0 ends. All runs of one host lie at one depth,
+/// those of a booted system inside it at another.
 u32 levels[4] = {};
 
-/// A run's rings, one a CPU, lie in a slot; slots are kept for the next run. Putting a map into a map waits for a grace
-/// period, entering a run into `runs` does not.
+/// A run's rings, one a CPU, lie in a slot; slots are kept for the next run. Putting a map into a map waits
+/// for a grace period, entering a run into `runs` does not.
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
   __uint(max_entries, RH_SLOTS);
@@ -52,7 +52,8 @@ struct {
 } runs SEC(".maps");
 
 struct scratch {
-  u8 data[SCRATCH_BYTES + 8192]; /* what is appended last may begin just before the end; 32 KiB is the most a CPU has */
+  u8 data[SCRATCH_BYTES +
+          8192]; /* what is appended last may begin just before the end; 32 KiB is the most a CPU has */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -61,7 +62,8 @@ struct {
   __type(value, struct scratch);
 } scratches SEC(".maps");
 
-/// What is recorded of call `nr`, which is below RH_CALLS. The mask is for the verifier, which loses the comparison.
+/// What is recorded of call `nr`, which is below RH_CALLS. The mask is for the verifier, which loses the
+/// comparison.
 static __always_inline const volatile struct rh_call_plan* plan_of(u32 nr) {
   asm volatile("" : "+r"(nr));
   return &config.calls[nr & (RH_CALLS - 1)];
@@ -122,8 +124,8 @@ static __always_inline void call_governor(struct run* run) {
   if (bell) bpf_ringbuf_output(bell, &note, sizeof note, BPF_RB_FORCE_WAKEUP);
 }
 
-/// Room for `size` bytes (at most RH_RECORD_MAX, a multiple of 8), or nothing, which is counted. An interrupt may reserve
-/// too while this runs: its few hundred bytes are left free by the margin.
+/// Room for `size` bytes (at most RH_RECORD_MAX, a multiple of 8), or nothing, which is counted. An interrupt
+/// may reserve too while this runs: its few hundred bytes are left free by the margin.
 static __always_inline void* reserve(struct run* run, u32 size) {
   struct rh_ring* ring = run->ring;
   u64 tail = *(volatile u64*)&ring->tail;
@@ -190,7 +192,8 @@ static __always_inline void attach_text(struct draft* draft, u8 arg, const void*
   u32 at = draft->size;
   if (at > SCRATCH_BYTES) return;
   void* to = draft->scratch->data + at;
-  long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from) : bpf_probe_read_user_str(to, RH_TEXT_MAX, from);
+  long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from)
+                  : bpf_probe_read_user_str(to, RH_TEXT_MAX, from);
   if (n <= 0) {
     made->flags = RH_FAULT;
     return;
@@ -200,7 +203,8 @@ static __always_inline void attach_text(struct draft* draft, u8 arg, const void*
   grow(draft, (u32)n - 1);
 }
 
-static __always_inline void attach_bytes(struct draft* draft, u8 arg, const void* from, u64 wanted, u32 most) {
+static __always_inline void attach_bytes(struct draft* draft, u8 arg, const void* from, u64 wanted,
+                                         u32 most) {
   struct rh_attachment* made = attach(draft, RH_BLOB, arg);
   if (!made) return;
   u32 at = draft->size;
@@ -393,7 +397,8 @@ static __always_inline void read_arguments(u64* to, struct pt_regs* regs, bool_t
   }
 }
 
-static __always_inline void record_plain(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result, u32 args) {
+static __always_inline void record_plain(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result,
+                                         u32 args) {
   u32 size = RH_CALL_BYTES(args);
   struct rh_call* call = reserve(run, size);
   if (!call) return;
@@ -529,7 +534,8 @@ int BPF_PROG(on_fork, struct task_struct* parent, struct task_struct* child) {
   struct pid* pid = BPF_CORE_READ(child, thread_pid);
   u32 level = BPF_CORE_READ(pid, level);
   /* An array whose elements are larger than ours. */
-  void* number = (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+  void* number =
+      (void*)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
   fork->inner_tid = 0;
   bpf_probe_read_kernel(&fork->inner_tid, sizeof fork->inner_tid, number);
   fork->start_ns = child->start_boottime;
@@ -612,7 +618,8 @@ int BPF_PROG(on_death, struct task_struct* task) {
 }
 
 SEC("tp_btf/signal_generate")
-int BPF_PROG(on_signal, int number, struct kernel_siginfo* info, struct task_struct* task, int group, int result) {
+int BPF_PROG(on_signal, int number, struct kernel_siginfo* info, struct task_struct* task, int group,
+             int result) {
   struct run run = {};
   struct run target = {};
   bool_t ours = current_run(&run);

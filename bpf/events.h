@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* What the programs in capture.bpf.c write and src/trace reads: records in one ring a CPU. Plain C for both sides; all
- * numbers are the machine's own (the ring never leaves it). */
+/* What the programs in capture.bpf.c write and src/trace reads: records in one ring a CPU. Plain C for both
+ * sides; all numbers are the machine's own (the ring never leaves it). */
 #ifndef REHEARSE_BPF_EVENTS_H
 #define REHEARSE_BPF_EVENTS_H
 
 #include <linux/types.h>
 
-#define RH_RING_BYTES (4u << 20) /* of data, at most; a power of two */
+#define RH_RING_BYTES (4u << 20)  /* of data, at most; a power of two */
 #define RH_RING_SLACK (64u << 10) /* a record is never split: it may run this far past the end */
 #define RH_RECORD_MAX (32u << 10)
-#define RH_TEXT_MAX 4096u /* PATH_MAX, with the NUL */
+#define RH_TEXT_MAX 4096u    /* PATH_MAX, with the NUL */
 #define RH_CHUNK_BYTES 4096u /* of an argument list */
 #define RH_CALLS 512u
 #define RH_SLOTS 256u /* runs at once */
@@ -53,7 +53,7 @@ enum rh_attachment_kind {
   RH_KTEXT = 6, /* a kernel string */
 };
 
-#define RH_CUT 0x80 /* in `flags`: there was more */
+#define RH_CUT 0x80   /* in `flags`: there was more */
 #define RH_FAULT 0x40 /* in `flags`: the memory could not be read */
 
 /* Followed by `length` bytes and padding to a multiple of 8. */
@@ -158,10 +158,10 @@ struct rh_uring {
 struct rh_call_plan {
   __u8 args;
   __u8 flags;
-  __u8 text[3]; /* arguments that are user strings; RH_NONE: no more */
-  __u8 blob;    /* argument that is bytes of user memory, or RH_NONE */
+  __u8 text[3];     /* arguments that are user strings; RH_NONE: no more */
+  __u8 blob;        /* argument that is bytes of user memory, or RH_NONE */
   __u8 blob_length; /* argument with their number, or RH_NONE: blob_bytes of them */
-  __u8 blob_at; /* 1 at entry, 2 at exit (blob_length then points to a 32-bit number) */
+  __u8 blob_at;     /* 1 at entry, 2 at exit (blob_length then points to a 32-bit number) */
   __u16 blob_bytes; /* at most */
   __u16 pad;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The few kernel structures that the programs look into, by name: offsets are filled in when they are loaded (CO-RE), so
- * a build host needs no BTF. `___x` variants are what other kernel versions call the same thing. */
+/* The few kernel structures that the programs look into, by name: offsets are filled in when they are loaded
+ * (CO-RE), so a build host needs no BTF. `___x` variants are what other kernel versions call the same thing.
+ */
 #ifndef REHEARSE_BPF_KERNEL_H
 #define REHEARSE_BPF_KERNEL_H
 
@@ -16,7 +17,8 @@ typedef int bool_t;
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
-  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp,
+      ss;
 };
 
 struct kernfs_node {

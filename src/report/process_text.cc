@@ -75,7 +75,8 @@ std::string process_tree_text(const RunRecord& record, const Style& style, std::
     std::string what = command(*process);
     const std::size_t used = text_width(head) + indent.size();
     if (columns > used + 16) what = fit_middle(what, columns - used);
-    text += (failed(*process) ? style.yellow(head) : head) + indent + what + '\n';
+    text += failed(*process) ? style.yellow(head) : head;
+    text.append(indent).append(what) += '\n';
   }
   if (left_out != 0)
     text += fmt::format("  and {} more that ended with 0: `rehearse show {} --json`\n", left_out,

@@ -68,9 +68,9 @@ struct ProcessRecord {
   std::vector<std::string> earlier;  ///< programs it was before
   bool argv_cut = false;
   bool argv_redacted = false;  ///< secrets in it were overwritten with asterisks
-  bool forked = false;    ///< it executed nothing itself: exe and argv are its ancestor's
-  bool secure = false;    ///< setuid, setgid or file capabilities took effect
-  std::uint32_t uid = 0;  ///< effective, as the host numbers it
+  bool forked = false;         ///< it executed nothing itself: exe and argv are its ancestor's
+  bool secure = false;         ///< setuid, setgid or file capabilities took effect
+  std::uint32_t uid = 0;       ///< effective, as the host numbers it
   std::int64_t start_ns = 0;
   std::optional<std::int64_t> end_ns;
   std::optional<int> exit;
@@ -85,10 +85,10 @@ struct ProcessRecord {
 
 /// Something that only a host's administrator may do, tried by the action.
 struct AttemptRecord {
-  std::string what;      ///< "mount", "module", ...
-  std::string detail;    ///< the call; strings in it are the action's word
-  std::string result;    ///< "denied", or "contained": it took place in the run's own namespaces
-  std::string error;     ///< name of the errno, if denied
+  std::string what;    ///< "mount", "module", ...
+  std::string detail;  ///< the call; strings in it are the action's word
+  std::string result;  ///< "denied", or "contained": it took place in the run's own namespaces
+  std::string error;   ///< name of the errno, if denied
   std::uint32_t process = 0;
   std::uint64_t count = 0;
 };

@@ -2,8 +2,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escape.h"
-#include "fuzz.h"
 #include "base/json_writer.h"
+#include "fuzz.h"
 
 using namespace rehearse;
 using Json = nlohmann::json;

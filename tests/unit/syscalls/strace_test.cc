@@ -66,8 +66,7 @@ void paths() {
   probe(Nr::open, kNull, 0101, 0177600);
   probe(Nr::open, 1, 3);
   probe(Nr::openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  probe(Nr::openat, (0xaaL << 32) | 0xffffff9cL, "/proc/none", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND,
-        0640);
+  probe(Nr::openat, (0xaaL << 32) | 0xffffff9cL, "/proc/none", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0640);
   probe(Nr::openat, 99, "relative", 020200002, 0600);
   probe(Nr::openat, 99, "relative", O_SYNC | O_DSYNC | O_PATH);
   probe(Nr::mkdir, "/proc/none/x", 0);
