@@ -34,7 +34,8 @@ class RunTrace {
   [[nodiscard]] const trace::StoreReader& reader() const { return reader_; }
   /// From a time of the trace to nanoseconds since 1970.
   [[nodiscard]] std::int64_t realtime_offset_ns() const {
-    return reader_.head().realtime_ns - reader_.head().monotonic_ns;
+    return trace::between(static_cast<std::uint64_t>(reader_.head().monotonic_ns),
+                          static_cast<std::uint64_t>(reader_.head().realtime_ns));
   }
   /// What the run's user namespace adds to ids.
   [[nodiscard]] std::uint32_t id_shift() const { return shift_; }

@@ -41,8 +41,7 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
 
 bool TraceSelection::wants(const trace::TraceEvent& event, const trace::EventStream& stream,
                            std::int64_t realtime_offset_ns, std::uint32_t shift) {
-  const auto at = static_cast<std::int64_t>(event.begun_ns.value_or(event.time_ns)) -
-                  static_cast<std::int64_t>(stream.begun_ns());
+  const auto at = trace::between(stream.begun_ns(), event.begun_ns.value_or(event.time_ns));
   if (at < since_ns_ || (until_ns_ && at > *until_ns_)) return false;
   if (process_ && !is_process(*event.process)) return false;
   if (!file_.empty() && !touches(event)) return false;

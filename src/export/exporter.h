@@ -19,9 +19,11 @@ struct RunFacts {
   std::int64_t realtime_ns = 0;
   std::uint32_t id_shift = 0;  ///< what the run's user namespace adds to ids
 
-  [[nodiscard]] std::int64_t realtime_offset_ns() const { return realtime_ns - monotonic_ns; }
+  [[nodiscard]] std::int64_t realtime_offset_ns() const {
+    return trace::between(static_cast<std::uint64_t>(monotonic_ns), static_cast<std::uint64_t>(realtime_ns));
+  }
   [[nodiscard]] std::int64_t epoch_ns(std::uint64_t time_ns) const {
-    return static_cast<std::int64_t>(time_ns) + realtime_offset_ns();
+    return trace::shifted(time_ns, realtime_offset_ns());
   }
   [[nodiscard]] std::uint32_t inside(std::uint32_t id) const { return id >= id_shift ? id - id_shift : id; }
 };

@@ -8,9 +8,7 @@ namespace {
 
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
                                std::uint64_t begun_ns, std::uint32_t shift) {
-  const auto since = [begun_ns](std::uint64_t ns) {
-    return static_cast<std::int64_t>(ns) - static_cast<std::int64_t>(begun_ns);
-  };
+  const auto since = [begun_ns](std::uint64_t ns) { return trace::between(begun_ns, ns); };
   report::ProcessRecord record;
   record.id = process.id;
   record.parent = process.parent;

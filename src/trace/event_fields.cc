@@ -107,11 +107,11 @@ Value EventFields::event_value(Field field, const FieldArgument& argument) const
     case Field::kEvtNum:
       return event_.number;
     case Field::kEvtTime:
-      return static_cast<std::int64_t>(event_.time_ns) + offset_;
+      return shifted(event_.time_ns, offset_);
     case Field::kEvtRawtime:
-      return static_cast<std::uint64_t>(static_cast<std::int64_t>(event_.time_ns) + offset_);
+      return static_cast<std::uint64_t>(shifted(event_.time_ns, offset_));
     case Field::kEvtReltime:
-      return static_cast<std::int64_t>(event_.time_ns) - static_cast<std::int64_t>(stream_.begun_ns());
+      return between(stream_.begun_ns(), event_.time_ns);
     case Field::kEvtLatency:
       if (!returned || !event_.begun_ns) return {};
       return static_cast<std::int64_t>(event_.time_ns - *event_.begun_ns);

@@ -44,7 +44,7 @@ std::string call_line(const TraceEvent& event) {
 }
 
 std::int64_t since(std::uint64_t ns, std::uint64_t begun_ns) {
-  return static_cast<std::int64_t>(ns) - static_cast<std::int64_t>(begun_ns);
+  return between(begun_ns, ns);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
   std::string text;
   JsonWriter json(text);
   json.open_object().key("number").integer(event.number).key("type").string(event_type_name(event.type));
-  json.key("time").string(rfc3339(static_cast<std::int64_t>(event.time_ns) + realtime_offset_ns));
+  json.key("time").string(rfc3339(shifted(event.time_ns, realtime_offset_ns)));
   json.key("time_s").seconds(since(event.time_ns, begun_ns));
   json.key("process").integer(std::uint64_t{event.process->id});
   json.key("pid").integer(std::uint64_t{event.process->inner_pid});

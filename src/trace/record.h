@@ -10,6 +10,15 @@
 
 namespace rehearse::trace {
 
+/// From `from` to `to`, and `offset` after `time`: nanoseconds that a hostile trace may choose at will wrap
+/// around.
+inline std::int64_t between(std::uint64_t from, std::uint64_t to) {
+  return static_cast<std::int64_t>(to - from);
+}
+inline std::int64_t shifted(std::uint64_t time, std::int64_t offset) {
+  return static_cast<std::int64_t>(time + static_cast<std::uint64_t>(offset));
+}
+
 struct Attachment {
   std::uint8_t kind = 0;
   std::uint8_t arg = 0;

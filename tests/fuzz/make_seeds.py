@@ -207,7 +207,8 @@ SOCKET = entered(42, [3, 4096, 16], attachment(2, struct.pack("<H", 2) + b"\0\x5
 for name, records in {"open": START + OPEN + DEAD, "exec": START + exited(59, [1, 2, 3], 0) + forked(100, 101, 100) + DEAD,
                       "socket": START + exited(41, [2, 1, 0], 3) + SOCKET, "calls": START + exited(165, [1, 2, 3, 4, 5], -1) + exited(0xffffffff, [], 0) + exited(33, [3, 7], 7) + exited(3, [3], 0),
                       "signal": START + record(7, struct.pack("<iiIIII", 9, 0, 7, 7, 0, 0)) + record(8, HOSTILE[:16]) + record(9, struct.pack("<II", 5, 0)),
-                      "unfinished": START + entered(231, [0]) + DEAD, "cut": START[:-9]}.items():
+                      "unfinished": START + entered(231, [0]) + DEAD, "cut": START[:-9],
+                      "times": START + record(6, struct.pack("<IiIIQQQ", 100, 9, 1, 0, 5, 6, 7), time=(1 << 63) + 5)}.items():
     seed("trace_events", name, records)
 seed("trace_file", "empty", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6))
 seed("trace_file", "head", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6) + struct.pack("<IIII", 0x42544852, 1, 8, 8) + bytes(168) + b"x" * 8)
