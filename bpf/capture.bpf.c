@@ -17,7 +17,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define TS_COMPAT 2
 #define X32_BIT 0x40000000
 #define OVERLAYFS_MAGIC 0x794c7630
-#define PF_EXITING 4
 #define SCRATCH_BYTES (24u << 10)
 
 const volatile struct rh_config config = {.ring_bytes = RH_RING_BYTES};
@@ -141,7 +140,7 @@ static __always_inline void* reserve(struct run* run, u32 size) {
 }
 
 static __always_inline void commit(struct run* run, struct rh_head* head, u32 size) {
-  run->ring->records++;
+  __sync_fetch_and_add(&run->ring->records, 1); /* an interrupt may commit a record of its own meanwhile */
   asm volatile("" ::: "memory");
   *(volatile u32*)&head->size = size;
 }

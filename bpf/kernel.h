@@ -42,9 +42,6 @@ typedef struct {
 typedef struct {
   u64 val;
 } kernel_cap_t;
-struct kernel_cap_struct___old {
-  u32 cap[2];
-};
 struct cred {
   kuid_t uid;
   kgid_t gid;
@@ -146,7 +143,6 @@ struct pid {
 };
 struct mm_struct {
   unsigned long arg_start, arg_end, env_start, env_end;
-  unsigned long hiwater_rss;
 };
 struct signal_struct {
   int group_exit_code;

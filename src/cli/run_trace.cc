@@ -1,5 +1,6 @@
 #include "cli/run_trace.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -17,8 +18,10 @@ Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   RH_TRY(const ledger::Bundle bundle, state.open_run(run));
   auto file = bundle.open_file("trace");
-  if (!file)
-    return fail("run " + bundle.id() + " has no trace: it was made with --no-trace", ExitCode::kDataError);
+  if (!file && file.error().err == ENOENT)
+    return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",
+                ExitCode::kDataError);
+  if (!file) return with_context(file.error(), "the trace of run " + bundle.id());
   RH_TRY(auto reader, trace::StoreReader::open(std::move(*file)));
   RunTrace made(std::move(reader));
   made.id_ = bundle.id();

@@ -85,6 +85,8 @@ void Recording::finish(report::RunRecord& record) {
   record.reads.root = hex(reads_.root());
   record.reads.secrets = reads_.secrets();
   if (reads_.cut()) trace.trouble.emplace_back("more files were read than the list of them can hold");
+  if (tree_.unlisted() != 0)
+    trace.trouble.push_back(std::to_string(tree_.unlisted()) + " more processes are in the trace only");
   const auto& processes = tree_.processes();
   if (processes.size() < 2) return;
   for (std::size_t i = 1; i < processes.size(); ++i)

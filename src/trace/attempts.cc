@@ -41,9 +41,9 @@ bool is_ordinary(const syscalls::Syscall& call, const Record& record) {
 }
 
 /// Opening a kernel parameter for writing.
-bool opens_sysctl(const syscalls::Syscall& call, const Record& record, std::string_view claimed) {
+bool opens_sysctl(const syscalls::Syscall& call, const Record& record, std::string_view path) {
   const bool open = call.nr == Nr::open || call.nr == Nr::openat || call.nr == Nr::creat;
-  if (!open || !claimed.starts_with("/proc/sys/")) return false;
+  if (!open || !path.starts_with("/proc/sys/")) return false;
   if (call.nr == Nr::creat) return true;
   return (record.argument(call.nr == Nr::openat ? 2 : 1) & O_ACCMODE) != O_RDONLY;
 }
@@ -53,7 +53,7 @@ bool opens_sysctl(const syscalls::Syscall& call, const Record& record, std::stri
 void Attempts::add(const Record& record, const ProcessTree& tree) {
   const struct rh_head& head = record.head();
   if (head.kind == RH_URING) {
-    if (const Process* process = tree.of_thread(head.tid))
+    if (const Process* process = tree.of_action(head.tid))
       note({"io_uring", "an operation that no system call shows", false, 0, process->id, 1});
     return;
   }
@@ -65,14 +65,17 @@ void Attempts::add(const Record& record, const ProcessTree& tree) {
     if (call->strings().empty()) return;
     bool sysctl = false;
     record.each_attachment([&](const Attachment& attachment) {
-      sysctl = sysctl || (attachment.kind == RH_TEXT && opens_sysctl(*call, record, attachment.bytes));
+      // By the kernel's path where it was opened, whatever way led there; else by what was asked for.
+      if (attachment.kind == RH_PATH)
+        sysctl = sysctl || opens_sysctl(*call, record, path_of(attachment.bytes));
+      else if (attachment.kind == RH_TEXT)
+        sysctl = sysctl || opens_sysctl(*call, record, attachment.bytes);
     });
     if (!sysctl) return;
     what = "sysctl";
   }
-  const Process* process = tree.of_thread(head.tid);
-  // What sets the sandbox up is rehearse's own.
-  if (process == nullptr || process->id == 0 || (process->id == 1 && process->images.empty())) return;
+  const Process* process = tree.of_action(head.tid);
+  if (process == nullptr) return;
   syscalls::Call made;
   made.nr = head.nr;
   for (unsigned i = 0; i < made.args.size(); ++i) made.args[i] = record.argument(i);

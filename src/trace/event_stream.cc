@@ -96,9 +96,7 @@ std::int64_t TraceEvent::result() const {
 }
 
 const Process* EventStream::shown(std::uint32_t tid) const {
-  const Process* process = tree_.of_thread(tid);
-  if (process == nullptr || process->id == 0) return nullptr;
-  return process->id == 1 && process->images.empty() ? nullptr : process;
+  return tree_.of_action(tid);
 }
 
 const Process* EventStream::signaller(const Record& record) const {

@@ -6,8 +6,10 @@
 namespace rehearse::trace {
 namespace {
 
-/// What one process may hold here, whatever a hostile trace says.
-constexpr std::size_t kMostArgv = std::size_t{4} << 20U;
+/// What an action may make this process hold, however many programs it starts with however long arguments.
+constexpr std::size_t kMostArgv = std::size_t{64} << 20U;
+constexpr std::size_t kMostProcesses = std::size_t{256} << 10U;
+constexpr std::size_t kMostImages = 1024;  ///< of one process
 
 std::string comm_of(const char (&comm)[16]) {
   return {comm, ::strnlen(comm, sizeof comm)};
@@ -33,6 +35,12 @@ Process* ProcessTree::find(std::uint32_t tid) {
 const Process* ProcessTree::of_thread(std::uint32_t tid) const {
   const auto found = threads_.find(tid);
   return found == threads_.end() ? nullptr : &processes_[found->second.process];
+}
+
+const Process* ProcessTree::of_action(std::uint32_t tid) const {
+  const Process* process = of_thread(tid);
+  if (process == nullptr || process->id == 0) return nullptr;
+  return process->id == 1 && process->images.empty() ? nullptr : process;
 }
 
 std::uint32_t ProcessTree::inner_tid(std::uint32_t tid) const {
@@ -91,6 +99,11 @@ void ProcessTree::fork(const struct rh_fork& fork) {
     }
     return;
   }
+  if (processes_.size() >= kMostProcesses) {
+    ++unlisted_;
+    if (const Process* maker = find(fork.head.tid)) threads_[fork.child_tid] = {maker->id, fork.inner_tid};
+    return;
+  }
   Process process;
   process.id = static_cast<std::uint32_t>(processes_.size());
   if (const Process* parent = find(fork.parent_tgid)) {
@@ -135,6 +148,8 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
   });
   if (asked != interpreter) image.script = asked;
   process->comm = comm_of(exec.comm);
+  // A process that executes without end keeps its first programs and its last.
+  if (process->images.size() >= kMostImages) process->images.pop_back();
   process->images.push_back(std::move(image));
 }
 
@@ -146,10 +161,11 @@ void ProcessTree::words(const struct rh_chunk& chunk) {
   const std::size_t length = std::min<std::size_t>(chunk.length, there);
   if ((chunk.flags & RH_REDACTED) != 0) image.redacted = true;
   if ((chunk.flags & RH_FAULT) != 0 || chunk.head.nr != image.argv.size() ||
-      image.argv.size() + length > kMostArgv) {
+      argv_bytes_ + length > kMostArgv) {
     image.argv_cut = true;
     return;
   }
+  argv_bytes_ += length;
   image.argv.append(reinterpret_cast<const char*>(&chunk + 1), length);
 }
 
@@ -160,6 +176,7 @@ void ProcessTree::death(const struct rh_death& death) {
   process->system_ns += death.system_ns;
   process->max_rss_bytes = std::max<std::uint64_t>(process->max_rss_bytes, death.max_rss_bytes);
   threads_.erase(death.head.tid);
+  if (process->pid != death.tgid) return;  // of one that is not listed
   if (death.head.tid == death.tgid || death.last != 0) {
     const int signal = death.status & 0x7f;
     if (signal != 0) {

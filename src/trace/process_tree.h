@@ -54,6 +54,11 @@ class ProcessTree {
 
   /// By id. The first is the init of the run, which is rehearse's own.
   [[nodiscard]] const std::vector<Process>& processes() const { return processes_; }
+  /// Whose thread `tid` is, if it is the action's own: from its first program on, since what sets the sandbox
+  /// up is rehearse's.
+  [[nodiscard]] const Process* of_action(std::uint32_t tid) const;
+  /// Processes beyond the most that are kept; their threads count as their makers'.
+  [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
   /// Whose thread `tid` is at this moment.
   [[nodiscard]] const Process* of_thread(std::uint32_t tid) const;
   /// Its number in the pid namespace of the run; 0 if it is no thread of the run's at this moment.
@@ -74,6 +79,8 @@ class ProcessTree {
   };
 
   std::vector<Process> processes_;
+  std::uint64_t unlisted_ = 0;
+  std::size_t argv_bytes_ = 0;                         ///< kept of all argument lists
   std::unordered_map<std::uint32_t, Thread> threads_;  ///< by tid
 };
 

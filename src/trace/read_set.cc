@@ -35,8 +35,7 @@ void ReadSet::add(const Record& record, const ProcessTree& tree) {
   });
   if (file == nullptr || (file->flags & RH_ON_OVERLAY) == 0 || (file->flags & RH_UPPER) != 0) return;
   if (!S_ISREG(file->mode) && !S_ISDIR(file->mode)) return;
-  const Process* process = tree.of_thread(head.tid);
-  if (process == nullptr || process->id == 0 || (process->id == 1 && process->images.empty())) return;
+  if (tree.of_action(head.tid) == nullptr) return;
   const std::pair<std::uint32_t, std::uint64_t> key(file->dev, file->ino);
   if (files_.contains(key)) return;
   if (files_.size() >= kMost) {

@@ -144,6 +144,51 @@ TEST_CASE("A full trace ends with a note and its summary") {
   CHECK(result.summary == "{}");
 }
 
+TEST_CASE("Processes: an endless storm and endless arguments take a bounded amount of memory") {
+  ProcessTree tree;
+  const auto fork = [&](std::uint32_t parent, std::uint32_t child) {
+    struct rh_fork made = {};
+    made.head = {sizeof made, RH_FORK, 0, 0, 10, parent, 0};
+    made.parent_tgid = parent;
+    made.child_tid = made.child_tgid = child;
+    tree.add(Record(made.head));
+  };
+  fork(1, 2);
+  fork(2, 3);
+  for (std::uint32_t i = 0; i < 300'000; ++i) fork(3, 10 + i);
+  CHECK(tree.processes().size() < 300'000);
+  CHECK(tree.unlisted() + tree.processes().size() == 300'002);
+  REQUIRE(tree.of_thread(300'009) != nullptr);
+  CHECK(tree.of_thread(300'009)->id == 1);  // its maker's
+  // The end of one that is not listed is not its maker's.
+  struct rh_death death = {};
+  death.head = {sizeof death, RH_DEATH, 0, 0, 20, 300'009, 0};
+  death.tgid = 300'009;
+  death.last = 1;
+  tree.add(Record(death.head));
+  CHECK_FALSE(tree.processes()[1].end_ns);
+
+  std::vector<std::uint64_t> memory((sizeof(struct rh_chunk) + RH_CHUNK_BYTES) / 8);
+  auto& chunk = *reinterpret_cast<struct rh_chunk*>(memory.data());
+  std::size_t kept = 0;
+  for (std::uint32_t round = 0; round < 3000; ++round) {
+    struct rh_exec exec = {};
+    exec.head = {sizeof exec, RH_EXEC, 0, 0, 15, 3, 0};
+    exec.tgid = exec.old_tid = 3;
+    tree.add(Record(exec.head));
+    for (std::uint32_t piece = 0; piece < 8; ++piece) {
+      chunk.head = {
+          static_cast<std::uint32_t>(memory.size() * 8), RH_ARGV, 0, 0, 16, 3, piece * RH_CHUNK_BYTES};
+      chunk.length = RH_CHUNK_BYTES;
+      tree.add(Record(chunk.head));
+    }
+  }
+  for (const Image& image : tree.processes()[1].images) kept += image.argv.size();
+  CHECK(tree.processes()[1].images.size() <= 1024);
+  CHECK(kept <= std::size_t{64} << 20U);
+  CHECK(tree.processes()[1].images.back().argv_cut);
+}
+
 TEST_CASE("Processes: threads, exec from one of them, and how each ended") {
   ProcessTree tree;
   const auto fork = [&](std::uint32_t parent, std::uint32_t child, std::uint32_t tgid, std::uint32_t inner) {
