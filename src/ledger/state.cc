@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -36,6 +35,9 @@ tl::unexpected<Error> cannot_create(int err, const std::string& path) {
 
 constexpr const char* kMark = "rehearse-state";
 
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr unsigned kFractionBits = 24;  // six hex digits: steps of 60 ns
+
 bool is_id_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
 }
@@ -53,6 +55,11 @@ bool is_run_id(std::string_view text) {
   return true;
 }
 
+std::string run_id_of(std::int64_t epoch_ns) {
+  const auto fraction = static_cast<std::uint64_t>(epoch_ns % kSecondNs);
+  return fmt::format("{}-{:06x}", compact_time(epoch_ns), (fraction << kFractionBits) / kSecondNs);
+}
+
 std::int64_t time_of_run(const std::string& id) {
   struct tm t = {};
   const auto number = [&](std::size_t at, std::size_t n) { return std::atoi(id.substr(at, n).c_str()); };
@@ -62,7 +69,10 @@ std::int64_t time_of_run(const std::string& id) {
   t.tm_hour = number(9, 2);
   t.tm_min = number(11, 2);
   t.tm_sec = number(13, 2);
-  return std::int64_t{::timegm(&t)} * 1'000'000'000;
+  const std::uint64_t fraction = std::strtoul(id.substr(16, 6).c_str(), nullptr, 16);
+  // Upwards, so that the time of an id is never before that it was made of.
+  const std::uint64_t ns = (fraction * kSecondNs + (1U << kFractionBits) - 1) >> kFractionBits;
+  return std::int64_t{::timegm(&t)} * kSecondNs + static_cast<std::int64_t>(ns);
 }
 
 Result<void> for_each_name(int dir, const char* rel, const std::function<Result<void>(const char*)>& visit) {
@@ -171,11 +181,8 @@ Result<StateDir> StateDir::open(const std::string& given, Create create) {
 }
 
 Result<Bundle> StateDir::create_run() const {
-  const std::string head = compact_time(realtime_ns()) + "-";
   for (int tries = 0; tries < 100; ++tries) {
-    unsigned char random[3] = {};
-    if (::getrandom(random, sizeof random, 0) != sizeof random) return sys::last_error("getrandom");
-    const std::string id = head + hex({reinterpret_cast<const char*>(random), sizeof random});
+    const std::string id = run_id_of(realtime_ns());
     const std::string rel = in(kRuns, id);
     if (::mkdirat(fd_.get(), rel.c_str(), 0700) != 0) {
       if (errno == EEXIST) continue;

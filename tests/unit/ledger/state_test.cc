@@ -71,6 +71,30 @@ TEST_CASE("only a whole run id is one") {
   CHECK(time_of_run("19700102-000001-abcdef") == 86401LL * 1'000'000'000);
 }
 
+TEST_CASE("ids sort as their runs began, also within one second") {
+  const std::int64_t start = std::int64_t{1'800'000'000} * 1'000'000'000 + 999'000'000;
+  std::string before;
+  for (std::int64_t at = start; at < start + 2'000'000; at += 977) {
+    const std::string id = run_id_of(at);
+    REQUIRE(is_run_id(id));
+    REQUIRE(before < id);
+    REQUIRE(run_id_of(time_of_run(id)) == id);
+    REQUIRE(std::abs(time_of_run(id) - at) <= 60);
+    before = id;
+  }
+}
+
+TEST_CASE("\"last\" is the newest run, however close they are") {
+  Place place;
+  const StateDir state = place.open();
+  for (int i = 0; i < 50; ++i) {
+    const std::string id = finished_run(state);
+    auto last = state.open_run("last");
+    REQUIRE(last);
+    REQUIRE(last->id() == id);
+  }
+}
+
 TEST_CASE("a state directory that others can reach is refused, with what to do") {
   if (!is_root()) return;
   const Place place;
