@@ -68,7 +68,7 @@ TEST_CASE("only a whole run id is one") {
     CHECK(!is_run_id(bad));
   }
   CHECK(!is_run_id(std::string_view("20261124-020515-abcd\0f", 22)));
-  CHECK(time_of_run("19700102-000001-abcdef") == 86401LL * 1'000'000'000);
+  CHECK(time_of_run("19700102-000001-800000") == 86401LL * 1'000'000'000 + 500'000'000);
 }
 
 TEST_CASE("ids sort as their runs began, also within one second") {
