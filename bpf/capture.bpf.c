@@ -310,10 +310,13 @@ static long climb_step(u32 index, struct climb* climb) {
   return 0;
 }
 
-static __always_inline void attach_file(struct draft* draft, struct file* file) {
-  struct inode* inode = BPF_CORE_READ(file, f_inode);
-  struct rh_attachment* made = attach(draft, RH_FILE, 0);
-  if (!made || !inode || draft->size > SCRATCH_BYTES) return;
+/// What lies at `path`, and where that is. Not inlined: a record has up to three.
+static __noinline int attach_object(struct draft* draft, struct path* at, u8 which) {
+  struct dentry* dentry = BPF_CORE_READ(at, dentry);
+  struct vfsmount* mnt = BPF_CORE_READ(at, mnt);
+  struct inode* inode = BPF_CORE_READ(dentry, d_inode);
+  struct rh_attachment* made = attach(draft, RH_FILE, which);
+  if (!made || !inode || draft->size > SCRATCH_BYTES) return 0;
   struct rh_file* to = (void*)(draft->scratch->data + draft->size);
   u32 flags = 0;
   struct inode* real = real_inode(inode, &flags);
@@ -331,12 +334,11 @@ static __always_inline void attach_file(struct draft* draft, struct file* file) 
   made->length = sizeof *to;
   draft->size += sizeof *to;
 
-  struct rh_attachment* path = attach(draft, RH_PATH, 0);
-  if (!path) return;
-  struct vfsmount* mnt = BPF_CORE_READ(file, f_path.mnt);
+  struct rh_attachment* path = attach(draft, RH_PATH, which);
+  if (!path) return 0;
   struct climb climb = {
       .scratch = draft->scratch,
-      .dentry = BPF_CORE_READ(file, f_path.dentry),
+      .dentry = dentry,
       .mount = (void*)mnt - bpf_core_field_offset(struct mount, mnt),
       .start = draft->size,
   };
@@ -344,6 +346,20 @@ static __always_inline void attach_file(struct draft* draft, struct file* file) 
   path->flags = climb.flags;
   path->length = climb.length;
   grow(draft, climb.length);
+  return 0;
+}
+
+static __always_inline void attach_file(struct draft* draft, struct file* file) {
+  attach_object(draft, &file->f_path, RH_OPENED);
+}
+
+/// From where the thread's relative and absolute names begin.
+static __always_inline void attach_places(struct draft* draft) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  struct fs_struct* fs = BPF_CORE_READ(task, fs);
+  if (!fs) return;
+  attach_object(draft, &fs->pwd, RH_CWD);
+  attach_object(draft, &fs->root, RH_ROOT);
 }
 
 static __always_inline void attach_descriptor(struct draft* draft, int fd) {
@@ -437,7 +453,8 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (from) attach_text(&draft, (u8)which, (void*)from, 0);
     }
     u32 blob = plan->blob;
-    if (blob < 6 && plan->blob_at == (kind == RH_ENTER ? 1 : 2) && call->arg[blob] != 0) {
+    bool_t now = kind == RH_ENTER ? plan->blob_at == 1 : plan->blob_at == 2 && result >= 0;
+    if (blob < 6 && now && call->arg[blob] != 0) {
       u64 wanted = plan->blob_bytes;
       u32 length = plan->blob_length;
       if (length < 6) {
@@ -453,6 +470,7 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
     if (kind == RH_EXIT && result >= 0) {
       if (plan->flags & RH_RETURNS_FD) attach_descriptor(&draft, (int)result);
       if (plan->flags & RH_HAS_CREDS) attach_creds(&draft);
+      if (plan->flags & RH_MOVES) attach_places(&draft);
     }
   }
   publish(run, &draft);
@@ -473,7 +491,8 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   u8 abi = abi_of(nr);
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
-    if (plan->text[0] == RH_NONE && plan->blob_at != 2 && !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS)))
+    if (plan->text[0] == RH_NONE && plan->blob_at != 2 &&
+        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES)))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
       record_full(&run, regs, RH_EXIT, nr, result, plan, abi);
@@ -591,6 +610,7 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   attach_creds(&draft);
   struct file* file = BPF_CORE_READ(bprm, file);
   if (file) attach_file(&draft, file);
+  attach_places(&draft);
   publish(&run, &draft);
   struct arguments list = {.run = &run, .start = start, .end = end};
   bpf_loop(1024, record_chunk, &list, 0);

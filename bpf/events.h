@@ -56,6 +56,11 @@ enum rh_attachment_kind {
 #define RH_CUT 0x80   /* in `flags`: there was more */
 #define RH_FAULT 0x40 /* in `flags`: the memory could not be read */
 
+/* `arg` of an RH_FILE and of its RH_PATH: which object of the caller. */
+#define RH_OPENED 0 /* what was opened or executed */
+#define RH_CWD 1    /* its working directory */
+#define RH_ROOT 2   /* its root directory */
+
 /* Followed by `length` bytes and padding to a multiple of 8. */
 struct rh_attachment {
   __u8 kind;
@@ -153,6 +158,7 @@ struct rh_uring {
 #define RH_AT_ENTRY 1u   /* write RH_ENTER too */
 #define RH_RETURNS_FD 2u /* attach what the returned descriptor stands for */
 #define RH_HAS_CREDS 4u  /* attach the thread's credentials after it */
+#define RH_MOVES 8u      /* attach the thread's working and root directory after it */
 #define RH_NONE 0xff
 
 struct rh_call_plan {
@@ -161,7 +167,7 @@ struct rh_call_plan {
   __u8 text[3];     /* arguments that are user strings; RH_NONE: no more */
   __u8 blob;        /* argument that is bytes of user memory, or RH_NONE */
   __u8 blob_length; /* argument with their number, or RH_NONE: blob_bytes of them */
-  __u8 blob_at;     /* 1 at entry, 2 at exit (blob_length then points to a 32-bit number) */
+  __u8 blob_at;     /* 1 at entry, 2 after success (blob_length then points to a 32-bit number) */
   __u16 blob_bytes; /* at most */
   __u16 pad;
 };

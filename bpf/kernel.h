@@ -107,6 +107,10 @@ struct file {
   struct inode* f_inode;
   struct path f_path;
 };
+struct fs_struct {
+  struct path root;
+  struct path pwd;
+};
 struct fdtable {
   unsigned int max_fds;
   struct file** fd;
@@ -166,6 +170,7 @@ struct task_struct {
   struct task_struct* real_parent;
   const struct cred* cred;
   struct mm_struct* mm;
+  struct fs_struct* fs;
   struct files_struct* files;
   struct signal_struct* signal;
   struct css_set* cgroups;

@@ -4,19 +4,22 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "ledger/state.h"
 #include "sandbox/plan.h"
 
 namespace rehearse::cli {
 
-Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
+Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string& run, const char* verb) {
   if (run.empty()) {
     const std::string name(verb);
     return fail(name + ": no run named", ExitCode::kUsage,
                 "write `rehearse " + name + " RUN`, or `last` for RUN");
   }
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  RH_TRY(const ledger::Bundle bundle, state.open_run(run));
+  return state.open_run(run);
+}
+
+Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
+  RH_TRY(const ledger::Bundle bundle, open_named_run(globals, run, verb));
   auto file = bundle.open_file("trace");
   if (!file && file.error().err == ENOENT)
     return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",

@@ -8,19 +8,22 @@
 
 #include "cli/trace_selection.h"
 #include "cli/verbs.h"
+#include "ledger/state.h"
 #include "report/run_record.h"
 #include "trace/event_stream.h"
 #include "trace/store_reader.h"
 
 namespace rehearse::cli {
 
+/// The bundle that a verb was told of: an id, the unique start of one, or "last". kUsage if `run` is empty.
+Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string& run, const char* verb);
+
 class RunTrace {
  public:
   using Ending = trace::StoreReader::Ending;
   using Visit = std::function<bool(const trace::TraceEvent&, const trace::EventStream&)>;
 
-  /// `run`: an id, the unique start of one, or "last". kUsage if it is empty, kDataError if there is no
-  /// trace.
+  /// kDataError if there is no trace.
   static Result<RunTrace> open(const Globals& globals, const std::string& run, const char* verb);
 
   /// Calls `visit` for each wanted event, in order, until it returns false. Once.

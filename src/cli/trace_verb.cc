@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cerrno>
 #include <optional>
 
 #include "base/escape.h"
@@ -13,6 +14,8 @@
 #include "cli/run_trace.h"
 #include "cli/trace_selection.h"
 #include "cli/verbs.h"
+#include "effects/read_list.h"
+#include "report/read_text.h"
 #include "report/writer.h"
 #include "trace/event_stream.h"
 #include "trace/event_summary.h"
@@ -26,6 +29,7 @@ struct Options {
   std::string run;
   SelectionOptions selection;
   bool summary = false;
+  bool reads = false;
   bool fields = false;
 };
 
@@ -85,6 +89,23 @@ Result<int> list_fields(bool json) {
   return 0;
 }
 
+/// What the action read of the host, each path once.
+Result<int> list_reads(const Globals& globals, const std::string& run) {
+  RH_TRY(const ledger::Bundle bundle, open_named_run(globals, run, "trace"));
+  auto file = bundle.open_file("reads");
+  if (!file && file.error().err == ENOENT)
+    return fail("run " + bundle.id() + " has no read set: it was made without a trace, or was cut off",
+                ExitCode::kDataError);
+  if (!file) return with_context(file.error(), "the read set of run " + bundle.id());
+  report::Writer out(STDOUT_FILENO);
+  RH_CHECK(effects::read_read_list(file->get(), [&](const effects::HostRead& read) {
+    out.put((globals.json ? report::read_json(read) : report::read_line(read)) + '\n');
+    return !out.failed();
+  }));
+  RH_CHECK(out.flush());
+  return 0;
+}
+
 }  // namespace
 
 Result<int> trace_verb(Globals& globals, Arguments arguments) {
@@ -95,9 +116,13 @@ Result<int> trace_verb(Globals& globals, Arguments arguments) {
   options.selection.add_to(app);
   app.add_flag("--fields", options.fields, "List the fields that --where knows, and stop");
   app.add_flag("--summary", options.summary, "Count calls, errors and time instead, in all and by process");
+  app.add_flag(
+      "--reads", options.reads,
+      "List instead what was read of the host: opened, executed, listed, looked at, looked for in vain");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
   if (options.fields) return list_fields(globals.json);
+  if (options.reads) return list_reads(globals, options.run);
   RH_TRY(auto selection, TraceSelection::create(options.selection));
   RH_TRY(auto trace, RunTrace::open(globals, options.run, "trace"));
 

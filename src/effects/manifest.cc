@@ -1,89 +1,21 @@
 #include "effects/manifest.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string>
 
-#include "base/sys.h"
+#include "effects/codec.h"
+#include "effects/record_file.h"
 
-// A record is a varint length and that many bytes: kind, type, flags, layer, then strings (varint length and
-// bytes), then `before` and `after` if the flags say so. A length of 0 ends the records; the footer follows:
-// varint count, 32 bytes of root. Numbers are LEB128 varints, signed ones zigzag.
+// A record: kind, type, flags, layer, then strings, then `before` and `after` if the flags say so (codec.h).
 
 namespace rehearse::effects {
 namespace {
 
 constexpr std::string_view kMagic = "RHMANIF1";
-constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
-constexpr std::uint64_t kMaxRecord = std::uint64_t{16} << 20U;
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kMasked = 4, kBaseMoved = 8;  // of a record
 constexpr unsigned kHasGeneration = 1, kHasLinkGroup = 2, kHasSha256 = 4;       // of attributes
-
-class Encoder {
- public:
-  void number(std::uint64_t value) {
-    while (value >= 0x80) {
-      bytes_ += static_cast<char>(value | 0x80U);
-      value >>= 7U;
-    }
-    bytes_ += static_cast<char>(value);
-  }
-  void signed_number(std::int64_t value) {
-    number((static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63));
-  }
-  void text(std::string_view value) {
-    number(value.size());
-    bytes_.append(value);
-  }
-  void raw(std::string_view value) { bytes_.append(value); }
-  std::string& bytes() { return bytes_; }
-
- private:
-  std::string bytes_;
-};
-
-class Decoder {
- public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
-  std::uint64_t number() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (bytes_.empty()) break;
-      const auto byte = static_cast<std::uint8_t>(bytes_.front());
-      bytes_.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7fU} << shift;
-      if (byte < 0x80) return value;
-    }
-    bad_ = true;
-    return 0;
-  }
-  std::int64_t signed_number() {
-    const std::uint64_t value = number();
-    return static_cast<std::int64_t>(value >> 1U) ^ -static_cast<std::int64_t>(value & 1U);
-  }
-  std::string text() { return std::string(raw(number())); }
-  std::string_view raw(std::uint64_t size) {
-    if (size > bytes_.size()) {
-      bad_ = true;
-      return {};
-    }
-    const std::string_view value = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return value;
-  }
-  [[nodiscard]] bool good() const { return !bad_; }
-  [[nodiscard]] bool done() const { return bytes_.empty(); }
-  [[nodiscard]] std::size_t left() const { return bytes_.size(); }
-  void spoil() { bad_ = true; }
-
- private:
-  std::string_view bytes_;
-  bool bad_ = false;
-};
 
 std::string_view view(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -112,12 +44,6 @@ void encode(Encoder& out, const Attributes& a) {
   out.number(a.flags);
 }
 
-std::uint32_t narrow(Decoder& in) {
-  const std::uint64_t value = in.number();
-  if (value > UINT32_MAX) in.spoil();
-  return static_cast<std::uint32_t>(value);
-}
-
 Attributes decode_attributes(Decoder& in) {
   Attributes a;
   const std::uint64_t flags = in.number();
@@ -126,9 +52,9 @@ Attributes decode_attributes(Decoder& in) {
   if ((flags & kHasGeneration) != 0) a.generation = in.number();
   a.ctime_ns = in.signed_number();
   a.mtime_ns = in.signed_number();
-  a.mode = narrow(in);
-  a.uid = narrow(in);
-  a.gid = narrow(in);
+  a.mode = in.number32();
+  a.uid = in.number32();
+  a.gid = in.number32();
   a.size = in.number();
   a.blocks = in.number();
   a.nlink = in.number();
@@ -145,7 +71,7 @@ Attributes decode_attributes(Decoder& in) {
     std::string name = in.text();
     a.xattrs[std::move(name)] = in.text();
   }
-  a.flags = narrow(in);
+  a.flags = in.number32();
   return a;
 }
 
@@ -176,7 +102,7 @@ bool decode(Decoder& in, Change& change) {
   change.type = static_cast<FileType>(type);
   change.masked = (flags & kMasked) != 0;
   change.base_moved = (flags & kBaseMoved) != 0;
-  change.layer = narrow(in);
+  change.layer = in.number32();
   change.path = in.text();
   change.from = in.text();
   change.package = in.text();
@@ -205,103 +131,25 @@ void make_stable(Change& stable) {
 
 class FileWriter final : public ManifestWriter {
  public:
-  explicit FileWriter(UniqueFd file) : file_(std::move(file)) { out_.raw(kMagic); }
+  explicit FileWriter(UniqueFd file) : file_(std::move(file), kMagic, "manifest") {}
 
   Result<void> add(const Change& change) override {
-    scratch_.bytes().clear();
     stable_ = change;  // whose strings lie where those of the last record did
     make_stable(stable_);
-    encode(scratch_, stable_);
-    hasher_.update(view(sha256(scratch_.bytes())));
-    scratch_.bytes().clear();
-    encode(scratch_, change);
-    if (scratch_.bytes().size() > kMaxRecord)
-      return fail("a manifest record is larger than 16 MiB", ExitCode::kDataError);
-    out_.text(scratch_.bytes());
-    ++count_;
-    return out_.bytes().size() >= kFlushAt ? flush() : Result<void>{};
+    counted_.bytes().clear();
+    encode(counted_, stable_);
+    record_.bytes().clear();
+    encode(record_, change);
+    return file_.add(record_.bytes(), counted_.bytes());
   }
 
-  Result<Sha256> finish() override {
-    const Sha256 root = hasher_.finish();
-    out_.number(0);
-    out_.number(count_);
-    out_.raw(view(root));
-    RH_CHECK(flush());
-    return root;
-  }
+  Result<Sha256> finish() override { return file_.finish(); }
 
  private:
-  Result<void> flush() {
-    if (auto done = sys::write_all(file_.get(), out_.bytes()); !done) {
-      return fail_errno(done.error().err, "cannot write the manifest", ExitCode::kCantCreate,
-                        "free some space in the state directory");
-    }
-    out_.bytes().clear();
-    return {};
-  }
-
-  UniqueFd file_;
-  Encoder out_;
-  Encoder scratch_;
+  RecordFileWriter file_;
+  Encoder record_;
+  Encoder counted_;
   Change stable_;
-  Sha256Hasher hasher_;
-  std::uint64_t count_ = 0;
-};
-
-/// Buffered reading with the offset for error messages.
-class Input {
- public:
-  explicit Input(int fd) : fd_(fd) {}
-
-  bool byte(std::uint8_t& value) {
-    if (at_ == end_ && !fill()) return false;
-    value = static_cast<std::uint8_t>(buffer_[at_++]);
-    ++offset_;
-    return true;
-  }
-  bool number(std::uint64_t& value) {
-    value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      std::uint8_t one = 0;
-      if (!byte(one)) return false;
-      value |= std::uint64_t{one & 0x7fU} << shift;
-      if (one < 0x80) return true;
-    }
-    return false;
-  }
-  /// Appends in pieces, so that a false length costs no memory.
-  bool bytes(std::uint64_t size, std::string& value) {
-    value.clear();
-    while (value.size() < size) {
-      if (at_ == end_ && !fill()) return false;
-      const std::size_t take =
-          static_cast<std::size_t>(std::min<std::uint64_t>(size - value.size(), end_ - at_));
-      value.append(buffer_.get() + at_, take);
-      at_ += take;
-      offset_ += take;
-    }
-    return true;
-  }
-  [[nodiscard]] std::uint64_t offset() const { return offset_; }
-
- private:
-  bool fill() {
-    ssize_t n = 0;
-    do {
-      n = ::pread(fd_, buffer_.get(), kFlushAt, static_cast<off_t>(offset_));
-    } while (n < 0 && errno == EINTR);
-    at_ = 0;
-    end_ = n > 0 ? static_cast<std::size_t>(n) : 0;
-    return n > 0;
-  }
-
-  int fd_;
-  // Not zeroed: of most manifests only the first page is used.
-  std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kFlushAt);
-  std::size_t at_ = 0;
-  std::size_t end_ = 0;
-  std::uint64_t offset_ = 0;
 };
 
 }  // namespace
@@ -311,32 +159,18 @@ Result<std::unique_ptr<ManifestWriter>> ManifestWriter::create(UniqueFd file) {
 }
 
 Result<void> read_manifest(int fd, const std::function<bool(const Change&)>& visit) {
-  Input in(fd);
-  const auto damaged = [&in](const char* what) {
-    return fail("manifest: " + std::string(what) + " at byte " + std::to_string(in.offset()),
-                ExitCode::kDataError, "the bundle is damaged; rehearse again");
-  };
-  std::string bytes;
-  if (!in.bytes(kMagic.size(), bytes) || bytes != kMagic) return damaged("not a manifest of this version");
-  std::uint64_t count = 0;
-  while (true) {
-    std::uint64_t size = 0;
-    if (!in.number(size)) return damaged("cut off");
-    if (size == 0) break;
-    if (size > kMaxRecord) return damaged("a record is too long");
-    if (!in.bytes(size, bytes)) return damaged("cut off");
-    Decoder decoder(bytes);
+  Encoder counted;
+  return read_records(fd, kMagic, "manifest", [&](std::string_view record, std::string& covered) {
+    Decoder decoder(record);
     Change change;
-    if (!decode(decoder, change)) return damaged("malformed record");
-    ++count;
-    if (!visit(change)) return {};
-  }
-  std::uint64_t stated = 0;
-  if (!in.number(stated) || !in.bytes(32, bytes)) return damaged("cut off");
-  if (stated != count) return damaged("the number of records is wrong");
-  std::uint8_t more = 0;
-  if (in.byte(more)) return damaged("something follows the end");
-  return {};
+    if (!decode(decoder, change)) return Visit::kMalformed;
+    if (!visit(change)) return Visit::kStop;
+    make_stable(change);
+    counted.bytes().clear();
+    encode(counted, change);
+    covered = counted.bytes();
+    return Visit::kGoOn;
+  });
 }
 
 }  // namespace rehearse::effects

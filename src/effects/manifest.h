@@ -1,7 +1,6 @@
 // The manifest: every Change of a run, streamed to and from one file.
 //
-// Format "rehearse.manifest/1": 8-byte magic, then length-prefixed records (see manifest.cc), then a footer
-// with the record count and the root. The root is SHA-256 over the SHA-256 of each record in file order; file
+// Format "rehearse.manifest/1": a record file (record_file.h). File
 // order is layer by layer (mount points in byte order), depth first, siblings in byte order. ctime, inode
 // numbers and device numbers of `after`, and mtimes that fall inside the run, are not part of what the root
 // covers: they differ between two runs that did the same.
@@ -26,8 +25,9 @@ class ManifestWriter {
   virtual Result<Sha256> finish() = 0;
 };
 
-/// Calls `visit` for each record in file order; stops early when it returns false. A truncated or malformed
-/// file is kDataError naming the offset. Memory is one record. The file may be hostile.
+/// Calls `visit` for each record in file order; stops early when it returns false. A truncated, malformed or
+/// changed file is kDataError naming the offset (changed: found at the end). Memory is one record. The file
+/// may be hostile.
 Result<void> read_manifest(int fd, const std::function<bool(const Change&)>& visit);
 
 }  // namespace rehearse::effects

@@ -1,10 +1,37 @@
 #include "rehearsal/recording.h"
 
-#include "base/digest.h"
+#include <fcntl.h>
+
+#include <set>
+
+#include "base/sys.h"
+#include "effects/manifest.h"
+#include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
 
 namespace rehearse {
 namespace {
+
+/// Mount points that do not show the host's files.
+std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
+  std::vector<std::string> apart;
+  for (const sandbox::MountPlan& mount : plan.mounts) {
+    if (mount.show != sandbox::Show::kOverlay && mount.show != sandbox::Show::kAlias)
+      apart.push_back(mount.mountpoint);
+  }
+  apart.push_back(plan.request.state_dir);
+  return apart;
+}
+
+std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
+  std::set<std::string> paths;
+  for (const sandbox::LayerEvidence& layer : evidence.layers) {
+    const std::string top = layer.mountpoint == "/" ? "" : layer.mountpoint;
+    for (const auto* list : {&layer.masked, &layer.hidden})
+      for (const std::string& path : *list) paths.insert(top + '/' + path);
+  }
+  return paths;
+}
 
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
                                std::uint64_t begun_ns, std::uint32_t shift) {
@@ -41,6 +68,12 @@ report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Proc
 
 }  // namespace
 
+Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes)
+    : bundle_(bundle),
+      buffer_bytes_(buffer_bytes),
+      shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
+      reads_(apart_from_host(plan)) {}
+
 Result<void> Recording::begin(int cgroup) {
   if (cgroup < 0) {
     return fail("system calls cannot be recorded: there is no cgroup2 hierarchy", ExitCode::kUnavailable,
@@ -50,16 +83,26 @@ Result<void> Recording::begin(int cgroup) {
   trace::SessionOptions options;
   options.buffer_bytes = static_cast<std::uint32_t>(buffer_bytes_);
   options.observe = [this](const trace::Record& record) {
+    // Whose end it is must be known when the tree has forgotten it.
+    const bool death = record.head().kind == RH_DEATH;
+    if (death) reads_.add(record, tree_);
     tree_.add(record);
     attempts_.add(record, tree_);
-    reads_.add(record, tree_);
+    if (!death) reads_.add(record, tree_);
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
   return {};
 }
 
-void Recording::finish(report::RunRecord& record) {
+void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
   if (!session_) return;
+  finish_trace(record);
+  list_attempts(record);
+  list_reads(evidence, record);
+  list_processes(record);
+}
+
+void Recording::finish_trace(report::RunRecord& record) {
   const trace::Completeness result = session_->finish();
   session_.reset();
   report::TraceRecord& trace = record.trace.emplace();
@@ -72,6 +115,9 @@ void Recording::finish(report::RunRecord& record) {
   trace.real_time = result.real_time;
   trace.root = result.root;
   trace.trouble = result.trouble;
+}
+
+void Recording::list_attempts(report::RunRecord& record) {
   for (const trace::Attempt& attempt : attempts_.list()) {
     record.attempts.push_back({attempt.what, attempt.detail, attempt.denied ? "denied" : "contained",
                                std::string(syscalls::errno_name(attempt.error)), attempt.process,
@@ -79,18 +125,74 @@ void Recording::finish(report::RunRecord& record) {
   }
   record.attempts_total = attempts_.total();
   if (attempts_.unlisted() != 0)
-    trace.trouble.push_back(std::to_string(attempts_.unlisted()) +
-                            " more privileged attempts are in the trace only");
-  record.reads.files = reads_.files().size();
-  record.reads.root = hex(reads_.root());
-  record.reads.secrets = reads_.secrets();
-  if (reads_.cut()) trace.trouble.emplace_back("more files were read than the list of them can hold");
+    record.trace->trouble.push_back(std::to_string(attempts_.unlisted()) +
+                                    " more privileged attempts are in the trace only");
+}
+
+void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
+  std::vector<std::string>& trouble = record.trace->trouble;
+  auto collected = reads_.take();
+  for (const effects::HostRead& read : collected) {
+    if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path))
+      record.reads.secrets.push_back(read.path);
+  }
+  if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
+  if (reads_.unplaced() != 0)
+    trouble.push_back(std::to_string(reads_.unplaced()) + " lookups began in a directory that is not known");
+  const auto root = sys::open("/", O_PATH | O_DIRECTORY);
+  if (!root) {
+    trouble.push_back("what was read cannot be compared with the host: " + root.error().what);
+    return;
+  }
+  const auto reads =
+      settle_reads(std::move(collected), root->get(), evidence.started_ns, masked_paths(evidence));
+  for (const effects::HostRead& read : reads) {
+    if (read.uses == effects::kReadAbsent)
+      ++record.reads.absent;
+    else
+      ++record.reads.files;
+    if (read.moved) record.reads.moved.push_back(read.path);
+    if (read.sha256) host_digests_[read.path] = *read.sha256;
+  }
+  auto file = bundle_.create_file("reads");
+  auto listed = file ? effects::write_read_list(std::move(*file), reads) : tl::make_unexpected(file.error());
+  if (listed)
+    record.reads.root = hex(*listed);
+  else
+    trouble.push_back("the list of what was read: " + listed.error().what);
+}
+
+void Recording::list_processes(report::RunRecord& record) {
   if (tree_.unlisted() != 0)
-    trace.trouble.push_back(std::to_string(tree_.unlisted()) + " more processes are in the trace only");
+    record.trace->trouble.push_back(std::to_string(tree_.unlisted()) +
+                                    " more processes are in the trace only");
   const auto& processes = tree_.processes();
-  if (processes.size() < 2) return;
-  for (std::size_t i = 1; i < processes.size(); ++i)
-    record.processes.push_back(describe(tree_, processes[i], processes[1].start_ns, shift_));
+  for (std::size_t i = 1; i < processes.size(); ++i) {
+    auto described = describe(tree_, processes[i], processes[1].start_ns, shift_);
+    if (const trace::Image* image = tree_.image_of(processes[i])) described.sha256 = digest_of(*image);
+    record.processes.push_back(std::move(described));
+  }
+}
+
+std::string Recording::digest_of(const trace::Image& image) {
+  if ((image.file.flags & RH_UPPER) == 0) {
+    const auto found = host_digests_.find(image.path);
+    return found == host_digests_.end() ? "" : hex(found->second);
+  }
+  if (!own_digests_) digest_own_files();
+  const auto found = own_digests_->find(image.file.ino);
+  return found == own_digests_->end() ? "" : hex(found->second);
+}
+
+/// Of what the action made itself the manifest has them.
+void Recording::digest_own_files() {
+  own_digests_.emplace();
+  const auto manifest = bundle_.open_file("manifest");
+  if (!manifest) return;
+  (void)effects::read_manifest(manifest->get(), [this](const effects::Change& change) {
+    if (change.after && change.after->sha256) own_digests_->emplace(change.after->ino, *change.after->sha256);
+    return true;
+  });
 }
 
 }  // namespace rehearse

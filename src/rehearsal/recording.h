@@ -3,7 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
 
+#include "base/digest.h"
 #include "ledger/state.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
@@ -16,24 +20,33 @@ namespace rehearse {
 
 class Recording final : public sandbox::Recorder {
  public:
-  /// Into the file `trace` of the bundle.
-  /// `shift`: what the run's user namespace adds to ids.
-  Recording(const ledger::Bundle& bundle, std::uint64_t buffer_bytes, std::uint32_t shift)
-      : bundle_(bundle), buffer_bytes_(buffer_bytes), shift_(shift) {}
+  /// Into the files `trace` and `reads` of the bundle; all borrowed.
+  Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes);
 
   Result<void> begin(int cgroup) override;
-  /// Nothing of the run lives any more. Fills in the trace and the processes.
-  void finish(report::RunRecord& record);
+  /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
+  /// manifest is written.
+  void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
 
  private:
+  void finish_trace(report::RunRecord& record);
+  void list_attempts(report::RunRecord& record);
+  void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
+  void list_processes(report::RunRecord& record);
+  [[nodiscard]] std::string digest_of(const trace::Image& image);
+  void digest_own_files();
+
   const ledger::Bundle& bundle_;
   std::uint64_t buffer_bytes_;
-  std::uint32_t shift_;
+  std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
   trace::ProcessTree tree_;
   trace::Attempts attempts_;
   trace::ReadSet reads_;
   std::unique_ptr<trace::Session> session_;
+  // Digests of what was executed: of the host's files by path, of the action's own by inode.
+  std::unordered_map<std::string, Sha256> host_digests_;
+  std::optional<std::unordered_map<std::uint64_t, Sha256>> own_digests_;
 };
 
 }  // namespace rehearse

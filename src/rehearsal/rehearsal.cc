@@ -169,6 +169,7 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   }
   facts.output_cut = evidence.output_cut;
   facts.base_moved = changes.base_moved;
+  facts.reads_moved = run.record.reads.moved;
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
@@ -227,10 +228,7 @@ Result<Finished> rehearse(const Order& order) {
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
-  if (order.options->trace) {
-    const bool shifted = order.plan.request.profile == sandbox::Profile::kShifted;
-    recording.emplace(bundle, order.options->trace_buffer_bytes, shifted ? sandbox::kIdShift : 0);
-  }
+  if (order.options->trace) recording.emplace(bundle, order.plan, order.options->trace_buffer_bytes);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep
@@ -243,7 +241,7 @@ Result<Finished> rehearse(const Order& order) {
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
-  if (recording) recording->finish(run.record);
+  if (recording) recording->finish(evidence, run.record);
   judge(run, evidence, changes);
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));

@@ -95,6 +95,7 @@ std::string canonical_json(const RunRecord& record) {
   value(json, record.profile);
   json.close_object();
 
+  if (record.trace) json.key("read_root").string(to_utf8_lossy(record.reads.root));
   json.key("schema").string("rehearse.digest/1").close_object();
   return text;
 }

@@ -7,8 +7,8 @@
 
 namespace rehearse::report {
 
-/// RFC 8785 canonical JSON of {action, manifest root, mirror identity, fidelity gaps}; no times, no ids. The
-/// read-set root joins it when there is a trace. Strings that are not UTF-8 appear as {"b64": ...}.
+/// RFC 8785 canonical JSON of {action, manifest root, read-set root if there is a trace, mirror identity,
+/// fidelity gaps}; no times, no ids. Strings that are not UTF-8 appear as {"b64": ...}.
 std::string canonical_json(const RunRecord& record);
 
 /// "sha256:" + hex of SHA-256 over canonical_json.

@@ -140,7 +140,13 @@ void processes(JsonWriter& json, const RunRecord& record) {
   for (const ProcessRecord& process : record.processes) {
     json.open_object().key("id").integer(std::uint64_t{process.id});
     json.key("parent").integer(std::uint64_t{process.parent}).key("pid").integer(std::uint64_t{process.pid});
-    json.bytes("comm", process.comm).bytes("exe", process.exe).bytes("script", process.script);
+    json.bytes("comm", process.comm).bytes("exe", process.exe);
+    json.key("sha256");
+    if (process.sha256.empty())
+      json.null();
+    else
+      json.string(to_utf8_lossy(process.sha256));
+    json.bytes("script", process.script);
     words(json, "argv", process.argv);
     words(json, "earlier", process.earlier);
     json.key("argv_redacted").boolean(process.argv_redacted);
@@ -178,7 +184,9 @@ void attempted(JsonWriter& json, const RunRecord& record) {
 
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("reads").open_object().key("files").integer(reads.files);
+  json.key("absent").integer(reads.absent);
   json.key("root").string(to_utf8_lossy("sha256:" + reads.root));
+  words(json, "moved", reads.moved);
   words(json, "secrets", reads.secrets);
   json.close_object();
 }

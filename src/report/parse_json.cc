@@ -243,6 +243,7 @@ ProcessRecord read_process(Reader& json) {
   process.pid = json.integer<std::uint32_t>("pid");
   process.comm = json.bytes("comm");
   process.exe = json.bytes("exe");
+  process.sha256 = json.bytes("sha256");
   process.script = json.bytes("script");
   process.argv = json.words("argv");
   process.earlier = json.words("earlier");
@@ -317,8 +318,10 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     record.attempts_total = json.child("counts").integer<std::uint64_t>("attempts");
     Reader reads = json.child("reads");
     record.reads.files = reads.integer<std::uint64_t>("files");
+    record.reads.absent = reads.integer<std::uint64_t>("absent");
     record.reads.root = reads.bytes("root");
     if (record.reads.root.starts_with("sha256:")) record.reads.root.erase(0, 7);
+    record.reads.moved = reads.words("moved");
     record.reads.secrets = reads.words("secrets");
     json.each("attempts", [&](const Json& item, const std::string& where) {
       Reader reader(item, where + ".", error);

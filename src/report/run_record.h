@@ -63,6 +63,7 @@ struct ProcessRecord {
   std::uint32_t pid = 0;     ///< inside
   std::string comm;
   std::string exe;     ///< of the file that the kernel executed
+  std::string sha256;  ///< of it, hex; empty where it could not be read again
   std::string script;  ///< that it interprets, if it does
   std::vector<std::string> argv;
   std::vector<std::string> earlier;  ///< programs it was before
@@ -95,8 +96,10 @@ struct AttemptRecord {
 
 /// What the result rests on: the host's files that were opened or executed.
 struct ReadsRecord {
-  std::uint64_t files = 0;
-  std::string root;  ///< hex
+  std::uint64_t files = 0;         ///< that are there
+  std::uint64_t absent = 0;        ///< paths that were looked up in vain
+  std::string root;                ///< hex; of the list in the bundle's file `reads`
+  std::vector<std::string> moved;  ///< paths that the host changed meanwhile
   std::vector<std::string> secrets;
 };
 

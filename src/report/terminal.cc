@@ -164,7 +164,8 @@ class Report {
     line("proof", trace.trouble.empty() ? std::string("complete: the kernel's own counts agree")
                                         : style_.yellow("NOT COMPLETE"));
     for (const std::string& why : trace.trouble) line("", escape_text(why, kValueLimit));
-    line("read", fmt::format("{} files of the host", record_.reads.files));
+    line("read", fmt::format("{} paths of the host; {} looked for in vain", record_.reads.files,
+                             record_.reads.absent));
     if (trace.freezes != 0)
       line("frozen",
            fmt::format("{} times, {} in all, to keep up", trace.freezes, format_duration(trace.frozen_ns)));

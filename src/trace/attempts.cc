@@ -66,7 +66,7 @@ void Attempts::add(const Record& record, const ProcessTree& tree) {
     bool sysctl = false;
     record.each_attachment([&](const Attachment& attachment) {
       // By the kernel's path where it was opened, whatever way led there; else by what was asked for.
-      if (attachment.kind == RH_PATH)
+      if (attachment.kind == RH_PATH && attachment.arg == RH_OPENED)
         sysctl = sysctl || opens_sysctl(*call, record, path_of(attachment.bytes));
       else if (attachment.kind == RH_TEXT)
         sysctl = sysctl || opens_sysctl(*call, record, attachment.bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "syscalls/table.h"
+#include "trace/stat_buffer.h"
 
 namespace rehearse::trace {
 namespace {
@@ -26,6 +27,11 @@ bool moves_bytes(std::uint32_t nr) {
   return std::ranges::find(kCalls, nr) != std::end(kCalls);
 }
 
+/// Names begin elsewhere after it.
+bool moves(std::uint32_t nr) {
+  return nr == Nr::chdir || nr == Nr::fchdir || nr == Nr::chroot || nr == Nr::pivot_root;
+}
+
 void plan_blob(struct rh_call_plan& plan, const syscalls::Syscall& call) {
   if (const auto in = call.sockaddr_in()) {
     plan.blob = *in;
@@ -42,6 +48,10 @@ void plan_blob(struct rh_call_plan& plan, const syscalls::Syscall& call) {
     plan.blob_length = static_cast<std::uint8_t>(*clone + 1);
     plan.blob_at = 1;
     plan.blob_bytes = kMostCloneArgs;
+  } else if (const auto buffer = stat_buffer(call.nr)) {
+    plan.blob = buffer->arg;
+    plan.blob_at = 2;
+    plan.blob_bytes = buffer->bytes;
   }
 }
 
@@ -63,6 +73,7 @@ void fill_call_plans(struct rh_call_plan* plans) {
         call->result == syscalls::Return::kNever || nr == Nr::rt_sigreturn)
       plan.flags |= RH_AT_ENTRY;
     if (opens_file(nr)) plan.flags |= RH_RETURNS_FD;
+    if (moves(nr)) plan.flags |= RH_MOVES;
     if (call->privilege == syscalls::Privilege::kIds) plan.flags |= RH_HAS_CREDS;
   }
 }

@@ -132,7 +132,7 @@ bool EventStream::add(const Record& record) {
       const Process* child = tree_.of_thread(fork->child_tid);
       ended_.erase(fork->child_tid);
       if (child == nullptr || child->id == 0) return true;
-      fds_.fork(child->parent, child->id);
+      fds_.fork(child->maker, child->id);
       if (child->id == 1) {
         begun_ns_ = head.time_ns;
         return true;
@@ -152,7 +152,7 @@ bool EventStream::add(const Record& record) {
           begun_[head.tid] = std::move(begin);
         }
       }
-      if (const Process* process = shown(head.tid)) fds_.exec(process->id);
+      if (const Process* process = shown(head.tid)) fds_.exec(process->id, record);
       return true;
     case RH_DEATH:
       return end_thread(record);

@@ -17,6 +17,9 @@ namespace {
 /// What one process may hold here, whatever a hostile trace says.
 constexpr std::size_t kMostDescriptors = 65536;
 
+/// Where the root directory of a process is kept, beside AT_FDCWD.
+constexpr std::int32_t kRootDirectory = AT_FDCWD - 1;
+
 char type_of(std::uint32_t mode) {
   switch (mode & S_IFMT) {
     case S_IFREG:
@@ -78,12 +81,42 @@ const FdInfo* FdTable::find(std::uint32_t process, std::int32_t fd) const {
   return found == table->second.end() ? nullptr : &found->second;
 }
 
+void FdTable::moved(Table& table, const Record& record) {
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.arg != RH_CWD && attachment.arg != RH_ROOT) return;
+    FdInfo& info = table[attachment.arg == RH_CWD ? AT_FDCWD : kRootDirectory];
+    info.type = 'd';
+    if (attachment.kind == RH_PATH) info.name = path_of(attachment.bytes);
+    if (attachment.kind != RH_FILE) return;
+    if (const auto* file = attachment.as<struct rh_file>()) {
+      info.file = *file;
+      info.known_file = true;
+    }
+  });
+}
+
+std::optional<std::string> FdTable::place(std::uint32_t process, std::int32_t directory,
+                                          std::string_view path) const {
+  const bool absolute = path.starts_with('/');
+  const FdInfo* base = find(process, absolute ? kRootDirectory : directory);
+  if (base == nullptr || !base->name.starts_with('/')) return std::nullopt;
+  std::string whole = base->name == "/" ? "" : base->name;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view part = path.substr(0, end);
+    if (!part.empty() && part != ".") (whole += '/') += part;
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return whole.empty() ? "/" : whole;
+}
+
 void FdTable::opened(Table& table, std::int32_t fd, const Record& exit, bool close_on_exec) {
   if (table.size() >= kMostDescriptors && !table.contains(fd)) return;
   FdInfo& info = table[fd];
   info = FdInfo();
   info.close_on_exec = close_on_exec;
   exit.each_attachment([&](const Attachment& attachment) {
+    if (attachment.arg != RH_OPENED) return;
     if (attachment.kind == RH_PATH) {
       info.name = path_of(attachment.bytes);
     } else if (attachment.kind == RH_FILE) {
@@ -159,10 +192,15 @@ void FdTable::call(std::uint32_t process, const Record& exit) {
       const auto last = static_cast<std::uint32_t>(argument(1));
       std::erase_if(tables_[process], [&](const auto& entry) {
         const auto number = static_cast<std::uint32_t>(entry.first);
-        return number >= first && number <= last;
+        return entry.first >= 0 && number >= first && number <= last;
       });
       return;
     }
+    case SYS_chdir:
+    case SYS_fchdir:
+    case SYS_chroot:
+    case SYS_pivot_root:
+      return moved(tables_[process], exit);
     case SYS_socket:
       return named(fd, "socket", socket_type(argument(0)), (argument(1) & SOCK_CLOEXEC) != 0);
     case SYS_accept:
@@ -203,8 +241,9 @@ void FdTable::fork(std::uint32_t parent, std::uint32_t child) {
   }
 }
 
-void FdTable::exec(std::uint32_t process) {
+void FdTable::exec(std::uint32_t process, const Record& exec) {
   std::erase_if(tables_[process], [](const auto& entry) { return entry.second.close_on_exec; });
+  moved(tables_[process], exec);
 }
 
 void FdTable::exit(std::uint32_t process) {

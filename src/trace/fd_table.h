@@ -39,15 +39,21 @@ class FdTable {
   /// A connection was asked for: `sockaddr` is what the call was given.
   void connected(std::uint32_t process, std::int32_t fd, std::string_view sockaddr);
   void fork(std::uint32_t parent, std::uint32_t child);
-  void exec(std::uint32_t process);
+  void exec(std::uint32_t process, const Record& exec);
   void exit(std::uint32_t process);
 
+  /// `fd` may be AT_FDCWD.
   [[nodiscard]] const FdInfo* find(std::uint32_t process, std::int32_t fd) const;
+  /// The path that `process` names by `path`, relative to `directory` (AT_FDCWD: its working directory),
+  /// within the run's mounts. Symlinks and ".." are kept. Nothing if the directory is not known.
+  [[nodiscard]] std::optional<std::string> place(std::uint32_t process, std::int32_t directory,
+                                                 std::string_view path) const;
 
  private:
   using Table = std::unordered_map<std::int32_t, FdInfo>;
   static void opened(Table& table, std::int32_t fd, const Record& exit, bool close_on_exec);
   static void copied(Table& table, std::int32_t from, std::int32_t to, bool close_on_exec);
+  static void moved(Table& table, const Record& record);
 
   std::unordered_map<std::uint32_t, Table> tables_;
 };

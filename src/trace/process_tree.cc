@@ -138,6 +138,8 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
   record.each_attachment([&](const Attachment& attachment) {
     if (attachment.kind == RH_KTEXT) {
       (attachment.arg == 0 ? asked : interpreter) = attachment.bytes;
+    } else if (attachment.arg != RH_OPENED) {
+      return;
     } else if (attachment.kind == RH_FILE) {
       if (const auto* file = attachment.as<struct rh_file>()) image.file = *file;
     } else if (attachment.kind == RH_PATH) {

@@ -1,16 +1,80 @@
 #include "trace/read_set.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
+
+#include "syscalls/table.h"
+#include "trace/stat_buffer.h"
 
 namespace rehearse::trace {
 namespace {
 
+using effects::ReadSource;
+using syscalls::Nr;
+
 constexpr std::size_t kMost = 1'000'000;
 
-/// Not masked, since programs need them; who reads them is said.
+/// The kernel's own encoding to that of stat(2).
+std::uint64_t device(std::uint32_t dev) {
+  return makedev(dev >> 20U, dev & 0xfffffU);
+}
+
+/// Success of these says that there is something under the name.
+bool asks_for_presence(std::uint32_t nr) {
+  constexpr std::uint32_t kCalls[] = {Nr::access,    Nr::faccessat, Nr::faccessat2, Nr::chdir,
+                                      Nr::statfs,    Nr::readlink,  Nr::readlinkat, Nr::getxattr,
+                                      Nr::lgetxattr, Nr::listxattr, Nr::llistxattr};
+  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+}
+
+/// A symlink at the end of the path is what is asked about.
+bool asks_about_link(const Record& record) {
+  switch (record.head().nr) {
+    case Nr::lstat:
+    case Nr::readlink:
+    case Nr::readlinkat:
+    case Nr::lgetxattr:
+    case Nr::llistxattr:
+      return true;
+    case Nr::newfstatat:
+    case Nr::faccessat2:
+      return (record.argument(3) & AT_SYMLINK_NOFOLLOW) != 0;
+    case Nr::statx:
+      return (record.argument(2) & AT_SYMLINK_NOFOLLOW) != 0;
+    default:
+      return false;
+  }
+}
+
+bool lies_below(std::string_view path, std::string_view top) {
+  return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
+}
+
+/// The path that a call names, and the directory that is relative to.
+struct Name {
+  std::int32_t directory = AT_FDCWD;
+  std::string_view path;
+};
+std::optional<Name> first_name(const syscalls::Syscall& call, const Record& record) {
+  const auto arg = call.find(syscalls::Arg::kPath);
+  if (!arg) return std::nullopt;
+  std::optional<Name> name;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == RH_TEXT && attachment.arg == *arg && (attachment.flags & (RH_FAULT | RH_CUT)) == 0)
+      name.emplace().path = attachment.bytes;
+  });
+  if (name && *arg > 0 && call.args[*arg - 1U] == syscalls::Arg::kAtFd)
+    name->directory = static_cast<std::int32_t>(record.argument(*arg - 1U));
+  return name;
+}
+
+}  // namespace
+
 bool is_secret(std::string_view path) {
   for (const std::string_view file : {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-"}) {
     if (path == file) return true;
@@ -22,51 +86,161 @@ bool is_secret(std::string_view path) {
          path.ends_with("/.netrc") || path.ends_with("/.pgpass");
 }
 
-}  // namespace
-
 void ReadSet::add(const Record& record, const ProcessTree& tree) {
+  switch (record.head().kind) {
+    case RH_FORK: {
+      const auto* fork = record.as<struct rh_fork>();
+      if (fork == nullptr || fork->child_tid != fork->child_tgid) return;
+      if (const Process* child = tree.of_thread(fork->child_tid); child != nullptr && child->id != 0)
+        fds_.fork(child->maker, child->id);
+      return;
+    }
+    case RH_EXEC:
+      if (const Process* process = tree.of_action(record.head().tid)) {
+        fds_.exec(process->id, record);
+        executed(record);
+      }
+      return;
+    case RH_EXIT:
+      if (record.head().abi == 0) returned(record, tree);
+      return;
+    case RH_DEATH: {
+      const auto* death = record.as<struct rh_death>();
+      const Process* process = tree.of_thread(record.head().tid);
+      if (death != nullptr && death->last != 0 && process != nullptr) fds_.exit(process->id);
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+void ReadSet::returned(const Record& record, const ProcessTree& tree) {
   const struct rh_head& head = record.head();
-  if (head.kind != RH_EXIT && head.kind != RH_EXEC) return;
+  const Process* process = tree.of_action(head.tid);
+  if (process == nullptr) return;
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
+  if (head.nr == Nr::getdents64 || head.nr == Nr::getdents) {
+    const auto* directory = fds_.find(process->id, static_cast<std::int32_t>(record.argument(0)));
+    if (result >= 0 && directory != nullptr && directory->known_file) listed(*directory);
+    return;
+  }
+  if (head.nr == Nr::open || head.nr == Nr::openat || head.nr == Nr::openat2 || head.nr == Nr::creat) {
+    if (result >= 0)
+      opened(record);
+    else
+      named(process->id, record);
+  } else {
+    named(process->id, record);
+  }
+  fds_.call(process->id, record);
+}
+
+void ReadSet::executed(const Record& record) {
+  const struct rh_file* file = nullptr;
+  std::string_view names;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.arg != RH_OPENED) return;
+    if (attachment.kind == RH_FILE) file = attachment.as<struct rh_file>();
+    if (attachment.kind == RH_PATH) names = attachment.bytes;
+  });
+  if (file != nullptr) object(path_of(names), *file, effects::kReadExecuted);
+}
+
+void ReadSet::opened(const Record& record) {
   const struct rh_file* file = nullptr;
   std::string_view names;
   record.each_attachment([&](const Attachment& attachment) {
     if (attachment.kind == RH_FILE) file = attachment.as<struct rh_file>();
     if (attachment.kind == RH_PATH) names = attachment.bytes;
   });
-  if (file == nullptr || (file->flags & RH_ON_OVERLAY) == 0 || (file->flags & RH_UPPER) != 0) return;
-  if (!S_ISREG(file->mode) && !S_ISDIR(file->mode)) return;
-  if (tree.of_action(head.tid) == nullptr) return;
-  const std::pair<std::uint32_t, std::uint64_t> key(file->dev, file->ino);
-  if (files_.contains(key)) return;
-  if (files_.size() >= kMost) {
-    cut_ = true;
+  // What a directory holds is read by listing it; opening it says only that it is there.
+  if (file != nullptr)
+    object(path_of(names), *file, S_ISDIR(file->mode) ? effects::kReadPresent : effects::kReadOpened);
+}
+
+void ReadSet::listed(const FdInfo& directory) {
+  object(directory.name, directory.file, effects::kReadListed);
+}
+
+void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {
+  if ((file.flags & RH_ON_OVERLAY) == 0) return;
+  // The action's own copy of a directory still shows what the host has below it.
+  const bool own = (file.flags & RH_UPPER) != 0;
+  if (own ? !S_ISDIR(file.mode) : !S_ISREG(file.mode) && !S_ISDIR(file.mode)) return;
+  Entry* read = entry(path, use);
+  if (read == nullptr || own || read->source == ReadSource::kKernel) return;
+  read->source = ReadSource::kKernel;
+  read->identity = {device(file.dev), file.ino, file.generation, static_cast<std::int64_t>(file.ctime_ns),
+                    file.size,        file.mode};
+}
+
+void ReadSet::named(std::uint32_t process, const Record& record) {
+  const struct rh_head& head = record.head();
+  const syscalls::Syscall* call = syscalls::find_syscall(head.nr);
+  if (call == nullptr || call->string_count == 0) return;
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
+  const bool absent = result == -ENOENT || result == -ENOTDIR;
+  const auto buffer = result >= 0 ? stat_buffer(head.nr) : std::nullopt;
+  if (!absent && !buffer && result != -EEXIST && (result < 0 || !asks_for_presence(head.nr))) return;
+  const auto name = first_name(*call, record);
+  if (!name || name->path.empty()) return;  // of a descriptor: what was opened is known
+  const auto path = fds_.place(process, name->directory, name->path);
+  if (!path) {
+    ++unplaced_;
     return;
   }
-  files_.emplace(key, File{path_of(names), *file});
+  Entry* read = entry(*path, absent   ? effects::kReadAbsent
+                             : buffer ? effects::kReadAttributes
+                                      : effects::kReadPresent);
+  if (read == nullptr || read->source != ReadSource::kNone) return;
+  read->link = asks_about_link(record);
+  if (!buffer) return;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind != RH_BLOB || attachment.arg != buffer->arg) return;
+    const auto answer = stat_answer(head.nr, attachment.bytes);
+    if (!answer) return;
+    read->source = ReadSource::kCaller;
+    read->identity = {0, answer->ino, std::nullopt, answer->ctime_ns, answer->size, answer->mode};
+  });
 }
 
-Sha256 ReadSet::root() const {
-  std::vector<const File*> sorted;
-  sorted.reserve(files_.size());
-  for (const auto& [key, file] : files_) sorted.push_back(&file);
-  std::sort(sorted.begin(), sorted.end(), [](const File* a, const File* b) { return a->path < b->path; });
-  Sha256Hasher hasher;
-  for (const File* file : sorted) {
-    const std::string line = file->path + '\0' + std::to_string(file->seen.ino) + ' ' +
-                             std::to_string(file->seen.generation) + ' ' +
-                             std::to_string(file->seen.ctime_ns) + '\n';
-    hasher.update(line);
+/// The entry to fill in, with `use` noted; nullptr if this use says nothing of the host: what the action has
+/// removed is absent by its own doing, and what it has made where there was nothing is its own.
+ReadSet::Entry* ReadSet::entry(const std::string& path, std::uint8_t use) {
+  auto found = entries_.find(path);
+  if (found == entries_.end()) {
+    if (std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); }))
+      return nullptr;
+    if (entries_.size() >= kMost) {
+      cut_ = true;
+      return nullptr;
+    }
+    found = entries_.emplace(path, Entry()).first;
+    found->second.uses = use;
+    return &found->second;
   }
-  return hasher.finish();
+  Entry& entry = found->second;
+  if ((entry.uses == effects::kReadAbsent) != (use == effects::kReadAbsent)) return nullptr;
+  entry.uses |= use;
+  return &entry;
 }
 
-std::vector<std::string> ReadSet::secrets() const {
-  std::vector<std::string> found;
-  for (const auto& [key, file] : files_) {
-    if (is_secret(file.path)) found.push_back(file.path);
+std::vector<effects::HostRead> ReadSet::take() {
+  std::vector<effects::HostRead> reads;
+  reads.reserve(entries_.size());
+  for (auto& [path, entry] : entries_) {
+    effects::HostRead read;
+    read.path = path;
+    read.uses = entry.uses;
+    read.link = entry.link;
+    read.source = entry.source;
+    read.identity = entry.identity;
+    reads.push_back(std::move(read));
   }
-  std::sort(found.begin(), found.end());
-  return found;
+  entries_.clear();
+  std::ranges::sort(reads, {}, &effects::HostRead::path);
+  return reads;
 }
 
 }  // namespace rehearse::trace

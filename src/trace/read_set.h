@@ -1,14 +1,15 @@
-// Which files of the host the action's result rests on: what it opened or executed and what they were when it
-// did so first.
+// Which paths of the host the action's result rests on: what it opened, executed, listed, looked at or looked
+// for in vain, and what each was when it did so first. Collected while the run lasts; src/rehearsal compares
+// it with the host when the run has ended (read_settlement.h there).
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
-#include "base/digest.h"
+#include "effects/read_list.h"
+#include "trace/fd_table.h"
 #include "trace/process_tree.h"
 #include "trace/record.h"
 
@@ -16,27 +17,46 @@ namespace rehearse::trace {
 
 class ReadSet {
  public:
-  /// `tree` has taken the record already.
+  /// `apart`: mount points inside that do not show the host's files; what lies there is no read.
+  explicit ReadSet(std::vector<std::string> apart) : apart_(std::move(apart)) {}
+
+  /// Takes the next record. `tree` has taken it already; the end of a thread it takes afterwards.
   void add(const Record& record, const ProcessTree& tree);
 
-  struct File {
-    std::string path;  ///< by which it was first opened
-    struct rh_file seen = {};
-  };
-  /// By device and inode. Objects that the action made itself (in an upper) are not the host's, and not here.
-  [[nodiscard]] const std::map<std::pair<std::uint32_t, std::uint64_t>, File>& files() const {
-    return files_;
-  }
-  /// Of the paths, inodes, generations and change times, in that order.
-  [[nodiscard]] Sha256 root() const;
-  /// Paths of secrets that were opened, in order.
-  [[nodiscard]] std::vector<std::string> secrets() const;
+  /// All that was read, sorted by path; the set is empty then. An entry that is present and has no identity
+  /// was not to be known here: an overlay's directory that the action changes too, or an access(2) that tells
+  /// nothing.
+  [[nodiscard]] std::vector<effects::HostRead> take();
+
   /// There were more than can be kept.
   [[nodiscard]] bool cut() const { return cut_; }
+  /// Lookups relative to a directory that is not known.
+  [[nodiscard]] std::uint64_t unplaced() const { return unplaced_; }
 
  private:
-  std::map<std::pair<std::uint32_t, std::uint64_t>, File> files_;
+  struct Entry {
+    std::uint8_t uses = 0;
+    bool link = false;
+    effects::ReadSource source = effects::ReadSource::kNone;
+    effects::ReadIdentity identity;
+  };
+
+  void executed(const Record& record);
+  void returned(const Record& record, const ProcessTree& tree);
+  void opened(const Record& record);
+  void listed(const FdInfo& directory);
+  void named(std::uint32_t process, const Record& record);
+  void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
+  Entry* entry(const std::string& path, std::uint8_t use);
+
+  std::vector<std::string> apart_;
+  FdTable fds_;
+  std::unordered_map<std::string, Entry> entries_;  ///< by path
+  std::uint64_t unplaced_ = 0;
   bool cut_ = false;
 };
+
+/// Files that are not masked, since programs need them; who reads them is said.
+bool is_secret(std::string_view path);
 
 }  // namespace rehearse::trace

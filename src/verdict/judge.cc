@@ -73,6 +73,12 @@ void judge_changes(const Facts& facts, std::vector<Finding>& out) {
                 "command saw, and they cannot be promoted.",
                 "Rehearse again when the host is quiet there."));
   }
+  if (!facts.reads_moved.empty()) {
+    out.push_back(
+        finding("core.read-moved", Level::kYellow, lines("file", facts.reads_moved),
+                "The host changed these files while the command read them: it may have seen either.",
+                "Rehearse again when the host is quiet there."));
+  }
   if (facts.masked > 0) {
     out.push_back(
         finding("core.masked-write", Level::kYellow, {{"count", std::to_string(facts.masked)}},

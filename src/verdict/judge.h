@@ -24,14 +24,15 @@ struct Facts {
   bool output_cut = false;
   std::uint64_t base_moved = 0;               ///< records whose host object changed after the run began
   std::vector<std::string> base_moved_paths;  ///< the first of them
+  std::vector<std::string> reads_moved;       ///< paths the action read that the host changed meanwhile
   std::uint64_t masked = 0;                   ///< records over masked files
   std::vector<std::string> unobserved;        ///< evidence that could not be read: never green
   std::vector<Gap> gaps;
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
-/// core.leftover-processes, core.output-cut, core.base-moved, core.masked-write, core.unobserved,
-/// core.fidelity, and core.not-judged, always.
+/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.masked-write,
+/// core.unobserved, core.fidelity, and core.not-judged, always.
 Verdict judge(const Facts& facts);
 
 /// 1.0 with no gap; each gap multiplies by 0.98 (cap green), 0.9 (cap yellow), 0.5 (cap inconclusive). For

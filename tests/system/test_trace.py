@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 import json
 import os
 import re
@@ -156,6 +157,85 @@ class Trace(Case):
         first, second = (self.run_in(["cat", "/etc/passwd"]).doc["reads"] for _ in range(2))
         self.assertEqual(first, second)
         self.assertNotEqual(first["root"], self.run_in(["cat", "/etc/group"]).doc["reads"]["root"])
+
+    def reads(self) -> dict[str, Document]:
+        shown = self.call("trace", "last", "--reads")
+        self.assertEqual(shown.code, 0, shown.err)
+        return {entry["path"]: entry for entry in map(json.loads, shown.out.splitlines())}
+
+    def test_the_read_set_says_what_was_read_and_how(self) -> None:
+        """Each path once, as it was at first use: by the kernel where it was opened, else as the host has it."""
+        (self.host / "sub").mkdir()
+        for name in ("read", "seen", "sub/entry", "rewritten", "gone"):
+            (self.host / name).write_text(name)
+        (self.host / "link").symlink_to("read")
+        (self.host / "old").write_text("")
+        script = f"""cd {self.host}; cat read ./rewritten; stat seen none >&2; ls sub; readlink link; test -e sub/entry
+            echo new > rewritten; echo own > made; cat made; stat made; rm gone; cat gone; stat gone
+            cp /bin/true mine; ./mine; (cd sub; stat ../seen; cat ../no/such); true"""
+        self.complete(self.shell(script))
+        reads = self.reads()
+        host = str(self.host)
+        def entry(name: str) -> Document:
+            return reads.get(f"{host}/{name}", {"uses": []})
+        for name, use, source in (("read", "opened", "kernel"), ("rewritten", "opened", "kernel"), ("seen", "attributes", "caller"), ("sub", "listed", "kernel"),
+                                  ("link", "present", "host"), ("sub/entry", "attributes", "caller")):
+            self.assertIn(use, entry(name)["uses"], (name, sorted(reads)))
+            self.assertEqual(entry(name)["source"], source, name)
+            there = os.lstat(self.host / name)
+            self.assertEqual((entry(name)["ino"], entry(name)["ctime_ns"], int(entry(name)["mode"], 8)), (there.st_ino, there.st_ctime_ns, there.st_mode), name)
+        self.assertEqual(entry("read")["dev"], os.stat(self.host / "read").st_dev)
+        self.assertTrue(entry("link")["link"])
+        for name in ("none", "sub/../no/such"):
+            self.assertEqual(entry(name)["uses"], ["absent"], name)
+        # What the action made is not the host's; what it removed had been there.
+        for name in ("made", "mine"):
+            self.assertIn(entry(name)["uses"], ([], ["absent"]), name)
+        self.assertNotIn("absent", entry("gone")["uses"])
+        true = os.path.realpath("/bin/true")
+        self.assertEqual([e["moved"] for e in reads.values() if e["moved"]], [])
+        self.assertIn("opened", reads[true]["uses"])
+        shells = [e for e in reads.values() if "executed" in e["uses"]]
+        self.assertIn(os.path.realpath("/bin/sh"), [e["path"] for e in shells])
+        self.assertTrue(any("ld-linux" in e["path"] for e in shells), [e["path"] for e in shells])
+        for executed in shells:
+            self.assertEqual(executed["sha256"], hashlib.sha256(Path(executed["path"]).read_bytes()).hexdigest(), executed["path"])
+
+    def test_executed_files_have_digests(self) -> None:
+        """Also those that the action made itself."""
+        result = self.shell(f"cp /bin/true {self.host}/mine; {self.host}/mine")
+        self.complete(result)
+        digests = {p["exe"]: p["sha256"] for p in result.doc["processes"]}
+        want = hashlib.sha256(Path("/bin/true").read_bytes()).hexdigest()
+        self.assertEqual(digests[f"{self.host}/mine"], want)
+        shell = os.path.realpath("/bin/sh")
+        self.assertEqual(digests[shell], hashlib.sha256(Path(shell).read_bytes()).hexdigest())
+
+    def test_what_the_host_changes_meanwhile_is_a_finding(self) -> None:
+        moving, still = self.host / "moving", self.host / "still"
+        moving.write_text("a")
+        still.write_text("a")
+        time.sleep(0.05)
+        run = subprocess.Popen(self.command("run", "--", "sh", "-c", f"cat {moving} {still}; echo ready; read x; cat {moving}"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert run.stdin is not None and run.stderr is not None and run.stdout is not None
+        while b"ready" not in run.stderr.readline():
+            pass
+        moving.write_text("b")
+        run.stdin.write(b"go\n")
+        out, _ = run.communicate(timeout=60)
+        doc = json.loads(out)
+        # The first use is what counts, and that was before: only the later state shows it.
+        self.assertEqual(doc["reads"]["moved"], [])
+        again = subprocess.Popen(self.command("run", "--", "sh", "-c", f"echo ready; read x; cat {moving} {still}"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert again.stdin is not None and again.stderr is not None
+        while b"ready" not in again.stderr.readline():
+            pass
+        moving.write_text("c")
+        again.stdin.write(b"go\n")
+        out, _ = again.communicate(timeout=60)
+        doc = json.loads(out)
+        self.assertEqual(doc["reads"]["moved"], [str(moving)])
+        self.assertIn("core.read-moved", [f["rule"] for f in doc["verdict"]["findings"]])
 
     def test_where(self) -> None:
         self.complete(self.shell("cat /etc/passwd /no-such-file-here; true"))

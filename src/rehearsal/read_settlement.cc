@@ -1,0 +1,183 @@
+#include "rehearsal/read_settlement.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/sys.h"
+
+namespace rehearse {
+namespace {
+
+using effects::HostRead;
+using effects::ReadIdentity;
+using effects::ReadSource;
+
+constexpr std::size_t kMostInterpreter = 4096;
+constexpr std::size_t kMostSegments = 128;
+
+/// Times of files are of the clock's last tick, which may lie before what CLOCK_REALTIME showed (4 ms at 250
+/// Hz).
+constexpr std::int64_t kTickNs = 10'000'000;
+
+/// The host's own objects, by path.
+class Host {
+ public:
+  explicit Host(int root) : root_(root) {}
+
+  [[nodiscard]] std::optional<ReadIdentity> look(const HostRead& read) const {
+    const auto object = resolve(read.path, read.link ? O_PATH | O_NOFOLLOW : O_PATH);
+    if (!object) return std::nullopt;
+    const auto st = sys::stat_fd(object->get());
+    if (!st) return std::nullopt;
+    return identity(*st);
+  }
+
+  /// Without its symlinks.
+  [[nodiscard]] std::optional<std::string> real_path(const std::string& path) const {
+    const auto object = resolve(path, O_PATH);
+    if (!object) return std::nullopt;
+    auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(object->get()).c_str());
+    if (!real) return std::nullopt;
+    return std::move(*real);
+  }
+
+  /// Opened to be read, if it is the regular file that `expected` says.
+  [[nodiscard]] std::optional<UniqueFd> open(const std::string& path, const ReadIdentity& expected) const {
+    auto file = resolve(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
+    if (!file) return std::nullopt;
+    const auto st = sys::stat_fd(file->get());
+    if (!st || !S_ISREG(st->st_mode) || st->st_ino != expected.ino || to_ns(st->st_ctim) != expected.ctime_ns)
+      return std::nullopt;
+    return std::move(*file);
+  }
+
+ private:
+  [[nodiscard]] Result<UniqueFd> resolve(const std::string& path, std::uint64_t flags) const {
+    return sys::open_at2(root_, path.c_str(), flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+  }
+  static ReadIdentity identity(const struct stat& st) {
+    return {st.st_dev, st.st_ino, std::nullopt, to_ns(st.st_ctim), static_cast<std::uint64_t>(st.st_size),
+            st.st_mode};
+  }
+
+  int root_;
+};
+
+enum class Fate : std::uint8_t { kKeep, kDrop };
+
+/// A lookup that found nothing.
+Fate settle_absent(HostRead& read, const Host& host, std::int64_t started_ns) {
+  const auto now = host.look(read);
+  if (!now) return Fate::kKeep;
+  // It was there before the run: the action does not see it, or has removed it.
+  if (now->ctime_ns <= started_ns) return Fate::kDrop;
+  read.moved = true;
+  return Fate::kKeep;
+}
+
+/// Something whose identity as it was is not known, or is that of the action's own copy.
+Fate settle_by_host(HostRead& read, const Host& host, std::int64_t started_ns) {
+  const auto now = host.look(read);
+  if (!now) return Fate::kDrop;  // the action has made it
+  read.moved = now->ctime_ns > started_ns;
+  read.source = ReadSource::kHost;
+  read.identity = *now;
+  return Fate::kKeep;
+}
+
+Fate settle(HostRead& read, const Host& host, std::int64_t started_ns) {
+  if (read.uses == effects::kReadAbsent) return settle_absent(read, host, started_ns);
+  switch (read.source) {
+    case ReadSource::kKernel:
+      read.moved = read.identity.ctime_ns > started_ns;
+      return Fate::kKeep;
+    case ReadSource::kCaller:
+      if (read.identity.ctime_ns < started_ns - kTickNs) return Fate::kKeep;
+      return settle_by_host(read, host, started_ns);
+    default:
+      return settle_by_host(read, host, started_ns);
+  }
+}
+
+/// Its digest, and the path of its interpreter.
+std::string digest_executed(HostRead& read, const Host& host) {
+  auto file = host.open(read.path, read.identity);
+  if (!file) return {};
+  std::string interpreter = elf_interpreter(file->get());
+  if (auto digest = sha256_fd(file->get(), nullptr, read.identity.size)) read.sha256 = *digest;
+  return interpreter;
+}
+
+/// The kernel opens it without a system call.
+void add_interpreter(std::vector<HostRead>& reads, const std::string& path, const Host& host,
+                     std::int64_t started_ns) {
+  const auto real = host.real_path(path);
+  if (!real) return;
+  const auto known = std::ranges::lower_bound(reads, *real, {}, &HostRead::path);
+  if (known != reads.end() && known->path == *real) {
+    known->uses |= effects::kReadExecuted;
+    (void)digest_executed(*known, host);
+    return;
+  }
+  HostRead read;
+  read.path = *real;
+  read.uses = effects::kReadExecuted;
+  if (settle_by_host(read, host, started_ns) == Fate::kDrop) return;
+  (void)digest_executed(read, host);
+  reads.insert(known, std::move(read));
+}
+
+template <class T>
+bool read_at(int fd, std::uint64_t offset, T& value) {
+  return ::pread(fd, &value, sizeof value, static_cast<off_t>(offset)) == static_cast<ssize_t>(sizeof value);
+}
+
+}  // namespace
+
+std::string elf_interpreter(int fd) {
+  Elf64_Ehdr header = {};
+  if (!read_at(fd, 0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+      header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_phentsize != sizeof(Elf64_Phdr))
+    return {};
+  for (std::size_t i = 0; i < std::min<std::size_t>(header.e_phnum, kMostSegments); ++i) {
+    Elf64_Phdr segment = {};
+    if (header.e_phoff > INT64_MAX / 2 || !read_at(fd, header.e_phoff + i * sizeof segment, segment))
+      return {};
+    if (segment.p_type != PT_INTERP) continue;
+    if (segment.p_filesz < 2 || segment.p_filesz > kMostInterpreter || segment.p_offset > INT64_MAX)
+      return {};
+    std::string path(segment.p_filesz, '\0');
+    if (::pread(fd, path.data(), path.size(), static_cast<off_t>(segment.p_offset)) !=
+        static_cast<ssize_t>(path.size()))
+      return {};
+    path.resize(std::min(path.find('\0'), path.size()));
+    return path.starts_with('/') ? path : std::string();
+  }
+  return {};
+}
+
+std::vector<HostRead> settle_reads(std::vector<HostRead> reads, int root, std::int64_t started_ns,
+                                   const std::set<std::string>& masked) {
+  const Host host(root);
+  std::erase_if(reads, [&](HostRead& read) {
+    return masked.contains(read.path) || settle(read, host, started_ns) == Fate::kDrop;
+  });
+  std::set<std::string> interpreters;
+  for (HostRead& read : reads) {
+    if ((read.uses & effects::kReadExecuted) == 0) continue;
+    if (std::string path = digest_executed(read, host); !path.empty()) interpreters.insert(std::move(path));
+  }
+  for (const std::string& path : interpreters) add_interpreter(reads, path, host, started_ns);
+  return reads;
+}
+
+}  // namespace rehearse

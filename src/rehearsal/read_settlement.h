@@ -1,0 +1,26 @@
+// What a run has read, compared with the host when the run has ended: what the action only named gets the
+// identity of the host's object, what the action itself had made or removed is taken out, what the host
+// changed meanwhile is marked, and what was executed gets its digest.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "effects/read_list.h"
+
+namespace rehearse {
+
+/// `reads`: as trace::ReadSet gives them. `root`: the host's root directory; paths are resolved in it as the
+/// host does, without magic links. `started_ns`: CLOCK_REALTIME before the run saw the host; an object that
+/// has not changed since is what the run has seen. `masked`: paths inside that show placeholders. Sorted by
+/// path.
+std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, int root,
+                                            std::int64_t started_ns, const std::set<std::string>& masked);
+
+/// The program interpreter that an ELF file names (PT_INTERP), "" if it names none. `fd` may be anything.
+/// Source: elf(5).
+std::string elf_interpreter(int fd);
+
+}  // namespace rehearse
