@@ -15,15 +15,16 @@
 #define RH_SLOTS 256u /* runs at once */
 
 enum rh_kind {
-  RH_EXIT = 1,   /* a system call returned: rh_call, then attachments */
-  RH_ENTER = 2,  /* a system call begins: rh_call without a result, then attachments */
-  RH_FORK = 3,   /* rh_fork */
-  RH_EXEC = 4,   /* rh_exec, then attachments; RH_ARGV records of the same thread follow */
-  RH_ARGV = 5,   /* rh_chunk, then bytes */
-  RH_DEATH = 6,  /* rh_death: a thread ended */
-  RH_SIGNAL = 7, /* rh_signal */
-  RH_NAME = 8,   /* rh_name: a thread took another name */
-  RH_URING = 9,  /* rh_uring: io_uring did something that no system call shows */
+  RH_EXIT = 1,    /* a system call returned: rh_call, then attachments */
+  RH_ENTER = 2,   /* a system call begins: rh_call without a result, then attachments */
+  RH_FORK = 3,    /* rh_fork */
+  RH_EXEC = 4,    /* rh_exec, then attachments; RH_ARGV records of the same thread follow */
+  RH_ARGV = 5,    /* rh_chunk, then bytes */
+  RH_DEATH = 6,   /* rh_death: a thread ended */
+  RH_SIGNAL = 7,  /* rh_signal */
+  RH_NAME = 8,    /* rh_name: a thread took another name */
+  RH_URING = 9,   /* rh_uring: io_uring did something that no system call shows */
+  RH_SOCKET = 10, /* rh_socket: a socket was given an address */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -152,6 +153,69 @@ struct rh_uring {
   struct rh_head head;
   __u32 opcode;
   __u32 flags;
+};
+
+enum rh_socket_what {
+  RH_CONNECT = 1,
+  RH_SEND = 2, /* a datagram to an address of its own */
+  RH_BIND = 3,
+};
+
+/* What becomes of traffic to an address. */
+enum rh_verdict {
+  RH_NATURAL = 0, /* the run's own network decides: loopback, where something listens or nothing does */
+  RH_DENY = 1,    /* the call fails at once */
+  RH_DROP = 2,    /* nothing answers */
+  RH_GATE = 3,    /* the gate takes it: mocked, passed or answered */
+};
+
+struct rh_socket {
+  struct rh_head head;
+  __u8 what;
+  __u8 verdict;
+  __u8 protocol; /* of the socket: IPPROTO_TCP, IPPROTO_UDP, ... */
+  __u8 listened; /* loopback: something inside has this address */
+  __u16 port;
+  __u16 error; /* of RH_DENY */
+  __u16 rule;  /* that decided, from 1; 0: the default */
+  __u16 pad[3];
+  __u8 address[16]; /* IPv4 as mapped into IPv6 */
+};
+
+/* Where the gate listens in the run's network namespace, on 127.0.0.1 and ::1, TCP and UDP. */
+#define RH_SINK_PORT 65109u
+
+/* What a socket's packets are marked with (SO_MARK) by the hook that has judged it. */
+#define RH_MARK_GATE 0x52480001u
+#define RH_MARK_DROP 0x52480002u
+
+/* Synthetic addresses stand for names: 198.18.0.0/15 and 2001:2::/48, with the name's number in the last
+ * bits. */
+#define RH_NAMES 65536u
+#define RH_RULES 128u
+#define RH_NAME_RULES 64u
+
+struct rh_rule {
+  __u8 address[16]; /* of `prefix` bits, IPv4 as mapped into IPv6; not looked at if `name` is set */
+  __u8 prefix;      /* 0..128 */
+  __u8 protocol;    /* 0: any */
+  __u8 verdict;
+  __u8 name; /* from 1: it is for names whose class has this bit (less one); 0: for addresses */
+  __u16 first_port;
+  __u16 last_port;
+  __u16 error;
+  __u16 pad;
+};
+
+/* The rules of a run, the first that fits decides. Written by user space while the kernel reads. */
+struct rh_gate {
+  __u32 count;
+  __u16 error;   /* of what no rule is for */
+  __u16 verdict; /* of that: RH_DENY or RH_DROP */
+  __u64 on;      /* 0: there is no gate, sockets are only recorded */
+  struct rh_rule rules[RH_RULES];
+  __u64 classes[256]; /* of names: which of the rules for names fit */
+  __u8 class_of[RH_NAMES];
 };
 
 /* What is recorded of a system call; one a number. */

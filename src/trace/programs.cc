@@ -32,11 +32,21 @@ namespace {
 constexpr std::uint64_t kAllRings = std::uint64_t{64} << 20U;  ///< memory of one run's rings, about
 constexpr std::uint32_t kSmallestRing = 256U << 10U;
 constexpr const char* kDirectory = "/sys/fs/bpf/rehearse";
-constexpr const char* kMaps[] = {"rings", "bells", "runs"};
+constexpr const char* kMaps[] = {"rings", "bells", "gates", "runs"};
 constexpr const char* kPrograms[] = {"on_sys_exit", "on_sys_enter", "on_fork",   "on_exec",
                                      "on_death",    "on_signal",    "on_rename", "on_uring"};
 /// Not every kernel has io_uring.
 constexpr const char* kOptional = "on_uring";
+
+struct Hook {
+  const char* name;
+  enum bpf_attach_type type;
+};
+constexpr Hook kHooks[] = {
+    {"on_connect4", BPF_CGROUP_INET4_CONNECT}, {"on_connect6", BPF_CGROUP_INET6_CONNECT},
+    {"on_send4", BPF_CGROUP_UDP4_SENDMSG},     {"on_send6", BPF_CGROUP_UDP6_SENDMSG},
+    {"on_bind4", BPF_CGROUP_INET4_BIND},       {"on_bind6", BPF_CGROUP_INET6_BIND}};
+constexpr const char* kPackets = "on_loopback";
 
 std::string_view object() {
   return {rehearse_bpf_object, static_cast<std::size_t>(rehearse_bpf_object_end - rehearse_bpf_object)};
@@ -176,22 +186,39 @@ Result<bool> Programs::open_pinned() {
   const auto get = [&](const char* name) {
     return UniqueFd(::bpf_obj_get((directory + '/' + name).c_str()));
   };
-  UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
+  RH_CHECK(take_maps(get));
+  RH_CHECK(take_programs(get));
+  directory_ = std::move(*opened);
+  return true;
+}
+
+Result<void> Programs::take_maps(const std::function<UniqueFd(const char*)>& get) {
+  UniqueFd* const maps[] = {&rings_, &bells_, &gates_, &runs_};
   for (std::size_t i = 0; i < std::size(kMaps); ++i) {
     *maps[i] = get(kMaps[i]);
-    if (!maps[i]->valid()) return refused(errno, directory + '/' + kMaps[i]);
+    if (!maps[i]->valid()) return refused(errno, kMaps[i]);
   }
+  return {};
+}
+
+Result<void> Programs::take_programs(const std::function<UniqueFd(const char*)>& get) {
   programs_.clear();
   for (const char* name : kPrograms) {
     UniqueFd fd = get(name);
-    if (!fd.valid()) {
-      if (std::strcmp(name, kOptional) == 0) continue;
-      return refused(errno, directory + '/' + name);
-    }
-    programs_.push_back({name, std::move(fd), UniqueFd()});
+    if (fd.valid())
+      programs_.push_back({name, std::move(fd), UniqueFd()});
+    else if (std::strcmp(name, kOptional) != 0)
+      return refused(errno, name);
   }
-  directory_ = std::move(*opened);
-  return true;
+  hooks_.clear();
+  for (const Hook& hook : kHooks) {
+    UniqueFd fd = get(hook.name);
+    if (!fd.valid()) return refused(errno, hook.name);
+    hooks_.push_back({hook.name, std::move(fd), UniqueFd()});
+  }
+  packets_ = get(kPackets);
+  if (!packets_.valid()) return refused(errno, kPackets);
+  return {};
 }
 
 Result<void> Programs::load() {
@@ -209,18 +236,22 @@ Result<void> Programs::load() {
   const auto value = static_cast<std::uint32_t>(offsetof(struct rh_ring, data)) + ring_bytes_ + RH_RING_SLACK;
   const UniqueFd ring(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "rehearse_ring", 4, value, cpus_, &ring_options));
   const UniqueFd bell(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "rehearse_bell", 0, 0, 4096, nullptr));
-  if (!ring.valid() || !bell.valid()) return refused(errno, "a map cannot be created");
+  const UniqueFd gate(
+      ::bpf_map_create(BPF_MAP_TYPE_ARRAY, "rehearse_gate", 4, sizeof(struct rh_gate), 1, &ring_options));
+  if (!ring.valid() || !bell.valid() || !gate.valid()) return refused(errno, "a map cannot be created");
   struct bpf_map* rings = ::bpf_object__find_map_by_name(loaded.get(), "rings");
   struct bpf_map* bells = ::bpf_object__find_map_by_name(loaded.get(), "bells");
+  struct bpf_map* gates = ::bpf_object__find_map_by_name(loaded.get(), "gates");
   struct bpf_map* rodata = nullptr;
   struct bpf_map* map = nullptr;
   bpf_object__for_each_map(map, loaded.get()) {
     if (std::string_view(::bpf_map__name(map)).ends_with(".rodata")) rodata = map;
   }
-  if (rings == nullptr || bells == nullptr || rodata == nullptr)
+  if (rings == nullptr || bells == nullptr || gates == nullptr || rodata == nullptr)
     return fail("the recording programs lack a map");
   ::bpf_map__set_inner_map_fd(rings, ring.get());
   ::bpf_map__set_inner_map_fd(bells, bell.get());
+  ::bpf_map__set_inner_map_fd(gates, gate.get());
   struct rh_config config = make_config(ring_bytes_);
   if (::bpf_map__set_initial_value(rodata, &config, sizeof config) != 0)
     return fail("the recording programs have other constants");
@@ -228,17 +259,13 @@ Result<void> Programs::load() {
     ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kOptional), true);
   if (const int r = ::bpf_object__load(loaded.get()); r != 0) return refused(-r, libbpf_said);
 
-  UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
-  for (std::size_t i = 0; i < std::size(kMaps); ++i) {
-    RH_TRY(*maps[i], sys::dup(::bpf_object__find_map_fd_by_name(loaded.get(), kMaps[i])));
-  }
-  for (const char* name : kPrograms) {
-    const int fd = ::bpf_program__fd(::bpf_object__find_program_by_name(loaded.get(), name));
-    if (fd < 0) continue;
-    RH_TRY(auto own, sys::dup(fd));
-    programs_.push_back({name, std::move(own), UniqueFd()});
-  }
-  return {};
+  RH_CHECK(take_maps([&](const char* name) {
+    return UniqueFd(::fcntl(::bpf_object__find_map_fd_by_name(loaded.get(), name), F_DUPFD_CLOEXEC, 3));
+  }));
+  return take_programs([&](const char* name) {
+    const struct bpf_program* program = ::bpf_object__find_program_by_name(loaded.get(), name);
+    return UniqueFd(program == nullptr ? -1 : ::fcntl(::bpf_program__fd(program), F_DUPFD_CLOEXEC, 3));
+  });
 }
 
 /// All or nothing: made under another name, then renamed. Whoever comes second takes what is there.
@@ -249,13 +276,16 @@ Result<void> Programs::pin() {
   const std::string made = std::string(kDirectory) + "/new-" + std::to_string(::getpid());
   RH_CHECK(sys::mkdir_at(AT_FDCWD, made.c_str(), 0700));
   bool done = true;
-  for (const char* name : {"links", "slots", "mutex", "users"})
+  for (const char* name : {"links", "hooks", "slots", "mutex", "users"})
     done = done && sys::mkdir_at(AT_FDCWD, (made + '/' + name).c_str(), 0700);
-  const UniqueFd* const maps[] = {&rings_, &bells_, &runs_};
-  for (std::size_t i = 0; i < std::size(kMaps); ++i)
-    done = done && ::bpf_obj_pin(maps[i]->get(), (made + '/' + kMaps[i]).c_str()) == 0;
-  for (const Program& program : programs_)
-    done = done && ::bpf_obj_pin(program.fd.get(), (made + '/' + program.name).c_str()) == 0;
+  const auto pin = [&](const UniqueFd& fd, const std::string& name) {
+    done = done && ::bpf_obj_pin(fd.get(), (made + '/' + name).c_str()) == 0;
+  };
+  const UniqueFd* const maps[] = {&rings_, &bells_, &gates_, &runs_};
+  for (std::size_t i = 0; i < std::size(kMaps); ++i) pin(*maps[i], kMaps[i]);
+  for (const auto* list : {&programs_, &hooks_})
+    for (const Program& program : *list) pin(program.fd, program.name);
+  pin(packets_, kPackets);
   if (!done || ::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, wanted.c_str(), RENAME_NOREPLACE) != 0) {
     const int error = errno;
     remove_tree(made);
@@ -265,31 +295,64 @@ Result<void> Programs::pin() {
   return there ? Result<void>{} : fail("the recording programs were removed");
 }
 
-Result<void> Programs::attach() {
+Result<void> Programs::attach(int cgroup) {
   if (!shared()) {
-    for (Program& program : programs_) {
-      program.link.reset(::bpf_raw_tracepoint_open(nullptr, program.fd.get()));
-      if (!program.link.valid()) return refused(errno, program.name);
-    }
-    return {};
+    RH_CHECK(attach_tracepoints({}));
+    return attach_hooks(cgroup);
   }
   const std::string directory = pin_directory();
   RH_TRY(auto mutex, open_lock(directory, "mutex"));
   RH_CHECK(lock(mutex.get(), LOCK_EX));
   RH_TRY(users_, open_lock(directory, "users"));
   RH_CHECK(lock(users_.get(), LOCK_SH));
-  for (const Program& program : programs_) {
-    const std::string pin = directory + "/links/" + program.name;
-    if (::access(pin.c_str(), F_OK) == 0) continue;
-    const UniqueFd link(::bpf_raw_tracepoint_open(nullptr, program.fd.get()));
+  RH_CHECK(attach_tracepoints(directory + "/links/"));
+  return attach_hooks(cgroup);
+}
+
+/// `links`: where they are pinned; empty: they are this run's.
+Result<void> Programs::attach_tracepoints(const std::string& links) {
+  for (Program& program : programs_) {
+    const std::string pin = links + program.name;
+    if (!links.empty() && ::access(pin.c_str(), F_OK) == 0) continue;
+    UniqueFd link(::bpf_raw_tracepoint_open(nullptr, program.fd.get()));
     if (!link.valid()) return refused(errno, program.name);
-    if (::bpf_obj_pin(link.get(), pin.c_str()) != 0) return refused(errno, pin);
+    if (links.empty())
+      program.link = std::move(link);
+    else if (::bpf_obj_pin(link.get(), pin.c_str()) != 0)
+      return refused(errno, pin);
+  }
+  return {};
+}
+
+/// Shared ones stay on the parent of all runs' control groups, where they cost nobody anything: attaching
+/// takes milliseconds. Their pins lie below the parent's id, since it may be another the next time.
+Result<void> Programs::attach_hooks(int cgroup) {
+  std::string links;
+  UniqueFd parent;
+  if (shared()) {
+    RH_TRY(parent, sys::open_at2(cgroup, "..", O_RDONLY | O_DIRECTORY, 0, 0));
+    RH_TRY(const auto st, sys::stat_fd(parent.get()));
+    links = pin_directory() + "/hooks/" + std::to_string(st.st_ino);
+    if (auto made = sys::mkdir_at(AT_FDCWD, links.c_str(), 0700); !made && made.error().err != EEXIST)
+      return tl::make_unexpected(made.error());
+  }
+  for (std::size_t i = 0; i < hooks_.size(); ++i) {
+    const std::string pin = links + '/' + hooks_[i].name;
+    if (shared() && ::access(pin.c_str(), F_OK) == 0) continue;
+    UniqueFd link(
+        ::bpf_link_create(hooks_[i].fd.get(), shared() ? parent.get() : cgroup, kHooks[i].type, nullptr));
+    if (!link.valid()) return refused(errno, hooks_[i].name);
+    if (!shared())
+      hooks_[i].link = std::move(link);
+    else if (::bpf_obj_pin(link.get(), pin.c_str()) != 0)
+      return refused(errno, pin);
   }
   return {};
 }
 
 bool Programs::detach() {
-  for (Program& program : programs_) program.link.reset();
+  for (auto* list : {&programs_, &hooks_})
+    for (Program& program : *list) program.link.reset();
   if (!shared() || !users_.valid()) return true;
   return detach_if_last(pin_directory(), std::move(users_));
 }

@@ -1,7 +1,8 @@
-// The recording programs in the kernel (bpf/capture.bpf.c): loaded once a boot where a BPF filesystem keeps
-// them, else by every run for itself.
+// The programs in the kernel (bpf/): what records, and the network gate's part there. Loaded once a boot
+// where a BPF filesystem keeps them, else by every run for itself.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ class Programs {
   ~Programs() { (void)detach(); }
 
   /// From now on events are recorded, for all runs: the first run attaches, the last one detaches. Where the
-  /// programs are not shared, each run attaches its own.
-  Result<void> attach();
+  /// programs are not shared, each run attaches its own. `cgroup`: the run's directory; the hooks on socket
+  /// addresses stay with its parent, which is rehearse's own.
+  Result<void> attach(int cgroup);
   /// False: it is not known to have worked.
   bool detach();
 
@@ -34,7 +36,10 @@ class Programs {
 
   [[nodiscard]] int rings() const { return rings_.get(); }
   [[nodiscard]] int bells() const { return bells_.get(); }
+  [[nodiscard]] int gates() const { return gates_.get(); }
   [[nodiscard]] int runs() const { return runs_.get(); }
+  /// Of traffic control: for the loopback device of a run's network namespace.
+  [[nodiscard]] int packet_program() const { return packets_.get(); }
   [[nodiscard]] std::uint32_t ring_bytes() const { return ring_bytes_; }
   [[nodiscard]] unsigned cpus() const { return cpus_; }
   [[nodiscard]] bool shared() const { return directory_.valid(); }
@@ -52,14 +57,21 @@ class Programs {
     UniqueFd link;
   };
   Programs() = default;
+  [[nodiscard]] Result<void> take_maps(const std::function<UniqueFd(const char*)>& get);
+  [[nodiscard]] Result<void> take_programs(const std::function<UniqueFd(const char*)>& get);
+  Result<void> attach_tracepoints(const std::string& links);
+  Result<void> attach_hooks(int cgroup);
   Result<void> load();
   Result<void> pin();
   Result<bool> open_pinned();
 
   UniqueFd rings_;
   UniqueFd bells_;
+  UniqueFd gates_;
   UniqueFd runs_;
-  std::vector<Program> programs_;
+  std::vector<Program> programs_;  ///< on tracepoints
+  std::vector<Program> hooks_;     ///< on socket addresses
+  UniqueFd packets_;
   UniqueFd directory_;  ///< of the pins
   UniqueFd users_;      ///< its lock says that a run is active
   std::uint32_t ring_bytes_ = 0;

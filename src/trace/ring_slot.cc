@@ -33,23 +33,28 @@ RingSlot::RingSlot(RingSlot&& other) noexcept
       lock_(std::move(other.lock_)),
       rings_(std::move(other.rings_)),
       bell_(std::move(other.bell_)),
+      gate_(std::move(other.gate_)),
       runs_(other.runs_),
       outer_rings_(other.outer_rings_),
       outer_bells_(other.outer_bells_),
+      outer_gates_(other.outer_gates_),
       cgroup_(std::exchange(other.cgroup_, 0)),
       cpus_(other.cpus_),
       stride_(other.stride_),
       memory_(std::exchange(other.memory_, nullptr)),
-      bell_memory_(std::exchange(other.bell_memory_, nullptr)) {}
+      bell_memory_(std::exchange(other.bell_memory_, nullptr)),
+      gate_memory_(std::exchange(other.gate_memory_, nullptr)) {}
 
 RingSlot::~RingSlot() {
   end();
   if (memory_ != nullptr) ::munmap(memory_, stride_ * cpus_);
   if (bell_memory_ != nullptr) ::munmap(bell_memory_, kPage);
+  if (gate_memory_ != nullptr) ::munmap(gate_memory_, sizeof *gate_memory_);
   if (lock_.valid() && number_ != 0) {
     // Only the first is worth its memory while nothing runs.
     (void)::bpf_map_delete_elem(outer_rings_, &number_);
     (void)::bpf_map_delete_elem(outer_bells_, &number_);
+    (void)::bpf_map_delete_elem(outer_gates_, &number_);
   }
 }
 
@@ -59,6 +64,7 @@ Result<RingSlot> RingSlot::claim(const Programs& programs) {
   slot.runs_ = programs.runs();
   slot.outer_rings_ = programs.rings();
   slot.outer_bells_ = programs.bells();
+  slot.outer_gates_ = programs.gates();
   if (!programs.shared()) {
     RH_CHECK(slot.fill(programs));
     return slot;
@@ -82,7 +88,8 @@ Result<RingSlot> RingSlot::claim(const Programs& programs) {
 Result<void> RingSlot::fill(const Programs& programs) {
   rings_ = inner_map(outer_rings_, number_);
   bell_ = inner_map(outer_bells_, number_);
-  if (!rings_.valid() || !bell_.valid()) {
+  gate_ = inner_map(outer_gates_, number_);
+  if (!rings_.valid() || !bell_.valid() || !gate_.valid()) {
     struct bpf_map_create_opts options = {};
     options.sz = sizeof options;
     options.map_flags = BPF_F_MMAPABLE;
@@ -90,10 +97,15 @@ Result<void> RingSlot::fill(const Programs& programs) {
         static_cast<std::uint32_t>(offsetof(struct rh_ring, data)) + programs.ring_bytes() + RH_RING_SLACK;
     rings_.reset(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "rehearse_ring", 4, value, cpus_, &options));
     bell_.reset(::bpf_map_create(BPF_MAP_TYPE_RINGBUF, "rehearse_bell", 0, 0, kBellBytes, nullptr));
+    gate_.reset(
+        ::bpf_map_create(BPF_MAP_TYPE_ARRAY, "rehearse_gate", 4, sizeof(struct rh_gate), 1, &options));
     const int rings = rings_.get();
     const int bell = bell_.get();
-    if (!rings_.valid() || !bell_.valid() || ::bpf_map_update_elem(outer_rings_, &number_, &rings, 0) != 0 ||
-        ::bpf_map_update_elem(outer_bells_, &number_, &bell, 0) != 0)
+    const int gate = gate_.get();
+    if (!rings_.valid() || !bell_.valid() || !gate_.valid() ||
+        ::bpf_map_update_elem(outer_rings_, &number_, &rings, 0) != 0 ||
+        ::bpf_map_update_elem(outer_bells_, &number_, &bell, 0) != 0 ||
+        ::bpf_map_update_elem(outer_gates_, &number_, &gate, 0) != 0)
       return fail_errno(errno, "the rings of the trace cannot be made", ExitCode::kUnavailable,
                         "they need some 64 MiB of memory");
   }
@@ -108,6 +120,10 @@ Result<void> RingSlot::map_memory(std::uint32_t ring_bytes) {
   void* bell = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, bell_.get(), 0);
   if (bell == MAP_FAILED) return sys::last_error("mmap", "the bell of the trace");
   bell_memory_ = static_cast<std::byte*>(bell);
+  void* gate = ::mmap(nullptr, sizeof(struct rh_gate), PROT_READ | PROT_WRITE, MAP_SHARED, gate_.get(), 0);
+  if (gate == MAP_FAILED) return sys::last_error("mmap", "the rules of the gate");
+  gate_memory_ = static_cast<struct rh_gate*>(gate);
+  if (gate_memory_->on != 0 || gate_memory_->count != 0) *gate_memory_ = {};
   forget_runs();
   for (unsigned cpu = 0; cpu < cpus_; ++cpu) {
     struct rh_ring& one = ring(cpu);

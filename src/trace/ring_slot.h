@@ -1,4 +1,5 @@
-// The rings of one run: memory that the kernel's programs write and this process reads.
+// What the kernel's programs and this process share of one run: the rings that those write and this reads,
+// and the rules of the gate, which this writes.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,8 @@ class RingSlot {
 
   [[nodiscard]] unsigned cpus() const { return cpus_; }
   [[nodiscard]] struct rh_ring& ring(unsigned cpu) const;
+  /// Zero until somebody writes it; readable by the kernel at any moment.
+  [[nodiscard]] struct rh_gate& gate() const { return *gate_memory_; }
   /// Readable when a ring is fuller than its mark.
   [[nodiscard]] int bell() const { return bell_.get(); }
   /// Takes what the bell has said.
@@ -46,14 +49,17 @@ class RingSlot {
   UniqueFd lock_;
   UniqueFd rings_;
   UniqueFd bell_;
+  UniqueFd gate_;
   int runs_ = -1;  // borrowed from the programs, which outlive it
   int outer_rings_ = -1;
   int outer_bells_ = -1;
+  int outer_gates_ = -1;
   std::uint64_t cgroup_ = 0;
   unsigned cpus_ = 0;
   std::size_t stride_ = 0;
   std::byte* memory_ = nullptr;
   std::byte* bell_memory_ = nullptr;
+  struct rh_gate* gate_memory_ = nullptr;
 };
 
 }  // namespace rehearse::trace

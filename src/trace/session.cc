@@ -68,7 +68,7 @@ class Recorder final : public Session {
     const std::uint32_t most = programs_.ring_bytes();
     RH_CHECK(
         slot_.begin(st.st_ino, options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes)));
-    RH_CHECK(programs_.attach());
+    RH_CHECK(programs_.attach(cgroup));
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -77,6 +77,11 @@ class Recorder final : public Session {
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return {};
   }
+
+  struct rh_gate& gate() override {
+    return slot_.gate();
+  }
+  [[nodiscard]] int packet_program() const override { return programs_.packet_program(); }
 
   Completeness finish() override {
     slot_.end();

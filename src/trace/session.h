@@ -48,6 +48,12 @@ class Session {
   /// and below, into `store`. Nothing may be in it yet.
   static Result<std::unique_ptr<Session>> begin(int cgroup, UniqueFd store, SessionOptions options);
 
+  /// The rules of the run's gate, shared with the kernel and zero until written: sockets are recorded and
+  /// judged once `on` is set.
+  virtual struct rh_gate& gate() = 0;
+  /// For the run's loopback device; borrowed.
+  [[nodiscard]] virtual int packet_program() const = 0;
+
   /// The control group is empty: reads the rest, ends the file. Once.
   virtual Completeness finish() = 0;
 };
