@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip_address.h"
 #include "base/result.h"
-#include "trace/ip_block.h"
 #include "trace/literal.h"
 #include "trace/operand.h"
 #include "trace/path_prefix.h"

@@ -7,7 +7,7 @@
 #include <charconv>
 
 #include "base/escape.h"
-#include "trace/ip_block.h"
+#include "base/ip_address.h"
 
 namespace rehearse::trace {
 namespace {

@@ -1,24 +1,15 @@
 // What an event answers when it is asked for a field, and how it is asked.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "base/ip_address.h"
 #include "trace/field.h"
 
 namespace rehearse::trace {
-
-/// An internet address; IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2), so that there is one form of each.
-struct IpAddress {
-  std::array<std::uint8_t, 16> bytes{};
-
-  static IpAddress v4(std::array<std::uint8_t, 4> bytes);
-  [[nodiscard]] bool is_v4() const;
-  friend bool operator==(const IpAddress&, const IpAddress&) = default;
-};
 
 /// monostate: the event has no such field. Times are nanoseconds, absolute ones since 1970.
 using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress>;

@@ -1,24 +1,17 @@
+#include "base/ip_address.h"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
-#include "trace/ip_block.h"
-
-namespace rehearse::trace {
+namespace rehearse {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 }  // namespace
-
-IpAddress IpAddress::v4(std::array<std::uint8_t, 4> bytes) {
-  IpAddress address;
-  std::ranges::copy(kMapped, address.bytes.begin());
-  std::ranges::copy(bytes, address.bytes.begin() + kMapped.size());
-  return address;
-}
 
 bool IpAddress::is_v4() const {
   return std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0;
@@ -41,6 +34,11 @@ std::string_view format_ip(const IpAddress& address, std::span<char, 46> buffer)
   const char* const text =
       ::inet_ntop(four ? AF_INET : AF_INET6, bytes, buffer.data(), static_cast<socklen_t>(buffer.size()));
   return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+std::string format_ip(const IpAddress& address) {
+  std::array<char, INET6_ADDRSTRLEN> buffer{};
+  return std::string(format_ip(address, buffer));
 }
 
 std::optional<IpBlock> IpBlock::parse(std::string_view text) {
@@ -68,4 +66,4 @@ bool IpBlock::contains(const IpAddress& address) const {
   return ((address.bytes[whole] ^ address_.bytes[whole]) & (0xff00U >> rest) & 0xffU) == 0;
 }
 
-}  // namespace rehearse::trace
+}  // namespace rehearse
