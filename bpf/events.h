@@ -191,7 +191,7 @@ struct rh_socket {
 
 /* Synthetic addresses stand for names: 198.18.0.0/15 and 2001:2::/48, with the name's number in the last
  * bits. */
-#define RH_NAMES 65536u
+#define RH_NAMES 131072u
 #define RH_RULES 128u
 #define RH_NAME_RULES 64u
 
