@@ -1,11 +1,16 @@
 #include "rehearsal/recording.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+
+#include <cerrno>
 
 #include <set>
 
 #include "base/sys.h"
 #include "effects/manifest.h"
+#include "gate/address.h"
+#include "host/listeners.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
 
@@ -31,6 +36,46 @@ std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
       for (const std::string& path : *list) paths.insert(top + '/' + path);
   }
   return paths;
+}
+
+const char* verdict_of(const trace::NetworkAttempt& attempt) {
+  return attempt.verdict == RH_GATE ? "gated" : "denied";
+}
+
+const char* transport_name(trace::Transport transport) {
+  switch (transport) {
+    case trace::Transport::kTcp:
+      return "tcp";
+    case trace::Transport::kUdp:
+      return "udp";
+    case trace::Transport::kIcmp:
+      return "icmp";
+    case trace::Transport::kUnix:
+      return "unix";
+    default:
+      return "other";
+  }
+}
+
+/// What it names is this host's own: a service of it would have answered.
+bool would_be_local(const trace::NetworkAttempt& attempt) {
+  if (attempt.transport == trace::Transport::kUnix) return true;
+  return attempt.transport < trace::Transport::kUnix && attempt.verdict != RH_GATE &&
+         gate::classify(attempt.address) == gate::AddressClass::kLoopback;
+}
+
+std::string reached(const host::Listeners& listeners, const trace::NetworkAttempt& attempt) {
+  std::optional<host::Listener> listener;
+  if (attempt.transport == trace::Transport::kUnix)
+    listener = listeners.local(attempt.path);
+  else if (attempt.transport == trace::Transport::kTcp)
+    listener = listeners.tcp(attempt.port);
+  else
+    listener = listeners.udp(attempt.port);
+  if (!listener) return {};
+  if (listener->pid == 0) return "a service of this host";
+  return fmt::format("{} (pid {}{}{})", listener->comm, listener->pid, listener->unit.empty() ? "" : ", ",
+                     listener->unit);
 }
 
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
@@ -88,9 +133,18 @@ Result<void> Recording::begin(int cgroup) {
     if (death) reads_.add(record, tree_);
     tree_.add(record);
     attempts_.add(record, tree_);
+    network_.add(record, tree_);
     if (!death) reads_.add(record, tree_);
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
+  return {};
+}
+
+Result<void> Recording::enter(int network) {
+  (void)network;
+  session_->gate().error = ECONNREFUSED;
+  session_->gate().verdict = RH_DENY;
+  session_->gate().on = 1;
   return {};
 }
 
@@ -98,6 +152,7 @@ void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& rec
   if (!session_) return;
   finish_trace(record);
   list_attempts(record);
+  list_network(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -127,6 +182,36 @@ void Recording::list_attempts(report::RunRecord& record) {
   if (attempts_.unlisted() != 0)
     record.trace->trouble.push_back(std::to_string(attempts_.unlisted()) +
                                     " more privileged attempts are in the trace only");
+}
+
+void Recording::list_network(report::RunRecord& record) {
+  const std::uint64_t begun = tree_.processes().size() > 1 ? tree_.processes()[1].start_ns : 0;
+  std::optional<host::Listeners> listeners;
+  for (const trace::NetworkAttempt& attempt : network_.list()) {
+    report::NetworkRecord to;
+    to.verdict = verdict_of(attempt);
+    to.proto = transport_name(attempt.transport);
+    const bool internet = attempt.transport < trace::Transport::kUnix;
+    to.dst = internet ? format_ip(attempt.address) : attempt.path;
+    to.port = attempt.port;
+    if (attempt.error != 0) to.error = syscalls::errno_name(attempt.error);
+    to.process = attempt.process;
+    to.time_ns = trace::between(begun, attempt.first_ns);
+    to.count = attempt.count;
+    if (would_be_local(attempt)) {
+      if (!listeners) {
+        if (auto read = host::Listeners::read())
+          listeners = std::move(*read);
+        else
+          listeners.emplace();
+      }
+      to.reached = reached(*listeners, attempt);
+    }
+    record.network.push_back(std::move(to));
+  }
+  if (network_.unlisted() != 0)
+    record.trace->trouble.push_back(std::to_string(network_.unlisted()) +
+                                    " more network attempts are in the trace only");
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

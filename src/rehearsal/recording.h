@@ -12,6 +12,7 @@
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
+#include "trace/network_attempts.h"
 #include "trace/process_tree.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
@@ -24,6 +25,7 @@ class Recording final : public sandbox::Recorder {
   Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes);
 
   Result<void> begin(int cgroup) override;
+  Result<void> enter(int network) override;
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
@@ -31,6 +33,7 @@ class Recording final : public sandbox::Recorder {
  private:
   void finish_trace(report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
+  void list_network(report::RunRecord& record);
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -42,6 +45,7 @@ class Recording final : public sandbox::Recorder {
   // Used by the session's thread until it has finished.
   trace::ProcessTree tree_;
   trace::Attempts attempts_;
+  trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.

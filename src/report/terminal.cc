@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "report/change_list.h"
+#include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
@@ -71,7 +72,7 @@ class Report {
 
   void verdict_bar() {
     out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
-                         style_.bold(counts_line(record_.counts)),
+                         style_.bold(counts_line(record_.counts) + network_part()),
                          format_bytes(record_.command.written_bytes),
                          format_duration(record_.command.wall_ns), ending(record_.command)));
     prose(sentence(record_), 2);
@@ -79,6 +80,11 @@ class Report {
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
     line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
+  }
+
+  [[nodiscard]] std::string network_part() const {
+    const std::string line = network_line(count_network(record_));
+    return line.empty() ? "" : " · " + line;
   }
 
   void action() {
@@ -150,6 +156,13 @@ class Report {
       for (const std::string& path : record_.reads.secrets)
         out_.put("  " + escape_text(path, kValueLimit) + '\n');
     }
+  }
+
+  void network() {
+    if (record_.network.empty() && record_.dns.empty()) return;
+    title("Network");
+    constexpr std::size_t kMost = 30;
+    out_.put(network_text(record_, style_, kMost));
   }
 
   void processes() {
@@ -271,6 +284,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
   report.attempts();
+  report.network();
   report.processes();
   report.resources();
   report.kept();
