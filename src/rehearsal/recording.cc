@@ -1,6 +1,7 @@
 #include "rehearsal/recording.h"
 
 #include "base/digest.h"
+#include "base/sys.h"
 #include "syscalls/call.h"
 
 namespace rehearse {
@@ -39,7 +40,23 @@ report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Proc
   return record;
 }
 
+/// The name of the host's process `pid`, "" if there is none.
+std::string name_on_host(std::uint32_t pid) {
+  const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
+  return name ? name->substr(0, name->find('\n')) : std::string();
+}
+
 }  // namespace
+
+Recording::Recording(const ledger::Bundle& bundle, std::uint64_t buffer_bytes, std::uint32_t shift)
+    : bundle_(bundle),
+      buffer_bytes_(buffer_bytes),
+      shift_(shift),
+      attempts_(name_on_host),
+      events_([this](const trace::TraceEvent& event) {
+        attempts_.add(event, events_);
+        return true;
+      }) {}
 
 Result<void> Recording::begin(int cgroup) {
   if (cgroup < 0) {
@@ -50,9 +67,8 @@ Result<void> Recording::begin(int cgroup) {
   trace::SessionOptions options;
   options.buffer_bytes = static_cast<std::uint32_t>(buffer_bytes_);
   options.observe = [this](const trace::Record& record) {
-    tree_.add(record);
-    attempts_.add(record, tree_);
-    reads_.add(record, tree_);
+    events_.add(record);
+    reads_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
   return {};
@@ -73,7 +89,7 @@ void Recording::finish(report::RunRecord& record) {
   trace.root = result.root;
   trace.trouble = result.trouble;
   for (const trace::Attempt& attempt : attempts_.list()) {
-    record.attempts.push_back({attempt.what, attempt.detail, attempt.denied ? "denied" : "contained",
+    record.attempts.push_back({attempt.what, attempt.detail, std::string(trace::to_string(attempt.outcome)),
                                std::string(syscalls::errno_name(attempt.error)), attempt.process,
                                attempt.count});
   }
@@ -85,12 +101,13 @@ void Recording::finish(report::RunRecord& record) {
   record.reads.root = hex(reads_.root());
   record.reads.secrets = reads_.secrets();
   if (reads_.cut()) trace.trouble.emplace_back("more files were read than the list of them can hold");
-  if (tree_.unlisted() != 0)
-    trace.trouble.push_back(std::to_string(tree_.unlisted()) + " more processes are in the trace only");
-  const auto& processes = tree_.processes();
+  if (events_.tree().unlisted() != 0)
+    trace.trouble.push_back(std::to_string(events_.tree().unlisted()) + " more processes are in the trace only");
+  const auto& tree = events_.tree();
+  const auto& processes = tree.processes();
   if (processes.size() < 2) return;
   for (std::size_t i = 1; i < processes.size(); ++i)
-    record.processes.push_back(describe(tree_, processes[i], processes[1].start_ns, shift_));
+    record.processes.push_back(describe(tree, processes[i], processes[1].start_ns, shift_));
 }
 
 }  // namespace rehearse

@@ -8,7 +8,7 @@
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
-#include "trace/process_tree.h"
+#include "trace/event_stream.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
 
@@ -18,8 +18,7 @@ class Recording final : public sandbox::Recorder {
  public:
   /// Into the file `trace` of the bundle.
   /// `shift`: what the run's user namespace adds to ids.
-  Recording(const ledger::Bundle& bundle, std::uint64_t buffer_bytes, std::uint32_t shift)
-      : bundle_(bundle), buffer_bytes_(buffer_bytes), shift_(shift) {}
+  Recording(const ledger::Bundle& bundle, std::uint64_t buffer_bytes, std::uint32_t shift);
 
   Result<void> begin(int cgroup) override;
   /// Nothing of the run lives any more. Fills in the trace and the processes.
@@ -30,8 +29,8 @@ class Recording final : public sandbox::Recorder {
   std::uint64_t buffer_bytes_;
   std::uint32_t shift_;
   // Used by the session's thread until it has finished.
-  trace::ProcessTree tree_;
   trace::Attempts attempts_;
+  trace::EventStream events_;
   trace::ReadSet reads_;
   std::unique_ptr<trace::Session> session_;
 };

@@ -59,6 +59,7 @@ enum class Arg : std::uint8_t {
   kArgv,
   kEnvp,
   kCloneArgs,  ///< struct clone_args, its size is the next argument
+  kOpenHow,    ///< struct open_how, its size is the next argument
   kFutexOp,
   kPersonality,
   kIpcFlags,
@@ -202,6 +203,11 @@ struct Syscall {
   /// Index of the socket address that goes in (its length: index + 1), or comes out (pointer to length: + 1).
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_in() const { return find(Arg::kSockaddrIn); }
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_out() const { return find(Arg::kSockaddrOut); }
+  /// Index of a structure that goes in, whose size is the next argument.
+  [[nodiscard]] constexpr std::optional<std::uint8_t> sized_struct() const {
+    const auto clone = find(Arg::kCloneArgs);
+    return clone ? clone : find(Arg::kOpenHow);
+  }
   /// Record it when it is entered: what it reads may have changed or the caller may be gone when it returns.
   [[nodiscard]] constexpr bool at_entry() const {
     return string_count > 0 || sockaddr_in().has_value() || has(classes, Class::kBlocks);

@@ -30,8 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size != 0) std::memcpy(aligned.data(), data, size);
   std::string_view rest(reinterpret_cast<const char*>(aligned.data()), size);
   trace::EventSummary summary;
-  trace::ProcessTree tree;
-  trace::Attempts attempts;
+  trace::Attempts attempts([](std::uint32_t) { return std::string("name"); });
   trace::ReadSet reads;
   trace::EventStream* events = nullptr;
   trace::EventStream stream([&](const trace::TraceEvent& event) {
@@ -45,18 +44,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     (void)fields.type_id();
     summary.add(event);
+    attempts.add(event, *events);
     return true;
   });
   events = &stream;
   while (const auto record = trace::Record::at(rest)) {
     FUZZ_REQUIRE(stream.add(*record));
-    tree.add(*record);
-    attempts.add(*record, tree);
-    reads.add(*record, tree);
+    reads.add(*record, stream.tree());
     rest.remove_prefix(record->head().size);
   }
   (void)summary.lines();
   (void)reads.root();
-  for (const trace::Process& process : tree.processes()) (void)tree.image_of(process);
+  for (const trace::Process& process : stream.tree().processes()) (void)stream.tree().image_of(process);
   return 0;
 }
