@@ -230,6 +230,9 @@ std::span<const Syscall> all_syscalls();
 const Syscall* find_syscall(std::uint32_t nr);
 const Syscall* find_syscall(std::string_view name);
 
+/// The name of a call as i386 numbers it, "" if it has none.
+std::string_view i386_name(std::uint32_t nr);
+
 /// Lower-case word for a privilege ("raw device"); "" for kNone. Words for a set of classes ("file, desc").
 std::string_view to_string(Privilege privilege);
 std::string_view class_name(Class one);

@@ -100,7 +100,7 @@ bool changes_file(std::uint32_t nr) {
 /// What the call names, or works on.
 std::string place_of(const TraceEvent& event, const EventStream& events, const syscalls::Syscall& call) {
   if (const auto path = call.find(syscalls::Arg::kPath)) return events.place(event, *path);
-  return event.fd == nullptr ? std::string() : event.fd->name;
+  return events.place(event);
 }
 
 std::string_view of_open(const TraceEvent& event, const EventStream& events, const syscalls::Syscall& call) {
@@ -108,7 +108,7 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
   const bool writes = flags && opens_for_writing(*flags);
   // By the kernel's path where it was opened, whatever way led there; else by what was asked for.
   const bool opened = !event.failed() && event.fd != nullptr;
-  const std::string path = opened ? event.fd->name : place_of(event, events, call);
+  const std::string path = opened ? events.place(event) : place_of(event, events, call);
   if (writes && is_within(path, "/proc/sys")) return "sysctl";
   const int error = error_of(event);
   if (is_device(path)) {
@@ -188,8 +188,8 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::write:
     case Nr::pwrite64:
     case Nr::writev: {
-      if (!event.failed() || event.fd == nullptr || !refused()) return "";
-      const std::string_view kind = kind_of_place(event.fd->name);
+      if (event.fd == nullptr || !refused()) return "";
+      const std::string_view kind = kind_of_place(events.place(event));
       return kind == "file" ? "" : kind;
     }
     case Nr::kill:

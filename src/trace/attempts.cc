@@ -17,10 +17,7 @@ constexpr std::size_t kLongestDetail = 2048;
 std::string Attempts::describe(const TraceEvent& event, std::string_view kind) const {
   if (event.type == EventType::kUring) return "an operation that no system call shows";
   const syscalls::Call call = event.call();
-  std::string detail;
-  if (call.abi == static_cast<std::uint32_t>(syscalls::Abi::kI386)) detail = "i386 ";
-  if (call.abi == static_cast<std::uint32_t>(syscalls::Abi::kX32)) detail = "x32 ";
-  detail += syscalls::format_name(call) + '(' + syscalls::format_arguments(call) + ')';
+  std::string detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
   if (detail.size() > kLongestDetail) detail.resize(kLongestDetail);
   // On the host the signal would have met another process.
   if (kind == "kill" && event.failed() && event.result() == -ESRCH) {

@@ -97,12 +97,12 @@ bool Directories::follow_own(std::uint32_t tid, std::string& path) const {
   return false;
 }
 
-void Directories::follow_mounts(std::string& path) const {
+std::string Directories::plain(std::string_view path) const {
   for (auto alias = aliases_.rbegin(); alias != aliases_.rend(); ++alias) {
-    if (!is_within(path, alias->name)) continue;
-    path.replace(0, alias->name.size(), alias->stands_for);
-    return;
+    if (is_within(path, alias->name))
+      return alias->stands_for + std::string(path.substr(alias->name.size()));
   }
+  return std::string(path);
 }
 
 std::string Directories::resolve(std::uint32_t tid, std::int32_t at, std::string_view path) const {
@@ -120,8 +120,7 @@ std::string Directories::resolve(std::uint32_t tid, std::int32_t at, std::string
     resolved = joined(base, is_within(base, top) ? kept_of(top) : 0, path);
   }
   for (int links = 0; links < kMostLinks && follow_own(tid, resolved);) ++links;
-  follow_mounts(resolved);
-  return resolved;
+  return plain(resolved);
 }
 
 void Directories::mounted(std::uint32_t tid, const Record& exit) {

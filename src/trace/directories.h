@@ -32,6 +32,8 @@ class Directories {
   /// The absolute path that `path` is for `tid`, without "." and "..", starting at directory `at` (a descriptor
   /// or AT_FDCWD). As it is if that is not known.
   [[nodiscard]] std::string resolve(std::uint32_t tid, std::int32_t at, std::string_view path) const;
+  /// An absolute path, with the names that mounts gave to the kernel's filesystems undone.
+  [[nodiscard]] std::string plain(std::string_view path) const;
 
  private:
   struct Place {
@@ -46,7 +48,6 @@ class Directories {
   [[nodiscard]] std::string root(std::uint32_t tid) const;
   /// Past /proc/self/{cwd,root,fd/N}: true if `path` was changed.
   bool follow_own(std::uint32_t tid, std::string& path) const;
-  void follow_mounts(std::string& path) const;
   void mounted(std::uint32_t tid, const Record& exit);
 
   const FdTable& fds_;

@@ -53,6 +53,10 @@ class EventStream {
   [[nodiscard]] const ProcessTree& tree() const { return tree_; }
   /// The absolute path that argument `arg` of a call names, as Directories follows it; "" if that is no path.
   [[nodiscard]] std::string place(const TraceEvent& event, unsigned arg) const;
+  /// The path of what the event works on, as the kernel has it; "" if that is not known.
+  [[nodiscard]] std::string place(const TraceEvent& event) const {
+    return event.fd == nullptr ? std::string() : directories_.plain(event.fd->name);
+  }
   /// The working directory of the event's thread, "" if it is not known.
   [[nodiscard]] std::string_view working_directory(const TraceEvent& event) const {
     return directories_.working(event.tid);
