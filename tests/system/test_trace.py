@@ -125,6 +125,73 @@ class Trace(Case):
         self.assertEqual(set(names), {"/etc/passwd", "/etc/shadow"})
         self.assertGreater(tampered, 0, "a name that changed between begin and return is not marked")
 
+    def test_one_file_by_many_names(self) -> None:
+        """Copied descriptors, working directories, roots and links of /proc: the kernel's own path is the one that is told."""
+        self.complete(self.traced("places"))
+        opened = [e for e in self.events() if e.get("name") == "openat" and e["result"] >= 0 and "passwd" in e["text"] or "link" in e.get("text", "") and e.get("name") == "openat"]
+        self.assertEqual([e["fd"]["name"] for e in opened], ["/etc/passwd"] * 8, opened)
+        self.assertEqual({e["fd"]["ino"] for e in opened}, {os.stat("/etc/passwd").st_ino})
+        there = self.events("--where", "proc.cwd = /etc and evt.type = chroot")
+        self.assertEqual(len(there), 1)
+
+    def test_program_in_memory_under_a_false_name(self) -> None:
+        result = self.traced("memfd")
+        self.complete(result)
+        process = result.doc["processes"][0]
+        self.assertEqual(process["argv"], ["/usr/bin/innocent"])
+        self.assertEqual(process["exe"], "/memfd:hidden")
+        self.assertEqual(process["earlier"], [str(self.program)])
+
+    def test_flood_of_opens_from_four_threads(self) -> None:
+        number = 20_000 // harness.SLOW
+        result = self.traced("open-flood", "4", str(number))
+        trace = self.complete(result)
+        self.assertGreaterEqual(trace["syscalls"], 8 * number)
+        summary = self.call("trace", "last", "--where", "evt.type = openat and fd.name = /etc/passwd", "--summary", json_out=False).out.decode()
+        self.assertRegex(summary, rf"(?m)^ +{4 * number} .* openat$")
+
+    def test_process_that_shares_memory_and_descriptors(self) -> None:
+        """CLONE_VM and CLONE_FILES without CLONE_THREAD: a process of its own, and one table of descriptors."""
+        result = self.traced("share")
+        self.complete(result)
+        self.assertEqual([(p["id"], p["parent"], p["exit"], p["threads"]) for p in result.doc["processes"]], [(1, 0, 0, 1), (2, 1, 14, 1)])
+        reads = [(e["process"], e["fd"]["name"]) for e in self.events() if e.get("name") == "read"]
+        self.assertEqual(reads, [(1, "/etc/passwd"), (1, "/etc/group")])
+
+    def test_descriptor_from_a_message_is_unknown(self) -> None:
+        self.complete(self.traced("pass"))
+        read = [e for e in self.events() if e.get("name") == "pread64"]
+        self.assertEqual([(e["result"], e.get("fd")) for e in read], [(1, None)], "said to be what had the number before")
+
+    def test_numbers_that_are_used_again(self) -> None:
+        """The host hands out the same process ids again and again: each process is one of its own."""
+        last = Path("/proc/sys/kernel/ns_last_pid")
+        number = 200
+        before = int(last.read_text())
+        with open(self.base / "document", "wb") as document:
+            process = subprocess.Popen(self.command("run", "--", str(self.program), "marks", str(number)), stdout=document, stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60 * harness.SLOW
+        while process.poll() is None and time.monotonic() < deadline:
+            last.write_text(str(before))
+        _, err = process.communicate(timeout=60 * harness.SLOW)
+        result = Result(process.returncode, (self.base / "document").read_bytes(), err, 0)
+        self.complete(result)
+        self.assertEqual([p["exit"] for p in result.doc["processes"]], [0, *(i % 100 for i in range(number))])
+        marked = [e for e in self.events() if e.get("name") == "access"]
+        self.assertEqual([e["strings"][0]["value"] for e in marked], [f"/mark-{i}" for i in range(number)])
+        self.assertEqual([e["process"] for e in marked], list(range(2, number + 2)))
+        if len({e["tid"] for e in marked}) == number:
+            harness.skip("the host handed out no process id twice")
+
+    def test_large_environment(self) -> None:
+        harness.need("python3")
+        script = ("import os, resource; resource.setrlimit(resource.RLIMIT_STACK, (64 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]));"
+                  "os.execve('/bin/true', ['true', 'x' * 65536], {f'V{i}': 'y' * 130000 for i in range(32)})")
+        result = self.run_in(["python3", "-c", script])
+        self.complete(result)
+        process = result.doc["processes"][0]
+        self.assertEqual((process["exit"], process["argv"]), (0, ["true", "x" * 65536]))
+
     def test_privileged_attempts_and_secrets(self) -> None:
         result = self.shell("cat /etc/shadow > /dev/null; mount -t tmpfs none /mnt; unshare -U true; mknod /tmp/device b 8 0; cd /proc/sys/net/ipv4 && echo 1 > ip_forward; true")
         self.complete(result)
