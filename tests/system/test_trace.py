@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import ctypes
 import json
 import os
 import re
@@ -326,6 +327,72 @@ class Trace(Case):
         self.assertRegex(shown.out.decode(), r"(?m)^ +\d{4,} .* getppid$")
         self.assertEqual(self.call("gc").code, 0)
 
+    def flooding(self) -> subprocess.Popen[bytes]:
+        """A run that fills its small rings until it is ended."""
+        process = subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "flood", "2", "100000000"),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertTrue(harness.wait_for(lambda: thread_of(process.pid, "trace-drain") and is_frozen(process.pid) is not None, 20))
+        time.sleep(0.3 * harness.SLOW)
+        return process
+
+    def test_killed_while_the_run_is_frozen(self) -> None:
+        """The group freezes because its records are not read; then rehearse dies. Nothing stays frozen, or at all."""
+        process = self.flooding()
+        drain = StoppedThread(thread_of(process.pid, "trace-drain"))
+        self.assertTrue(harness.wait_for(lambda: is_frozen(process.pid), 9))
+        process.kill()
+        drain.reap()
+        process.communicate(timeout=30 * harness.SLOW)
+        self.assert_nothing_left_alive()
+        run = next((self.state / "runs").iterdir()).name
+        shown = self.call("trace", run, "--summary", json_out=False)
+        self.assertEqual(shown.code, harness.INCONCLUSIVE, shown.err)
+        self.assertRegex(shown.out.decode(), r"(?m)^ +\d{3,} .* getppid$")
+        self.assertTrue(harness.wait_for(lambda: self.call("gc").code == 0 and not os.listdir(self.state / "active")))
+
+    def test_each_thread_stuck(self) -> None:
+        """A thread that stands still, whichever: the run is not left frozen, and what is missing is said."""
+        runs = {name: self.flooding() for name in ("reader", "governor", "both", "main")}
+        stopped = {
+            "reader": StoppedThread(thread_of(runs["reader"].pid, "trace-drain")),
+            "governor": StoppedThread(thread_of(runs["governor"].pid, "trace-governor")),
+            "both": StoppedThread(thread_of(runs["both"].pid, "trace-drain")),
+            "main": StoppedThread(runs["main"].pid),
+        }
+        # The governor has frozen that run and stands still before it can thaw it: the reader, back again, must end it.
+        self.assertTrue(harness.wait_for(lambda: is_frozen(runs["both"].pid), 9))
+        governor = StoppedThread(thread_of(runs["both"].pid, "trace-governor"))
+        stopped["both"].resume()
+        self.assertTrue(harness.wait_for(lambda: not is_populated(runs["reader"].pid), 20), "a run whose reader is stuck lives on")
+        self.assertTrue(harness.wait_for(lambda: not is_populated(runs["both"].pid), 20), "a run whose governor is stuck is left frozen")
+        governor.resume()
+        stopped["reader"].resume()
+        # The other two were never stopped for good; they are ended as a person would.
+        stopped["main"].resume()
+        for name in ("governor", "main"):
+            runs[name].terminate()
+        time.sleep(0.5)
+        stopped["governor"].resume()
+        for name, process in runs.items():
+            out, err = process.communicate(timeout=60 * harness.SLOW)
+            with self.subTest(stuck=name):
+                result = Result(process.returncode, out, err, 0)
+                self.assertEqual(result.code, harness.INCONCLUSIVE, err)
+                trace = result.doc["trace"]
+                self.assertEqual(trace["complete"], not trace["trouble"])
+                if name in ("reader", "both"):
+                    self.assertIn("could not be read in time, and the run was killed", str(trace["trouble"]))
+                elif trace["lost"]:
+                    self.assertIn("were lost", str(trace["trouble"]))
+                shown = self.call("trace", result.doc["id"], "--summary", json_out=False)
+                self.assertIn(shown.code, (0, harness.INCONCLUSIVE), shown.err)
+                self.assertRegex(shown.out.decode(), r"(?m)^ +\d{3,} .* getppid$")
+
+    def assert_nothing_left_alive(self) -> None:
+        runs = os.listdir(self.state / "runs")
+        self.assertTrue(harness.wait_for(lambda: not any("process" in line for line in harness.leftovers(runs, self.base)), 8),
+                        harness.leftovers(runs, self.base))
+
     def test_full_store_is_cut_and_said(self) -> None:
         """The file of the trace cannot grow any more; the action goes on, what is kept can be read, the verdict says it."""
         script = 'trap "" XFSZ; ulimit -f 512; exec "$@"'
@@ -379,6 +446,63 @@ class Trace(Case):
             self.assertIn(shown.code, (65, 12), (at, shown.err))
         (run / "trace").write_bytes(whole[:len(whole) - 300])
         self.assertIn(self.call("trace", run.name, json_out=False).code, (65, 12))
+
+
+class StoppedThread:
+    """One thread of another process, standing still while the others go on (ptrace, from this thread only)."""
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+    WALL = 0x40000000
+
+    def __init__(self, tid: int) -> None:
+        self.tid = tid
+        self.ptrace(self.SEIZE)
+        self.ptrace(self.INTERRUPT)
+        os.waitpid(tid, self.WALL)
+
+    def ptrace(self, request: int) -> None:
+        if self.libc.ptrace(request, self.tid, None, None) != 0:
+            raise OSError(ctypes.get_errno(), f"ptrace({request:#x}) of {self.tid}")
+
+    def resume(self) -> None:
+        self.ptrace(self.DETACH)
+
+    def reap(self) -> None:
+        """After its process was killed."""
+        os.waitpid(self.tid, self.WALL)
+
+
+def thread_of(pid: int, name: str) -> int:
+    """The thread of that name, 0 if there is none."""
+    for tid in os.listdir(f"/proc/{pid}/task"):
+        if Path(f"/proc/{pid}/task/{tid}/comm").read_text() == f"{name}\n":
+            return int(tid)
+    return 0
+
+
+def group_of(pid: int) -> Path | None:
+    """The cgroup2 directory of the run that process `pid` supervises."""
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        for line in Path(f"/proc/{child}/cgroup").read_text().splitlines():
+            if line.startswith("0::"):
+                for root in harness.cgroup_roots():
+                    group = Path(root + line[3:])
+                    if (group / "cgroup.freeze").exists():
+                        return group
+    return None
+
+
+def is_frozen(pid: int) -> bool | None:
+    """Whether its run is frozen; None if it has none yet."""
+    group = group_of(pid)
+    return None if group is None else "frozen 1" in (group / "cgroup.events").read_text()
+
+
+def is_populated(pid: int) -> bool:
+    """Whether anything lives in its run."""
+    group = group_of(pid)
+    return group is not None and "populated 1" in (group / "cgroup.events").read_text()
 
 
 def plain(line: str) -> str:
