@@ -226,6 +226,8 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
       return static_cast<std::int64_t>(event_.time_ns - process.start_ns);
     case Field::kThreadTid:
       return std::int64_t{event_.tid};
+    case Field::kThreadVtid:
+      return std::int64_t{stream_.tree().inner_tid(event_.tid)};
     case Field::kUserUid:
       return std::uint64_t{inside(process.creds.euid)};
     case Field::kUserName:
@@ -259,6 +261,9 @@ Value EventFields::fd_value(Field field) const {
       if (field == Field::kFdFilename) return name.substr(slash + 1);
       return slash == 0 ? std::string_view("/") : name.substr(0, slash);
     }
+    case Field::kFdL4proto:
+      if (fd->protocol.empty()) return {};
+      return fd->protocol;
     case Field::kFdDev:
       if (!fd->known_file) return {};
       return std::uint64_t{fd->file.dev};

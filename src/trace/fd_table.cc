@@ -48,6 +48,23 @@ char socket_type(std::uint64_t family) {
   return family == AF_INET ? '4' : family == AF_INET6 ? '6' : family == AF_UNIX ? 'u' : 's';
 }
 
+/// As socket(2) is asked for it.
+std::string_view protocol_of(std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
+  constexpr std::uint64_t kTypes = 0xf;
+  if (family != AF_INET && family != AF_INET6) return "";
+  if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) return "icmp";
+  switch (type & kTypes) {
+    case SOCK_STREAM:
+      return "tcp";
+    case SOCK_DGRAM:
+      return "udp";
+    case SOCK_RAW:
+      return "raw";
+    default:
+      return "";
+  }
+}
+
 /// Of the descriptor that the call returned.
 bool closes_on_exec(const Record& exit, const Record* entry) {
   const auto flag = [&](unsigned argument) { return (exit.argument(argument) & O_CLOEXEC) != 0; };
@@ -191,11 +208,13 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
   switch (exit.head().nr) {
     case SYS_socket:
       named("socket", socket_type(exit.argument(0)));
+      info.protocol = protocol_of(exit.argument(0), exit.argument(1), exit.argument(2));
       break;
     case SYS_accept:
     case SYS_accept4: {
       const auto listening = find(tid, static_cast<std::int32_t>(exit.argument(0)));
       named("socket", listening == nullptr ? 's' : listening->type);
+      if (listening != nullptr) info.protocol = listening->protocol;
       exit.each_attachment([&](const Attachment& attachment) {
         if (attachment.kind == RH_BLOB) info.client = endpoint_of(attachment.bytes);
       });
