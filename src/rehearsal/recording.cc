@@ -111,12 +111,24 @@ report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Proc
   return record;
 }
 
+/// The name of the host's process `pid`, "" if there is none.
+std::string name_on_host(std::uint32_t pid) {
+  const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
+  return name ? name->substr(0, name->find('\n')) : std::string();
+}
+
 }  // namespace
 
 Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes)
     : bundle_(bundle),
       buffer_bytes_(buffer_bytes),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
+      attempts_(name_on_host),
+      events_([this](const trace::TraceEvent& event) {
+        attempts_.add(event, events_);
+        reads_.add(event, events_);
+        return true;
+      }),
       reads_(apart_from_host(plan)) {}
 
 Result<void> Recording::begin(int cgroup) {
@@ -128,13 +140,8 @@ Result<void> Recording::begin(int cgroup) {
   trace::SessionOptions options;
   options.buffer_bytes = static_cast<std::uint32_t>(buffer_bytes_);
   options.observe = [this](const trace::Record& record) {
-    // Whose end it is must be known when the tree has forgotten it.
-    const bool death = record.head().kind == RH_DEATH;
-    if (death) reads_.add(record, tree_);
-    tree_.add(record);
-    attempts_.add(record, tree_);
-    network_.add(record, tree_);
-    if (!death) reads_.add(record, tree_);
+    events_.add(record);
+    network_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
   return {};
@@ -174,7 +181,7 @@ void Recording::finish_trace(report::RunRecord& record) {
 
 void Recording::list_attempts(report::RunRecord& record) {
   for (const trace::Attempt& attempt : attempts_.list()) {
-    record.attempts.push_back({attempt.what, attempt.detail, attempt.denied ? "denied" : "contained",
+    record.attempts.push_back({attempt.what, attempt.detail, std::string(trace::to_string(attempt.outcome)),
                                std::string(syscalls::errno_name(attempt.error)), attempt.process,
                                attempt.count});
   }
@@ -185,7 +192,8 @@ void Recording::list_attempts(report::RunRecord& record) {
 }
 
 void Recording::list_network(report::RunRecord& record) {
-  const std::uint64_t begun = tree_.processes().size() > 1 ? tree_.processes()[1].start_ns : 0;
+  const std::uint64_t begun =
+      events_.tree().processes().size() > 1 ? events_.tree().processes()[1].start_ns : 0;
   std::optional<host::Listeners> listeners;
   for (const trace::NetworkAttempt& attempt : network_.list()) {
     report::NetworkRecord to;
@@ -248,13 +256,14 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
 }
 
 void Recording::list_processes(report::RunRecord& record) {
-  if (tree_.unlisted() != 0)
-    record.trace->trouble.push_back(std::to_string(tree_.unlisted()) +
+  if (events_.tree().unlisted() != 0)
+    record.trace->trouble.push_back(std::to_string(events_.tree().unlisted()) +
                                     " more processes are in the trace only");
-  const auto& processes = tree_.processes();
+  const auto& processes = events_.tree().processes();
   for (std::size_t i = 1; i < processes.size(); ++i) {
-    auto described = describe(tree_, processes[i], processes[1].start_ns, shift_);
-    if (const trace::Image* image = tree_.image_of(processes[i])) described.sha256 = digest_of(*image);
+    auto described = describe(events_.tree(), processes[i], processes[1].start_ns, shift_);
+    if (const trace::Image* image = events_.tree().image_of(processes[i]))
+      described.sha256 = digest_of(*image);
     record.processes.push_back(std::move(described));
   }
 }

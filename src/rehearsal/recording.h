@@ -12,8 +12,8 @@
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
+#include "trace/event_stream.h"
 #include "trace/network_attempts.h"
-#include "trace/process_tree.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
 
@@ -43,9 +43,9 @@ class Recording final : public sandbox::Recorder {
   std::uint64_t buffer_bytes_;
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
-  trace::ProcessTree tree_;
   trace::Attempts attempts_;
   trace::NetworkAttempts network_;
+  trace::EventStream events_;
   trace::ReadSet reads_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.

@@ -171,6 +171,11 @@ class Report {
     title("Processes");
     constexpr std::size_t kMost = 40;
     out_.put(process_tree_text(record_, style_, options_.columns, kMost));
+    constexpr std::size_t kSlowest = 5;
+    if (const std::string slowest = slowest_text(record_, options_.columns, kSlowest); !slowest.empty()) {
+      title("Slowest processes");
+      out_.put(slowest);
+    }
     title("Trace");
     line("recorded", fmt::format("{} events, {} system calls; {} lost; {}", trace.events, trace.syscalls,
                                  trace.lost, format_bytes(trace.bytes)));

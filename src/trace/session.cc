@@ -115,6 +115,7 @@ class Recorder final : public Session {
   }
 
   void drain() {
+    ::pthread_setname_np(::pthread_self(), "trace-drain");
     while (!stopping_) {
       struct pollfd poll_wake = {wake_.get(), POLLIN, 0};
       if (::poll(&poll_wake, 1, kIntervalMs) > 0) {
@@ -122,6 +123,7 @@ class Recorder final : public Session {
         (void)::eventfd_read(wake_.get(), &count);
       }
       pass(false);
+      governor_->watch();
     }
     const std::int64_t until = monotonic_ns() + kLastPatienceNs;
     do {
