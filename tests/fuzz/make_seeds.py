@@ -213,3 +213,48 @@ for name, records in {"open": START + OPEN + DEAD, "exec": START + exited(59, [1
 seed("trace_file", "empty", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6))
 seed("trace_file", "head", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6) + struct.pack("<IIII", 0x42544852, 1, 8, 8) + bytes(168) + b"x" * 8)
 seed("trace_file", "version", b"RHTRACE1" + struct.pack("<IIqq", 32, 9, 5, 6))
+
+# dns: a byte of flags (1: nxdomain, 2: TCP), then the message; TCP in pieces, a byte of size before each
+def dns_name(name):
+    return b"".join(short(label) for label in name.split(".") if label) + b"\0"
+def dns(name, kind, additional=b"", count=0, klass=1, flags=0x100):
+    return struct.pack(">6H", 0x1234, flags, 1, 0, 0, count) + dns_name(name) + struct.pack(">HH", kind, klass) + additional
+EDNS = b"\0" + struct.pack(">HHIH", 41, 4096, 0x8000, 12) + struct.pack(">HH", 10, 8) + b"cookie12"
+for name, message in {"a": dns("www.example.com", 1), "mocked": dns("a.b", 1, EDNS, 1), "txt": dns("A.b", 16), "alias": dns("x.c", 28),
+                      "loop": dns("l.d", 1), "gone": dns("n.d", 1), "srv": dns("s.d", 33), "mx": dns("m.d", 15), "any": dns("a.b", 255),
+                      "local": dns("x.localhost", 28), "ptr": dns("1.0.0.127.in-addr.arpa", 12), "chaos": dns("version.bind", 16, klass=3),
+                      "ptr6": dns(".".join("1" + "0" * 31) + ".ip6.arpa", 12), "update": dns("a.b", 6, flags=0x2800),
+                      "pointer": dns("a.b", 1)[:12] + b"\xc0\x0c\0\1\0\1", "skipped": dns("a.b", 1, b"\3foo\xc0\x0c" + bytes(10) + EDNS, 2)}.items():
+    seed("dns", name, b"\0" + message)
+    framed = struct.pack(">H", len(message)) + message
+    seed("dns", name + "_tcp", b"\3" + b"".join(bytes([6]) + framed[i:i + 7] for i in range(0, len(framed), 7)))
+# dns_zone: mocks, each a name, a byte of type, a number and data
+def mock(name, kind, data):
+    return short(name) + bytes([["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT", "NXDOMAIN", "x"].index(kind)]) + number(60) + short(data)
+seed("dns_zone", "hosts", mock("a.example", "A", "10.0.0.1") + mock("*.b.example", "AAAA", "2001:db8::1") + mock("*", "NXDOMAIN", ""))
+seed("dns_zone", "alias", mock("a.example", "CNAME", "b.example.") + mock("c\\.d.example", "NS", "\\000.x"))
+seed("dns_zone", "services", mock("a.example", "MX", "10 m.example") + mock("_x._tcp.e", "SRV", "0 5 443 w.example") + mock("5.0.0.10.in-addr.arpa", "PTR", "a.e"))
+seed("dns_zone", "text", mock("a.example", "TXT", "v=spf1 -all") + mock("b.example", "TXT", '"a \\" b" "c"') + mock("a.example", "x", "y"))
+
+# client_hello: a byte of piece size, then records
+def block(content, size=2):
+    return len(content).to_bytes(size, "big") + content
+def extension(kind, content):
+    return struct.pack(">H", kind) + block(content)
+def hello(extensions):
+    body = b"\3\3" + bytes(32) + block(b"", 1) + block(struct.pack(">HH", 0x1301, 0xc02f)) + block(b"\0", 1) + block(extensions)
+    return b"\1" + block(body, 3)
+def tls_record(content):
+    return b"\x16\3\1" + block(content)
+SNI = extension(0, block(b"\0" + block(b"api.example.com")))
+ALPN = extension(16, block(block(b"h2", 1) + block(b"http/1.1", 1)))
+HELLO = hello(SNI + ALPN + extension(43, block(b"\x3a\x3a\3\4\3\3", 1)) + extension(0xfe0d, b"x") + extension(10, block(b"\0\x1d")))
+for name, content in {"whole": tls_record(HELLO), "records": b"".join(tls_record(HELLO[i:i + 9]) for i in range(0, len(HELLO), 9)),
+                      "http": b"GET / HTTP/1.1\r\n", "twice": tls_record(hello(SNI + SNI)), "long": tls_record(b"\1\0\x80\0" + bytes(40))}.items():
+    seed("client_hello", name, b"\x06" + content)
+    seed("tls_server", name, b"\0" + b"".join(bytes([249]) + content[i:i + 250] for i in range(0, len(content), 250)))
+# tls_server: 1, 2: with a client of these three options; then damage to its flights, or what both say
+seed("tls_server", "damaged", bytes([1, 1, 1, 1, 1, 0, 60, 9, 0, 0, 1, 0, 7, 3]))
+seed("tls_server", "damaged12", bytes([1, 1, 0, 0, 0, 1, 0, 40, 200, 0]))
+for version in (0, 1):
+    seed("tls_server", "talk%d" % version, bytes([2, 1, 1, version, 1]) + short("GET / HTTP/1.1") + b"\0\0" + short("HTTP/1.1 200 OK") + b"\1" + short("x" * 200) + b"\1\0\30\1" + b"tail")
