@@ -102,7 +102,8 @@ void Recording::finish(report::RunRecord& record) {
   record.reads.secrets = reads_.secrets();
   if (reads_.cut()) trace.trouble.emplace_back("more files were read than the list of them can hold");
   if (events_.tree().unlisted() != 0)
-    trace.trouble.push_back(std::to_string(events_.tree().unlisted()) + " more processes are in the trace only");
+    trace.trouble.push_back(std::to_string(events_.tree().unlisted()) +
+                            " more processes are in the trace only");
   const auto& tree = events_.tree();
   const auto& processes = tree.processes();
   if (processes.size() < 2) return;

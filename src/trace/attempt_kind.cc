@@ -59,7 +59,8 @@ OfProcess of_process(std::string_view path) {
   path.remove_prefix(6);
   const std::size_t slash = path.find('/');
   const std::string_view who = path.substr(0, slash);
-  if (slash == std::string_view::npos || (who != "self" && who != "thread-self" && !is_number(who))) return {};
+  if (slash == std::string_view::npos || (who != "self" && who != "thread-self" && !is_number(who)))
+    return {};
   return {who, path.substr(slash + 1)};
 }
 
@@ -89,12 +90,12 @@ std::string_view kind_of_place(std::string_view path) {
 
 /// Changes what a path or a descriptor stands for, other than by writing to it.
 bool changes_file(std::uint32_t nr) {
-  return is_one_of(nr, Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat, Nr::rmdir,
-                   Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink, Nr::symlinkat, Nr::chmod,
-                   Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::fchown, Nr::lchown, Nr::fchownat,
-                   Nr::mknod, Nr::mknodat, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat, Nr::setxattr,
-                   Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr, Nr::lremovexattr,
-                   Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
+  return is_one_of(nr, Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat,
+                   Nr::rmdir, Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink, Nr::symlinkat,
+                   Nr::chmod, Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::fchown, Nr::lchown,
+                   Nr::fchownat, Nr::mknod, Nr::mknodat, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat,
+                   Nr::setxattr, Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr,
+                   Nr::lremovexattr, Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
 }
 
 /// What the call names, or works on.
@@ -134,7 +135,8 @@ std::string_view of_signal(const TraceEvent& event, const EventStream& events) {
 
 std::string_view of_ioctl(const TraceEvent& event) {
   const std::uint64_t request = event.record->argument(1) & kInt;
-  if (request == TIOCSTI || request == TIOCLINUX || request == TIOCSETD || request == TIOCCONS) return "terminal";
+  if (request == TIOCSTI || request == TIOCLINUX || request == TIOCSETD || request == TIOCCONS)
+    return "terminal";
   if (request == FIFREEZE || request == FITHAW || request == FITRIM) return "filesystem";
   return is_refused(event) && is_administrator(event) ? "device control" : "";
 }

@@ -1,5 +1,5 @@
-// Which calls a reviewer lists as attempts: what only a host's administrator may do, whether or not the sandbox
-// let it, and what it refused to a caller whom a host would have let.
+// Which calls a reviewer lists as attempts: what only a host's administrator may do, whether or not the
+// sandbox let it, and what it refused to a caller whom a host would have let.
 #pragma once
 
 #include <string_view>
@@ -15,8 +15,8 @@ enum class Outcome : std::uint8_t {
 };
 std::string_view to_string(Outcome outcome);
 
-/// One word or two: "mount", "sysctl", "raw device"; "" for what every program does. `events` has made `event`,
-/// and is in the midst of it.
+/// One word or two: "mount", "sysctl", "raw device"; "" for what every program does. `events` has made
+/// `event`, and is in the midst of it.
 ///
 /// Beyond the privilege classes of the table:
 ///   sysctl, kernel, raw device, ptrace, namespace, file   by the path, where a change or an open was refused

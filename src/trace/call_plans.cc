@@ -10,7 +10,7 @@ namespace {
 using syscalls::Nr;
 
 constexpr std::uint16_t kMostSockaddr = 128;  ///< sizeof(struct sockaddr_storage)
-constexpr std::uint16_t kMostStruct = 128;  ///< struct clone_args, struct open_how
+constexpr std::uint16_t kMostStruct = 128;    ///< struct clone_args, struct open_how
 
 /// Opens something that has a path.
 bool opens_file(std::uint32_t nr) {

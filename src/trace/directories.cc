@@ -99,8 +99,7 @@ bool Directories::follow_own(std::uint32_t tid, std::string& path) const {
 
 std::string Directories::plain(std::string_view path) const {
   for (auto alias = aliases_.rbegin(); alias != aliases_.rend(); ++alias) {
-    if (is_within(path, alias->name))
-      return alias->stands_for + std::string(path.substr(alias->name.size()));
+    if (is_within(path, alias->name)) return alias->stands_for + std::string(path.substr(alias->name.size()));
   }
   return std::string(path);
 }

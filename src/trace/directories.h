@@ -1,7 +1,7 @@
-// Where the paths that calls name lead: working directories and roots of the threads, and the other names that
-// mounts gave to the kernel's own filesystems. Followed from what calls named, so symbolic links (but those of
-// /proc to directories and descriptors of the caller) are taken for names: good for telling what a refused call
-// was after, not for evidence.
+// Where the paths that calls name lead: working directories and roots of the threads, and the other names
+// that mounts gave to the kernel's own filesystems. Followed from what calls named, so symbolic links (but
+// those of /proc to directories and descriptors of the caller) are taken for names: good for telling what a
+// refused call was after, not for evidence.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ class Directories {
 
   /// The working directory of `tid`, "" if it is not known.
   [[nodiscard]] std::string_view working(std::uint32_t tid) const;
-  /// The absolute path that `path` is for `tid`, without "." and "..", starting at directory `at` (a descriptor
-  /// or AT_FDCWD). As it is if that is not known.
+  /// The absolute path that `path` is for `tid`, without "." and "..", starting at directory `at` (a
+  /// descriptor or AT_FDCWD). As it is if that is not known.
   [[nodiscard]] std::string resolve(std::uint32_t tid, std::int32_t at, std::string_view path) const;
   /// An absolute path, with the names that mounts gave to the kernel's filesystems undone.
   [[nodiscard]] std::string plain(std::string_view path) const;

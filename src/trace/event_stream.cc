@@ -85,7 +85,8 @@ syscalls::Call TraceEvent::call() const {
     take_attachments(call, *entry);
   }
   take_attachments(call, from);
-  if (executes(from) && returned_zero() && !process->images.empty()) call.argv = process->images.back().words();
+  if (executes(from) && returned_zero() && !process->images.empty())
+    call.argv = process->images.back().words();
   return call;
 }
 

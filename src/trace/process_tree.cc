@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kMostArgv = std::size_t{64} << 20U;
 constexpr std::size_t kMostProcesses = std::size_t{256} << 10U;
 constexpr std::size_t kMostPids = std::size_t{4} << 20U;  ///< the kernel's limit
-constexpr std::size_t kMostImages = 1024;  ///< of one process
+constexpr std::size_t kMostImages = 1024;                 ///< of one process
 
 std::string comm_of(const char (&comm)[16]) {
   return {comm, ::strnlen(comm, sizeof comm)};

@@ -7,7 +7,8 @@
 
 namespace rehearse::trace {
 
-/// By thread, as the host numbers them. `State` is copied when a thread that got a copy changes it, not before.
+/// By thread, as the host numbers them. `State` is copied when a thread that got a copy changes it, not
+/// before.
 template <class State>
 class SharedState {
  public:
