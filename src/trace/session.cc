@@ -64,10 +64,10 @@ class Recorder final : public Session {
     RH_TRY(misses_before_, programs_.recursion_misses());
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_.valid()) return sys::last_error("eventfd");
-    RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
     const std::uint32_t most = programs_.ring_bytes();
     RH_CHECK(
         slot_.begin(st.st_ino, options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes)));
+    RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
     RH_CHECK(programs_.attach(cgroup));
     sigset_t all;
     sigset_t before;

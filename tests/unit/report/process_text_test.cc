@@ -24,7 +24,7 @@ TEST_CASE("the slowest processes, the longest first") {
                       process(3, "/bin/c", 1'000'000), process(4, "/bin/alive", 0)};
   record.processes.back().end_ns.reset();
   CHECK(slowest_text(record, 0, 2) ==
-        "     2     9.0 ms     2.0 ms computing  /bin/b\\u{1B}[2J\n"
+        "     2     9.0 ms     2.0 ms computing  /bin/b\\u{001B}[2J\n"
         "     1     5.0 ms     2.0 ms computing  /bin/a\n");
   record.processes.resize(1);
   CHECK(slowest_text(record, 0, 2).empty());

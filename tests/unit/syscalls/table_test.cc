@@ -59,9 +59,8 @@ TEST_CASE("the system's header knows no call that the table does not") {
 }
 
 TEST_CASE("names of i386's calls are the system's header's") {
-  const std::size_t seen = each_in_header("unistd_32.h", [](std::uint32_t number, const std::string& name) {
-    CHECK(i386_name(number) == name);
-  });
+  const std::size_t seen = each_in_header(
+      "unistd_32.h", [](std::uint32_t number, const std::string& name) { CHECK(i386_name(number) == name); });
   CHECK(seen > 400);
   CHECK(i386_name(222).empty());
   CHECK(i386_name(0xffffffffU).empty());
@@ -91,17 +90,16 @@ TEST_CASE("arguments are where the decoder and a recorder look for them") {
 
 TEST_CASE("what is recorded at entry") {
   for (const std::string_view name :
-       {"openat",     "open",          "execve", "execveat",  "connect",         "bind",        "exit",
-        "exit_group", "read",          "write",  "wait4",     "waitid",          "poll",        "ppoll",
-        "select",     "pselect6",      "futex",  "nanosleep", "clock_nanosleep", "accept",      "accept4",
-        "recvfrom",   "recvmsg",       "sendto", "sendmsg",   "epoll_wait",      "epoll_pwait", "pause",
+       {"openat",     "open",          "execve", "execveat",  "connect",         "bind",         "exit",
+        "exit_group", "read",          "write",  "wait4",     "waitid",          "poll",         "ppoll",
+        "select",     "pselect6",      "futex",  "nanosleep", "clock_nanosleep", "accept",       "accept4",
+        "recvfrom",   "recvmsg",       "sendto", "sendmsg",   "epoll_wait",      "epoll_pwait",  "pause",
         "flock",      "rt_sigsuspend", "vfork",  "unlinkat",  "mount",           "memfd_create", "clone"}) {
     INFO(name);
     REQUIRE(find_syscall(name) != nullptr);
     CHECK(find_syscall(name)->at_entry());
   }
-  for (const std::string_view name :
-       {"close", "getpid", "brk", "mmap", "lseek", "socket", "dup", "kill"}) {
+  for (const std::string_view name : {"close", "getpid", "brk", "mmap", "lseek", "socket", "dup", "kill"}) {
     INFO(name);
     CHECK(!find_syscall(name)->at_entry());
   }

@@ -55,7 +55,8 @@ class Run {
     body.old_tid = old_tid;
     struct rh_creds creds = {};
     creds.effective = ~std::uint64_t{0};
-    make.begin(body, RH_EXEC, tgid).attach(RH_CREDS, 0, {reinterpret_cast<const char*>(&creds), sizeof creds});
+    make.begin(body, RH_EXEC, tgid)
+        .attach(RH_CREDS, 0, {reinterpret_cast<const char*>(&creds), sizeof creds});
     events.add(make.done());
   }
   void death(std::uint32_t tid, std::uint32_t tgid) {
@@ -169,9 +170,10 @@ TEST_CASE("copies of a descriptor are one socket") {
   Run run;
   run.call(20, SYS_socket, {2, 1, 0}, 3);
   run.call(20, SYS_dup, {3}, 4);
-  run.events.add(run.make.call(RH_ENTER, 20, SYS_connect, {4, 0x1000, 16})
-                     .attach(RH_BLOB, 1, std::string_view("\x02\x00\x00\x50\x7f\x00\x00\x01\0\0\0\0\0\0\0\0", 16))
-                     .done());
+  run.events.add(
+      run.make.call(RH_ENTER, 20, SYS_connect, {4, 0x1000, 16})
+          .attach(RH_BLOB, 1, std::string_view("\x02\x00\x00\x50\x7f\x00\x00\x01\0\0\0\0\0\0\0\0", 16))
+          .done());
   run.call(20, SYS_connect, {4, 0x1000, 16}, -EINPROGRESS);
   run.call(20, SYS_close, {4}, 0);
   CHECK(run.reads(20, 3) == "socket");
