@@ -124,7 +124,7 @@ IpAddress IpBlock::highest() const {
 }
 
 std::string format_ip(const IpBlock& block) {
-  const std::string address = format_ip(block.address());
+  std::string address = format_ip(block.address());
   if (block.bits() == kAllBits) return address;
   const bool four = block.address().is_v4() && block.bits() >= kMappedBits;
   return fmt::format("{}/{}", address, four ? block.bits() - kMappedBits : block.bits());

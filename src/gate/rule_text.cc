@@ -273,7 +273,7 @@ std::string exact_time(std::int64_t ns) {
 std::string to_text(const Target& target) {
   if (const auto* name = std::get_if<NameTarget>(&target)) return (name->suffix ? "*." : "") + name->name;
   if (const auto* block = std::get_if<IpBlock>(&target)) {
-    const std::string text = format_ip(*block);
+    std::string text = format_ip(*block);
     if (text.find(':') == std::string::npos) return text;
     const std::size_t slash = std::min(text.find('/'), text.size());
     return fmt::format("[{}]{}", text.substr(0, slash), text.substr(slash));
