@@ -1,8 +1,6 @@
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
-#include "base/escape.h"
+#include "base/json_reader.h"
 #include "report/json.h"
 
 namespace rehearse::report {
@@ -10,146 +8,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Reads members of one object; the first thing that is wrong is kept and everything after it is a default.
-class Reader {
- public:
-  Reader(const Json& object, std::string where, std::string& error)
-      : object_(object), where_(std::move(where)), error_(error) {
-    if (!object.is_object()) wrong("", "an object");
-  }
+using Reader = JsonReader;
 
-  std::string bytes(const char* name) {
-    const std::string twin = std::string(name) + "_b64";
-    if (const Json* exact = find(twin.c_str()); exact != nullptr) {
-      if (!exact->is_string()) return wrong(twin.c_str(), "a string");
-      return decode(twin.c_str(), exact->get_ref<const std::string&>());
-    }
-    const Json* value = find(name);
-    if (value == nullptr) return {};
-    if (!value->is_string()) return wrong(name, "a string");
-    return value->get<std::string>();
+verdict::Level level_of(Reader& json, const char* name) {
+  const std::string text = json.bytes(name);
+  for (const auto level : {verdict::Level::kGreen, verdict::Level::kYellow, verdict::Level::kInconclusive,
+                           verdict::Level::kRed}) {
+    if (text == verdict::to_string(level)) return level;
   }
-
-  std::optional<std::string> optional_bytes(const char* name) {
-    const Json* value = find(name);
-    if (value == nullptr) return std::nullopt;
-    return bytes(name);
-  }
-
-  template <class Integer>
-  std::optional<Integer> optional_integer(const char* name) {
-    const Json* value = find(name);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_number_unsigned()) {
-      const auto number = value->get<std::uint64_t>();
-      if (number <= static_cast<std::uint64_t>(std::numeric_limits<Integer>::max())) {
-        return static_cast<Integer>(number);
-      }
-    } else if (value->is_number_integer() && std::numeric_limits<Integer>::is_signed) {
-      const auto number = value->get<std::int64_t>();
-      if (number >= static_cast<std::int64_t>(std::numeric_limits<Integer>::min())) {
-        return static_cast<Integer>(number);
-      }
-    }
-    wrong(name, "an integer in range");
-    return std::nullopt;
-  }
-
-  template <class Integer>
-  Integer integer(const char* name) {
-    return optional_integer<Integer>(name).value_or(Integer{});
-  }
-
-  bool boolean(const char* name) {
-    const Json* value = find(name);
-    if (value == nullptr) return false;
-    if (!value->is_boolean()) wrong(name, "true or false");
-    return value->is_boolean() && value->get<bool>();
-  }
-
-  double number(const char* name) {
-    const Json* value = find(name);
-    if (value == nullptr) return 0;
-    if (!value->is_number()) wrong(name, "a number");
-    return value->is_number() ? value->get<double>() : 0;
-  }
-
-  std::int64_t seconds(const char* name) {
-    const double ns = number(name) * 1e9;
-    if (!(std::fabs(ns) < 9e18)) {
-      wrong(name, "a duration");
-      return 0;
-    }
-    return std::llround(ns);
-  }
-
-  verdict::Level level(const char* name) {
-    const std::string text = bytes(name);
-    for (const auto level : {verdict::Level::kGreen, verdict::Level::kYellow, verdict::Level::kInconclusive,
-                             verdict::Level::kRed}) {
-      if (text == verdict::to_string(level)) return level;
-    }
-    wrong(name, "a verdict level");
-    return verdict::Level::kInconclusive;
-  }
-
-  std::vector<std::string> words(const char* name) {
-    const std::string twin = std::string(name) + "_b64";
-    const bool exact = find(twin.c_str()) != nullptr;
-    std::vector<std::string> result;
-    each(exact ? twin.c_str() : name, [&](const Json& word, const std::string& /*where*/) {
-      if (!word.is_string()) {
-        wrong(name, "an array of strings");
-        return;
-      }
-      const auto& text = word.get_ref<const std::string&>();
-      result.push_back(exact ? decode(name, text) : text);
-    });
-    return result;
-  }
-
-  template <class Visit>
-  void each(const char* name, Visit visit) {
-    const Json* array = find(name);
-    if (array == nullptr) return;
-    if (!array->is_array()) {
-      wrong(name, "an array");
-      return;
-    }
-    std::size_t index = 0;
-    for (const Json& item : *array) visit(item, where_ + name + "[" + std::to_string(index++) + "]");
-  }
-
-  /// The member as an object; an empty one if it is absent.
-  Reader child(const char* name) {
-    static const Json kEmpty = Json::object();
-    const Json* value = find(name);
-    return Reader(value != nullptr ? *value : kEmpty, where_ + name + ".", error_);
-  }
-
-  /// Member that is there and not null.
-  const Json* find(const char* name) const {
-    if (!object_.is_object()) return nullptr;
-    const auto found = object_.find(name);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  std::string wrong(const char* name, const char* wanted) {
-    if (error_.empty()) error_ = where_ + name + " is not " + wanted;
-    return {};
-  }
-
-  std::string decode(const char* name, const std::string& text) {
-    std::string raw = from_base64(text);
-    if (raw.empty() && !text.empty()) wrong(name, "base64");
-    return raw;
-  }
-
- private:
-  const Json& object_;
-  std::string where_;
-  std::string& error_;
-};
+  json.wrong(name, "a verdict level");
+  return verdict::Level::kInconclusive;
+}
 
 void read_action(Reader json, Action& action) {
   action.name = json.optional_bytes("name");
@@ -184,12 +53,12 @@ void read_action(Reader json, Action& action) {
 }
 
 void read_verdict(Reader json, verdict::Verdict& verdict, std::string& error) {
-  verdict.level = json.level("level");
+  verdict.level = level_of(json, "level");
   json.each("findings", [&](const Json& item, const std::string& where) {
     Reader reader(item, where + ".", error);
     verdict::Finding finding;
     finding.rule = reader.bytes("rule");
-    finding.level = reader.level("level");
+    finding.level = level_of(reader, "level");
     finding.enforce = reader.bytes("enforce");
     finding.why = reader.bytes("why");
     finding.fix = reader.bytes("fix");
@@ -288,7 +157,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     verdict::Gap gap;
     gap.what = reader.bytes("what");
     gap.why = reader.bytes("why");
-    gap.cap = reader.level("cap");
+    gap.cap = level_of(reader, "cap");
     record.gaps.push_back(std::move(gap));
   });
   record.manifest_root = json.bytes("manifest_root");

@@ -1,8 +1,9 @@
 #include "trace/field.h"
 
 #include <algorithm>
-#include <array>
 #include <vector>
+
+#include "base/edit_distance.h"
 
 namespace rehearse::trace {
 namespace {
@@ -89,24 +90,6 @@ constexpr bool in_order() {
 }
 static_assert(in_order() && std::size(kFields) == static_cast<std::size_t>(Field::kSignalTarget) + 1);
 
-constexpr std::size_t kLongestName = 40;
-
-/// Levenshtein's distance; both at most kLongestName bytes.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::array<std::size_t, kLongestName + 1> row{};
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 }  // namespace
 
 std::span<const FieldInfo> all_fields() {
@@ -123,12 +106,12 @@ const FieldInfo* find_field(std::string_view name) {
 }
 
 std::string_view nearest_field(std::string_view name) {
-  if (name.empty() || name.size() > kLongestName) return {};
+  if (name.empty() || name.size() > kLongestWord) return {};
   std::string_view best;
-  std::size_t least = std::max<std::size_t>(2, name.size() / 4) + 1;
+  std::size_t least = neighbour_distance(name) + 1;
   for (const FieldInfo& field : kFields) {
     const std::string_view last = field.name.substr(field.name.find('.') + 1);
-    const std::size_t apart = name == last ? 0 : distance(name, field.name);
+    const std::size_t apart = name == last ? 0 : edit_distance(name, field.name);
     if (apart < least) {
       least = apart;
       best = field.name;

@@ -3,37 +3,19 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/ascii.h"
+#include "base/secret_words.h"
+
 namespace rehearse::trace {
 namespace {
 
 constexpr std::size_t kLongestName = 256;
-constexpr std::string_view kNames[] = {"password",    "passwd",      "passphrase", "secret",
-                                       "token",       "apikey",      "api-key",    "api_key",
-                                       "private-key", "private_key", "credential", "authorization"};
-constexpr std::string_view kPlaces[] = {"file", "path", "dir"};
 
-bool is_secret(std::string_view name) {
-  const auto in = [name](std::string_view word) { return name.find(word) != std::string_view::npos; };
-  const auto ends = [name](std::string_view word) { return name.ends_with(word); };
-  return std::ranges::any_of(kNames, in) && std::ranges::none_of(kPlaces, ends);
-}
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-/// The password of scheme://user:password@host, within one word.
+/// The password of a URL within one word.
 bool mask_url(char* word, std::size_t size) {
-  const std::string_view text(word, size);
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string_view::npos) return false;
-  const std::size_t start = scheme + 3;
-  const std::size_t at = text.find_first_of("@/", start);
-  if (at == std::string_view::npos || text[at] != '@') return false;
-  const std::size_t colon = text.find(':', start);
-  if (colon >= at) return false;
-  std::fill(word + colon + 1, word + at, '*');
-  return at > colon + 1;
+  const TextRange password = url_password({word, size});
+  std::fill_n(word + password.begin, password.size, '*');
+  return password.size > 0;
 }
 
 }  // namespace
@@ -47,7 +29,7 @@ bool Redactor::take(State& state, char* bytes, std::size_t size) {
       masked = mask_url(bytes + begin, i - begin) || masked;
       // An option by itself: its value is the next word.
       const bool option = state.word.size() > 1 && state.word[0] == '-' && !state.masking;
-      state.masking = option && state.word.find('=') == std::string::npos && is_secret(state.word);
+      state.masking = option && state.word.find('=') == std::string::npos && names_secret(state.word);
       state.word.clear();
       begin = i + 1;
       continue;
@@ -58,8 +40,8 @@ bool Redactor::take(State& state, char* bytes, std::size_t size) {
       continue;
     }
     if (state.word.size() >= kLongestName) continue;
-    if ((c == '=' || c == ':') && is_secret(state.word)) state.masking = true;
-    state.word += lower(c);
+    if ((c == '=' || c == ':') && names_secret(state.word)) state.masking = true;
+    state.word += ascii_lower(c);
   }
   return masked;
 }
