@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace rehearse::gate {
 namespace {
 
@@ -149,7 +151,7 @@ std::string to_string(DnsType type) {
 std::optional<DnsType> parse_mock_type(std::string_view text) {
   const auto* const last = std::begin(kNames) + kMockTypes;
   const auto* const found = std::find_if(std::begin(kNames), last, [&](const auto& named) {
-    return std::ranges::equal(named.second, text, {}, ascii_lower, ascii_lower);
+    return equal_ignoring_case(named.second, text);
   });
   return found == last ? std::nullopt : std::optional(found->first);
 }
