@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora tests/data/fuzz/TARGET/*: a few small inputs each, enough to reach every branch's door."""
-import json, os, struct, sys
+import base64, json, os, struct, sys
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "fuzz")
 
@@ -213,3 +213,70 @@ for name, records in {"open": START + OPEN + DEAD, "exec": START + exited(59, [1
 seed("trace_file", "empty", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6))
 seed("trace_file", "head", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6) + struct.pack("<IIII", 0x42544852, 1, 8, 8) + bytes(168) + b"x" * 8)
 seed("trace_file", "version", b"RHTRACE1" + struct.pack("<IIqq", 32, 9, 5, 6))
+
+# rules: a destination (protocol, 16 bytes, IPv4?, port, synthetic?, name?), then a rule a line
+def destination(four, port, name=None):
+    return b"\1" + bytes(16) + b"\1" + bytes(four) + number(port) + (b"\0\0" if name is None else b"\1\1" + bytes([len(name)]) + name.encode())
+RULES = ["tcp:deb.example.org:443,bytes=500MiB,rate=10MiB/s,time=5m,record", "tcp:10.0.0.0/8:1000-2000", "udp:[2001:db8::]/32:*",
+         "host-loopback:5432", "tcp:*.example.org:443", "tcp:*:25=ETIMEDOUT", "tcp:*:*=drop", "tcp:0.0.0.0/0:443"]
+for i, rule in enumerate(RULES):
+    seed("rules", "rule%d" % i, destination([93, 184, 216, 34], 443) + rule.encode())
+seed("rules", "name", destination([198, 18, 0, 1], 443, "deb.example.org") + "\n".join(RULES).encode())
+seed("rules", "private", destination([10, 0, 0, 5], 1500) + "\n".join(RULES[:5]).encode())
+seed("rules", "loopback", destination([127, 0, 0, 1], 5432) + "\n".join(RULES[2:5]).encode())
+
+# http: what is done with the bytes (parser, service, recorder), then its input
+CURL = b"GET /a/1 HTTP/1.1\r\nHost: x\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
+CHUNKED = b"PUT /up HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n"
+REPLY = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n0\r\n\r\n"
+seed("http", "requests", b"\0\x05\1" + CURL + CHUNKED + b"POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc")
+seed("http", "replies", b"\0\x05\0" + REPLY + b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 404 Not Found\r\n\r\nto the end")
+seed("http", "broken", b"\0\x20\1GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n")
+def steps(*pieces):
+    return b"".join(p if isinstance(p, bytes) and len(p) < 3 else b"\4" + short(p) for p in pieces)
+seed("http", "service", b"\1" + steps(CURL, CURL.replace(b"/a/1", b"/1x"), CHUNKED))
+for path in (b"/1x", b"/2x", b"/3x", b"/4x", b"/other"):
+    seed("http", "fault" + path[1:].decode(), b"\1" + steps(CURL.replace(b"/a/1", path).replace(b"*/*", b"application/json"), b"\2\5", CURL, b"\1\x40", b"\3", b"\0"))
+seed("http", "recorder", b"\2" + b"\1" + short(CURL + CHUNKED) + b"\0" + short(REPLY + REPLY) + b"\1" + short(CURL) + b"\0" + short(b"HTTP/1.0 200 OK\r\n\r\nend"))
+seed("http", "recorder_stream", b"\2" + b"\0" + short(b"220 hello\r\n") + b"\1" + short(b"EHLO x\r\n") + b"\0" + short(b"250 ok\r\n"))
+seed("http", "recorder_switch", b"\2" + b"\1" + short(b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n") + b"\0" + short(b"HTTP/1.1 200 OK\r\n\r\nbytes"))
+
+# smtp: a script or the sink, then steps
+seed("smtp", "mail", b"\0" + steps(b"EHLO x\r\nMAIL FROM:<a@b> SIZE=10 BODY=8BITMIME\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"..x\r\n.\r\nRSET\r\nQUIT\r\n"))
+seed("smtp", "large", b"\0" + steps(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<c@d>\r\nDATA\r\n", b"x" * 240, b"\r\n.\r\n"))
+seed("smtp", "wrong", b"\0" + steps(b"GET / HTTP/1.1\r\n", b"VRFY a\nHELP\nNOOP\nSTARTTLS\nAUTH PLAIN\n", b"\2\3", b"DATA\r\n"))
+seed("smtp", "script", b"\1" + steps(b"USER me\r\nany\nabxcy\n"))
+seed("smtp", "script_wrong", b"\1" + steps(b"\2\2", b"PASS me\r\n", b"\3"))
+
+# mock_file: a mock or an action file, then its text
+MOCK = """[[pass]]
+to = "tcp:deb.example.org:443"
+bytes = "500MiB"
+record = true
+[[deny]]
+to = "tcp:*:25"
+errno = "ETIMEDOUT"
+[[mock]]
+listen = "tcp:api.example.com:80"
+http = [ { method = "POST", path = "/hooks/*", headers = { X = "a*" }, status = 202, body = "ok", reply_headers = { Y = ["1", "2"] } } ]
+[[mock]]
+listen = "tcp:127.0.0.1:21"
+tls = true
+script = [ { send = "220" }, { expect = "USER *", send = "331" } ]
+"""
+seed("mock_file", "mock", b"\1" + MOCK.encode())
+seed("mock_file", "others", b"\1" + b'[[mock]]\nlisten = "tcp:*:25"\nsmtp = { name = "mx", max_size = "1M" }\n[[mock]]\nlisten = "tcp:a:1"\nreply = "x"\n'
+     b'[[mock]]\ndns = [ { name = "a.b", type = "MX", data = "10 c.d", ttl = 5 }, { name = "a", type = "AAAA", data = "::1" } ]\n')
+seed("mock_file", "faults", b"\1" + b'[[mock]]\nlisten = "tcp:a:1"\n[[mock.http]]\nbody_file = "comm"\nlatency = "200ms"\n[[mock.http]]\nbody = "ab"\nfault = "truncate"\n')
+seed("mock_file", "action", b'\0name = "x"\n[limits]\nwall = "5m"\n[[pass]]\nto = "host-loopback:5432"\n')
+seed("mock_file", "unknown", b'\1[[mock]]\nlisten = "tcp:a:1"\nhttp = [ { stats = 1 } ]\n')
+
+# exchange: what a client of the replay sends, then the file
+def exchange(kind, request, reply):
+    part = lambda head, headers, body: {"head": head, "headers": [{"name": n, "value": v} for n, v in headers], "body": base64.b64encode(body).decode(), "body_bytes": len(body)}
+    return json.dumps({"connection": 1, "time_s": 0.5, "proto": "tcp", "dst": "198.18.0.1", "port": 80, "name": "a.example", "rule": "m.toml:1", "kind": kind,
+                       "outcome": "served", "remark": "", "redacted": 0, "request": part(*request), "reply": part(*reply)}).encode() + b"\n"
+FILE_HEAD = b'{"schema":"rehearse.exchanges/1"}\n'
+seed("exchange", "http", short(CURL) + FILE_HEAD + exchange("http", ("GET /a/1 HTTP/1.1", [("Authorization", "x"), ("Referer", "http://a:b@c/?token=d")], b""), ("HTTP/1.1 200 OK", [("Content-Length", "2")], b"ok")))
+seed("exchange", "stream", short(b"hello") + FILE_HEAD + exchange("stream", ("", [], b""), ("", [], b"220\r\n")) + exchange("stream", ("", [], b"hello"), ("", [], b"\xff")) + b'{"dropped":3}\n')
+seed("exchange", "smtp", short(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n") + FILE_HEAD + exchange("smtp", ("MAIL FROM:<a@b>", [("RCPT TO", "<c@d>")], b"x\r\n"), ("250", [], b"")))

@@ -1,0 +1,162 @@
+#include "gate/exchange_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json_reader.h"
+#include "base/json_writer.h"
+#include "base/sys.h"
+#include "gate/json_words.h"
+
+namespace rehearse::gate {
+namespace {
+
+constexpr std::string_view kSchema = "rehearse.exchanges/1";
+constexpr std::size_t kLargestFile = 128U << 20U;
+constexpr std::size_t kLongestLine = 8U << 20U;
+
+constexpr std::pair<ExchangeKind, std::string_view> kKinds[] = {
+    {ExchangeKind::kHttp, "http"}, {ExchangeKind::kSmtp, "smtp"}, {ExchangeKind::kStream, "stream"}};
+constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {
+    {Outcome::kServed, "served"},       {Outcome::kPassed, "passed"},       {Outcome::kReplayed, "replayed"},
+    {Outcome::kUnmatched, "unmatched"}, {Outcome::kMalformed, "malformed"}, {Outcome::kDiverged, "diverged"}};
+void write_part(JsonWriter& json, std::string_view name, const Part& part) {
+  json.key(name).open_object();
+  json.bytes("head", part.head);
+  json.key("headers").open_array();
+  for (const Header& header : part.headers) {
+    json.open_object().bytes("name", header.name).bytes("value", header.value).close_object();
+  }
+  json.close_array();
+  json.key("body").string(base64(part.body)).key("body_bytes").integer(part.body_bytes);
+  json.close_object();
+}
+
+std::string to_line(const KeptExchange& kept) {
+  std::string line;
+  JsonWriter json(line);
+  json.open_object().key("connection").integer(kept.connection).key("time_s").seconds(kept.time_ns);
+  json.key("proto").string(word_of<Protocol>(kProtocols, kept.protocol)).bytes("dst", kept.address);
+  json.key("port").integer(std::uint64_t{kept.port}).bytes("name", kept.name).bytes("rule", kept.rule);
+  const Exchange& exchange = kept.exchange;
+  json.key("kind").string(to_string(exchange.kind)).key("outcome").string(to_string(exchange.outcome));
+  json.bytes("remark", exchange.remark).key("redacted").integer(kept.redacted);
+  write_part(json, "request", exchange.request);
+  write_part(json, "reply", exchange.reply);
+  json.close_object();
+  line += '\n';
+  return line;
+}
+
+Part read_part(JsonReader json, std::string& error) {
+  Part part;
+  part.head = json.bytes("head");
+  json.each("headers", [&](const nlohmann::json& item, const std::string& where) {
+    JsonReader header(item, where + ".", error);
+    part.headers.push_back({header.bytes("name"), header.bytes("value")});
+  });
+  part.body = json.decode("body", json.bytes("body"));
+  part.body_bytes = json.integer<std::uint64_t>("body_bytes");
+  if (part.body.size() > part.body_bytes) json.wrong("body_bytes", "the length of the body or more");
+  return part;
+}
+
+KeptExchange read_exchange(JsonReader& json, std::string& error) {
+  KeptExchange kept;
+  kept.connection = json.integer<std::uint64_t>("connection");
+  kept.time_ns = json.seconds("time_s");
+  kept.protocol = value_of<Protocol>(kProtocols, json, "proto");
+  kept.address = json.bytes("dst");
+  kept.port = json.integer<std::uint16_t>("port");
+  kept.name = json.bytes("name");
+  kept.rule = json.bytes("rule");
+  kept.redacted = json.integer<std::uint64_t>("redacted");
+  kept.exchange.kind = value_of<ExchangeKind>(kKinds, json, "kind");
+  kept.exchange.outcome = value_of<Outcome>(kOutcomes, json, "outcome");
+  kept.exchange.remark = json.bytes("remark");
+  kept.exchange.request = read_part(json.child("request"), error);
+  kept.exchange.reply = read_part(json.child("reply"), error);
+  return kept;
+}
+
+tl::unexpected<Error> line_error(std::size_t number, std::string_view what) {
+  return fail(fmt::format("line {} of the recorded exchanges: {}", number, what), ExitCode::kDataError,
+              "the recording is damaged: record the run again");
+}
+
+/// Adds what one line says.
+Result<> take_line(std::size_t number, std::string_view line, ExchangeFile& file) {
+  if (line.size() > kLongestLine) return line_error(number, "longer than 8 MiB");
+  const nlohmann::json document = nlohmann::json::parse(line, nullptr, false);
+  if (document.is_discarded()) return line_error(number, "not well-formed JSON");
+  std::string error;
+  JsonReader json(document, "", error);
+  if (number == 1) {
+    if (json.bytes("schema") != kSchema) json.wrong("schema", "\"rehearse.exchanges/1\"");
+  } else if (json.find("dropped") != nullptr) {
+    file.dropped = json.integer<std::uint64_t>("dropped");
+  } else {
+    file.exchanges.push_back(read_exchange(json, error));
+  }
+  if (!error.empty()) return line_error(number, error);
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(ExchangeKind value) {
+  return word_of<ExchangeKind>(kKinds, value);
+}
+
+std::string_view to_string(Outcome value) {
+  return word_of<Outcome>(kOutcomes, value);
+}
+
+Result<ExchangeWriter> ExchangeWriter::create(int fd, ExchangeLimits limits, RedactionRules rules) {
+  ExchangeWriter writer(fd, limits, std::move(rules));
+  const std::string line = fmt::format("{{\"schema\":\"{}\"}}\n", kSchema);
+  RH_CHECK(sys::write_all(fd, line));
+  writer.written_ = line.size();
+  return writer;
+}
+
+Result<> ExchangeWriter::write(KeptExchange exchange) {
+  exchange.redacted += redact(exchange.exchange, rules_);
+  for (Part* part : {&exchange.exchange.request, &exchange.exchange.reply})
+    part->body.resize(std::min(part->body.size(), limits_.body_bytes));
+  const std::string line = to_line(exchange);
+  if (written_ + line.size() > limits_.file_bytes) {
+    ++dropped_;
+    return {};
+  }
+  RH_CHECK(sys::write_all(fd_, line));
+  written_ += line.size();
+  return {};
+}
+
+Result<> ExchangeWriter::finish() {
+  if (dropped_ == 0) return {};
+  return sys::write_all(fd_, fmt::format("{{\"dropped\":{}}}\n", dropped_));
+}
+
+Result<ExchangeFile> parse_exchanges(std::string_view text) {
+  ExchangeFile file;
+  std::size_t number = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    RH_CHECK(take_line(++number, text.substr(0, end), file));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (number == 0) return line_error(1, "there is none");
+  return file;
+}
+
+Result<ExchangeFile> read_exchanges(int fd) {
+  RH_TRY(const std::string text, sys::read_all(fd, kLargestFile));
+  return parse_exchanges(text);
+}
+
+}  // namespace rehearse::gate

@@ -1,0 +1,188 @@
+#include "gate/http_service.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/ascii.h"
+#include "gate/star_pattern.h"
+
+namespace rehearse::gate {
+namespace {
+
+constexpr std::size_t kMostQuoted = 200;
+
+bool has_body(const HttpReply& reply, const HttpMessage& request) {
+  return request.method != "HEAD" && reply.status != 204 && reply.status != 304;
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_ascii_digit);
+}
+
+std::string_view body_of(const HttpReply& reply) {
+  return reply.text.empty() ? reply.body : std::string_view(reply.text);
+}
+
+}  // namespace
+
+std::size_t HttpService::on_bytes(std::string_view bytes, Wire& wire) {
+  std::size_t taken = 0;
+  while (taken < bytes.size()) {
+    if (state_ == State::kClosing || state_ == State::kSilent) return bytes.size();
+    if (state_ == State::kWaiting || !out_.flush(wire)) return taken;
+    taken += parser_.feed(bytes.substr(taken));
+    take_message(wire);
+  }
+  return taken;
+}
+
+/// Does what the parser's state asks for.
+void HttpService::take_message(Wire& wire) {
+  switch (parser_.state()) {
+    case HttpParser::State::kHead:
+      return;
+    case HttpParser::State::kBody:
+      return ask_for_body(wire);
+    case HttpParser::State::kBroken: {
+      HttpReply refusal = no_answer(Outcome::kMalformed, "not HTTP: " + parser_.error().why);
+      refusal.status = parser_.error().status;
+      return send_reply(std::move(refusal), wire);
+    }
+    case HttpParser::State::kComplete:
+      break;
+  }
+  HttpReply reply = answer(parser_.message());
+  if (reply.latency_ns == 0) return send_reply(std::move(reply), wire);
+  state_ = State::kWaiting;
+  wire.wake_after(reply.latency_ns);
+  pending_ = std::move(reply);
+}
+
+void HttpService::ask_for_body(Wire& wire) {
+  const HttpMessage& message = parser_.message();
+  if (continued_ || message.body_bytes > 0 || message.minor == 0 || !message.lists("expect", "100-continue"))
+    return;
+  continued_ = true;
+  out_.add("HTTP/1.1 100 Continue\r\n\r\n");
+  out_.flush(wire);
+}
+
+void HttpService::send_reply(HttpReply reply, Wire& wire) {
+  const HttpMessage& request = parser_.message();
+  const bool broken = parser_.state() == HttpParser::State::kBroken;
+  const bool keep = !broken && reply.fault != Fault::kTruncate && request.keeps_alive();
+  if (reply.fault == Fault::kServerError) reply.status = 503;
+  state_ = keep ? State::kReading : State::kClosing;
+
+  Exchange exchange{ExchangeKind::kHttp, reply.outcome, std::move(reply.remark), parser_.part(), {}};
+  if (reply.fault == Fault::kReset || reply.fault == Fault::kTimeout) {
+    wire.note(std::move(exchange));
+    state_ = reply.fault == Fault::kReset ? State::kClosing : State::kSilent;
+    if (reply.fault == Fault::kReset) wire.reset();
+    return;
+  }
+  exchange.reply.head = fmt::format("HTTP/1.1 {} {}", reply.status, reason_phrase(reply.status));
+  exchange.reply.headers = reply.headers;
+  if (has_body(reply, request)) exchange.reply.append(body_of(reply));
+  wire.note(std::move(exchange));
+
+  write_reply(reply, keep);
+  parser_.restart();
+  continued_ = false;
+  out_.flush(wire);
+  settle(wire);
+}
+
+void HttpService::write_reply(const HttpReply& reply, bool keep) {
+  const HttpMessage& request = parser_.message();
+  std::string_view body = body_of(reply);
+  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
+  for (const Header& header : reply.headers) head += fmt::format("{}: {}\r\n", header.name, header.value);
+  if (request.method == "HEAD" && is_number(reply.head_length)) {
+    head += fmt::format("Content-Length: {}\r\n", reply.head_length);
+  } else if (reply.status != 204 && reply.status != 304) {
+    head += fmt::format("Content-Length: {}\r\n", body.size());
+  }
+  if (!keep) head += "Connection: close\r\n";
+  if (keep && request.minor == 0) head += "Connection: keep-alive\r\n";
+  head += "\r\n";
+  out_.add(head);
+  if (!has_body(reply, request)) return;
+  if (reply.fault == Fault::kTruncate) body = body.substr(0, body.size() / 2);
+  if (reply.text.empty()) {
+    out_.add_reference(body);
+  } else {
+    out_.add(body);
+  }
+}
+
+/// Ends the server's side if there is nothing more to say.
+void HttpService::settle(Wire& wire) {
+  const bool done =
+      state_ == State::kClosing || state_ == State::kSilent || (ended_ && state_ == State::kReading);
+  if (finished_ || !done || !out_.empty()) return;
+  if (state_ == State::kSilent && !ended_) return;
+  finished_ = true;
+  state_ = State::kClosing;
+  wire.finish();
+}
+
+void HttpService::on_end(Wire& wire) {
+  ended_ = true;
+  if (state_ == State::kReading) {
+    parser_.end();
+    if (parser_.state() == HttpParser::State::kBroken) return take_message(wire);
+  }
+  settle(wire);
+}
+
+void HttpService::on_writable(Wire& wire) {
+  if (out_.flush(wire)) settle(wire);
+}
+
+void HttpService::on_timer(Wire& wire) {
+  if (state_ != State::kWaiting) return;
+  send_reply(std::exchange(pending_, {}), wire);
+}
+
+bool route_matches(const HttpRoute& route, const HttpMessage& request) {
+  if (route.method && *route.method != request.method) return false;
+  std::string_view path = target_path(request.target);
+  if (route.path.find('?') == std::string::npos) path = path.substr(0, path.find('?'));
+  if (!star_matches(route.path, path, Star::kStopsAtSlash)) return false;
+  return std::ranges::all_of(route.headers, [&](const Header& wanted) {
+    return std::ranges::any_of(request.headers, [&](const Header& header) {
+      return equal_ignoring_case(header.name, wanted.name) &&
+             star_matches(wanted.value, header.value, Star::kTakesAll);
+    });
+  });
+}
+
+HttpReply no_answer(Outcome outcome, std::string remark) {
+  HttpReply reply;
+  reply.status = 501;
+  reply.headers = {{"Content-Type", "text/plain; charset=utf-8"}};
+  reply.outcome = outcome;
+  reply.text = "rehearse: " + remark + "\n";
+  reply.remark = std::move(remark);
+  return reply;
+}
+
+HttpReply HttpMockService::answer(const HttpMessage& request) {
+  const auto route = std::ranges::find_if(
+      mock_.routes, [&](const HttpRoute& candidate) { return route_matches(candidate, request); });
+  if (route == mock_.routes.end())
+    return no_answer(Outcome::kUnmatched, fmt::format("no route of the mock matches {} {}", request.method,
+                                                      request.target.substr(0, kMostQuoted)));
+  HttpReply reply;
+  reply.status = route->status;
+  reply.headers = route->reply_headers;
+  reply.body = route->body;
+  reply.latency_ns = route->latency_ns;
+  reply.fault = route->fault;
+  return reply;
+}
+
+}  // namespace rehearse::gate
