@@ -188,12 +188,15 @@ struct rh_socket {
 /* What a socket's packets are marked with (SO_MARK) by the hook that has judged it. */
 #define RH_MARK_GATE 0x52480001u
 #define RH_MARK_DROP 0x52480002u
+/* And the gate's own packets, whatever addresses they have: they are for the run's sockets. */
+#define RH_MARK_ANSWER 0x52480003u
 
 /* Synthetic addresses stand for names: 198.18.0.0/15 and 2001:2::/48, with the name's number in the last
  * bits. */
 #define RH_NAMES 131072u
 #define RH_RULES 128u
 #define RH_NAME_RULES 64u
+#define RH_PLACES 128u
 
 struct rh_rule {
   __u8 address[16]; /* of `prefix` bits, IPv4 as mapped into IPv6; not looked at if `name` is set */
@@ -204,7 +207,15 @@ struct rh_rule {
   __u16 first_port;
   __u16 last_port;
   __u16 error;
-  __u16 pad;
+  __u16 kinds; /* of places that it is for, a bit each; all bits: any; not looked at if `name` is set */
+};
+
+/* What kind of place the addresses of a block are, as far as rules tell them apart. */
+struct rh_place {
+  __u8 address[16];
+  __u8 prefix;
+  __u8 kind; /* number of the bit */
+  __u8 pad[6];
 };
 
 /* The rules of a run, the first that fits decides. Written by user space while the kernel reads. */
@@ -214,7 +225,10 @@ struct rh_gate {
   __u16 verdict; /* of that: RH_DENY or RH_DROP */
   __u64 on;      /* 0: there is no gate, sockets are only recorded */
   struct rh_rule rules[RH_RULES];
-  __u64 classes[256]; /* of names: which of the rules for names fit */
+  __u32 place_count;
+  __u32 pad;
+  struct rh_place places[RH_PLACES]; /* the first that an address is in; none: kind 0 */
+  __u64 classes[256];                /* of names: which of the rules for names fit */
   __u8 class_of[RH_NAMES];
 };
 

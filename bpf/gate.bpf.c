@@ -14,83 +14,18 @@
 
 #include <bpf/bpf_endian.h>
 
+#include "gate_rules.h"
+
 #define AF_INET 2
 #define AF_INET6 10
 #define SOL_SOCKET 1
 #define SO_MARK 36
 #define DNS_PORT 53
 
-struct question {
-  u32 address[4]; /* network byte order, IPv4 mapped */
-  u16 port;
-  u8 protocol;
-  u8 synthetic; /* the address stands for a name */
-  u64 class;    /* of that */
-  struct rh_gate* gate;
-  u32 rule; /* the answer: number from 1 */
-};
-
 static __always_inline struct rh_gate* gate_of(struct run* run) {
   void* map = bpf_map_lookup_elem(&gates, &run->slot);
   u32 zero = 0;
   return map ? bpf_map_lookup_elem(map, &zero) : 0;
-}
-
-static __always_inline bool_t is_v4(const u32* address) {
-  return address[0] == 0 && address[1] == 0 && address[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline bool_t is_loopback(const u32* address) {
-  if (is_v4(address)) return (address[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
-  return address[0] == 0 && address[1] == 0 && address[2] == 0 && address[3] == bpf_htonl(1);
-}
-
-/// Connecting to the unspecified address means this host.
-static __always_inline bool_t is_unspecified(const u32* address) {
-  return address[0] == 0 && address[1] == 0 && address[3] == 0 &&
-         (address[2] == 0 || address[2] == bpf_htonl(0xffff));
-}
-
-static __always_inline void find_name(struct question* asked) {
-  u32 index = 0;
-  if (is_v4(asked->address) && (asked->address[3] & bpf_htonl(0xfffe0000)) == bpf_htonl(0xc6120000)) {
-    index = bpf_ntohl(asked->address[3]);
-  } else if (asked->address[0] == bpf_htonl(0x20010002) && (asked->address[1] & bpf_htonl(0xffff0000)) == 0) {
-    index = bpf_ntohl(asked->address[3]);
-  } else {
-    return;
-  }
-  asked->synthetic = 1;
-  asked->class = asked->gate->classes[asked->gate->class_of[index & (RH_NAMES - 1)]];
-}
-
-static __always_inline bool_t in_prefix(const u32* address, const u32* prefix, u32 bits) {
-#pragma unroll
-  for (u32 i = 0; i < 4; ++i) {
-    if (bits <= 32 * i) return 1;
-    u32 here = bits - 32 * i;
-    u32 mask = here >= 32 ? 0xffffffffu : ~(0xffffffffu >> (here & 31));
-    if ((address[i] ^ prefix[i]) & bpf_htonl(mask)) return 0;
-  }
-  return 1;
-}
-
-static long try_rule(u32 index, struct question* asked) {
-  struct rh_gate* gate = asked->gate;
-  if (index >= gate->count || index >= RH_RULES) return 1;
-  struct rh_rule* rule = &gate->rules[index & (RH_RULES - 1)];
-  if (rule->protocol != 0 && rule->protocol != asked->protocol) return 0;
-  if (asked->port < rule->first_port || asked->port > rule->last_port) return 0;
-  if (rule->name != 0) {
-    if (!asked->synthetic || !(asked->class >> ((rule->name - 1) & 63) & 1)) return 0;
-  } else if (asked->synthetic) {
-    /* The address is made up: only a rule for every address is for it. */
-    if (rule->prefix != 0) return 0;
-  } else if (!in_prefix(asked->address, (const u32*)rule->address, rule->prefix)) {
-    return 0;
-  }
-  asked->rule = index + 1;
-  return 1;
 }
 
 /// Whether something inside listens there.
@@ -127,6 +62,7 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
   if (what != RH_BIND) {
     bool_t here = is_loopback(asked->address) || is_unspecified(asked->address);
     find_name(asked);
+    find_kind(asked);
     bpf_loop(RH_RULES, try_rule, asked, 0);
     told.rule = (u16)asked->rule;
     told.listened = here && is_listened(ctx, asked);
@@ -269,6 +205,7 @@ int on_loopback(struct __sk_buff* packet) {
     return TC_ACT_OK;
   }
   if (packet->mark == RH_MARK_DROP) return TC_ACT_SHOT;
+  if (packet->mark == RH_MARK_ANSWER) return TC_ACT_OK;
   if (protocol == IPPROTO_TCP) {
     struct tcphdr* tcp = transport;
     if ((void*)(tcp + 1) > end) return TC_ACT_SHOT;

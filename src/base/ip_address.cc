@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+/// The bits of byte `i` that a block of `bits` fixes.
+std::uint8_t fixed_bits(std::size_t i, unsigned bits) {
+  const unsigned before = static_cast<unsigned>(i) * 8;
+  if (bits <= before) return 0;
+  return bits >= before + 8 ? 0xff : static_cast<std::uint8_t>(0xff00U >> (bits - before));
+}
+
 }  // namespace
 
 bool IpAddress::is_v4() const {
@@ -53,17 +60,38 @@ std::optional<IpBlock> IpBlock::parse(std::string_view text) {
     const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
     if (error != std::errc() || end != length.data() + length.size() || bits > most) return std::nullopt;
   }
+  // ::ffff:0:0/90 would be some of IPv4 and some of IPv6.
+  if (!four && address->is_v4() && bits < 96) return std::nullopt;
   return IpBlock(*address, bits + (four ? 96 : 0));
 }
 
 bool IpBlock::contains(const IpAddress& address) const {
   // ::/0 is all of IPv6 and nothing of IPv4.
   if (address.is_v4() != address_.is_v4()) return false;
-  const std::size_t whole = bits_ / 8;
-  if (std::memcmp(address.bytes.data(), address_.bytes.data(), whole) != 0) return false;
-  const unsigned rest = bits_ % 8;
-  if (rest == 0) return true;
-  return ((address.bytes[whole] ^ address_.bytes[whole]) & (0xff00U >> rest) & 0xffU) == 0;
+  for (std::size_t i = 0; i < address.bytes.size(); ++i) {
+    if (((address.bytes[i] ^ address_.bytes[i]) & fixed_bits(i, bits_)) != 0) return false;
+  }
+  return true;
+}
+
+IpAddress IpBlock::lowest() const {
+  IpAddress result = address_;
+  for (std::size_t i = 0; i < result.bytes.size(); ++i)
+    result.bytes[i] = static_cast<std::uint8_t>(result.bytes[i] & fixed_bits(i, bits_));
+  return result;
+}
+
+IpAddress IpBlock::highest() const {
+  IpAddress result = lowest();
+  for (std::size_t i = 0; i < result.bytes.size(); ++i)
+    result.bytes[i] = static_cast<std::uint8_t>(result.bytes[i] | (~fixed_bits(i, bits_) & 0xffU));
+  return result;
+}
+
+std::string format_ip(const IpBlock& block) {
+  std::string text = format_ip(block.address());
+  if (block.bits() == 128) return text;
+  return text + '/' + std::to_string(block.address().is_v4() ? block.bits() - 96 : block.bits());
 }
 
 }  // namespace rehearse

@@ -41,10 +41,18 @@ class IpBlock {
 
   [[nodiscard]] bool contains(const IpAddress& address) const;
   [[nodiscard]] const IpAddress& address() const { return address_; }
+  /// Of 128: 96 more than usual for IPv4.
+  [[nodiscard]] unsigned bits() const { return bits_; }
+  [[nodiscard]] IpAddress lowest() const;
+  [[nodiscard]] IpAddress highest() const;
+  friend bool operator==(const IpBlock&, const IpBlock&) = default;
 
  private:
   IpAddress address_;
   unsigned bits_;
 };
+
+/// As parse() takes it; an address alone for a block of one.
+std::string format_ip(const IpBlock& block);
 
 }  // namespace rehearse

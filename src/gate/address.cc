@@ -6,20 +6,17 @@
 namespace rehearse::gate {
 namespace {
 
-struct Range {
-  IpBlock block;
-  AddressClass value;
-};
+constexpr unsigned kMappedBits = 96;  // before the four bytes of IPv4
 
-constexpr Range v4(std::array<std::uint8_t, 4> bytes, unsigned bits, AddressClass value) {
-  return {IpBlock(IpAddress::v4(bytes), 96 + bits), value};
+constexpr AddressPlace v4(std::array<std::uint8_t, 4> bytes, unsigned bits, AddressClass value) {
+  return {IpBlock(IpAddress::v4(bytes), kMappedBits + bits), value};
 }
-constexpr Range v6(std::array<std::uint8_t, 16> bytes, unsigned bits, AddressClass value) {
+constexpr AddressPlace v6(std::array<std::uint8_t, 16> bytes, unsigned bits, AddressClass value) {
   return {IpBlock(IpAddress{bytes}, bits), value};
 }
 
 /// The first that contains an address decides.
-constexpr Range kRanges[] = {
+constexpr AddressPlace kRanges[] = {
     v4({169, 254, 169, 254}, 32, AddressClass::kMetadata),   // AWS, Azure, Google, OpenStack, Oracle
     v4({169, 254, 169, 253}, 32, AddressClass::kMetadata),   // AWS: resolver
     v4({169, 254, 169, 123}, 32, AddressClass::kMetadata),   // AWS: time
@@ -72,8 +69,8 @@ std::optional<IpAddress> embedded_v4(const IpAddress& address) {
 
 AddressClass by_range(const IpAddress& address) {
   const auto* const found =
-      std::ranges::find_if(kRanges, [&](const Range& range) { return range.block.contains(address); });
-  return found == std::end(kRanges) ? AddressClass::kPublic : found->value;
+      std::ranges::find_if(kRanges, [&](const AddressPlace& range) { return range.block.contains(address); });
+  return found == std::end(kRanges) ? AddressClass::kPublic : found->kind;
 }
 
 }  // namespace
@@ -83,6 +80,27 @@ AddressClass classify(const IpAddress& address) {
   if (own != AddressClass::kPublic) return own;
   const auto embedded = embedded_v4(address);
   return embedded ? by_range(*embedded) : own;
+}
+
+const std::vector<AddressPlace>& address_places() {
+  static const std::vector<AddressPlace> kPlaces = [] {
+    std::vector<AddressPlace> places(std::begin(kRanges), std::end(kRanges));
+    for (const AddressPlace& range : kRanges) {
+      if (!range.block.address().is_v4()) continue;
+      for (const IpBlock& way : {k6to4, kNat64, kCompatible}) {
+        IpAddress address = way.address();
+        std::copy(range.block.address().bytes.begin() + kMappedBits / 8, range.block.address().bytes.end(),
+                  address.bytes.begin() + way.bits() / 8);
+        places.push_back({IpBlock(address, way.bits() + range.block.bits() - kMappedBits), range.kind});
+      }
+    }
+    return places;
+  }();
+  return kPlaces;
+}
+
+bool is_this_host(const IpAddress& address) {
+  return std::ranges::any_of(kThisHost, [&](const IpBlock& block) { return block.contains(address); });
 }
 
 std::string_view to_string(AddressClass value) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/ip_address.h"
 
@@ -31,6 +32,27 @@ enum class AddressClass {
 /// An IPv6 address that a translator or tunnel turns into an IPv4 one (64:ff9b::/96 of RFC 6052, 2002::/16
 /// of RFC 3056, the deprecated ::/96) is of the class of that one: it leads to the same place.
 AddressClass classify(const IpAddress& address);
+
+/// All that classify() knows, as one list: the first block that an address is in says its class, and one that
+/// is in none is public.
+struct AddressPlace {
+  IpBlock block;
+  AddressClass kind;
+};
+const std::vector<AddressPlace>& address_places();
+
+/// Where a socket that is connected to one of these asks this machine: 127.0.0.0/8, ::1, and 0.0.0.0 and ::,
+/// which mean the same to connect(2).
+inline constexpr IpBlock kThisHost[] = {{IpAddress::v4({127, 0, 0, 0}), 96 + 8},
+                                        {kLoopbackV6, 128},
+                                        {IpAddress::v4({0, 0, 0, 0}), 128},
+                                        {IpAddress{}, 128}};
+bool is_this_host(const IpAddress& address);
+
+/// One of the two blocks, whether or not it stands for a name yet.
+inline bool is_synthetic(const IpAddress& address) {
+  return kSyntheticV4.contains(address) || kSyntheticV6.contains(address);
+}
 
 /// One word or two, as the report has it: "link-local".
 std::string_view to_string(AddressClass value);

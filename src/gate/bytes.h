@@ -58,8 +58,4 @@ inline void append_u32(std::string& out, std::uint32_t value) {
   append_u16(out, static_cast<std::uint16_t>(value));
 }
 
-inline constexpr char ascii_lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 }  // namespace rehearse::gate

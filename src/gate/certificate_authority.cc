@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/escape.h"
 #include "base/ip_address.h"
 #include "gate/dns_name.h"
@@ -45,8 +46,7 @@ struct Extension {
 std::optional<std::string> host_name(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.size() > kMostHostName || !DnsName::parse(name)) return std::nullopt;
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), ascii_lower);
+  std::string lower = ascii_lower(name);
   const bool plain = std::ranges::all_of(lower, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
   });

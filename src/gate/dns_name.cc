@@ -6,15 +6,13 @@
 #include <charconv>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace rehearse::gate {
 namespace {
 
 constexpr std::size_t kMostName = 255;  // RFC 1035 2.3.4
 constexpr std::size_t kMostLabel = 63;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 tl::unexpected<Error> bad_name(std::string_view text, std::string_view why) {
   return fail(fmt::format("\"{}\" is not a domain name: {}", text, why), ExitCode::kConfig,
@@ -27,21 +25,16 @@ std::optional<char> take_byte(std::string_view& text) {
   text.remove_prefix(1);
   if (first != '\\') return first > ' ' && first < '\x7f' ? std::optional(first) : std::nullopt;
   if (text.empty()) return std::nullopt;
-  if (!is_digit(text.front())) {
+  if (!is_ascii_digit(text.front())) {
     const char escaped = text.front();
     text.remove_prefix(1);
     return escaped > ' ' && escaped < '\x7f' ? std::optional(escaped) : std::nullopt;
   }
   unsigned value = 0;
-  if (text.size() < 3 || !std::all_of(text.begin(), text.begin() + 3, is_digit)) return std::nullopt;
+  if (text.size() < 3 || !std::all_of(text.begin(), text.begin() + 3, is_ascii_digit)) return std::nullopt;
   std::from_chars(text.data(), text.data() + 3, value);
   text.remove_prefix(3);
   return value <= 0xff ? std::optional(static_cast<char>(value)) : std::nullopt;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  // A label's length is no letter: it is below 64.
-  return std::ranges::equal(a, b, {}, ascii_lower, ascii_lower);
 }
 
 std::vector<std::string_view> labels_of(const DnsName& name) {
@@ -135,9 +128,7 @@ std::string DnsName::text() const {
 }
 
 std::string DnsName::key() const {
-  std::string key = text();
-  std::ranges::transform(key, key.begin(), ascii_lower);
-  return key;
+  return ascii_lower(text());
 }
 
 std::size_t DnsName::labels() const {

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace rehearse::gate {
 namespace {
 
@@ -146,11 +148,22 @@ std::string to_string(DnsType type) {
   return fmt::format("TYPE{}", static_cast<unsigned>(type));
 }
 
+std::optional<DnsType> parse_type(std::string_view text) {
+  const auto* const found = std::ranges::find(kNames, text, &std::pair<DnsType, std::string_view>::second);
+  if (found != std::end(kNames)) return found->first;
+  constexpr std::string_view kUnnamed = "TYPE";
+  std::uint16_t number = 0;
+  const char* const end = text.data() + text.size();
+  if (!text.starts_with(kUnnamed)) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data() + kUnnamed.size(), end, number);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return static_cast<DnsType>(number);
+}
+
 std::optional<DnsType> parse_mock_type(std::string_view text) {
   const auto* const last = std::begin(kNames) + kMockTypes;
-  const auto* const found = std::find_if(std::begin(kNames), last, [&](const auto& named) {
-    return std::ranges::equal(named.second, text, {}, ascii_lower, ascii_lower);
-  });
+  const auto* const found = std::find_if(
+      std::begin(kNames), last, [&](const auto& named) { return equal_ignoring_case(named.second, text); });
   return found == last ? std::nullopt : std::optional(found->first);
 }
 

@@ -35,6 +35,8 @@ enum class DnsType : std::uint16_t {
 
 /// "AAAA"; "TYPE99" for one without a name here (RFC 3597).
 std::string to_string(DnsType type);
+/// What to_string() gives.
+std::optional<DnsType> parse_type(std::string_view text);
 
 struct DnsMx {
   std::uint16_t preference = 0;

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <utility>
 
 #include "base/json_reader.h"
 #include "base/json_writer.h"
 #include "base/sys.h"
+#include "gate/json_words.h"
 
 namespace rehearse::gate {
 namespace {
@@ -23,28 +23,6 @@ constexpr std::pair<ExchangeKind, std::string_view> kKinds[] = {
 constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {
     {Outcome::kServed, "served"},       {Outcome::kPassed, "passed"},       {Outcome::kReplayed, "replayed"},
     {Outcome::kUnmatched, "unmatched"}, {Outcome::kMalformed, "malformed"}, {Outcome::kDiverged, "diverged"}};
-constexpr std::pair<Protocol, std::string_view> kProtocols[] = {{Protocol::kTcp, "tcp"},
-                                                                {Protocol::kUdp, "udp"}};
-
-template <class Value>
-using Names = std::span<const std::pair<Value, std::string_view>>;
-
-template <class Value>
-std::string_view word_of(Names<Value> names, Value value) {
-  const auto found = std::ranges::find(names, value, [](const auto& pair) { return pair.first; });
-  return found == names.end() ? "unknown" : found->second;
-}
-
-/// The value that the member's word names.
-template <class Value>
-Value value_of(Names<Value> names, JsonReader& json, const char* member) {
-  const std::string word = json.bytes(member);
-  const auto found = std::ranges::find(names, word, [](const auto& pair) { return pair.second; });
-  if (found != names.end()) return found->first;
-  json.wrong(member, "a word known here");
-  return names[0].first;
-}
-
 void write_part(JsonWriter& json, std::string_view name, const Part& part) {
   json.key(name).open_object();
   json.bytes("head", part.head);

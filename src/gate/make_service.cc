@@ -18,6 +18,10 @@ std::unique_ptr<Service> service_of(const ScriptMock& mock) {
   return std::make_unique<ScriptService>(mock);
 }
 
+std::unique_ptr<Service> service_of(const ReplayMock& mock) {
+  return make_replay_service(*mock.recording);
+}
+
 }  // namespace
 
 std::unique_ptr<Service> make_service(const MockService& mock) {

@@ -58,26 +58,13 @@ struct ScriptMock {
   std::vector<Step> steps;
 };
 
-using MockService = std::variant<HttpMock, SmtpMock, ScriptMock>;
+class Recording;
 
-/// Resource records that the gate's resolver answers (numbers of RFC 1035, 2782, 3596).
-enum class DnsType : std::uint16_t {
-  kA = 1,
-  kCname = 5,
-  kPtr = 12,
-  kMx = 15,
-  kTxt = 16,
-  kAaaa = 28,
-  kSrv = 33
+/// Answers as was recorded. The recording outlives it; the connections of a run share it.
+struct ReplayMock {
+  Recording* recording = nullptr;
 };
 
-struct DnsRecord {
-  std::string name;  ///< lower case, no dot at the end
-  DnsType type = DnsType::kA;
-  /// As in a zone file, checked: "192.0.2.1", "2001:db8::1", "10 mail.example.com", "0 5 5060
-  /// sip.example.com", a name (lower case, no dot at the end), or the text itself.
-  std::string data;
-  std::uint32_t ttl = 60;  ///< seconds
-};
+using MockService = std::variant<HttpMock, SmtpMock, ScriptMock, ReplayMock>;
 
 }  // namespace rehearse::gate

@@ -227,9 +227,9 @@ Result<SmtpMock> read_smtp(const TomlTable& mock) {
   return smtp;
 }
 
-Result<DnsRecord> read_record(const TomlTable& table) {
+Result<DnsMock> read_record(const TomlTable& table) {
   RH_CHECK(table.allow_only({"name", "type", "data", "ttl"}));
-  DnsRecord record;
+  DnsMock record;
   RH_TRY(record.name, required(table, "name", parse_host_name, "api.example.com"));
   RH_TRY(record.type, required(table, "type", parse_dns_type, "A"));
   RH_TRY(const auto data, table.text("data"));
@@ -242,14 +242,14 @@ Result<DnsRecord> read_record(const TomlTable& table) {
   return record;
 }
 
-Result<> read_dns(const TomlTable& mock, std::vector<DnsRecord>& records) {
+Result<> read_dns(const TomlTable& mock, std::vector<DnsMock>& records) {
   for (const std::string_view key : {"listen", "tls"}) {
     if (mock.has(key))
       return mock.error_at(key, "DNS records are answered wherever they are asked for", "leave the key out");
   }
   RH_TRY(const auto tables, mock.tables("dns"));
   for (const TomlTable& table : tables) {
-    RH_TRY(DnsRecord record, read_record(table));
+    RH_TRY(DnsMock record, read_record(table));
     records.push_back(std::move(record));
   }
   return {};

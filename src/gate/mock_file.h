@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "gate/dns_zone.h"
 #include "gate/mock.h"
 #include "gate/rules.h"
 
@@ -24,7 +25,7 @@ enum class FileKind : std::uint8_t {
 
 struct MockFile {
   Rules rules;
-  std::vector<DnsRecord> dns;
+  std::vector<DnsMock> dns;
 };
 
 /// `path` is for errors and for Mock::place. Files that `body_file` names are read now, below the directory

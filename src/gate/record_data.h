@@ -1,19 +1,18 @@
-// The data of DNS records as a person writes them in a mock file (RFC 1035 5.1, RFC 2782, RFC 3596): checked
-// and brought into the one form that DnsRecord has.
+// Mocked DNS records as a person writes them in a file: checked, with an example for whoever is mistaken.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "gate/mock.h"
 
 namespace rehearse::gate {
 
-/// "A", "AAAA", "CNAME", "MX", "PTR", "SRV", "TXT".
-Result<DnsType> parse_dns_type(std::string_view text);
-Result<std::string> parse_dns_data(DnsType type, std::string_view text);
+/// The type as DnsMock has it.
+Result<std::string> parse_dns_type(std::string_view text);
+/// The data as DnsMock has it: the text itself, if parse_mock_data() takes it. `type` is one of those.
+Result<std::string> parse_dns_data(std::string_view type, std::string_view text);
 /// Something that parses.
-std::string_view dns_data_example(DnsType type);
+std::string_view dns_data_example(std::string_view type);
 
 }  // namespace rehearse::gate

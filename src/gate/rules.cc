@@ -14,20 +14,13 @@ std::pair<int, std::size_t> narrowness(const Target& target) {
   return {0, 0};
 }
 
-bool is_narrower(const Endpoint& a, const Endpoint& b) {
-  const auto rank = [](const Endpoint& endpoint) {
-    return std::tuple(narrowness(endpoint.target), endpoint.ports.first - endpoint.ports.last);
-  };
-  return rank(a) > rank(b);
-}
-
 bool matches_target(const Target& target, const Destination& destination) {
   if (const auto* name = std::get_if<NameTarget>(&target))
     return destination.name && matches_name(*name, *destination.name);
   if (std::holds_alternative<AnyHost>(target)) return true;
   if (destination.synthetic) return false;
   if (const auto* block = std::get_if<IpBlock>(&target)) return block->contains(destination.address);
-  return classify(destination.address) == AddressClass::kLoopback;
+  return is_this_host(destination.address);
 }
 
 bool matches(const Endpoint& endpoint, const Destination& destination) {
@@ -58,6 +51,13 @@ bool reaches(const Target& target, const IpAddress& address) {
 }
 
 }  // namespace
+
+bool is_narrower(const Endpoint& a, const Endpoint& b) {
+  const auto rank = [](const Endpoint& endpoint) {
+    return std::tuple(narrowness(endpoint.target), endpoint.ports.first - endpoint.ports.last);
+  };
+  return rank(a) > rank(b);
+}
 
 bool matches_name(const NameTarget& target, std::string_view name) {
   if (!target.suffix) return name == target.name;

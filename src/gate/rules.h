@@ -18,7 +18,8 @@
 #include <variant>
 #include <vector>
 
-#include "gate/ip_range.h"
+#include "base/ip_address.h"
+#include "gate/address.h"
 #include "gate/mock.h"
 
 namespace rehearse::gate {
@@ -137,6 +138,9 @@ bool allowed_resolution(const Rules& rules, const PassRule& rule, const IpAddres
 /// True if the block names addresses of one class only: 10.0.0.0/8 names the private address 10.0.0.5,
 /// 0.0.0.0/0 does not.
 bool names_range(const IpBlock& block, AddressClass kind);
+
+/// `a` wins over `b` where both fit, both being denials, mocks or passes.
+bool is_narrower(const Endpoint& a, const Endpoint& b);
 
 /// The name is `target`'s, or below it.
 bool matches_name(const NameTarget& target, std::string_view name);

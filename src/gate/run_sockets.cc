@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 
 #include "base/sys.h"
 #include "bpf/events.h"
+#include "gate/address.h"
+#include "gate/socket_address.h"
 
 namespace rehearse::gate {
 namespace {
@@ -132,37 +135,20 @@ Result<UniqueFd> attach_packet_program(int program) {
   return UniqueFd();
 }
 
-struct Address {
-  struct sockaddr_storage storage = {};
-  socklen_t size = 0;
-};
-
-Address sink_address(int family) {
-  Address address;
-  if (family == AF_INET) {
-    auto& four = reinterpret_cast<struct sockaddr_in&>(address.storage);
-    four.sin_family = AF_INET;
-    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    four.sin_port = htons(RH_SINK_PORT);
-    address.size = sizeof four;
-  } else {
-    auto& six = reinterpret_cast<struct sockaddr_in6&>(address.storage);
-    six.sin6_family = AF_INET6;
-    six.sin6_addr = in6addr_loopback;
-    six.sin6_port = htons(RH_SINK_PORT);
-    address.size = sizeof six;
-  }
-  return address;
+bool bind_sink(int socket, int family) {
+  const SocketAddress address = socket_address(family == AF_INET ? kLoopbackV4 : kLoopbackV6, RH_SINK_PORT);
+  return ::bind(socket, address.get(), address.size) == 0;
 }
 
 Result<UniqueFd> open_sink(int family, int type) {
   UniqueFd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return sys::last_error("socket");
   const int on = 1;
-  const Address address = sink_address(family);
-  if (::bind(socket.get(), reinterpret_cast<const struct sockaddr*>(&address.storage), address.size) != 0)
-    return sys::last_error("bind", "the gate's socket");
+  if (!bind_sink(socket.get(), family)) return sys::last_error("bind", "the gate's socket");
   if (type == SOCK_STREAM) {
+    // Those that are accepted have it from here.
+    if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+      return sys::last_error("setsockopt", "the gate's socket");
     if (::listen(socket.get(), kBacklog) != 0) return sys::last_error("listen");
     return socket;
   }
@@ -176,6 +162,9 @@ Result<UniqueFd> open_sink(int family, int type) {
 Result<UniqueFd> open_raw(int family) {
   UniqueFd socket(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
   if (!socket.valid()) return sys::last_error("socket", "raw");
+  const std::uint32_t mark = RH_MARK_ANSWER;
+  if (::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
+    return sys::last_error("setsockopt", "the gate's raw socket");
   return socket;
 }
 
@@ -183,8 +172,7 @@ bool has_ipv6() {
   const UniqueFd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return false;
   // IPv6 may be switched off for the device.
-  const Address address = sink_address(AF_INET6);
-  return ::bind(socket.get(), reinterpret_cast<const struct sockaddr*>(&address.storage), address.size) == 0;
+  return bind_sink(socket.get(), AF_INET6);
 }
 
 }  // namespace

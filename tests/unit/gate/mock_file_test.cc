@@ -131,8 +131,8 @@ dns = [ { name = "API.example.com.", type = "A", data = "192.0.2.1", ttl = 5 },
   CHECK(std::get<SmtpMock>(rules.mock[3].service).max_bytes == 1U << 20U);
   REQUIRE(file->dns.size() == 5);
   CHECK((file->dns[0].name == "api.example.com" && file->dns[0].ttl == 5));
-  CHECK((file->dns[1].data == "10 mail.example.com" && file->dns[1].ttl == 60));
-  CHECK(file->dns[4].data == "2001:db8::1");
+  CHECK((file->dns[1].data == "10 Mail.example.com." && file->dns[1].ttl == 60));
+  CHECK(file->dns[4].data == "2001:db8:0::1");
 }
 
 TEST_CASE("In an action file other tables are for others") {

@@ -1,0 +1,245 @@
+#include "gate/engine.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "gate/dns_service.h"
+#include "gate/recording.h"
+#include "gate/relay.h"
+#include "gate/service_connection.h"
+#include "gate/socket_address.h"
+
+namespace rehearse::gate {
+namespace {
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kLastPatience = kSecond;
+constexpr std::int64_t kMemoryInterval = kSecond / 20;
+constexpr std::int64_t kLogInterval = kSecond / 10;
+constexpr int kAcceptsATurn = 64;
+constexpr std::uint16_t kDnsPort = 53;
+constexpr std::uint64_t kOtherDescriptors = 256;  ///< files, sockets of the run, the resolver's
+
+TlsUse tls_use(const Mock& mock) {
+  if (mock.tls) return TlsUse::kAlways;
+  const auto* replay = std::get_if<ReplayMock>(&mock.service);
+  // What was mocked within TLS is recorded as it was within.
+  const bool http = replay != nullptr && replay->recording->kind() == ExchangeKind::kHttp;
+  return http ? TlsUse::kIfAsked : TlsUse::kNever;
+}
+
+bool speaks_tls(const Rules& rules) {
+  return std::ranges::any_of(rules.mock, [](const Mock& mock) { return tls_use(mock) != TlsUse::kNever; });
+}
+
+}  // namespace
+
+class Engine::Listener final : public EventLoop::Watcher {
+ public:
+  Listener(Engine& engine, int fd) : engine_(engine), fd_(fd) {}
+  void on_ready(std::uint32_t /*events*/) override { engine_.accept(fd_); }
+
+ private:
+  Engine& engine_;
+  int fd_;
+};
+
+class Engine::Control final : public EventLoop::Watcher {
+ public:
+  explicit Control(Engine& engine) : engine_(engine) {}
+  void on_ready(std::uint32_t /*events*/) override { engine_.finishing_ = true; }
+
+ private:
+  Engine& engine_;
+};
+
+Engine::Engine(const EngineSetup& setup)
+    : setup_(setup),
+      log_(setup.log),
+      classes_(*setup.kernel, *setup.rule_names),
+      responder_(*setup.zone, table_, setup.dns) {}
+
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::create(const EngineSetup& setup, std::uint64_t descriptors) {
+  std::unique_ptr<Engine> engine(new Engine(setup));
+  RH_CHECK(engine->prepare());
+  RH_CHECK(engine->share_descriptors(descriptors));
+  RH_CHECK(engine->watch_sockets());
+  return engine;
+}
+
+Result<void> Engine::prepare() {
+  const Rules& rules = *setup_.rules;
+  RH_TRY(loop_, EventLoop::create());
+  if (!rules.pass.empty()) {
+    RH_TRY(resolver_, Resolver::create(*loop_));
+  }
+  if (setup_.authority != nullptr && speaks_tls(rules)) {
+    RH_TRY(tls_, TlsContext::create(*setup_.authority));
+  }
+  if (setup_.exchanges >= 0) {
+    RH_TRY(auto writer, ExchangeWriter::create(setup_.exchanges, setup_.exchange_limits, setup_.redaction));
+    exchanges_ = std::make_unique<ExchangeWriter>(std::move(writer));
+  }
+  context_ = std::make_unique<EngineContext>(*loop_, rules, log_, totals_, pipes_);
+  context_->resolver = resolver_.get();
+  context_->tls = tls_.get();
+  context_->exchanges = exchanges_.get();
+  context_->begun_ns = setup_.begun_ns;
+  for (const PassRule& rule : rules.pass) context_->budgets.emplace_back(rule.limits, loop_->now());
+  names_ = std::make_unique<NameService>(*loop_, responder_, table_, classes_, log_);
+  udp_ = std::make_unique<UdpGate>(*context_, *setup_.sockets, *names_);
+  return {};
+}
+
+/// Connections come first; what they leave is for sockets on the host's side.
+Result<void> Engine::share_descriptors(std::uint64_t descriptors) {
+  if (descriptors < kFewestDescriptors)
+    return fail(fmt::format("{} descriptors are too few for the gate", descriptors), ExitCode::kUnavailable,
+                fmt::format("raise the limit of open files (ulimit -n) to {}", kFewestDescriptors));
+  most_connections_ = std::min<std::uint64_t>(kMostConnections, descriptors * 2 / 3);
+  context_->most_outside = descriptors - most_connections_ - 2 * PipePool::kMostPipes - kOtherDescriptors;
+  return {};
+}
+
+Result<void> Engine::watch_sockets() {
+  for (const UniqueFd* socket : {&setup_.sockets->tcp4, &setup_.sockets->tcp6}) {
+    if (!socket->valid()) continue;
+    listeners_.push_back(std::make_unique<Listener>(*this, socket->get()));
+    RH_CHECK(loop_->watch(socket->get(), EPOLLIN, *listeners_.back()));
+  }
+  control_ = std::make_unique<Control>(*this);
+  RH_CHECK(loop_->watch(setup_.control, EPOLLIN, *control_));
+  return udp_->begin();
+}
+
+// ---- connections ----
+
+void Engine::accept(int listener) {
+  for (int i = 0; i < kAcceptsATurn; ++i) {
+    SocketAddress client;
+    UniqueFd socket(::accept4(listener, client.get(), &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket.valid()) return;
+    take(std::move(socket), client.address(), client.port());
+  }
+}
+
+void Engine::take(UniqueFd client, const IpAddress& client_address, std::uint16_t client_port) {
+  ++totals_.connections;
+  const SocketAddress asked = own_address(client.get());
+  const Destination destination = names_->destination(Protocol::kTcp, asked.address(), asked.port());
+  const Decision decision = decide(*setup_.rules, destination);
+  ConnectionRecord record;
+  record.id = ++context_->connections;
+  record.address = destination.address;
+  record.port = destination.port;
+  record.client_address = client_address;
+  record.client_port = client_port;
+  record.name = destination.name.value_or("");
+  record.rule = rule_text(decision);
+  record.begun_ns = record.ended_ns = loop_->now();
+  const bool crowded = decision.action == Action::kPass && context_->outside >= context_->most_outside;
+  if (connections_.size() >= most_connections_ || crowded || context_->memory_used_up) {
+    ++totals_.refused;
+    record.error = "too many connections at once";
+    return deny(std::move(client), std::move(record));
+  }
+  auto connection = make_connection(decision, destination, record);
+  if (!connection) return deny(std::move(client), std::move(record));
+  add(std::move(connection), std::move(client));
+}
+
+/// Null for what is denied.
+std::unique_ptr<Connection> Engine::make_connection(const Decision& decision, const Destination& destination,
+                                                    ConnectionRecord& record) {
+  if (decision.action == Action::kPass) {
+    record.verdict = GateVerdict::kPassed;
+    return std::make_unique<Relay>(*context_, std::move(record), *decision.pass, destination.synthetic);
+  }
+  if (decision.action == Action::kMock) {
+    const Mock& mock = *decision.mock;
+    const bool replayed = std::holds_alternative<ReplayMock>(mock.service);
+    record.verdict = replayed ? GateVerdict::kReplayed : GateVerdict::kMocked;
+    return std::make_unique<ServiceConnection>(*context_, std::move(record), make_service(mock.service),
+                                               tls_use(mock));
+  }
+  if (decision.deny != nullptr || destination.port != kDnsPort) return nullptr;
+  record.verdict = GateVerdict::kMocked;
+  record.rule = "dns";
+  return std::make_unique<ServiceConnection>(*context_, std::move(record),
+                                             std::make_unique<DnsService>(*names_), TlsUse::kNever);
+}
+
+/// The hooks deny before a packet is sent; what comes here was sent past them.
+void Engine::deny(UniqueFd client, ConnectionRecord record) {
+  const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  record.verdict = GateVerdict::kDenied;
+  log_.write(record);
+}
+
+void Engine::add(std::unique_ptr<Connection> connection, UniqueFd client) {
+  connection->place = connections_.size();
+  connections_.push_back(std::move(connection));
+  connections_.back()->begin(std::move(client));
+}
+
+void Engine::clear_ended() {
+  for (const Connection* ended : std::exchange(context_->ended, {})) {
+    const std::size_t place = ended->place;
+    std::swap(connections_[place], connections_.back());
+    connections_[place]->place = place;
+    connections_.pop_back();
+  }
+  udp_->clear_ended();
+}
+
+// ---- the loop ----
+
+/// The services' and TLS's memory is theirs: what they have taken together is what counts.
+void Engine::watch_memory() {
+  if (loop_->now() - memory_seen_ns_ < kMemoryInterval) return;
+  memory_seen_ns_ = loop_->now();
+  const struct mallinfo2 info = ::mallinfo2();
+  context_->memory_used_up = info.uordblks + info.hblkhd > kMostMemory;
+}
+
+Result<void> Engine::turn(std::int64_t most_ns) {
+  RH_CHECK(loop_->turn(most_ns));
+  clear_ended();
+  watch_memory();
+  if (loop_->now() - flushed_ns_ >= kLogInterval) {
+    flushed_ns_ = loop_->now();
+    log_.flush();
+  }
+  return {};
+}
+
+Result<void> Engine::run() {
+  while (!finishing_) RH_CHECK(turn(kLogInterval));
+  const std::int64_t until = loop_->now() + kLastPatience;
+  while (!connections_.empty() && loop_->now() < until) RH_CHECK(turn(until - loop_->now()));
+  return finish();
+}
+
+Result<void> Engine::finish() {
+  for (const auto& connection : connections_) connection->abort("the run ended before it");
+  clear_ended();
+  udp_->finish();
+  if (exchanges_) {
+    RH_CHECK(exchanges_->finish());
+    totals_.dropped_exchanges = exchanges_->dropped();
+  }
+  for (const Mock& mock : setup_.rules->mock) {
+    if (const auto* replay = std::get_if<ReplayMock>(&mock.service))
+      totals_.unused_recordings += replay->recording->unused();
+  }
+  return log_.finish(totals_);
+}
+
+}  // namespace rehearse::gate

@@ -1,0 +1,58 @@
+// What the parts of the engine share: one thread's.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "gate/event_loop.h"
+#include "gate/exchange_file.h"
+#include "gate/gate_log.h"
+#include "gate/pass_budget.h"
+#include "gate/pipe_pool.h"
+#include "gate/resolver.h"
+#include "gate/rules.h"
+#include "gate/tls_server.h"
+
+namespace rehearse::gate {
+
+class Connection;
+
+/// Borrowed all, but for the buffer.
+struct EngineContext {
+  EventLoop& loop;
+  const Rules& rules;
+  GateLogWriter& log;
+  GateTotals& totals;
+  PipePool& pipes;
+  Resolver* resolver = nullptr;         ///< null: no rule passes anything
+  TlsContext* tls = nullptr;            ///< null: no mock speaks TLS
+  ExchangeWriter* exchanges = nullptr;  ///< null: none are kept
+  std::int64_t begun_ns = 0;            ///< when the run began, of CLOCK_MONOTONIC
+
+  /// And flows: counted to give each a number.
+  std::uint64_t connections = 0;
+  /// Sockets on the host's side, and how many there may be.
+  std::size_t outside = 0;
+  std::size_t most_outside = 0;
+  /// The budget of each pass rule, in the order of the rules.
+  std::vector<PassBudget> budgets;
+  /// No more may be held: who wants to is ended.
+  bool memory_used_up = false;
+  /// Connections that have ended go when the loop's turn is over.
+  std::vector<Connection*> ended;
+  /// For one read; nobody relies on what is in it later.
+  std::array<char, std::size_t{64} << 10U> buffer;
+
+  PassBudget& budget(const PassRule& rule) {
+    return budgets[static_cast<std::size_t>(&rule - rules.pass.data())];
+  }
+};
+
+/// Into the file of exchanges, if one is kept.
+void keep_exchange(EngineContext& context, const ConnectionRecord& from, Exchange exchange);
+
+/// Rules as the log names them.
+std::string rule_text(const Decision& decision);
+
+}  // namespace rehearse::gate

@@ -1,0 +1,37 @@
+// The gate's name server, whoever is asked: the answers of DnsResponder, in the log, and with the kernel told
+// of every name before the action learns its address.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "gate/dns_responder.h"
+#include "gate/event_loop.h"
+#include "gate/gate_log.h"
+#include "gate/name_classes.h"
+#include "gate/name_table.h"
+
+namespace rehearse::gate {
+
+/// Not thread safe. What it is given outlives it.
+class NameService {
+ public:
+  NameService(const EventLoop& loop, DnsResponder& responder, const NameTable& names, NameClasses& classes,
+              GateLogWriter& log)
+      : loop_(loop), responder_(responder), names_(names), classes_(classes), log_(log) {}
+
+  /// As DnsResponder::answer; empty: there is nothing to answer.
+  std::string answer(std::string_view query, DnsTransport transport);
+  /// The attempt, with the name if the address stands for one.
+  [[nodiscard]] Destination destination(Protocol protocol, const IpAddress& address,
+                                        std::uint16_t port) const;
+
+ private:
+  const EventLoop& loop_;
+  DnsResponder& responder_;
+  const NameTable& names_;
+  NameClasses& classes_;
+  GateLogWriter& log_;
+};
+
+}  // namespace rehearse::gate

@@ -1,0 +1,333 @@
+#include "gate/relay.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "gate/socket_address.h"
+
+namespace rehearse::gate {
+namespace {
+
+using Io = StreamSocket::Io;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kConnectPatience = 10 * kSecond;  ///< with each address
+constexpr std::int64_t kFirstPatience = 60 * kSecond;    ///< with a client that does not end what it began
+constexpr std::int64_t kPatience = 3600 * kSecond;       ///< with two sides that say nothing
+constexpr int kStepsATurn = 16;
+
+}  // namespace
+
+Relay::Relay(EngineContext& context, ConnectionRecord record, const PassRule& rule, bool synthetic)
+    : Connection(context, std::move(record)),
+      rule_(rule),
+      synthetic_(synthetic),
+      server_(context.loop, *this),
+      out_(client_, server_, record_.bytes_out),
+      in_(server_, client_, record_.bytes_in) {
+  ++context.outside;
+  if (rule.record == Record::kYes && context.exchanges != nullptr)
+    recorder_.emplace([this](Exchange exchange) { keep(std::move(exchange)); });
+}
+
+Relay::~Relay() {
+  if (question_ != 0) context_.resolver->cancel(question_);
+}
+
+void Relay::begin(UniqueFd client) {
+  touch();
+  if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
+  if (synthetic_) {
+    resolve();
+  } else {
+    addresses_ = {record_.address};
+    connect_next();
+  }
+  set_timer();
+}
+
+// ---- to the server ----
+
+void Relay::resolve() {
+  if (record_.name.empty()) return abort("the address stands for no name");
+  const std::uint64_t question = context_.resolver->ask(record_.name, [this](const Resolver::Answer& answer) {
+    question_ = 0;
+    take_answer(answer);
+  });
+  if (!ended() && addresses_.empty() && !server_.open()) question_ = question;
+}
+
+void Relay::take_answer(const Resolver::Answer& answer) {
+  for (const IpAddress& address : answer.addresses) {
+    if (allowed_resolution(context_.rules, rule_, address, record_.port)) addresses_.push_back(address);
+  }
+  std::ranges::reverse(addresses_);
+  if (!answer.error.empty()) return abort(fmt::format("the name cannot be resolved: {}", answer.error));
+  if (addresses_.empty()) {
+    const IpAddress& first = answer.addresses.front();
+    return abort(fmt::format("the name resolves to {} ({}), which no rule passes", format_ip(first),
+                             to_string(classify(first))));
+  }
+  connect_next();
+  set_timer();
+}
+
+void Relay::connect_next() {
+  server_.close();
+  while (!addresses_.empty()) {
+    const SocketAddress address = socket_address(addresses_.back(), record_.port);
+    addresses_.pop_back();
+    UniqueFd socket(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (socket.valid() &&
+        (::connect(socket.get(), address.get(), address.size) == 0 || errno == EINPROGRESS) &&
+        server_.take_connecting(std::move(socket))) {
+      connect_until_ns_ = context_.loop.now() + kConnectPatience;
+      return;
+    }
+    connect_error_ = errno;
+  }
+  abort(fmt::format("cannot connect: {}", std::strerror(connect_error_)));
+}
+
+void Relay::check_connect() {
+  if (!server_.open() || !server_.writable()) return;
+  const int error = server_.connect_error();
+  if (error == 0) {
+    connected_ = true;
+    touch();
+    return;
+  }
+  connect_error_ = error;
+  connect_next();
+}
+
+// ---- what moves ----
+
+void Relay::on_socket() {
+  if (ended()) return;
+  if (!connected_) {
+    if (client_.hung_up()) return abort({});
+    check_connect();
+    if (ended() || !connected_) return;
+  }
+  pump();
+}
+
+void Relay::pump() {
+  for (int i = 0; i < kStepsATurn; ++i) {
+    const Step out = move(out_);
+    if (out == Step::kOver || ended()) return;
+    const Step in = move(in_);
+    if (in == Step::kOver || ended()) return;
+    if (out_.finished && in_.finished) return end();
+    if (out == Step::kWaits && in == Step::kWaits) {
+      set_timer();
+      return;
+    }
+  }
+  client_.again();
+}
+
+/// Of what waits in a direction, then of what comes.
+Relay::Step Relay::move(Flow& flow) {
+  if (flow.finished) return Step::kWaits;
+  const Step pushed = push(flow);
+  if (pushed == Step::kOver) return pushed;
+  if (!flow.held.empty() && !holds_back(flow)) return pushed;
+  if (flow.in_pipe > 0) return pushed;
+  if (flow.ended) return take_end(flow);
+  const Step pulled = pull(flow);
+  return pulled == Step::kWaits ? pushed : pulled;
+}
+
+bool Relay::holds_back(const Flow& flow) const {
+  return inspecting_ && &flow == &out_ && std::holds_alternative<NameTarget>(rule_.to.target);
+}
+
+Relay::Step Relay::push(Flow& flow) {
+  Step step = Step::kWaits;
+  while (flow.sent < flow.held.size() && !holds_back(flow)) {
+    std::size_t count = 0;
+    const Io io = flow.to.write(std::string_view(flow.held).substr(flow.sent), count);
+    if (io == Io::kBlocked) return step;
+    if (io != Io::kDone) return broken(flow.to);
+    flow.sent += count;
+    flow.bytes += count;
+    step = Step::kMoved;
+  }
+  if (flow.sent > 0) {
+    flow.held.clear();
+    flow.sent = 0;
+  }
+  while (flow.in_pipe > 0) {
+    std::size_t count = 0;
+    const Io io = flow.to.write_from(flow.pipe->read.get(), flow.in_pipe, count);
+    if (io == Io::kBlocked) return step;
+    if (io != Io::kDone) return broken(flow.to);
+    flow.in_pipe -= count;
+    flow.bytes += count;
+    step = Step::kMoved;
+  }
+  if (flow.pipe) context_.pipes.give_back(std::move(flow.pipe));
+  return step;
+}
+
+/// One side has reset the connection: so has the gate, on the other.
+Relay::Step Relay::broken(const StreamSocket& side) {
+  abort(fmt::format("{}: {}", &side == &client_ ? "the client" : "the server", std::strerror(side.error())));
+  return Step::kOver;
+}
+
+Relay::Step Relay::pull(Flow& flow) {
+  if (!flow.from.readable()) return Step::kWaits;
+  PassBudget& budget = context_.budget(rule_);
+  const std::uint64_t most = budget.allowance(context_.loop.now());
+  if (most == 0) {
+    if (budget.exhausted()) {
+      abort("the rule's bytes are used up");
+      return Step::kOver;
+    }
+    budget_ns_ = budget.next(context_.loop.now());
+    return Step::kWaits;
+  }
+  if ((inspecting_ && &flow == &out_) || recorder_) return pull_copy(flow, most);
+  return pull_pipe(flow, most);
+}
+
+Relay::Step Relay::pull_copy(Flow& flow, std::size_t most) {
+  std::size_t count = 0;
+  const Io io =
+      flow.from.read(std::span(context_.buffer).first(std::min(most, context_.buffer.size())), count);
+  if (io == Io::kBlocked) return Step::kWaits;
+  if (io == Io::kEnd) return take_end(flow);
+  if (io == Io::kBroken) return broken(flow.from);
+  touch();
+  context_.budget(rule_).spend(count);
+  const std::string_view bytes(context_.buffer.data(), count);
+  flow.held += bytes;
+  if (recorder_) {
+    if (&flow == &out_) {
+      recorder_->from_client(bytes);
+    } else {
+      recorder_->from_server(bytes);
+    }
+  }
+  if (inspecting_ && &flow == &out_ && !inspect(bytes)) return Step::kOver;
+  return Step::kMoved;
+}
+
+Relay::Step Relay::pull_pipe(Flow& flow, std::size_t most) {
+  flow.pipe = context_.pipes.take();
+  if (!flow.pipe) return pull_copy(flow, most);
+  const std::size_t wanted = std::min<std::size_t>(most, PipePool::kCapacity);
+  const Io io = flow.from.read_to(flow.pipe->write.get(), wanted, flow.in_pipe);
+  if (io != Io::kDone) context_.pipes.give_back(std::move(flow.pipe));
+  if (io == Io::kBlocked) return Step::kWaits;
+  if (io == Io::kEnd) return take_end(flow);
+  if (io == Io::kBroken) return broken(flow.from);
+  touch();
+  context_.budget(rule_).spend(flow.in_pipe);
+  return Step::kMoved;
+}
+
+/// One side sends no more; the other is told once it has everything.
+Relay::Step Relay::take_end(Flow& flow) {
+  flow.ended = true;
+  if (&flow == &out_ && inspecting_) {
+    first_.end();
+    if (!judge_first_bytes()) return Step::kOver;
+    return Step::kMoved;
+  }
+  if (!flow.held.empty() || flow.in_pipe > 0) return Step::kMoved;
+  flow.finished = true;
+  flow.to.shut_down();
+  touch();
+  return Step::kMoved;
+}
+
+// ---- what the client said first ----
+
+/// False if the connection has ended.
+bool Relay::inspect(std::string_view bytes) {
+  return first_.feed(bytes) == FirstBytes::State::kNeedMore || judge_first_bytes();
+}
+
+bool Relay::judge_first_bytes() {
+  inspecting_ = false;
+  const bool by_name = std::holds_alternative<NameTarget>(rule_.to.target);
+  switch (first_.state()) {
+    case FirstBytes::State::kTls:
+      record_.sni = first_.sni();
+      if (!by_name || record_.sni.empty() || may_speak_to(record_.sni)) return true;
+      abort(fmt::format("TLS asks for another server than {}", record_.name));
+      return false;
+    case FirstBytes::State::kHttp:
+      record_.http_host = first_.host();
+      record_.http_path = first_.path();
+      if (!by_name || record_.http_host.empty() || may_speak_to(record_.http_host)) return true;
+      abort(fmt::format("HTTP asks for another host than {}", record_.name));
+      return false;
+    case FirstBytes::State::kBroken:
+      if (!by_name) return true;
+      abort("what the client says first cannot be read: whom it wants is not known");
+      return false;
+    case FirstBytes::State::kNeedMore:
+    case FirstBytes::State::kOther:
+      break;
+  }
+  return true;
+}
+
+bool Relay::may_speak_to(const std::string& host) const {
+  const std::string name = plain_host(host);
+  return name == record_.name || matches_name(std::get<NameTarget>(rule_.to.target), name);
+}
+
+// ---- time ----
+
+void Relay::set_timer() {
+  if (ended()) return;
+  const std::int64_t now = context_.loop.now();
+  std::int64_t at = last_ns() + (holds_back(out_) && !out_.held.empty() ? kFirstPatience : kPatience);
+  if (!connected_ && connect_until_ns_ != 0) at = std::min(at, connect_until_ns_);
+  if (budget_ns_ != 0) at = std::min(at, budget_ns_);
+  if (rule_.limits.time_ns) at = std::min(at, record_.begun_ns + *rule_.limits.time_ns);
+  context_.loop.timers().set(*this, std::max(at, now + 1));
+}
+
+void Relay::on_time() {
+  const std::int64_t now = context_.loop.now();
+  if (rule_.limits.time_ns && now - record_.begun_ns >= *rule_.limits.time_ns)
+    return abort("the rule's time is used up");
+  if (!connected_ && connect_until_ns_ != 0 && now >= connect_until_ns_) {
+    connect_error_ = ETIMEDOUT;
+    connect_next();
+  } else if (holds_back(out_) && !out_.held.empty() && now - last_ns() >= kFirstPatience) {
+    return abort("the client did not end what it began to say");
+  } else if (now - last_ns() >= kPatience) {
+    return abort("nothing came for an hour");
+  }
+  budget_ns_ = 0;
+  if (!ended() && connected_) pump();
+  set_timer();
+}
+
+void Relay::on_end(bool with_reset) {
+  --context_.outside;
+  if (recorder_) recorder_->end();
+  for (Flow* flow : {&out_, &in_}) {
+    if (flow->pipe && flow->in_pipe > 0) context_.pipes.lose(std::move(flow->pipe));
+  }
+  if (question_ != 0) context_.resolver->cancel(std::exchange(question_, 0));
+  if (with_reset) {
+    server_.reset();
+  } else {
+    server_.close();
+  }
+}
+
+}  // namespace rehearse::gate

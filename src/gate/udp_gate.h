@@ -1,0 +1,69 @@
+// The datagrams of the action that came to the gate: questions to name servers are answered, what a rule
+// passes is sent on from the host's side and answered to where it came from, anything else is dropped.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gate/datagram.h"
+#include "gate/engine_context.h"
+#include "gate/name_service.h"
+#include "gate/recorder.h"
+#include "gate/run_sockets.h"
+
+namespace rehearse::gate {
+
+/// Not thread safe. What it is given outlives it.
+class UdpGate {
+ public:
+  /// Pairs of ends at once. A flow ends a minute after its last datagram.
+  static constexpr std::size_t kMostFlows = 4096;
+
+  UdpGate(EngineContext& context, const RunSockets& sockets, NameService& names);
+  UdpGate(const UdpGate&) = delete;
+  UdpGate& operator=(const UdpGate&) = delete;
+  ~UdpGate();
+
+  Result<void> begin();
+  /// Ends all flows.
+  void finish();
+  /// Flows that have ended go when the loop's turn is over.
+  void clear_ended();
+
+ private:
+  class Flow;
+  class Listener;
+  struct Ends {
+    UdpEnd client;
+    UdpEnd destination;
+    friend auto operator<=>(const Ends&, const Ends&) = default;
+  };
+
+  void receive(int fd);
+  void take(const Ends& ends, std::string_view payload);
+  void open_flow(const Ends& ends, ConnectionRecord record, const PassRule& rule, std::string_view payload);
+  void deny(const Ends& ends, ConnectionRecord record, const Decision& decision);
+  void answer(const Ends& ends, std::string_view payload);
+  void remove(const Ends& ends);
+  [[nodiscard]] ConnectionRecord record_of(const Ends& ends, const Destination& destination);
+
+  static constexpr std::size_t kBatch = 16;
+  static constexpr std::size_t kLargest = 65536;
+
+  EngineContext& context_;
+  const RunSockets& sockets_;
+  NameService& names_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::map<Ends, std::unique_ptr<Flow>> flows_;
+  std::vector<std::unique_ptr<Flow>> ended_;
+  std::set<Ends> denied_;  ///< that the log has; emptied when there are many
+  std::vector<char> buffer_;
+};
+
+}  // namespace rehearse::gate
