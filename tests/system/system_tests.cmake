@@ -14,6 +14,12 @@ target_compile_options(calls PRIVATE -Wall -Wextra -Werror -O1)
 target_link_options(calls PRIVATE -static)
 target_link_libraries(calls PRIVATE Threads::Threads)
 
+add_executable(manager_server ${PROJECT_SOURCE_DIR}/tests/system/manager_server.cc)
+target_link_libraries(manager_server PRIVATE rehearse_units)
+if(REHEARSE_STATIC)
+  target_link_options(manager_server PRIVATE -static)
+endif()
+
 # rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
 function(rehearse_python_test name file timeout)
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
