@@ -123,7 +123,8 @@ class Client {
 
   std::string property(const std::string& unit, const std::string& name) {
     const std::string interface = name == "MainPID" ? "Service" : "Unit";
-    Message call = request("Get", "ss", DbusWriter().string("org.freedesktop.systemd1." + interface).string(name).take());
+    Message call = request("Get", "ss",
+                           DbusWriter().string("org.freedesktop.systemd1." + interface).string(name).take());
     call.path = unit.empty() ? std::string(kManagerPath) : unit_path(unit);
     call.interface = "org.freedesktop.DBus.Properties";
     send(call);
