@@ -25,6 +25,7 @@ inline constexpr std::string_view kNotApplicable = "org.freedesktop.systemd1.Job
 inline constexpr std::string_view kInvalidArgs = "org.freedesktop.DBus.Error.InvalidArgs";
 inline constexpr std::string_view kUnknownMethod = "org.freedesktop.DBus.Error.UnknownMethod";
 inline constexpr std::string_view kUnknownObject = "org.freedesktop.DBus.Error.UnknownObject";
+inline constexpr std::string_view kUnknownInterface = "org.freedesktop.DBus.Error.UnknownInterface";
 inline constexpr std::string_view kUnknownProperty = "org.freedesktop.DBus.Error.UnknownProperty";
 inline constexpr std::string_view kNotSupported = "org.freedesktop.DBus.Error.NotSupported";
 inline constexpr std::string_view kLimitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded";

@@ -12,7 +12,6 @@
 namespace rehearse::units {
 
 inline constexpr std::string_view kManagerInterface = "org.freedesktop.systemd1.Manager";
-inline constexpr std::string_view kUnitInterface = "org.freedesktop.systemd1.Unit";
 inline constexpr std::string_view kLogControlPath = "/org/freedesktop/LogControl1";
 inline constexpr std::string_view kOwnUnitPath = "/org/freedesktop/systemd1/unit/self";
 /// Texts of a record.

@@ -195,19 +195,28 @@ void Manager::refuse_request(Connection& connection, const Message& call, UnitRe
 
 void Manager::record(const Connection* connection, UnitRequest request) {
   if (connection != nullptr) request.process = connection->peer.process;
-  if (requests_.size() >= kMaxRecords) {
+  std::size_t bytes = 0;
+  for (std::string* text : {&request.unit, &request.mode, &request.detail}) {
+    if (text->size() > kMaxRecordText) text->resize(kMaxRecordText);
+    bytes += text->size();
+  }
+  for (const std::string& also : request.also) bytes += also.size();
+  if (recorded_ >= kMaxRecords || recorded_bytes_ + bytes > kMaxRecordBytes) {
     ++unrecorded_;
     return;
   }
-  for (std::string* text : {&request.unit, &request.mode, &request.detail}) {
-    if (text->size() > kMaxRecordText) text->resize(kMaxRecordText);
-  }
+  ++recorded_;
+  recorded_bytes_ += bytes;
   requests_.push_back(std::move(request));
+}
+
+bool Manager::mention(Connection& connection, const std::string& unit) {
+  return connection.mentioned.size() < kMaxMentioned && connection.mentioned.insert(unit).second;
 }
 
 void Manager::note_query(Connection& connection, const std::string& unit) {
   // systemctl reads a unit's state after it has asked for something: that is no question of the action.
-  if (connection.mentioned.size() >= kMaxMentioned || !connection.mentioned.insert(unit).second) return;
+  if (!mention(connection, unit)) return;
   UnitRequest request;
   request.unit = unit;
   request.request = "query";

@@ -64,8 +64,9 @@ inline constexpr std::size_t kMaxPendingOutput = 256U << 10U;
 inline constexpr std::size_t kMaxConnections = 64;
 /// Edits on their way, those of clients that are gone included.
 inline constexpr std::size_t kMaxTickets = 64;
-/// Records kept; what comes after is counted only.
+/// Records of one run, and their texts; what comes after is counted only.
 inline constexpr std::size_t kMaxRecords = 10'000;
+inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
 
 /// Not thread safe. Memory is bounded by the limits above, by the host's units, and by kMaxOwnUnits.
 class Manager {
@@ -167,6 +168,8 @@ class Manager {
                       const BusError& error);
   void error(Connection& connection, const Message& call, const BusError& error);
   void record(const Connection* connection, UnitRequest request);
+  /// From now on the client's reading of that unit is no question of its own.
+  static bool mention(Connection& connection, const std::string& unit);
   void note_query(Connection& connection, const std::string& unit);
 
   HostUnits host_;
@@ -180,6 +183,8 @@ class Manager {
   std::uint32_t last_job_ = 0;
   bool ending_ = false;  ///< a reboot or the like has been asked for
   std::vector<UnitRequest> requests_;
+  std::size_t recorded_ = 0;
+  std::size_t recorded_bytes_ = 0;
   std::uint64_t unrecorded_ = 0;
 };
 

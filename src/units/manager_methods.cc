@@ -309,6 +309,11 @@ void Manager::property_call(Connection& connection, const Message& call, const s
   }
   auto unit = load(name);
   if (!unit) return error(connection, call, unit.error());
+  if (!interface.empty() && interface != kUnitInterface && interface != type_interface((*unit)->id)) {
+    return error(
+        connection, call,
+        {std::string(bus_error::kUnknownInterface), fmt::format("Unknown interface {}.", interface)});
+  }
   note_query(connection, (*unit)->id);
   if ((all || property == "UnitFileState") && table_.lacks_file_state(**unit)) {
     return ask_file_state(connection, call, (*unit)->id);
@@ -466,7 +471,7 @@ void Manager::queue_job(Connection& connection, const Message& call, const std::
     if (type == JobType::kRestart) type = JobType::kReloadOrStart;
     if (type == JobType::kTryRestart) type = JobType::kTryReload;
   }
-  connection.mentioned.insert((*unit)->id);
+  mention(connection, (*unit)->id);
   auto jobs = plan_jobs(table_, **unit, type, mode);
   if (!jobs) return refuse_request(connection, call, std::move(request), jobs.error());
   ending_ = ending_ || (ends_the_system((*unit)->id) && jobs->front().type == JobType::kStart);
@@ -596,7 +601,7 @@ void Manager::kill(Connection& connection, const Message& call, const std::strin
   if (who.ends_with("-fail") && (*unit)->inactive()) {
     return refused({std::string(bus_error::kNoSuchProcess), "No matching processes to kill"});
   }
-  connection.mentioned.insert((*unit)->id);
+  mention(connection, (*unit)->id);
   // What a program makes of a signal cannot be known; those that end one by default do, unless it comes back.
   const std::string restart = table_.text(**unit, "Restart");
   const bool clean = number == SIGTERM || number == SIGINT;
@@ -650,7 +655,7 @@ void Manager::set_properties(Connection& connection, const Message& call, const 
                           {std::string(bus_error::kLimitsExceeded), "Too many properties."});
   }
   (*unit)->set = std::move(set);
-  connection.mentioned.insert((*unit)->id);
+  mention(connection, (*unit)->id);
   record(&connection, std::move(request));
   reply(connection, call, "", "");
 }
@@ -763,9 +768,7 @@ void Manager::default_target(Connection& connection, const Message& call) {
 void Manager::edit_files(Connection& connection, const Message& call) {
   const auto edit = parse_file_edit(call);
   if (!edit) return error(connection, call, unknown_method(call));
-  for (const std::string& file : edit->files) {
-    if (connection.mentioned.size() < kMaxMentioned) connection.mentioned.insert(file);
-  }
+  for (const std::string& file : edit->files) mention(connection, file);
   const Peer peer = connection.peer;
   ask(connection, call, edit->words, [this, call, edit, peer](Connection* client, const EditAnswer& said) {
     table_.forget_file_states();

@@ -69,6 +69,12 @@ std::string_view unit_type(std::string_view name) {
   return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
 }
 
+std::string type_interface(std::string_view name) {
+  std::string type(unit_type(name));
+  if (!type.empty()) type[0] = static_cast<char>(type[0] - 'a' + 'A');
+  return "org.freedesktop.systemd1." + type;
+}
+
 bool is_template(std::string_view name) {
   const std::string_view stem = without_type(name);
   return stem.find('@') == stem.size() - 1;

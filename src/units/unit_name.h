@@ -11,10 +11,14 @@ namespace rehearse::units {
 
 inline constexpr std::string_view kManagerPath = "/org/freedesktop/systemd1";
 
+inline constexpr std::string_view kUnitInterface = "org.freedesktop.systemd1.Unit";
+
 /// A name with a known type at its end, such as "foo.service", "foo@bar.service"; up to 255 bytes.
 bool is_unit_name(std::string_view name);
 /// "service" of "foo.service".
 std::string_view unit_type(std::string_view name);
+/// "org.freedesktop.systemd1.Service" of a unit name.
+std::string type_interface(std::string_view name);
 /// "foo@.service".
 bool is_template(std::string_view name);
 /// "foo@.service" of "foo@bar.service", empty if that is no instance.

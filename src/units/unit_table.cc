@@ -13,7 +13,6 @@ namespace rehearse::units {
 namespace {
 
 constexpr std::size_t kMaxCached = 512;
-constexpr std::string_view kUnitInterface = "org.freedesktop.systemd1.Unit";
 
 /// What a unit of that type is once started.
 std::string_view started_state(std::string_view type) {
@@ -33,12 +32,6 @@ bool has_unit_file(std::string_view type) {
 /// Types that load without a file.
 bool file_is_optional(std::string_view type) {
   return type == "slice" || type == "device";
-}
-
-std::string interface_of(std::string_view id) {
-  std::string type(unit_type(id));
-  type[0] = static_cast<char>(type[0] - 'a' + 'A');
-  return "org.freedesktop.systemd1." + type;
 }
 
 std::uint64_t micros(std::int64_t ns) {
@@ -355,7 +348,7 @@ void UnitTable::add_service_state(const Unit& unit, std::vector<Property>& out) 
 }
 
 std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& interface) {
-  const std::string type = interface_of(unit.id);
+  const std::string type = type_interface(unit.id);
   const bool general = interface.empty() || interface == kUnitInterface;
   const bool particular = interface.empty() || interface == type;
   std::vector<Property> own = unit.set;

@@ -184,6 +184,11 @@ TEST_CASE("refusals carry the names that systemctl knows") {
   CHECK(client.job("StartUnit", "a b") == "org.freedesktop.DBus.Error.InvalidArgs ");
   CHECK(client.job("NoSuchMethod", "web.service") == "org.freedesktop.DBus.Error.UnknownMethod ");
   CHECK(client.property("web.service", "NoSuch") == "org.freedesktop.DBus.Error.UnknownProperty");
+  Message odd = client.request("GetAll", "s", DbusWriter().string("org.example.Odd").take());
+  odd.path = unit_path("web.service");
+  odd.interface = "org.freedesktop.DBus.Properties";
+  client.send(odd);
+  CHECK(client.receive().front().error_name == "org.freedesktop.DBus.Error.UnknownInterface");
   client.send(client.request("StartUnit", "s", DbusWriter().string("web.service").take()));
   CHECK(client.receive().front().error_name == "org.freedesktop.DBus.Error.InvalidArgs");
   for (const UnitRequest& request : manager.take_requests()) {
@@ -340,6 +345,9 @@ TEST_CASE("a client's greed is bounded") {
   for (std::size_t i = 0; i <= kMaxRecords; ++i) talker.job("StopUnit", "absent.service");
   CHECK(manager.unrecorded() > 0);
   CHECK(manager.take_requests().size() == kMaxRecords);
+  // They are those of the whole run, also when they are taken away.
+  talker.job("StopUnit", "absent.service");
+  CHECK(manager.take_requests().empty());
 }
 
 TEST_CASE("what the host does not say costs one question") {
