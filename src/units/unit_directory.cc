@@ -118,7 +118,8 @@ void UnitDirectory::add_drop_ins(UnitFile& unit, const std::string& name) {
     const struct dirent* entry = nullptr;
     for (std::size_t n = 0; n < kMaxEntries && (entry = ::readdir(stream.get())) != nullptr; ++n) {
       const std::string file = static_cast<const char*>(entry->d_name);
-      if (file.ends_with(".conf") && files.size() < kMaxDropIns) files.try_emplace(file, path + "/" + file);
+      if (file.ends_with(".conf") && files.size() < kMaxDropIns)
+        files.try_emplace(file, fmt::format("{}/{}", path, file));
     }
   }
   for (const auto& [file, path] : files) {
