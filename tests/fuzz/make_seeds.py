@@ -325,3 +325,69 @@ FILE_HEAD = b'{"schema":"rehearse.exchanges/1"}\n'
 seed("exchange", "http", short(CURL) + FILE_HEAD + exchange("http", ("GET /a/1 HTTP/1.1", [("Authorization", "x"), ("Referer", "http://a:b@c/?token=d")], b""), ("HTTP/1.1 200 OK", [("Content-Length", "2")], b"ok")))
 seed("exchange", "stream", short(b"hello") + FILE_HEAD + exchange("stream", ("", [], b""), ("", [], b"220\r\n")) + exchange("stream", ("", [], b"hello"), ("", [], b"\xff")) + b'{"dropped":3}\n')
 seed("exchange", "smtp", short(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n") + FILE_HEAD + exchange("smtp", ("MAIL FROM:<a@b>", [("RCPT TO", "<c@d>")], b"x\r\n"), ("250", [], b"")))
+
+# dbus: messages as sd-bus sends them
+def dbus_value(out, kind, value):
+    def pad(n):
+        out.extend(b"\0" * (-len(out) % n))
+    if kind in "sog":
+        if kind != "g":
+            pad(4)
+        raw = value.encode()
+        out.extend((bytes([len(raw)]) if kind == "g" else struct.pack("<I", len(raw))) + raw + b"\0")
+    elif kind in "buid":
+        pad(4)
+        out.extend(struct.pack("<i" if kind == "i" else "<I", value))
+    elif kind == "t":
+        pad(8)
+        out.extend(struct.pack("<Q", value))
+    elif kind == "y":
+        out.append(value)
+    elif kind == "v":
+        dbus_value(out, "g", value[0])
+        dbus_value(out, value[0], value[1])
+    elif kind[0] == "a":
+        pad(4)
+        at = len(out)
+        out.extend(bytes(4))
+        pad(8 if kind[1] in "({t" else 4 if kind[1] in "sobui" else 1)
+        begin = len(out)
+        for element in value:
+            dbus_value(out, kind[1:], element)
+        out[at:at + 4] = struct.pack("<I", len(out) - begin)
+    else:
+        pad(8)
+        for field, part in zip(dbus_fields(kind[1:-1]), value):
+            dbus_value(out, field, part)
+def dbus_fields(signature):
+    fields, depth, begin = [], 0, 0
+    for i, c in enumerate(signature):
+        depth += (c in "({") - (c in ")}")
+        if depth == 0 and c != "a":
+            fields.append(signature[begin:i + 1])
+            begin = i + 1
+    return fields
+def dbus_call(member, signature="", values=(), path="/org/freedesktop/systemd1", interface="org.freedesktop.systemd1.Manager", kind=1):
+    body = bytearray()
+    for field, value in zip(dbus_fields(signature), values):
+        dbus_value(body, field, value)
+    out = bytearray(b"l" + bytes([kind, 0, 1]) + struct.pack("<II", len(body), 7))
+    dbus_value(out, "a(yv)", [(1, ("o", path)), (3, ("s", member)), (2, ("s", interface))] + ([(8, ("g", signature))] if signature else []))
+    return bytes(out) + b"\0" * (-len(out) % 8) + bytes(body)
+UNIT, PROPERTIES = "/org/freedesktop/systemd1/unit/web_2eservice", "org.freedesktop.DBus.Properties"
+CALLS = {
+    "start": dbus_call("StartUnit", "ss", ("web.service", "replace")), "isolate": dbus_call("StartUnit", "ss", ("t.target", "isolate")), "stop": dbus_call("StopUnit", "ss", ("web.service", "replace")),
+    "reload": dbus_call("Reload"), "enqueue": dbus_call("EnqueueUnitJob", "sss", ("x.service", "reload-or-restart", "fail")), "get": dbus_call("Get", "ss", ("org.freedesktop.systemd1.Unit", "Id"), UNIT, PROPERTIES),
+    "all": dbus_call("GetAll", "s", ("",), UNIT, PROPERTIES), "manager": dbus_call("GetAll", "s", ("",), interface=PROPERTIES), "list": dbus_call("ListUnitsByPatterns", "asas", (["active"], ["w*", "[!a]?"])),
+    "files": dbus_call("ListUnitFilesByPatterns", "asas", ([], ["*"])), "enable": dbus_call("EnableUnitFiles", "asbb", (["web.service"], 0, 1)), "default": dbus_call("SetDefaultTarget", "sb", ("a.target", 1)),
+    "kill": dbus_call("KillUnit", "ssi", ("web.service", "all", 9)), "set": dbus_call("SetUnitProperties", "sba(sv)", ("web.service", 1, [("CPUWeight", ("t", 5))])), "state": dbus_call("GetUnitFileState", "s", ("web.service",)),
+    "transient": dbus_call("StartTransientUnit", "ssa(sv)a(sa(sv))", ("b.service", "fail", [("ExecStart", ("a(sasb)", [("/bin/a", ["a", "b c"], 0)]))], [("c.timer", [("Unit", ("s", "b.service"))])])),
+    "reexec": dbus_call("Reexecute"), "names": dbus_call("ListUnitsByNames", "as", (["a.service", "absent.service"],)), "freeze": dbus_call("FreezeUnit", "s", ("web.service",)), "reset": dbus_call("ResetFailed"),
+}
+HANDSHAKE = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
+for name, message in CALLS.items():
+    seed("dbus", name, message)
+    seed("systemd_manager", name, b"\1" + short("enabled\n") + short("Created symlink /a -> /b.\n") + short("[Unit]\nRequires=dep.service\nConflicts=web.service\n") + b"\1" + message + CALLS["all"])
+seed("dbus", "handshake", b"DATA\r\nOK 00112233445566778899aabbccddeeff\r\n")
+seed("dbus", "big_endian", b"B\1\0\1\0\0\0\4\0\0\0\1\0\0\0\x2b\1\1o\0\0\0\0\1/\0\0\0\0\0\0\0\3\1s\0\0\0\0\1A\0\0\0\0\0\0\0\10\1g\0\1u\0\0\0\0\0\0\0\0\0\0\x2a")
+seed("systemd_manager", "handshake", b"\0" + short("x.service static -\n") + short("Failed to enable unit, unit x.service does not exist.\n") + short("[Service]\nType=oneshot\n") + b"\0" + HANDSHAKE + CALLS["files"] + CALLS["enable"] + CALLS["start"])
