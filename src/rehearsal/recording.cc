@@ -3,14 +3,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-
 #include <set>
 
 #include "base/sys.h"
 #include "effects/manifest.h"
-#include "gate/address.h"
-#include "host/listeners.h"
+#include "gate/exchange_file.h"
+#include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
 
@@ -36,46 +34,6 @@ std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
       for (const std::string& path : *list) paths.insert(top + '/' + path);
   }
   return paths;
-}
-
-const char* verdict_of(const trace::NetworkAttempt& attempt) {
-  return attempt.verdict == RH_GATE ? "gated" : "denied";
-}
-
-const char* transport_name(trace::Transport transport) {
-  switch (transport) {
-    case trace::Transport::kTcp:
-      return "tcp";
-    case trace::Transport::kUdp:
-      return "udp";
-    case trace::Transport::kIcmp:
-      return "icmp";
-    case trace::Transport::kUnix:
-      return "unix";
-    default:
-      return "other";
-  }
-}
-
-/// What it names is this host's own: a service of it would have answered.
-bool would_be_local(const trace::NetworkAttempt& attempt) {
-  if (attempt.transport == trace::Transport::kUnix) return true;
-  return attempt.transport < trace::Transport::kUnix && attempt.verdict != RH_GATE &&
-         gate::classify(attempt.address) == gate::AddressClass::kLoopback;
-}
-
-std::string reached(const host::Listeners& listeners, const trace::NetworkAttempt& attempt) {
-  std::optional<host::Listener> listener;
-  if (attempt.transport == trace::Transport::kUnix)
-    listener = listeners.local(attempt.path);
-  else if (attempt.transport == trace::Transport::kTcp)
-    listener = listeners.tcp(attempt.port);
-  else
-    listener = listeners.udp(attempt.port);
-  if (!listener) return {};
-  if (listener->pid == 0) return "a service of this host";
-  return fmt::format("{} (pid {}{}{})", listener->comm, listener->pid, listener->unit.empty() ? "" : ", ",
-                     listener->unit);
 }
 
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
@@ -119,9 +77,11 @@ std::string name_on_host(std::uint32_t pid) {
 
 }  // namespace
 
-Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes)
+Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
+                     std::uint64_t buffer_bytes)
     : bundle_(bundle),
       buffer_bytes_(buffer_bytes),
+      gate_(bundle, network),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
       attempts_(name_on_host),
       events_([this](const trace::TraceEvent& event) {
@@ -148,11 +108,7 @@ Result<void> Recording::begin(int cgroup) {
 }
 
 Result<void> Recording::enter(int network) {
-  (void)network;
-  session_->gate().error = ECONNREFUSED;
-  session_->gate().verdict = RH_DENY;
-  session_->gate().on = 1;
-  return {};
+  return gate_.begin(network, session_->packet_program(), session_->gate());
 }
 
 void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
@@ -192,34 +148,49 @@ void Recording::list_attempts(report::RunRecord& record) {
 }
 
 void Recording::list_network(report::RunRecord& record) {
-  const std::uint64_t begun =
-      events_.tree().processes().size() > 1 ? events_.tree().processes()[1].start_ns : 0;
-  std::optional<host::Listeners> listeners;
-  for (const trace::NetworkAttempt& attempt : network_.list()) {
-    report::NetworkRecord to;
-    to.verdict = verdict_of(attempt);
-    to.proto = transport_name(attempt.transport);
-    const bool internet = attempt.transport < trace::Transport::kUnix;
-    to.dst = internet ? format_ip(attempt.address) : attempt.path;
-    to.port = attempt.port;
-    if (attempt.error != 0) to.error = syscalls::errno_name(attempt.error);
-    to.process = attempt.process;
-    to.time_ns = trace::between(begun, attempt.first_ns);
-    to.count = attempt.count;
-    if (would_be_local(attempt)) {
-      if (!listeners) {
-        if (auto read = host::Listeners::read())
-          listeners = std::move(*read);
-        else
-          listeners.emplace();
-      }
-      to.reached = reached(*listeners, attempt);
-    }
-    record.network.push_back(std::move(to));
+  std::vector<std::string>& trouble = record.trace->trouble;
+  auto log = gate_.finish();
+  if (!log) {
+    trouble.push_back("the network gate: " + log.error().what);
+    log = gate::GateLog();
   }
+  if (log->totals && log->totals->lines_not_kept != 0)
+    trouble.push_back(std::to_string(log->totals->lines_not_kept) +
+                      " lines of the network gate's log were not kept");
+  const std::uint64_t begun = events_.begun_ns();
+  NetworkJournal journal(std::move(*log), gate_.plan());
+  for (const trace::NetworkAttempt& attempt : network_.list()) {
+    if (auto to = journal.describe(attempt)) {
+      to->time_ns = trace::between(begun, attempt.first_ns);
+      record.network.push_back(std::move(*to));
+    }
+  }
+  record.dns = journal.questions();
   if (network_.unlisted() != 0)
-    record.trace->trouble.push_back(std::to_string(network_.unlisted()) +
-                                    " more network attempts are in the trace only");
+    trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
+  list_mock_trouble(record);
+}
+
+void Recording::list_mock_trouble(report::RunRecord& record) {
+  const auto exchanges = gate_.exchanges();
+  if (!exchanges) {
+    record.trace->trouble.push_back("what was exchanged with mocks: " + exchanges.error().what);
+    return;
+  }
+  if (exchanges->dropped != 0)
+    record.trace->trouble.push_back(std::to_string(exchanges->dropped) +
+                                    " exchanges with mocks were not kept");
+  constexpr std::size_t kMost = 100;
+  for (const gate::KeptExchange& kept : exchanges->exchanges) {
+    const gate::Outcome outcome = kept.exchange.outcome;
+    if (outcome != gate::Outcome::kUnmatched && outcome != gate::Outcome::kMalformed &&
+        outcome != gate::Outcome::kDiverged)
+      continue;
+    if (record.mock_trouble.size() >= kMost) break;
+    record.mock_trouble.push_back(fmt::format("{} {}:{} {} ({})", gate::to_string(outcome),
+                                              kept.name.empty() ? kept.address : kept.name, kept.port,
+                                              kept.exchange.request.head, kept.exchange.remark));
+  }
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

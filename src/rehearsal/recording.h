@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "ledger/state.h"
+#include "rehearsal/network.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
@@ -22,7 +23,8 @@ namespace rehearse {
 class Recording final : public sandbox::Recorder {
  public:
   /// Into the files `trace` and `reads` of the bundle; all borrowed.
-  Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes);
+  Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
+            std::uint64_t buffer_bytes);
 
   Result<void> begin(int cgroup) override;
   Result<void> enter(int network) override;
@@ -34,6 +36,7 @@ class Recording final : public sandbox::Recorder {
   void finish_trace(report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
   void list_network(report::RunRecord& record);
+  void list_mock_trouble(report::RunRecord& record);
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -41,6 +44,7 @@ class Recording final : public sandbox::Recorder {
 
   const ledger::Bundle& bundle_;
   std::uint64_t buffer_bytes_;
+  Network gate_;
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
   trace::Attempts attempts_;

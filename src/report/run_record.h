@@ -184,6 +184,8 @@ struct RunRecord {
   std::uint64_t attempts_total = 0;
   std::vector<NetworkRecord> network;
   std::vector<DnsRecord> dns;
+  std::vector<std::string>
+      mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   ReadsRecord reads;
   Phases phases;
 };

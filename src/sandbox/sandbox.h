@@ -19,8 +19,8 @@ class Recorder {
   /// The run's control group stands and nothing is in it yet. `cgroup`: its directory, borrowed; -1 without a
   /// cgroup2 hierarchy.
   virtual Result<void> begin(int cgroup) = 0;
-  /// The run's namespaces stand, its loopback device is up, and nothing of the action has begun. `network`: its
-  /// network namespace, borrowed.
+  /// The run's namespaces stand, its loopback device is up, and nothing of the action has begun. `network`:
+  /// its network namespace, borrowed.
   virtual Result<void> enter(int network) = 0;
 };
 
