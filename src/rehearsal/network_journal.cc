@@ -75,6 +75,8 @@ std::optional<report::NetworkRecord> NetworkJournal::describe(const trace::Netwo
     if (attempt.verdict == RH_GATE) add_connection(attempt, to);
   }
   if (would_be_local(attempt)) to.reached = reached(attempt);
+  // The host has nothing there either: it would have ended the same.
+  if (attempt.transport == trace::Transport::kUnix && to.reached.empty()) to.verdict = "absent";
   return to;
 }
 
@@ -101,7 +103,7 @@ void NetworkJournal::add_connection(const trace::NetworkAttempt& attempt, report
     take(to.http_host, connection->http_host);
     take(to.http_path, connection->http_path);
     take(to.rule, connection->rule);
-    take(to.error, connection->error);
+    take(to.ended, connection->error);
     to.bytes_out += connection->bytes_out;
     to.bytes_in += connection->bytes_in;
   }

@@ -200,6 +200,7 @@ void networked(JsonWriter& json, const RunRecord& record) {
     text("http_path", to.http_path);
     text("errno", to.error);
     text("rule", to.rule);
+    text("ended", to.ended);
     text("reached", to.reached);
     json.key("process").integer(std::uint64_t{to.process}).key("time_s").seconds(to.time_ns);
     json.key("count").integer(to.count).key("bytes_out").integer(to.bytes_out);

@@ -21,6 +21,11 @@ bool is_denied(const NetworkRecord& to) {
   return to.verdict == "denied";
 }
 
+/// Denied attempts come first, what is not there last.
+int rank(const NetworkRecord& to) {
+  return is_denied(to) ? 0 : to.verdict == "absent" ? 2 : 1;
+}
+
 /// "tcp example.com:443 (198.18.7.9)".
 std::string destination(const NetworkRecord& to) {
   const std::string proto = escape_text(to.proto, 16);
@@ -50,8 +55,7 @@ std::vector<Group> group(const RunRecord& record) {
     groups[at->second].count += to.count;
     groups[at->second].processes.insert(to.process);
   }
-  std::ranges::stable_sort(
-      groups, [](const Group& a, const Group& b) { return is_denied(*a.first) && !is_denied(*b.first); });
+  std::ranges::stable_sort(groups, {}, [](const Group& one) { return rank(*one.first); });
   return groups;
 }
 
@@ -77,6 +81,7 @@ std::string group_line(const Group& group, const Style& style) {
     if (!value.empty()) line += fmt::format("      {} {}\n", what, escape_text(value, kNameLimit));
   };
   more("would have reached", to.reached);
+  more("ended by", to.ended);
   more("TLS server name", to.sni);
   if (!to.http_host.empty() || !to.http_path.empty()) more("HTTP", to.http_host + to.http_path);
   if (to.bytes_out != 0 || to.bytes_in != 0)
@@ -94,7 +99,7 @@ NetworkCounts count_network(const RunRecord& record) {
       counts.denied += to.count;
     else if (to.verdict == "passed")
       counts.passed += to.count;
-    else
+    else if (to.verdict != "absent")
       counts.mocked += to.count;
   }
   return counts;

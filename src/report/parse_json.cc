@@ -205,6 +205,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       to.http_path = reader.bytes("http_path");
       to.error = reader.bytes("errno");
       to.rule = reader.bytes("rule");
+      to.ended = reader.bytes("ended");
       to.reached = reader.bytes("reached");
       to.process = reader.integer<std::uint32_t>("process");
       to.time_ns = reader.seconds("time_s");

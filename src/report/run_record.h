@@ -105,7 +105,8 @@ struct ReadsRecord {
 
 /// Somewhere that the action tried to send something.
 struct NetworkRecord {
-  std::string verdict;  ///< denied, mocked, passed, replayed
+  /// denied, mocked, passed, replayed; absent: a local socket that the host does not have either
+  std::string verdict;
   std::string proto;    ///< tcp, udp, icmp, unix, other
   std::string dst;      ///< address, path of a local socket, or what kind of socket was asked for
   std::uint16_t port = 0;
@@ -115,6 +116,7 @@ struct NetworkRecord {
   std::string http_path;
   std::string error;    ///< name of the errno that the caller got; empty: none
   std::string rule;     ///< that decided; empty: the default
+  std::string ended;    ///< what came in the way of a connection that the gate took
   std::string reached;  ///< what it would have reached on this host: "postgres (pid 812, postgresql.service)"
   std::uint32_t process = 0;
   std::int64_t time_ns = 0;  ///< since the action began
