@@ -117,9 +117,13 @@ Result<void> RingSlot::map_memory(std::uint32_t ring_bytes) {
   void* memory = ::mmap(nullptr, stride_ * cpus_, PROT_READ | PROT_WRITE, MAP_SHARED, rings_.get(), 0);
   if (memory == MAP_FAILED) return sys::last_error("mmap", "the rings of the trace");
   memory_ = static_cast<std::byte*>(memory);
+  // No other process has any business with them: the gate's worker, which parses what the action sends, is a
+  // fork.
+  if (::madvise(memory, stride_ * cpus_, MADV_DONTFORK) != 0) return sys::last_error("madvise");
   void* bell = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, bell_.get(), 0);
   if (bell == MAP_FAILED) return sys::last_error("mmap", "the bell of the trace");
   bell_memory_ = static_cast<std::byte*>(bell);
+  if (::madvise(bell, kPage, MADV_DONTFORK) != 0) return sys::last_error("madvise");
   void* gate = ::mmap(nullptr, sizeof(struct rh_gate), PROT_READ | PROT_WRITE, MAP_SHARED, gate_.get(), 0);
   if (gate == MAP_FAILED) return sys::last_error("mmap", "the rules of the gate");
   gate_memory_ = static_cast<struct rh_gate*>(gate);

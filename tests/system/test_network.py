@@ -307,7 +307,7 @@ else:
 
     def test_bad_rules_and_files(self) -> None:
         for option, value, code, says in (("--pass", "tcp:nowhere", harness.USAGE, b"nowhere"), ("--deny", "tcp:*:25=EWHAT", harness.USAGE, b"EWHAT"),
-                                          ("--mock", "/no/such/file", harness.USAGE, b"/no/such/file"), ("--mock", self.mock("[[mock]]\nlisten = 7\n"), 78, b":2:"),
+                                          ("--mock", "/no/such/file", harness.USAGE, b"/no/such/file"), ("--mock", self.mock('[[mock]]\nlisten = "tcp:a.example:80"\nhttpp = []\n'), 78, b":3:"),
                                           ("--replay", "20000101-000000-000000", harness.USAGE, b"20000101")):
             done = self.run_in(["true"], option, value)
             self.assertEqual(done.code, code, (option, value, done.err))

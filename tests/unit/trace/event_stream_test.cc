@@ -72,6 +72,10 @@ class Run {
     if (!path.empty()) make.path(path);
     events.add(make.done());
   }
+  /// A call after which the thread's names begin elsewhere, as the kernel then says.
+  void moves(std::uint32_t tid, std::uint32_t nr, std::string_view working, std::string_view root = "/") {
+    events.add(make.call(RH_EXIT, tid, nr, {0x1000}, 0).path(working, RH_CWD).path(root, RH_ROOT).done());
+  }
   void open(std::uint32_t tid, std::int32_t fd, std::string_view path, std::uint64_t flags = 0) {
     call(tid, SYS_openat, {kHere, 0x1000, flags}, fd, {{1, std::string(path)}}, path);
   }
@@ -134,7 +138,7 @@ TEST_CASE("a thread that executes a program takes its descriptors to the process
   Run run;
   run.clone(20, 21, 20, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS);
   run.open(21, 3, "/a");
-  run.call(21, SYS_chdir, {0x1000}, 0, {{0, "/dir"}});
+  run.moves(21, SYS_chdir, "/dir");
   run.death(20, 20);
   run.exec(21, 20);
   CHECK(run.reads(20, 3) == "/a");
@@ -182,13 +186,13 @@ TEST_CASE("copies of a descriptor are one socket") {
 
 TEST_CASE("names lead where the kernel would take them") {
   Run run;
-  run.call(20, SYS_chdir, {0x1000}, 0, {{0, "/proc/sys"}});
+  run.moves(20, SYS_chdir, "/proc/sys");
   CHECK(run.refused(20, "kernel/./x") == "/proc/sys/kernel/x");
   CHECK(run.kind == "sysctl");
   CHECK(run.refused(20, "../../etc//x") == "/etc/x");
   CHECK(run.kind == "file");
   CHECK(run.refused(20, "../../../../x") == "/x");
-  run.call(20, SYS_chdir, {0x1000}, 0, {{0, "vm"}});
+  run.moves(20, SYS_chdir, "/proc/sys/vm");
   CHECK(run.working == "/proc/sys/vm");
   CHECK(run.refused(20, "/proc/self/cwd/x") == "/proc/sys/vm/x");
   CHECK(run.refused(20, "/proc/thread-self/root/a") == "/a");
@@ -197,7 +201,7 @@ TEST_CASE("names lead where the kernel would take them") {
   CHECK(run.refused(20, "/proc/self/fd/7/y") == "/proc/sys/fs/y");
   CHECK(run.refused(20, "/dev/fd/7/../kernel") == "/dev/fd/kernel");
   CHECK(run.refused(20, "y", 99) == "y");
-  run.call(20, SYS_fchdir, {7}, 0);
+  run.moves(20, SYS_fchdir, "/proc/sys/fs");
   CHECK(run.working == "/proc/sys/fs");
 
   SECTION("through mounts") {
@@ -209,14 +213,14 @@ TEST_CASE("names lead where the kernel would take them") {
     CHECK(run.refused(20, "/opt/x") == "/opt/x");
   }
   SECTION("in another root") {
-    run.call(20, SYS_chroot, {0x1000}, 0, {{0, "/proc/sys"}});
+    run.moves(20, SYS_chroot, "/proc/sys/fs", "/proc/sys");
     CHECK(run.refused(20, "/vm/x") == "/proc/sys/vm/x");
     CHECK(run.refused(20, "/../../vm/x") == "/proc/sys/vm/x");
     run.clone(20, 30, 30, CLONE_FS | SIGCHLD);
-    run.call(30, SYS_chdir, {0x1000}, 0, {{0, "/net"}});
+    run.moves(30, SYS_chdir, "/proc/sys/net", "/proc/sys");
     CHECK(run.refused(20, "x") == "/proc/sys/net/x");
     run.clone(20, 40, 40, SIGCHLD);
-    run.call(40, SYS_chdir, {0x1000}, 0, {{0, "/"}});
+    run.moves(40, SYS_chdir, "/proc/sys", "/proc/sys");
     CHECK(run.refused(20, "x") == "/proc/sys/net/x");
   }
 }

@@ -37,15 +37,15 @@ class RecordMaker {
     bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
     return *this;
   }
-  /// "/etc/passwd" as the programs attach it.
-  RecordMaker& path(std::string_view absolute) {
+  /// "/etc/passwd" as the programs attach it; `which`: RH_OPENED, RH_CWD, RH_ROOT.
+  RecordMaker& path(std::string_view absolute, std::uint8_t which = 0) {
     std::string names;
     while (!absolute.empty() && absolute != "/") {
       const std::size_t slash = absolute.rfind('/');
       names.append(absolute.substr(slash + 1)).push_back('\0');
       absolute = absolute.substr(0, slash);
     }
-    return attach(RH_PATH, 0, names);
+    return attach(RH_PATH, which, names);
   }
   /// Valid until the next begins.
   Record done() {
