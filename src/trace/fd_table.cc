@@ -294,11 +294,11 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
   }
   const syscalls::Syscall* known = syscalls::find_syscall(head.nr);
   if (known == nullptr || known->result != syscalls::Return::kFd) return;
-  FdInfo info = made(tid, exit);
-  if (info.name.empty())
+  const auto info = std::make_shared<FdInfo>(made(tid, exit));
+  if (info->name.empty())
     table(tid).erase(fd);
   else
-    table(tid).put(fd, {std::make_shared<FdInfo>(std::move(info)), closes_on_exec(exit, entry)});
+    table(tid).put(fd, {info, closes_on_exec(exit, entry)});
 }
 
 void FdTable::exec(std::uint32_t old_tid, std::uint32_t tid) {

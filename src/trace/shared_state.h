@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <utility>
 
 namespace rehearse::trace {
 
@@ -20,7 +21,7 @@ class SharedState {
   template <class None>
   State& change(std::uint32_t tid, const None& none) {
     std::shared_ptr<Holder>& holder = holders_[tid];
-    if (!holder) holder = std::make_shared<Holder>(Holder{none()});
+    if (!holder) holder = std::make_shared<Holder>(none());
     if (holder->state.use_count() > 1) holder->state = std::make_shared<State>(*holder->state);
     return *holder->state;
   }
@@ -31,7 +32,7 @@ class SharedState {
       return;
     }
     const std::shared_ptr<Holder> holder = found->second;
-    holders_[child] = shares ? holder : std::make_shared<Holder>(Holder{holder->state});
+    holders_[child] = shares ? holder : std::make_shared<Holder>(holder->state);
   }
   /// From now on `tid` has its own.
   void unshare(std::uint32_t tid) { fork(tid, tid, false); }
@@ -47,6 +48,7 @@ class SharedState {
 
  private:
   struct Holder {
+    explicit Holder(std::shared_ptr<State> from) : state(std::move(from)) {}
     std::shared_ptr<State> state;
   };
   std::unordered_map<std::uint32_t, std::shared_ptr<Holder>> holders_;
