@@ -28,8 +28,8 @@ namespace rehearse::ledger {
 
 /// True for a full run id: "YYYYMMDD-HHMMSS-xxxxxx". Nothing else ever becomes part of a path.
 bool is_run_id(std::string_view text);
-/// The id of a run that begins at that time (UTC; the last part is the fraction of the second in steps of 2^-24), so
-/// that ids sort as the runs began: "last" would otherwise be any of those of one second.
+/// The id of a run that begins at that time (UTC; the last part is the fraction of the second in steps of
+/// 2^-24), so that ids sort as the runs began: "last" would otherwise be any of those of one second.
 std::string run_id_of(std::int64_t epoch_ns);
 /// The time a run id carries, to 60 ns; nanoseconds since the epoch.
 std::int64_t time_of_run(const std::string& id);
