@@ -34,8 +34,13 @@ struct Options {
   bool root_profile = false;             ///< no user namespace: for hosts whose root cannot be idmapped
   bool trace = true;                     ///< record every system call; without it the verdict is inconclusive
   std::uint64_t trace_buffer_bytes = 0;  ///< of each CPU, a power of two; 0: as large as they get
-  bool terminal = false;                 ///< the action gets a terminal of its own
-  int in = 0;                            ///< descriptors its streams are relayed from and to; borrowed
+  std::vector<std::string> pass;         ///< network rules: docs/network-rules.md
+  std::vector<std::string> deny;
+  std::vector<std::string> mock;  ///< paths of files of mock services
+  std::string replay;             ///< run whose recorded exchanges are served
+  bool nxdomain = false;          ///< names that no rule or mock speaks of do not exist
+  bool terminal = false;          ///< the action gets a terminal of its own
+  int in = 0;                     ///< descriptors its streams are relayed from and to; borrowed
   int out = 1;
   int err = 2;
   std::function<void(std::uint64_t)>

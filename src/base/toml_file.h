@@ -5,9 +5,6 @@
 // The values refer to the document, which outlives them. Errors are kConfig.
 #pragma once
 
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
-
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -17,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/toml_library.h"
 
 namespace rehearse {
 

@@ -67,6 +67,18 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   app.add_flag("!--no-trace", options.action.trace,
                "Do not record system calls: the verdict is inconclusive");
   app.add_option("--trace-buffer", words.trace_buffer, "Memory for records, of each CPU (1M); default: 4M");
+  app.add_option("--pass", options.action.pass, "Let the action reach this, through the gate")
+      ->type_name("[udp:]HOST:PORTS[,bytes=N][,rate=N/s][,time=T][,record]")
+      ->allow_extra_args(false);
+  app.add_option("--deny", options.action.deny,
+                 "Refuse this, and how; everything else is refused with ECONNREFUSED")
+      ->type_name("[udp:]HOST:PORTS[=ERRNO|=drop]")
+      ->allow_extra_args(false);
+  app.add_option("--mock", options.action.mock, "Serve what this file says (docs/network-rules.md)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  app.add_option("--replay", options.action.replay, "Serve what was recorded in this run")->type_name("RUN");
+  app.add_flag("--nxdomain", options.action.nxdomain, "Names that no rule or mock speaks of do not exist");
   app.add_option("-t,--tty", words.tty, "Give the action a terminal")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")

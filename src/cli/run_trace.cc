@@ -38,7 +38,7 @@ Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, 
 }
 
 Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& visit) {
-  stream_.emplace([&](const trace::TraceEvent& event) {
+  stream_ = std::make_unique<trace::EventStream>([&](const trace::TraceEvent& event) {
     return !selection.wants(event, *stream_, realtime_offset_ns(), shift_) || visit(event, *stream_);
   });
   return reader_.read([&](const trace::Record& record) { return stream_->add(record); });

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -50,7 +51,7 @@ class RunTrace {
   std::optional<report::RunRecord> record_;
   std::uint32_t shift_ = 0;
   trace::StoreReader reader_;
-  std::optional<trace::EventStream> stream_;
+  std::unique_ptr<trace::EventStream> stream_;
 };
 
 /// Why a trace that ended so is not complete; "" if it is.

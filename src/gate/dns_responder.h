@@ -3,11 +3,10 @@
 // Order, for one question:
 //   localhost and the loopback's reverse names: this machine (RFC 6761 6.3);
 //   the reverse name of a synthetic address: its name;
-//   what the zone says: the mocked records (aliases are followed), or that the name does not exist. A name
-//   with a mocked address of one family has none of the other;
-//   names that no public server knows, and all others if the options say so: NXDOMAIN;
-//   A and AAAA: synthetic addresses;
-//   anything else: the name exists and has no such record (NODATA).
+//   what the zone says: the mocked records (eight aliases are followed), or that the name does not exist. A
+//   name with a mocked address of one family has none of the other; names that no public server knows, and
+//   all others if the options say so: NXDOMAIN; A and AAAA: synthetic addresses; anything else: the name
+//   exists and has no such record (NODATA).
 #pragma once
 
 #include <cstdint>

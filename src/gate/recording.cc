@@ -72,8 +72,7 @@ Recording::Found Recording::find(Part request) {
   const auto near = by_head_.find(head);
   if (near == by_head_.end()) return {};
   const std::size_t index = take(near->second);
-  if (index != kNothing) return {&exchanges_[index], Fit::kBody};
-  return {&exchanges_[near->second.indexes.back()], Fit::kRepeat};
+  return {&exchanges_[index != kNothing ? index : near->second.indexes.back()], Fit::kBody};
 }
 
 const std::vector<Exchange>* Recording::next_conversation() {

@@ -112,7 +112,6 @@ Result<Target> parse_block(const Piece& piece, std::string_view address) {
 Result<Target> parse_host(const Piece& piece) {
   const std::string_view text = piece.text;
   if (text == "*") return AnyHost();
-  if (text == kLoopbackWord) return HostLoopback();
   if (text.starts_with('[')) {
     const std::size_t end = text.find(']');
     const std::string_view inner = text.substr(1, end == std::string_view::npos ? end : end - 1);
@@ -124,6 +123,7 @@ Result<Target> parse_host(const Piece& piece) {
   if (looks_like_address(text)) return parse_block(piece, text);
   const bool suffix = text.starts_with("*.");
   RH_TRY(std::string name, parse_name(piece.from(suffix ? 2 : 0)));
+  if (name == kLoopbackWord && !suffix) return HostLoopback();
   return NameTarget{std::move(name), suffix};
 }
 
@@ -273,7 +273,7 @@ std::string exact_time(std::int64_t ns) {
 std::string to_text(const Target& target) {
   if (const auto* name = std::get_if<NameTarget>(&target)) return (name->suffix ? "*." : "") + name->name;
   if (const auto* block = std::get_if<IpBlock>(&target)) {
-    const std::string text = format_ip(*block);
+    std::string text = format_ip(*block);
     if (text.find(':') == std::string::npos) return text;
     const std::size_t slash = std::min(text.find('/'), text.size());
     return fmt::format("[{}]{}", text.substr(0, slash), text.substr(slash));

@@ -49,6 +49,7 @@ class Service {
 
 /// The service that a mock plays. The mock outlives it.
 std::unique_ptr<Service> make_service(const MockService& mock);
+std::unique_ptr<Service> make_service(MockService&& mock) = delete;
 /// A service that answers from a recording, which outlives it and is shared by the run's connections to one
 /// destination.
 std::unique_ptr<Service> make_replay_service(Recording& recording);

@@ -27,7 +27,7 @@ Result<std::unique_ptr<TlsContext>> TlsContext::create(CertificateAuthority& aut
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
       SSL_CTX_set_num_tickets(context, 0) != 1)
     return openssl_error("cannot set up TLS for mocked services");
-  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
   SSL_CTX_set_cert_cb(context, choose_certificate, made.get());

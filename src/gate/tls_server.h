@@ -13,8 +13,9 @@
 
 namespace rehearse::gate {
 
-/// What the connections to mocked services have in common: TLS 1.2 and 1.3, no sessions to resume, no
-/// renegotiation. Not thread safe; the authority has to outlive it, and it its connections.
+/// What the connections to mocked services have in common: TLS 1.2 and 1.3, no sessions to resume; no
+/// renegotiation and no compression, as OpenSSL 3 has it unless it is told to. Not thread safe; the authority
+/// has to outlive it, and it its connections.
 class TlsContext {
  public:
   /// `protocols`, best first, are what may be agreed on by ALPN; a client that offers only others is refused
@@ -60,7 +61,7 @@ class TlsServer {
   TlsServer& operator=(const TlsServer&) = delete;
   ~TlsServer() = default;
 
-  /// Takes bytes from the client; how many.
+  /// Takes bytes from the client; how many. After its end all are taken and dropped, after a failure none.
   std::size_t feed(std::string_view ciphertext);
   /// At most `most` bytes of what the client said; "" if there are none yet, or none any more.
   std::string read(std::size_t most);

@@ -47,7 +47,8 @@ std::vector<std::uint32_t> groups_of(const User& user, std::string_view group) {
   return groups;
 }
 
-/// "…/nginx.service" or "…/session-3.scope" as systemd names it.
+}  // namespace
+
 std::optional<std::string> unit_in(std::string_view self_cgroup) {
   for (const std::string_view line : split(self_cgroup, '\n')) {
     if (!line.starts_with("0::") && line.find(":name=systemd:") == std::string_view::npos) continue;
@@ -58,8 +59,6 @@ std::optional<std::string> unit_in(std::string_view self_cgroup) {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, std::string_view group) {
   const auto uid = number(name_or_uid);

@@ -34,4 +34,7 @@ struct Requester {
 };
 Requester read_requester();
 
+/// "nginx.service" or "session-3.scope" from the text of /proc/PID/cgroup, as systemd names groups; pure.
+std::optional<std::string> unit_in(std::string_view cgroup);
+
 }  // namespace rehearse::host

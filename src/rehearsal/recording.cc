@@ -1,11 +1,14 @@
 #include "rehearsal/recording.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <set>
 
 #include "base/sys.h"
 #include "effects/manifest.h"
+#include "gate/exchange_file.h"
+#include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
 
@@ -66,12 +69,26 @@ report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Proc
   return record;
 }
 
+/// The name of the host's process `pid`, "" if there is none.
+std::string name_on_host(std::uint32_t pid) {
+  const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
+  return name ? name->substr(0, name->find('\n')) : std::string();
+}
+
 }  // namespace
 
-Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes)
+Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
+                     std::uint64_t buffer_bytes)
     : bundle_(bundle),
       buffer_bytes_(buffer_bytes),
+      gate_(bundle, network),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
+      attempts_(name_on_host),
+      events_([this](const trace::TraceEvent& event) {
+        attempts_.add(event, events_);
+        reads_.add(event, events_);
+        return true;
+      }),
       reads_(apart_from_host(plan)) {}
 
 Result<void> Recording::begin(int cgroup) {
@@ -83,21 +100,22 @@ Result<void> Recording::begin(int cgroup) {
   trace::SessionOptions options;
   options.buffer_bytes = static_cast<std::uint32_t>(buffer_bytes_);
   options.observe = [this](const trace::Record& record) {
-    // Whose end it is must be known when the tree has forgotten it.
-    const bool death = record.head().kind == RH_DEATH;
-    if (death) reads_.add(record, tree_);
-    tree_.add(record);
-    attempts_.add(record, tree_);
-    if (!death) reads_.add(record, tree_);
+    events_.add(record);
+    network_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
   return {};
+}
+
+Result<void> Recording::enter(int network) {
+  return gate_.begin(network, session_->packet_program(), session_->gate());
 }
 
 void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
   if (!session_) return;
   finish_trace(record);
   list_attempts(record);
+  list_network(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -119,7 +137,7 @@ void Recording::finish_trace(report::RunRecord& record) {
 
 void Recording::list_attempts(report::RunRecord& record) {
   for (const trace::Attempt& attempt : attempts_.list()) {
-    record.attempts.push_back({attempt.what, attempt.detail, attempt.denied ? "denied" : "contained",
+    record.attempts.push_back({attempt.what, attempt.detail, std::string(trace::to_string(attempt.outcome)),
                                std::string(syscalls::errno_name(attempt.error)), attempt.process,
                                attempt.count});
   }
@@ -127,6 +145,52 @@ void Recording::list_attempts(report::RunRecord& record) {
   if (attempts_.unlisted() != 0)
     record.trace->trouble.push_back(std::to_string(attempts_.unlisted()) +
                                     " more privileged attempts are in the trace only");
+}
+
+void Recording::list_network(report::RunRecord& record) {
+  std::vector<std::string>& trouble = record.trace->trouble;
+  auto log = gate_.finish();
+  if (!log) {
+    trouble.push_back("the network gate: " + log.error().what);
+    log = gate::GateLog();
+  }
+  if (log->totals && log->totals->lines_not_kept != 0)
+    trouble.push_back(std::to_string(log->totals->lines_not_kept) +
+                      " lines of the network gate's log were not kept");
+  const std::uint64_t begun = events_.begun_ns();
+  NetworkJournal journal(std::move(*log), gate_.plan());
+  for (const trace::NetworkAttempt& attempt : network_.list()) {
+    if (auto to = journal.describe(attempt)) {
+      to->time_ns = trace::between(begun, attempt.first_ns);
+      record.network.push_back(std::move(*to));
+    }
+  }
+  record.dns = journal.questions();
+  if (network_.unlisted() != 0)
+    trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
+  list_mock_trouble(record);
+}
+
+void Recording::list_mock_trouble(report::RunRecord& record) {
+  const auto exchanges = gate_.exchanges();
+  if (!exchanges) {
+    record.trace->trouble.push_back("what was exchanged with mocks: " + exchanges.error().what);
+    return;
+  }
+  if (exchanges->dropped != 0)
+    record.trace->trouble.push_back(std::to_string(exchanges->dropped) +
+                                    " exchanges with mocks were not kept");
+  constexpr std::size_t kMost = 100;
+  for (const gate::KeptExchange& kept : exchanges->exchanges) {
+    const gate::Outcome outcome = kept.exchange.outcome;
+    if (outcome != gate::Outcome::kUnmatched && outcome != gate::Outcome::kMalformed &&
+        outcome != gate::Outcome::kDiverged)
+      continue;
+    if (record.mock_trouble.size() >= kMost) break;
+    record.mock_trouble.push_back(fmt::format("{} {}:{} {} ({})", gate::to_string(outcome),
+                                              kept.name.empty() ? kept.address : kept.name, kept.port,
+                                              kept.exchange.request.head, kept.exchange.remark));
+  }
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
@@ -163,13 +227,14 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
 }
 
 void Recording::list_processes(report::RunRecord& record) {
-  if (tree_.unlisted() != 0)
-    record.trace->trouble.push_back(std::to_string(tree_.unlisted()) +
+  if (events_.tree().unlisted() != 0)
+    record.trace->trouble.push_back(std::to_string(events_.tree().unlisted()) +
                                     " more processes are in the trace only");
-  const auto& processes = tree_.processes();
+  const auto& processes = events_.tree().processes();
   for (std::size_t i = 1; i < processes.size(); ++i) {
-    auto described = describe(tree_, processes[i], processes[1].start_ns, shift_);
-    if (const trace::Image* image = tree_.image_of(processes[i])) described.sha256 = digest_of(*image);
+    auto described = describe(events_.tree(), processes[i], processes[1].start_ns, shift_);
+    if (const trace::Image* image = events_.tree().image_of(processes[i]))
+      described.sha256 = digest_of(*image);
     record.processes.push_back(std::move(described));
   }
 }

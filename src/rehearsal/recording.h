@@ -9,10 +9,12 @@
 
 #include "base/digest.h"
 #include "ledger/state.h"
+#include "rehearsal/network.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
-#include "trace/process_tree.h"
+#include "trace/event_stream.h"
+#include "trace/network_attempts.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
 
@@ -21,9 +23,11 @@ namespace rehearse {
 class Recording final : public sandbox::Recorder {
  public:
   /// Into the files `trace` and `reads` of the bundle; all borrowed.
-  Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, std::uint64_t buffer_bytes);
+  Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
+            std::uint64_t buffer_bytes);
 
   Result<void> begin(int cgroup) override;
+  Result<void> enter(int network) override;
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
@@ -31,6 +35,8 @@ class Recording final : public sandbox::Recorder {
  private:
   void finish_trace(report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
+  void list_network(report::RunRecord& record);
+  void list_mock_trouble(report::RunRecord& record);
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -38,10 +44,12 @@ class Recording final : public sandbox::Recorder {
 
   const ledger::Bundle& bundle_;
   std::uint64_t buffer_bytes_;
+  Network gate_;
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
-  trace::ProcessTree tree_;
   trace::Attempts attempts_;
+  trace::NetworkAttempts network_;
+  trace::EventStream events_;
   trace::ReadSet reads_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.

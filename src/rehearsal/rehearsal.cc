@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -15,6 +17,7 @@
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
 #include "report/digest.h"
+#include "report/network_text.h"
 #include "sandbox/child.h"
 #include "sandbox/leftovers.h"
 #include "sandbox/sandbox.h"
@@ -155,6 +158,18 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   return changes;
 }
 
+/// What the action met in place of the world outside.
+void network_gaps(report::RunRecord& record) {
+  const report::NetworkCounts network = report::count_network(record);
+  const auto gap = [&record](std::uint64_t count, const char* what, const char* why) {
+    if (count != 0)
+      record.gaps.push_back(
+          {fmt::format("network: {} attempts {}", count, what), why, verdict::Level::kYellow});
+  };
+  gap(network.denied, "denied", "what they would have led to was not seen");
+  gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
+}
+
 void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes) {
   verdict::Facts facts;
   facts.exit = evidence.exit;
@@ -170,14 +185,24 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   facts.output_cut = evidence.output_cut;
   facts.base_moved = changes.base_moved;
   facts.reads_moved = run.record.reads.moved;
+  facts.mock_trouble = run.record.mock_trouble;
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
   if (!run.record.trace) {
     run.record.gaps.push_back(
         {"system calls were not recorded", "asked for with --no-trace", verdict::Level::kInconclusive});
+    run.record.gaps.push_back(
+        {"network: loopback only",
+         "without a trace there is no gate: every outside destination is unreachable inside",
+         verdict::Level::kYellow});
   } else {
     for (const std::string& line : run.record.trace->trouble) facts.unobserved.push_back("trace: " + line);
+    network_gaps(run.record);
+    if (run.order.network->authority) {
+      run.record.gaps.push_back({"trusted certificates: the run's own authority is among them",
+                                 "mocked services speak TLS", verdict::Level::kYellow});
+    }
     if (!run.record.trace->real_time) {
       run.record.gaps.push_back(
           {"the trace's governor runs without real-time priority",
@@ -212,6 +237,8 @@ Result<Order> plan_rehearsal(const Options& options, Purpose purpose) {
   } else {
     RH_TRY(request.state_dir, where_state_would_be(options.state));
   }
+  RH_TRY(order.network, plan_network(options, order.state ? &*order.state : nullptr));
+  request.additions = order.network->trust();
   RH_TRY(order.facts, host::read_host_facts());
   RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
   return order;
@@ -228,7 +255,8 @@ Result<Finished> rehearse(const Order& order) {
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
-  if (order.options->trace) recording.emplace(bundle, order.plan, order.options->trace_buffer_bytes);
+  if (order.options->trace)
+    recording.emplace(bundle, order.plan, *order.network, order.options->trace_buffer_bytes);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep

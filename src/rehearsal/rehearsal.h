@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "base/result.h"
 #include "host/facts.h"
 #include "ledger/state.h"
+#include "rehearsal/network.h"
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
 #include "sandbox/plan.h"
@@ -19,6 +21,7 @@ struct Order {
   std::optional<ledger::StateDir> state;  ///< absent when the plan is only to be shown
   host::HostFacts facts;
   sandbox::Plan plan;
+  std::unique_ptr<NetworkPlan> network;
   std::int64_t begun_ns = 0;  ///< CLOCK_MONOTONIC when planning began
 };
 

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "effects/manifest.h"
+#include "report/network_text.h"
 
 namespace rehearse::report {
 namespace {
@@ -182,6 +183,36 @@ void attempted(JsonWriter& json, const RunRecord& record) {
   json.close_array();
 }
 
+void networked(JsonWriter& json, const RunRecord& record) {
+  const auto text = [&json](const char* key, const std::string& value) {
+    if (value.empty())
+      json.key(key).null();
+    else
+      json.bytes(key, value);
+  };
+  json.key("network").open_array();
+  for (const NetworkRecord& to : record.network) {
+    json.open_object().bytes("verdict", to.verdict).bytes("proto", to.proto).bytes("dst", to.dst);
+    json.key("port").integer(std::uint64_t{to.port});
+    text("name", to.name);
+    text("sni", to.sni);
+    text("http_host", to.http_host);
+    text("http_path", to.http_path);
+    text("errno", to.error);
+    text("rule", to.rule);
+    text("reached", to.reached);
+    json.key("process").integer(std::uint64_t{to.process}).key("time_s").seconds(to.time_ns);
+    json.key("count").integer(to.count).key("bytes_out").integer(to.bytes_out);
+    json.key("bytes_in").integer(to.bytes_in).close_object();
+  }
+  json.close_array().key("dns").open_array();
+  for (const DnsRecord& asked : record.dns) {
+    json.open_object().bytes("name", asked.name).bytes("type", asked.type).bytes("answer", asked.answer);
+    json.key("count").integer(asked.count).close_object();
+  }
+  json.close_array();
+}
+
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("reads").open_object().key("files").integer(reads.files);
   json.key("absent").integer(reads.absent);
@@ -209,6 +240,9 @@ void counted(JsonWriter& json, const RunRecord& record) {
   json.key("renamed").integer(counts.renamed).key("type").integer(counts.type);
   json.key("identical").integer(counts.identical);
   if (record.trace) {
+    const NetworkCounts network = count_network(record);
+    json.key("denied").integer(network.denied).key("mocked").integer(network.mocked);
+    json.key("passed").integer(network.passed);
     json.key("attempts").integer(record.attempts_total);
     json.key("processes").integer(std::uint64_t{record.processes.size()});
     json.key("syscalls").integer(record.trace->syscalls);
@@ -250,6 +284,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
   if (record.trace) {
     processes(json, record);
     attempted(json, record);
+    networked(json, record);
     read_files(json, record.reads);
   }
   fidelity(json, record);

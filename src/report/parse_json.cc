@@ -192,6 +192,36 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     if (record.reads.root.starts_with("sha256:")) record.reads.root.erase(0, 7);
     record.reads.moved = reads.words("moved");
     record.reads.secrets = reads.words("secrets");
+    json.each("network", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      NetworkRecord to;
+      to.verdict = reader.bytes("verdict");
+      to.proto = reader.bytes("proto");
+      to.dst = reader.bytes("dst");
+      to.port = reader.integer<std::uint16_t>("port");
+      to.name = reader.bytes("name");
+      to.sni = reader.bytes("sni");
+      to.http_host = reader.bytes("http_host");
+      to.http_path = reader.bytes("http_path");
+      to.error = reader.bytes("errno");
+      to.rule = reader.bytes("rule");
+      to.reached = reader.bytes("reached");
+      to.process = reader.integer<std::uint32_t>("process");
+      to.time_ns = reader.seconds("time_s");
+      to.count = reader.integer<std::uint64_t>("count");
+      to.bytes_out = reader.integer<std::uint64_t>("bytes_out");
+      to.bytes_in = reader.integer<std::uint64_t>("bytes_in");
+      record.network.push_back(std::move(to));
+    });
+    json.each("dns", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      DnsRecord asked;
+      asked.name = reader.bytes("name");
+      asked.type = reader.bytes("type");
+      asked.answer = reader.bytes("answer");
+      asked.count = reader.integer<std::uint64_t>("count");
+      record.dns.push_back(std::move(asked));
+    });
     json.each("attempts", [&](const Json& item, const std::string& where) {
       Reader reader(item, where + ".", error);
       AttemptRecord attempt;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <vector>
@@ -81,6 +82,28 @@ std::string process_tree_text(const RunRecord& record, const Style& style, std::
   if (left_out != 0)
     text += fmt::format("  and {} more that ended with 0: `rehearse show {} --json`\n", left_out,
                         escape_text(record.id, 80));
+  return text;
+}
+
+std::string slowest_text(const RunRecord& record, std::size_t columns, std::size_t most) {
+  std::vector<const ProcessRecord*> ended;
+  for (const ProcessRecord& process : record.processes) {
+    if (process.end_ns) ended.push_back(&process);
+  }
+  if (ended.size() < 2) return {};
+  const auto took = [](const ProcessRecord* process) { return *process->end_ns - process->start_ns; };
+  std::ranges::stable_sort(ended, [&](const auto* a, const auto* b) { return took(a) > took(b); });
+  if (ended.size() > most) ended.resize(most);
+  std::string text;
+  for (const ProcessRecord* process : ended) {
+    const std::string head =
+        fmt::format("  {:>4}  {:>9}  {:>9} computing  ", process->id, format_duration(took(process)),
+                    format_duration(process->user_ns + process->system_ns));
+    std::string what = command(*process);
+    const std::size_t used = text_width(head);
+    if (columns > used + 16) what = fit_middle(what, columns - used);
+    text.append(head).append(what) += '\n';
+  }
   return text;
 }
 

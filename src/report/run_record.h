@@ -103,6 +103,34 @@ struct ReadsRecord {
   std::vector<std::string> secrets;
 };
 
+/// Somewhere that the action tried to send something.
+struct NetworkRecord {
+  std::string verdict;  ///< denied, mocked, passed, replayed
+  std::string proto;    ///< tcp, udp, icmp, unix, other
+  std::string dst;      ///< address, path of a local socket, or what kind of socket was asked for
+  std::uint16_t port = 0;
+  std::string name;       ///< that the address was looked up by
+  std::string sni;        ///< what the client said in TLS
+  std::string http_host;  ///< and in HTTP
+  std::string http_path;
+  std::string error;    ///< name of the errno that the caller got; empty: none
+  std::string rule;     ///< that decided; empty: the default
+  std::string reached;  ///< what it would have reached on this host: "postgres (pid 812, postgresql.service)"
+  std::uint32_t process = 0;
+  std::int64_t time_ns = 0;  ///< since the action began
+  std::uint64_t count = 0;
+  std::uint64_t bytes_out = 0;  ///< that were passed or mocked, over all attempts alike
+  std::uint64_t bytes_in = 0;
+};
+
+/// A name that the action looked up.
+struct DnsRecord {
+  std::string name;
+  std::string type;    ///< A, AAAA, ...
+  std::string answer;  ///< synthetic, mocked, local, nodata, nxdomain, refused
+  std::uint64_t count = 0;
+};
+
 /// What was recorded, and whether it is all.
 struct TraceRecord {
   std::uint64_t events = 0;
@@ -154,6 +182,10 @@ struct RunRecord {
   std::vector<ProcessRecord> processes;  ///< by id
   std::vector<AttemptRecord> attempts;
   std::uint64_t attempts_total = 0;
+  std::vector<NetworkRecord> network;
+  std::vector<DnsRecord> dns;
+  std::vector<std::string>
+      mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   ReadsRecord reads;
   Phases phases;
 };

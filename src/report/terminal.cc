@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "report/change_list.h"
+#include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
@@ -71,7 +72,7 @@ class Report {
 
   void verdict_bar() {
     out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
-                         style_.bold(counts_line(record_.counts)),
+                         style_.bold(counts_line(record_.counts) + network_part()),
                          format_bytes(record_.command.written_bytes),
                          format_duration(record_.command.wall_ns), ending(record_.command)));
     prose(sentence(record_), 2);
@@ -79,6 +80,11 @@ class Report {
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
     line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
+  }
+
+  [[nodiscard]] std::string network_part() const {
+    const std::string line = network_line(count_network(record_));
+    return line.empty() ? "" : " · " + line;
   }
 
   void action() {
@@ -152,12 +158,24 @@ class Report {
     }
   }
 
+  void network() {
+    if (record_.network.empty() && record_.dns.empty()) return;
+    title("Network");
+    constexpr std::size_t kMost = 30;
+    out_.put(network_text(record_, style_, kMost));
+  }
+
   void processes() {
     if (!record_.trace) return;
     const TraceRecord& trace = *record_.trace;
     title("Processes");
     constexpr std::size_t kMost = 40;
     out_.put(process_tree_text(record_, style_, options_.columns, kMost));
+    constexpr std::size_t kSlowest = 5;
+    if (const std::string slowest = slowest_text(record_, options_.columns, kSlowest); !slowest.empty()) {
+      title("Slowest processes");
+      out_.put(slowest);
+    }
     title("Trace");
     line("recorded", fmt::format("{} events, {} system calls; {} lost; {}", trace.events, trace.syscalls,
                                  trace.lost, format_bytes(trace.bytes)));
@@ -271,6 +289,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
   report.attempts();
+  report.network();
   report.processes();
   report.resources();
   report.kept();

@@ -224,7 +224,7 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
 Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   const LayerPlan& layer = plan_.layers[index];
   LayerEvidence& evidence = evidence_[index];
-  if (layer.placeholders.empty() && layer.absent.empty()) return {};
+  if (layer.placeholders.empty() && layer.absent.empty() && layer.additions.empty()) return {};
   const int lower = evidence.lower.get();
   const std::string name = "mask" + std::to_string(index);
   RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
@@ -255,6 +255,29 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     if (::futimens(to, times) != 0) return sys::last_error("futimens", "mask");
     return {};
   };
+  const std::uint32_t root = userns_ >= 0 ? kIdShift : 0;
+  for (const Addition& addition : layer.additions) {
+    RH_TRY(const bool there, make_parents(addition.path));
+    if (!there) continue;
+    std::string content;
+    auto original =
+        sys::open_beneath(lower, addition.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (original.has_value() == addition.fresh) continue;
+    if (original) {
+      RH_TRY(const auto st, sys::stat_fd(original->get()));
+      if (!S_ISREG(st.st_mode)) continue;
+      RH_TRY(content, sys::read_all(original->get()));
+    }
+    RH_TRY(auto file,
+           sys::open_beneath(mask.get(), addition.path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644));
+    RH_CHECK(sys::write_all(file.get(), content + addition.text));
+    if (original) {
+      RH_CHECK(look_like(original->get(), file.get()));
+    } else if (::fchown(file.get(), root, root) != 0) {
+      return sys::last_error("fchown", "mask");
+    }
+    evidence.masked.push_back(addition.path);
+  }
   for (const std::string& path : layer.placeholders) {
     auto original = sys::open_beneath(lower, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (!original) continue;

@@ -309,6 +309,10 @@ void Planner::place_masks() {
         layer.placeholders.push_back(std::move(inside));
     }
   }
+  for (const Addition& addition : plan_.request.additions) {
+    if (auto place = place_of(addition.path); place)
+      plan_.layers[place->layer].additions.push_back({std::move(place->path), addition.text, addition.fresh});
+  }
   if (facts_.systemd) {
     if (const auto place = place_of("/run/systemd/system"); place) {
       plan_.layers[place->layer].absent.push_back(place->path);
@@ -363,7 +367,6 @@ void Planner::name_gaps() {
       "is written "
       "there is gone after the run and not in the list of changes",
       Level::kYellow);
-  gap("network: loopback only", "every outside destination is unreachable inside", Level::kYellow);
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ struct LayerPlan {
   std::size_t mount = 0;
   std::vector<std::string> placeholders;  ///< relative paths of masked files
   std::vector<std::string> absent;        ///< relative paths that are not there (whiteouts)
+  std::vector<Addition> additions;        ///< with relative paths
   std::vector<std::string> hidden;        ///< relative paths of directories that a locked empty mount covers
 };
 

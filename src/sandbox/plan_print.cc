@@ -81,6 +81,8 @@ std::string plan_text(const Plan& plan) {
     for (const std::string& path : layer.placeholders)
       text += "  " + escape_text(prefix + path) + ": shown empty\n";
     for (const std::string& path : layer.absent) text += "  " + escape_text(prefix + path) + ": not there\n";
+    for (const Addition& addition : layer.additions)
+      text += "  " + escape_text(prefix + addition.path) + (addition.fresh ? ": made\n" : ": added to\n");
   }
   text += "\nLimits\n" + limit_text(plan);
   text += "\nCapabilities dropped\n";
@@ -143,6 +145,9 @@ std::string plan_json(const Plan& plan) {
       masks.push_back({{"path", to_utf8_lossy(prefix + path)}, {"show", "empty"}});
     for (const std::string& path : layer.absent)
       masks.push_back({{"path", to_utf8_lossy(prefix + path)}, {"show", "absent"}});
+    for (const Addition& addition : layer.additions)
+      masks.push_back(
+          {{"path", to_utf8_lossy(prefix + addition.path)}, {"show", addition.fresh ? "made" : "added to"}});
   }
   for (const std::string& path : plan.covered)
     masks.push_back({{"path", to_utf8_lossy(path)}, {"show", "empty, locked"}});

@@ -24,6 +24,14 @@ struct Limits {
 };
 inline constexpr std::uint64_t kDefaultPids = 8192;
 
+/// Text that the action finds and the host does not have: at the end of a file, or as a file of its own.
+struct Addition {
+  std::string path;  ///< absolute; where the host has no such file (for a fresh one: no such directory)
+                     ///< nothing is added
+  std::string text;
+  bool fresh = false;  ///< a file of its own, mode 0644, root's
+};
+
 /// Who the action runs as, in host ids, resolved.
 struct Identity {
   std::uint32_t uid = 0;
@@ -42,7 +50,8 @@ struct Request {
   bool terminal = false;          ///< the action gets a terminal of its own
   std::vector<std::string> hide;  ///< absolute paths shown empty (directories) or absent
   std::vector<std::string>
-      mask;               ///< absolute paths of files shown as empty placeholders: found secrets and --mask
+      mask;  ///< absolute paths of files shown as empty placeholders: found secrets and --mask
+  std::vector<Addition> additions;
   std::string state_dir;  ///< canonical path of the state directory: always hidden
 };
 

@@ -47,6 +47,9 @@ class Init {
   [[nodiscard]] Result<UniqueFd> user_namespace() const {
     return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/user").c_str(), O_RDONLY);
   }
+  [[nodiscard]] Result<UniqueFd> network_namespace() const {
+    return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/net").c_str(), O_RDONLY);
+  }
   Result<void> tell(InitCommand command) const;
   Result<void> go(const int fds[3]) const;
   Result<void> await_ready(const Plan& plan) const;
@@ -227,6 +230,10 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   layers.use_user_namespace(userns.get());
   RH_TRY(auto built, build_tree(plan, layers, init));
   RH_CHECK(builder.leave());
+  if (around.recorder != nullptr) {
+    RH_TRY(const auto network, init.network_namespace());
+    RH_CHECK(around.recorder->enter(network.get()));
+  }
 
   auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master),
                                                 std::move(built.terminal->slave))

@@ -12,13 +12,16 @@
 
 namespace rehearse::sandbox {
 
-/// Records what happens in the run.
+/// Records what happens in the run, and serves its network.
 class Recorder {
  public:
   virtual ~Recorder() = default;
   /// The run's control group stands and nothing is in it yet. `cgroup`: its directory, borrowed; -1 without a
   /// cgroup2 hierarchy.
   virtual Result<void> begin(int cgroup) = 0;
+  /// The run's namespaces stand, its loopback device is up, and nothing of the action has begun. `network`:
+  /// its network namespace, borrowed.
+  virtual Result<void> enter(int network) = 0;
 };
 
 struct Surroundings {

@@ -278,6 +278,13 @@ void append_argument(std::string& out, const Call& call, std::size_t index, Arg 
         append_pointer(out, value);
       }
       return;
+    case kOpenHow:
+      if (call.blobs[index]) {
+        append_open_how(out, *call.blobs[index]);
+      } else {
+        append_pointer(out, value);
+      }
+      return;
     case kArgv:
       append_argv(out, call, index);
       return;

@@ -150,7 +150,17 @@ std::string success_text(const Syscall* info, const Call& call) {
 
 std::string format_name(const Call& call) {
   const Syscall* info = find(call);
-  return info != nullptr ? std::string(info->name) : fmt::format("syscall_0x{:x}", call.nr);
+  if (info != nullptr) return std::string(info->name);
+  if (call.abi == static_cast<std::uint32_t>(Abi::kI386)) {
+    if (const std::string_view name = i386_name(call.nr); !name.empty()) return std::string(name);
+  }
+  return fmt::format("syscall_0x{:x}", call.nr);
+}
+
+std::string format_full_name(const Call& call) {
+  const std::string name = format_name(call);
+  if (call.abi == static_cast<std::uint32_t>(Abi::kI386)) return "i386 " + name;
+  return call.abi == static_cast<std::uint32_t>(Abi::kX32) ? "x32 " + name : name;
 }
 
 std::string format_arguments(const Call& call) {
@@ -182,7 +192,7 @@ std::string format_result(const Call& call) {
 }
 
 std::string format_call(const Call& call) {
-  return format_name(call) + '(' + format_arguments(call) + ") = " + format_result(call);
+  return format_full_name(call) + '(' + format_arguments(call) + ") = " + format_result(call);
 }
 
 }  // namespace rehearse::syscalls

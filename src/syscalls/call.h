@@ -39,8 +39,10 @@ struct Call {
   std::uint32_t abi = 0;                     ///< Abi
 };
 
-/// The call's name; "syscall_0x1f4" where the table has none (every number of i386).
+/// The call's name; "syscall_0x1f4" where the tables have none.
 std::string format_name(const Call& call);
+/// The name with its ABI in front, unless that is x86-64's own: "i386 getpid".
+std::string format_full_name(const Call& call);
 
 /// What stands between the parentheses.
 std::string format_arguments(const Call& call);

@@ -18,6 +18,10 @@ constexpr Name kOpenFlags[] = {
     {0x40000, "O_NOATIME"},    {0x80000, "O_CLOEXEC"},   {0x200000, "O_PATH"},    {0x410000, "O_TMPFILE"},
     {0x400000, "__O_TMPFILE"}, {0x10000, "O_DIRECTORY"}, {0x2000, "FASYNC"},
 };
+constexpr Name kResolveFlags[] = {
+    {0x1, "RESOLVE_NO_XDEV"}, {0x2, "RESOLVE_NO_MAGICLINKS"}, {0x4, "RESOLVE_NO_SYMLINKS"},
+    {0x8, "RESOLVE_BENEATH"}, {0x10, "RESOLVE_IN_ROOT"},      {0x20, "RESOLVE_CACHED"},
+};
 constexpr Name kAccessMode[] = {
     {0x0, "F_OK"},
     {0x4, "R_OK"},
@@ -313,6 +317,7 @@ constexpr Name kUringEnterFlags[] = {
 }  // namespace
 
 const NameSet OpenFlags = {kOpenFlagsChoice, 3, kOpenFlags, "O_???"};
+const NameSet ResolveFlags = {{}, 0, kResolveFlags, "RESOLVE_???", true};
 const NameSet AccessMode = {{}, 0, kAccessMode, "?_OK"};
 const NameSet AtFlags = {{}, 0, kAtFlags, "AT_???"};
 const NameSet UnlinkFlags = {{}, 0, kUnlinkFlags, "AT_???"};

@@ -167,4 +167,24 @@ void append_clone_args(std::string& out, std::string_view bytes) {
   out += '}';
 }
 
+void append_open_how(std::string& out, std::string_view bytes) {
+  // Eight-byte fields: flags, mode, resolve (openat2(2)).
+  if (bytes.size() < 24) {
+    append_quoted(out, bytes);
+    return;
+  }
+  constexpr std::uint64_t kCreates = 0x40 | 0x400000;  // O_CREAT, __O_TMPFILE
+  const auto flags = load<std::uint64_t>(bytes, 0);
+  const auto mode = load<std::uint64_t>(bytes, 8);
+  out += "{flags=";
+  append_names(out, names::OpenFlags, flags);
+  if (mode != 0 || (flags & kCreates) != 0) {
+    out += ", mode=";
+    append_mode(out, mode);
+  }
+  out += ", resolve=";
+  append_names(out, names::ResolveFlags, load<std::uint64_t>(bytes, 16));
+  out += '}';
+}
+
 }  // namespace rehearse::syscalls

@@ -59,6 +59,7 @@ enum class Arg : std::uint8_t {
   kArgv,
   kEnvp,
   kCloneArgs,  ///< struct clone_args, its size is the next argument
+  kOpenHow,    ///< struct open_how, its size is the next argument
   kFutexOp,
   kPersonality,
   kIpcFlags,
@@ -202,6 +203,11 @@ struct Syscall {
   /// Index of the socket address that goes in (its length: index + 1), or comes out (pointer to length: + 1).
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_in() const { return find(Arg::kSockaddrIn); }
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_out() const { return find(Arg::kSockaddrOut); }
+  /// Index of a structure that goes in, whose size is the next argument.
+  [[nodiscard]] constexpr std::optional<std::uint8_t> sized_struct() const {
+    const auto clone = find(Arg::kCloneArgs);
+    return clone ? clone : find(Arg::kOpenHow);
+  }
   /// Record it when it is entered: what it reads may have changed or the caller may be gone when it returns.
   [[nodiscard]] constexpr bool at_entry() const {
     return string_count > 0 || sockaddr_in().has_value() || has(classes, Class::kBlocks);
@@ -223,6 +229,9 @@ std::span<const Syscall> all_syscalls();
 /// The call, or nullptr if the table does not have it. `nr` is a native number: without x32's bit 30.
 const Syscall* find_syscall(std::uint32_t nr);
 const Syscall* find_syscall(std::string_view name);
+
+/// The name of a call as i386 numbers it, "" if it has none.
+std::string_view i386_name(std::uint32_t nr);
 
 /// Lower-case word for a privilege ("raw device"); "" for kNone. Words for a set of classes ("file, desc").
 std::string_view to_string(Privilege privilege);

@@ -2,31 +2,35 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
 #include <vector>
 
-#include "syscalls/table.h"
-#include "trace/process_tree.h"
-#include "trace/record.h"
+#include "trace/attempt_kind.h"
+#include "trace/event_stream.h"
 
 namespace rehearse::trace {
 
 struct Attempt {
-  std::string what;  ///< "mount", "module", "sysctl", ...
+  std::string what;  ///< attempt_kind's
   std::string
       detail;  ///< the call as strace prints it, without its result; strings in it are the action's word
-  bool denied = false;  ///< else it took place, within the run's own namespaces
-  int error = 0;        ///< errno, if it was denied
+  Outcome outcome = Outcome::kContained;
+  int error = 0;  ///< errno, if it was denied with one
   std::uint32_t process = 0;
   std::uint64_t count = 0;
 };
 
 class Attempts {
  public:
-  /// `tree` has taken the record already.
-  void add(const Record& record, const ProcessTree& tree);
+  /// The name of what runs on the host under a number, "" if nothing does.
+  using HostProcess = std::function<std::string(std::uint32_t)>;
+  explicit Attempts(HostProcess host_process) : host_process_(std::move(host_process)) {}
+
+  /// `events` has made `event`, and is in the midst of it.
+  void add(const TraceEvent& event, const EventStream& events);
 
   /// In the order in which they were first made. Beyond the first thousands only counted.
   [[nodiscard]] const std::vector<Attempt>& list() const { return list_; }
@@ -34,8 +38,10 @@ class Attempts {
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
 
  private:
+  [[nodiscard]] std::string describe(const TraceEvent& event, std::string_view kind) const;
   void note(Attempt attempt);
 
+  HostProcess host_process_;
   std::vector<Attempt> list_;
   std::map<std::tuple<std::uint32_t, int, std::string>, std::size_t> known_;
   std::uint64_t total_ = 0;

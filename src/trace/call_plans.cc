@@ -11,7 +11,7 @@ namespace {
 using syscalls::Nr;
 
 constexpr std::uint16_t kMostSockaddr = 128;  ///< sizeof(struct sockaddr_storage)
-constexpr std::uint16_t kMostCloneArgs = 128;
+constexpr std::uint16_t kMostStruct = 128;    ///< struct clone_args, struct open_how
 
 /// Opens something that has a path.
 bool opens_file(std::uint32_t nr) {
@@ -43,11 +43,11 @@ void plan_blob(struct rh_call_plan& plan, const syscalls::Syscall& call) {
     plan.blob_length = static_cast<std::uint8_t>(*out + 1);
     plan.blob_at = 2;
     plan.blob_bytes = kMostSockaddr;
-  } else if (const auto clone = call.find(syscalls::Arg::kCloneArgs)) {
-    plan.blob = *clone;
-    plan.blob_length = static_cast<std::uint8_t>(*clone + 1);
+  } else if (const auto sized = call.sized_struct()) {
+    plan.blob = *sized;
+    plan.blob_length = static_cast<std::uint8_t>(*sized + 1);
     plan.blob_at = 1;
-    plan.blob_bytes = kMostCloneArgs;
+    plan.blob_bytes = kMostStruct;
   } else if (const auto buffer = stat_buffer(call.nr)) {
     plan.blob = buffer->arg;
     plan.blob_at = 2;

@@ -2,10 +2,11 @@
 
 #include <fcntl.h>
 
+#include "trace/attempt_kind.h"
+#include "trace/open_call.h"
+
 namespace rehearse::trace {
 namespace {
-
-using syscalls::Nr;
 
 /// Events that are no system calls; ids above all of those.
 constexpr std::string_view kOtherTypes[] = {"procexec", "procstart", "procexit", "signaldeliver", "iouring"};
@@ -55,16 +56,6 @@ std::string_view fd_type_name(char type) {
     default:
       return "other";
   }
-}
-
-/// Whether an open call asked to read, to write; nothing for other calls.
-std::optional<std::uint64_t> open_flags(const TraceEvent& event) {
-  const syscalls::Syscall* call = known(event);
-  if (call == nullptr) return std::nullopt;
-  if (call->nr == Nr::open) return event.record->argument(1);
-  if (call->nr == Nr::openat) return event.record->argument(2);
-  if (call->nr == Nr::creat) return O_WRONLY | O_CREAT | O_TRUNC;
-  return std::nullopt;
 }
 
 }  // namespace
@@ -147,17 +138,16 @@ Value EventFields::event_value(Field field, const FieldArgument& argument) const
       return keep(syscalls::format_arguments(event_.call()));
     case Field::kEvtIsOpenRead:
     case Field::kEvtIsOpenWrite: {
-      const auto flags = open_flags(event_);
+      if (event_.type != EventType::kCall) return false;
+      const auto flags = open_flags(*event_.record, event_.entry);
       if (!flags) return false;
       const auto mode = *flags & O_ACCMODE;
       return mode == O_RDWR || mode == (field == Field::kEvtIsOpenRead ? O_RDONLY : O_WRONLY);
     }
     case Field::kEvtTampered:
       return event_.tampered();
-    case Field::kEvtPrivileged: {
-      const syscalls::Syscall* call = known(event_);
-      return call != nullptr && call->privilege != syscalls::Privilege::kNone;
-    }
+    case Field::kEvtPrivileged:
+      return !attempt_kind(event_, stream_).empty();
     default:
       return {};
   }
@@ -213,6 +203,11 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
       std::replace(words.begin(), words.end(), '\0', ' ');
       return keep(std::move(words));
     }
+    case Field::kProcCwd: {
+      const std::string_view cwd = stream_.working_directory(event_);
+      if (cwd.empty()) return {};
+      return cwd;
+    }
     case Field::kProcPpid:
       if (const Process* parent = ancestor(1)) return std::int64_t{parent->pid};
       return {};
@@ -231,6 +226,8 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
       return static_cast<std::int64_t>(event_.time_ns - process.start_ns);
     case Field::kThreadTid:
       return std::int64_t{event_.tid};
+    case Field::kThreadVtid:
+      return std::int64_t{stream_.tree().inner_tid(event_.tid)};
     case Field::kUserUid:
       return std::uint64_t{inside(process.creds.euid)};
     case Field::kUserName:
@@ -264,6 +261,9 @@ Value EventFields::fd_value(Field field) const {
       if (field == Field::kFdFilename) return name.substr(slash + 1);
       return slash == 0 ? std::string_view("/") : name.substr(0, slash);
     }
+    case Field::kFdL4proto:
+      if (fd->protocol.empty()) return {};
+      return fd->protocol;
     case Field::kFdDev:
       if (!fd->known_file) return {};
       return std::uint64_t{fd->file.dev};

@@ -1,8 +1,10 @@
 #include "trace/event_stream.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
-#include <algorithm>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -41,6 +43,25 @@ std::optional<std::int32_t> first_descriptor(const Record& record) {
   return std::nullopt;
 }
 
+bool executes(const Record& record) {
+  return record.head().abi == 0 && (record.head().nr == SYS_execve || record.head().nr == SYS_execveat);
+}
+
+/// What a thread that forks shares with its child; all, if how it was asked is not known and the child is a
+/// thread.
+std::uint64_t clone_flags(const std::string* begin, bool thread) {
+  const auto entry = begin == nullptr ? std::nullopt : Record::at(*begin);
+  if (!entry) return thread ? CLONE_FILES | CLONE_FS : 0;
+  if (entry->head().nr == SYS_clone) return entry->argument(0);
+  std::uint64_t flags = 0;
+  if (entry->head().nr != SYS_clone3) return flags;
+  entry->each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == RH_BLOB && attachment.bytes.size() >= sizeof flags)
+      std::memcpy(&flags, attachment.bytes.data(), sizeof flags);
+  });
+  return flags;
+}
+
 bool returns_descriptor(const Record& record) {
   const syscalls::Syscall* known =
       record.head().abi == 0 ? syscalls::find_syscall(record.head().nr) : nullptr;
@@ -64,8 +85,8 @@ syscalls::Call TraceEvent::call() const {
     take_attachments(call, *entry);
   }
   take_attachments(call, from);
-  const bool executes = call.abi == 0 && (call.nr == SYS_execve || call.nr == SYS_execveat);
-  if (executes && returned_zero() && !process->images.empty()) call.argv = process->images.back().words();
+  if (executes(from) && returned_zero() && !process->images.empty())
+    call.argv = process->images.back().words();
   return call;
 }
 
@@ -128,11 +149,13 @@ bool EventStream::add(const Record& record) {
     case RH_FORK: {
       tree_.add(record);
       const auto* fork = record.as<struct rh_fork>();
-      if (fork == nullptr || fork->child_tid != fork->child_tgid) return true;
+      if (fork == nullptr) return true;
+      const bool thread = fork->child_tid != fork->child_tgid;
+      share(*fork, thread);
+      if (thread) return true;
       const Process* child = tree_.of_thread(fork->child_tid);
       ended_.erase(fork->child_tid);
       if (child == nullptr || child->id == 0) return true;
-      fds_.fork(child->maker, child->id);
       if (child->id == 1) {
         begun_ns_ = head.time_ns;
         return true;
@@ -152,7 +175,10 @@ bool EventStream::add(const Record& record) {
           begun_[head.tid] = std::move(begin);
         }
       }
-      if (const Process* process = shown(head.tid)) fds_.exec(process->id, record);
+      if (const auto* exec = record.as<struct rh_exec>()) {
+        fds_.exec(exec->old_tid, head.tid);
+        directories_.exec(exec->old_tid, head.tid, record);
+      }
       return true;
     case RH_DEATH:
       return end_thread(record);
@@ -171,6 +197,13 @@ bool EventStream::add(const Record& record) {
   }
 }
 
+void EventStream::share(const struct rh_fork& fork, bool thread) {
+  const auto begin = begun_.find(fork.head.tid);
+  const std::uint64_t flags = clone_flags(begin == begun_.end() ? nullptr : &begin->second, thread);
+  fds_.fork(fork.head.tid, fork.child_tid, (flags & CLONE_FILES) != 0);
+  directories_.fork(fork.head.tid, fork.child_tid, (flags & CLONE_FS) != 0);
+}
+
 bool EventStream::finish_call(const Record& record) {
   const struct rh_head& head = record.head();
   tree_.add(record);
@@ -185,12 +218,6 @@ bool EventStream::finish_call(const Record& record) {
   event.tid = head.tid;
   event.time_ns = head.time_ns;
   event.process = shown(head.tid);
-  if (event.process == nullptr) return true;
-  if ((head.nr == SYS_execve || head.nr == SYS_execveat) && call_of(record).result == 0) {
-    TraceEvent executed = event;
-    executed.type = EventType::kExec;
-    if (!emit(executed)) return false;
-  }
   std::optional<Record> entry;
   if (!begin.empty()) entry = Record::at(begin);
   if (entry && entry->head().nr == head.nr) {
@@ -202,28 +229,43 @@ bool EventStream::finish_call(const Record& record) {
     event.begun_ns = entry->head().time_ns;
     event.unfinished = true;
   }
-  const std::uint32_t process = event.process->id;
-  if (const auto fd = first_descriptor(record)) {
-    event.fd_number = *fd;
-    event.fd = fds_.find(process, *fd);
+  // What a descriptor stood for is said before it is closed; held until it has been told.
+  std::shared_ptr<const FdInfo> fd;
+  if (const auto number = first_descriptor(record)) {
+    event.fd_number = *number;
+    fd = fds_.find(head.tid, *number);
   }
-  // What a closed descriptor stood for is said before it is forgotten.
-  FdInfo closed;
-  if (head.nr == SYS_close && event.fd != nullptr) {
-    closed = *event.fd;
-    event.fd = &closed;
-  }
-  fds_.call(process, record);
-  if (head.nr == SYS_connect && event.entry != nullptr) {
-    event.entry->each_attachment([&](const Attachment& attachment) {
-      if (attachment.kind == RH_BLOB) fds_.connected(process, event.fd_number, attachment.bytes);
-    });
+  fds_.call(head.tid, record, event.entry);
+  directories_.call(head.tid, record);
+  if (event.process == nullptr) return true;
+  if (executes(record) && call_of(record).result == 0) {
+    TraceEvent executed;
+    executed.type = EventType::kExec;
+    executed.record = &record;
+    executed.tid = head.tid;
+    executed.time_ns = head.time_ns;
+    executed.process = event.process;
+    if (!emit(executed)) return false;
   }
   if (returns_descriptor(record) && call_of(record).result >= 0) {
     event.fd_number = static_cast<std::int32_t>(call_of(record).result);
-    event.fd = fds_.find(process, event.fd_number);
+    fd = fds_.find(head.tid, event.fd_number);
   }
+  event.fd = fd.get();
   return emit(event);
+}
+
+std::string EventStream::place(const TraceEvent& event, unsigned arg) const {
+  const syscalls::Syscall* known =
+      event.record->head().abi == 0 ? syscalls::find_syscall(event.record->head().nr) : nullptr;
+  if (event.type != EventType::kCall || known == nullptr || arg >= known->count ||
+      known->args[arg] != syscalls::Arg::kPath)
+    return {};
+  const syscalls::Call call = event.call();
+  if (!call.texts[arg]) return {};
+  const bool relative = arg > 0 && known->args[arg - 1] == syscalls::Arg::kAtFd;
+  const std::int32_t at = relative ? static_cast<std::int32_t>(call.args[arg - 1]) : AT_FDCWD;
+  return directories_.resolve(event.tid, at, call.texts[arg]->bytes);
 }
 
 bool EventStream::end_thread(const Record& record) {
@@ -247,9 +289,10 @@ bool EventStream::end_thread(const Record& record) {
   }
   tree_.add(record);
   if (process != nullptr) ended_[head.tid] = process->id;
+  fds_.exit(head.tid);
+  directories_.exit(head.tid);
   const auto* death = record.as<struct rh_death>();
   if (!going || process == nullptr || death == nullptr || death->last == 0) return going;
-  fds_.exit(process->id);
   TraceEvent event;
   event.type = EventType::kEnd;
   event.record = &record;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "syscalls/call.h"
+#include "trace/directories.h"
 #include "trace/fd_table.h"
 #include "trace/process_tree.h"
 #include "trace/record.h"
@@ -28,7 +29,7 @@ struct TraceEvent {
   std::uint32_t tid = 0;           ///< on the host
   const Record* record = nullptr;  ///< of a call: its return, or its begin if unfinished
   const Record* entry = nullptr;   ///< of a call: its begin
-  const FdInfo* fd = nullptr;      ///< what it works on, or has opened
+  const FdInfo* fd = nullptr;      ///< what it works on, or has opened; none: not known
   std::int32_t fd_number = -1;
 
   /// The call with all that is known of it.
@@ -50,12 +51,28 @@ class EventStream {
   bool add(const Record& record);
 
   [[nodiscard]] const ProcessTree& tree() const { return tree_; }
+  /// The absolute path that argument `arg` of a call names, as Directories follows it; "" if that is no path.
+  [[nodiscard]] std::string place(const TraceEvent& event, unsigned arg) const;
+  /// The same as the call spelled it: symlinks and ".." are kept, and nothing is guessed.
+  [[nodiscard]] std::optional<std::string> spell(const TraceEvent& event, std::int32_t directory,
+                                                 std::string_view path) const {
+    return directories_.spell(event.tid, directory, path);
+  }
+  /// The path of what the event works on, as the kernel has it; "" if that is not known.
+  [[nodiscard]] std::string place(const TraceEvent& event) const {
+    return event.fd == nullptr ? std::string() : directories_.plain(event.fd->name);
+  }
+  /// The working directory of the event's thread, "" if it is not known.
+  [[nodiscard]] std::string_view working_directory(const TraceEvent& event) const {
+    return directories_.working(event.tid);
+  }
   /// When the action's first process was born.
   [[nodiscard]] std::uint64_t begun_ns() const { return begun_ns_; }
 
  private:
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
+  void share(const struct rh_fork& fork, bool thread);
   bool end_thread(const Record& record);
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
@@ -65,6 +82,7 @@ class EventStream {
   Visit visit_;
   ProcessTree tree_;
   FdTable fds_;
+  Directories directories_{fds_};
   std::unordered_map<std::uint32_t, std::string> begun_;    ///< by thread: the record of a call's begin
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
   std::uint64_t number_ = 0;

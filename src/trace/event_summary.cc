@@ -1,7 +1,5 @@
 #include "trace/event_summary.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <tuple>
 
@@ -9,10 +7,10 @@ namespace rehearse::trace {
 
 void EventSummary::add(const TraceEvent& event) {
   if (event.type != EventType::kCall) return;
-  const struct rh_head& head = event.record->head();
-  const syscalls::Syscall* known = head.abi == 0 ? syscalls::find_syscall(head.nr) : nullptr;
-  const std::string name =
-      known == nullptr ? fmt::format("syscall_{:#x}", head.nr) : std::string(known->name);
+  syscalls::Call call;
+  call.nr = event.record->head().nr;
+  call.abi = event.record->head().abi;
+  const std::string name = syscalls::format_full_name(call);
   for (const std::uint32_t process : {0U, event.process->id}) {
     Line& line = lines_[{process, name}];
     line.process = process;

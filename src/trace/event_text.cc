@@ -109,8 +109,8 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     const syscalls::Call call = event.call();
     const syscalls::Syscall* known = call.abi == 0 ? syscalls::find_syscall(call.nr) : nullptr;
     json.key("nr").integer(std::uint64_t{call.nr});
-    json.key("name").string(known == nullptr ? fmt::format("syscall_{:#x}", call.nr)
-                                             : std::string(known->name));
+    json.key("name").string(syscalls::format_name(call));
+    if (call.abi != 0) json.key("abi").string(call.abi == 1 ? "i386" : "x32");
     json.key("args").open_array();
     for (unsigned i = 0; i < (known == nullptr ? 6U : known->count); ++i) json.integer(call.args[i]);
     json.close_array().bytes("text", syscalls::format_arguments(call));

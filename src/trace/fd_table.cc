@@ -3,22 +3,28 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
+
+#include "syscalls/table.h"
+#include "trace/open_call.h"
 
 namespace rehearse::trace {
 namespace {
 
-/// What one process may hold here, whatever a hostile trace says.
-constexpr std::size_t kMostDescriptors = 65536;
-
-/// Where the root directory of a process is kept, beside AT_FDCWD.
-constexpr std::int32_t kRootDirectory = AT_FDCWD - 1;
+/// Of all processes together, whatever an action or a hostile trace does.
+constexpr std::size_t kMostDescriptors = 262144;
 
 char type_of(std::uint32_t mode) {
   switch (mode & S_IFMT) {
@@ -40,6 +46,53 @@ char type_of(std::uint32_t mode) {
 
 char socket_type(std::uint64_t family) {
   return family == AF_INET ? '4' : family == AF_INET6 ? '6' : family == AF_UNIX ? 'u' : 's';
+}
+
+/// As socket(2) is asked for it.
+std::string_view protocol_of(std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
+  constexpr std::uint64_t kTypes = 0xf;
+  if (family != AF_INET && family != AF_INET6) return "";
+  if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) return "icmp";
+  switch (type & kTypes) {
+    case SOCK_STREAM:
+      return "tcp";
+    case SOCK_DGRAM:
+      return "udp";
+    case SOCK_RAW:
+      return "raw";
+    default:
+      return "";
+  }
+}
+
+/// Of the descriptor that the call returned.
+bool closes_on_exec(const Record& exit, const Record* entry) {
+  const auto flag = [&](unsigned argument) { return (exit.argument(argument) & O_CLOEXEC) != 0; };
+  static_assert(SOCK_CLOEXEC == O_CLOEXEC && EPOLL_CLOEXEC == O_CLOEXEC && EFD_CLOEXEC == O_CLOEXEC &&
+                TFD_CLOEXEC == O_CLOEXEC && SFD_CLOEXEC == O_CLOEXEC && IN_CLOEXEC == O_CLOEXEC);
+  switch (exit.head().nr) {
+    case SYS_epoll_create1:
+    case SYS_inotify_init1:
+      return flag(0);
+    case SYS_open:
+    case SYS_socket:
+    case SYS_eventfd2:
+    case SYS_timerfd_create:
+      return flag(1);
+    case SYS_openat:
+      return flag(2);
+    case SYS_accept4:
+    case SYS_signalfd4:
+      return flag(3);
+    case SYS_memfd_create:
+      return (exit.argument(1) & MFD_CLOEXEC) != 0;
+    case SYS_openat2:
+      return (open_flags(exit, entry).value_or(0) & O_CLOEXEC) != 0;
+    case SYS_pidfd_open:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -69,52 +122,129 @@ std::optional<Endpoint> endpoint_of(std::string_view sockaddr) {
   return std::nullopt;
 }
 
-void FdTable::connected(std::uint32_t process, std::int32_t fd, std::string_view sockaddr) {
-  Table& table = tables_[process];
-  if (const auto found = table.find(fd); found != table.end()) found->second.server = endpoint_of(sockaddr);
+FdTable::Table::Table(const Table& other) : total_(other.total_) {
+  if (total_ + other.entries_.size() > kMostDescriptors) return;
+  entries_ = other.entries_;
+  total_ += entries_.size();
 }
 
-const FdInfo* FdTable::find(std::uint32_t process, std::int32_t fd) const {
-  const auto table = tables_.find(process);
-  if (table == tables_.end()) return nullptr;
-  const auto found = table->second.find(fd);
-  return found == table->second.end() ? nullptr : &found->second;
+const FdTable::Descriptor* FdTable::Table::find(std::int32_t fd) const {
+  const auto found = entries_.find(fd);
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
-void FdTable::moved(Table& table, const Record& record) {
-  record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.arg != RH_CWD && attachment.arg != RH_ROOT) return;
-    FdInfo& info = table[attachment.arg == RH_CWD ? AT_FDCWD : kRootDirectory];
-    info.type = 'd';
-    if (attachment.kind == RH_PATH) info.name = path_of(attachment.bytes);
-    if (attachment.kind != RH_FILE) return;
-    if (const auto* file = attachment.as<struct rh_file>()) {
-      info.file = *file;
-      info.known_file = true;
-    }
+void FdTable::Table::put(std::int32_t fd, Descriptor descriptor) {
+  erase(fd);
+  if (total_ >= kMostDescriptors) return;
+  entries_.emplace(fd, std::move(descriptor));
+  ++total_;
+}
+
+void FdTable::Table::set_close_on_exec(std::int32_t fd, bool on) {
+  if (const auto found = entries_.find(fd); found != entries_.end()) found->second.close_on_exec = on;
+}
+
+template <class Condition>
+void FdTable::Table::mark_close_on_exec(const Condition& condition) {
+  for (auto& [fd, descriptor] : entries_) {
+    if (condition(fd)) descriptor.close_on_exec = true;
+  }
+}
+
+template <class Condition>
+void FdTable::Table::erase_if(const Condition& condition) {
+  total_ -= std::erase_if(entries_, [&](const auto& entry) { return condition(entry.first, entry.second); });
+}
+
+FdTable::Table& FdTable::table(std::uint32_t tid) {
+  return tables_.change(tid, [this] { return std::make_shared<Table>(total_); });
+}
+
+std::shared_ptr<const FdInfo> FdTable::find(std::uint32_t tid, std::int32_t fd) const {
+  const Table* table = tables_.find(tid);
+  const Descriptor* found = table == nullptr ? nullptr : table->find(fd);
+  return found == nullptr ? nullptr : found->info;
+}
+
+void FdTable::copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec) {
+  const Table* known = tables_.find(tid);
+  const Descriptor* source = known == nullptr ? nullptr : known->find(from);
+  if (from == to) return;
+  if (source == nullptr)
+    table(tid).erase(to);
+  else
+    table(tid).put(to, {source->info, close_on_exec});
+}
+
+void FdTable::close_range(std::uint32_t tid, const Record& exit) {
+  const auto first = static_cast<std::uint32_t>(exit.argument(0));
+  const auto last = static_cast<std::uint32_t>(exit.argument(1));
+  const std::uint64_t flags = exit.argument(2);
+  const auto within = [&](std::int32_t fd) {
+    return static_cast<std::uint32_t>(fd) >= first && static_cast<std::uint32_t>(fd) <= last;
+  };
+  if ((flags & CLOSE_RANGE_UNSHARE) != 0) tables_.unshare(tid);
+  if ((flags & CLOSE_RANGE_CLOEXEC) != 0)
+    table(tid).mark_close_on_exec(within);
+  else
+    table(tid).erase_if([&](std::int32_t fd, const Descriptor&) { return within(fd); });
+}
+
+void FdTable::connected(std::uint32_t tid, std::int32_t fd, const Record& entry) {
+  const Table* known = tables_.find(tid);
+  const Descriptor* found = known == nullptr ? nullptr : known->find(fd);
+  if (found == nullptr) return;
+  entry.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == RH_BLOB) found->info->server = endpoint_of(attachment.bytes);
   });
 }
 
-std::optional<std::string> FdTable::place(std::uint32_t process, std::int32_t directory,
-                                          std::string_view path) const {
-  const bool absolute = path.starts_with('/');
-  const FdInfo* base = find(process, absolute ? kRootDirectory : directory);
-  if (base == nullptr || !base->name.starts_with('/')) return std::nullopt;
-  std::string whole = base->name == "/" ? "" : base->name;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, end);
-    if (!part.empty() && part != ".") (whole += '/') += part;
-    path.remove_prefix(std::min(end + 1, path.size()));
+FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
+  FdInfo info;
+  const auto named = [&](const char* name, char type) {
+    info.name = name;
+    info.type = type;
+  };
+  switch (exit.head().nr) {
+    case SYS_socket:
+      named("socket", socket_type(exit.argument(0)));
+      info.protocol = protocol_of(exit.argument(0), exit.argument(1), exit.argument(2));
+      break;
+    case SYS_accept:
+    case SYS_accept4: {
+      const auto listening = find(tid, static_cast<std::int32_t>(exit.argument(0)));
+      named("socket", listening == nullptr ? 's' : listening->type);
+      if (listening != nullptr) info.protocol = listening->protocol;
+      exit.each_attachment([&](const Attachment& attachment) {
+        if (attachment.kind == RH_BLOB) info.client = endpoint_of(attachment.bytes);
+      });
+      break;
+    }
+    case SYS_epoll_create:
+    case SYS_epoll_create1:
+      named("epoll", 'e');
+      break;
+    case SYS_eventfd:
+    case SYS_eventfd2:
+      named("eventfd", 'e');
+      break;
+    case SYS_timerfd_create:
+      named("timerfd", 'e');
+      break;
+    case SYS_signalfd:
+    case SYS_signalfd4:
+      named("signalfd", 'e');
+      break;
+    case SYS_inotify_init:
+    case SYS_inotify_init1:
+      named("inotify", 'e');
+      break;
+    case SYS_pidfd_open:
+      named("pidfd", 'e');
+      break;
+    default:
+      break;
   }
-  return whole.empty() ? "/" : whole;
-}
-
-void FdTable::opened(Table& table, std::int32_t fd, const Record& exit, bool close_on_exec) {
-  if (table.size() >= kMostDescriptors && !table.contains(fd)) return;
-  FdInfo& info = table[fd];
-  info = FdInfo();
-  info.close_on_exec = close_on_exec;
   exit.each_attachment([&](const Attachment& attachment) {
     if (attachment.arg != RH_OPENED) return;
     if (attachment.kind == RH_PATH) {
@@ -127,127 +257,55 @@ void FdTable::opened(Table& table, std::int32_t fd, const Record& exit, bool clo
       }
     }
   });
+  return info;
 }
 
-void FdTable::copied(Table& table, std::int32_t from, std::int32_t to, bool close_on_exec) {
-  const auto source = table.find(from);
-  if (source == table.end()) {
-    table.erase(to);
-    return;
-  }
-  if (from == to || (table.size() >= kMostDescriptors && !table.contains(to))) return;
-  FdInfo copy = source->second;
-  copy.close_on_exec = close_on_exec;
-  table[to] = std::move(copy);
-}
-
-void FdTable::call(std::uint32_t process, const Record& exit) {
-  const auto& call = reinterpret_cast<const struct rh_call&>(exit.head());
-  const std::int64_t result = call.result;
-  if (result < 0 || exit.head().abi != 0) return;
-  const auto fd = static_cast<std::int32_t>(result);
+void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
+  const struct rh_head& head = exit.head();
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
+  if (head.abi != 0) return;
   const auto argument = [&](unsigned i) { return exit.argument(i); };
   const auto as_fd = [&](unsigned i) { return static_cast<std::int32_t>(exit.argument(i)); };
-  const auto named = [&](std::int32_t number, const char* name, char type, bool close_on_exec) {
-    Table& table = tables_[process];
-    if (table.size() >= kMostDescriptors && !table.contains(number)) return;
-    FdInfo& info = table[number];
-    info = FdInfo();
-    info.name = name;
-    info.type = type;
-    info.close_on_exec = close_on_exec;
-  };
-  switch (exit.head().nr) {
-    case SYS_open:
-      return opened(tables_[process], fd, exit, (argument(1) & O_CLOEXEC) != 0);
-    case SYS_openat:
-      return opened(tables_[process], fd, exit, (argument(2) & O_CLOEXEC) != 0);
-    case SYS_creat:
-    case SYS_openat2:
-    case SYS_memfd_create:
-      return opened(tables_[process], fd, exit, exit.head().nr == SYS_openat2);
+  // A connection that is refused or goes on in the background was asked for all the same.
+  if (head.nr == SYS_connect && entry != nullptr) connected(tid, as_fd(0), *entry);
+  if (result < 0) return;
+  const auto fd = static_cast<std::int32_t>(result);
+  switch (head.nr) {
     case SYS_dup:
-      return copied(tables_[process], as_fd(0), fd, false);
     case SYS_dup2:
-      return copied(tables_[process], as_fd(0), fd, false);
+      return copied(tid, as_fd(0), fd, false);
     case SYS_dup3:
-      return copied(tables_[process], as_fd(0), fd, (argument(2) & O_CLOEXEC) != 0);
-    case SYS_fcntl: {
-      const auto command = static_cast<int>(argument(1));
-      if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-        return copied(tables_[process], as_fd(0), fd, command == F_DUPFD_CLOEXEC);
-      if (command == F_SETFD) {
-        Table& table = tables_[process];
-        if (const auto found = table.find(as_fd(0)); found != table.end())
-          found->second.close_on_exec = (argument(2) & FD_CLOEXEC) != 0;
-      }
+      return copied(tid, as_fd(0), fd, (argument(2) & O_CLOEXEC) != 0);
+    case SYS_fcntl:
+      if (argument(1) == F_DUPFD || argument(1) == F_DUPFD_CLOEXEC)
+        copied(tid, as_fd(0), fd, argument(1) == F_DUPFD_CLOEXEC);
+      else if (argument(1) == F_SETFD)
+        table(tid).set_close_on_exec(as_fd(0), (argument(2) & FD_CLOEXEC) != 0);
       return;
-    }
     case SYS_close:
-      tables_[process].erase(as_fd(0));
+      return table(tid).erase(as_fd(0));
+    case SYS_close_range:
+      return close_range(tid, exit);
+    case SYS_unshare:
+      if ((argument(0) & CLONE_FILES) != 0) tables_.unshare(tid);
       return;
-    case SYS_close_range: {
-      if ((argument(2) & CLOSE_RANGE_CLOEXEC) != 0) return;
-      const auto first = static_cast<std::uint32_t>(argument(0));
-      const auto last = static_cast<std::uint32_t>(argument(1));
-      std::erase_if(tables_[process], [&](const auto& entry) {
-        const auto number = static_cast<std::uint32_t>(entry.first);
-        return entry.first >= 0 && number >= first && number <= last;
-      });
-      return;
-    }
-    case SYS_chdir:
-    case SYS_fchdir:
-    case SYS_chroot:
-    case SYS_pivot_root:
-      return moved(tables_[process], exit);
-    case SYS_socket:
-      return named(fd, "socket", socket_type(argument(0)), (argument(1) & SOCK_CLOEXEC) != 0);
-    case SYS_accept:
-    case SYS_accept4: {
-      const FdInfo* listening = find(process, as_fd(0));
-      named(fd, "socket", listening == nullptr ? 's' : listening->type, false);
-      Table& table = tables_[process];
-      exit.each_attachment([&](const Attachment& attachment) {
-        const auto found = table.find(fd);
-        if (attachment.kind == RH_BLOB && found != table.end())
-          found->second.client = endpoint_of(attachment.bytes);
-      });
-      return;
-    }
-    case SYS_epoll_create:
-    case SYS_epoll_create1:
-      return named(fd, "epoll", 'e', true);
-    case SYS_eventfd:
-    case SYS_eventfd2:
-      return named(fd, "eventfd", 'e', false);
-    case SYS_timerfd_create:
-      return named(fd, "timerfd", 'e', false);
-    case SYS_signalfd:
-    case SYS_signalfd4:
-      return named(fd, "signalfd", 'e', false);
-    case SYS_inotify_init:
-    case SYS_inotify_init1:
-      return named(fd, "inotify", 'e', false);
     default:
-      return;
+      break;
   }
+  const syscalls::Syscall* known = syscalls::find_syscall(head.nr);
+  if (known == nullptr || known->result != syscalls::Return::kFd) return;
+  FdInfo info = made(tid, exit);
+  if (info.name.empty())
+    table(tid).erase(fd);
+  else
+    table(tid).put(fd, {std::make_shared<FdInfo>(std::move(info)), closes_on_exec(exit, entry)});
 }
 
-void FdTable::fork(std::uint32_t parent, std::uint32_t child) {
-  if (const auto table = tables_.find(parent); table != tables_.end()) {
-    Table copy = table->second;
-    tables_[child] = std::move(copy);
-  }
-}
-
-void FdTable::exec(std::uint32_t process, const Record& exec) {
-  std::erase_if(tables_[process], [](const auto& entry) { return entry.second.close_on_exec; });
-  moved(tables_[process], exec);
-}
-
-void FdTable::exit(std::uint32_t process) {
-  tables_.erase(process);
+void FdTable::exec(std::uint32_t old_tid, std::uint32_t tid) {
+  tables_.rename(old_tid, tid);
+  tables_.unshare(tid);
+  if (tables_.find(tid) != nullptr)
+    table(tid).erase_if([](std::int32_t, const Descriptor& descriptor) { return descriptor.close_on_exec; });
 }
 
 }  // namespace rehearse::trace

@@ -1,13 +1,17 @@
-// What the descriptors of the processes stand for, followed through the records of a run.
+// What the descriptors of the threads stand for, followed through the records of a run. What is not known is
+// not there: descriptors that came with a message (SCM_RIGHTS), from another process (pidfd_getfd) or before
+// the trace, and those beyond the most that are kept.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "trace/record.h"
+#include "trace/shared_state.h"
 #include "trace/value.h"
 
 namespace rehearse::trace {
@@ -20,13 +24,13 @@ struct Endpoint {
 /// From a struct sockaddr; nothing for other families.
 std::optional<Endpoint> endpoint_of(std::string_view sockaddr);
 
-/// One descriptor. The path of an opened file is the kernel's own.
+/// What a descriptor stands for. The path of an opened file is the kernel's own.
 struct FdInfo {
   std::string name;
   char type =
       '?';  ///< f file, d directory, c device, p pipe, u local socket, 4 and 6 sockets, e event, m memory
-  bool close_on_exec = false;
-  bool known_file = false;  ///< `file` is filled in
+  std::string_view protocol;  ///< of an internet socket: tcp, udp, icmp, raw
+  bool known_file = false;    ///< `file` is filled in
   struct rh_file file = {};
   std::optional<Endpoint> server;  ///< that it was connected to, as the action asked for it
   std::optional<Endpoint> client;  ///< that was accepted
@@ -34,28 +38,58 @@ struct FdInfo {
 
 class FdTable {
  public:
-  /// Takes a finished call of process `process`. `child` etc. come through fork and exec below.
-  void call(std::uint32_t process, const Record& exit);
-  /// A connection was asked for: `sockaddr` is what the call was given.
-  void connected(std::uint32_t process, std::int32_t fd, std::string_view sockaddr);
-  void fork(std::uint32_t parent, std::uint32_t child);
-  void exec(std::uint32_t process, const Record& exec);
-  void exit(std::uint32_t process);
+  FdTable() = default;
+  FdTable(const FdTable&) = delete;
+  FdTable& operator=(const FdTable&) = delete;
 
-  /// `fd` may be AT_FDCWD.
-  [[nodiscard]] const FdInfo* find(std::uint32_t process, std::int32_t fd) const;
-  /// The path that `process` names by `path`, relative to `directory` (AT_FDCWD: its working directory),
-  /// within the run's mounts. Symlinks and ".." are kept. Nothing if the directory is not known.
-  [[nodiscard]] std::optional<std::string> place(std::uint32_t process, std::int32_t directory,
-                                                 std::string_view path) const;
+  /// Takes a finished call of thread `tid`; `entry`, its begin, where there is one.
+  void call(std::uint32_t tid, const Record& exit, const Record* entry);
+  /// `shares`: CLONE_FILES.
+  void fork(std::uint32_t maker, std::uint32_t child, bool shares) { tables_.fork(maker, child, shares); }
+  /// Thread `old_tid` executes a program and is `tid` from now on.
+  void exec(std::uint32_t old_tid, std::uint32_t tid);
+  void exit(std::uint32_t tid) { tables_.erase(tid); }
+
+  /// Valid while it is open, or a copy of it is.
+  [[nodiscard]] std::shared_ptr<const FdInfo> find(std::uint32_t tid, std::int32_t fd) const;
 
  private:
-  using Table = std::unordered_map<std::int32_t, FdInfo>;
-  static void opened(Table& table, std::int32_t fd, const Record& exit, bool close_on_exec);
-  static void copied(Table& table, std::int32_t from, std::int32_t to, bool close_on_exec);
-  static void moved(Table& table, const Record& record);
+  struct Descriptor {
+    std::shared_ptr<FdInfo> info;  ///< copies of a descriptor stand for the same
+    bool close_on_exec = false;
+  };
+  /// The descriptors of one process, and how many there are in all tables: a bound on what an action can make
+  /// us hold.
+  class Table {
+   public:
+    explicit Table(std::size_t& total) : total_(total) {}
+    Table(const Table& other);
+    Table& operator=(const Table&) = delete;
+    ~Table() { total_ -= entries_.size(); }
 
-  std::unordered_map<std::uint32_t, Table> tables_;
+    [[nodiscard]] const Descriptor* find(std::int32_t fd) const;
+    void put(std::int32_t fd, Descriptor descriptor);
+    void set_close_on_exec(std::int32_t fd, bool on);
+    template <class Condition>
+    void mark_close_on_exec(const Condition& condition);
+    template <class Condition>
+    void erase_if(const Condition& condition);
+    void erase(std::int32_t fd) { total_ -= entries_.erase(fd); }
+
+   private:
+    std::unordered_map<std::int32_t, Descriptor> entries_;
+    std::size_t& total_;
+  };
+
+  Table& table(std::uint32_t tid);
+  void copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec);
+  void close_range(std::uint32_t tid, const Record& exit);
+  void connected(std::uint32_t tid, std::int32_t fd, const Record& entry);
+  /// What a call that returns a descriptor has made.
+  [[nodiscard]] FdInfo made(std::uint32_t tid, const Record& exit) const;
+
+  std::size_t total_ = 0;  ///< before the tables, which count in it
+  SharedState<Table> tables_;
 };
 
 }  // namespace rehearse::trace

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kPriority = 10;
 constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::nanoseconds kPatienceWithGovernor{std::chrono::seconds{13}};
 
 void write_text(int fd, const char* text) {
   const ssize_t written = ::pwrite(fd, text, 1, 0);
@@ -64,6 +65,18 @@ void Governor::emptied(std::uint64_t asked) {
   answered_.notify_all();
 }
 
+void Governor::watch() {
+  const std::int64_t since = frozen_since_;
+  if (since == 0 || monotonic_ns() - since < kPatienceWithGovernor.count()) return;
+  give_up();
+  write_text(freeze_.get(), "0");
+}
+
+void Governor::give_up() {
+  gave_up_ = true;
+  if (kill_.valid()) write_text(kill_.get(), "1");
+}
+
 /// Some ring is filled to more than `parts` of 256.
 bool Governor::any_above(std::uint64_t parts) const {
   for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
@@ -74,6 +87,7 @@ bool Governor::any_above(std::uint64_t parts) const {
 }
 
 void Governor::run() {
+  ::pthread_setname_np(::pthread_self(), "trace-governor");
   struct sched_param priority = {};
   priority.sched_priority = kPriority;
   real_time_ = ::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) == 0;
@@ -103,17 +117,16 @@ void Governor::relieve() {
   }
   if (ample && !any_above(kHalf)) return;
   const std::int64_t begun = monotonic_ns();
+  frozen_since_ = begun;
   write_text(freeze_.get(), "1");
   ++freezes_;
   const std::uint64_t mine = ++asked_;
   wake_();
   std::unique_lock lock(mutex_);
-  if (!answered_.wait_for(lock, kPatience, [&] { return answered_for_ >= mine; })) {
-    gave_up_ = true;
-    if (kill_.valid()) write_text(kill_.get(), "1");
-  }
+  if (!answered_.wait_for(lock, kPatience, [&] { return answered_for_ >= mine; })) give_up();
   lock.unlock();
   write_text(freeze_.get(), "0");
+  frozen_since_ = 0;
   frozen_ns_ += monotonic_ns() - begun;
 }
 

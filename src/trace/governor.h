@@ -29,6 +29,9 @@ class Governor {
   [[nodiscard]] std::uint64_t asked() const { return asked_; }
   /// The reader has emptied the rings since it took `asked`.
   void emptied(std::uint64_t asked);
+  /// For the reader, now and then: a run that stays frozen because this thread is stuck is killed, as one is
+  /// whose reader is. Each watches the other.
+  void watch();
 
   [[nodiscard]] std::uint64_t freezes() const { return freezes_; }
   [[nodiscard]] std::int64_t frozen_ns() const { return frozen_ns_; }
@@ -40,6 +43,7 @@ class Governor {
   Governor(RingSlot& slot, std::function<void()> wake) : slot_(slot), wake_(std::move(wake)) {}
   void run();
   void relieve();
+  void give_up();
   [[nodiscard]] bool any_above(std::uint64_t parts) const;
 
   RingSlot& slot_;
@@ -53,6 +57,7 @@ class Governor {
   std::uint64_t answered_for_ = 0;
   std::atomic<std::uint64_t> freezes_ = 0;
   std::atomic<std::int64_t> frozen_ns_ = 0;
+  std::atomic<std::int64_t> frozen_since_ = 0;  ///< CLOCK_MONOTONIC; 0: it is not frozen
   std::atomic<bool> real_time_ = false;
   std::atomic<bool> gave_up_ = false;
   std::thread thread_;

@@ -9,7 +9,8 @@ namespace {
 /// What an action may make this process hold, however many programs it starts with however long arguments.
 constexpr std::size_t kMostArgv = std::size_t{64} << 20U;
 constexpr std::size_t kMostProcesses = std::size_t{256} << 10U;
-constexpr std::size_t kMostImages = 1024;  ///< of one process
+constexpr std::size_t kMostPids = std::size_t{4} << 20U;  ///< the kernel's limit
+constexpr std::size_t kMostImages = 1024;                 ///< of one process
 
 std::string comm_of(const char (&comm)[16]) {
   return {comm, ::strnlen(comm, sizeof comm)};
@@ -92,6 +93,7 @@ void ProcessTree::add(const Record& record) {
 }
 
 void ProcessTree::fork(const struct rh_fork& fork) {
+  if (inner_.size() < kMostPids) inner_.insert(fork.inner_tid);
   if (fork.child_tid != fork.child_tgid) {
     if (const Process* owner = find(fork.child_tgid)) {
       ++processes_[owner->id].threads;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "trace/record.h"
@@ -63,6 +64,8 @@ class ProcessTree {
   [[nodiscard]] const Process* of_thread(std::uint32_t tid) const;
   /// Its number in the pid namespace of the run; 0 if it is no thread of the run's at this moment.
   [[nodiscard]] std::uint32_t inner_tid(std::uint32_t tid) const;
+  /// Whether a thread of the run has ever had number `inner` in its pid namespace.
+  [[nodiscard]] bool was_inside(std::uint32_t inner) const { return inner_.contains(inner); }
   /// What `process` executes: its own image, or that of the nearest of its makers that has one.
   [[nodiscard]] const Image* image_of(const Process& process) const;
 
@@ -82,6 +85,7 @@ class ProcessTree {
   std::uint64_t unlisted_ = 0;
   std::size_t argv_bytes_ = 0;                         ///< kept of all argument lists
   std::unordered_map<std::uint32_t, Thread> threads_;  ///< by tid
+  std::unordered_set<std::uint32_t> inner_;            ///< at most as many as there are pids
 };
 
 }  // namespace rehearse::trace

@@ -24,6 +24,10 @@ std::uint64_t device(std::uint32_t dev) {
   return makedev(dev >> 20U, dev & 0xfffffU);
 }
 
+bool opens_path(std::uint32_t nr) {
+  return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2 || nr == Nr::creat;
+}
+
 /// Success of these says that there is something under the name.
 bool asks_for_presence(std::uint32_t nr) {
   constexpr std::uint32_t kCalls[] = {Nr::access,    Nr::faccessat, Nr::faccessat2, Nr::chdir,
@@ -86,81 +90,26 @@ bool is_secret(std::string_view path) {
          path.ends_with("/.netrc") || path.ends_with("/.pgpass");
 }
 
-void ReadSet::add(const Record& record, const ProcessTree& tree) {
-  switch (record.head().kind) {
-    case RH_FORK: {
-      const auto* fork = record.as<struct rh_fork>();
-      if (fork == nullptr || fork->child_tid != fork->child_tgid) return;
-      if (const Process* child = tree.of_thread(fork->child_tid); child != nullptr && child->id != 0)
-        fds_.fork(child->maker, child->id);
-      return;
-    }
-    case RH_EXEC:
-      if (const Process* process = tree.of_action(record.head().tid)) {
-        fds_.exec(process->id, record);
-        executed(record);
-      }
-      return;
-    case RH_EXIT:
-      if (record.head().abi == 0) returned(record, tree);
-      return;
-    case RH_DEATH: {
-      const auto* death = record.as<struct rh_death>();
-      const Process* process = tree.of_thread(record.head().tid);
-      if (death != nullptr && death->last != 0 && process != nullptr) fds_.exit(process->id);
-      return;
-    }
-    default:
-      return;
-  }
-}
-
-void ReadSet::returned(const Record& record, const ProcessTree& tree) {
-  const struct rh_head& head = record.head();
-  const Process* process = tree.of_action(head.tid);
-  if (process == nullptr) return;
-  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
-  if (head.nr == Nr::getdents64 || head.nr == Nr::getdents) {
-    const auto* directory = fds_.find(process->id, static_cast<std::int32_t>(record.argument(0)));
-    if (result >= 0 && directory != nullptr && directory->known_file) listed(*directory);
+void ReadSet::add(const TraceEvent& event, const EventStream& events) {
+  if (event.type == EventType::kExec) {
+    if (event.process->images.empty()) return;  // of a hostile trace
+    const Image& image = event.process->images.back();
+    object(image.path, image.file, effects::kReadExecuted);
     return;
   }
-  if (head.nr == Nr::open || head.nr == Nr::openat || head.nr == Nr::openat2 || head.nr == Nr::creat) {
-    if (result >= 0)
-      opened(record);
-    else
-      named(process->id, record);
+  if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
+  const std::uint32_t nr = event.record->head().nr;
+  const bool known = event.fd != nullptr && event.fd->known_file && event.result() >= 0;
+  if (nr == Nr::getdents64 || nr == Nr::getdents) {
+    if (known) object(event.fd->name, event.fd->file, effects::kReadListed);
+  } else if (opens_path(nr) && event.result() >= 0) {
+    // What a directory holds is read by listing it; opening it says only that it is there.
+    if (known)
+      object(event.fd->name, event.fd->file,
+             S_ISDIR(event.fd->file.mode) ? effects::kReadPresent : effects::kReadOpened);
   } else {
-    named(process->id, record);
+    named(event, events);
   }
-  fds_.call(process->id, record);
-}
-
-void ReadSet::executed(const Record& record) {
-  const struct rh_file* file = nullptr;
-  std::string_view names;
-  record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.arg != RH_OPENED) return;
-    if (attachment.kind == RH_FILE) file = attachment.as<struct rh_file>();
-    if (attachment.kind == RH_PATH) names = attachment.bytes;
-  });
-  if (file != nullptr) object(path_of(names), *file, effects::kReadExecuted);
-}
-
-void ReadSet::opened(const Record& record) {
-  const struct rh_file* file = nullptr;
-  std::string_view names;
-  record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.kind == RH_FILE) file = attachment.as<struct rh_file>();
-    if (attachment.kind == RH_PATH) names = attachment.bytes;
-  });
-  // What a directory holds is read by listing it; opening it says only that it is there.
-  if (file != nullptr)
-    object(path_of(names), *file, S_ISDIR(file->mode) ? effects::kReadPresent : effects::kReadOpened);
-}
-
-void ReadSet::listed(const FdInfo& directory) {
-  object(directory.name, directory.file, effects::kReadListed);
 }
 
 void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {
@@ -175,17 +124,18 @@ void ReadSet::object(const std::string& path, const struct rh_file& file, std::u
                     file.size,        file.mode};
 }
 
-void ReadSet::named(std::uint32_t process, const Record& record) {
+void ReadSet::named(const TraceEvent& event, const EventStream& events) {
+  const Record& record = *event.record;
   const struct rh_head& head = record.head();
   const syscalls::Syscall* call = syscalls::find_syscall(head.nr);
   if (call == nullptr || call->string_count == 0) return;
-  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
+  const std::int64_t result = event.result();
   const bool absent = result == -ENOENT || result == -ENOTDIR;
   const auto buffer = result >= 0 ? stat_buffer(head.nr) : std::nullopt;
   if (!absent && !buffer && result != -EEXIST && (result < 0 || !asks_for_presence(head.nr))) return;
   const auto name = first_name(*call, record);
   if (!name || name->path.empty()) return;  // of a descriptor: what was opened is known
-  const auto path = fds_.place(process, name->directory, name->path);
+  const auto path = events.spell(event, name->directory, name->path);
   if (!path) {
     ++unplaced_;
     return;

@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "effects/read_list.h"
-#include "trace/fd_table.h"
-#include "trace/process_tree.h"
-#include "trace/record.h"
+#include "trace/event_stream.h"
 
 namespace rehearse::trace {
 
@@ -20,8 +18,8 @@ class ReadSet {
   /// `apart`: mount points inside that do not show the host's files; what lies there is no read.
   explicit ReadSet(std::vector<std::string> apart) : apart_(std::move(apart)) {}
 
-  /// Takes the next record. `tree` has taken it already; the end of a thread it takes afterwards.
-  void add(const Record& record, const ProcessTree& tree);
+  /// Takes the next event of `events`.
+  void add(const TraceEvent& event, const EventStream& events);
 
   /// All that was read, sorted by path; the set is empty then. An entry that is present and has no identity
   /// was not to be known here: an overlay's directory that the action changes too, or an access(2) that tells
@@ -41,16 +39,11 @@ class ReadSet {
     effects::ReadIdentity identity;
   };
 
-  void executed(const Record& record);
-  void returned(const Record& record, const ProcessTree& tree);
-  void opened(const Record& record);
-  void listed(const FdInfo& directory);
-  void named(std::uint32_t process, const Record& record);
+  void named(const TraceEvent& event, const EventStream& events);
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
   Entry* entry(const std::string& path, std::uint8_t use);
 
   std::vector<std::string> apart_;
-  FdTable fds_;
   std::unordered_map<std::string, Entry> entries_;  ///< by path
   std::uint64_t unplaced_ = 0;
   bool cut_ = false;

@@ -64,10 +64,10 @@ class Recorder final : public Session {
     RH_TRY(misses_before_, programs_.recursion_misses());
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_.valid()) return sys::last_error("eventfd");
-    RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
     const std::uint32_t most = programs_.ring_bytes();
     RH_CHECK(
         slot_.begin(st.st_ino, options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes)));
+    RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
     RH_CHECK(programs_.attach(cgroup));
     sigset_t all;
     sigset_t before;
@@ -115,6 +115,7 @@ class Recorder final : public Session {
   }
 
   void drain() {
+    ::pthread_setname_np(::pthread_self(), "trace-drain");
     while (!stopping_) {
       struct pollfd poll_wake = {wake_.get(), POLLIN, 0};
       if (::poll(&poll_wake, 1, kIntervalMs) > 0) {
@@ -122,6 +123,7 @@ class Recorder final : public Session {
         (void)::eventfd_read(wake_.get(), &count);
       }
       pass(false);
+      governor_->watch();
     }
     const std::int64_t until = monotonic_ns() + kLastPatienceNs;
     do {

@@ -79,6 +79,11 @@ void judge_changes(const Facts& facts, std::vector<Finding>& out) {
                 "The host changed these files while the command read them: it may have seen either.",
                 "Rehearse again when the host is quiet there."));
   }
+  if (!facts.mock_trouble.empty()) {
+    out.push_back(finding("core.mock-unmatched", Level::kYellow, lines("request", facts.mock_trouble),
+                          "The command asked mocked or recorded services for what they have no answer for.",
+                          "Add it to the mock file, or record the exchange again."));
+  }
   if (facts.masked > 0) {
     out.push_back(
         finding("core.masked-write", Level::kYellow, {{"count", std::to_string(facts.masked)}},

@@ -25,13 +25,14 @@ struct Facts {
   std::uint64_t base_moved = 0;               ///< records whose host object changed after the run began
   std::vector<std::string> base_moved_paths;  ///< the first of them
   std::vector<std::string> reads_moved;       ///< paths the action read that the host changed meanwhile
+  std::vector<std::string> mock_trouble;      ///< requests that a mock or recording had no answer for
   std::uint64_t masked = 0;                   ///< records over masked files
   std::vector<std::string> unobserved;        ///< evidence that could not be read: never green
   std::vector<Gap> gaps;
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
-/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.masked-write,
+/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.mock-unmatched, core.masked-write,
 /// core.unobserved, core.fidelity, and core.not-judged, always.
 Verdict judge(const Facts& facts);
 

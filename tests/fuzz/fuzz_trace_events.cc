@@ -9,6 +9,7 @@
 #include "trace/event_stream.h"
 #include "trace/event_summary.h"
 #include "trace/event_text.h"
+#include "trace/network_attempts.h"
 #include "trace/read_set.h"
 
 using namespace rehearse;
@@ -30,8 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size != 0) std::memcpy(aligned.data(), data, size);
   std::string_view rest(reinterpret_cast<const char*>(aligned.data()), size);
   trace::EventSummary summary;
-  trace::ProcessTree tree;
-  trace::Attempts attempts;
+  trace::Attempts attempts([](std::uint32_t) { return std::string("name"); });
+  trace::NetworkAttempts network;
   trace::ReadSet reads({"/proc"});
   trace::EventStream* events = nullptr;
   trace::EventStream stream([&](const trace::TraceEvent& event) {
@@ -45,19 +46,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     (void)fields.type_id();
     summary.add(event);
+    attempts.add(event, *events);
+    reads.add(event, *events);
     return true;
   });
   events = &stream;
   while (const auto record = trace::Record::at(rest)) {
     FUZZ_REQUIRE(stream.add(*record));
-    if (record->head().kind == RH_DEATH) reads.add(*record, tree);
-    tree.add(*record);
-    attempts.add(*record, tree);
-    if (record->head().kind != RH_DEATH) reads.add(*record, tree);
+    network.add(*record, stream.tree());
     rest.remove_prefix(record->head().size);
   }
   (void)summary.lines();
   FUZZ_REQUIRE(std::ranges::is_sorted(reads.take(), {}, &effects::HostRead::path));
-  for (const trace::Process& process : tree.processes()) (void)tree.image_of(process);
+  for (const trace::Process& process : stream.tree().processes()) (void)stream.tree().image_of(process);
   return 0;
 }

@@ -214,6 +214,51 @@ seed("trace_file", "empty", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6))
 seed("trace_file", "head", b"RHTRACE1" + struct.pack("<IIqq", 32, 1, 5, 6) + struct.pack("<IIII", 0x42544852, 1, 8, 8) + bytes(168) + b"x" * 8)
 seed("trace_file", "version", b"RHTRACE1" + struct.pack("<IIqq", 32, 9, 5, 6))
 
+# dns: a byte of flags (1: nxdomain, 2: TCP), then the message; TCP in pieces, a byte of size before each
+def dns_name(name):
+    return b"".join(short(label) for label in name.split(".") if label) + b"\0"
+def dns(name, kind, additional=b"", count=0, klass=1, flags=0x100):
+    return struct.pack(">6H", 0x1234, flags, 1, 0, 0, count) + dns_name(name) + struct.pack(">HH", kind, klass) + additional
+EDNS = b"\0" + struct.pack(">HHIH", 41, 4096, 0x8000, 12) + struct.pack(">HH", 10, 8) + b"cookie12"
+for name, message in {"a": dns("www.example.com", 1), "mocked": dns("a.b", 1, EDNS, 1), "txt": dns("A.b", 16), "alias": dns("x.c", 28),
+                      "loop": dns("l.d", 1), "gone": dns("n.d", 1), "srv": dns("s.d", 33), "mx": dns("m.d", 15), "any": dns("a.b", 255),
+                      "local": dns("x.localhost", 28), "ptr": dns("1.0.0.127.in-addr.arpa", 12), "chaos": dns("version.bind", 16, klass=3),
+                      "ptr6": dns(".".join("1" + "0" * 31) + ".ip6.arpa", 12), "update": dns("a.b", 6, flags=0x2800),
+                      "pointer": dns("a.b", 1)[:12] + b"\xc0\x0c\0\1\0\1", "skipped": dns("a.b", 1, b"\3foo\xc0\x0c" + bytes(10) + EDNS, 2)}.items():
+    seed("dns", name, b"\0" + message)
+    framed = struct.pack(">H", len(message)) + message
+    seed("dns", name + "_tcp", b"\3" + b"".join(bytes([6]) + framed[i:i + 7] for i in range(0, len(framed), 7)))
+# dns_zone: mocks, each a name, a byte of type, a number and data
+def mock(name, kind, data):
+    return short(name) + bytes([["A", "AAAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT", "NXDOMAIN", "x"].index(kind)]) + number(60) + short(data)
+seed("dns_zone", "hosts", mock("a.example", "A", "10.0.0.1") + mock("*.b.example", "AAAA", "2001:db8::1") + mock("*", "NXDOMAIN", ""))
+seed("dns_zone", "alias", mock("a.example", "CNAME", "b.example.") + mock("c\\.d.example", "NS", "\\000.x"))
+seed("dns_zone", "services", mock("a.example", "MX", "10 m.example") + mock("_x._tcp.e", "SRV", "0 5 443 w.example") + mock("5.0.0.10.in-addr.arpa", "PTR", "a.e"))
+seed("dns_zone", "text", mock("a.example", "TXT", "v=spf1 -all") + mock("b.example", "TXT", '"a \\" b" "c"') + mock("a.example", "x", "y"))
+
+# client_hello: a byte of piece size, then records
+def block(content, size=2):
+    return len(content).to_bytes(size, "big") + content
+def extension(kind, content):
+    return struct.pack(">H", kind) + block(content)
+def hello(extensions):
+    body = b"\3\3" + bytes(32) + block(b"", 1) + block(struct.pack(">HH", 0x1301, 0xc02f)) + block(b"\0", 1) + block(extensions)
+    return b"\1" + block(body, 3)
+def tls_record(content):
+    return b"\x16\3\1" + block(content)
+SNI = extension(0, block(b"\0" + block(b"api.example.com")))
+ALPN = extension(16, block(block(b"h2", 1) + block(b"http/1.1", 1)))
+HELLO = hello(SNI + ALPN + extension(43, block(b"\x3a\x3a\3\4\3\3", 1)) + extension(0xfe0d, b"x") + extension(10, block(b"\0\x1d")))
+for name, content in {"whole": tls_record(HELLO), "records": b"".join(tls_record(HELLO[i:i + 9]) for i in range(0, len(HELLO), 9)),
+                      "http": b"GET / HTTP/1.1\r\n", "twice": tls_record(hello(SNI + SNI)), "long": tls_record(b"\1\0\x80\0" + bytes(40))}.items():
+    seed("client_hello", name, b"\x06" + content)
+    seed("tls_server", name, b"\0" + b"".join(bytes([249]) + content[i:i + 250] for i in range(0, len(content), 250)))
+# tls_server: 1, 2: with a client of these three options; then damage to its flights, or what both say
+seed("tls_server", "damaged", bytes([1, 1, 1, 1, 1, 0, 60, 9, 0, 0, 1, 0, 7, 3]))
+seed("tls_server", "damaged12", bytes([1, 1, 0, 0, 0, 1, 0, 40, 200, 0]))
+for version in (0, 1):
+    seed("tls_server", "talk%d" % version, bytes([2, 1, 1, version, 1]) + short("GET / HTTP/1.1") + b"\0\0" + short("HTTP/1.1 200 OK") + b"\1" + short("x" * 200) + b"\1\0\30\1" + b"tail")
+
 # rules: a destination (protocol, 16 bytes, IPv4?, port, synthetic?, name?), then a rule a line
 def destination(four, port, name=None):
     return b"\1" + bytes(16) + b"\1" + bytes(four) + number(port) + (b"\0\0" if name is None else b"\1\1" + bytes([len(name)]) + name.encode())
@@ -294,3 +339,69 @@ seed("first_bytes", "http", b"\2" + CURL)
 seed("first_bytes", "absolute", b"\xffGET http://a.b:80/x HTTP/1.1\r\nHost: c\r\n\r\n")
 seed("first_bytes", "tls", b"\x10\x16\x03\x01\x00\x35\x01\x00\x00\x31\x03\x03" + bytes(33) + b"\x00\x02\x13\x01\x01\x00\x00\x06\xff\x01\x00\x01\x00\x00")
 seed("first_bytes", "other", b"\0EHLO x\r\n")
+
+# dbus: messages as sd-bus sends them
+def dbus_value(out, kind, value):
+    def pad(n):
+        out.extend(b"\0" * (-len(out) % n))
+    if kind in "sog":
+        if kind != "g":
+            pad(4)
+        raw = value.encode()
+        out.extend((bytes([len(raw)]) if kind == "g" else struct.pack("<I", len(raw))) + raw + b"\0")
+    elif kind in "buid":
+        pad(4)
+        out.extend(struct.pack("<i" if kind == "i" else "<I", value))
+    elif kind == "t":
+        pad(8)
+        out.extend(struct.pack("<Q", value))
+    elif kind == "y":
+        out.append(value)
+    elif kind == "v":
+        dbus_value(out, "g", value[0])
+        dbus_value(out, value[0], value[1])
+    elif kind[0] == "a":
+        pad(4)
+        at = len(out)
+        out.extend(bytes(4))
+        pad(8 if kind[1] in "({t" else 4 if kind[1] in "sobui" else 1)
+        begin = len(out)
+        for element in value:
+            dbus_value(out, kind[1:], element)
+        out[at:at + 4] = struct.pack("<I", len(out) - begin)
+    else:
+        pad(8)
+        for field, part in zip(dbus_fields(kind[1:-1]), value):
+            dbus_value(out, field, part)
+def dbus_fields(signature):
+    fields, depth, begin = [], 0, 0
+    for i, c in enumerate(signature):
+        depth += (c in "({") - (c in ")}")
+        if depth == 0 and c != "a":
+            fields.append(signature[begin:i + 1])
+            begin = i + 1
+    return fields
+def dbus_call(member, signature="", values=(), path="/org/freedesktop/systemd1", interface="org.freedesktop.systemd1.Manager", kind=1):
+    body = bytearray()
+    for field, value in zip(dbus_fields(signature), values):
+        dbus_value(body, field, value)
+    out = bytearray(b"l" + bytes([kind, 0, 1]) + struct.pack("<II", len(body), 7))
+    dbus_value(out, "a(yv)", [(1, ("o", path)), (3, ("s", member)), (2, ("s", interface))] + ([(8, ("g", signature))] if signature else []))
+    return bytes(out) + b"\0" * (-len(out) % 8) + bytes(body)
+UNIT, PROPERTIES = "/org/freedesktop/systemd1/unit/web_2eservice", "org.freedesktop.DBus.Properties"
+CALLS = {
+    "start": dbus_call("StartUnit", "ss", ("web.service", "replace")), "isolate": dbus_call("StartUnit", "ss", ("t.target", "isolate")), "stop": dbus_call("StopUnit", "ss", ("web.service", "replace")),
+    "reload": dbus_call("Reload"), "enqueue": dbus_call("EnqueueUnitJob", "sss", ("x.service", "reload-or-restart", "fail")), "get": dbus_call("Get", "ss", ("org.freedesktop.systemd1.Unit", "Id"), UNIT, PROPERTIES),
+    "all": dbus_call("GetAll", "s", ("",), UNIT, PROPERTIES), "manager": dbus_call("GetAll", "s", ("",), interface=PROPERTIES), "list": dbus_call("ListUnitsByPatterns", "asas", (["active"], ["w*", "[!a]?"])),
+    "files": dbus_call("ListUnitFilesByPatterns", "asas", ([], ["*"])), "enable": dbus_call("EnableUnitFiles", "asbb", (["web.service"], 0, 1)), "default": dbus_call("SetDefaultTarget", "sb", ("a.target", 1)),
+    "kill": dbus_call("KillUnit", "ssi", ("web.service", "all", 9)), "set": dbus_call("SetUnitProperties", "sba(sv)", ("web.service", 1, [("CPUWeight", ("t", 5))])), "state": dbus_call("GetUnitFileState", "s", ("web.service",)),
+    "transient": dbus_call("StartTransientUnit", "ssa(sv)a(sa(sv))", ("b.service", "fail", [("ExecStart", ("a(sasb)", [("/bin/a", ["a", "b c"], 0)]))], [("c.timer", [("Unit", ("s", "b.service"))])])),
+    "reexec": dbus_call("Reexecute"), "names": dbus_call("ListUnitsByNames", "as", (["a.service", "absent.service"],)), "freeze": dbus_call("FreezeUnit", "s", ("web.service",)), "reset": dbus_call("ResetFailed"),
+}
+HANDSHAKE = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"
+for name, message in CALLS.items():
+    seed("dbus", name, message)
+    seed("systemd_manager", name, b"\1" + short("enabled\n") + short("Created symlink /a -> /b.\n") + short("[Unit]\nRequires=dep.service\nConflicts=web.service\n") + b"\1" + message + CALLS["all"])
+seed("dbus", "handshake", b"DATA\r\nOK 00112233445566778899aabbccddeeff\r\n")
+seed("dbus", "big_endian", b"B\1\0\1\0\0\0\4\0\0\0\1\0\0\0\x2b\1\1o\0\0\0\0\1/\0\0\0\0\0\0\0\3\1s\0\0\0\0\1A\0\0\0\0\0\0\0\10\1g\0\1u\0\0\0\0\0\0\0\0\0\0\x2a")
+seed("systemd_manager", "handshake", b"\0" + short("x.service static -\n") + short("Failed to enable unit, unit x.service does not exist.\n") + short("[Service]\nType=oneshot\n") + b"\0" + HANDSHAKE + CALLS["files"] + CALLS["enable"] + CALLS["start"])

@@ -30,7 +30,7 @@ inline void converse(Bytes& in, std::unique_ptr<gate::Service> service) {
         client.read(in.byte());
         break;
       case 2:
-        client.wire.room = in.byte();
+        client.wire.room = std::min<std::size_t>(client.wire.room, in.byte());
         break;
       case 3:
         client.read(SIZE_MAX);

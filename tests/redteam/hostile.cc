@@ -1,15 +1,19 @@
-// One hostile program for the cases of sections A, B and D: `hostile CASE` tries something that must not work
-// inside a rehearsal. Exit status: 0 contained, 1 it got through, 77 cannot be tried here. The outcome is
-// printed.
+// One hostile program for the cases of sections A, B, D and E: `hostile CASE` tries something that must not
+// work inside a rehearsal. Exit status: 0 contained, 1 it got through, 77 cannot be tried here. The outcome
+// is printed.
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/fs.h>
 #include <linux/if_packet.h>
+#include <linux/openat2.h>
 #include <linux/perf_event.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +30,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -68,6 +73,30 @@ int case_2() {  // devices
        {"/dev/vda", "/dev/sda", "/dev/loop7", "/dev/mem", "/dev/kmsg", "/dev/fuse", "/dev/loop-control"}) {
     bad |= opens_for_writing(path, ENOENT);
   }
+  return bad;
+}
+
+int case_3() {  // a host-wide sysctl by ways that hide its name
+  int bad = 0;
+  const auto tries = [&bad](const char* way, int at, const char* path) {
+    bad |= refused(way, openat(at, path, O_WRONLY), EACCES, EROFS);
+  };
+  const int directory = open("/proc/sys/vm", O_RDONLY | O_DIRECTORY);
+  const int other = dup2(directory, 77);
+  tries("below a descriptor", other, "swappiness");
+  struct open_how how = {};
+  how.flags = O_WRONLY;
+  bad |= refused("openat2", syscall(SYS_openat2, other, "../vm/./overcommit_memory", &how, sizeof how),
+                 EACCES, EROFS);
+  tries("below /proc/self/fd", AT_FDCWD, "/proc/self/fd/77/dirty_ratio");
+  if (fchdir(directory) != 0) return 1;
+  tries("in the working directory", AT_FDCWD, "panic_on_oom");
+  tries("below /proc/self/cwd", AT_FDCWD, "/proc/self/cwd/laptop_mode");
+  mkdir("/tmp/k", 0700);
+  if (mount("/proc/sys/vm", "/tmp/k", nullptr, MS_BIND, nullptr) == 0)
+    tries("through a bind mount", AT_FDCWD, "/tmp/k/page-cluster");
+  if (symlink("/proc/sys/vm/drop_caches", "/tmp/link") == 0) tries("through a link", AT_FDCWD, "/tmp/link");
+  if (chdir("/") == 0 && chroot("/proc/sys") == 0) tries("in a new root", AT_FDCWD, "/vm/stat_interval");
   return bad;
 }
 
@@ -239,6 +268,7 @@ int case_28() {  // inode flags and filesystem ioctls on files of the host
 int case_54() {  // signals to everybody, and to init
   kill(-1, SIGKILL);
   kill(1, SIGKILL);
+  if (const char* outside = getenv("OUTSIDE")) refused("signal outside", kill(atoi(outside), SIGKILL), ESRCH);
   int bad = refused("ptrace init", ptrace(PTRACE_SEIZE, 1, 0, 0), EPERM);
   char byte = 0;
   struct iovec local = {&byte, 1};
@@ -368,15 +398,79 @@ int case_49() {  // io_uring
   return bad;
 }
 
+/// A filter that answers call `number` with `action`, and lets all others pass.
+long filter_call(unsigned number, unsigned action, unsigned flags) {
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, action),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {4, program};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+}
+
+/// Asks for the parent's id under a tracer that makes another call of it.
+int smuggled(unsigned number, int a, int b = 0) {
+  const pid_t child = fork();
+  if (child == 0) {
+    ptrace(PTRACE_TRACEME, 0, 0, 0);
+    raise(SIGSTOP);
+    if (filter_call(SYS_getppid, SECCOMP_RET_TRACE, 0) != 0) _exit(2);
+    _exit(refused("smuggled call", syscall(SYS_getppid, "/tmp/smuggled", 0700, 0), a, b));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL);
+  ptrace(PTRACE_CONT, child, 0, 0);
+  while (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+    if (status >> 8 == (SIGTRAP | PTRACE_EVENT_SECCOMP << 8))
+      ptrace(PTRACE_POKEUSER, child, offsetof(struct user_regs_struct, orig_rax), static_cast<long>(number));
+    ptrace(PTRACE_CONT, child, 0, 0);
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int case_61() {  // filters of the action's own, against what is recorded
+  int bad = refused("listener", filter_call(SYS_getppid, SECCOMP_RET_ALLOW, SECCOMP_FILTER_FLAG_NEW_LISTENER),
+                    EBUSY);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (filter_call(SYS_rmdir, SECCOMP_RET_ERRNO | EDOM, 0) != 0) _exit(1);
+    char path[] =
+        "/etc/hidden";  // on the stack: of a page that was never touched only the address is recorded
+    _exit(refused("hidden by an error", syscall(SYS_rmdir, path), EDOM));
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  bad |= WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  // The outer filter sees what the tracer made of it.
+  bad |= smuggled(SYS_init_module, EPERM);
+  printf("smuggled mkdir: %s\n", smuggled(SYS_mkdir, 0) == 1 ? "done inside" : "refused");
+  return bad;
+}
+
+int case_69() {  // looks whether this is a sandbox
+  for (const char* path :
+       {"/proc/self/uid_map", "/proc/self/gid_map", "/.dockerenv", "/run/systemd/container"})
+    printf("%s: %s\n", path, open(path, O_RDONLY) < 0 ? strerrorname_np(errno) : "read");
+  char link[64];
+  printf("network namespace: %s\n",
+         readlink("/proc/self/ns/net", link, sizeof link) > 0 ? "read" : "not read");
+  return 0;  // the report tells
+}
+
 struct Case {
   int number;
   int (*run)();
 };
-constexpr Case kCases[] = {
-    {1, case_1},   {2, case_2},   {5, case_5},   {6, case_6},   {7, case_7},   {8, case_8},   {9, case_9},
-    {10, case_10}, {11, case_11}, {13, case_13}, {15, case_15}, {16, case_16}, {17, case_17}, {19, case_19},
-    {21, case_21}, {22, case_22}, {23, case_23}, {28, case_28}, {29, case_29}, {31, case_31}, {47, case_47},
-    {49, case_49}, {52, case_52}, {53, case_53}, {54, case_54}, {60, case_60}, {63, case_63}};
+constexpr Case kCases[] = {{1, case_1},   {2, case_2},   {3, case_3},   {5, case_5},   {6, case_6},
+                           {7, case_7},   {8, case_8},   {9, case_9},   {10, case_10}, {11, case_11},
+                           {13, case_13}, {15, case_15}, {16, case_16}, {17, case_17}, {19, case_19},
+                           {21, case_21}, {22, case_22}, {23, case_23}, {28, case_28}, {29, case_29},
+                           {31, case_31}, {47, case_47}, {49, case_49}, {52, case_52}, {53, case_53},
+                           {54, case_54}, {60, case_60}, {61, case_61}, {63, case_63}, {69, case_69}};
 
 }  // namespace
 

@@ -11,6 +11,51 @@ import harness
 from harness import HostCase
 
 
+# What the report must list of each case: kind of attempt, and what its detail holds. All were denied, unless said otherwise.
+ATTEMPTS: dict[str, list[tuple[str, ...]]] = {
+    "1": [("sysctl", '"/proc/sys/kernel/core_pattern", O_WRONLY'), ("sysctl", "/proc/sys/vm/swappiness"), ("mount", 'umount2("/proc/sys"'),
+          ("mount", "MS_REMOUNT|MS_BIND")],
+    "2": [("raw device", f'"/dev/{name}", O_RDWR') for name in ("vda", "sda", "loop7", "mem", "kmsg", "fuse", "loop-control")],
+    "3": [("sysctl", '(77, "swappiness"'), ("sysctl", "openat2(77, "), ("sysctl", "/proc/self/fd/77/dirty_ratio"), ("sysctl", '"panic_on_oom"'),
+          ("sysctl", "/proc/self/cwd/laptop_mode"), ("file", '"/tmp/link", O_WRONLY'), ("sysctl", '"/vm/stat_interval"'), ("root", "chroot", "contained")],
+    "5": [("namespace", "/proc/1/ns/mnt"), ("namespace", "setns(")],
+    "6": [("namespace", "unshare(CLONE_NEWUSER)"), ("namespace", "clone(child_stack=NULL, flags=CLONE_NEWUSER")],
+    "7": [("raw device", '"/tmp/b", S_IFBLK'), ("raw device", '"/tmp/c", S_IFCHR'), ("raw device", '"/tmp/w"'), ("file", "trusted.overlay.opaque")],
+    "8": [("file handle", "open_by_handle_at(")],
+    "9": [("bpf", "BPF_MAP_CREATE"), ("perf", "perf_event_open("), ("userfault", "userfaultfd("), ("watch", "fanotify_init(")],
+    "10": [("module", "init_module("), ("module", "finit_module("), ("module", 'delete_module("x"'), ("kexec", "kexec_load("), ("kexec", "kexec_file_load("),
+           ("swap", 'swapon("/dev/null"'), ("swap", "swapoff("), ("accounting", 'acct("/tmp/acct")'), ("quota", "quotactl("), ("kernel log", "syslog("),
+           ("io", "iopl(3)"), ("io", "ioperm("), ("clock", "settimeofday("), ("clock", "clock_settime(CLOCK_REALTIME"), ("clock", "adjtimex("),
+           ("reboot", "LINUX_REBOOT_CMD_CAD_OFF")],
+    "11": [("key", 'add_key("user", "x"'), ("key", "keyctl("), ("key", 'request_key("user", "x"')],
+    "13": [("call convention", "i386 getpid("), ("call convention", "x32 getppid()")],
+    "15": [("terminal", "TIOCSTI"), ("terminal", "TIOCLINUX"), ("terminal", "TIOCSETD")],
+    "16": [("process", "ADDR_NO_RANDOMIZE"), ("process", "modify_ldt(")],
+    "17": [("socket", family) for family in ("AF_TIPC", "AF_ALG", "AF_VSOCK", "AF_XDP", "AF_RDS", "AF_CAN", "AF_BLUETOOTH", "NETLINK_SOCK_DIAG")] + [("mount", "weirdfs")],
+    "19": [("process", "PR_SET_MM")],
+    "21": [("mount", f'"{name}"') for name in ("debugfs", "tracefs", "bpf", "securityfs", "configfs", "efivarfs", "devtmpfs", "sysfs", "pstore")] +
+          [("kernel", '"/sys/kernel/uevent_seqnum"')],
+    "23": [("mount", "umount2("), ("mount", "MS_REMOUNT|MS_BIND"), ("file", "O_TMPFILE")],
+    "28": [("device control", "FS_IOC_SETFLAGS"), ("filesystem", "FIFREEZE"), ("filesystem", "FITRIM")],
+    "49": [("io_uring", "io_uring_setup("), ("io_uring", "io_uring_enter("), ("io_uring", "io_uring_register(")] +
+          [("mount", f"{name}(") for name in ("open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr")],
+    "54": [("kill", "kill(-1, SIGKILL)"), ("kill", "kill(1, SIGKILL)", "contained"), ("kill", "SIGKILL)  on the host: "), ("ptrace", "PTRACE_SEIZE, 1"),
+           ("ptrace", "process_vm_readv(1, "), ("ptrace", '"/proc/1/mem"')],
+    "60": [("limits", "RLIMIT_CORE", "faked")],
+    "61": [("filter listener", "SECCOMP_FILTER_FLAG_NEW_LISTENER"), ("module", "init_module(")],
+    "69": [("probe", '"/proc/self/uid_map"', "contained"), ("probe", '"/proc/self/gid_map"', "contained"), ("probe", '"/proc/self/ns/net"', "contained")],
+}
+# What is no attempt is in the trace: an expression that must match.
+TRACED = {
+    "22": [f"evt.is_open_write = true and fd.name = {top}/rehearse-hostile-22" for top in ("/dev/shm", "/run", "/tmp", "/boot", "/home", "/var/tmp")],
+    "29": ["evt.type = fcntl and fd.name = /etc/passwd and evt.failed = false"],
+    "31": ["evt.type = fallocate and evt.failed = true and fd.name = /var/tmp/rehearse-hostile-31"],
+    "47": ["evt.type = shmat and evt.res = EINVAL"],
+    "52": ["evt.type = mount and evt.arg[2] = binfmt_misc"],
+    "61": ["evt.type = rmdir and evt.arg.path = /etc/hidden and evt.res = EDOM", "evt.type = mkdir and evt.arg.path = /tmp/smuggled and evt.failed = false"],
+}
+
+
 class Hostile(HostCase):
     def setUp(self) -> None:
         super().setUp()
@@ -27,16 +72,46 @@ class Hostile(HostCase):
         # 31 is hard on the walk over the upper, which does not know of profiles: once is slow enough.
         self.contain_every_case("--profile=root", but=("31",))
 
+    def test_shifted_ids_are_no_way_out_of_a_set_of_users(self) -> None:
+        """Case 20: a setuid program gives what it gives on a host, and the report says that it did."""
+        program = self.host / "as-root"
+        shutil.copy("/bin/true", program)
+        program.chmod(0o4755)
+        script = f"import os\nif os.fork() == 0:\n  os.setresuid(65534, 65534, 65534)\n  os.execv('{program}', ['as-root'])\nos.wait()"
+        processes = self.run_in(["python3", "-c", script]).doc["processes"]
+        took = next(p for p in processes if p["exe"] == str(program))
+        self.assertTrue(took["secure"])
+        self.assertEqual(took["uid"], 0)
+
+    def assert_reported(self, case: str, result: harness.Result) -> None:
+        """The lines that the case must leave, in the document and in the trace."""
+        attempts = result.doc["attempts"]
+        for what, part, *outcome in ATTEMPTS.get(case, []):
+            wanted = outcome[0] if outcome else "denied"
+            found = [a for a in attempts if a["what"] == what and part in a["detail"] and a["result"] == wanted]
+            self.assertTrue(found, (what, part, wanted, [(a["what"], a["detail"], a["result"]) for a in attempts]))
+        for expression in TRACED.get(case, []):
+            shown = self.call("trace", result.doc["id"], "--where", expression, json_out=False)
+            self.assertEqual(shown.code, 0, shown.err)
+            self.assertTrue(shown.out, expression)
+        if case == "53":
+            self.assertIn("core.limit-hit", [f["rule"] for f in result.doc["verdict"]["findings"]])
+        if case == "63":
+            self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
+        self.assertTrue(result.doc["trace"]["complete"], result.doc["trace"])
+
     def contain_every_case(self, *options: str, but: tuple[str, ...] = ()) -> None:
         cases = subprocess.run([self.program], capture_output=True, text=True, check=True).stdout.split()
-        self.assertGreater(len(cases), 15)
+        self.assertEqual(set(cases), ATTEMPTS.keys() | TRACED.keys() | {"53", "63"}, "a case of which no line is expected in the report")
         for case in cases:
             if case in but:
                 continue
             with self.subTest(case=case):
-                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--timeout", f"{20 * harness.SLOW}s", *options)
+                result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--env", f"OUTSIDE={os.getpid()}",
+                                     "--timeout", f"{20 * harness.SLOW}s", *options)
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
+                self.assert_reported(case, result)
 
     def test_nothing_of_the_cases_is_on_the_host(self) -> None:
         """What cases 22, 31 and 52 wrote is in the document at most."""

@@ -1,13 +1,15 @@
 // Makes system calls whose trace is known beforehand. Static; prints nothing unless something goes wrong.
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -189,6 +191,120 @@ int storm(int number) {
   return 0;
 }
 
+/// One file by many names, none of which says which it is.
+int places() {
+  char directory[] = "/tmp/rehearse-calls-XXXXXX";
+  if (::mkdtemp(directory) == nullptr) return 1;
+  const int made = ::open(directory, O_RDONLY | O_DIRECTORY);
+  ::dup2(made, 50);
+  ::openat(50, "../../etc/passwd", O_RDONLY);
+  ::open("/proc/self/fd/50/../../etc/passwd", O_RDONLY);
+  ::open("/proc/self/root/etc/passwd", O_RDONLY);
+  if (::symlink("/etc/passwd", (std::string(directory) + "/link").c_str()) != 0) return 1;
+  ::openat(50, "link", O_RDONLY);
+  if (::chdir("/etc") != 0) return 1;
+  ::open("passwd", O_RDONLY);
+  ::open("/proc/self/cwd/passwd", O_RDONLY);
+  if (::chroot("/etc") != 0) return 1;
+  ::open("/passwd", O_RDONLY);
+  ::open("/../../passwd", O_RDONLY);
+  return 0;
+}
+
+/// Becomes a program in memory under a false name.
+int memfd() {
+  const int from = ::open("/bin/true", O_RDONLY | O_CLOEXEC);
+  const int to = ::memfd_create("hidden", MFD_CLOEXEC);
+  struct stat st = {};
+  if (::fstat(from, &st) != 0 ||
+      ::sendfile(to, from, nullptr, static_cast<std::size_t>(st.st_size)) != st.st_size)
+    return 1;
+  char name[] = "/usr/bin/innocent";
+  char* argv[] = {name, nullptr};
+  char* none = nullptr;
+  ::fexecve(to, argv, &none);
+  return 1;
+}
+
+/// Threads that open and close as fast as they can.
+int open_flood(int threads, long number) {
+  std::vector<std::thread> all;
+  for (int i = 0; i < threads; ++i)
+    all.emplace_back([number] {
+      for (long n = 0; n < number; ++n) ::close(::open("/etc/passwd", O_RDONLY));
+    });
+  for (std::thread& thread : all) thread.join();
+  return 0;
+}
+
+/// A process that shares memory and descriptors with its maker and is no thread of it.
+int share() {
+  static char stack[65536];
+  const int own = ::open("/etc/group", O_RDONLY);
+  const pid_t child = ::clone(
+      [](void*) {
+        call(SYS_access, "/mark-shares", F_OK);
+        ::dup2(::open("/etc/passwd", O_RDONLY), 60);
+        return 14;
+      },
+      stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, nullptr);
+  ::waitpid(child, nullptr, 0);
+  char byte = 0;
+  (void)!::read(60, &byte, 1);
+  (void)!::read(own, &byte, 1);
+  return 0;
+}
+
+/// A descriptor that comes with a message, under a number that stood for something else.
+int pass() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 1;
+  if (::fork() == 0) {
+    const int secret = ::open("/etc/hostname", O_RDONLY);
+    char byte = 'x';
+    struct iovec part = {&byte, 1};
+    alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof secret)] = {};
+    struct msghdr message = {};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    struct cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof secret);
+    std::memcpy(CMSG_DATA(head), &secret, sizeof secret);
+    ::_exit(::sendmsg(ends[0], &message, 0) == 1 ? 0 : 1);
+  }
+  const int before = ::open("/etc/passwd", O_RDONLY);
+  ::close(before);
+  char byte = 0;
+  struct iovec part = {&byte, 1};
+  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof before)] = {};
+  struct msghdr message = {};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  if (::recvmsg(ends[1], &message, 0) != 1) return 1;
+  (void)!::pread(before, &byte, 1, 0);
+  ::wait(nullptr);
+  return 0;
+}
+
+/// Processes one after the other, each with a mark of its own.
+int marks(int number) {
+  for (int i = 0; i < number; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      call(SYS_access, ("/mark-" + std::to_string(i)).c_str(), F_OK);
+      ::_exit(i % 100);
+    }
+    ::waitpid(child, nullptr, 0);
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -201,6 +317,14 @@ int main(int argc, char** argv) {
   if (what == "flood") return flood(static_cast<int>(number(2, 4)), number(3, 100'000));
   if (what == "flip") return flip(number(2, 20'000));
   if (what == "storm") return storm(static_cast<int>(number(2, 500)));
-  std::fprintf(stderr, "usage: calls basic|exec|families|killed|flood|flip|storm\n");
+  if (what == "places") return places();
+  if (what == "memfd") return memfd();
+  if (what == "open-flood") return open_flood(static_cast<int>(number(2, 4)), number(3, 50'000));
+  if (what == "share") return share();
+  if (what == "pass") return pass();
+  if (what == "marks") return marks(static_cast<int>(number(2, 100)));
+  std::fprintf(stderr,
+               "usage: calls "
+               "basic|exec|families|killed|flood|flip|storm|places|memfd|open-flood|share|pass|marks\n");
   return 2;
 }

@@ -20,11 +20,17 @@ if(REHEARSE_STATIC)
   target_link_options(gate_bed PRIVATE -static -Wl,-z,norelro)
 endif()
 
+add_executable(manager_server ${PROJECT_SOURCE_DIR}/tests/system/manager_server.cc)
+target_link_libraries(manager_server PRIVATE rehearse_units)
+if(REHEARSE_STATIC)
+  target_link_options(manager_server PRIVATE -static)
+endif()
+
 # rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
 function(rehearse_python_test name file timeout)
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
-    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;GATE_BED=$<TARGET_FILE:gate_bed>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
+    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
 endfunction()
 
 rehearse_python_test(system.actions system/test_actions.py 400)
@@ -38,12 +44,14 @@ rehearse_python_test(system.library system/test_library.py 60)
 rehearse_python_test(system.limits system/test_limits.py 180)
 rehearse_python_test(system.root_profile system/test_root_profile.py 120)
 rehearse_python_test(system.random system/test_random.py 600)
+rehearse_python_test(system.manager system/test_manager.py 120)
 rehearse_python_test(system.mounts system/test_mounts.py 240)
+rehearse_python_test(system.network system/test_network.py 240)
 rehearse_python_test(system.trace system/test_trace.py 300)
 rehearse_python_test(system.systemd system/test_systemd.py 120)
 rehearse_python_test(redteam.contained redteam/test_hostile.py 600)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
-add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd whole_root)
+add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root)
 set_tests_properties(system.booted PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 RUN_SERIAL TRUE)

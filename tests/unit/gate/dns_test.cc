@@ -227,6 +227,14 @@ TEST_CASE("aliases are followed, to what is mocked, made up, missing or going ro
   CHECK(server.got.answers.size() == 1);
   CHECK(server.ask("cdn.example.com", kA) == "mocked");
   CHECK(server.names.name_of(server.question.addresses.at(0)) == "edge.example.net");
+  std::vector<DnsMock> chain;
+  for (int i = 0; i < 9; ++i)
+    chain.push_back(
+        {"c" + std::to_string(i) + ".example", "CNAME", 60, "c" + std::to_string(i + 1) + ".example"});
+  Server chained(chain);
+  CHECK(chained.ask("c1.example", kA) == "mocked");
+  CHECK(chained.got.answers.size() == 9);  // eight aliases and the address
+  CHECK(chained.ask("c0.example", kA) == "refused");
   CHECK(server.ask("dead.example.com", kA) == "nxdomain");
   CHECK(server.got.answers.size() == 1);
   CHECK(server.ask("a.example.com", kA) == "refused");

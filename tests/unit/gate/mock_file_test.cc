@@ -146,6 +146,9 @@ TEST_CASE("In an action file other tables are for others") {
 TEST_CASE("Wrong files name file, line, column, the thing and the remedy") {
   CHECK(wrong("[[mock]\n").starts_with("m.toml:1:8: "));
   CHECK(wrong("[[mok]]\n") == "m.toml:1:3: unknown key \"mok\" (the nearest known key is \"mock\")");
+  CHECK(wrong("ü = 1\n").starts_with("m.toml:1:1: "));
+  CHECK(wrong("[[\x01").starts_with("m.toml:1:3: "));
+  CHECK(wrong("\"ü\" = 1\n").starts_with("m.toml:1:1: unknown key \"ü\""));
   CHECK(wrong("schema = \"x\"\n") ==
         "m.toml:1:10: \"schema\": \"x\" is not known (write \"rehearse.mock/1\")");
   CHECK(wrong("[[pass]]\nto = \"tcp:a:1\"\nrates = \"1/s\"\n") ==

@@ -179,7 +179,7 @@ TEST_CASE("Streams are replayed turn by turn") {
 
 TEST_CASE("Recorded mails are compared by their envelope and text") {
   const std::string mail = "EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\ntext\r\n.\r\n";
-  const SmtpMock mock;
+  const MockService mock = SmtpMock();
   FakeClient first(make_service(mock));
   first.send(mail);
   Recording recording = recording_of({first.wire.notes});

@@ -35,6 +35,7 @@ TEST_CASE("Rules are read and printed") {
   CHECK(to_text(parse_pass("tcp:[::ffff:10.0.0.5]:1").value()) == "tcp:10.0.0.5:1");
   CHECK(to_text(parse_pass("tcp:[2001:db8::/32]:443").value()) == "tcp:[2001:db8::]/32:443");
   CHECK(to_text(parse_pass("tcp:host-loopback:5432").value()) == "host-loopback:5432");
+  CHECK(to_text(parse_pass("Host-Loopback.:5432").value()) == "host-loopback:5432");
   CHECK(to_text(parse_deny("tcp:*:25").value()) == "tcp:*:25=ECONNREFUSED");
   CHECK(to_text(parse_deny("tcp:*:25=ETIMEDOUT").value()) == "tcp:*:25=ETIMEDOUT");
   CHECK(parse_deny("udp:x.example:1=drop").value().how.error == Refusal::kDrop);

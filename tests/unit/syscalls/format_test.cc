@@ -183,10 +183,14 @@ TEST_CASE("numbers that are not in the table") {
         "syscall_0x1f4(0x1, 0, 0x3, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
   Call call = made(11, 0, 1, 2, 3);
   call.abi = static_cast<std::uint32_t>(Abi::kI386);  // execve there, munmap here
-  CHECK(format_call(call) == "syscall_0xb(0x1, 0x2, 0x3, 0, 0, 0) = 0");
+  CHECK(format_call(call) == "i386 execve(0x1, 0x2, 0x3, 0, 0, 0) = 0");
+  call.nr = 223;
+  CHECK(format_name(call) == "syscall_0xdf");
+  call.nr = Nr::openat2;  // from 424 on the numbers are all architectures'
+  CHECK(format_name(call) == "openat2");
   call = made(0x40000003, 0, 5);
   call.abi = static_cast<std::uint32_t>(Abi::kX32);
-  CHECK(format_call(call) == "close(5) = 0");
+  CHECK(format_call(call) == "x32 close(5) = 0");
   call.abi = 77;
   CHECK(format_name(call) == "syscall_0x40000003");
 }

@@ -42,7 +42,7 @@ MapEvent open_event() {
       .set(Field::kProcApid, "2", std::int64_t{1})
       .set(Field::kProcId, std::uint64_t{9})
       .set(Field::kUserUid, std::uint64_t{0})
-      .set(Field::kUserLoginuid, std::int64_t{-1})
+      .set(Field::kThreadVtid, std::int64_t{-1})
       .set(Field::kFdName, "/etc/Shadow"sv)
       .set(Field::kFdCip, IpAddress::v4({10, 1, 2, 3}))
       .set(Field::kFdSip, IpAddress::v4({192, 168, 0, 1}))
@@ -170,7 +170,7 @@ TEST_CASE("numbers, times, addresses, flags") {
   CHECK_FALSE(matches("proc.pid < 42 or proc.pid > 42 or proc.pid != 42"));
   CHECK(matches("evt.rawres < 0 and evt.rawres = -2 and evt.rawres in (1, -2, 0x10)"));
   CHECK_FALSE(matches("evt.rawres in (1, 2)"));
-  CHECK(matches("user.loginuid = -1 and evt.num < 18446744073709551615"));
+  CHECK(matches("thread.vtid = -1 and evt.num < 18446744073709551615"));
   CHECK(matches("evt.rawres >= -9223372036854775808"));
   CHECK(matches("evt.failed = true and evt.is_open_write=false and evt.failed != false"));
   CHECK(matches("evt.failed in (true, false)"));
@@ -405,7 +405,7 @@ TEST_CASE("hostile filters end in an error, not in the stack or the memory") {
 }
 
 TEST_CASE("the fields are listed with type and meaning") {
-  CHECK(all_fields().size() == 57);
+  CHECK(all_fields().size() == 55);
   for (const FieldInfo& field : all_fields()) {
     CHECK(find_field(field.name) == &field);
     CHECK_FALSE(field.about.empty());

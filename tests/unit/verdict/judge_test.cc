@@ -40,6 +40,7 @@ TEST_CASE("Each way a command can go wrong is a finding") {
   CHECK(has(with([](Facts& f) { f.leftover = {"7 daemon"}; }), "core.leftover-processes"));
   CHECK(has(with([](Facts& f) { f.output_cut = true; }), "core.output-cut"));
   CHECK(has(with([](Facts& f) { f.base_moved = 1; }), "core.base-moved"));
+  CHECK(has(with([](Facts& f) { f.mock_trouble = {"GET /x"}; }), "core.mock-unmatched"));
   CHECK(has(with([](Facts& f) { f.reads_moved = {"/etc/hosts"}; }), "core.read-moved"));
   CHECK(has(with([](Facts& f) { f.masked = 1; }), "core.masked-write"));
   CHECK(with([](Facts& f) { f.exit = 3; }).level == Level::kYellow);

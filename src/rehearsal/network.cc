@@ -1,0 +1,175 @@
+#include "rehearsal/network.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <tuple>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "gate/mock_file.h"
+#include "gate/rule_text.h"
+
+namespace rehearse {
+namespace {
+
+constexpr const char* kLog = "gate.jsonl";
+constexpr const char* kExchanges = "exchanges.jsonl";
+
+template <class Rule>
+void append(std::vector<Rule>& to, std::vector<Rule> from) {
+  std::ranges::move(from, std::back_inserter(to));
+}
+
+Result<void> add_mock_file(const std::string& path, gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
+  const auto text = sys::read_file(path.c_str(), gate::kLargestMockFile);
+  if (!text)
+    return fail_errno(text.error().err, "--mock: cannot read " + path, ExitCode::kUsage, "name a TOML file");
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  RH_TRY(const auto directory, sys::open(folder.c_str(), O_RDONLY | O_DIRECTORY));
+  RH_TRY(auto file, gate::parse_mock_file(*text, path, gate::FileKind::kMock, directory.get()));
+  append(rules.deny, std::move(file.rules.deny));
+  append(rules.mock, std::move(file.rules.mock));
+  append(rules.pass, std::move(file.rules.pass));
+  append(dns, std::move(file.dns));
+  return {};
+}
+
+/// Where the exchanges of one destination were recorded.
+gate::Endpoint endpoint_of(const gate::KeptExchange& exchange) {
+  gate::Endpoint endpoint;
+  endpoint.protocol = exchange.protocol;
+  endpoint.ports = {exchange.port, exchange.port};
+  if (!exchange.name.empty())
+    endpoint.target = gate::NameTarget{exchange.name, false};
+  else if (const auto block = IpBlock::parse(exchange.address))
+    endpoint.target = *block;
+  return endpoint;
+}
+
+Result<void> add_replay(const Options& options, const ledger::StateDir* state, NetworkPlan& plan) {
+  if (state == nullptr) return {};
+  RH_TRY(const ledger::Bundle bundle, state->open_run(options.replay));
+  auto file = bundle.open_file(kExchanges);
+  if (!file)
+    return fail("--replay: run " + bundle.id() + " has no recorded exchanges", ExitCode::kUsage,
+                "record some: --pass ENDPOINT,record");
+  RH_TRY(auto kept, gate::read_exchanges(file->get()));
+  using Destination = std::tuple<gate::Protocol, std::string, std::uint16_t>;
+  std::map<Destination, std::vector<gate::KeptExchange>> by_destination;
+  for (gate::KeptExchange& exchange : kept.exchanges) {
+    const std::string& place = exchange.name.empty() ? exchange.address : exchange.name;
+    by_destination[{exchange.protocol, place, exchange.port}].push_back(std::move(exchange));
+  }
+  if (by_destination.empty())
+    return fail("--replay: run " + bundle.id() + " has no recorded exchanges", ExitCode::kUsage,
+                "record some: --pass ENDPOINT,record");
+  for (auto& [destination, exchanges] : by_destination) {
+    gate::Mock mock;
+    mock.listen = endpoint_of(exchanges.front());
+    mock.place = "--replay " + bundle.id();
+    plan.recordings.push_back(std::make_unique<gate::Recording>(std::move(exchanges)));
+    mock.service = gate::ReplayMock{plan.recordings.back().get()};
+    plan.rules.mock.push_back(std::move(mock));
+  }
+  return {};
+}
+
+/// Names that rules speak of exist, whatever else does not.
+std::vector<std::string> named(const gate::Rules& rules) {
+  std::vector<std::string> names;
+  const auto add = [&names](const gate::Endpoint& endpoint) {
+    if (const auto* target = std::get_if<gate::NameTarget>(&endpoint.target))
+      names.push_back((target->suffix ? "*." : "") + target->name);
+  };
+  for (const gate::Mock& mock : rules.mock) add(mock.listen);
+  for (const gate::PassRule& rule : rules.pass) add(rule.to);
+  return names;
+}
+
+}  // namespace
+
+std::vector<sandbox::Addition> NetworkPlan::trust() const {
+  if (!authority) return {};
+  const std::string& pem = authority->pem();
+  // OpenSSL looks a certificate up in the directory by the hash of its name: c_rehash(1).
+  const unsigned long name = ::X509_subject_name_hash(authority->certificate());
+  return {{"/etc/ssl/certs/ca-certificates.crt", pem, false},
+          {"/etc/pki/tls/certs/ca-bundle.crt", pem, false},
+          {fmt::format("/etc/ssl/certs/{:08x}.0", name), pem, true}};
+}
+
+Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ledger::StateDir* state) {
+  auto plan = std::make_unique<NetworkPlan>();
+  std::vector<gate::DnsMock> dns;
+  for (const std::string& text : options.pass) {
+    auto rule = gate::parse_pass(text);
+    if (!rule) return with_context(rule.error(), "--pass " + text);
+    plan->rules.pass.push_back(std::move(*rule));
+  }
+  for (const std::string& text : options.deny) {
+    auto rule = gate::parse_deny(text);
+    if (!rule) return with_context(rule.error(), "--deny " + text);
+    plan->rules.deny.push_back(std::move(*rule));
+  }
+  for (const std::string& path : options.mock) RH_CHECK(add_mock_file(path, plan->rules, dns));
+  if (!options.replay.empty()) RH_CHECK(add_replay(options, state, *plan));
+  RH_TRY(plan->zone, gate::DnsZone::create(dns, named(plan->rules)));
+  plan->dns.nxdomain = options.nxdomain;
+  RH_TRY(plan->kernel, gate::flatten(plan->rules));
+  if (std::ranges::any_of(plan->rules.mock, &gate::Mock::tls)) {
+    const std::int64_t now = realtime_ns();
+    RH_TRY(plan->authority, gate::CertificateAuthority::create(compact_time(now), now));
+  }
+  return plan;
+}
+
+Result<void> Network::begin(int network, int packet_program, struct rh_gate& kernel) {
+  RH_TRY(sockets_, gate::open_run_sockets(network, packet_program));
+  gate::switch_on(plan_.kernel, kernel);
+  RH_TRY(log_, bundle_.create_file(kLog));
+  const bool keeps =
+      !plan_.rules.mock.empty() || std::ranges::any_of(plan_.rules.pass, [](const gate::PassRule& rule) {
+        return rule.record == gate::Record::kYes;
+      });
+  if (keeps) {
+    RH_TRY(exchanges_, bundle_.create_file(kExchanges));
+  }
+  gate::EngineSetup setup;
+  setup.sockets = &*sockets_;
+  setup.rules = &plan_.rules;
+  setup.rule_names = &plan_.kernel.names;
+  setup.zone = &plan_.zone;
+  setup.dns = plan_.dns;
+  setup.kernel = &kernel;
+  setup.authority = plan_.authority ? &*plan_.authority : nullptr;
+  setup.log = log_.get();
+  setup.exchanges = exchanges_.get();
+  setup.begun_ns = monotonic_ns();
+  RH_TRY(auto worker, gate::Worker::start(setup));
+  worker_.emplace(std::move(worker));
+  return worker_->wait_ready();
+}
+
+Result<gate::GateLog> Network::finish() {
+  const auto ended = worker_->finish();
+  worker_.reset();
+  sockets_.reset();
+  RH_TRY(const auto file, bundle_.open_file(kLog));
+  RH_TRY(auto log, gate::read_gate_log(file.get()));
+  if (!ended) return tl::make_unexpected(ended.error());
+  return log;
+}
+
+Result<gate::ExchangeFile> Network::exchanges() const {
+  if (!exchanges_.valid()) return gate::ExchangeFile();
+  RH_TRY(const auto file, bundle_.open_file(kExchanges));
+  return gate::read_exchanges(file.get());
+}
+
+}  // namespace rehearse

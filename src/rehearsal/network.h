@@ -1,0 +1,71 @@
+// The network of one rehearsal: what options say of it, and the gate that serves it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "gate/certificate_authority.h"
+#include "gate/dns_zone.h"
+#include "gate/exchange_file.h"
+#include "gate/gate_log.h"
+#include "gate/kernel_rules.h"
+#include "gate/recording.h"
+#include "gate/rules.h"
+#include "gate/run_sockets.h"
+#include "gate/worker.h"
+#include "ledger/state.h"
+#include "rehearse/rehearse.h"
+#include "sandbox/request.h"
+
+struct rh_gate;
+
+namespace rehearse {
+
+/// What is passed, denied, mocked and replayed, and what names are. Checked whole before anything runs.
+struct NetworkPlan {
+  gate::Rules rules;
+  gate::DnsZone zone;
+  gate::DnsOptions dns;
+  gate::KernelRules kernel;  ///< points into `rules`
+  /// Of replays: what mocks point to.
+  std::vector<std::unique_ptr<gate::Recording>> recordings;
+  /// Who the certificates of mocked services are from; none if no mock speaks TLS.
+  std::optional<gate::CertificateAuthority> authority;
+
+  /// What makes clients inside trust the authority.
+  [[nodiscard]] std::vector<sandbox::Addition> trust() const;
+};
+
+/// From --pass, --deny, --mock, --replay and --nxdomain. kUsage or kConfig name what is wrong, and where.
+/// `state`: for the run that is replayed.
+Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ledger::StateDir* state);
+
+class Network {
+ public:
+  /// All borrowed.
+  Network(const ledger::Bundle& bundle, NetworkPlan& plan) : bundle_(bundle), plan_(plan) {}
+
+  /// Takes over the network namespace `network`, whose loopback device is up. `kernel`: zeroed, switched on
+  /// when this returns. The bundle gets `gate.jsonl` and `exchanges.jsonl`.
+  Result<void> begin(int network, int packet_program, struct rh_gate& kernel);
+  /// Nothing of the run lives any more: what the gate saw.
+  Result<gate::GateLog> finish();
+
+  /// After finish(): what was exchanged with mocks and recordings.
+  [[nodiscard]] Result<gate::ExchangeFile> exchanges() const;
+
+  [[nodiscard]] const NetworkPlan& plan() const { return plan_; }
+
+ private:
+  const ledger::Bundle& bundle_;
+  NetworkPlan& plan_;
+  std::optional<gate::RunSockets> sockets_;
+  UniqueFd log_;
+  UniqueFd exchanges_;
+  std::optional<gate::Worker> worker_;
+};
+
+}  // namespace rehearse

@@ -1,0 +1,41 @@
+// What the kernel's hooks saw of an attempt and what the gate knows of it, put together for the report.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "gate/gate_log.h"
+#include "host/listeners.h"
+#include "rehearsal/network.h"
+#include "report/run_record.h"
+#include "trace/network_attempts.h"
+
+namespace rehearse {
+
+class NetworkJournal {
+ public:
+  /// `plan` is borrowed.
+  NetworkJournal(gate::GateLog log, const NetworkPlan& plan);
+
+  /// All but the time. Nothing for a question to a name server: see questions().
+  std::optional<report::NetworkRecord> describe(const trace::NetworkAttempt& attempt);
+  [[nodiscard]] std::vector<report::DnsRecord> questions() const;
+
+ private:
+  using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
+
+  void add_connection(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
+  void add_rule(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
+  std::string reached(const trace::NetworkAttempt& attempt);
+
+  gate::GateLog log_;
+  const NetworkPlan& plan_;
+  std::map<IpAddress, std::string> names_;  ///< what addresses were the answer for
+  std::map<Destination, std::vector<const gate::ConnectionRecord*>> connections_;
+  std::optional<host::Listeners> listeners_;  ///< read when they are needed
+};
+
+}  // namespace rehearse

@@ -1,0 +1,133 @@
+#include "report/network_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "base/escape.h"
+#include "base/units.h"
+
+namespace rehearse::report {
+namespace {
+
+constexpr std::size_t kNameLimit = 256;
+constexpr std::size_t kMostProcesses = 8;
+
+bool is_denied(const NetworkRecord& to) {
+  return to.verdict == "denied";
+}
+
+/// "tcp example.com:443 (198.18.7.9)".
+std::string destination(const NetworkRecord& to) {
+  const std::string proto = escape_text(to.proto, 16);
+  const std::string dst = escape_text(to.dst, kNameLimit);
+  if (to.port == 0) return proto + ' ' + dst;
+  const bool six = to.dst.find(':') != std::string::npos;
+  const std::string place = six ? '[' + dst + ']' : dst;
+  if (to.name.empty()) return fmt::format("{} {}:{}", proto, place, to.port);
+  return fmt::format("{} {}:{} ({})", proto, escape_text(to.name, kNameLimit), to.port, dst);
+}
+
+/// All attempts that differ in the process only.
+struct Group {
+  const NetworkRecord* first = nullptr;
+  std::uint64_t count = 0;
+  std::set<std::uint32_t> processes;
+};
+
+std::vector<Group> group(const RunRecord& record) {
+  using Key = std::tuple<std::string, std::string, std::string, std::uint16_t, std::string, std::string>;
+  std::map<Key, std::size_t> known;
+  std::vector<Group> groups;
+  for (const NetworkRecord& to : record.network) {
+    const auto [at, fresh] =
+        known.emplace(Key(to.verdict, to.proto, to.dst, to.port, to.name, to.error), groups.size());
+    if (fresh) groups.push_back({&to, 0, {}});
+    groups[at->second].count += to.count;
+    groups[at->second].processes.insert(to.process);
+  }
+  std::ranges::stable_sort(
+      groups, [](const Group& a, const Group& b) { return is_denied(*a.first) && !is_denied(*b.first); });
+  return groups;
+}
+
+std::string processes(const Group& group) {
+  std::string text;
+  std::size_t listed = 0;
+  for (const std::uint32_t process : group.processes) {
+    if (++listed > kMostProcesses)
+      return text + fmt::format(", {} more", group.processes.size() - kMostProcesses);
+    text += (text.empty() ? "" : ", ") + std::to_string(process);
+  }
+  return text;
+}
+
+std::string group_line(const Group& group, const Style& style) {
+  const NetworkRecord& to = *group.first;
+  std::string verdict = fmt::format("{:<8}", escape_text(to.verdict, 16));
+  if (is_denied(to)) verdict = style.yellow(verdict);
+  std::string line = fmt::format("  {} {:<14} {}", verdict, escape_text(to.error, 32), destination(to));
+  if (group.count > 1) line += fmt::format(" ×{}", group.count);
+  line += "  [" + processes(group) + "]\n";
+  const auto more = [&line](const char* what, const std::string& value) {
+    if (!value.empty()) line += fmt::format("      {} {}\n", what, escape_text(value, kNameLimit));
+  };
+  more("would have reached", to.reached);
+  more("TLS server name", to.sni);
+  if (!to.http_host.empty() || !to.http_path.empty()) more("HTTP", to.http_host + to.http_path);
+  if (to.bytes_out != 0 || to.bytes_in != 0)
+    line += fmt::format("      {} out, {} in\n", format_bytes(to.bytes_out), format_bytes(to.bytes_in));
+  more("rule", to.rule);
+  return line;
+}
+
+}  // namespace
+
+NetworkCounts count_network(const RunRecord& record) {
+  NetworkCounts counts;
+  for (const NetworkRecord& to : record.network) {
+    if (is_denied(to))
+      counts.denied += to.count;
+    else if (to.verdict == "passed")
+      counts.passed += to.count;
+    else
+      counts.mocked += to.count;
+  }
+  return counts;
+}
+
+std::string network_line(const NetworkCounts& counts) {
+  std::string line;
+  const auto add = [&line](std::uint64_t count, const char* what) {
+    if (count != 0) line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, what);
+  };
+  add(counts.denied, "denied");
+  add(counts.mocked, "mocked");
+  add(counts.passed, "passed");
+  return line;
+}
+
+std::string network_text(const RunRecord& record, const Style& style, std::size_t most) {
+  std::string text;
+  const auto groups = group(record);
+  for (std::size_t i = 0; i < groups.size() && i < most; ++i) text += group_line(groups[i], style);
+  if (groups.size() > most) text += fmt::format("  and {} more: see --json\n", groups.size() - most);
+  std::set<std::string> connected;
+  for (const NetworkRecord& to : record.network) connected.insert(to.name);
+  std::size_t names = 0;
+  for (const DnsRecord& asked : record.dns) {
+    if (connected.contains(asked.name)) continue;
+    if (++names > most) continue;
+    text += fmt::format("  looked up {} {}: {}{}\n", escape_text(asked.name, kNameLimit),
+                        escape_text(asked.type, 16), escape_text(asked.answer, 32),
+                        asked.count > 1 ? fmt::format(" ×{}", asked.count) : "");
+  }
+  if (names > most) text += fmt::format("  and {} more names: see --json\n", names - most);
+  return text;
+}
+
+}  // namespace rehearse::report

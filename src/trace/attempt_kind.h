@@ -1,0 +1,31 @@
+// Which calls a reviewer lists as attempts: what only a host's administrator may do, whether or not the
+// sandbox let it, and what it refused to a caller whom a host would have let.
+#pragma once
+
+#include <string_view>
+
+#include "trace/event_stream.h"
+
+namespace rehearse::trace {
+
+enum class Outcome : std::uint8_t {
+  kDenied,
+  kFaked,      ///< it seemed to succeed and did nothing
+  kContained,  ///< it took place, within the run's own namespaces
+};
+std::string_view to_string(Outcome outcome);
+
+/// One word or two: "mount", "sysctl", "raw device"; "" for what every program does. `events` has made
+/// `event`, and is in the midst of it.
+///
+/// Beyond the privilege classes of the table:
+///   sysctl, kernel, raw device, ptrace, namespace, file   by the path, where a change or an open was refused
+///                 (EPERM, EACCES, EROFS) though the caller may override file permissions
+///   probe         looks for what betrays a user namespace or a container
+///   kill          signals to everybody, to init, or to a process that is not there inside
+///   socket        a family or protocol that is not there inside
+///   call convention   a call of i386 or x32
+std::string_view attempt_kind(const TraceEvent& event, const EventStream& events);
+Outcome outcome_of(const TraceEvent& event);
+
+}  // namespace rehearse::trace

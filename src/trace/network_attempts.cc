@@ -1,0 +1,147 @@
+#include "trace/network_attempts.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+
+#include "syscalls/call.h"
+#include "syscalls/table.h"
+
+namespace rehearse::trace {
+namespace {
+
+using syscalls::Nr;
+
+constexpr std::size_t kMost = 65536;
+constexpr std::size_t kMostAsked = 65536;
+
+Transport transport_of(std::uint8_t protocol) {
+  switch (protocol) {
+    case IPPROTO_TCP:
+      return Transport::kTcp;
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+      return Transport::kUdp;
+    case IPPROTO_ICMP:
+    case IPPROTO_ICMPV6:
+      return Transport::kIcmp;
+    default:
+      return Transport::kOtherInternet;
+  }
+}
+
+bool is_pending(std::int64_t result) {
+  return result == -EINPROGRESS || result == -EAGAIN || result == -EINTR || result == -EALREADY ||
+         result == -EISCONN;
+}
+
+}  // namespace
+
+std::string unix_path(std::string_view sockaddr) {
+  sa_family_t family = 0;
+  if (sockaddr.size() <= sizeof family) return {};
+  std::memcpy(&family, sockaddr.data(), sizeof family);
+  if (family != AF_UNIX) return {};
+  std::string_view path =
+      sockaddr.substr(offsetof(struct sockaddr_un, sun_path), sizeof(sockaddr_un::sun_path));
+  if (path.front() == '\0') return '@' + std::string(path.substr(1));
+  return std::string(path.substr(0, std::min(path.find('\0'), path.size())));
+}
+
+void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
+  const struct rh_head& head = record.head();
+  if (head.kind != RH_SOCKET && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
+  const bool asks = head.abi == 0 && (head.nr == Nr::connect || head.nr == Nr::sendto);
+  const bool makes = head.abi == 0 && head.nr == Nr::socket;
+  if (head.kind != RH_SOCKET && !asks && !makes) return;
+  const Process* process = tree.of_action(head.tid);
+  if (process == nullptr) return;
+  if (head.kind == RH_SOCKET) {
+    if (const auto* socket = record.as<struct rh_socket>()) judged(record, *socket, *process);
+  } else if (asks) {
+    local(record, *process);
+  } else if (head.kind == RH_EXIT) {
+    refused_family(record, *process);
+  }
+}
+
+void NetworkAttempts::judged(const Record& record, const struct rh_socket& socket, const Process& process) {
+  if (socket.what == RH_BIND || socket.listened != 0) return;
+  NetworkAttempt attempt;
+  attempt.transport = transport_of(socket.protocol);
+  std::memcpy(attempt.address.bytes.data(), socket.address, sizeof socket.address);
+  attempt.port = socket.port;
+  attempt.process = process.id;
+  attempt.verdict = socket.verdict;
+  attempt.rule = socket.rule;
+  attempt.error = socket.verdict == RH_DENY ? socket.error : 0;
+  // Nothing listens there: the run's own network refuses it.
+  if (socket.verdict == RH_NATURAL) attempt.error = ECONNREFUSED;
+  attempt.first_ns = record.head().time_ns;
+  note(std::move(attempt));
+}
+
+void NetworkAttempts::local(const Record& record, const Process& process) {
+  const struct rh_head& head = record.head();
+  if (head.kind == RH_ENTER) {
+    asked_.erase(head.tid);
+    record.each_attachment([&](const Attachment& attachment) {
+      std::string path = attachment.kind == RH_BLOB ? unix_path(attachment.bytes) : std::string();
+      if (!path.empty() && asked_.size() < kMostAsked) asked_[head.tid] = std::move(path);
+    });
+    return;
+  }
+  const auto found = asked_.find(head.tid);
+  if (found == asked_.end()) return;
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
+  std::string path = std::move(found->second);
+  asked_.erase(found);
+  if (result >= 0 || is_pending(result)) return;
+  NetworkAttempt attempt;
+  attempt.transport = Transport::kUnix;
+  attempt.path = std::move(path);
+  attempt.process = process.id;
+  attempt.verdict = RH_DENY;
+  attempt.error = static_cast<int>(-result);
+  attempt.first_ns = head.time_ns;
+  note(std::move(attempt));
+}
+
+void NetworkAttempts::refused_family(const Record& record, const Process& process) {
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(record.head()).result;
+  if (result != -EAFNOSUPPORT && result != -EPERM && result != -EACCES && result != -EPROTONOSUPPORT) return;
+  syscalls::Call made;
+  made.nr = record.head().nr;
+  for (unsigned i = 0; i < made.args.size(); ++i) made.args[i] = record.argument(i);
+  NetworkAttempt attempt;
+  attempt.transport = Transport::kFamily;
+  attempt.path = syscalls::format_arguments(made);
+  attempt.process = process.id;
+  attempt.verdict = RH_DENY;
+  attempt.error = static_cast<int>(-result);
+  attempt.first_ns = record.head().time_ns;
+  note(std::move(attempt));
+}
+
+void NetworkAttempts::note(NetworkAttempt attempt) {
+  Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.process, attempt.verdict,
+          attempt.rule, attempt.error);
+  if (const auto found = known_.find(key); found != known_.end()) {
+    ++list_[found->second].count;
+    return;
+  }
+  if (list_.size() >= kMost) {
+    ++unlisted_;
+    return;
+  }
+  known_.emplace(std::move(key), list_.size());
+  attempt.count = 1;
+  list_.push_back(std::move(attempt));
+}
+
+}  // namespace rehearse::trace

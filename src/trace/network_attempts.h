@@ -1,0 +1,68 @@
+// Where the action tried to send something: every address that one of its sockets was given, as the kernel's
+// hooks saw it, and what became of it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ip_address.h"
+#include "trace/process_tree.h"
+#include "trace/record.h"
+
+namespace rehearse::trace {
+
+enum class Transport : std::uint8_t {
+  kTcp,
+  kUdp,
+  kIcmp,
+  kOtherInternet,  ///< of another protocol
+  kUnix,           ///< a local socket by its path or abstract name
+  kFamily,         ///< a kind of socket that there is not inside
+};
+
+/// What a rule was asked about and said. One for each that differs in any of the first fields.
+struct NetworkAttempt {
+  Transport transport = Transport::kTcp;
+  IpAddress address;
+  std::uint16_t port = 0;
+  std::string path;           ///< kUnix: "@name" is abstract; kFamily: what was asked for
+  std::uint32_t process = 0;  ///< id
+  std::uint8_t verdict = 0;   ///< rh_verdict
+  std::uint16_t rule = 0;     ///< of the gate, from 1; 0: the default
+  int error = 0;              ///< what the caller got; 0: it got through, or nothing answered
+  std::uint64_t count = 0;
+  std::uint64_t first_ns = 0;  ///< CLOCK_MONOTONIC
+};
+
+class NetworkAttempts {
+ public:
+  /// `tree` has taken the record already.
+  void add(const Record& record, const ProcessTree& tree);
+
+  /// In the order in which they were first made. Traffic to what the action itself listens on is none.
+  [[nodiscard]] const std::vector<NetworkAttempt>& list() const { return list_; }
+  [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
+
+ private:
+  void judged(const Record& record, const struct rh_socket& socket, const Process& process);
+  void local(const Record& record, const Process& process);
+  void refused_family(const Record& record, const Process& process);
+  void note(NetworkAttempt attempt);
+
+  using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::uint32_t, std::uint8_t,
+                         std::uint16_t, int>;
+  std::vector<NetworkAttempt> list_;
+  std::map<Key, std::size_t> known_;
+  std::unordered_map<std::uint32_t, std::string> asked_;  ///< by thread: the local socket its call names
+  std::uint64_t unlisted_ = 0;
+};
+
+/// "/run/docker.sock", "@name" for an abstract one, "" for none: of a struct sockaddr_un (unix(7)).
+std::string unix_path(std::string_view sockaddr);
+
+}  // namespace rehearse::trace

@@ -1,0 +1,133 @@
+#include "units/unit_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "units/unit_name.h"
+
+namespace rehearse::units {
+namespace {
+
+/// lookup_paths_init() of systemd 252 for the system manager.
+constexpr std::array<std::string_view, 13> kDirectories = {
+    "etc/systemd/system.control",   "run/systemd/system.control",  "run/systemd/transient",
+    "run/systemd/generator.early",  "etc/systemd/system",          "etc/systemd/system.attached",
+    "run/systemd/system",           "run/systemd/system.attached", "run/systemd/generator",
+    "usr/local/lib/systemd/system", "lib/systemd/system",          "usr/lib/systemd/system",
+    "run/systemd/generator.late"};
+/// Aliases of aliases.
+constexpr unsigned kMaxAliases = 8;
+constexpr std::size_t kMaxDropIns = 64;
+constexpr std::size_t kMaxEntries = 1024;
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+/// Name of the unit that `name` stands for, where its file links to one called `target`.
+std::string alias_target(const std::string& name, std::string_view target) {
+  if (!is_unit_name(target) || unit_type(target) != unit_type(name)) return name;
+  if (!is_template(target) || is_template(name)) return std::string(target);
+  return fmt::format("{}@{}.{}", prefix_of(target), instance_of(name), unit_type(name));
+}
+
+}  // namespace
+
+std::optional<UnitFile> UnitDirectory::find(const std::string& name) {
+  return find(name, 0);
+}
+
+std::optional<UnitFile> UnitDirectory::find(const std::string& name, unsigned depth) {
+  for (const std::string& file : {name, template_of(name)}) {
+    if (file.empty()) continue;
+    for (const std::string_view directory : kDirectories) {
+      if (auto unit = load(name, fmt::format("{}/{}", directory, file), depth)) return unit;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<UnitFile> UnitDirectory::load(const std::string& name, const std::string& path,
+                                            unsigned depth) {
+  auto link = sys::open_at2(root_.get(), path.c_str(), O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
+  if (!link) return std::nullopt;
+  const auto state = sys::stat_fd(link->get());
+  if (!state) return std::nullopt;
+  UnitFile unit;
+  unit.id = name;
+  unit.path = "/" + path;
+  unit.changed_ns = to_ns(state->st_ctim);
+  if (S_ISLNK(state->st_mode)) {
+    const auto target = sys::read_link_at(link->get(), "");
+    if (!target) return std::nullopt;
+    if (*target == "/dev/null") {
+      unit.masked = true;
+      return unit;
+    }
+    // An instance's file may be called as its template.
+    const std::string own(base_name(path));
+    if (base_name(*target) != own) {
+      const std::string alias = alias_target(name, base_name(*target));
+      if (alias != name) return depth < kMaxAliases ? find(alias, depth + 1) : std::nullopt;
+    }
+  }
+  const auto text = read(path, unit);
+  if (!text) return std::nullopt;
+  unit.masked = text->empty();
+  apply_unit_file(unit, *text);
+  add_drop_ins(unit, name);
+  if (const std::string origin = template_of(name); !origin.empty()) add_drop_ins(unit, origin);
+  if (!unit.masked) add_default_dependencies(unit);
+  return unit;
+}
+
+std::optional<std::string> UnitDirectory::read(const std::string& path, UnitFile& unit) {
+  auto found = sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT);
+  if (!found) return std::nullopt;
+  const auto state = sys::stat_fd(found->get());
+  if (!state || !S_ISREG(state->st_mode)) return std::nullopt;
+  // Opened for reading only now that it cannot be a fifo or a device.
+  auto file = sys::open(sys::fd_path(found->get()).c_str(), O_RDONLY);
+  if (!file) return std::nullopt;
+  auto text = sys::read_all(file->get(), kMaxUnitFile);
+  if (!text) return std::nullopt;
+  unit.changed_ns = std::max(unit.changed_ns, to_ns(state->st_ctim));
+  return std::move(*text);
+}
+
+void UnitDirectory::add_drop_ins(UnitFile& unit, const std::string& name) {
+  // By file name over all directories; the first directory's file of a name counts.
+  std::map<std::string, std::string> files;
+  for (const std::string_view directory : kDirectories) {
+    const std::string path = fmt::format("{}/{}.d", directory, name);
+    auto opened = sys::open_at2(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
+    if (!opened) continue;
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened->get()), ::closedir);
+    if (!stream) continue;
+    (void)opened->release();  // the stream's now
+    const struct dirent* entry = nullptr;
+    for (std::size_t n = 0; n < kMaxEntries && (entry = ::readdir(stream.get())) != nullptr; ++n) {
+      const std::string file = static_cast<const char*>(entry->d_name);
+      if (file.ends_with(".conf") && files.size() < kMaxDropIns)
+        files.try_emplace(file, fmt::format("{}/{}", path, file));
+    }
+  }
+  for (const auto& [file, path] : files) {
+    const auto text = read(path, unit);
+    if (!text) continue;
+    unit.drop_ins.push_back("/" + path);
+    apply_unit_file(unit, *text);
+  }
+}
+
+}  // namespace rehearse::units

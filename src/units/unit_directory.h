@@ -1,0 +1,31 @@
+// The unit files below a root directory.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "units/unit_file.h"
+
+namespace rehearse::units {
+
+/// Looks where systemd 252 looks, in its order. Everything below the root is hostile: symlinks are followed
+/// within the root only, files are read up to kMaxUnitFile and only if they are regular ones.
+class UnitDirectory final : public UnitFileFinder {
+ public:
+  /// `root`: a descriptor of the directory that the clone sees as "/".
+  explicit UnitDirectory(UniqueFd root) : root_(std::move(root)) {}
+
+  std::optional<UnitFile> find(const std::string& name) override;
+
+ private:
+  std::optional<UnitFile> find(const std::string& name, unsigned depth);
+  std::optional<UnitFile> load(const std::string& name, const std::string& path, unsigned depth);
+  void add_drop_ins(UnitFile& unit, const std::string& name);
+  std::optional<std::string> read(const std::string& path, UnitFile& unit);
+
+  UniqueFd root_;
+};
+
+}  // namespace rehearse::units

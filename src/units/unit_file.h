@@ -1,0 +1,58 @@
+// The few facts of a unit file that decide how its unit answers requests.
+//
+// Source: systemd.unit(5), systemd.syntax(7). The text comes out of the clone: hostile input.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rehearse::units {
+
+struct UnitFile {
+  std::string id;    ///< the unit's own name: differs from the name asked for if that is an alias
+  std::string path;  ///< of the file, within the clone
+  bool masked = false;
+  std::int64_t changed_ns = 0;  ///< latest ctime of the file and its drop-ins
+  std::vector<std::string> drop_ins;
+
+  std::string description;  ///< specifiers replaced
+  std::string type;         ///< Type= of a service
+  bool remain_after_exit = false;
+  bool can_reload = false;
+  bool refuse_manual_start = false;
+  bool refuse_manual_stop = false;
+  bool allow_isolate = false;
+  bool default_dependencies = true;
+  std::string slice;  ///< Slice=, empty for the default
+  std::vector<std::string> documentation;
+  // Dependencies that the file itself names; NAME.wants/ and the like are not looked at.
+  std::vector<std::string> required;      ///< Requires=, BindsTo=
+  std::vector<std::string> wanted;        ///< Wants=, Upholds=
+  std::vector<std::string> conflicts;     ///< Conflicts=
+  std::vector<std::string> stopped_with;  ///< Requires=, Requisite=, BindsTo=, PartOf=, StopPropagatedFrom=
+};
+
+/// A unit file of more bytes is refused by systemd too (CONFIG_FILE_SIZE_MAX is 4 MiB; ours is lower).
+inline constexpr std::size_t kMaxUnitFile = 1U << 20U;
+
+/// What systemd adds to a service, socket, timer or path: Requires=sysinit.target, the slice, and
+/// Conflicts=shutdown.target. After the last file.
+void add_default_dependencies(UnitFile& unit);
+
+/// Applies the settings of `text` to `unit`, whose id is set: the file itself first, then its drop-ins in
+/// order. Lines that systemd would ignore are ignored. At most 64 names a list are kept.
+void apply_unit_file(UnitFile& unit, std::string_view text);
+
+/// Tells what unit files the clone has.
+class UnitFileFinder {
+ public:
+  virtual ~UnitFileFinder() = default;
+  /// The unit file that `name` (a valid unit name) would be loaded from, template and alias included; nothing
+  /// if there is none. Reads the clone as it is now.
+  virtual std::optional<UnitFile> find(const std::string& name) = 0;
+};
+
+}  // namespace rehearse::units

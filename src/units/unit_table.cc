@@ -1,0 +1,422 @@
+#include "units/unit_table.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/clock.h"
+#include "units/unit_name.h"
+
+namespace rehearse::units {
+namespace {
+
+constexpr std::size_t kMaxCached = 512;
+
+/// What a unit of that type is once started.
+std::string_view started_state(std::string_view type) {
+  if (type == "service" || type == "scope") return "running";
+  if (type == "socket") return "listening";
+  if (type == "timer" || type == "path" || type == "automount") return "waiting";
+  if (type == "mount") return "mounted";
+  if (type == "device") return "plugged";
+  return "active";  // target, slice, swap
+}
+
+/// Types whose units come from a file; others appear as the kernel has them.
+bool has_unit_file(std::string_view type) {
+  return type != "device" && type != "scope" && type != "slice" && type != "mount" && type != "swap";
+}
+
+/// Types that load without a file.
+bool file_is_optional(std::string_view type) {
+  return type == "slice" || type == "device";
+}
+
+std::uint64_t micros(std::int64_t ns) {
+  return static_cast<std::uint64_t>(ns / 1000);
+}
+
+const std::vector<std::string>* of_file(const UnitFile& file, std::string_view name) {
+  if (name == "Requires") return &file.required;
+  if (name == "Wants") return &file.wanted;
+  if (name == "Conflicts") return &file.conflicts;
+  return nullptr;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFinder& finder)
+    : loaded_at_ns_(host.read_at_ns), source_(source), finder_(finder) {
+  for (const HostUnit& from : host.units) {
+    if (!is_unit_name(from.id)) continue;
+    Unit unit;
+    unit.id = from.id;
+    unit.description = from.description;
+    unit.load_state = from.load_state;
+    unit.active_state = from.active_state;
+    unit.sub_state = from.sub_state;
+    unit.following = from.following;
+    unit.on_host = true;
+    units_.emplace(from.id, std::move(unit));
+  }
+}
+
+std::string UnitTable::resolve(const std::string& name) {
+  if (units_.contains(name)) return name;
+  const auto file = finder_.find(name);
+  return file ? file->id : name;
+}
+
+Unit* UnitTable::loaded(const std::string& name) {
+  const auto found = units_.find(resolve(name));
+  return found == units_.end() ? nullptr : &found->second;
+}
+
+Unit* UnitTable::load(const std::string& name) {
+  const std::string id = resolve(name);
+  auto found = units_.find(id);
+  if (found == units_.end()) {
+    if (own_ >= kMaxOwnUnits) return nullptr;
+    Unit unit;
+    unit.id = id;
+    unit.description = id;
+    unit.load_state = file_is_optional(unit_type(id)) ? "loaded" : "not-found";
+    unit.active_state = "inactive";
+    unit.sub_state = "dead";
+    found = units_.emplace(id, std::move(unit)).first;
+    ++own_;
+    look_at_file(found->second);
+  } else if (found->second.load_state == "not-found") {  // as systemd, which looks again too
+    look_at_file(found->second);
+  }
+  return &found->second;
+}
+
+void UnitTable::look_at_file(Unit& unit) {
+  const std::string_view type = unit_type(unit.id);
+  if (unit.transient || type == "device" || type == "scope") return;
+  auto file = finder_.find(unit.id);
+  if (file && file->id != unit.id) file.reset();  // has become an alias: the loaded unit stays
+  if (file) {
+    const bool unknown =
+        !unit.on_host || unit.load_state != "loaded" || file->changed_ns > loaded_at_ns_ || unit.file;
+    if (!unknown && !file->masked) return;
+    unit.load_state = file->masked ? "masked" : "loaded";
+    unit.description = file->description.empty() ? unit.id : file->description;
+    unit.file = std::move(file);
+    return;
+  }
+  if (!has_unit_file(type) || unit.load_state != "loaded") return;
+  // Gone with its package? Generated files lie in /run, where the clone may have nothing.
+  const std::string path = unit.file ? unit.file->path : text(unit, "FragmentPath");
+  if (path.empty() || path.starts_with("/run/")) return;
+  unit.load_state = "not-found";
+  unit.file.reset();
+}
+
+BusResult<Unit*> UnitTable::make_transient(const std::string& name) {
+  static constexpr std::array<std::string_view, 8> kTransient = {"service", "scope", "slice", "timer",
+                                                                 "socket",  "path",  "mount", "automount"};
+  const std::string_view type = unit_type(name);
+  if (!is_unit_name(name) || is_template(name))
+    return refuse(bus_error::kInvalidArgs, "Invalid unit name or type.");
+  if (std::find(kTransient.begin(), kTransient.end(), type) == kTransient.end()) {
+    return refuse(bus_error::kInvalidArgs,
+                  fmt::format("Unit type {} does not support transient units.", type));
+  }
+  Unit* unit = load(name);
+  if (unit == nullptr) return refuse(bus_error::kLimitsExceeded, "Too many units.");
+  const bool pristine = !unit->on_host && !unit->file && !unit->transient && unit->inactive();
+  if (!pristine) {
+    return refuse(bus_error::kUnitExists,
+                  fmt::format("Unit {} was already loaded or has a fragment file.", name));
+  }
+  unit->load_state = "loaded";
+  unit->transient = true;
+  return unit;
+}
+
+void UnitTable::collect() {
+  for (auto at = units_.begin(); at != units_.end();) {
+    const Unit& unit = at->second;
+    if (unit.on_host || unit.active() || unit.active_state == "failed" ||
+        (!unit.transient && !unit.set.empty())) {
+      ++at;
+    } else {
+      at = units_.erase(at);
+      --own_;
+    }
+  }
+}
+
+void UnitTable::reload() {
+  // Facts that changes of the files have overtaken are noticed by their ctime.
+  for (auto& [name, unit] : units_) look_at_file(unit);
+  loaded_at_ns_ = realtime_ns();
+  forget_file_states();
+}
+
+void UnitTable::forget_file_states() {
+  edited_ = true;
+  for (auto& [name, unit] : units_) unit.file_state.reset();
+}
+
+BusResult<void> UnitTable::check_loaded(const Unit& unit) {
+  if (unit.load_state == "loaded") return {};
+  if (unit.load_state == "not-found") {
+    return refuse(bus_error::kNoSuchUnit, fmt::format("Unit {} not found.", unit.id));
+  }
+  if (unit.load_state == "masked") {
+    return refuse(bus_error::kUnitMasked, fmt::format("Unit {} is masked.", unit.id));
+  }
+  if (unit.load_state == "bad-setting") {
+    return refuse(bus_error::kBadUnitSetting, fmt::format("Unit {} has a bad unit file setting.", unit.id));
+  }
+  return refuse(bus_error::kLoadFailed,
+                fmt::format("Unit {} failed to load properly, please adjust/correct and reload "
+                            "service manager: Invalid argument",
+                            unit.id));
+}
+
+void UnitTable::start(Unit& unit) {
+  if (unit.active()) return;
+  const std::string_view type = unit_type(unit.id);
+  const bool oneshot = type == "service" && text(unit, "Type") == "oneshot";
+  const bool stays = !oneshot || flag(unit, "RemainAfterExit");
+  unit.touched = true;
+  unit.result = "success";
+  unit.active_since_ns = realtime_ns();
+  if (!stays) unit.inactive_since_ns = unit.active_since_ns;
+  unit.active_state = stays ? "active" : "inactive";
+  unit.sub_state = !stays ? "dead" : oneshot ? "exited" : started_state(type);
+}
+
+void UnitTable::stop(Unit& unit, std::string_view result) {
+  const bool failed = result != "success";
+  if (unit.active_state == "inactive" && !failed) return;
+  if (!unit.inactive()) unit.inactive_since_ns = realtime_ns();
+  unit.touched = true;
+  unit.result = result;
+  unit.active_state = failed ? "failed" : "inactive";
+  unit.sub_state = failed ? "failed" : "dead";
+}
+
+void UnitTable::reset_failed(Unit& unit) {
+  if (unit.active_state == "failed") stop(unit);
+}
+
+const std::string& UnitTable::host_properties(Unit& unit, const std::string& interface) {
+  static const std::string kNone;
+  if (!unit.on_host) return kNone;
+  const std::string key = unit.id + "\n" + interface;
+  if (const auto found = properties_.find(key); found != properties_.end()) return found->second;
+  if (properties_.size() >= kMaxCached) properties_.clear();
+  auto properties = source_.unit_properties(unit.id, interface);
+  // Without the host's word the facts are those of the clone's file.
+  if (!properties && !unit.file && !unit.transient) {
+    auto file = finder_.find(unit.id);
+    if (file && file->id == unit.id) unit.file = std::move(file);
+  }
+  return properties_.emplace(key, properties ? std::move(*properties) : std::string()).first->second;
+}
+
+bool UnitTable::can_reload(Unit& unit) {
+  if (unit.file) return unit.file->can_reload;
+  return flag(unit, "CanReload");
+}
+
+bool UnitTable::flag(Unit& unit, std::string_view name) {
+  if (unit.file) {
+    if (name == "RefuseManualStart") return unit.file->refuse_manual_start;
+    if (name == "RefuseManualStop") return unit.file->refuse_manual_stop;
+    if (name == "AllowIsolate") return unit.file->allow_isolate;
+    if (name == "RemainAfterExit") return unit.file->remain_after_exit;
+  }
+  for (const Property& property : unit.set) {
+    if (property.name == name) return as_boolean(property);
+  }
+  return as_boolean(find_property(host_properties(unit, ""), name));
+}
+
+std::string UnitTable::text(Unit& unit, std::string_view name) {
+  if (unit.file && name == "Type") return unit.file->type;
+  for (const Property& property : unit.set) {
+    if (property.name == name) return as_text(property);
+  }
+  return as_text(find_property(host_properties(unit, ""), name));
+}
+
+std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
+  if (unit.file) {
+    if (const auto* names = of_file(*unit.file, name)) return *names;
+  }
+  std::vector<std::string> names = as_names(find_property(host_properties(unit, ""), name));
+  // The inverse of what the clone's files say; what the host knows has no `file`.
+  const bool stopped = name == "RequiredBy" || name == "ConsistsOf" || name == "BoundBy";
+  for (const auto& [id, other] : units_) {
+    if (!other.file || contains(names, id)) continue;
+    if (stopped ? name == "RequiredBy" && contains(other.file->stopped_with, unit.id)
+                : name == "ConflictedBy" && contains(other.file->conflicts, unit.id)) {
+      names.push_back(id);
+    }
+  }
+  return names;
+}
+
+bool UnitTable::lacks_file_state(Unit& unit) {
+  if (unit.file_state || unit.transient || unit.load_state == "not-found") return false;
+  const bool told = !host_properties(unit, "").empty();
+  if (!told || unit.file) return unit.file.has_value();
+  return edited_ && !text(unit, "UnitFileState").empty();
+}
+
+/// Whether its file has changed since the manager looked at it.
+bool UnitTable::is_stale(Unit& unit) {
+  if (!has_unit_file(unit_type(unit.id)) || unit.transient) return false;
+  const auto file = finder_.find(unit.id);
+  const std::int64_t known = unit.file ? std::max(unit.file->changed_ns, loaded_at_ns_) : loaded_at_ns_;
+  if (file && file->changed_ns > known) return true;
+  return !edited_ && as_boolean(find_property(host_properties(unit, ""), "NeedDaemonReload"));
+}
+
+void UnitTable::add_state(const Unit& unit, std::vector<Property>& out) const {
+  const std::uint64_t none = 0;
+  out.push_back(text_property("ActiveState", unit.active_state));
+  out.push_back(text_property("SubState", unit.sub_state));
+  const std::uint64_t began = micros(unit.active_since_ns);
+  const std::uint64_t ended = micros(unit.inactive_since_ns);
+  const std::uint64_t offset = micros(realtime_ns() - monotonic_ns());
+  const auto stamp = [&](const std::string& name, std::uint64_t time) {
+    out.push_back(uint64_property(name, time));
+    out.push_back(uint64_property(name + "Monotonic", time > offset ? time - offset : none));
+  };
+  stamp("StateChangeTimestamp", std::max(began, ended));
+  if (began != 0) {
+    stamp("InactiveExitTimestamp", began);
+    stamp("ActiveEnterTimestamp", began);
+  }
+  if (unit.active_since_ns != 0) {
+    // Every start has one of its own.
+    DbusWriter id;
+    const DbusWriter::Array bytes = id.open_array('y');
+    const std::string digits = fmt::format("{:016x}", static_cast<std::uint64_t>(unit.active_since_ns));
+    for (const char c : digits) id.byte(static_cast<std::uint8_t>(c));
+    id.close_array(bytes);
+    out.push_back({"InvocationID", "ay", id.take()});
+  }
+  if (ended != 0) {
+    stamp("ActiveExitTimestamp", ended);
+    stamp("InactiveEnterTimestamp", ended);
+  }
+}
+
+void UnitTable::add_facts(Unit& unit, std::vector<Property>& out) {
+  const UnitFile none;
+  const UnitFile& file = unit.file ? *unit.file : none;
+  const bool loaded = unit.load_state == "loaded";
+  out.push_back(text_property("Description", unit.description));
+  out.push_back(text_property("LoadState", unit.load_state));
+  out.push_back(text_property("FragmentPath", file.masked ? "" : file.path));
+  out.push_back(names_property("DropInPaths", file.drop_ins));
+  out.push_back(names_property("Documentation", file.documentation));
+  out.push_back(boolean_property("CanStart", loaded));
+  out.push_back(boolean_property("CanStop", loaded));
+  out.push_back(boolean_property("CanReload", loaded && can_reload(unit)));
+  out.push_back(boolean_property("RefuseManualStart", file.refuse_manual_start));
+  out.push_back(boolean_property("RefuseManualStop", file.refuse_manual_stop));
+}
+
+void UnitTable::add_service_state(const Unit& unit, std::vector<Property>& out) const {
+  // Nothing has been started: there are no processes and nothing is used.
+  const std::uint64_t unset = std::numeric_limits<std::uint64_t>::max();
+  out.push_back(text_property("Result", unit.result));
+  for (const char* name : {"MainPID", "ControlPID", "ExecMainPID"}) out.push_back(uint32_property(name, 0));
+  for (const char* name : {"ExecMainCode", "ExecMainStatus"}) {
+    out.push_back({name, "i", DbusWriter().int32(0).take()});
+  }
+  for (const char* name : {"MemoryCurrent", "TasksCurrent", "CPUUsageNSec"}) {
+    out.push_back(uint64_property(name, unset));
+  }
+  out.push_back(text_property("StatusText", ""));
+  if (unit.inactive()) out.push_back(text_property("ControlGroup", ""));
+}
+
+std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& interface) {
+  const std::string type = type_interface(unit.id);
+  const bool general = interface.empty() || interface == kUnitInterface;
+  const bool particular = interface.empty() || interface == type;
+  std::vector<Property> own = unit.set;
+  const bool fresh = host_properties(unit, "").empty();
+  if (general) {
+    if (fresh) {
+      own.push_back(text_property("Id", unit.id));
+      own.push_back(names_property("Names", std::vector<std::string>{unit.id}));
+      own.push_back(text_property("Following", ""));
+      own.push_back(text_property("SourcePath", ""));
+      own.push_back(text_property("FreezerState", "running"));
+      own.push_back(boolean_property("Transient", unit.transient));
+      for (const char* name : {"TriggeredBy", "Triggers"}) own.push_back(names_property(name, {}));
+      for (const char* name : {"Requires", "Wants", "Conflicts"}) {
+        own.push_back(names_property(name, dependencies(unit, name)));
+      }
+      own.push_back({"LoadError", "(ss)", DbusWriter().string("").string("").take()});
+    }
+    if (fresh || unit.file || unit.load_state == "not-found") add_facts(unit, own);
+    if (fresh || unit.touched) add_state(unit, own);
+    if (fresh || unit.file_state) {
+      own.push_back(text_property("UnitFileState", unit.file_state.value_or("")));
+      own.push_back(text_property("UnitFilePreset", unit.file_preset));
+    }
+    own.push_back(boolean_property("NeedDaemonReload", is_stale(unit)));
+    own.push_back({"Job", "(uo)", DbusWriter().uint32(0).object_path("/").take()});
+  }
+  if (particular && (fresh || unit.touched)) {
+    if (type == "org.freedesktop.systemd1.Service") {
+      add_service_state(unit, own);
+      if (unit.file)
+        own.push_back(text_property("Type", unit.file->type.empty() ? "simple" : unit.file->type));
+    } else {
+      own.push_back(text_property("Result", unit.result));
+    }
+  }
+  return own;
+}
+
+void UnitTable::write_all(Unit& unit, const std::string& interface, DbusWriter& out) {
+  write_properties(out, host_properties(unit, interface), own_properties(unit, interface));
+}
+
+Property UnitTable::property(Unit& unit, const std::string& interface, const std::string& name) {
+  // The three that scripts ask for most cost no question to the host.
+  if (name == "ActiveState") return text_property(name, unit.active_state);
+  if (name == "SubState") return text_property(name, unit.sub_state);
+  if (name == "LoadState") return text_property(name, unit.load_state);
+  for (Property& property : own_properties(unit, interface)) {
+    if (property.name == name) return std::move(property);
+  }
+  return find_property(host_properties(unit, interface), name);
+}
+
+void UnitTable::write_processes(Unit& unit, DbusWriter& out) {
+  if (unit.on_host && !unit.touched) {
+    if (const auto processes = source_.unit_processes(unit.id)) {
+      DbusReader(*processes, "a(sus)").copy(out);
+      return;
+    }
+  }
+  const DbusWriter::Array none = out.open_array('(');
+  out.close_array(none);
+}
+
+std::uint32_t UnitTable::failed_units() const {
+  return static_cast<std::uint32_t>(std::count_if(
+      units_.begin(), units_.end(), [](const auto& entry) { return entry.second.active_state == "failed"; }));
+}
+
+}  // namespace rehearse::units

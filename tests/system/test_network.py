@@ -1,0 +1,340 @@
+"""Nothing leaves but through the gate, and every attempt is in the report: what was asked, by whom, what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import threading
+import unittest
+from pathlib import Path
+
+import harness
+from harness import Case, Document, Result
+
+OUTSIDE = "93.184.216.34"
+OUTSIDE6 = "2606:2800:220:1::1"
+
+
+class NetworkCase(Case):
+    def python(self, script: str, *options: str) -> Result:
+        result = self.run_in(["/usr/bin/python3", "-c", "import errno, socket, sys, time\n" + script], *options)
+        self.assertIn(result.code, harness.RAN, result.err)
+        self.assertTrue(result.doc["trace"]["complete"], result.doc["trace"]["trouble"])
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
+        return result
+
+    def attempts(self, result: Result, **fields: object) -> list[Document]:
+        return [to for to in result.doc["network"] if all(to[key] == value for key, value in fields.items())]
+
+    def the_attempt(self, result: Result, **fields: object) -> Document:
+        found = self.attempts(result, **fields)
+        self.assertEqual(len(found), 1, (fields, result.doc["network"]))
+        return found[0]
+
+
+class Network(NetworkCase):
+    """What is denied, which is all that no rule is for."""
+
+    def test_connections_are_denied_at_once_and_recorded(self) -> None:
+        result = self.python(f"""
+def attempt(family, *to):
+    s = socket.socket(family, socket.SOCK_STREAM)
+    begun = time.monotonic()
+    code = s.connect_ex(to)
+    assert time.monotonic() - begun < 1, to
+    assert code == errno.ECONNREFUSED, (to, errno.errorcode.get(code, code))
+attempt(socket.AF_INET, '{OUTSIDE}', 443)
+attempt(socket.AF_INET, '{OUTSIDE}', 443)
+attempt(socket.AF_INET, '169.254.169.254', 80)
+attempt(socket.AF_INET6, '{OUTSIDE6}', 443)
+attempt(socket.AF_INET6, '::ffff:{OUTSIDE}', 8443)
+s = socket.socket()
+s.setblocking(False)
+assert s.connect_ex(('{OUTSIDE}', 22)) == errno.ECONNREFUSED
+""")
+        for dst, port, count in ((OUTSIDE, 443, 2), ("169.254.169.254", 80, 1), (OUTSIDE6, 443, 1), (OUTSIDE, 8443, 1), (OUTSIDE, 22, 1)):
+            to = self.the_attempt(result, dst=dst, port=port)
+            self.assertEqual((to["verdict"], to["proto"], to["errno"], to["count"], to["process"]), ("denied", "tcp", "ECONNREFUSED", count, 1))
+        self.assertEqual(result.doc["counts"]["denied"], 6)
+
+    def test_datagrams_are_denied_and_recorded(self) -> None:
+        result = self.python(f"""
+def refused(call):
+    try:
+        call()
+    except OSError as error:
+        assert error.errno == errno.ECONNREFUSED, error
+    else:
+        raise AssertionError('it was sent')
+four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+refused(lambda: four.sendto(b'x', ('{OUTSIDE}', 123)))
+refused(lambda: four.sendmsg([b'x'], [], 0, ('{OUTSIDE}', 124)))
+refused(lambda: four.connect(('{OUTSIDE}', 125)))
+six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+refused(lambda: six.sendto(b'x', ('{OUTSIDE6}', 126)))
+refused(lambda: six.sendto(b'x', ('::ffff:{OUTSIDE}', 127)))
+refused(lambda: four.sendto(b'x', ('224.0.0.251', 5353)))
+lite = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136)
+refused(lambda: lite.sendto(b'x', ('{OUTSIDE}', 128)))
+""")
+        for dst, port in ((OUTSIDE, 123), (OUTSIDE, 124), (OUTSIDE, 125), (OUTSIDE6, 126), (OUTSIDE, 127), ("224.0.0.251", 5353), (OUTSIDE, 128)):
+            to = self.the_attempt(result, dst=dst, port=port)
+            self.assertEqual((to["verdict"], to["proto"], to["errno"]), ("denied", "udp", "ECONNREFUSED"), to)
+
+    def test_fast_open_and_multipath_are_no_way_round(self) -> None:
+        result = self.python(f"""
+s = socket.socket()
+try:
+    s.sendto(b'x', socket.MSG_FASTOPEN, ('{OUTSIDE}', 443))
+except OSError as error:
+    assert error.errno == errno.ECONNREFUSED, error
+else:
+    raise AssertionError('it was sent')
+s = socket.socket()
+s.setsockopt(socket.IPPROTO_TCP, 30, 1)  # TCP_FASTOPEN_CONNECT
+assert s.connect_ex(('{OUTSIDE}', 444)) == errno.ECONNREFUSED
+try:
+    s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)  # IPPROTO_MPTCP
+except OSError:
+    sys.exit(0)
+assert s.connect_ex(('{OUTSIDE}', 445)) == errno.ECONNREFUSED
+""")
+        for port in (443, 444):
+            self.assertEqual(self.the_attempt(result, dst=OUTSIDE, port=port)["verdict"], "denied")
+
+    def test_what_would_have_been_reached_on_this_host(self) -> None:
+        """A local service of the host is not there inside, and is named; one started inside is reached."""
+        with contextlib.ExitStack() as stack:
+            tcp = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            path = self.host / "service"
+            local = stack.enter_context(socket.socket(socket.AF_UNIX))
+            local.bind(str(path))
+            local.listen()
+            abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+            abstract.bind(f"\0rehearse-test-{os.getpid()}")
+            abstract.listen()
+            port = tcp.getsockname()[1]
+            result = self.python(f"""
+assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED
+assert socket.socket(socket.AF_UNIX).connect_ex('{path}') == errno.ECONNREFUSED
+assert socket.socket(socket.AF_UNIX).connect_ex('\\0rehearse-test-{os.getpid()}') == errno.ECONNREFUSED
+assert socket.socket(socket.AF_UNIX).connect_ex('/run/nobody/here') == errno.ENOENT
+inside = socket.create_server(('0.0.0.0', {port}))
+s = socket.create_connection(('127.0.0.1', {port}))
+assert s.getpeername() == ('127.0.0.1', {port})
+""")
+        me = f"(pid {os.getpid()}"
+        to = self.the_attempt(result, proto="tcp", dst="127.0.0.1", port=port)
+        self.assertEqual((to["verdict"], to["errno"]), ("denied", "ECONNREFUSED"))
+        self.assertIn(me, to["reached"])
+        self.assertIn(me, self.the_attempt(result, proto="unix", dst=str(path))["reached"])
+        self.assertIn(me, self.the_attempt(result, proto="unix", dst=f"@rehearse-test-{os.getpid()}")["reached"])
+        missing = self.the_attempt(result, proto="unix", dst="/run/nobody/here")
+        self.assertEqual((missing["errno"], missing["reached"]), ("ENOENT", None))
+        shown = self.call("show", "last", json_out=False).out.decode()
+        self.assertIn("would have reached", shown)
+        self.assertIn(f"tcp 127.0.0.1:{port}", shown)
+
+    def test_other_kinds_of_sockets(self) -> None:
+        result = self.python("""
+for family, kind in ((40, socket.SOCK_STREAM), (38, socket.SOCK_SEQPACKET), (44, socket.SOCK_RAW), (16, socket.SOCK_RAW)):
+    try:
+        socket.socket(family, kind, 9 if family == 16 else 0)
+    except OSError:
+        continue
+    raise AssertionError(family)
+""")
+        asked = [to["dst"] for to in self.attempts(result, proto="other", verdict="denied")]
+        for family in ("AF_VSOCK", "AF_ALG", "AF_XDP"):
+            self.assertTrue(any(family in dst for dst in asked), (family, asked))
+
+    def test_two_runs_do_not_see_each_others_attempts(self) -> None:
+        results: dict[int, Result] = {}
+        def run(port: int) -> None:
+            results[port] = self.python(f"""
+for _ in range(200):
+    socket.socket().connect_ex(('{OUTSIDE}', {port}))
+""")
+        threads = [threading.Thread(target=run, args=(port,)) for port in (1001, 1002, 1003)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for port, result in results.items():
+            self.assertEqual([(to["port"], to["count"]) for to in result.doc["network"]], [(port, 200)])
+
+
+class Gate(NetworkCase):
+    """What is answered, mocked, passed and replayed."""
+
+    def serve(self, answer: bytes) -> int:
+        """A service of the host on loopback that says `answer` to whatever comes; its port."""
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        def run() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    with client:
+                        client.recv(65536)
+                        client.sendall(answer)
+        threading.Thread(target=run, daemon=True).start()
+        return int(server.getsockname()[1])
+
+    def mock(self, text: str) -> str:
+        path = self.base / "mock.toml"
+        path.write_text(text)
+        return str(path)
+
+    def test_names_are_answered_and_stand_by_the_attempt(self) -> None:
+        result = self.python("""
+four = socket.getaddrinfo('www.example.com', 443, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+assert four[0].startswith('198.18.') or four[0].startswith('198.19.'), four
+assert four == socket.getaddrinfo('www.example.com', 443, socket.AF_INET, socket.SOCK_STREAM)[0][4]
+six = socket.getaddrinfo('www.example.com', 443, socket.AF_INET6, socket.SOCK_STREAM)[0][4]
+assert six[0].startswith('2001:2:'), six
+assert socket.socket().connect_ex(four) == errno.ECONNREFUSED
+assert socket.socket(socket.AF_INET6).connect_ex(six) == errno.ECONNREFUSED
+socket.getaddrinfo('only-asked.example.org', 80)
+try:
+    socket.getaddrinfo('nobody.invalid', 80)
+except socket.gaierror:
+    pass
+else:
+    raise AssertionError('nobody.invalid exists')
+assert socket.gethostbyname('localhost') == '127.0.0.1'
+""")
+        denied = self.attempts(result, name="www.example.com", verdict="denied")
+        self.assertEqual([(to["port"], to["errno"]) for to in denied], [(443, "ECONNREFUSED")] * 2)
+        asked = {(q["name"], q["type"]): q["answer"] for q in result.doc["dns"]}
+        self.assertEqual(asked[("only-asked.example.org", "A")], "synthetic")
+        self.assertEqual(asked[("nobody.invalid", "A")], "nxdomain")
+        shown = self.call("show", "last", json_out=False).out.decode()
+        self.assertIn("tcp www.example.com:443", shown)
+        self.assertIn("looked up only-asked.example.org", shown)
+
+    def test_any_name_server_over_udp_and_tcp(self) -> None:
+        harness.need("dig")
+        for options in (("@8.8.8.8",), ("@8.8.8.8", "+tcp"), ("@2001:4860:4860::8888",), ("@127.0.0.53",)):
+            result = self.run_in(["dig", "+short", "+tries=1", "+time=3", *options, "a.example.com", "A"])
+            self.assertEqual(result.doc["command"]["exit"], 0, (options, result.err))
+            self.assertRegex(result.err.decode(), r"198\.1[89]\.", options)
+            self.assertEqual(result.doc["network"], [], options)
+
+    def test_mocked_http(self) -> None:
+        harness.need("curl")
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:api.example.com:80"
+http = [ { method = "POST", path = "/hooks/*", status = 202, body = "taken" } ]
+""")
+        result = self.run_in(["sh", "-c", "curl -sS -d x=1 http://api.example.com/hooks/7 && curl -sS -o /dev/null -w ' %{http_code}' http://api.example.com/none"], "--mock", mock)
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        self.assertIn(b"taken 501", result.err)
+        to = self.the_attempt(result, verdict="mocked", process=self.process(result, "curl"))
+        self.assertEqual((to["name"], to["port"], to["http_path"]), ("api.example.com", 80, "/hooks/7"))
+        self.assertIn("core.mock-unmatched", [f["rule"] for f in result.doc["verdict"]["findings"]])
+        self.assertEqual(result.doc["counts"]["mocked"], 2)
+
+    def process(self, result: Result, name: str) -> int:
+        return next(int(p["id"]) for p in result.doc["processes"] if p["exe"].endswith(name))
+
+    def test_mocked_https_is_trusted_inside_only(self) -> None:
+        harness.need("curl")
+        before = {p: p.read_bytes() for p in Path("/etc/ssl/certs").glob("*") if p.is_file()}
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:secure.example.com:443"
+tls = true
+http = [ { path = "/**", body = "over tls" } ]
+""")
+        script = "import urllib.request; print(urllib.request.urlopen('https://secure.example.com/x').read())"
+        result = self.run_in(["sh", "-c", f"curl -sS https://secure.example.com/ && /usr/bin/python3 -c \"{script}\""], "--mock", mock)
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        self.assertEqual(result.err.count(b"over tls"), 2, result.err)
+        self.assertEqual({to["sni"] for to in result.doc["network"]}, {"secure.example.com"})
+        self.assertEqual(result.doc["changes"], [])
+        self.assertTrue(any("authority" in gap["what"] for gap in result.doc["fidelity"]["gaps"]))
+        self.assertEqual(before, {p: p.read_bytes() for p in Path("/etc/ssl/certs").glob("*") if p.is_file()})
+
+    def test_passed_to_the_host_and_limited(self) -> None:
+        port = self.serve(b"from the host")
+        script = f"""
+s = socket.create_connection(('127.0.0.1', {port}))
+s.sendall(b'hello')
+assert s.recv(100) == b'from the host'
+assert s.getpeername() == ('127.0.0.1', {port})
+assert socket.socket().connect_ex(('127.0.0.1', {port} + 1 if {port} < 65535 else 1)) == errno.ECONNREFUSED
+"""
+        result = self.python(script, "--pass", f"host-loopback:{port}")
+        to = self.the_attempt(result, port=port)
+        self.assertEqual((to["verdict"], to["bytes_out"], to["bytes_in"]), ("passed", 5, 13))
+        self.assertIn(f"host-loopback:{port}", to["rule"])
+        self.assertEqual(result.doc["counts"]["passed"], 1)
+        denied = self.python(f"assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED")
+        self.assertEqual(self.the_attempt(denied, port=port)["verdict"], "denied")
+
+    def test_recorded_and_replayed(self) -> None:
+        port = self.serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nreal")
+        fetch = f"""
+import urllib.request
+print(urllib.request.urlopen('http://127.0.0.1:{port}/data').read().decode())
+"""
+        first = self.python(fetch, "--pass", f"host-loopback:{port},record")
+        self.assertIn(b"real", first.err)
+        again = self.python(fetch, "--replay", first.doc["id"])
+        self.assertIn(b"real", again.err)
+        self.assertEqual(self.the_attempt(again, port=port)["verdict"], "replayed")
+
+    def test_denied_with_another_error(self) -> None:
+        result = self.python(f"""
+for port, code in ((25, errno.ETIMEDOUT), (26, errno.ENETUNREACH), (27, errno.EPERM), (28, errno.EHOSTUNREACH)):
+    got = socket.socket().connect_ex(('{OUTSIDE}', port))
+    assert got == code, (port, errno.errorcode[got])
+s = socket.socket()
+s.settimeout(1)
+try:
+    s.connect(('{OUTSIDE}', 29))
+except TimeoutError:
+    pass
+else:
+    raise AssertionError('it was answered')
+""", *[word for port, code in ((25, "ETIMEDOUT"), (26, "ENETUNREACH"), (27, "EPERM"), (28, "EHOSTUNREACH"), (29, "drop")) for word in ("--deny", f"tcp:*:{port}={code}")])
+        self.assertEqual({to["port"]: to["errno"] for to in result.doc["network"]}, {25: "ETIMEDOUT", 26: "ENETUNREACH", 27: "EPERM", 28: "EHOSTUNREACH", 29: None})
+        self.assertEqual({to["verdict"] for to in result.doc["network"]}, {"denied"})
+
+    def test_bad_rules_and_files(self) -> None:
+        for option, value, code, says in (("--pass", "tcp:nowhere", harness.USAGE, b"nowhere"), ("--deny", "tcp:*:25=EWHAT", harness.USAGE, b"EWHAT"),
+                                          ("--mock", "/no/such/file", harness.USAGE, b"/no/such/file"), ("--mock", self.mock("[[mock]]\nlisten = 7\n"), 78, b":2:"),
+                                          ("--replay", "20000101-000000-000000", harness.USAGE, b"20000101")):
+            done = self.run_in(["true"], option, value)
+            self.assertEqual((done.code, done.err.count(b"\n")), (code, 2), (option, value, done.err))
+            self.assertIn(says, done.err)
+
+    def test_killed_rehearse_leaves_no_gate(self) -> None:
+        run = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo ready; sleep 60"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert run.stderr is not None
+        while b"ready" not in run.stderr.readline():
+            pass
+        children = [p for p in harness_processes() if p[1] == run.pid]
+        self.assertTrue(any(uid == 65534 for _, _, uid in children), children)
+        run.kill()
+        run.communicate()
+        harness.wait_for(lambda: not any(pid in {p[0] for p in harness_processes()} for pid, _, uid in children if uid == 65534))
+
+
+def harness_processes() -> list[tuple[int, int, int]]:
+    """Process, parent and real uid of all there are."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, StopIteration):
+            lines = (directory / "status").read_text().splitlines()
+            value = {line.split(":")[0]: line.split() for line in lines}
+            found.append((int(value["Pid"][1]), int(value["PPid"][1]), int(value["Uid"][1])))
+    return found
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

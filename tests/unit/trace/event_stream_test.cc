@@ -1,0 +1,234 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+
+#include <catch2/catch.hpp>
+
+#include "records.h"
+#include "trace/attempt_kind.h"
+#include "trace/event_stream.h"
+
+using namespace rehearse::trace;
+
+namespace {
+
+constexpr std::uint64_t kHere = static_cast<std::uint64_t>(AT_FDCWD);
+
+/// A run of two processes: init (10) and the action (20), which has executed a program and may override file
+/// permissions.
+class Run {
+ public:
+  Run()
+      : events([this](const TraceEvent& event) {
+          fd_name = event.fd == nullptr ? "?" : event.fd->name;
+          connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
+          place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
+          kind = attempt_kind(event, events);
+          working = events.working_directory(event);
+          return true;
+        }) {
+    fork(1, 10, 10);
+    fork(10, 20, 20);
+    exec(20, 20);
+  }
+
+  void fork(std::uint32_t maker, std::uint32_t tid, std::uint32_t tgid) {
+    struct rh_fork body = {};
+    body.parent_tgid = maker;
+    body.child_tid = tid;
+    body.child_tgid = tgid;
+    body.inner_tid = tid - 9;
+    events.add(make.begin(body, RH_FORK, maker).done());
+  }
+  void clone(std::uint32_t maker, std::uint32_t tid, std::uint32_t tgid, std::uint64_t flags) {
+    events.add(make.call(RH_ENTER, maker, SYS_clone, {flags}).done());
+    fork(maker, tid, tgid);
+    call(maker, SYS_clone, {flags}, tid);
+  }
+  void exec(std::uint32_t old_tid, std::uint32_t tgid) {
+    struct rh_exec body = {};
+    body.tgid = tgid;
+    body.old_tid = old_tid;
+    struct rh_creds creds = {};
+    creds.effective = ~std::uint64_t{0};
+    make.begin(body, RH_EXEC, tgid)
+        .attach(RH_CREDS, 0, {reinterpret_cast<const char*>(&creds), sizeof creds});
+    events.add(make.done());
+  }
+  void death(std::uint32_t tid, std::uint32_t tgid) {
+    struct rh_death body = {};
+    body.tgid = tgid;
+    body.last = 1;
+    events.add(make.begin(body, RH_DEATH, tid).done());
+  }
+  void call(std::uint32_t tid, std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result,
+            std::vector<std::pair<std::uint8_t, std::string>> texts = {}, std::string_view path = {}) {
+    make.call(RH_EXIT, tid, nr, std::move(args), result);
+    for (const auto& [arg, text] : texts) make.attach(RH_TEXT, arg, text);
+    if (!path.empty()) make.path(path);
+    events.add(make.done());
+  }
+  void open(std::uint32_t tid, std::int32_t fd, std::string_view path, std::uint64_t flags = 0) {
+    call(tid, SYS_openat, {kHere, 0x1000, flags}, fd, {{1, std::string(path)}}, path);
+  }
+  /// What descriptor `fd` is said to be when it is read from.
+  std::string reads(std::uint32_t tid, std::int32_t fd) {
+    call(tid, SYS_read, {static_cast<std::uint64_t>(fd), 0, 1}, 1);
+    return fd_name;
+  }
+  /// Where a refused open for writing of `path` led.
+  std::string refused(std::uint32_t tid, std::string_view path, std::uint64_t at = kHere) {
+    call(tid, SYS_openat, {at, 0x1000, O_WRONLY}, -EACCES, {{1, std::string(path)}});
+    return place;
+  }
+
+  RecordMaker make;
+  std::string fd_name, place, kind, working;
+  bool connected = false;
+  EventStream events;
+};
+
+}  // namespace
+
+TEST_CASE("descriptors are shared as clone was told") {
+  Run run;
+  run.open(20, 3, "/a");
+  run.clone(20, 30, 30, SIGCHLD);
+  run.clone(20, 40, 40, CLONE_FILES | CLONE_VM | SIGCHLD);  // no CLONE_THREAD: a process of its own
+  CHECK(run.reads(30, 3) == "/a");
+  CHECK(run.reads(40, 3) == "/a");
+  run.open(40, 4, "/b");
+  CHECK(run.reads(20, 4) == "/b");
+  CHECK(run.reads(30, 4) == "?");
+  run.call(20, SYS_close, {3}, 0);
+  CHECK(run.fd_name == "/a");
+  CHECK(run.reads(40, 3) == "?");
+  CHECK(run.reads(30, 3) == "/a");
+
+  SECTION("until one asks for its own") {
+    run.call(40, SYS_unshare, {CLONE_FILES}, 0);
+    run.open(40, 5, "/c");
+    CHECK(run.reads(20, 5) == "?");
+    CHECK(run.reads(20, 4) == "/b");
+  }
+  SECTION("or executes a program") {
+    run.open(20, 6, "/kept");
+    run.open(20, 7, "/closed", O_CLOEXEC);
+    run.exec(40, 40);
+    CHECK(run.reads(40, 6) == "/kept");
+    CHECK(run.reads(40, 7) == "?");
+    CHECK(run.reads(20, 7) == "/closed");
+  }
+  SECTION("or closes a range of its own") {
+    run.call(40, SYS_close_range, {0, 100, CLOSE_RANGE_UNSHARE}, 0);
+    CHECK(run.reads(40, 4) == "?");
+    CHECK(run.reads(20, 4) == "/b");
+  }
+}
+
+TEST_CASE("a thread that executes a program takes its descriptors to the process's number") {
+  Run run;
+  run.clone(20, 21, 20, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS);
+  run.open(21, 3, "/a");
+  run.call(21, SYS_chdir, {0x1000}, 0, {{0, "/dir"}});
+  run.death(20, 20);
+  run.exec(21, 20);
+  CHECK(run.reads(20, 3) == "/a");
+  CHECK(run.working == "/dir");
+}
+
+TEST_CASE("a number that is used again stands for nothing of before") {
+  Run run;
+  run.clone(20, 30, 30, SIGCHLD);
+  run.open(30, 3, "/old");
+  run.death(30, 30);
+  run.clone(20, 30, 30, SIGCHLD);
+  CHECK(run.reads(30, 3) == "?");
+  CHECK(run.events.tree().processes().size() == 4);
+  CHECK(run.events.tree().of_thread(30)->id == 3);
+}
+
+TEST_CASE("descriptors from elsewhere are unknown, not what had their number") {
+  Run run;
+  run.open(20, 3, "/a");
+  run.call(20, SYS_close, {3}, 0);
+  run.call(20, SYS_recvmsg, {5, 0x1000, 0}, 1);  // may have brought a new 3
+  CHECK(run.reads(20, 3) == "?");
+  run.open(20, 4, "/b");
+  run.call(20, SYS_pidfd_getfd, {9, 3, 0}, 4);
+  CHECK(run.reads(20, 4) == "?");
+  run.open(20, 6, "/c");
+  run.call(20, SYS_dup2, {77, 6}, 6);  // of one that is not known
+  CHECK(run.reads(20, 6) == "?");
+}
+
+TEST_CASE("copies of a descriptor are one socket") {
+  Run run;
+  run.call(20, SYS_socket, {2, 1, 0}, 3);
+  run.call(20, SYS_dup, {3}, 4);
+  run.events.add(
+      run.make.call(RH_ENTER, 20, SYS_connect, {4, 0x1000, 16})
+          .attach(RH_BLOB, 1, std::string_view("\x02\x00\x00\x50\x7f\x00\x00\x01\0\0\0\0\0\0\0\0", 16))
+          .done());
+  run.call(20, SYS_connect, {4, 0x1000, 16}, -EINPROGRESS);
+  run.call(20, SYS_close, {4}, 0);
+  CHECK(run.reads(20, 3) == "socket");
+  CHECK(run.connected);
+}
+
+TEST_CASE("names lead where the kernel would take them") {
+  Run run;
+  run.call(20, SYS_chdir, {0x1000}, 0, {{0, "/proc/sys"}});
+  CHECK(run.refused(20, "kernel/./x") == "/proc/sys/kernel/x");
+  CHECK(run.kind == "sysctl");
+  CHECK(run.refused(20, "../../etc//x") == "/etc/x");
+  CHECK(run.kind == "file");
+  CHECK(run.refused(20, "../../../../x") == "/x");
+  run.call(20, SYS_chdir, {0x1000}, 0, {{0, "vm"}});
+  CHECK(run.working == "/proc/sys/vm");
+  CHECK(run.refused(20, "/proc/self/cwd/x") == "/proc/sys/vm/x");
+  CHECK(run.refused(20, "/proc/thread-self/root/a") == "/a");
+  run.open(20, 7, "/proc/sys/fs", O_DIRECTORY);
+  CHECK(run.refused(20, "y", 7) == "/proc/sys/fs/y");
+  CHECK(run.refused(20, "/proc/self/fd/7/y") == "/proc/sys/fs/y");
+  CHECK(run.refused(20, "/dev/fd/7/../kernel") == "/dev/fd/kernel");
+  CHECK(run.refused(20, "y", 99) == "y");
+  run.call(20, SYS_fchdir, {7}, 0);
+  CHECK(run.working == "/proc/sys/fs");
+
+  SECTION("through mounts") {
+    run.call(20, SYS_mount, {1, 2, 3, 0}, 0, {{0, "none"}, {1, "/tmp/p"}, {2, "proc"}});
+    CHECK(run.refused(20, "/tmp/p/sys/kernel/x") == "/proc/sys/kernel/x");
+    run.call(20, SYS_mount, {1, 2, 3, MS_BIND}, 0, {{0, "/tmp/p/sys/vm"}, {1, "/mnt"}});
+    CHECK(run.refused(20, "/mnt/x") == "/proc/sys/vm/x");
+    run.call(20, SYS_mount, {1, 2, 3, 0}, -EPERM, {{0, "none"}, {1, "/opt"}, {2, "proc"}});
+    CHECK(run.refused(20, "/opt/x") == "/opt/x");
+  }
+  SECTION("in another root") {
+    run.call(20, SYS_chroot, {0x1000}, 0, {{0, "/proc/sys"}});
+    CHECK(run.refused(20, "/vm/x") == "/proc/sys/vm/x");
+    CHECK(run.refused(20, "/../../vm/x") == "/proc/sys/vm/x");
+    run.clone(20, 30, 30, CLONE_FS | SIGCHLD);
+    run.call(30, SYS_chdir, {0x1000}, 0, {{0, "/net"}});
+    CHECK(run.refused(20, "x") == "/proc/sys/net/x");
+    run.clone(20, 40, 40, SIGCHLD);
+    run.call(40, SYS_chdir, {0x1000}, 0, {{0, "/"}});
+    CHECK(run.refused(20, "x") == "/proc/sys/net/x");
+  }
+}
+
+TEST_CASE("signals to who was never there are attempts") {
+  Run run;
+  run.call(20, SYS_kill, {5000, SIGKILL}, -ESRCH);
+  CHECK(run.kind == "kill");
+  run.call(20, SYS_kill, {11, SIGKILL}, -ESRCH);  // its own number
+  CHECK(run.kind.empty());
+  run.call(20, SYS_kill, {5000, 0}, -ESRCH);
+  CHECK(run.kind.empty());
+  run.call(20, SYS_kill, {static_cast<std::uint64_t>(-1), SIGTERM}, 0);
+  CHECK(run.kind == "kill");
+}
