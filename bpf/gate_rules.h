@@ -47,7 +47,9 @@ static __always_inline void find_name(struct question* asked) {
 /// IPv6 blocks, however large, are not for IPv4.
 static __always_inline bool_t in_prefix(const u32* address, const u32* prefix, u32 bits) {
   if (is_v4(address) != is_v4(prefix)) return 0;
+#ifdef __bpf__
 #pragma unroll
+#endif
   for (u32 i = 0; i < 4; ++i) {
     if (bits <= 32 * i) return 1;
     u32 here = bits - 32 * i;

@@ -1,5 +1,10 @@
 #include "gate/engine_context.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
 #include "gate/rule_text.h"
 
 namespace rehearse::gate {
@@ -17,6 +22,23 @@ void keep_exchange(EngineContext& context, const ConnectionRecord& from, Exchang
   kept.exchange = std::move(exchange);
   // What cannot be written is counted by the writer or, if the file is broken, said at the end.
   (void)context.exchanges->write(std::move(kept));
+}
+
+Result<std::vector<IpAddress>> passable(const EngineContext& context, const PassRule& rule,
+                                        const ConnectionRecord& record, const Resolver::Answer& answer) {
+  if (answer.addresses.empty()) return fail(fmt::format("the name cannot be resolved: {}", answer.error));
+  std::vector<IpAddress> allowed;
+  std::ranges::copy_if(answer.addresses, std::back_inserter(allowed), [&](const IpAddress& address) {
+    return allowed_resolution(context.rules, rule, address, record.port);
+  });
+  if (allowed.empty()) {
+    const IpAddress& first = answer.addresses.front();
+    return fail(fmt::format("the name resolves to {} ({}), which no rule passes", format_ip(first),
+                            to_string(classify(first))));
+  }
+  const bool four = record.address.is_v4();
+  std::ranges::stable_partition(allowed, [&](const IpAddress& address) { return address.is_v4() == four; });
+  return allowed;
 }
 
 std::string rule_text(const Decision& decision) {

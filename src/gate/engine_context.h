@@ -52,6 +52,11 @@ struct EngineContext {
 /// Into the file of exchanges, if one is kept.
 void keep_exchange(EngineContext& context, const ConnectionRecord& from, Exchange exchange);
 
+/// The addresses of the record's name that `rule` lets the gate connect to, at least one; those of the family
+/// that the action chose come first.
+Result<std::vector<IpAddress>> passable(const EngineContext& context, const PassRule& rule,
+                                        const ConnectionRecord& record, const Resolver::Answer& answer);
+
 /// Rules as the log names them.
 std::string rule_text(const Decision& decision);
 

@@ -93,9 +93,7 @@ void FirstBytes::take_request() {
     host_ = without_port(*host);
   }
   path_ = target_path(message.target);
-  const auto is_host = [](const Header& header) { return equal_ignoring_case(header.name, "Host"); };
-  // Which of two hosts a server believes is not known.
-  state_ = std::ranges::count_if(message.headers, is_host) > 1 ? State::kBroken : State::kHttp;
+  state_ = State::kHttp;
   line_.clear();
 }
 

@@ -13,7 +13,7 @@
 namespace rehearse::gate {
 
 inline constexpr std::pair<Protocol, std::string_view> kProtocols[] = {{Protocol::kTcp, "tcp"},
-                                                                {Protocol::kUdp, "udp"}};
+                                                                       {Protocol::kUdp, "udp"}};
 
 template <class Value>
 using Names = std::span<const std::pair<Value, std::string_view>>;

@@ -62,16 +62,10 @@ void Relay::resolve() {
 }
 
 void Relay::take_answer(const Resolver::Answer& answer) {
-  for (const IpAddress& address : answer.addresses) {
-    if (allowed_resolution(context_.rules, rule_, address, record_.port)) addresses_.push_back(address);
-  }
+  auto allowed = passable(context_, rule_, record_, answer);
+  if (!allowed) return abort(allowed.error().what);
+  addresses_ = std::move(*allowed);
   std::ranges::reverse(addresses_);
-  if (!answer.error.empty()) return abort(fmt::format("the name cannot be resolved: {}", answer.error));
-  if (addresses_.empty()) {
-    const IpAddress& first = answer.addresses.front();
-    return abort(fmt::format("the name resolves to {} ({}), which no rule passes", format_ip(first),
-                             to_string(classify(first))));
-  }
   connect_next();
   set_timer();
 }

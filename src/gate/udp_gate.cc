@@ -159,13 +159,9 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
   }
 
   void take_answer(const Resolver::Answer& answer) {
-    if (!answer.error.empty()) return give_up("the name cannot be resolved: " + answer.error);
-    std::vector<IpAddress> allowed;
-    std::ranges::copy_if(answer.addresses, std::back_inserter(allowed), [&](const IpAddress& address) {
-      return allowed_resolution(context_.rules, rule_, address, record_.port);
-    });
-    if (allowed.empty()) return give_up("the name resolves to no address that a rule passes");
-    connect(allowed);
+    const auto allowed = passable(context_, rule_, record_, answer);
+    if (!allowed) return give_up(allowed.error().what);
+    connect(*allowed);
   }
 
   /// To the first address that there is a way to.

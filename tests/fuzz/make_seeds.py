@@ -326,6 +326,20 @@ seed("exchange", "http", short(CURL) + FILE_HEAD + exchange("http", ("GET /a/1 H
 seed("exchange", "stream", short(b"hello") + FILE_HEAD + exchange("stream", ("", [], b""), ("", [], b"220\r\n")) + exchange("stream", ("", [], b"hello"), ("", [], b"\xff")) + b'{"dropped":3}\n')
 seed("exchange", "smtp", short(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n") + FILE_HEAD + exchange("smtp", ("MAIL FROM:<a@b>", [("RCPT TO", "<c@d>")], b"x\r\n"), ("250", [], b"")))
 
+# gate_log: what the worker writes; first_bytes: the length of a piece less one, then what a client says
+GATE_LOG = [{"schema": "rehearse.gate/1"},
+            {"type": "dns", "name": "a.b", "qtype": "A", "answer": "synthetic", "addresses": ["198.18.0.1"], "time_ns": 5, "count": 1},
+            {"type": "connection", "id": 1, "protocol": "tcp", "address": "198.18.0.1", "port": 80, "client_address": "127.0.0.1", "client_port": 9,
+             "name": "a.b", "sni": "", "http_host": "a.b", "http_path": "/", "verdict": "mocked", "rule": "m.toml:1", "bytes_out": 1, "bytes_in": 2,
+             "begun_ns": 6, "ended_ns": 7, "error": ""},
+            {"type": "totals", "questions": 1, "connections": 1}]
+seed("gate_log", "whole", b"".join(json.dumps(line).encode() + b"\n" for line in GATE_LOG))
+seed("gate_log", "raw", b"".join(json.dumps(line).encode() + b"\n" for line in [GATE_LOG[0], dict(GATE_LOG[2], sni_b64="/w==", verdict="denied", protocol="udp")]))
+seed("first_bytes", "http", b"\2" + CURL)
+seed("first_bytes", "absolute", b"\xffGET http://a.b:80/x HTTP/1.1\r\nHost: c\r\n\r\n")
+seed("first_bytes", "tls", b"\x10\x16\x03\x01\x00\x35\x01\x00\x00\x31\x03\x03" + bytes(33) + b"\x00\x02\x13\x01\x01\x00\x00\x06\xff\x01\x00\x01\x00\x00")
+seed("first_bytes", "other", b"\0EHLO x\r\n")
+
 # dbus: messages as sd-bus sends them
 def dbus_value(out, kind, value):
     def pad(n):

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -102,6 +103,12 @@ class Group {
   UniqueFd fd_;
 };
 
+/// Names that the host's own file knows are to be asked for.
+bool forget_hosts() {
+  return sys::unshare(CLONE_NEWNS) && sys::make_private_recursive() &&
+         ::mount("/dev/null", "/etc/hosts", nullptr, MS_BIND, nullptr) == 0;
+}
+
 bool bring_loopback_up() {
   const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   struct ifreq request = {};
@@ -110,18 +117,25 @@ bool bring_loopback_up() {
   return ::ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
 }
 
-/// The command's process: tells when its namespace is there, waits, and becomes the command.
+/// Tells when its namespace is there, waits, and runs the command in a child: sockets are of the control
+/// group that their process was born in, as far as the hooks go.
 [[noreturn]] void be_command(int group, const sys::Pipe& ready, const sys::Pipe& go, char** argv) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   char worker[16] = {};
   if (!sys::write_file_at(group, "cgroup.procs", "0") || !sys::unshare(CLONE_NEWNET) ||
-      !bring_loopback_up() || !sys::write_all(ready.write.get(), "x") ||
+      !bring_loopback_up() || !forget_hosts() || !sys::write_all(ready.write.get(), "x") ||
       ::read(go.read.get(), worker, sizeof worker - 1) <= 0)
     ::_exit(125);
   ::setenv("GATE_WORKER", worker, 1);
-  ::execvp(argv[0], argv);
-  std::perror(argv[0]);
-  ::_exit(127);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execvp(argv[0], argv);
+    std::perror(argv[0]);
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 Result<int> run(Options& options) {

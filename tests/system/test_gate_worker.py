@@ -1,0 +1,461 @@
+#!/usr/bin/env python3
+"""The gate's worker with real clients and hostile ones: answers, mocks, passes, refuses, stays bounded. Needs root."""
+import base64, http.server, json, os, socket, struct, subprocess, sys, tempfile, textwrap, threading, time, unittest
+
+BED = os.environ["GATE_BED"]
+LIMIT = 256 << 20  # bytes of memory that the worker may come to hold
+
+
+class Tcp(threading.Thread):
+    """A server on the host's loopback, on a port of its own; `serve` gets each connection in a thread."""
+
+    def __init__(self, serve, family=socket.AF_INET):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1" if family == socket.AF_INET else "::1", 0), family=family, backlog=4096)
+        self.port = self.listener.getsockname()[1]
+        self.serve = serve
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.guarded, args=(connection,), daemon=True).start()
+
+    def guarded(self, connection):
+        with connection:
+            try:
+                self.serve(connection)
+            except OSError:
+                pass
+
+
+def echo(connection):
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+def read_lines(path):
+    with open(path) as file:
+        return [json.loads(line) for line in file]
+
+
+class Seen:
+    def __init__(self, directory, process):
+        self.status, self.out, self.err = process.returncode, process.stdout, process.stderr
+        lines = read_lines(os.path.join(directory, "log"))
+        self.questions = [line for line in lines if line.get("type") == "dns"]
+        self.connections = [line for line in lines if line.get("type") == "connection"]
+        self.totals = lines[-1]
+        path = os.path.join(directory, "exchanges")
+        self.exchanges = read_lines(path)[1:] if os.path.exists(path) else []
+
+
+class Gate(unittest.TestCase):
+    def host(self, lines):
+        """Names that the host knows, until the test's end."""
+        with open("/etc/hosts") as file:
+            before = file.read()
+        def write(text):
+            with open("/etc/hosts", "w") as file:
+                file.write(text)
+        self.addCleanup(write, before)
+        write(before + lines)
+
+    def behind(self, script, mock="", options=(), timeout=120, replay=None):
+        """Runs a shell script (or with "#python" a Python program) behind the gate."""
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(lambda d: subprocess.run(["rm", "-r", d]), self.directory)
+        file = os.path.join(self.directory, "mock.toml")
+        with open(file, "w") as text:
+            text.write(mock)
+        command = ["sh", "-c", script]
+        if script.startswith("#python"):
+            command = [sys.executable, "-c", PRELUDE + textwrap.dedent(script.removeprefix("#python"))]
+        arguments = [BED, "--log", self.directory + "/log", "--ca", self.directory + "/ca", "--mock", file, *options]
+        if not replay:
+            arguments += ["--exchanges", self.directory + "/exchanges"]
+        else:
+            arguments += ["--replay", replay, "--exchanges", self.directory + "/exchanges"]
+        process = subprocess.run(arguments + ["--", *command], capture_output=True, text=True, timeout=timeout,
+                                 env=dict(os.environ, CA=self.directory + "/ca"))
+        if process.returncode == 77:
+            self.skipTest(process.stderr)
+        if "gate_bed:" in process.stderr:
+            self.fail(process.stderr)
+        return Seen(self.directory, process)
+
+
+PRELUDE = """
+import json, os, socket, struct, sys, threading, time
+socket.setdefaulttimeout(20)
+def worker_memory():
+    for line in open("/proc/%s/status" % os.environ["GATE_WORKER"]):
+        if line.startswith("VmHWM"): return int(line.split()[1]) << 10
+def gate_socket(*arguments):
+    made = socket.socket(*arguments)
+    made.settimeout(20)
+    return made
+"""
+
+HTTP = """
+[[mock]]
+listen = "tcp:api.example.com:80"
+http = [ { path = "/slow", latency = "300ms", body = "late" }, { path = "/reset", fault = "reset" }, { path = "/**", body = "hello" } ]
+[[mock]]
+listen = "tcp:api.example.com:443"
+tls = true
+http = [ { path = "/**", body = "secure" } ]
+[[mock]]
+listen = "tcp:mail.example.com:25"
+smtp = { name = "mail.example.com" }
+[[mock]]
+dns = [ { name = "db.example.com", type = "A", data = "10.9.8.7" }, { name = "example.com", type = "MX", data = "10 mail.example.com" } ]
+"""
+
+
+class Names(Gate):
+    def test_udp_and_tcp(self):
+        seen = self.behind("dig +short a.example.com @8.8.8.8; dig +tcp +short a.example.com @10.0.0.1; dig +short a.example.com @2001:4860:4860::8888;"
+                           "dig +short MX example.com @127.0.0.1; dig +short db.example.com @1.1.1.1; dig +tcp +short AAAA a.example.com @::1", HTTP)
+        answers = seen.out.split("\n")
+        self.assertEqual(answers[0], answers[1])
+        self.assertEqual(answers[0], answers[2])
+        self.assertTrue(answers[0].startswith("198.1"), seen.out)
+        self.assertEqual(answers[3], "10 mail.example.com.")
+        self.assertEqual(answers[4], "10.9.8.7")
+        self.assertTrue(answers[5].startswith("2001:2::"), seen.out)
+        asked = {(q["name"], q["qtype"], q["answer"]): 0 for q in seen.questions}
+        for q in seen.questions:
+            asked[q["name"], q["qtype"], q["answer"]] += q["count"]
+        self.assertEqual(asked["a.example.com", "A", "synthetic"], 3)
+        self.assertEqual(asked["db.example.com", "A", "mocked"], 1)
+        self.assertEqual(seen.totals["questions"], 6)
+
+    def test_hostile_questions(self):
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            for n in (0, 1, 11, 12, 13, 100, 4000, 65000):
+                s.sendto(os.urandom(n), ("8.8.8.8", 53))
+            for i in range(3000):
+                s.sendto(struct.pack(">HHHHHH", i, 0x100, 1, 0, 0, 0) + b"\\x3f" + os.urandom(63) + b"\\x02aa\\x00" + struct.pack(">HH", 1, 1), ("8.8.8.8", 53))
+            t = socket.create_connection(("8.8.8.8", 53))
+            t.sendall(b"\\xff\\xff" + b"x" * 70000)
+            try: print("tcp", t.recv(10))
+            except OSError as error: print("tcp", error)
+            s.settimeout(1)
+            try:
+                while s.recv(65536): pass
+            except OSError: pass
+            s.sendto(struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\\x01a\\x02bb\\x00" + struct.pack(">HH", 1, 1), ("8.8.8.8", 53))
+            print("still", s.recv(512)[:2] == b"\\0\\7")
+            """)
+        self.assertIn("still True", seen.out, seen.err)
+        self.assertIn("reset", seen.out)
+
+
+class Mocked(Gate):
+    def test_http_and_tls(self):
+        seen = self.behind("curl -sS http://api.example.com/x; curl -sS --cacert $CA https://api.example.com/y; curl -sS http://api.example.com/slow;"
+                           "curl -sS http://api.example.com/reset; echo $?; curl -sS https://api.example.com/; echo $?", HTTP)
+        self.assertEqual(seen.out, "hellosecurelate56\n60\n", seen.err)
+        by_path = {c["http_path"]: c for c in seen.connections}
+        self.assertEqual(by_path["/y"]["sni"], "api.example.com")
+        self.assertEqual(by_path["/x"]["http_host"], "api.example.com")
+        self.assertTrue(all(c["verdict"] == "mocked" for c in seen.connections))
+        self.assertIn("unknown ca", seen.connections[-1]["error"])
+        self.assertEqual([e["request"]["head"] for e in seen.exchanges][:2], ["GET /x HTTP/1.1", "GET /y HTTP/1.1"])
+
+    def test_mail(self):
+        seen = self.behind("""#python
+            import smtplib
+            mail = smtplib.SMTP("mail.example.com", 25, timeout=20)
+            mail.sendmail("a@example.com", ["b@example.com"], "Subject: x\\r\\n\\r\\ntext")
+            mail.quit()
+            """, HTTP)
+        self.assertEqual(seen.status, 0, seen.err)
+        self.assertIn("text", base64.b64decode(seen.exchanges[0]["request"]["body"]).decode())
+
+    def test_replay(self):
+        first = self.behind("curl -sS http://api.example.com/x; curl -sS --cacert $CA https://api.example.com/y", HTTP)
+        recording = self.directory + "/exchanges"
+        seen = self.behind("curl -sS http://api.example.com/x; curl -sS --cacert $CA https://api.example.com/y; curl -sS http://api.example.com/new",
+                           replay=recording)
+        self.assertTrue(seen.out.startswith(first.out), seen.out + seen.err)
+        self.assertEqual({c["verdict"] for c in seen.connections}, {"replayed"})
+        self.assertEqual([e["outcome"] for e in seen.exchanges], ["replayed", "replayed", "diverged"])
+        self.assertEqual(seen.totals["unused_recordings"], 0)
+
+
+class Passed(Gate):
+    def test_tcp_both_families_and_half_close(self):
+        def until_end(connection):
+            data = b""
+            while piece := connection.recv(65536):
+                data += piece
+            connection.sendall(b"got %d" % len(data))
+        four, six = Tcp(until_end), Tcp(until_end, socket.AF_INET6)
+        seen = self.behind("""#python
+            for address, port in (("127.0.0.1", %d), ("::1", %d)):
+                s = socket.create_connection((address, port))
+                s.sendall(b"x" * 100000)
+                s.shutdown(socket.SHUT_WR)
+                print(s.recv(100).decode())
+            """ % (four.port, six.port), options=["--pass", "host-loopback:%d" % four.port, "--pass", "host-loopback:%d" % six.port])
+        self.assertEqual(seen.out, "got 100000\ngot 100000\n", seen.err)
+        for c in seen.connections:
+            self.assertEqual((c["verdict"], c["bytes_out"], c["bytes_in"], c["error"]), ("passed", 100000, 10, ""))
+
+    def test_server_speaks_first_and_names(self):
+        def greet(connection):
+            connection.sendall(b"220 hello\r\n")
+            connection.sendall(b"you said " + connection.recv(100))
+        server = Tcp(greet)
+        script = """#python
+            s = socket.create_connection(("localhost-alias.example", %d))
+            print(s.recv(100).decode().strip())
+            s.sendall(%r)
+            try: print(s.recv(100).decode().strip())
+            except OSError as error: print(error)
+            """
+        self.host("127.0.0.1 localhost-alias.example\n")
+        port = server.port
+        passes = ["--pass", "tcp:localhost-alias.example:%d" % port, "--pass", "host-loopback:%d" % port]
+        seen = self.behind(script % (port, b"EHLO x\r\n"), options=passes)
+        self.assertEqual(seen.out, "220 hello\nyou said EHLO x\n", seen.err)
+        self.assertEqual(seen.connections[0]["name"], "localhost-alias.example")
+        request = b"GET /p HTTP/1.1\r\nHost: %s\r\n\r\n"
+        good = self.behind(script % (port, request % b"localhost-alias.example"), options=passes)
+        self.assertIn("you said GET", good.out, good.err)
+        self.assertEqual((good.connections[0]["http_host"], good.connections[0]["http_path"]), ("localhost-alias.example", "/p"))
+        bad = self.behind(script % (port, request % b"other.example"), options=passes)
+        self.assertIn("reset", bad.out, bad.err)
+        self.assertEqual((bad.connections[0]["bytes_out"], bad.connections[0]["http_host"]), (0, "other.example"))
+        self.assertIn("another host", bad.connections[0]["error"])
+        # Without a rule for the loopback the name is a rebinding.
+        alone = self.behind("""#python
+            try: print(socket.create_connection(("localhost-alias.example", %d)).recv(100))
+            except OSError as error: print(error)
+            """ % port, options=passes[:2])
+        self.assertIn("reset", alone.out, alone.err)
+        self.assertIn("127.0.0.1 (loopback)", alone.connections[0]["error"])
+
+    def test_limits(self):
+        server = Tcp(echo)
+        script = """#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            began, got = time.time(), 0
+            try:
+                for i in range(%d):
+                    s.sendall(b"x" * 10000)
+                    n = 0
+                    while n < 10000:
+                        piece = s.recv(10000)
+                        if not piece: break
+                        n += len(piece)
+                    got += n
+                print("all", round(time.time() - began, 1))
+            except OSError as error: print(got, error)
+            """
+        seen = self.behind(script % (server.port, 100), options=["--pass", "host-loopback:%d,bytes=100K" % server.port])
+        self.assertIn("reset", seen.out, seen.err)
+        moved = seen.connections[0]["bytes_out"] + seen.connections[0]["bytes_in"]
+        self.assertLessEqual(moved, 100 << 10)
+        self.assertIn("bytes are used up", seen.connections[0]["error"])
+        seen = self.behind(script % (server.port, 20), options=["--pass", "host-loopback:%d,rate=200K/s" % server.port])
+        self.assertGreater(float(seen.out.split()[1]), 1.5, seen.out + seen.err)
+        seen = self.behind("""#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            began = time.time()
+            try: s.recv(1)
+            except OSError as error: print(error, round(time.time() - began))
+            """ % server.port, options=["--pass", "host-loopback:%d,time=1s" % server.port])
+        self.assertIn("reset by peer 1", seen.out, seen.err)
+
+    def test_record(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen = self.behind("curl -sS http://127.0.0.1:%d/nothing -o /dev/null" % server.server_port,
+                           options=["--pass", "host-loopback:%d,record" % server.server_port])
+        server.shutdown()
+        self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("passed", "GET /nothing HTTP/1.1")], seen.err)
+
+    def test_udp(self):
+        def serve(listener):
+            while True:
+                data, peer = listener.recvfrom(65536)
+                listener.sendto(data[::-1], peer)
+        ports = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            listener = socket.socket(family, socket.SOCK_DGRAM)
+            listener.bind((address, 0))
+            ports.append(listener.getsockname()[1])
+            threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        self.host("127.0.0.1 udp-alias.example\n::1 udp-alias.example\n")
+        seen = self.behind("""#python
+            for family, address, port in ((socket.AF_INET, "127.0.0.1", %d), (socket.AF_INET6, "::1", %d)):
+                c = gate_socket(family, socket.SOCK_DGRAM)
+                c.connect((address, port))
+                c.send(b"abc")
+                print(c.recv(100))
+                u = gate_socket(family, socket.SOCK_DGRAM)
+                to = socket.getaddrinfo("udp-alias.example", port, family)[0][4]
+                u.sendto(b"x" * 50000 + b"y", to)
+                data, peer = u.recvfrom(65536)
+                print(len(data), data[:1], peer == to)
+            d = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try: d.sendto(b"z", ("10.1.2.3", 999))
+            except OSError as error: print(error)
+            """ % tuple(ports), options=["--pass", "udp:host-loopback:%d" % ports[0], "--pass", "udp:host-loopback:%d" % ports[1], "--pass", "udp:udp-alias.example:*"])
+        self.assertEqual(seen.out, "b'cba'\n50001 b'y' True\n" * 2 + "[Errno 111] Connection refused\n", seen.err)
+        self.assertEqual([c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"], [3, 50001, 3, 50001])
+        self.assertEqual(seen.totals["flows"], 4)
+
+    def test_refused_by_the_server(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        listener.close()
+        seen = self.behind("""#python
+            try: print(socket.create_connection(("127.0.0.1", %d)).recv(1))
+            except OSError as error: print(error)
+            """ % port, options=["--pass", "host-loopback:%d" % port])
+        self.assertIn("reset", seen.out, seen.err)
+        self.assertIn("cannot connect: Connection refused", seen.connections[0]["error"])
+
+    def test_gigabyte(self):
+        size = 1 << 30
+        def swallow(connection):
+            total, buffer = 0, bytearray(1 << 20)
+            while n := connection.recv_into(buffer):
+                total += n
+            connection.sendall(b"%d" % total)
+        server = Tcp(swallow)
+        seen = self.behind("""#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            block = b"x" * (1 << 20)
+            for i in range(1024): s.sendall(block)
+            s.shutdown(socket.SHUT_WR)
+            print(s.recv(100).decode(), worker_memory())
+            """ % server.port, options=["--pass", "host-loopback:%d" % server.port])
+        got, memory = seen.out.split()
+        self.assertEqual(int(got), size, seen.err)
+        self.assertLess(int(memory), LIMIT)
+        self.assertEqual(seen.connections[0]["bytes_out"], size)
+
+
+class Hostile(Gate):
+    def test_denied_past_the_hooks(self):
+        # The mark is what the hooks set: with it a packet reaches the gate though no rule is for it.
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, 36, 0x52480001)
+            raw = gate_socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            udp = struct.pack(">HHHH", 1000, 999, 9, 0) + b"x"
+            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton("127.0.0.1"), socket.inet_aton("10.1.2.3"))
+            for i in range(3): raw.sendto(ip + udp, ("10.1.2.3", 0))
+            time.sleep(0.3)
+            """)
+        denied = [c for c in seen.connections if c["verdict"] == "denied"]
+        self.assertEqual([(c["address"], c["port"], c["protocol"]) for c in denied], [("10.1.2.3", 999, "udp")], seen.err)
+        self.assertEqual(seen.totals["dropped_datagrams"], 3)
+
+    def test_ten_thousand_connections_and_slow_loris(self):
+        seen = self.behind("""#python
+            import resource
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            address = socket.gethostbyname("api.example.com")
+            held = []
+            for i in range(10000):
+                s = gate_socket(socket.AF_INET, socket.SOCK_STREAM)
+                s.bind(("127.0.0.%d" % (1 + i // 5000), 0))
+                s.connect((address, 80))
+                s.sendall(b"GET /loris HTTP/1.1\\r\\nHost: api.exam")
+                held.append(s)
+            time.sleep(0.5)
+            # Others are served meanwhile, and each of these once it goes on.
+            for s in held[::100]:
+                s.sendall(b"ple.com\\r\\n\\r\\n")
+                assert b"hello" in s.recv(1000)
+            print(len(held), worker_memory())
+            """, HTTP, timeout=300)
+        self.assertEqual(seen.status, 0, seen.err)
+        count, memory = seen.out.split()
+        self.assertEqual(int(count), 10000)
+        self.assertLess(int(memory), LIMIT)
+        self.assertEqual(seen.totals["connections"], 10000)
+        self.assertEqual(seen.totals["refused"], 0)
+
+    def test_more_connections_than_there_is_room_for(self):
+        seen = self.behind("""#python
+            import resource
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            address = socket.gethostbyname("api.example.com")
+            held, refused = [], 0
+            for i in range(13000):
+                s = gate_socket(socket.AF_INET, socket.SOCK_STREAM)
+                s.bind(("127.0.0.%d" % (1 + i // 5000), 0))
+                try:
+                    s.connect((address, 80))
+                    held.append(s)
+                except ConnectionError: refused += 1
+            for s in held[12000:]:
+                try:
+                    s.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+                    refused += s.recv(100) == b""
+                except ConnectionError: refused += 1
+            for s in held: s.close()
+            time.sleep(1)
+            s = socket.create_connection((address, 80))
+            s.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+            print(refused, b"hello" in s.recv(1000))
+            """, HTTP, timeout=300)
+        self.assertEqual(seen.out, "1000 True\n", seen.err)
+        self.assertEqual(seen.totals["refused"], 1000)
+
+    def test_endless_bytes(self):
+        endless = threading.Event()
+        def flood(connection):
+            while not endless.is_set():
+                connection.sendall(b"x" * 65536)
+        server = Tcp(flood)
+        seen = self.behind("""#python
+            # An endless reply that nobody reads, an endless request, an endless head, an endless hello.
+            a = socket.create_connection(("127.0.0.1", %d))
+            def pour(port, start, piece):
+                s = socket.create_connection(("api.example.com", port))
+                s.settimeout(5)
+                sent = 0
+                try:
+                    s.sendall(start)
+                    for i in range(4000):
+                        s.sendall(piece)
+                        sent += len(piece)
+                except OSError as error: return str(error)
+                return sent
+            print(pour(80, b"PUT / HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 999999999999\\r\\n\\r\\n", b"x" * 65536))
+            print(pour(80, b"GET / HTTP/1.1\\r\\n", b"X: y\\r\\n" * 10000))
+            print(pour(443, b"\\x16\\x03\\x01\\x40\\x00\\x01\\xff\\xff\\xff", b"x" * 16384))
+            print(pour(443, b"", os.urandom(16384)))
+            time.sleep(0.5)
+            print(worker_memory())
+            """ % server.port, HTTP, options=["--pass", "host-loopback:%d" % server.port])
+        endless.set()
+        lines = seen.out.splitlines()
+        self.assertEqual(lines[0], str(4000 * 65536), seen.err)
+        self.assertLess(int(lines[-1]), LIMIT, seen.out)
+
+    def test_worker_killed_is_not_silent(self):
+        with self.assertRaises(AssertionError) as failure:
+            self.behind("kill -9 $GATE_WORKER; sleep 0.3", HTTP)
+        self.assertIn("killed by signal 9", str(failure.exception))
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("needs root")
+        sys.exit(77)
+    unittest.main(verbosity=2, warnings="ignore")
