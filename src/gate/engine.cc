@@ -22,7 +22,7 @@ constexpr std::int64_t kMemoryInterval = kSecond / 20;
 constexpr std::int64_t kLogInterval = kSecond / 10;
 constexpr int kAcceptsATurn = 64;
 constexpr std::uint16_t kDnsPort = 53;
-constexpr std::uint64_t kOtherDescriptors = 256;  ///< files, sockets of the run, the resolver's
+constexpr std::uint64_t kOtherDescriptors = 64;  ///< files, sockets of the run, the resolver's
 
 TlsUse tls_use(const Mock& mock) {
   if (mock.tls) return TlsUse::kAlways;
@@ -102,8 +102,11 @@ Result<void> Engine::share_descriptors(std::uint64_t descriptors) {
   if (descriptors < kFewestDescriptors)
     return fail(fmt::format("{} descriptors are too few for the gate", descriptors), ExitCode::kUnavailable,
                 fmt::format("raise the limit of open files (ulimit -n) to {}", kFewestDescriptors));
-  most_connections_ = std::min<std::uint64_t>(kMostConnections, descriptors * 2 / 3);
-  context_->most_outside = descriptors - most_connections_ - 2 * PipePool::kMostPipes - kOtherDescriptors;
+  const std::uint64_t pipes = std::min<std::uint64_t>(PipePool::kMostPipes, descriptors / 16);
+  pipes_.limit(pipes);
+  const std::uint64_t left = descriptors - 2 * pipes - kOtherDescriptors;
+  most_connections_ = std::min<std::uint64_t>(kMostConnections, left * 2 / 3);
+  context_->most_outside = left - most_connections_;
   return {};
 }
 

@@ -40,7 +40,7 @@ class Engine {
   /// Enough for two sockets of each, flows, pipes and the rest.
   static constexpr std::uint64_t kDescriptors = 32768;
   /// Fewer are not worth trying.
-  static constexpr std::uint64_t kFewestDescriptors = 4096;
+  static constexpr std::uint64_t kFewestDescriptors = 128;
   /// Of the heap; above it, connections that want more are ended.
   static constexpr std::size_t kMostMemory = std::size_t{512} << 20U;
 

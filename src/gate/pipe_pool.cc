@@ -12,7 +12,7 @@ std::unique_ptr<sys::Pipe> PipePool::take() {
     free_.pop_back();
     return pipe;
   }
-  if (made_ == kMostPipes) return nullptr;
+  if (made_ >= most_) return nullptr;
   auto made = sys::pipe(O_CLOEXEC | O_NONBLOCK);
   if (!made) return nullptr;
   ::fcntl(made->write.get(), F_SETPIPE_SZ, kCapacity);

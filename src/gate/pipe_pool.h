@@ -17,6 +17,8 @@ class PipePool {
   /// Asked for; a host may give less to processes without privileges (pipe-user-pages-soft, proc(5)).
   static constexpr int kCapacity = 256 << 10;
 
+  /// No more than this, where descriptors are few.
+  void limit(std::size_t pipes) { most_ = pipes; }
   /// An empty pipe that does not block; null if there are too many.
   std::unique_ptr<sys::Pipe> take();
   void give_back(std::unique_ptr<sys::Pipe> pipe);
@@ -26,6 +28,7 @@ class PipePool {
  private:
   std::vector<std::unique_ptr<sys::Pipe>> free_;
   std::size_t made_ = 0;
+  std::size_t most_ = kMostPipes;
 };
 
 }  // namespace rehearse::gate

@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
+#include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "base/sys.h"
 #include "bpf/events.h"
@@ -27,29 +28,6 @@ constexpr int kLoopbackIndex = 1;  // of every network namespace
 constexpr int kBacklog = 4096;
 /// Linux 6.6; older headers do not have it.
 constexpr auto kTcxIngress = static_cast<enum bpf_attach_type>(46);
-
-/// The calling thread, elsewhere for a while.
-class Visit {
- public:
-  static Result<Visit> begin(int netns) {
-    Visit visit;
-    RH_TRY(visit.home_, sys::open("/proc/thread-self/ns/net", O_RDONLY));
-    RH_CHECK(sys::set_namespace(netns, CLONE_NEWNET));
-    return visit;
-  }
-  Visit(Visit&&) = default;
-  Visit(const Visit&) = delete;
-  Visit& operator=(const Visit&) = delete;
-  Visit& operator=(Visit&&) = delete;
-  ~Visit() {
-    // What follows would happen in the run's network instead of the host's.
-    if (home_.valid() && !sys::set_namespace(home_.get(), CLONE_NEWNET)) std::abort();
-  }
-
- private:
-  Visit() = default;
-  UniqueFd home_;
-};
 
 /// One rtnetlink(7) request with a few attributes.
 class RouteRequest {
@@ -175,10 +153,8 @@ bool has_ipv6() {
   return bind_sink(socket.get(), AF_INET6);
 }
 
-}  // namespace
-
-Result<RunSockets> open_run_sockets(int netns, int packet_program) {
-  RH_TRY(const auto visit, Visit::begin(netns));
+/// In the run's namespace.
+Result<RunSockets> open_here(int packet_program) {
   RunSockets sockets;
   RH_CHECK(own_every_address(AF_INET));
   RH_TRY(sockets.packets, attach_packet_program(packet_program));
@@ -191,6 +167,26 @@ Result<RunSockets> open_run_sockets(int netns, int packet_program) {
   RH_TRY(sockets.udp6, open_sink(AF_INET6, SOCK_DGRAM));
   RH_TRY(sockets.raw6, open_raw(AF_INET6));
   return sockets;
+}
+
+}  // namespace
+
+Result<RunSockets> open_run_sockets(int netns, int packet_program) {
+  Result<RunSockets> opened;
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  // A thread of its own: there is no way back that could fail.
+  std::thread visitor([&] {
+    if (auto there = sys::set_namespace(netns, CLONE_NEWNET); !there)
+      opened = tl::make_unexpected(there.error());
+    else
+      opened = open_here(packet_program);
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  visitor.join();
+  return opened;
 }
 
 }  // namespace rehearse::gate

@@ -201,8 +201,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
       record.reads.secrets.push_back(read.path);
   }
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
-  if (reads_.unplaced() != 0)
-    trouble.push_back(std::to_string(reads_.unplaced()) + " lookups began in a directory that is not known");
+  record.reads.unplaced = reads_.unplaced();
   const auto root = sys::open("/", O_PATH | O_DIRECTORY);
   if (!root) {
     trouble.push_back("what was read cannot be compared with the host: " + root.error().what);

@@ -199,6 +199,13 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   } else {
     for (const std::string& line : run.record.trace->trouble) facts.unobserved.push_back("trace: " + line);
     network_gaps(run.record);
+    if (run.record.reads.unplaced != 0) {
+      run.record.gaps.push_back(
+          {fmt::format("{} lookups of names", run.record.reads.unplaced),
+           "they began in a directory whose path is too long or not known: what they rest "
+           "on is not in the read set",
+           verdict::Level::kYellow});
+    }
     if (run.order.network->authority) {
       run.record.gaps.push_back({"trusted certificates: the run's own authority is among them",
                                  "mocked services speak TLS", verdict::Level::kYellow});

@@ -216,7 +216,7 @@ void networked(JsonWriter& json, const RunRecord& record) {
 
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("reads").open_object().key("files").integer(reads.files);
-  json.key("absent").integer(reads.absent);
+  json.key("absent").integer(reads.absent).key("unplaced").integer(reads.unplaced);
   json.key("root").string(to_utf8_lossy("sha256:" + reads.root));
   words(json, "moved", reads.moved);
   words(json, "secrets", reads.secrets);

@@ -188,6 +188,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     Reader reads = json.child("reads");
     record.reads.files = reads.integer<std::uint64_t>("files");
     record.reads.absent = reads.integer<std::uint64_t>("absent");
+    record.reads.unplaced = reads.integer<std::uint64_t>("unplaced");
     record.reads.root = reads.bytes("root");
     if (record.reads.root.starts_with("sha256:")) record.reads.root.erase(0, 7);
     record.reads.moved = reads.words("moved");

@@ -98,6 +98,7 @@ struct AttemptRecord {
 struct ReadsRecord {
   std::uint64_t files = 0;         ///< that are there
   std::uint64_t absent = 0;        ///< paths that were looked up in vain
+  std::uint64_t unplaced = 0;      ///< lookups that began in a directory whose path is not known: not listed
   std::string root;                ///< hex; of the list in the bundle's file `reads`
   std::vector<std::string> moved;  ///< paths that the host changed meanwhile
   std::vector<std::string> secrets;
@@ -107,8 +108,8 @@ struct ReadsRecord {
 struct NetworkRecord {
   /// denied, mocked, passed, replayed; absent: a local socket that the host does not have either
   std::string verdict;
-  std::string proto;    ///< tcp, udp, icmp, unix, other
-  std::string dst;      ///< address, path of a local socket, or what kind of socket was asked for
+  std::string proto;  ///< tcp, udp, icmp, unix, other
+  std::string dst;    ///< address, path of a local socket, or what kind of socket was asked for
   std::uint16_t port = 0;
   std::string name;       ///< that the address was looked up by
   std::string sni;        ///< what the client said in TLS
