@@ -24,6 +24,7 @@ struct IpAddress {
            std::uint32_t{bytes[14]} << 8U | bytes[15];
   }
   friend bool operator==(const IpAddress&, const IpAddress&) = default;
+  // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;
 };
 

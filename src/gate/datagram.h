@@ -12,6 +12,7 @@ namespace rehearse::gate {
 struct UdpEnd {
   IpAddress address;
   std::uint16_t port = 0;
+  // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
   friend auto operator<=>(const UdpEnd&, const UdpEnd&) = default;
 };
 

@@ -37,7 +37,8 @@ Result<std::vector<IpAddress>> passable(const EngineContext& context, const Pass
                             to_string(classify(first))));
   }
   const bool four = record.address.is_v4();
-  std::ranges::stable_partition(allowed, [&](const IpAddress& address) { return address.is_v4() == four; });
+  std::stable_partition(allowed.begin(), allowed.end(),
+                        [&](const IpAddress& address) { return address.is_v4() == four; });
   return allowed;
 }
 

@@ -20,6 +20,10 @@ class Connection;
 
 /// Borrowed all, but for the buffer.
 struct EngineContext {
+  EngineContext(EventLoop& its_loop, const Rules& its_rules, GateLogWriter& its_log, GateTotals& its_totals,
+                PipePool& its_pipes)
+      : loop(its_loop), rules(its_rules), log(its_log), totals(its_totals), pipes(its_pipes) {}
+
   EventLoop& loop;
   const Rules& rules;
   GateLogWriter& log;

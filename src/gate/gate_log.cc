@@ -193,7 +193,7 @@ GateLogWriter::GateLogWriter(int fd, std::uint64_t most_bytes) : fd_(fd), most_b
   add(fmt::format("{{\"schema\":\"{}\"}}\n", kSchema));
 }
 
-void GateLogWriter::add(std::string line) {
+void GateLogWriter::add(const std::string& line) {
   if (bytes_ + line.size() > most_bytes_) {
     ++not_kept_;
     return;

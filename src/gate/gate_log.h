@@ -79,7 +79,7 @@ class GateLogWriter {
 
  private:
   using Key = std::tuple<std::string, DnsType, DnsAnswer>;
-  void add(std::string line);
+  void add(const std::string& line);
 
   int fd_;
   std::uint64_t most_bytes_;

@@ -69,6 +69,7 @@ class Flattener {
   template <class Rule>
   static std::vector<const Rule*> in_order(const std::vector<Rule>& rules, Endpoint Rule::*endpoint) {
     std::vector<const Rule*> sorted;
+    sorted.reserve(rules.size());
     for (const Rule& rule : rules) sorted.push_back(&rule);
     std::ranges::stable_sort(
         sorted, [&](const Rule* a, const Rule* b) { return is_narrower(a->*endpoint, b->*endpoint); });

@@ -16,6 +16,8 @@ class PipePool {
   static constexpr std::size_t kMostPipes = 256;
   /// Asked for; a host may give less to processes without privileges (pipe-user-pages-soft, proc(5)).
   static constexpr int kCapacity = 256 << 10;
+  /// Worth asking for at once: what is counted are pieces, and those of a socket are larger than a page.
+  static constexpr std::size_t kMostAtOnce = std::size_t{1} << 20U;
 
   /// No more than this, where descriptors are few.
   void limit(std::size_t pipes) { most_ = pipes; }

@@ -217,7 +217,7 @@ Relay::Step Relay::pull_copy(Flow& flow, std::size_t most) {
 Relay::Step Relay::pull_pipe(Flow& flow, std::size_t most) {
   flow.pipe = context_.pipes.take();
   if (!flow.pipe) return pull_copy(flow, most);
-  const std::size_t wanted = std::min<std::size_t>(most, PipePool::kCapacity);
+  const std::size_t wanted = std::min(most, PipePool::kMostAtOnce);
   const Io io = flow.from.read_to(flow.pipe->write.get(), wanted, flow.in_pipe);
   if (io != Io::kDone) context_.pipes.give_back(std::move(flow.pipe));
   if (io == Io::kBlocked) return Step::kWaits;

@@ -42,6 +42,7 @@ class UdpGate {
   struct Ends {
     UdpEnd client;
     UdpEnd destination;
+    // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
     friend auto operator<=>(const Ends&, const Ends&) = default;
   };
 
