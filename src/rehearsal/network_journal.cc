@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "bpf/events.h"
 #include "gate/address.h"
 #include "gate/engine_context.h"
@@ -49,6 +51,17 @@ bool would_be_local(const trace::NetworkAttempt& attempt) {
          gate::classify(attempt.address) == gate::AddressClass::kLoopback;
 }
 
+/// Whom an attempt is for, and whose it is.
+using Aim = std::tuple<std::uint32_t, IpAddress, std::uint16_t>;
+Aim aim_of(const trace::NetworkAttempt& attempt) {
+  return {attempt.process, attempt.address, attempt.port};
+}
+
+/// connect(2) of a datagram socket sends nothing.
+bool only_names_address(const trace::NetworkAttempt& attempt) {
+  return attempt.transport == trace::Transport::kUdp && !attempt.sends;
+}
+
 }  // namespace
 
 NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan)
@@ -59,8 +72,24 @@ NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan)
     connections_[{connection.protocol, connection.address, connection.port}].push_back(&connection);
 }
 
-std::optional<report::NetworkRecord> NetworkJournal::describe(const trace::NetworkAttempt& attempt) {
-  if (attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort) return std::nullopt;
+std::vector<report::NetworkRecord> NetworkJournal::describe(
+    const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns) {
+  std::set<Aim> tried;
+  for (const trace::NetworkAttempt& attempt : attempts) {
+    if (!only_names_address(attempt)) tried.insert(aim_of(attempt));
+  }
+  std::vector<report::NetworkRecord> records;
+  for (const trace::NetworkAttempt& attempt : attempts) {
+    if (attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort) continue;
+    report::NetworkRecord to = describe(attempt);
+    to.time_ns = trace::between(begun_ns, attempt.first_ns);
+    to.probe = only_names_address(attempt) && tried.contains(aim_of(attempt));
+    records.push_back(std::move(to));
+  }
+  return records;
+}
+
+report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& attempt) {
   report::NetworkRecord to;
   to.verdict = "denied";
   to.proto = name_of(attempt.transport);

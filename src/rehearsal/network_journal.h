@@ -20,13 +20,16 @@ class NetworkJournal {
   /// `plan` is borrowed.
   NetworkJournal(gate::GateLog log, const NetworkPlan& plan);
 
-  /// All but the time. Nothing for a question to a name server: see questions().
-  std::optional<report::NetworkRecord> describe(const trace::NetworkAttempt& attempt);
+  /// All but the time, in the order of `attempts`. Questions to a name server are none: see questions().
+  /// `begun_ns`: when the action began, of CLOCK_MONOTONIC.
+  std::vector<report::NetworkRecord> describe(const std::vector<trace::NetworkAttempt>& attempts,
+                                              std::uint64_t begun_ns);
   [[nodiscard]] std::vector<report::DnsRecord> questions() const;
 
  private:
   using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
 
+  report::NetworkRecord describe(const trace::NetworkAttempt& attempt);
   void add_connection(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
   void add_rule(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
   std::string reached(const trace::NetworkAttempt& attempt);

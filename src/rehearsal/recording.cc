@@ -157,14 +157,8 @@ void Recording::list_network(report::RunRecord& record) {
   if (log->totals && log->totals->lines_not_kept != 0)
     trouble.push_back(std::to_string(log->totals->lines_not_kept) +
                       " lines of the network gate's log were not kept");
-  const std::uint64_t begun = events_.begun_ns();
   NetworkJournal journal(std::move(*log), gate_.plan());
-  for (const trace::NetworkAttempt& attempt : network_.list()) {
-    if (auto to = journal.describe(attempt)) {
-      to->time_ns = trace::between(begun, attempt.first_ns);
-      record.network.push_back(std::move(*to));
-    }
-  }
+  record.network = journal.describe(network_.list(), events_.begun_ns());
   record.dns = journal.questions();
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");

@@ -201,6 +201,7 @@ void networked(JsonWriter& json, const RunRecord& record) {
     text("errno", to.error);
     text("rule", to.rule);
     text("ended", to.ended);
+    json.key("probe").boolean(to.probe);
     text("reached", to.reached);
     json.key("process").integer(std::uint64_t{to.process}).key("time_s").seconds(to.time_ns);
     json.key("count").integer(to.count).key("bytes_out").integer(to.bytes_out);

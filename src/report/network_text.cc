@@ -49,6 +49,7 @@ std::vector<Group> group(const RunRecord& record) {
   std::map<Key, std::size_t> known;
   std::vector<Group> groups;
   for (const NetworkRecord& to : record.network) {
+    if (to.probe) continue;
     const auto [at, fresh] =
         known.emplace(Key(to.verdict, to.proto, to.dst, to.port, to.name, to.error), groups.size());
     if (fresh) groups.push_back({&to, 0, {}});
@@ -95,6 +96,7 @@ std::string group_line(const Group& group, const Style& style) {
 NetworkCounts count_network(const RunRecord& record) {
   NetworkCounts counts;
   for (const NetworkRecord& to : record.network) {
+    if (to.probe) continue;
     if (is_denied(to))
       counts.denied += to.count;
     else if (to.verdict == "passed")

@@ -207,6 +207,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       to.error = reader.bytes("errno");
       to.rule = reader.bytes("rule");
       to.ended = reader.bytes("ended");
+      to.probe = reader.boolean("probe");
       to.reached = reader.bytes("reached");
       to.process = reader.integer<std::uint32_t>("process");
       to.time_ns = reader.seconds("time_s");

@@ -119,6 +119,9 @@ struct NetworkRecord {
   std::string rule;     ///< that decided; empty: the default
   std::string ended;    ///< what came in the way of a connection that the gate took
   std::string reached;  ///< what it would have reached on this host: "postgres (pid 812, postgresql.service)"
+  /// A datagram socket was given the address before the attempt proper, and nothing sent: how libc finds out
+  /// which of several addresses it could reach (RFC 6724). Not counted.
+  bool probe = false;
   std::uint32_t process = 0;
   std::int64_t time_ns = 0;  ///< since the action began
   std::uint64_t count = 0;

@@ -77,6 +77,7 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
   std::memcpy(attempt.address.bytes.data(), socket.address, sizeof socket.address);
   attempt.port = socket.port;
   attempt.process = process.id;
+  attempt.sends = socket.what == RH_SEND;
   attempt.verdict = socket.verdict;
   attempt.rule = socket.rule;
   attempt.error = socket.verdict == RH_DENY ? socket.error : 0;
@@ -129,8 +130,8 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
 }
 
 void NetworkAttempts::note(NetworkAttempt attempt) {
-  Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.process, attempt.verdict,
-          attempt.rule, attempt.error);
+  Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.process, attempt.sends,
+          attempt.verdict, attempt.rule, attempt.error);
   if (const auto found = known_.find(key); found != known_.end()) {
     ++list_[found->second].count;
     return;
