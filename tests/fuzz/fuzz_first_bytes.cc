@@ -3,6 +3,7 @@
 #include "fuzz.h"
 #include "gate/first_bytes.h"
 
+using namespace rehearse;
 using namespace rehearse::gate;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
