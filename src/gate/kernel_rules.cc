@@ -11,7 +11,6 @@ namespace rehearse::gate {
 namespace {
 
 constexpr std::uint16_t kEveryKind = 0xffff;
-constexpr unsigned kAddressBits = 128;
 
 std::uint16_t bit_of(AddressClass kind) {
   return static_cast<std::uint16_t>(1U << static_cast<unsigned>(kind));

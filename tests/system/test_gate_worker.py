@@ -310,7 +310,7 @@ class Passed(Gate):
             except OSError as error: print(error)
             """ % tuple(ports), options=["--pass", "udp:host-loopback:%d" % ports[0], "--pass", "udp:host-loopback:%d" % ports[1], "--pass", "udp:udp-alias.example:*"])
         self.assertEqual(seen.out, "b'cba'\n50001 b'y' True\n" * 2 + "[Errno 111] Connection refused\n", seen.err)
-        self.assertEqual([c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"], [3, 50001, 3, 50001])
+        self.assertEqual(sorted(c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"), [3, 3, 50001, 50001])
         self.assertEqual(seen.totals["flows"], 4)
 
     def test_refused_by_the_server(self):
