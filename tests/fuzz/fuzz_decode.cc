@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string result = syscalls::format_result(call);
     FUZZ_REQUIRE(!name.empty() && !result.empty());
     FUZZ_REQUIRE(is_printable(arguments) && is_printable(result));
-    FUZZ_REQUIRE(syscalls::format_call(call) == name + '(' + arguments + ") = " + result);
+    FUZZ_REQUIRE(syscalls::format_call(call) ==
+                 syscalls::format_full_name(call) + '(' + arguments + ") = " + result);
   };
   check();
   // The same bytes as every other call.
