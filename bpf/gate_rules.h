@@ -41,7 +41,9 @@ static __always_inline void find_name(struct question* asked) {
   asked->synthetic = 1;
   /* Of the larger block, few addresses are ever handed out. */
   if (v6 && (!numbered || address[1] != 0 || address[2] != 0)) return;
-  asked->names = asked->gate->classes[asked->gate->class_of[bpf_ntohl(address[3]) & (RH_NAMES - 1)]];
+  u32 number = bpf_ntohl(address[3]);
+  asm volatile("" : "+r"(number)); /* the mask comes after the swap: before Linux 6.4 that forgets bounds */
+  asked->names = asked->gate->classes[asked->gate->class_of[number & (RH_NAMES - 1)]];
 }
 
 /// IPv6 blocks, however large, are not for IPv4.

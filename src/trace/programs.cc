@@ -257,6 +257,7 @@ Result<void> Programs::load() {
     return fail("the recording programs have other constants");
   if (::libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0)
     ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kOptional), true);
+  libbpf_said.clear();  // of the search above, which may be in vain
   if (const int r = ::bpf_object__load(loaded.get()); r != 0) return refused(-r, libbpf_said);
 
   RH_CHECK(take_maps([&](const char* name) {
