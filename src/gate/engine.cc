@@ -32,11 +32,11 @@ TlsUse tls_use(const Mock& mock) {
   return http ? TlsUse::kIfAsked : TlsUse::kNever;
 }
 
+}  // namespace
+
 bool speaks_tls(const Rules& rules) {
   return std::ranges::any_of(rules.mock, [](const Mock& mock) { return tls_use(mock) != TlsUse::kNever; });
 }
-
-}  // namespace
 
 class Engine::Listener final : public EventLoop::Watcher {
  public:

@@ -33,6 +33,9 @@ struct EngineSetup {
   RedactionRules redaction;
 };
 
+/// A mock or a recording may be asked for within TLS: there has to be an authority.
+bool speaks_tls(const Rules& rules);
+
 class Engine {
  public:
   /// Connections at once, where there are descriptors for them; what comes beyond is reset.

@@ -6,11 +6,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
-#include <tuple>
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "gate/engine.h"
 #include "gate/mock_file.h"
 #include "gate/rule_text.h"
 
@@ -40,44 +39,28 @@ Result<void> add_mock_file(const std::string& path, gate::Rules& rules, std::vec
   return {};
 }
 
-/// Where the exchanges of one destination were recorded.
-gate::Endpoint endpoint_of(const gate::KeptExchange& exchange) {
-  gate::Endpoint endpoint;
-  endpoint.protocol = exchange.protocol;
-  endpoint.ports = {exchange.port, exchange.port};
-  if (!exchange.name.empty())
-    endpoint.target = gate::NameTarget{exchange.name, false};
-  else if (const auto block = IpBlock::parse(exchange.address))
-    endpoint.target = *block;
-  return endpoint;
+Result<void> add_replay(const Options& options, const ledger::StateDir& state, NetworkPlan& plan) {
+  RH_TRY(const ledger::Bundle bundle, state.open_run(options.replay));
+  const auto none = [&bundle] {
+    return fail("--replay: run " + bundle.id() + " has no recorded exchanges", ExitCode::kUsage,
+                "record some: --pass ENDPOINT,record");
+  };
+  auto file = bundle.open_file(kExchanges);
+  if (!file) return none();
+  RH_TRY(auto kept, gate::read_exchanges(file->get()));
+  if (kept.exchanges.empty()) return none();
+  plan.replay = gate::Replay(std::move(kept.exchanges), "--replay " + bundle.id());
+  plan.replay.add_to(plan.rules);
+  return {};
 }
 
-Result<void> add_replay(const Options& options, const ledger::StateDir* state, NetworkPlan& plan) {
-  if (state == nullptr) return {};
-  RH_TRY(const ledger::Bundle bundle, state->open_run(options.replay));
-  auto file = bundle.open_file(kExchanges);
-  if (!file)
-    return fail("--replay: run " + bundle.id() + " has no recorded exchanges", ExitCode::kUsage,
-                "record some: --pass ENDPOINT,record");
-  RH_TRY(auto kept, gate::read_exchanges(file->get()));
-  using Destination = std::tuple<gate::Protocol, std::string, std::uint16_t>;
-  std::map<Destination, std::vector<gate::KeptExchange>> by_destination;
-  for (gate::KeptExchange& exchange : kept.exchanges) {
-    const std::string& place = exchange.name.empty() ? exchange.address : exchange.name;
-    by_destination[{exchange.protocol, place, exchange.port}].push_back(std::move(exchange));
-  }
-  if (by_destination.empty())
-    return fail("--replay: run " + bundle.id() + " has no recorded exchanges", ExitCode::kUsage,
-                "record some: --pass ENDPOINT,record");
-  for (auto& [destination, exchanges] : by_destination) {
-    gate::Mock mock;
-    mock.listen = endpoint_of(exchanges.front());
-    mock.place = "--replay " + bundle.id();
-    plan.recordings.push_back(std::make_unique<gate::Recording>(std::move(exchanges)));
-    mock.service = gate::ReplayMock{plan.recordings.back().get()};
-    plan.rules.mock.push_back(std::move(mock));
-  }
-  return {};
+/// What only the gate could do, without one.
+Result<void> need_gate(const Options& options) {
+  if (options.trace || (options.pass.empty() && options.deny.empty() && options.mock.empty() &&
+                        options.replay.empty() && !options.nxdomain))
+    return {};
+  return fail("--no-trace leaves no network gate: --pass, --deny, --mock, --replay and --nxdomain need it",
+              ExitCode::kUsage, "leave --no-trace out");
 }
 
 /// Names that rules speak of exist, whatever else does not.
@@ -105,6 +88,7 @@ std::vector<sandbox::Addition> NetworkPlan::trust() const {
 }
 
 Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ledger::StateDir* state) {
+  RH_CHECK(need_gate(options));
   auto plan = std::make_unique<NetworkPlan>();
   std::vector<gate::DnsMock> dns;
   for (const std::string& text : options.pass) {
@@ -118,11 +102,11 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
     plan->rules.deny.push_back(std::move(*rule));
   }
   for (const std::string& path : options.mock) RH_CHECK(add_mock_file(path, plan->rules, dns));
-  if (!options.replay.empty()) RH_CHECK(add_replay(options, state, *plan));
+  if (!options.replay.empty() && state != nullptr) RH_CHECK(add_replay(options, *state, *plan));
   RH_TRY(plan->zone, gate::DnsZone::create(dns, named(plan->rules)));
   plan->dns.nxdomain = options.nxdomain;
   RH_TRY(plan->kernel, gate::flatten(plan->rules));
-  if (std::ranges::any_of(plan->rules.mock, &gate::Mock::tls)) {
+  if (gate::speaks_tls(plan->rules)) {
     const std::int64_t now = realtime_ns();
     RH_TRY(plan->authority, gate::CertificateAuthority::create(compact_time(now), now));
   }

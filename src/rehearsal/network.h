@@ -12,7 +12,7 @@
 #include "gate/exchange_file.h"
 #include "gate/gate_log.h"
 #include "gate/kernel_rules.h"
-#include "gate/recording.h"
+#include "gate/replay.h"
 #include "gate/rules.h"
 #include "gate/run_sockets.h"
 #include "gate/worker.h"
@@ -30,9 +30,8 @@ struct NetworkPlan {
   gate::DnsZone zone;
   gate::DnsOptions dns;
   gate::KernelRules kernel;  ///< points into `rules`
-  /// Of replays: what mocks point to.
-  std::vector<std::unique_ptr<gate::Recording>> recordings;
-  /// Who the certificates of mocked services are from; none if no mock speaks TLS.
+  gate::Replay replay;       ///< what mocks of it answer from
+  /// Who the certificates of mocked services are from; none if nothing may speak TLS.
   std::optional<gate::CertificateAuthority> authority;
 
   /// What makes clients inside trust the authority.

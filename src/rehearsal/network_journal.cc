@@ -1,12 +1,16 @@
 #include "rehearsal/network_journal.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <set>
 
+#include "base/sys.h"
 #include "bpf/events.h"
 #include "gate/address.h"
 #include "gate/engine_context.h"
+#include "rehearsal/host_root.h"
 #include "syscalls/call.h"
 
 namespace rehearse {
@@ -51,6 +55,33 @@ bool would_be_local(const trace::NetworkAttempt& attempt) {
          gate::classify(attempt.address) == gate::AddressClass::kLoopback;
 }
 
+gate::Protocol protocol_of(const trace::NetworkAttempt& attempt) {
+  return attempt.transport == trace::Transport::kUdp ? gate::Protocol::kUdp : gate::Protocol::kTcp;
+}
+
+bool is_question(const trace::NetworkAttempt& attempt) {
+  return attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort;
+}
+
+std::string name_listener(const host::Listener& listener) {
+  if (listener.pid == 0) return "a service of this host";
+  return fmt::format("{} (pid {}{}{})", listener.comm, listener.pid, listener.unit.empty() ? "" : ", ",
+                     listener.unit);
+}
+
+/// The path that the host's tables have for a local socket, "" if the host has none there. An abstract name
+/// is its own; of a path that does not begin at the root it is not known what it means.
+std::optional<std::string> socket_on_host(const std::string& path) {
+  if (path.starts_with('@')) return path;
+  const auto host = HostRoot::open();
+  if (!host || !path.starts_with('/')) return std::nullopt;
+  const auto object = host->find(path);
+  if (!object) return "";
+  const auto st = sys::stat_fd(object->get());
+  if (!st || !S_ISSOCK(st->st_mode)) return "";
+  return host->real_path(path).value_or("");
+}
+
 /// Whom an attempt is for, and whose it is.
 using Aim = std::tuple<std::uint32_t, IpAddress, std::uint16_t>;
 Aim aim_of(const trace::NetworkAttempt& attempt) {
@@ -80,13 +111,35 @@ std::vector<report::NetworkRecord> NetworkJournal::describe(
   }
   std::vector<report::NetworkRecord> records;
   for (const trace::NetworkAttempt& attempt : attempts) {
-    if (attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort) continue;
+    if (is_question(attempt)) continue;
     report::NetworkRecord to = describe(attempt);
     to.time_ns = trace::between(begun_ns, attempt.first_ns);
     to.probe = only_names_address(attempt) && tried.contains(aim_of(attempt));
     records.push_back(std::move(to));
   }
+  add_unattended(attempts, begun_ns, records);
   return records;
+}
+
+void NetworkJournal::add_unattended(const std::vector<trace::NetworkAttempt>& attempts,
+                                    std::uint64_t begun_ns,
+                                    std::vector<report::NetworkRecord>& records) const {
+  std::set<Destination> attended;
+  for (const trace::NetworkAttempt& attempt : attempts) {
+    if (attempt.verdict == RH_GATE) attended.insert({protocol_of(attempt), attempt.address, attempt.port});
+  }
+  for (const auto& [destination, connections] : connections_) {
+    if (attended.contains(destination)) continue;
+    const auto& [protocol, address, port] = destination;
+    report::NetworkRecord to;
+    to.proto = protocol == gate::Protocol::kUdp ? "udp" : "tcp";
+    to.dst = format_ip(address);
+    to.port = port;
+    to.count = connections.size();
+    to.time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(connections.front()->begun_ns));
+    add_connections(destination, to);
+    records.push_back(std::move(to));
+  }
 }
 
 report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& attempt) {
@@ -101,11 +154,10 @@ report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& atte
   if (is_internet(attempt)) {
     if (const auto name = names_.find(attempt.address); name != names_.end()) to.name = name->second;
     add_rule(attempt, to);
-    if (attempt.verdict == RH_GATE) add_connection(attempt, to);
+    if (attempt.verdict == RH_GATE)
+      add_connections({protocol_of(attempt), attempt.address, attempt.port}, to);
   }
-  if (would_be_local(attempt)) to.reached = reached(attempt);
-  // The host has nothing there either: it would have ended the same.
-  if (attempt.transport == trace::Transport::kUnix && to.reached.empty()) to.verdict = "absent";
+  if (would_be_local(attempt)) add_local(attempt, to);
   return to;
 }
 
@@ -117,16 +169,22 @@ void NetworkJournal::add_rule(const trace::NetworkAttempt& attempt, report::Netw
 }
 
 /// What the gate's own decision was is what happened.
-void NetworkJournal::add_connection(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const {
-  const auto protocol =
-      attempt.transport == trace::Transport::kUdp ? gate::Protocol::kUdp : gate::Protocol::kTcp;
-  const auto found = connections_.find({protocol, attempt.address, attempt.port});
-  if (found == connections_.end()) return;
+void NetworkJournal::add_connections(const Destination& destination, report::NetworkRecord& to) const {
+  const auto found = connections_.find(destination);
+  if (found == connections_.end()) {
+    to.verdict = "denied";
+    to.ended = "nothing of it reached the gate";
+    return;
+  }
   const auto take = [](std::string& into, const std::string& from) {
     if (into.empty()) into = from;
   };
-  to.verdict = gate::to_string(found->second.front()->verdict);
-  for (const gate::ConnectionRecord* connection : found->second) {
+  const auto& connections = found->second;
+  const auto is_denied = [](const auto* one) { return one->verdict == gate::GateVerdict::kDenied; };
+  const auto denied = static_cast<std::size_t>(std::ranges::count_if(connections, is_denied));
+  const auto taken = std::ranges::find_if_not(connections, is_denied);
+  to.verdict = gate::to_string(taken == connections.end() ? gate::GateVerdict::kDenied : (*taken)->verdict);
+  for (const gate::ConnectionRecord* connection : connections) {
     take(to.name, connection->name);
     take(to.sni, connection->sni);
     take(to.http_host, connection->http_host);
@@ -136,24 +194,37 @@ void NetworkJournal::add_connection(const trace::NetworkAttempt& attempt, report
     to.bytes_out += connection->bytes_out;
     to.bytes_in += connection->bytes_in;
   }
+  if (denied != 0 && taken != connections.end())
+    to.ended = fmt::format("{} of {} connections were denied{}{}", denied, connections.size(),
+                           to.ended.empty() ? "" : ": ", to.ended);
 }
 
-std::string NetworkJournal::reached(const trace::NetworkAttempt& attempt) {
-  if (!listeners_) {
-    auto read = host::Listeners::read();
-    listeners_ = read ? std::move(*read) : host::Listeners();
+/// Who on the host would have answered. A local socket that the host does not have either would have ended
+/// the same.
+void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) {
+  const host::Listeners* all = listeners();
+  const bool local = attempt.transport == trace::Transport::kUnix;
+  const auto path = local ? socket_on_host(attempt.path) : std::nullopt;
+  if (local && path && path->empty()) {
+    to.verdict = "absent";
+    return;
   }
-  std::optional<host::Listener> listener;
-  if (attempt.transport == trace::Transport::kUnix)
-    listener = listeners_->local(attempt.path);
-  else if (attempt.transport == trace::Transport::kTcp)
-    listener = listeners_->tcp(attempt.port);
-  else
-    listener = listeners_->udp(attempt.port);
-  if (!listener) return {};
-  if (listener->pid == 0) return "a service of this host";
-  return fmt::format("{} (pid {}{}{})", listener->comm, listener->pid, listener->unit.empty() ? "" : ", ",
-                     listener->unit);
+  if (all == nullptr || (local && !path)) {
+    to.reached = "not known";
+    return;
+  }
+  const auto listener = local                                         ? all->local(*path)
+                        : attempt.transport == trace::Transport::kTcp ? all->tcp(attempt.port)
+                                                                      : all->udp(attempt.port);
+  if (listener)
+    to.reached = name_listener(*listener);
+  else if (local)
+    to.verdict = "absent";
+}
+
+const host::Listeners* NetworkJournal::listeners() {
+  if (!listeners_) listeners_.emplace(host::Listeners::read());
+  return listeners_->has_value() ? &**listeners_ : nullptr;
 }
 
 std::vector<report::DnsRecord> NetworkJournal::questions() const {

@@ -20,8 +20,9 @@ class NetworkJournal {
   /// `plan` is borrowed.
   NetworkJournal(gate::GateLog log, const NetworkPlan& plan);
 
-  /// All but the time, in the order of `attempts`. Questions to a name server are none: see questions().
-  /// `begun_ns`: when the action began, of CLOCK_MONOTONIC.
+  /// In the order of `attempts`, then what only the gate has seen (packets that were made by hand), of
+  /// process 0. Questions to a name server are none: see questions(). `begun_ns`: when the action began, of
+  /// CLOCK_MONOTONIC.
   std::vector<report::NetworkRecord> describe(const std::vector<trace::NetworkAttempt>& attempts,
                                               std::uint64_t begun_ns);
   [[nodiscard]] std::vector<report::DnsRecord> questions() const;
@@ -30,15 +31,18 @@ class NetworkJournal {
   using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
 
   report::NetworkRecord describe(const trace::NetworkAttempt& attempt);
-  void add_connection(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
+  void add_connections(const Destination& destination, report::NetworkRecord& to) const;
+  void add_unattended(const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns,
+                      std::vector<report::NetworkRecord>& records) const;
+  void add_local(const trace::NetworkAttempt& attempt, report::NetworkRecord& to);
   void add_rule(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
-  std::string reached(const trace::NetworkAttempt& attempt);
+  const host::Listeners* listeners();
 
   gate::GateLog log_;
   const NetworkPlan& plan_;
   std::map<IpAddress, std::string> names_;  ///< what addresses were the answer for
   std::map<Destination, std::vector<const gate::ConnectionRecord*>> connections_;
-  std::optional<host::Listeners> listeners_;  ///< read when they are needed
+  std::optional<Result<host::Listeners>> listeners_;  ///< read when they are needed
 };
 
 }  // namespace rehearse

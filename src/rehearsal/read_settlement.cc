@@ -2,8 +2,6 @@
 
 #include <elf.h>
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,55 +26,35 @@ constexpr std::size_t kMostSegments = 128;
 /// Hz).
 constexpr std::int64_t kTickNs = 10'000'000;
 
-/// The host's own objects, by path.
-class Host {
- public:
-  explicit Host(int root) : root_(root) {}
+/// What the host has under the path that was read.
+std::optional<ReadIdentity> look(const HostRoot& host, const HostRead& read) {
+  const auto object = host.find(read.path, !read.link);
+  if (!object) return std::nullopt;
+  const auto st = sys::stat_fd(object->get());
+  if (!st) return std::nullopt;
+  return ReadIdentity{
+      st->st_dev, st->st_ino, std::nullopt, to_ns(st->st_ctim), static_cast<std::uint64_t>(st->st_size),
+      st->st_mode};
+}
 
-  [[nodiscard]] std::optional<ReadIdentity> look(const HostRead& read) const {
-    const auto object = resolve(read.path, read.link ? O_PATH | O_NOFOLLOW : O_PATH);
-    if (!object) return std::nullopt;
-    const auto st = sys::stat_fd(object->get());
-    if (!st) return std::nullopt;
-    return identity(*st);
-  }
-
-  /// Without its symlinks.
-  [[nodiscard]] std::optional<std::string> real_path(const std::string& path) const {
-    const auto object = resolve(path, O_PATH);
-    if (!object) return std::nullopt;
-    auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(object->get()).c_str());
-    if (!real) return std::nullopt;
-    return std::move(*real);
-  }
-
-  /// Opened to be read, if it is the regular file that `expected` says.
-  [[nodiscard]] std::optional<UniqueFd> open(const std::string& path, const ReadIdentity& expected) const {
-    auto file = resolve(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
-    if (!file) return std::nullopt;
-    const auto st = sys::stat_fd(file->get());
-    if (!st || !S_ISREG(st->st_mode) || st->st_ino != expected.ino || to_ns(st->st_ctim) != expected.ctime_ns)
-      return std::nullopt;
-    return std::move(*file);
-  }
-
- private:
-  [[nodiscard]] Result<UniqueFd> resolve(const std::string& path, std::uint64_t flags) const {
-    return sys::open_at2(root_, path.c_str(), flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  }
-  static ReadIdentity identity(const struct stat& st) {
-    return {st.st_dev, st.st_ino, std::nullopt, to_ns(st.st_ctim), static_cast<std::uint64_t>(st.st_size),
-            st.st_mode};
-  }
-
-  int root_;
-};
+/// Opened to be read, if it is the regular file that was read: it is known to be one before it is opened.
+std::optional<UniqueFd> open_same(const HostRoot& host, const HostRead& read) {
+  const auto object = host.find(read.path);
+  if (!object) return std::nullopt;
+  const auto st = sys::stat_fd(object->get());
+  if (!st || !S_ISREG(st->st_mode) || st->st_ino != read.identity.ino ||
+      to_ns(st->st_ctim) != read.identity.ctime_ns)
+    return std::nullopt;
+  auto file = sys::open(sys::fd_path(object->get()).c_str(), O_RDONLY | O_NOATIME);
+  if (!file) return std::nullopt;
+  return std::move(*file);
+}
 
 enum class Fate : std::uint8_t { kKeep, kDrop };
 
 /// A lookup that found nothing.
-Fate settle_absent(HostRead& read, const Host& host, std::int64_t started_ns) {
-  const auto now = host.look(read);
+Fate settle_absent(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
+  const auto now = look(host, read);
   if (!now) return Fate::kKeep;
   // It was there before the run: the action does not see it, or has removed it.
   if (now->ctime_ns <= started_ns) return Fate::kDrop;
@@ -85,8 +63,8 @@ Fate settle_absent(HostRead& read, const Host& host, std::int64_t started_ns) {
 }
 
 /// Something whose identity as it was is not known, or is that of the action's own copy.
-Fate settle_by_host(HostRead& read, const Host& host, std::int64_t started_ns) {
-  const auto now = host.look(read);
+Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
+  const auto now = look(host, read);
   if (!now) return Fate::kDrop;  // the action has made it
   read.moved = now->ctime_ns > started_ns;
   read.source = ReadSource::kHost;
@@ -94,7 +72,7 @@ Fate settle_by_host(HostRead& read, const Host& host, std::int64_t started_ns) {
   return Fate::kKeep;
 }
 
-Fate settle(HostRead& read, const Host& host, std::int64_t started_ns) {
+Fate settle(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
   if (read.uses == effects::kReadAbsent) return settle_absent(read, host, started_ns);
   switch (read.source) {
     case ReadSource::kKernel:
@@ -109,8 +87,8 @@ Fate settle(HostRead& read, const Host& host, std::int64_t started_ns) {
 }
 
 /// Its digest, and the path of its interpreter.
-std::string digest_executed(HostRead& read, const Host& host) {
-  auto file = host.open(read.path, read.identity);
+std::string digest_executed(HostRead& read, const HostRoot& host) {
+  auto file = open_same(host, read);
   if (!file) return {};
   std::string interpreter = elf_interpreter(file->get());
   if (auto digest = sha256_fd(file->get(), nullptr, read.identity.size)) read.sha256 = *digest;
@@ -118,7 +96,7 @@ std::string digest_executed(HostRead& read, const Host& host) {
 }
 
 /// The kernel opens it without a system call.
-void add_interpreter(std::vector<HostRead>& reads, const std::string& path, const Host& host,
+void add_interpreter(std::vector<HostRead>& reads, const std::string& path, const HostRoot& host,
                      std::int64_t started_ns) {
   const auto real = host.real_path(path);
   if (!real) return;
@@ -165,9 +143,8 @@ std::string elf_interpreter(int fd) {
   return {};
 }
 
-std::vector<HostRead> settle_reads(std::vector<HostRead> reads, int root, std::int64_t started_ns,
+std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, std::int64_t started_ns,
                                    const std::set<std::string>& masked) {
-  const Host host(root);
   std::erase_if(reads, [&](HostRead& read) {
     return masked.contains(read.path) || settle(read, host, started_ns) == Fate::kDrop;
   });

@@ -9,14 +9,14 @@
 #include <vector>
 
 #include "effects/read_list.h"
+#include "rehearsal/host_root.h"
 
 namespace rehearse {
 
-/// `reads`: as trace::ReadSet gives them. `root`: the host's root directory; paths are resolved in it as the
-/// host does, without magic links. `started_ns`: CLOCK_REALTIME before the run saw the host; an object that
-/// has not changed since is what the run has seen. `masked`: paths inside that show placeholders. Sorted by
-/// path.
-std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, int root,
+/// `reads`: as trace::ReadSet gives them. `started_ns`: CLOCK_REALTIME before the run saw the host; an object
+/// that has not changed since is what the run has seen. `masked`: paths inside that show placeholders. Sorted
+/// by path.
+std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
                                             std::int64_t started_ns, const std::set<std::string>& masked);
 
 /// The program interpreter that an ELF file names (PT_INTERP), "" if it names none. `fd` may be anything.

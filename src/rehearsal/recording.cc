@@ -1,6 +1,5 @@
 #include "rehearsal/recording.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <set>
@@ -154,9 +153,17 @@ void Recording::list_network(report::RunRecord& record) {
     trouble.push_back("the network gate: " + log.error().what);
     log = gate::GateLog();
   }
-  if (log->totals && log->totals->lines_not_kept != 0)
-    trouble.push_back(std::to_string(log->totals->lines_not_kept) +
-                      " lines of the network gate's log were not kept");
+  if (log->totals) {
+    const auto lost = [&trouble](std::uint64_t count, const char* what) {
+      if (count != 0) trouble.push_back(std::to_string(count) + what);
+    };
+    lost(log->totals->lines_not_kept, " lines of the network gate's log were not kept");
+    lost(log->totals->dropped_exchanges, " exchanges were not kept");
+    lost(log->totals->refused, " connections were refused for want of room in the network gate");
+    if (log->totals->unused_recordings != 0)
+      record.mock_trouble.push_back(std::to_string(log->totals->unused_recordings) +
+                                    " recorded exchanges were not asked for");
+  }
   NetworkJournal journal(std::move(*log), gate_.plan());
   record.network = journal.describe(network_.list(), events_.begun_ns());
   record.dns = journal.questions();
@@ -171,9 +178,6 @@ void Recording::list_mock_trouble(report::RunRecord& record) {
     record.trace->trouble.push_back("what was exchanged with mocks: " + exchanges.error().what);
     return;
   }
-  if (exchanges->dropped != 0)
-    record.trace->trouble.push_back(std::to_string(exchanges->dropped) +
-                                    " exchanges with mocks were not kept");
   constexpr std::size_t kMost = 100;
   for (const gate::KeptExchange& kept : exchanges->exchanges) {
     const gate::Outcome outcome = kept.exchange.outcome;
@@ -196,13 +200,12 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   }
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
-  const auto root = sys::open("/", O_PATH | O_DIRECTORY);
-  if (!root) {
-    trouble.push_back("what was read cannot be compared with the host: " + root.error().what);
+  const auto host = HostRoot::open();
+  if (!host) {
+    trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;
   }
-  const auto reads =
-      settle_reads(std::move(collected), root->get(), evidence.started_ns, masked_paths(evidence));
+  const auto reads = settle_reads(std::move(collected), *host, evidence.started_ns, masked_paths(evidence));
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

@@ -32,7 +32,7 @@ struct NetworkAttempt {
   std::uint16_t port = 0;
   std::string path;           ///< kUnix: "@name" is abstract; kFamily: what was asked for
   std::uint32_t process = 0;  ///< id
-  bool sends = false;        ///< a datagram was to be sent; else a socket was given an address
+  bool sends = false;         ///< a datagram was to be sent; else a socket was given an address
   std::uint8_t verdict = 0;   ///< rh_verdict
   std::uint16_t rule = 0;     ///< of the gate, from 1; 0: the default
   int error = 0;              ///< what the caller got; 0: it got through, or nothing answered

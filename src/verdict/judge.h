@@ -32,8 +32,8 @@ struct Facts {
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
-/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.mock-unmatched, core.masked-write,
-/// core.unobserved, core.fidelity, and core.not-judged, always.
+/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.mock-unmatched,
+/// core.masked-write, core.unobserved, core.fidelity, and core.not-judged, always.
 Verdict judge(const Facts& facts);
 
 /// 1.0 with no gap; each gap multiplies by 0.98 (cap green), 0.9 (cap yellow), 0.5 (cap inconclusive). For

@@ -112,6 +112,7 @@ assert s.connect_ex(('{OUTSIDE}', 445)) == errno.ECONNREFUSED
             local = stack.enter_context(socket.socket(socket.AF_UNIX))
             local.bind(str(path))
             local.listen()
+            (self.host / "way").symlink_to(self.host)
             abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
             abstract.bind(f"\0rehearse-test-{os.getpid()}")
             abstract.listen()
@@ -119,6 +120,7 @@ assert s.connect_ex(('{OUTSIDE}', 445)) == errno.ECONNREFUSED
             result = self.python(f"""
 assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED
 assert socket.socket(socket.AF_UNIX).connect_ex('{path}') == errno.ECONNREFUSED
+assert socket.socket(socket.AF_UNIX).connect_ex('{self.host}/way/service') == errno.ECONNREFUSED
 assert socket.socket(socket.AF_UNIX).connect_ex('\\0rehearse-test-{os.getpid()}') == errno.ECONNREFUSED
 assert socket.socket(socket.AF_UNIX).connect_ex('/run/nobody/here') == errno.ENOENT
 inside = socket.create_server(('0.0.0.0', {port}))
@@ -129,13 +131,29 @@ assert s.getpeername() == ('127.0.0.1', {port})
         to = self.the_attempt(result, proto="tcp", dst="127.0.0.1", port=port)
         self.assertEqual((to["verdict"], to["errno"]), ("denied", "ECONNREFUSED"))
         self.assertIn(me, to["reached"])
-        self.assertIn(me, self.the_attempt(result, proto="unix", dst=str(path))["reached"])
+        for way in (str(path), f"{self.host}/way/service"):
+            reached = self.the_attempt(result, proto="unix", dst=way)
+            self.assertEqual(reached["verdict"], "denied")
+            self.assertIn(me, reached["reached"])
         self.assertIn(me, self.the_attempt(result, proto="unix", dst=f"@rehearse-test-{os.getpid()}")["reached"])
         missing = self.the_attempt(result, proto="unix", dst="/run/nobody/here")
         self.assertEqual((missing["verdict"], missing["errno"], missing["reached"]), ("absent", "ENOENT", None))
         shown = self.call("show", "last", json_out=False).out.decode()
         self.assertIn("would have reached", shown)
         self.assertIn(f"tcp 127.0.0.1:{port}", shown)
+
+    def test_packets_made_by_hand_are_in_the_report(self) -> None:
+        """No hook sees what a raw socket sends; the gate does, and takes none of it on."""
+        result = self.python(f"""
+import struct
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+to = socket.inet_aton('{OUTSIDE}')
+udp = struct.pack('>HHHH', 4000, 99, 9, 0) + b'x'
+raw.sendto(struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, socket.inet_aton('127.0.0.1'), to) + udp, ('{OUTSIDE}', 0))
+time.sleep(0.3)
+""")
+        to = self.the_attempt(result, dst=OUTSIDE, port=99)
+        self.assertEqual((to["verdict"], to["proto"], to["process"], to["bytes_out"]), ("denied", "udp", 0, 0))
 
     def test_other_kinds_of_sockets(self) -> None:
         result = self.python("""
@@ -313,6 +331,9 @@ else:
             self.assertEqual(done.code, code, (option, value, done.err))
             self.assertLessEqual(done.err.count(b"\n"), 2, done.err)
             self.assertIn(says, done.err)
+        done = self.run_in(["true"], "--no-trace", "--pass", "tcp:a.example:80")
+        self.assertEqual(done.code, harness.USAGE)
+        self.assertIn(b"--no-trace", done.err)
 
     def test_killed_rehearse_leaves_no_gate(self) -> None:
         run = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo ready; sleep 60"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
