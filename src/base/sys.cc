@@ -1,6 +1,7 @@
 #include "base/sys.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/fsuid.h>
@@ -314,6 +315,15 @@ Result<void> set_fs_ids(uid_t uid, gid_t gid) {
     return fail("setfsuid: the kernel refused the filesystem ids");
   }
   return {};
+}
+
+Result<std::uint32_t> count_programs(int cgroup, std::uint32_t type) {
+  union bpf_attr attributes = {};
+  attributes.query.target_fd = static_cast<std::uint32_t>(cgroup);
+  attributes.query.attach_type = type;
+  if (::syscall(SYS_bpf, BPF_PROG_QUERY, &attributes, sizeof attributes) != 0)
+    return last_error("bpf", "query");
+  return attributes.query.prog_cnt;
 }
 
 }  // namespace rehearse::sys

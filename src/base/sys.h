@@ -82,6 +82,12 @@ Result<void> pivot_root_here();
 Result<void> unmount(const char* path, int flags);
 Result<void> make_private_recursive();
 
+// ---- control groups
+// ---------------------------------------------------------------------------------------------
+/// bpf(2) BPF_PROG_QUERY: how many programs are attached to the cgroup2 directory `cgroup` itself by that
+/// BPF_CGROUP_* type.
+Result<std::uint32_t> count_programs(int cgroup, std::uint32_t type);
+
 // ---- namespaces, processes
 // --------------------------------------------------------------------------------------
 Result<void> unshare(int flags);

@@ -84,7 +84,10 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
                        *state, ledger, policy, dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo,
                        [](const std::string& id) { return sandbox::remove_leftovers(id); }));
   }
-  if (!dry_run) RH_CHECK(trace::Programs::collect(policy.all));
+  if (!dry_run) {
+    RH_CHECK(trace::Programs::collect(policy.all));
+    if (policy.all) RH_CHECK(sandbox::remove_parents());
+  }
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {
     print_json(out, report, dry_run);

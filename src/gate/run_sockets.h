@@ -20,7 +20,6 @@ struct RunSockets {
   UniqueFd udp6;
   UniqueFd raw4;
   UniqueFd raw6;
-  UniqueFd packets;  ///< keeps the packet program on the loopback device; invalid where that is kept by name
 };
 
 /// In the network namespace `netns`, whose loopback device is up: every address becomes one of the host's own

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/bpf.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -64,10 +65,18 @@ void remove_group(int hierarchy, int parent, const std::string& id) {
     struct timespec pause = {0, 2'000'000};  // the last process is on its way out
     ::nanosleep(&pause, nullptr);
   }
-  (void)sys::unlink_at(hierarchy, kCgroupParent, AT_REMOVEDIR);
+  (void)remove_parent(hierarchy);
 }
 
 }  // namespace
+
+bool remove_parent(int hierarchy) {
+  const auto parent = sys::open_beneath(hierarchy, kCgroupParent, O_RDONLY | O_DIRECTORY);
+  if (!parent) return true;
+  const auto hooks = sys::count_programs(parent->get(), BPF_CGROUP_INET4_CONNECT);
+  if (hooks && *hooks != 0) return false;  // of version 1 there are none to be counted
+  return sys::unlink_at(hierarchy, kCgroupParent, AT_REMOVEDIR).has_value();
+}
 
 Result<RunCgroup::Group> RunCgroup::make_group(UniqueFd hierarchy) const {
   Group group;

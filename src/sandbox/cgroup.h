@@ -18,6 +18,11 @@
 
 namespace rehearse::sandbox {
 
+/// Removes the directory that holds all runs' groups from `hierarchy`, unless a run is there or programs are
+/// attached to it: the hooks on socket addresses stay from run to run (trace/programs.h).
+/// False: it is still there.
+[[nodiscard]] bool remove_parent(int hierarchy);
+
 class RunCgroup {
  public:
   /// Creates the groups and sets the limits. `id` is the run's id.

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <vector>
 
 #include "base/sys.h"
 #include "host/cgroups.h"
@@ -16,6 +17,12 @@ namespace rehearse::sandbox {
 namespace {
 
 constexpr int kAttempts = 250;  // of 20 ms
+constexpr int kParentAttempts = 25;
+
+void wait_a_little() {
+  const struct timespec pause = {0, 20'000'000};
+  ::nanosleep(&pause, nullptr);
+}
 
 /// A process number read from a file may be somebody else's by the time it is used: the kernel kills by
 /// group.
@@ -38,19 +45,35 @@ Result<void> remove_in(const std::string& mountpoint, const std::string& id) {
     if (removed.error().err != EBUSY) return with_context(removed.error(), "cgroup of run " + id);
     if (attempt + 1 == kAttempts)
       return with_context(removed.error(), "cgroup of run " + id + " does not empty");
-    struct timespec pause = {0, 20'000'000};
-    ::nanosleep(&pause, nullptr);
+    wait_a_little();
   }
-  (void)sys::unlink_at(hierarchy->get(), kCgroupParent, AT_REMOVEDIR);
+  (void)remove_parent(hierarchy->get());
   return {};
+}
+
+Result<std::vector<std::string>> hierarchies() {
+  RH_TRY(const auto host, host::read_cgroups());
+  std::vector<std::string> mounts = {host.v2_mount, host.v1_pids, host.v1_memory, host.v1_cpu};
+  std::erase(mounts, "");
+  return mounts;
 }
 
 }  // namespace
 
 Result<void> remove_leftovers(std::string_view id) {
-  RH_TRY(const auto host, host::read_cgroups());
-  for (const std::string& mountpoint : {host.v2_mount, host.v1_pids, host.v1_memory, host.v1_cpu}) {
-    if (!mountpoint.empty()) RH_CHECK(remove_in(mountpoint, std::string(id)));
+  RH_TRY(const auto mounts, hierarchies());
+  for (const std::string& mountpoint : mounts) RH_CHECK(remove_in(mountpoint, std::string(id)));
+  return {};
+}
+
+Result<void> remove_parents() {
+  RH_TRY(const auto mounts, hierarchies());
+  for (const std::string& mountpoint : mounts) {
+    const auto hierarchy = sys::open(mountpoint.c_str(), O_RDONLY | O_DIRECTORY);
+    // Programs whose pins are gone are detached a moment later.
+    for (int attempt = 0; hierarchy && !remove_parent(hierarchy->get()) && attempt < kParentAttempts;
+         ++attempt)
+      wait_a_little();
   }
   return {};
 }

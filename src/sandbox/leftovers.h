@@ -12,4 +12,7 @@ namespace rehearse::sandbox {
 /// hierarchy. Idempotent; succeeds when nothing is there. Call only when the run's lock is free.
 Result<void> remove_leftovers(std::string_view id);
 
+/// Removes the directories that hold all runs' groups, where nothing needs them any more.
+Result<void> remove_parents();
+
 }  // namespace rehearse::sandbox

@@ -140,6 +140,22 @@ void remove_tree(const std::string& directory) {
   (void)sys::unlink_at(AT_FDCWD, directory.c_str(), AT_REMOVEDIR);
 }
 
+/// Of parents that are gone: the kernel has detached them.
+void remove_dead_hooks(const std::string& all) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(all.c_str()), ::closedir);
+  if (!listing) return;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    if (entry->d_name[0] == '.') continue;
+    const std::string directory = all + '/' + entry->d_name;
+    const UniqueFd link(::bpf_obj_get((directory + '/' + kHooks[0].name).c_str()));
+    struct bpf_link_info info = {};
+    std::uint32_t size = sizeof info;
+    if (link.valid() && ::bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.cgroup.cgroup_id != 0)
+      continue;
+    remove_tree(directory);
+  }
+}
+
 /// With the locks held: no run is active.
 void remove_links(const std::string& directory) {
   for (const char* name : kPrograms) (void)::unlink((directory + "/links/" + name).c_str());
@@ -333,7 +349,9 @@ Result<void> Programs::attach_hooks(int cgroup) {
   if (shared()) {
     RH_TRY(parent, sys::open_at2(cgroup, "..", O_RDONLY | O_DIRECTORY, 0, 0));
     RH_TRY(const auto st, sys::stat_fd(parent.get()));
-    links = pin_directory() + "/hooks/" + std::to_string(st.st_ino);
+    const std::string all = pin_directory() + "/hooks";
+    links = all + '/' + std::to_string(st.st_ino);
+    if (::access(links.c_str(), F_OK) != 0) remove_dead_hooks(all);
     if (auto made = sys::mkdir_at(AT_FDCWD, links.c_str(), 0700); !made && made.error().err != EEXIST)
       return tl::make_unexpected(made.error());
   }

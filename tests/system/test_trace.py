@@ -329,18 +329,23 @@ class Trace(Case):
             'ls /sys/fs/bpf/rehearse/*/ | tr "\\n" " "; echo; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; '
             '"$REHEARSE" --state "$B/state" run -- sleep 100 > /dev/null 2>&1 & sleep 2; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; kill -9 $!; wait $! || true; '
             'ls -A /sys/fs/bpf/rehearse/*/links | wc -l; run "$P" storm 20 > "$B/third"; ls -A /sys/fs/bpf/rehearse/*/links | wc -l; '
-            '"$REHEARSE" --state "$B/state" gc --all > /dev/null; ls -A /sys/fs/bpf | wc -l'
+            'ls /sys/fs/bpf/rehearse/*/hooks | tr "\\n" " "; stat -c %i "$V2/rehearse"; '
+            '"$REHEARSE" --state "$B/state" gc --all > /dev/null; ls -A /sys/fs/bpf | wc -l; ls "$V2" | grep -c "^rehearse$" || true'
         )
-        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "P": str(self.program)})
+        unified = next((line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"), "/")
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "P": str(self.program), "V2": unified})
         if done.returncode == 77:
             harness.skip("no BPF filesystem can be mounted here")
         self.assertEqual(done.returncode, 0, done.stderr)
-        names, after, during, killed, again, empty = done.stdout.decode().splitlines()
+        names, after, during, killed, again, hooks, empty, parents = done.stdout.decode().splitlines()
         self.assertIn("on_sys_exit", names)
         self.assertEqual(after, "0", "attached while nothing runs")
         self.assertGreaterEqual(int(during), 7)
         self.assertGreaterEqual(int(killed), 7, "a killed run cannot detach")
         self.assertEqual(again, "0", "the next run detaches what a killed one left")
+        kept, parent = hooks.split()
+        self.assertEqual(kept, parent, "the hooks stay on one parent of all runs' groups")
+        self.assertEqual(parents, "0", "gc --all leaves no group")
         self.assertIn(empty, ("0", "2"))  # maps.debug and progs.debug are the filesystem's own
         for document in ("first", "second", "third"):
             trace = json.loads((self.base / document).read_text())["trace"]
