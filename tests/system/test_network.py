@@ -294,6 +294,36 @@ assert socket.socket().connect_ex(('127.0.0.1', {port} + 1 if {port} < 65535 els
         denied = self.python(f"assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED")
         self.assertEqual(self.the_attempt(denied, port=port)["verdict"], "denied")
 
+    def test_a_server_inside_wins_on_loopback_only(self) -> None:
+        """One that listens on every address is not who an address outside is, mocked or not."""
+        mock = self.mock(f"""
+[[mock]]
+listen = "tcp:{OUTSIDE}:8080"
+reply = "the mock"
+[[mock]]
+listen = "tcp:127.0.0.1:8080"
+reply = "the mock"
+""")
+        result = self.python(f"""
+import threading
+server = socket.create_server(('0.0.0.0', 8080))
+def serve():
+    while True:
+        client, _ = server.accept()
+        client.sendall(b'the server')
+        client.close()
+threading.Thread(target=serve, daemon=True).start()
+def ask(to):
+    with socket.create_connection((to, 8080)) as s:
+        s.settimeout(5)
+        return s.recv(100)
+assert ask('127.0.0.1') == b'the server'
+assert ask('{OUTSIDE}') == b'the mock', ask('{OUTSIDE}')
+assert socket.socket().connect_ex(('198.51.100.7', 8080)) == errno.ECONNREFUSED
+""", "--mock", mock)
+        self.assertEqual(self.the_attempt(result, dst=OUTSIDE)["verdict"], "mocked")
+        self.assertEqual(self.the_attempt(result, dst="198.51.100.7")["verdict"], "denied")
+
     def test_recorded_and_replayed(self) -> None:
         port = self.serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nreal")
         fetch = f"""
