@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string>
 
-#include "effects/codec.h"
+#include "base/codec.h"
 #include "effects/record_file.h"
 
 // A record: kind, type, flags, layer, then strings, then `before` and `after` if the flags say so (codec.h).

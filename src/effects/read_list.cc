@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "effects/codec.h"
+#include "base/codec.h"
 #include "effects/record_file.h"
 
 namespace rehearse::effects {

@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/codec.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "base/result.h"
-#include "effects/codec.h"
 
 namespace rehearse::effects {
 

@@ -1,5 +1,6 @@
 #include "host/facts.h"
 
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -41,6 +42,9 @@ Result<HostFacts> read_host_facts() {
   if (auto id = sys::read_file("/proc/sys/kernel/random/boot_id", 64))
     facts.boot_id = id->substr(0, id->find('\n'));
   facts.systemd = ::access("/run/systemd/system", F_OK) == 0;
+  struct stat socket = {};
+  if (facts.systemd && ::lstat("/run/systemd/private", &socket) == 0 && S_ISSOCK(socket.st_mode))
+    facts.manager_socket_mode = socket.st_mode & 07777U;
   facts.memory_available_bytes = available_memory();
   return facts;
 }

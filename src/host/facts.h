@@ -19,6 +19,7 @@ struct HostFacts {
   std::string kernel_release;
   std::string boot_id;
   bool systemd = false;  ///< a systemd manager runs: /run/systemd/system exists (sd_booted(3))
+  std::optional<std::uint32_t> manager_socket_mode;  ///< of /run/systemd/private, if that is a socket
   std::uint64_t memory_available_bytes = 0;
   std::optional<std::uint64_t> memory_limit_bytes;  ///< of the cgroup that rehearse itself is in
   std::optional<std::uint64_t> pids_limit;

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <tuple>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -16,6 +18,7 @@
 #include "ledger/ledger.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
+#include "rehearsal/service_manager.h"
 #include "report/digest.h"
 #include "report/network_text.h"
 #include "sandbox/child.h"
@@ -78,7 +81,8 @@ struct Output {
   UniqueFd kept_err;
 };
 
-Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recording* recording) {
+Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recording* recording,
+                                   ServiceManager& manager) {
   RH_TRY(auto directory, bundle.make_dir("output"));
   Output output;
   RH_TRY(output.kept_out, bundle.create_file("output/stdout"));
@@ -88,6 +92,7 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recor
   around.bundle = bundle.fd();
   around.facts = &run.order.facts;
   around.recorder = recording;
+  around.manager = &manager;
   around.streams.in = run.order.options->in;
   around.streams.err = run.order.options->err;
   around.streams.out = run.order.options->out;
@@ -158,6 +163,40 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   return changes;
 }
 
+/// What the service manager was asked, each request once with how often.
+void list_units(const ServiceManager& manager, const Recording* recording, report::RunRecord& record) {
+  using Key = std::tuple<std::string, std::string, std::string, units::Answered, std::string,
+                         std::vector<std::string>, std::uint32_t>;
+  std::map<Key, std::size_t> known;
+  for (const auto& [asked, time_ns] : manager.requests()) {
+    const std::uint32_t process = recording == nullptr ? 0 : recording->process_at(asked.process, time_ns);
+    const auto [at, fresh] = known.emplace(
+        Key(asked.unit, asked.request, asked.mode, asked.answered, asked.detail, asked.also, process),
+        record.units.size());
+    if (fresh)
+      record.units.push_back({asked.unit, asked.request, asked.mode,
+                              std::string(units::to_string(asked.answered)), asked.detail, asked.also,
+                              process, 0});
+    ++record.units[at->second].count;
+  }
+}
+
+void manager_gaps(const ServiceManager& manager, report::RunRecord& record) {
+  std::uint64_t mocked = 0;
+  for (const report::UnitRecord& asked : record.units) {
+    if (asked.changes() && asked.answered == "mocked") mocked += asked.count;
+  }
+  if (mocked != 0) {
+    record.gaps.push_back({fmt::format("service manager: {} request{} answered and not carried out", mocked,
+                                       mocked == 1 ? "" : "s"),
+                           "whether the services would have come up was not seen", verdict::Level::kYellow});
+  }
+  if (manager.unrecorded() != 0) {
+    record.gaps.push_back({fmt::format("{} requests to the service manager not kept", manager.unrecorded()),
+                           "more than a report keeps", verdict::Level::kInconclusive});
+  }
+}
+
 /// What the action met in place of the world outside.
 void network_gaps(report::RunRecord& record) {
   const report::NetworkCounts network = report::count_network(record);
@@ -170,7 +209,8 @@ void network_gaps(report::RunRecord& record) {
   gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
 }
 
-void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes) {
+void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
+           const ServiceManager& manager) {
   verdict::Facts facts;
   facts.exit = evidence.exit;
   facts.signal = evidence.signal;
@@ -189,6 +229,8 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
+  for (const std::string& line : manager.trouble()) facts.unobserved.push_back("service manager: " + line);
+  manager_gaps(manager, run.record);
   if (!run.record.trace) {
     run.record.gaps.push_back(
         {"system calls were not recorded", "asked for with --no-trace", verdict::Level::kInconclusive});
@@ -264,7 +306,8 @@ Result<Finished> rehearse(const Order& order) {
   std::optional<Recording> recording;
   if (order.options->trace)
     recording.emplace(bundle, order.plan, *order.network, order.options->trace_buffer_bytes);
-  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr);
+  ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
+  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep
     return tl::make_unexpected(rehearsal.error());
@@ -272,12 +315,14 @@ Result<Finished> rehearse(const Order& order) {
   sandbox::Evidence& evidence = rehearsal->evidence;
   run.record.phases.build_ns = evidence.build_ns;
   run.record.phases.run_ns = run.end_phase() - evidence.build_ns;
+  manager.end();  // it holds the run's mounts
   record_evidence(run, evidence);
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.record);
-  judge(run, evidence, changes);
+  list_units(manager, recording ? &*recording : nullptr, run.record);
+  judge(run, evidence, changes, manager);
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
   return Finished{std::move(bundle), std::move(run.record)};

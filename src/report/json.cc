@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "effects/manifest.h"
 #include "report/network_text.h"
+#include "report/units_text.h"
 
 namespace rehearse::report {
 namespace {
@@ -215,6 +216,20 @@ void networked(JsonWriter& json, const RunRecord& record) {
   json.close_array();
 }
 
+void asked_of_manager(JsonWriter& json, const RunRecord& record) {
+  json.key("units").open_array();
+  for (const UnitRecord& asked : record.units) {
+    json.open_object().bytes("unit", asked.unit).bytes("request", asked.request);
+    if (!asked.mode.empty()) json.bytes("mode", asked.mode);
+    json.bytes("answered", asked.answered);
+    if (!asked.detail.empty()) json.bytes("detail", asked.detail);
+    if (!asked.also.empty()) words(json, "also", asked.also);
+    json.key("process").integer(std::uint64_t{asked.process}).key("count").integer(asked.count);
+    json.close_object();
+  }
+  json.close_array();
+}
+
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("reads").open_object().key("files").integer(reads.files);
   json.key("absent").integer(reads.absent).key("unplaced").integer(reads.unplaced);
@@ -241,6 +256,7 @@ void counted(JsonWriter& json, const RunRecord& record) {
   json.key("deleted").integer(counts.deleted).key("metadata").integer(counts.metadata);
   json.key("renamed").integer(counts.renamed).key("type").integer(counts.type);
   json.key("identical").integer(counts.identical);
+  json.key("units").integer(count_unit_changes(record));
   if (record.trace) {
     const NetworkCounts network = count_network(record);
     json.key("denied").integer(network.denied).key("mocked").integer(network.mocked);
@@ -289,6 +305,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
     networked(json, record);
     read_files(json, record.reads);
   }
+  asked_of_manager(json, record);
   fidelity(json, record);
   if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");

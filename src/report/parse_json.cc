@@ -241,6 +241,19 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       record.processes.push_back(read_process(reader));
     });
   }
+  json.each("units", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    UnitRecord asked;
+    asked.unit = reader.bytes("unit");
+    asked.request = reader.bytes("request");
+    asked.mode = reader.bytes("mode");
+    asked.answered = reader.bytes("answered");
+    asked.detail = reader.bytes("detail");
+    asked.also = reader.words("also");
+    asked.process = reader.integer<std::uint32_t>("process");
+    asked.count = reader.integer<std::uint64_t>("count");
+    record.units.push_back(std::move(asked));
+  });
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

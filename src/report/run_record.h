@@ -137,6 +137,21 @@ struct DnsRecord {
   std::uint64_t count = 0;
 };
 
+/// Something that the service manager was asked inside.
+struct UnitRecord {
+  std::string unit;      ///< as it was named; empty: the manager itself
+  std::string request;   ///< start, restart, enable, kill, daemon-reload, query, ...
+  std::string mode;      ///< job mode, signal of kill, names of set properties
+  std::string answered;  ///< mocked; refused: with the error the host's would give; carried-out: in the clone
+  std::string detail;    ///< the error's text, or the command of a transient unit
+  std::vector<std::string> also;  ///< what it would have meant for other units: "stop app.service"
+  std::uint32_t process = 0;      ///< 0: not known
+  std::uint64_t count = 0;
+
+  /// Whether the host would be another one after it.
+  [[nodiscard]] bool changes() const { return request != "query" && answered != "refused"; }
+};
+
 /// What was recorded, and whether it is all.
 struct TraceRecord {
   std::uint64_t events = 0;
@@ -192,6 +207,7 @@ struct RunRecord {
   std::vector<DnsRecord> dns;
   std::vector<std::string>
       mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
+  std::vector<UnitRecord> units;
   ReadsRecord reads;
   Phases phases;
 };

@@ -11,11 +11,13 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "report/attempts_text.h"
 #include "report/change_list.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
+#include "report/units_text.h"
 
 namespace rehearse::report {
 namespace {
@@ -72,7 +74,7 @@ class Report {
 
   void verdict_bar() {
     out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
-                         style_.bold(counts_line(record_.counts) + network_part()),
+                         style_.bold(counts_line(record_.counts) + further_counts()),
                          format_bytes(record_.command.written_bytes),
                          format_duration(record_.command.wall_ns), ending(record_.command)));
     prose(sentence(record_), 2);
@@ -82,9 +84,11 @@ class Report {
     line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
   }
 
-  [[nodiscard]] std::string network_part() const {
-    const std::string line = network_line(count_network(record_));
-    return line.empty() ? "" : " · " + line;
+  [[nodiscard]] std::string further_counts() const {
+    std::string text;
+    for (const std::string& line : {units_line(record_), network_line(count_network(record_))})
+      if (!line.empty()) text += " · " + line;
+    return text;
   }
 
   void action() {
@@ -138,18 +142,10 @@ class Report {
     if (!record_.attempts.empty()) {
       title("Privileged attempts");
       constexpr std::size_t kMost = 30;
-      for (std::size_t i = 0; i < record_.attempts.size() && i < kMost; ++i) {
-        const AttemptRecord& attempt = record_.attempts[i];
-        const std::string result = escape_text(attempt.result, 64) +
-                                   (attempt.error.empty() ? "" : ' ' + escape_text(attempt.error, 64));
-        out_.put(fmt::format("  {:<18} {:<12} {}{}  [{}]\n", result, escape_text(attempt.what, 64),
-                             escape_text(attempt.detail, 1024),
-                             attempt.count > 1 ? fmt::format(" ×{}", attempt.count) : "", attempt.process));
-      }
-      if (record_.attempts.size() > kMost)
-        out_.put(fmt::format(
-            "  and {} more: `{}`\n", record_.attempts.size() - kMost,
-            command_line("trace " + escape_text(record_.id, 80) + " --where 'evt.privileged = true'")));
+      out_.put(attempts_text(
+          record_, kMost,
+          '`' + command_line("trace " + escape_text(record_.id, 80) + " --where 'evt.privileged = true'") +
+              '`'));
     }
     if (!record_.reads.secrets.empty()) {
       title("Secrets read");
@@ -163,6 +159,13 @@ class Report {
     title("Network");
     constexpr std::size_t kMost = 30;
     out_.put(network_text(record_, style_, kMost));
+  }
+
+  void units() {
+    if (record_.units.empty()) return;
+    title("Service manager");
+    constexpr std::size_t kMost = 30;
+    out_.put(units_text(record_, style_, kMost));
   }
 
   void processes() {
@@ -289,6 +292,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
   report.attempts();
+  report.units();
   report.network();
   report.processes();
   report.resources();

@@ -57,9 +57,9 @@ RH_POST_CLONE int init_child(void* argument) {
     if (const long r = raw::call(SYS_setresuid, 0, 0, 0); r < 0)
       return report(start->control, InitStep::kSetIds, r);
   }
-  // The descriptors all lie above 4: the supervisor sees to that.
-  const int wanted[] = {start->control, start->config};
-  for (int i = 0; i < 2; ++i) {
+  // The descriptors all lie above 5: the supervisor sees to that.
+  const int wanted[] = {start->control, start->config, start->tools};
+  for (int i = 0; i < (start->tools >= 0 ? 3 : 2); ++i) {
     if (const long r = raw::call(SYS_dup3, wanted[i], kInitControlFd + i, 0); r < 0) {
       return report(start->control, InitStep::kDescriptors, r);
     }

@@ -17,6 +17,7 @@ struct InitStart {
   int control = -1;                ///< init's end of the control socket
   int control_ours = -1;           ///< the supervisor's end, closed in the child
   int config = -1;                 ///< memfd with InitConfig
+  int tools = -1;                  ///< init's end of the socket for ToolRequests, if there is one
   int v1_tasks[3] = {-1, -1, -1};  ///< tasks files of the v1 groups that it joins by itself
   int cgroup = -1;                 ///< directory of the run's cgroup2
   bool user_namespace = true;

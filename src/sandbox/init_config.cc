@@ -114,6 +114,7 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
                                     [](const MountPlan& mount) { return mount.show == Show::kCgroup; })
                             ? 1
                             : 0;
+  config.tools = plan.service_manager ? 1 : 0;
   config.open_files_soft = open_files.rlim_cur;
   config.open_files_hard = open_files.rlim_max;
   config.dropped_capabilities = plan.dropped_capabilities;

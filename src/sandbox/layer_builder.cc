@@ -224,7 +224,8 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
 Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   const LayerPlan& layer = plan_.layers[index];
   LayerEvidence& evidence = evidence_[index];
-  if (layer.placeholders.empty() && layer.absent.empty() && layer.additions.empty()) return {};
+  if (layer.placeholders.empty() && layer.absent.empty() && layer.additions.empty() && layer.stands.empty())
+    return {};
   const int lower = evidence.lower.get();
   const std::string name = "mask" + std::to_string(index);
   RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
@@ -296,6 +297,12 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     if (::mknodat(mask.get(), path.c_str(), S_IFCHR, makedev(0, 0)) != 0)
       return sys::last_error("mknod whiteout", path);
     evidence.hidden.push_back(path);
+  }
+  // Sockets are not in a layer that had to be copied, and a mount needs something to be on.
+  for (const std::string& path : layer.stands) {
+    RH_TRY(const bool there, make_parents(path));
+    if (!there) continue;
+    RH_TRY(auto file, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
   }
   // Deepest first: setting a child's attributes must not touch its parent's times any more.
   for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {

@@ -76,6 +76,7 @@ class Planner {
   Result<void> hide_all();
   void drop_orphans();
   void place_masks();
+  void place_service_manager();
   void decide_limits();
   void name_gaps();
 
@@ -313,11 +314,20 @@ void Planner::place_masks() {
     if (auto place = place_of(addition.path); place)
       plan_.layers[place->layer].additions.push_back({std::move(place->path), addition.text, addition.fresh});
   }
-  if (facts_.systemd) {
-    if (const auto place = place_of("/run/systemd/system"); place) {
-      plan_.layers[place->layer].absent.push_back(place->path);
-      plan_.systemd_hidden = true;
-    }
+  place_service_manager();
+}
+
+/// Where rehearse cannot stand in for it, its directory is hidden: tools that ask sd_booted(3) take their
+/// offline path.
+void Planner::place_service_manager() {
+  const auto booted = place_of("/run/systemd/system");
+  if (!facts_.systemd || !booted) return;
+  if (const auto socket = place_of(kManagerSocket); socket && facts_.manager_socket_mode) {
+    plan_.layers[socket->layer].stands.push_back(socket->path);
+    plan_.service_manager = facts_.manager_socket_mode;
+  } else {
+    plan_.layers[booted->layer].absent.push_back(booted->path);
+    plan_.systemd_hidden = true;
   }
 }
 
@@ -360,7 +370,8 @@ void Planner::name_gaps() {
   }
   if (plan_.systemd_hidden) {
     gap("/run/systemd/system hidden",
-        "the service manager does not answer inside: tools take their offline path", Level::kYellow);
+        "the host's service manager has no socket to be asked at: tools take their offline path",
+        Level::kYellow);
   }
   gap("what lies in no layer",
       "/dev, /dev/shm and /dev/mqueue are the run's own, and so is every mount that the action makes: what "

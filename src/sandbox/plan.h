@@ -18,6 +18,9 @@ namespace rehearse::sandbox {
 inline constexpr std::uint32_t kIdShift = 2147483648U;
 inline constexpr std::uint32_t kIdRange = 2147483647U;
 
+/// Where systemd's own clients find it (bus-util.c of systemd).
+inline constexpr const char* kManagerSocket = "/run/systemd/private";
+
 /// How a line of mountinfo is shown. Every visible line gets exactly one; what fits nowhere is kHidden and
 /// named.
 enum class Show : std::uint8_t {
@@ -60,6 +63,7 @@ struct LayerPlan {
   std::size_t mount = 0;
   std::vector<std::string> placeholders;  ///< relative paths of masked files
   std::vector<std::string> absent;        ///< relative paths that are not there (whiteouts)
+  std::vector<std::string> stands;        ///< relative paths of what a mount of the run's own covers
   std::vector<Addition> additions;        ///< with relative paths
   std::vector<std::string> hidden;        ///< relative paths of directories that a locked empty mount covers
 };
@@ -77,6 +81,8 @@ struct Plan {
   std::optional<double> cpus;
   std::uint64_t dropped_capabilities = 0;
   bool systemd_hidden = false;
+  /// rehearse answers at kManagerSocket in place of the host's service manager; the socket's mode.
+  std::optional<std::uint32_t> service_manager;
 };
 
 /// Pure. kUsage when the request names something that the host does not have, kUnavailable when this host

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -51,19 +53,23 @@ class Init {
     return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/net").c_str(), O_RDONLY);
   }
   Result<void> tell(InitCommand command) const;
-  Result<void> go(const int fds[3]) const;
+  Result<void> go(std::span<const int> fds) const;
   Result<void> await_ready(const Plan& plan) const;
   /// Nothing but init is left: it may end by itself while the layers are read.
   void quit() { asked_to_quit_ = static_cast<bool>(tell(InitCommand::kQuit)); }
 
   [[nodiscard]] int control() const { return control_.get(); }
+  UniqueFd take_tools() { return std::move(tools_); }
   [[nodiscard]] int pidfd() const { return process_.pidfd.get(); }
   [[nodiscard]] pid_t pid() const { return process_.pid; }
 
  private:
   Init() = default;
+  Result<UniqueFd> open_tools();
+
   InitProcess process_;
   UniqueFd control_;
+  UniqueFd tools_;
   bool asked_to_quit_ = false;
 };
 
@@ -80,11 +86,16 @@ Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct
   RH_TRY(auto control, sys::dup_above(theirs.get(), 16));
   RH_TRY(auto settings, sys::dup_above(config.get(), 16));
   RH_TRY(auto program, sys::dup_above(image.get(), 16));
+  UniqueFd tools;
+  if (plan.service_manager) {
+    RH_TRY(tools, init.open_tools());
+  }
   InitStart start;
   start.image = program.get();
   start.control = control.get();
   start.control_ours = pair[0];
   start.config = settings.get();
+  start.tools = tools.get();
   start.cgroup = cgroup.fd();
   RH_TRY(const auto v1, cgroup.v1_tasks());
   for (std::size_t i = 0; i < v1.size(); ++i) start.v1_tasks[i] = v1[i].get();
@@ -110,22 +121,32 @@ Result<void> Init::tell(InitCommand command) const {
   return {};
 }
 
-Result<void> Init::go(const int fds[3]) const {
+Result<void> Init::go(std::span<const int> fds) const {
   InitCommand command = InitCommand::kGo;
   struct iovec iov = {&command, sizeof command};
-  alignas(struct cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))] = {};
+  alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))] = {};
   struct msghdr header = {};
   header.msg_iov = &iov;
   header.msg_iovlen = 1;
   header.msg_control = control;
-  header.msg_controllen = sizeof control;
+  header.msg_controllen = CMSG_SPACE(fds.size_bytes());
   struct cmsghdr* part = CMSG_FIRSTHDR(&header);
   part->cmsg_level = SOL_SOCKET;
   part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(3 * sizeof(int));
-  std::memcpy(CMSG_DATA(part), fds, 3 * sizeof(int));
+  part->cmsg_len = CMSG_LEN(fds.size_bytes());
+  std::memcpy(CMSG_DATA(part), fds.data(), fds.size_bytes());
   if (::sendmsg(control_.get(), &header, MSG_NOSIGNAL) < 0) return sys::last_error("sendmsg", "to init");
   return {};
+}
+
+/// Init's end.
+Result<UniqueFd> Init::open_tools() {
+  int pair[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+    return sys::last_error("socketpair");
+  tools_.reset(pair[0]);
+  const UniqueFd theirs(pair[1]);
+  return sys::dup_above(theirs.get(), 16);
 }
 
 /// init is executing its own image now: nothing shares this memory any more.
@@ -174,6 +195,7 @@ struct Built {
   std::vector<LayerEvidence> layers;
   std::vector<verdict::Gap> gaps;
   std::optional<TerminalPair> terminal;
+  UniqueFd manager;
 };
 
 /// The sandbox's mount tree, built in the private namespace that init was born into.
@@ -197,6 +219,7 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
   RH_CHECK(init.await_ready(plan));
   RH_TRY(auto kernel, mount_kernel_filesystems(init.pidfd()));
   RH_CHECK(assemble_tree(plan, layers, own, kernel, stage.get()));
+  built.manager = std::move(own.manager);
   built.layers = std::move(layers.evidence());
   built.gaps = layers.gaps();
   return built;
@@ -234,12 +257,21 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
     RH_TRY(const auto network, init.network_namespace());
     RH_CHECK(around.recorder->enter(network.get()));
   }
+  UniqueFd manager;  // until init listens on it
+  if (built.manager.valid()) {
+    RH_TRY(manager, sys::dup(built.manager.get()));
+    RH_TRY(auto process, sys::dup(init.pidfd()));
+    RH_CHECK(around.manager->begin(std::move(built.manager), std::move(process), init.take_tools()));
+  }
 
   auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master),
                                                 std::move(built.terminal->slave))
                               : Relay::pipes(around.streams);
   if (!relay) return tl::make_unexpected(relay.error());
-  RH_CHECK(init.go(relay->child_ends()));
+  std::vector<int> inside(relay->child_ends(), relay->child_ends() + 3);
+  if (manager.valid()) inside.push_back(manager.get());
+  RH_CHECK(init.go(inside));
+  manager.reset();
   evidence.build_ns = monotonic_ns() - begun;
 
   Supervision run;

@@ -24,12 +24,23 @@ class Recorder {
   virtual Result<void> enter(int network) = 0;
 };
 
+/// Answers inside in place of the host's service manager.
+class ServiceManager {
+ public:
+  virtual ~ServiceManager() = default;
+  /// The run's namespaces stand and nothing of the action has begun. `listener`: the socket at
+  /// kManagerSocket; `init`: pidfd of PID 1, whose mounts are the clone's; `tools`: takes a ToolRequest at a
+  /// time (init/protocol.h).
+  virtual Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) = 0;
+};
+
 struct Surroundings {
   std::string_view id;  ///< of the run
   int bundle = -1;      ///< the run's directory; borrowed
   Streams streams;
   const host::HostFacts* facts = nullptr;
-  Recorder* recorder = nullptr;  ///< none: nothing is recorded
+  Recorder* recorder = nullptr;       ///< none: nothing is recorded
+  ServiceManager* manager = nullptr;  ///< must be there if the plan says that one answers
 };
 
 /// What remains of the sandbox after the action: nothing of the action runs any more, the layers are still.

@@ -4,16 +4,21 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <memory>
 
 #include "base/sys.h"
+#include "sandbox/init/protocol.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -88,6 +93,22 @@ Result<UniqueFd> make_empty() {
   return empty;
 }
 
+/// The socket that stands for the service manager's.
+Result<UniqueFd> listen_in(int directory, std::uint32_t mode) {
+  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listener.valid()) return sys::last_error("socket");
+  struct sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  const std::string path = sys::fd_path(directory) + "/manager";
+  std::memcpy(&address.sun_path[0], path.data(), std::min(path.size(), sizeof address.sun_path - 1));
+  if (::bind(listener.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0)
+    return sys::last_error("bind", "the service manager's socket");
+  if (::fchmodat(directory, "manager", mode, 0) != 0)
+    return sys::last_error("chmod", "the service manager's socket");
+  if (::listen(listener.get(), kManagerBacklog) != 0) return sys::last_error("listen");
+  return listener;
+}
+
 /// Everything that is needed to attach the plan's mounts one by one.
 class Assembler {
  public:
@@ -104,6 +125,7 @@ class Assembler {
       if (auto shown = show(i); !shown) return with_context(shown.error(), "mount " + mount.mountpoint);
     }
     RH_CHECK(add_missing());
+    if (plan_.service_manager) RH_CHECK(attach_manager());
     for (const std::string& path : plan_.covered) {
       if (auto done = hide(path); !done && done.error().err != ENOENT)
         return with_context(done.error(), "hiding " + path);
@@ -243,6 +265,14 @@ class Assembler {
     return {};
   }
 
+  Result<void> attach_manager() {
+    const auto at = target(kManagerSocket);
+    if (!at) return {};  // its mount could not be shown, which is a gap of its own
+    RH_TRY(auto socket, sys::open_at2(stage_, "empty/manager", O_PATH, 0, kInRoot));
+    RH_TRY(auto clone, sys::clone_mount(socket.get(), ""));
+    return sys::attach_mount(clone.get(), at->get());
+  }
+
   Result<void> hide(const std::string& path) {
     RH_TRY(auto at, target(path));
     RH_TRY(const auto st, sys::stat_fd(at.get()));
@@ -304,6 +334,9 @@ Result<PrivateFilesystems> make_private_filesystems(const Plan& plan, std::uint3
           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   RH_TRY(own.devpts, make_devpts(shift));
   RH_TRY(own.empty, make_empty());
+  if (plan.service_manager) {
+    RH_TRY(own.manager, listen_in(own.empty.get(), *plan.service_manager));
+  }
   return own;
 }
 

@@ -14,7 +14,8 @@ struct PrivateFilesystems {
   UniqueFd dev;  ///< tmpfs with the few devices every program expects
   UniqueFd shm;
   UniqueFd devpts;
-  UniqueFd empty;  ///< read-only tmpfs with an empty directory "dir" and an empty file "file"
+  UniqueFd empty;  ///< read-only tmpfs with an empty directory "dir", an empty file "file", perhaps "manager"
+  UniqueFd manager;  ///< listens at "manager", if the plan has a service manager
 };
 
 /// `shift` is added to the ids that own what is made.

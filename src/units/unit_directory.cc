@@ -92,13 +92,13 @@ std::optional<UnitFile> UnitDirectory::load(const std::string& name, const std::
 }
 
 std::optional<std::string> UnitDirectory::read(const std::string& path, UnitFile& unit) {
-  auto found = sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT);
-  if (!found) return std::nullopt;
-  const auto state = sys::stat_fd(found->get());
-  if (!state || !S_ISREG(state->st_mode)) return std::nullopt;
-  // Opened for reading only now that it cannot be a fifo or a device.
-  auto file = sys::open(sys::fd_path(found->get()).c_str(), O_RDONLY);
+  // A fifo opens at once, a device not at all (no layer has any): neither is a regular file. Not by way of
+  // /proc/self/fd, which is not this process's where the root is the clone's.
+  auto file = sys::open_at2(root_.get(), path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+                            RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   if (!file) return std::nullopt;
+  const auto state = sys::stat_fd(file->get());
+  if (!state || !S_ISREG(state->st_mode)) return std::nullopt;
   auto text = sys::read_all(file->get(), kMaxUnitFile);
   if (!text) return std::nullopt;
   unit.changed_ns = std::max(unit.changed_ns, to_ns(state->st_ctim));

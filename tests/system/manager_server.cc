@@ -22,6 +22,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/sys.h"
+#include "units/client_loop.h"
 #include "units/manager.h"
 #include "units/unit_directory.h"
 
@@ -127,33 +128,11 @@ void write_records(Manager& manager, int file) {
   (void)sys::write_all(file, lines);
 }
 
-struct Client {
-  UniqueFd socket;
-  Manager::ConnectionId id;
-};
-
-/// False when the connection is over.
-bool serve(Manager& manager, const Client& client, short events) {
-  if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && manager.wants_input(client.id)) {
-    std::string chunk(kMaxRequest, '\0');
-    const ssize_t n = ::recv(client.socket.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN)) return false;
-    if (n > 0) manager.receive(client.id, std::string_view(chunk).substr(0, static_cast<std::size_t>(n)));
-  }
-  while (!manager.output(client.id).empty()) {
-    const std::string_view output = manager.output(client.id);
-    const ssize_t n = ::send(client.socket.get(), output.data(), output.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0) return errno == EAGAIN;
-    manager.sent(client.id, static_cast<std::size_t>(n));
-  }
-  return !manager.finished(client.id);
-}
-
 Result<UniqueFd> listen_at(const char* path) {
   struct sockaddr_un address = {};
   address.sun_family = AF_UNIX;
   std::strncpy(static_cast<char*>(address.sun_path), path, sizeof address.sun_path - 1);
-  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::bind(listener.get(), reinterpret_cast<const struct sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener.get(), 64) != 0) {
     return sys::last_error("bind", path);
@@ -161,33 +140,16 @@ Result<UniqueFd> listen_at(const char* path) {
   return listener;
 }
 
-void run(Manager& manager, Editor& editor, int listener, int records) {
-  std::deque<Client> clients;
+void run(Manager& manager, Editor& editor, UniqueFd listener, int records) {
+  ClientLoop clients(manager, std::move(listener), 0);
   for (;;) {
-    std::vector<struct pollfd> polls = {{listener, POLLIN, 0}};
-    for (const Client& client : clients) {
-      const int wanted =
-          (manager.wants_input(client.id) ? POLLIN : 0) | (manager.output(client.id).empty() ? 0 : POLLOUT);
-      polls.push_back({client.socket.get(), static_cast<short>(wanted), 0});
-    }
+    std::vector<struct pollfd> polls;
+    clients.add_polls(polls);
     if (::poll(polls.data(), polls.size(), -1) < 0) continue;
-    for (std::size_t i = polls.size() - 1; i >= 1; --i) {
-      if (polls[i].revents == 0) continue;
-      bool open = serve(manager, clients[i - 1], polls[i].revents);
-      editor.work(manager);
-      open = open && serve(manager, clients[i - 1], 0);
-      write_records(manager, records);
-      if (open) continue;
-      manager.disconnect(clients[i - 1].id);
-      clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(i - 1));
-    }
-    if (polls[0].revents == 0) continue;
-    UniqueFd socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    struct ucred peer = {};
-    socklen_t size = sizeof peer;
-    ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size);
-    if (auto id = manager.connect({peer.pid, peer.uid}); socket.valid() && id)
-      clients.push_back({std::move(socket), *id});
+    clients.serve(polls);
+    editor.work(manager);
+    clients.flush();
+    write_records(manager, records);
   }
 }
 
@@ -228,5 +190,5 @@ int main(int argc, char** argv) {
   Editor editor;
   PropertySource& source = connection ? static_cast<PropertySource&>(*connection) : none;
   Manager manager(std::move(host), source, finder, editor);
-  run(manager, editor, listener->get(), records->get());
+  run(manager, editor, std::move(*listener), records->get());
 }

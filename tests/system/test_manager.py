@@ -43,6 +43,19 @@ set +e
 """
 
 
+def steps(commands: list[str], place: Path) -> str:
+    """A script that runs each command and keeps what it said."""
+    return "\n".join(f"( {command} ) > {place}/{i}.out 2> {place}/{i}.err < /dev/null; echo $? > {place}/{i}.code" for i, command in enumerate(commands))
+
+
+def answer(place: Path, number: int) -> Answer:
+    return int((place / f"{number}.code").read_text()), (place / f"{number}.out").read_text(), (place / f"{number}.err").read_text()
+
+
+def environment() -> dict[str, str]:
+    return {"PATH": harness.PATH, "LC_ALL": "C", "HOME": "/root", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+
+
 class ManagerCase(unittest.TestCase):
     def setUp(self) -> None:
         if not SERVER or os.geteuid() != 0:
@@ -53,22 +66,17 @@ class ManagerCase(unittest.TestCase):
         self.work = Path(directory.name)
 
     def steps(self, commands: list[str], directory: str) -> str:
-        """A script that runs each command and keeps what it said."""
         place = self.work / directory
         place.mkdir()
-        return "\n".join(f"( {command} ) > {place}/{i}.out 2> {place}/{i}.err < /dev/null; echo $? > {place}/{i}.code" for i, command in enumerate(commands))
+        return steps(commands, place)
 
     def answers(self, directory: str, count: int) -> list[Answer]:
-        place = self.work / directory
-        return [(int((place / f"{i}.code").read_text()), (place / f"{i}.out").read_text(), (place / f"{i}.err").read_text()) for i in range(count)]
-
-    def environment(self) -> dict[str, str]:
-        return {"PATH": harness.PATH, "LC_ALL": "C", "HOME": "/root", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+        return [answer(self.work / directory, i) for i in range(count)]
 
     def mocked(self, commands: list[str], *source: str) -> list[Answer]:
         script = PRELUDE + self.steps(commands, "mocked") + "\nkill %1\n"
         done = subprocess.run(["unshare", "-m", "bash", "-c", script, "bash", str(self.work), SERVER, *source], capture_output=True, check=False,
-                              stdin=subprocess.DEVNULL, env=self.environment(), timeout=120 * harness.SLOW)
+                              stdin=subprocess.DEVNULL, env=environment(), timeout=120 * harness.SLOW)
         self.assertTrue((self.work / "mocked" / f"{len(commands) - 1}.code").exists(), done.stderr)
         return self.answers("mocked", len(commands))
 
@@ -322,6 +330,15 @@ def stable(text: str) -> str:
     return "\n".join(sorted(re.sub(r"job \d+", "job N", line) for line in lines) + states)
 
 
+def comparable(said: Answer) -> Answer:
+    return said[0], stable(said[1]), stable(said[2])
+
+
+def remove_trial_units() -> None:
+    subprocess.run("systemctl stop 'rt-*'; rm -rf /etc/systemd/system/rt-* /etc/systemd/system/*.wants/rt-* /etc/systemd/system.control/rt-* /etc/systemd/system/multi-user.target.requires;"
+                   "systemctl daemon-reload; systemctl reset-failed", shell=True, capture_output=True, check=False)
+
+
 class Compared(ManagerCase):
     def setUp(self) -> None:
         super().setUp()
@@ -329,22 +346,18 @@ class Compared(ManagerCase):
             harness.skip("changes the units of a host that runs systemd")
         for name, text in TRIAL.items():
             Path("/etc/systemd/system", name).write_text(text, encoding="ascii")
-        self.addCleanup(self.remove_units)
+        self.addCleanup(remove_trial_units)
         subprocess.run(["bash", "-c", BEFORE], capture_output=True, check=False)
-
-    def remove_units(self) -> None:
-        subprocess.run("systemctl stop 'rt-*'; rm -rf /etc/systemd/system/rt-* /etc/systemd/system/*.wants/rt-* /etc/systemd/system.control/rt-* /etc/systemd/system/multi-user.target.requires;"
-                       "systemctl daemon-reload; systemctl reset-failed", shell=True, capture_output=True, check=False)
 
     def test_every_answer_is_the_real_managers(self) -> None:
         before = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "rt-*", "cron*"], capture_output=True, check=True).stdout
         mocked = self.mocked(COMMANDS, "--host", "/run/systemd/private")
         after = subprocess.run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "rt-*", "cron*"], capture_output=True, check=True).stdout
         self.assertEqual(before, after, "the mock has changed the host's units")
-        subprocess.run(["bash", "-c", self.steps(COMMANDS, "real")], check=True, stdin=subprocess.DEVNULL, env=self.environment(), timeout=300 * harness.SLOW)
+        subprocess.run(["bash", "-c", self.steps(COMMANDS, "real")], check=True, stdin=subprocess.DEVNULL, env=environment(), timeout=300 * harness.SLOW)
         for command, mock, real in zip(COMMANDS, mocked, self.answers("real", len(COMMANDS))):
             with self.subTest(command=command):
-                self.assertEqual((mock[0], stable(mock[1]), stable(mock[2])), (real[0], stable(real[1]), stable(real[2])))
+                self.assertEqual(comparable(mock), comparable(real))
 
 
 if __name__ == "__main__":

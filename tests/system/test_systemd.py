@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import harness
+import test_manager
 from harness import Case, Document
 
 UNIT = "rehearse-trial.service"
@@ -187,16 +188,52 @@ class ServiceManager(Case):
         for part, text in self.before.items():
             self.assertEqual(text, after[part], part)
 
-    def test_systemctl_inside_takes_the_offline_path(self) -> None:
-        result = self.shell(f"systemctl stop {UNIT}; systemctl restart cron; systemctl daemon-reload; systemctl daemon-reexec; systemctl kill -s KILL {UNIT}; systemctl reboot; systemctl poweroff -ff;"
-                            f"systemctl isolate rescue.target; reboot -f; service cron stop; invoke-rc.d cron stop; deb-systemd-invoke stop {UNIT}; busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1"
-                            f" org.freedesktop.systemd1.Manager StopUnit ss {UNIT} replace; kill 1; loginctl terminate-user root; systemd-run true; true")
+    def test_requests_are_answered_and_nothing_happens(self) -> None:
+        result = self.shell(f"systemctl stop {UNIT}; systemctl is-active {UNIT} >&2; systemctl restart cron && systemctl daemon-reload && systemctl daemon-reexec; systemctl start {UNIT}; systemctl kill -s KILL {UNIT};"
+                            f"service cron stop; systemctl is-active cron >&2; invoke-rc.d cron start; deb-systemd-invoke stop {UNIT}; busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1"
+                            f" org.freedesktop.systemd1.Manager StopUnit ss {UNIT} replace; kill 1; loginctl terminate-user root; systemd-run true; systemctl reboot; systemctl poweroff -ff;"
+                            f"systemctl isolate rescue.target; reboot -f; true")
         self.assert_unchanged()
+        self.assertIn(b"inactive\n", result.err)
+        asked = [(u["request"], u["unit"], u["answered"]) for u in result.doc["units"]]
+        for expected in (("stop", UNIT, "mocked"), ("restart", "cron.service", "mocked"), ("stop", "cron.service", "mocked"), ("kill", UNIT, "mocked"), ("daemon-reload", "", "mocked"), ("daemon-reexec", "", "mocked"),
+                         ("start", "reboot.target", "mocked"), ("isolate", "rescue.target", "mocked")):
+            self.assertIn(expected, asked)
+        self.assertTrue(all(u["process"] for u in result.doc["units"]), result.doc["units"])
+        bus = [n for n in result.doc["network"] if n["dst"].endswith("system_bus_socket")]
+        self.assertTrue(bus, result.doc["network"])
         # What is a file operation happens, in the layers.
         result = self.shell(f"systemctl disable {UNIT} && systemctl mask cron.service && ! systemctl is-enabled {UNIT} >&2")
         self.change(result, f"/etc/systemd/system/multi-user.target.wants/{UNIT}", "deleted")
         self.change(result, "/etc/systemd/system/cron.service", "created")
+        self.assertIn(("disable", UNIT, "carried-out"), [(u["request"], u["unit"], u["answered"]) for u in result.doc["units"]])
         self.assert_unchanged()
+
+    def test_every_answer_is_the_hosts(self) -> None:
+        """The commands of test_manager.py, rehearsed first and then for real."""
+        if not os.environ.get("REHEARSE_DISPOSABLE_HOST"):
+            harness.skip("changes the units of this host")
+        for name, text in test_manager.TRIAL.items():
+            Path("/etc/systemd/system", name).write_text(text, encoding="ascii")
+        self.addCleanup(test_manager.remove_trial_units)
+        subprocess.run(["bash", "-c", test_manager.BEFORE], capture_output=True, check=False)
+        before = systemctl("list-units", "--all", "--plain", "--no-legend", "rt-*", "cron*")
+        place = self.host / "answers"
+        place.mkdir()
+        script = test_manager.steps(test_manager.COMMANDS, place)
+        environment = [f"{name}={value}" for name, value in test_manager.environment().items()]
+        result = self.run_in(["env", "-i", *environment, "bash", "-c", f"{script}\ntar -C {place} -cf - ."])
+        self.assertIn(result.code, harness.RAN, result.err)
+        self.assertEqual(os.listdir(place), [])
+        self.assertEqual(before, systemctl("list-units", "--all", "--plain", "--no-legend", "rt-*", "cron*"), "the rehearsal has changed the host's units")
+        inside = self.base / "inside"
+        inside.mkdir()
+        subprocess.run(["tar", "-C", str(inside), "-xf", str(self.state / "runs" / result.doc["id"] / "output" / "stdout")], check=True)
+        subprocess.run(["bash", "-c", script], check=True, stdin=subprocess.DEVNULL, env=test_manager.environment(), timeout=300 * harness.SLOW)
+        for i, command in enumerate(test_manager.COMMANDS):
+            with self.subTest(command=command):
+                rehearsed, real = test_manager.answer(inside, i), test_manager.answer(place, i)
+                self.assertEqual(test_manager.comparable(rehearsed), test_manager.comparable(real))
 
     def test_maintainer_scripts(self) -> None:
         harness.need("dpkg-deb", "cron")

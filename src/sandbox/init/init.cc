@@ -164,27 +164,44 @@ void raise_loopback() {
   call(SYS_close, fd);
 }
 
-/// Waits for kGo; the three descriptors land in `fds`.
-void receive_go(int fds[3]) {
-  InitCommand command = {};
-  IoVec iov = {&command, sizeof command};
+/// One message with `count` descriptors, which land in `fds`. Its size; negative: an errno, or
+/// kNoDescriptors.
+constexpr long kNoDescriptors = -1000;
+constexpr std::size_t kMostDescriptors = 4;
+long receive(int socket, void* buffer, std::size_t size, int* fds, std::size_t count) {
+  IoVec iov = {buffer, size};
   alignas(8) char control[64];
   while (true) {
     memset(control, 0, sizeof control);
     MsgHdr header = {nullptr, 0, &iov, 1, control, sizeof control, 0};
-    const long n = call(SYS_recvmsg, kInitControlFd, &header, kMsgCmsgCloexec);
+    const long n = call(SYS_recvmsg, socket, &header, kMsgCmsgCloexec);
     if (n == -kEintr) continue;
-    if (n <= 0) quit(0);  // the supervisor is gone: nothing has been started
-    if (command != InitCommand::kGo) continue;
+    if (n <= 0) return n;
     CmsgHdr head = {};
     memcpy(&head, control, sizeof head);
     if (head.level != kSolSocket || head.type != kScmRights ||
-        head.size != sizeof(CmsgHdr) + 3 * sizeof(int)) {
-      fail(InitStep::kReceive, kEnoent);
+        head.size != sizeof(CmsgHdr) + count * sizeof(int)) {
+      return kNoDescriptors;
     }
-    memcpy(fds, control + sizeof(CmsgHdr), 3 * sizeof(int));
-    return;
+    memcpy(fds, control + sizeof(CmsgHdr), count * sizeof(int));
+    return n;
   }
+}
+
+/// Waits for kGo; the three descriptors of the action land in `fds`. Of a socket that clients inside are to
+/// find PID 1 behind (as they do on the host: sd-bus looks, and takes no server that has no number in its pid
+/// namespace), the peer is whoever listens on it last (unix(7), SO_PEERCRED).
+void receive_go(int fds[3]) {
+  InitCommand command = {};
+  int got[kMostDescriptors];
+  const std::size_t count = config->tools != 0 ? 4 : 3;
+  const long n = receive(kInitControlFd, &command, sizeof command, got, count);
+  if (n == 0 || (n < 0 && n != kNoDescriptors)) quit(0);  // the supervisor is gone: nothing has been started
+  if (n != sizeof command || command != InitCommand::kGo) fail(InitStep::kReceive, kEnoent);
+  memcpy(fds, got, 3 * sizeof(int));
+  if (count == 3) return;
+  must(call(SYS_listen, got[3], kManagerBacklog), InitStep::kReceive);
+  call(SYS_close, got[3]);
 }
 
 /// The mount namespace is copied by a less privileged owner: from here on every mount in it is locked.
@@ -230,14 +247,39 @@ void install_filter() {
   must(call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program), InitStep::kSeccomp);
 }
 
+/// What a process is to execute, as what, and what came in the way.
 struct Start {
   int fds[3];
   InitStep step;
   long error;
+  bool terminal;
+  unsigned uid, gid, umask, group_count;
+  const unsigned* groups;
+  const char* cwd;
+  const std::uint64_t* candidates;  ///< pointers to paths
+  unsigned candidate_count;
+  const void* argv;
+  const void* envp;
 };
 
-/// The action's own process between fork and exec. Shares init's memory, so it leaves notes in `start`.
-int start_action(void* argument) {
+Start action_start() {
+  Start start = {};
+  start.terminal = config->terminal != 0;
+  start.uid = config->uid;
+  start.gid = config->gid;
+  start.umask = config->umask;
+  start.groups = at<unsigned>(config->groups);
+  start.group_count = config->group_count;
+  start.cwd = at<char>(config->cwd);
+  start.candidates = at<std::uint64_t>(config->candidates);
+  start.candidate_count = config->candidate_count;
+  start.argv = at<char>(config->argv);
+  start.envp = at<char>(config->envp);
+  return start;
+}
+
+/// A process of its own between fork and exec. Shares init's memory, so it leaves notes in `start`.
+int start_program(void* argument) {
   auto* start = static_cast<Start*>(argument);
   const auto stop = [start](InitStep step, long error) {
     start->step = step;
@@ -245,7 +287,7 @@ int start_action(void* argument) {
     return 1;
   };
   if (const long r = call(SYS_setsid); r < 0) return stop(InitStep::kSession, r);
-  if (config->terminal != 0) {
+  if (start->terminal) {
     if (const long r = call(SYS_ioctl, start->fds[0], kTiocsctty, 0); r < 0)
       return stop(InitStep::kTerminal, r);
   }
@@ -258,23 +300,21 @@ int start_action(void* argument) {
   const unsigned long none = 0;
   call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
   call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
-  call(SYS_umask, config->umask);
-  if (const long r = call(SYS_setgroups, config->group_count, at<unsigned>(config->groups)); r < 0) {
+  call(SYS_umask, start->umask);
+  if (const long r = call(SYS_setgroups, start->group_count, start->groups); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
-  if (const long r = call(SYS_setresgid, config->gid, config->gid, config->gid); r < 0) {
+  if (const long r = call(SYS_setresgid, start->gid, start->gid, start->gid); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
-  if (const long r = call(SYS_setresuid, config->uid, config->uid, config->uid); r < 0) {
+  if (const long r = call(SYS_setresuid, start->uid, start->uid, start->uid); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
-  if (const long r = call(SYS_chdir, at<char>(config->cwd)); r < 0)
-    return stop(InitStep::kWorkingDirectory, r);
+  if (const long r = call(SYS_chdir, start->cwd); r < 0) return stop(InitStep::kWorkingDirectory, r);
   // As execvp(3): go on after "not there", remember "not allowed".
   long error = -kEnoent;
-  for (std::uint32_t i = 0; i < config->candidate_count; ++i) {
-    const long r = call(SYS_execve, at<std::uint64_t>(config->candidates)[i], at<char>(config->argv),
-                        at<char>(config->envp));
+  for (std::uint32_t i = 0; i < start->candidate_count; ++i) {
+    const long r = call(SYS_execve, start->candidates[i], start->argv, start->envp);
     if (r == -kEnoent || r == -kEnotdir) continue;
     error = r;
     if (r != -kEacces) break;
@@ -282,7 +322,7 @@ int start_action(void* argument) {
   return stop(InitStep::kExec, error);
 }
 
-long spawn_action(Start& start) {
+long spawn(Start& start) {
   alignas(16) static char stack[16384];
   struct clone_args_v0 {
     std::uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -307,20 +347,74 @@ long spawn_action(Start& start) {
       "1:"
       : "=a"(result)
       : "a"(SYS_clone), "D"(static_cast<long>(CLONE_VM | CLONE_VFORK) | kSigchld), "S"(top), "d"(0L),
-        "r"(r10), "r"(r8), "r"(r9), "b"(&start_action)
+        "r"(r10), "r"(r8), "r"(r9), "b"(&start_program)
       : "rcx", "r11", "memory");
   return result;
 }
 
-/// Reaps until the supervisor says quit or is gone. Reports the action's end once.
+/// The program of rehearse's own that runs, if one does.
+struct Tool {
+  long pid = 0;
+
+  void run();
+  void end(int error, int status);
+};
+
+void Tool::end(int error, int status) {
+  const ToolEnd message = {error, status};
+  call(SYS_write, kInitToolsFd, &message, sizeof message);
+  pid = 0;
+}
+
+void Tool::run() {
+  alignas(8) static char request[kMaxToolRequest];
+  static const char* words[kMaxToolWords + 1];
+  static const char* const environment[] = {
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+      "SYSTEMCTL_SKIP_SYSV=1", nullptr};
+  Start start = {};
+  const long n = receive(kInitToolsFd, request, sizeof request, start.fds, 3);
+  if (n <= 0) {
+    // Nobody asks any more.
+    if (n != kNoDescriptors) call(SYS_close, kInitToolsFd);
+    if (n != kNoDescriptors) config->tools = 0;
+    return;
+  }
+  ToolRequest head = {};
+  memcpy(&head, request, sizeof head);
+  std::uint32_t count = 0;
+  long at_word = sizeof head;
+  for (long i = at_word; i < n && count < kMaxToolWords; ++i) {
+    if (request[i] != 0) continue;
+    words[count++] = request + at_word;
+    at_word = i + 1;
+  }
+  words[count] = nullptr;
+  const auto path = reinterpret_cast<std::uint64_t>(words[0]);
+  start.umask = 022;
+  start.cwd = "/";
+  start.candidates = &path;
+  start.candidate_count = 1;
+  start.argv = words;
+  start.envp = environment;
+  const bool whole = count == head.argc && count > 0 && at_word == n;
+  pid = whole ? spawn(start) : -kEnoent;
+  for (const int fd : start.fds) call(SYS_close, fd);
+  if (pid < 0) return end(static_cast<int>(-pid), 0);
+  // It is reaped like one that ran.
+  if (start.step != InitStep::kNone) end(static_cast<int>(-start.error), 0);
+}
+
+/// Reaps until the supervisor says quit or is gone. Reports the ends of the action and of tools.
 [[noreturn]] void reap(long action, int signals) {
-  PollFd fds[2] = {{kInitControlFd, 1, 0}, {signals, 1, 0}};
+  Tool tool;
   while (true) {
     while (true) {
       int status = 0;
       Rusage usage = {};
       const long pid = call(SYS_wait4, -1, &status, 1 /* WNOHANG */, &usage);
       if (pid <= 0) break;
+      if (pid == tool.pid) tool.end(0, status);
       if (pid != action) continue;
       InitMessage message = {};
       message.event = InitEvent::kExited;
@@ -331,8 +425,10 @@ long spawn_action(Start& start) {
       message.max_rss_kib = usage.max_rss;
       send(message);
     }
+    const bool free = config->tools != 0 && tool.pid == 0;
+    PollFd fds[3] = {{kInitControlFd, 1, 0}, {signals, 1, 0}, {free ? kInitToolsFd : -1, 1, 0}};
     // The time-out is a backstop for a lost wake-up; nothing waits for it otherwise.
-    call(SYS_poll, fds, 2, 1000);
+    call(SYS_poll, fds, 3, 1000);
     if (fds[0].revents != 0) {
       InitCommand command = {};
       const long n = call(SYS_read, kInitControlFd, &command, sizeof command);
@@ -342,16 +438,18 @@ long spawn_action(Start& start) {
       char drain[sizeof(struct signalfd_siginfo)];
       call(SYS_read, signals, drain, sizeof drain);
     }
+    if (fds[2].revents != 0) tool.run();
   }
 }
 
 }  // namespace
 
 extern "C" [[noreturn]] void rehearse_init_main() {
-  must(call(SYS_close_range, kInitConfigFd + 1, ~0U, 0), InitStep::kDescriptors);
+  must(call(SYS_close_range, kInitToolsFd + 1, ~0U, 0), InitStep::kDescriptors);
   // The caller may itself have been started by something that died: a closed control socket says so.
   must(call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0), InitStep::kParentDeath);
   read_config();
+  if (config->tools == 0) call(SYS_close, kInitToolsFd);
   must(call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), InitStep::kKeyring);
   raise_loopback();
   const unsigned long children = 1UL << (kSigchld - 1);
@@ -363,14 +461,14 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   ready.event = InitEvent::kReady;
   send(ready);
 
-  Start start = {{-1, -1, -1}, InitStep::kNone, 0};
+  Start start = action_start();
   receive_go(start.fds);
   lock_mounts();
   drop_capabilities();
   forbid_core_dumps();
   restore_open_files();
   install_filter();
-  const long action = spawn_action(start);
+  const long action = spawn(start);
   must(action, InitStep::kFork);
   if (start.step != InitStep::kNone) fail(start.step, start.error);
   for (const int fd : start.fds) call(SYS_close, fd);

@@ -12,6 +12,9 @@ namespace rehearse::sandbox {
 /// Descriptors as init finds them.
 inline constexpr int kInitControlFd = 3;
 inline constexpr int kInitConfigFd = 4;
+inline constexpr int kInitToolsFd = 5;  ///< if InitConfig::tools says so
+
+inline constexpr int kManagerBacklog = 128;
 
 inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
 
@@ -32,8 +35,10 @@ struct InitConfig {
   std::uint32_t uid;
   std::uint32_t gid;
   std::uint32_t umask;
-  std::uint32_t terminal;         ///< 1: descriptor 0 is a terminal that the action shall control
-  std::uint32_t mount_cgroup;     ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
+  std::uint32_t terminal;      ///< 1: descriptor 0 is a terminal that the action shall control
+  std::uint32_t mount_cgroup;  ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
+  std::uint32_t tools;         ///< 1: programs may be asked for, see ToolRequest
+  std::uint32_t padding;
   std::uint64_t open_files_soft;  ///< RLIMIT_NOFILE as rehearse's caller had it
   std::uint64_t open_files_hard;
   std::uint64_t dropped_capabilities;  ///< bit n: capability n leaves the bounding set
@@ -42,7 +47,8 @@ struct InitConfig {
 /// Supervisor to init.
 enum class InitCommand : std::uint32_t {
   kMapped = 1,  ///< the id maps are written: become root of the namespace
-  kGo = 2,      ///< the mounts are ready; three descriptors (stdin, stdout, stderr) come with it
+  kGo = 2,      ///< the mounts are ready; three descriptors (stdin, stdout, stderr) come with it, and with
+                ///< InitConfig::tools the service manager's socket
   kQuit = 3,    ///< everything is read: end
 };
 
@@ -88,6 +94,21 @@ struct InitMessage {
   std::int64_t user_us;
   std::int64_t system_us;
   std::int64_t max_rss_kib;
+};
+
+/// A program that rehearse itself wants run inside, as root and under the action's filter, in / and with an
+/// environment of init's: asked for on a SOCK_SEQPACKET pair of its own, one at a time. `argc` strings, each
+/// ended by NUL, follow; the first is the path of the program, too. Three descriptors (stdin, stdout, stderr)
+/// come with it. Answered by one ToolEnd.
+struct ToolRequest {
+  std::uint32_t argc;
+};
+inline constexpr std::uint32_t kMaxToolRequest = 64U << 10U;
+inline constexpr std::uint32_t kMaxToolWords = 4096;
+
+struct ToolEnd {
+  std::int32_t error;   ///< errno of why it could not be started, or 0
+  std::int32_t status;  ///< wait status
 };
 
 }  // namespace rehearse::sandbox

@@ -1,4 +1,4 @@
-#include "gate/confinement.h"
+#include "base/confinement.h"
 
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -19,11 +19,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "base/sys.h"
 
-namespace rehearse::gate {
+namespace rehearse {
 namespace {
 
 /// Allowed with any arguments.
@@ -39,6 +40,11 @@ constexpr long kAllowed[] = {
     SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk, SYS_futex, SYS_getrandom, SYS_getpid, SYS_gettid,
     // the end
     SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_rt_sigprocmask};
+
+/// Allowance::kReading. openat2(2) cannot be looked into: such a process could write, but without
+/// capabilities and only into the clone, as the action can.
+constexpr long kReadingFiles[] = {SYS_openat,     SYS_openat2, SYS_newfstatat, SYS_fstat, SYS_statx,
+                                  SYS_readlinkat, SYS_lseek,   SYS_getdents64, SYS_poll,  SYS_ppoll};
 
 constexpr struct sock_filter load(std::size_t offset) {
   return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
@@ -90,18 +96,23 @@ void add_socket_rule(std::vector<struct sock_filter>& program) {
   program.push_back(give(kRefuse));
 }
 
-std::vector<struct sock_filter> filter_program() {
-  std::vector<struct sock_filter> program = {load(offsetof(struct seccomp_data, arch)),
-                                             skip_if(AUDIT_ARCH_X86_64, 1), give(SECCOMP_RET_KILL_PROCESS),
-                                             load(offsetof(struct seccomp_data, nr))};
-  for (const long number : kAllowed) {
+void allow(std::vector<struct sock_filter>& program, std::span<const long> numbers) {
+  for (const long number : numbers) {
     program.push_back(skip_unless(static_cast<unsigned>(number), 1));
     program.push_back(give(SECCOMP_RET_ALLOW));
   }
+}
+
+std::vector<struct sock_filter> filter_program(Allowance allowance) {
+  std::vector<struct sock_filter> program = {load(offsetof(struct seccomp_data, arch)),
+                                             skip_if(AUDIT_ARCH_X86_64, 1), give(SECCOMP_RET_KILL_PROCESS),
+                                             load(offsetof(struct seccomp_data, nr))};
+  allow(program, kAllowed);
+  if (allowance == Allowance::kReading) allow(program, kReadingFiles);
   // Each of these loads an argument only if it is the one, and then ends.
   add_protection_rule(program, SYS_mmap);
   add_protection_rule(program, SYS_mprotect);
-  add_socket_rule(program);
+  if (allowance == Allowance::kInternet) add_socket_rule(program);
   program.push_back(give(kRefuse));
   return program;
 }
@@ -125,12 +136,6 @@ Result<std::uint64_t> data_bytes() {
   return std::uint64_t{pages} * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-Result<void> set_limits(std::uint64_t memory_bytes) {
-  RH_TRY(const std::uint64_t data, data_bytes());
-  RH_CHECK(set_limit(RLIMIT_CORE, 0));
-  return set_limit(RLIMIT_DATA, data + memory_bytes);
-}
-
 Result<void> block_signals() {
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;
@@ -142,10 +147,10 @@ Result<void> block_signals() {
 }
 
 /// The calls themselves: the C library's would want to tell threads that stayed with the parent.
-Result<void> become_nobody() {
+Result<void> become(unsigned id) {
   RH_CHECK(check(::syscall(SYS_setgroups, 0, nullptr), "setgroups"));
-  RH_CHECK(check(::syscall(SYS_setresgid, kNobody, kNobody, kNobody), "setresgid"));
-  RH_CHECK(check(::syscall(SYS_setresuid, kNobody, kNobody, kNobody), "setresuid"));
+  RH_CHECK(check(::syscall(SYS_setresgid, id, id, id), "setresgid"));
+  RH_CHECK(check(::syscall(SYS_setresuid, id, id, id), "setresuid"));
   struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct none[2] = {};
   RH_CHECK(check(::syscall(SYS_capset, &head, none), "capset"));
@@ -159,17 +164,19 @@ Result<void> die_with(int parent) {
   return {};
 }
 
-Result<void> install_filter() {
-  std::vector<struct sock_filter> program = filter_program();
+Result<void> install_filter(Allowance allowance) {
+  std::vector<struct sock_filter> program = filter_program(allowance);
   const struct sock_fprog filter = {static_cast<unsigned short>(program.size()), program.data()};
   RH_CHECK(check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl"));
   return check(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
 }
 
 /// Tries what must not work any more.
-Result<void> probe() {
+Result<void> probe(const Confinement& as) {
   const auto refused = [](long result) { return result < 0 && errno == EPERM; };
-  const bool confined = refused(::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY, 0)) &&
+  const bool reads = as.allowance == Allowance::kReading;
+  const bool confined = (reads || refused(::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY, 0))) &&
+                        (!reads || refused(::syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))) &&
                         refused(::syscall(SYS_socket, AF_INET, SOCK_RAW, IPPROTO_RAW)) &&
                         refused(::syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0)) &&
                         refused(::syscall(SYS_kill, 0, 0)) && refused(::syscall(SYS_setuid, 0));
@@ -199,13 +206,18 @@ Result<std::uint64_t> limit_descriptors(std::uint64_t wanted) {
   return limit.rlim_max;
 }
 
-Result<void> confine(int parent, std::uint64_t memory_bytes) {
-  RH_CHECK(block_signals());
-  RH_CHECK(set_limits(memory_bytes));
-  RH_CHECK(become_nobody());
-  RH_CHECK(die_with(parent));
-  RH_CHECK(install_filter());
-  return probe();
+Result<void> limit_memory(std::uint64_t bytes) {
+  RH_TRY(const std::uint64_t data, data_bytes());
+  RH_CHECK(set_limit(RLIMIT_CORE, 0));
+  return set_limit(RLIMIT_DATA, data + bytes);
 }
 
-}  // namespace rehearse::gate
+Result<void> confine(const Confinement& as) {
+  RH_CHECK(block_signals());
+  RH_CHECK(become(as.id));
+  RH_CHECK(die_with(as.parent));
+  RH_CHECK(install_filter(as.allowance));
+  return probe(as);
+}
+
+}  // namespace rehearse

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace rehearse::effects {
+namespace rehearse {
 
 class Encoder {
  public:
@@ -73,4 +73,4 @@ class Decoder {
   bool bad_ = false;
 };
 
-}  // namespace rehearse::effects
+}  // namespace rehearse

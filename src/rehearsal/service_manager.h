@@ -1,0 +1,60 @@
+// The service manager of one rehearsal: nothing but a waiting thread until the action asks for it.
+//
+// The first client has the host's manager read and the worker started (units/manager_worker.h). What the
+// worker cannot do it asks of this side, which believes it nothing: properties of units from the host's
+// manager, and systemctl run inside to edit unit files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
+#include "sandbox/sandbox.h"
+#include "units/manager.h"
+
+namespace rehearse {
+
+/// A request with the moment at which it was heard of.
+struct HeardRequest {
+  units::UnitRequest request;
+  std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+};
+
+class ServiceManager final : public sandbox::ServiceManager {
+ public:
+  /// `uid_shift`: what the run's user namespace adds to ids.
+  explicit ServiceManager(std::uint32_t uid_shift) : uid_shift_(uid_shift) {}
+  ServiceManager(const ServiceManager&) = delete;
+  ServiceManager& operator=(const ServiceManager&) = delete;
+  ~ServiceManager() override { end(); }
+
+  Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) override;
+  /// Nothing of the action lives any more. Then the others may be called.
+  void end();
+
+  [[nodiscard]] const std::vector<HeardRequest>& requests() const { return requests_; }
+  /// Requests that were answered and not kept.
+  [[nodiscard]] std::uint64_t unrecorded() const { return unrecorded_; }
+  /// Why what is recorded may not be all.
+  [[nodiscard]] const std::vector<std::string>& trouble() const { return trouble_; }
+
+ private:
+  class Session;
+  void wait_for_client();
+
+  std::uint32_t uid_shift_;
+  UniqueFd listener_;
+  UniqueFd init_;
+  UniqueFd tools_;
+  UniqueFd stop_;     ///< closed: end
+  UniqueFd stopped_;  ///< readable then
+  // Of the thread, until it has ended.
+  std::vector<HeardRequest> requests_;
+  std::uint64_t unrecorded_ = 0;
+  std::vector<std::string> trouble_;
+  std::thread thread_;
+};
+
+}  // namespace rehearse
