@@ -19,6 +19,7 @@ namespace rehearse {
 /// run`.
 struct Options {
   std::vector<std::string> argv;            ///< the command; argv[0] is looked for in PATH as execvp(3) does
+  std::string action;                       ///< name or path of an action file: `argv` are further words then
   std::string state = "/var/lib/rehearse";  ///< state directory: absolute, root's own, mode 0700
   std::string user;                         ///< name or uid the action runs as; default root
   std::string cwd;                          ///< absolute; default the caller's

@@ -111,6 +111,33 @@ Result<std::optional<bool>> TomlTable::boolean(std::string_view key) const {
   return node->as_boolean()->get();
 }
 
+Result<std::optional<double>> TomlTable::number(std::string_view key) const {
+  const toml::node* node = table_->get(key);
+  if (node == nullptr) return std::nullopt;
+  if (const auto* whole = node->as_integer()) return static_cast<double>(whole->get());
+  if (!node->is_floating_point()) return wrong_type(key, "a number");
+  return node->as_floating_point()->get();
+}
+
+Result<std::vector<std::string>> TomlTable::texts(std::string_view key) const {
+  std::vector<std::string> result;
+  const toml::node* node = table_->get(key);
+  if (node == nullptr) return result;
+  if (!node->is_array()) return wrong_type(key, "an array of texts");
+  for (const toml::node& element : *node->as_array()) {
+    if (!element.is_string())
+      return error_in(
+          element.source(),
+          fmt::format("{}[{}] is {}, not a text", name_of(key), result.size(), phrase(element.type())),
+          "write it in quotes");
+    if (element.as_string()->get().find('\0') != std::string::npos)
+      return error_in(element.source(), fmt::format("{}[{}] has a NUL in it", name_of(key), result.size()),
+                      "leave it out");
+    result.push_back(element.as_string()->get());
+  }
+  return result;
+}
+
 Result<std::optional<std::int64_t>> TomlTable::integer(std::string_view key, std::int64_t least,
                                                        std::int64_t most) const {
   const toml::node* node = table_->get(key);

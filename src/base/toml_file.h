@@ -33,6 +33,10 @@ class TomlTable {
   // Each gives nothing if the key is absent, and an error if its value is of another type.
   [[nodiscard]] Result<std::optional<std::string>> text(std::string_view key) const;
   [[nodiscard]] Result<std::optional<bool>> boolean(std::string_view key) const;
+  /// With or without a point.
+  [[nodiscard]] Result<std::optional<double>> number(std::string_view key) const;
+  /// An array of texts; empty if it is absent.
+  [[nodiscard]] Result<std::vector<std::string>> texts(std::string_view key) const;
   /// From `least` to `most`.
   [[nodiscard]] Result<std::optional<std::int64_t>> integer(std::string_view key, std::int64_t least,
                                                             std::int64_t most) const;

@@ -44,6 +44,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   Words words;
   CLI::App app("Rehearse a command in a clone of this host; the host does not change.", "run");
   add_globals(app, globals);
+  app.add_option("--action", options.action.action,
+                 "Rehearse what this action file says (docs/action-files.md)")
+      ->type_name("NAME|PATH");
   app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
   app.add_option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
   app.add_option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");
@@ -101,8 +104,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
                 "see `rehearse run --help`");
   }
   options.action.argv = separated ? std::move(command) : std::move(rest);
-  if (options.action.argv.empty() || options.action.argv.front().empty()) {
-    return fail("run: no command given", ExitCode::kUsage, "write `rehearse run -- COMMAND [ARGUMENTS...]`");
+  if (options.action.action.empty() && (options.action.argv.empty() || options.action.argv.front().empty())) {
+    return fail("run: no command given", ExitCode::kUsage,
+                "write `rehearse run -- COMMAND [ARGUMENTS...]`, or --action NAME");
   }
   RH_TRY(options.fail_on, verdict::parse_fail_on(words.fail_on));
   RH_CHECK(read_amounts(words, options.action));

@@ -53,6 +53,8 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
     return fail("rehearsing needs root", ExitCode::kNoPermission, "run it with sudo");
   }
   ::signal(SIGPIPE, SIG_IGN);
+  Progress progress("reading changes");
+  options.action.progress = [&progress](std::uint64_t records) { progress.show(records); };
   RH_TRY(const Order order,
          plan_rehearsal(options.action, options.plan_only ? Purpose::kShow : Purpose::kRun));
   if (options.plan_only) {
@@ -60,8 +62,6 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
     RH_CHECK(sys::write_all(STDOUT_FILENO, text));
     return 0;
   }
-  Progress progress("reading changes");
-  options.action.progress = [&progress](std::uint64_t records) { progress.show(records); };
   RH_TRY(const Finished run, rehearse(order));
   progress.clear();
   RH_CHECK(print_report(globals, run));

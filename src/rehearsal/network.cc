@@ -24,19 +24,25 @@ void append(std::vector<Rule>& to, std::vector<Rule> from) {
   std::ranges::move(from, std::back_inserter(to));
 }
 
-Result<void> add_mock_file(const std::string& path, gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
-  const auto text = sys::read_file(path.c_str(), gate::kLargestMockFile);
-  if (!text)
-    return fail_errno(text.error().err, "--mock: cannot read " + path, ExitCode::kUsage, "name a TOML file");
+/// The network tables of a file; body files lie below its directory.
+Result<void> add_tables(const std::string& text, const std::string& path, gate::FileKind kind,
+                        gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
   std::string folder = std::filesystem::path(path).parent_path().string();
   if (folder.empty()) folder = ".";
   RH_TRY(const auto directory, sys::open(folder.c_str(), O_RDONLY | O_DIRECTORY));
-  RH_TRY(auto file, gate::parse_mock_file(*text, path, gate::FileKind::kMock, directory.get()));
+  RH_TRY(auto file, gate::parse_mock_file(text, path, kind, directory.get()));
   append(rules.deny, std::move(file.rules.deny));
   append(rules.mock, std::move(file.rules.mock));
   append(rules.pass, std::move(file.rules.pass));
   append(dns, std::move(file.dns));
   return {};
+}
+
+Result<void> add_mock_file(const std::string& path, gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
+  const auto text = sys::read_file(path.c_str(), gate::kLargestMockFile);
+  if (!text)
+    return fail_errno(text.error().err, "--mock: cannot read " + path, ExitCode::kUsage, "name a TOML file");
+  return add_tables(*text, path, gate::FileKind::kMock, rules, dns);
 }
 
 Result<void> add_replay(const Options& options, const ledger::StateDir& state, NetworkPlan& plan) {
@@ -54,13 +60,17 @@ Result<void> add_replay(const Options& options, const ledger::StateDir& state, N
   return {};
 }
 
+tl::unexpected<Error> no_gate(const std::string& what) {
+  return fail("--no-trace leaves no network gate: " + what + " needs it", ExitCode::kUsage,
+              "leave --no-trace out");
+}
+
 /// What only the gate could do, without one.
 Result<void> need_gate(const Options& options) {
   if (options.trace || (options.pass.empty() && options.deny.empty() && options.mock.empty() &&
                         options.replay.empty() && !options.nxdomain))
     return {};
-  return fail("--no-trace leaves no network gate: --pass, --deny, --mock, --replay and --nxdomain need it",
-              ExitCode::kUsage, "leave --no-trace out");
+  return no_gate("what --pass, --deny, --mock, --replay or --nxdomain say");
 }
 
 /// Names that rules speak of exist, whatever else does not.
@@ -87,7 +97,8 @@ std::vector<sandbox::Addition> NetworkPlan::trust() const {
           {fmt::format("/etc/ssl/certs/{:08x}.0", name), pem, true}};
 }
 
-Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ledger::StateDir* state) {
+Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ActionFile* action,
+                                                  const ledger::StateDir* state) {
   RH_CHECK(need_gate(options));
   auto plan = std::make_unique<NetworkPlan>();
   std::vector<gate::DnsMock> dns;
@@ -102,6 +113,11 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
     plan->rules.deny.push_back(std::move(*rule));
   }
   for (const std::string& path : options.mock) RH_CHECK(add_mock_file(path, plan->rules, dns));
+  if (action != nullptr) {
+    RH_CHECK(add_tables(action->text, action->path, gate::FileKind::kAction, plan->rules, dns));
+    const bool any = !plan->rules.pass.empty() || !plan->rules.deny.empty() || !plan->rules.mock.empty();
+    if (!options.trace && (any || !dns.empty())) return no_gate(action->path);
+  }
   if (!options.replay.empty() && state != nullptr) RH_CHECK(add_replay(options, *state, *plan));
   RH_TRY(plan->zone, gate::DnsZone::create(dns, named(plan->rules)));
   plan->dns.nxdomain = options.nxdomain;

@@ -17,6 +17,7 @@
 #include "gate/run_sockets.h"
 #include "gate/worker.h"
 #include "ledger/state.h"
+#include "rehearsal/action_file.h"
 #include "rehearse/rehearse.h"
 #include "sandbox/request.h"
 
@@ -38,9 +39,10 @@ struct NetworkPlan {
   [[nodiscard]] std::vector<sandbox::Addition> trust() const;
 };
 
-/// From --pass, --deny, --mock, --replay and --nxdomain. kUsage or kConfig name what is wrong, and where.
-/// `state`: for the run that is replayed.
-Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ledger::StateDir* state);
+/// From the action file (if there is one), --pass, --deny, --mock, --replay and --nxdomain. kUsage or kConfig
+/// name what is wrong, and where. `state`: for the run that is replayed.
+Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ActionFile* action,
+                                                  const ledger::StateDir* state);
 
 class Network {
  public:

@@ -62,6 +62,10 @@ void describe_request(Run& run) {
   record.host_boot_id = run.order.facts.boot_id;
   record.tool_version = REHEARSE_VERSION;
   record.profile = request.profile == sandbox::Profile::kShifted ? "shifted" : "root";
+  if (run.order.action) {
+    record.action.name = run.order.action->name;
+    if (!run.order.action->kind.empty()) record.action.kind = run.order.action->kind;
+  }
   record.action.argv = request.argv;
   record.action.cwd = request.cwd;
   record.action.uid = request.identity.uid;
@@ -93,9 +97,9 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recor
   around.facts = &run.order.facts;
   around.recorder = recording;
   around.manager = &manager;
-  around.streams.in = run.order.options->in;
-  around.streams.err = run.order.options->err;
-  around.streams.out = run.order.options->out;
+  around.streams.in = run.order.options.in;
+  around.streams.err = run.order.options.err;
+  around.streams.out = run.order.options.out;
   around.streams.kept_out = output.kept_out.get();
   around.streams.kept_err = output.kept_err.get();
   return sandbox::rehearse_action(run.order.plan, around);
@@ -155,7 +159,7 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   options.cache = state.fd();
   options.started_ns = evidence.started_ns;
   options.finished_ns = evidence.finished_ns;
-  options.progress = run.order.options->progress;
+  options.progress = run.order.options.progress;
   RH_TRY(auto changes, effects::collect_changes(layers, options, *writer));
   run.record.counts = changes.counts;
   run.record.manifest_root = hex(changes.root);
@@ -275,10 +279,15 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
 
 }  // namespace
 
-Result<Order> plan_rehearsal(const Options& options, Purpose purpose) {
+Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
   Order order;
-  order.options = &options;
   order.begun_ns = monotonic_ns();
+  order.options = asked;
+  if (!asked.action.empty()) {
+    RH_TRY(order.action, read_action_file(asked.action));
+    RH_TRY(order.options, with_action(asked, *order.action));
+  }
+  const Options& options = order.options;
   RH_TRY(auto request, make_request(options));
   if (purpose == Purpose::kRun) {
     RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
@@ -286,7 +295,8 @@ Result<Order> plan_rehearsal(const Options& options, Purpose purpose) {
   } else {
     RH_TRY(request.state_dir, where_state_would_be(options.state));
   }
-  RH_TRY(order.network, plan_network(options, order.state ? &*order.state : nullptr));
+  RH_TRY(order.network, plan_network(options, order.action ? &*order.action : nullptr,
+                                     order.state ? &*order.state : nullptr));
   request.additions = order.network->trust();
   RH_TRY(order.facts, host::read_host_facts());
   RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
@@ -304,8 +314,8 @@ Result<Finished> rehearse(const Order& order) {
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
-  if (order.options->trace)
-    recording.emplace(bundle, order.plan, *order.network, order.options->trace_buffer_bytes);
+  if (order.options.trace)
+    recording.emplace(bundle, order.plan, *order.network, order.options.trace_buffer_bytes);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager);
   if (!rehearsal) {

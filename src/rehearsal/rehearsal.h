@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "host/facts.h"
 #include "ledger/state.h"
+#include "rehearsal/action_file.h"
 #include "rehearsal/network.h"
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
@@ -17,7 +18,8 @@ namespace rehearse {
 
 /// What is to be rehearsed, planned already.
 struct Order {
-  const Options* options = nullptr;       ///< streams, state directory, progress; borrowed
+  Options options;  ///< those asked for, with what the action file says
+  std::optional<ActionFile> action;
   std::optional<ledger::StateDir> state;  ///< absent when the plan is only to be shown
   host::HostFacts facts;
   sandbox::Plan plan;

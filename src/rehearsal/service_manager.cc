@@ -10,6 +10,7 @@
 #include <csignal>
 #include <exception>
 #include <optional>
+#include <system_error>
 #include <unordered_set>
 
 #include "base/clock.h"
@@ -116,10 +117,12 @@ class ServiceManager::Session {
   Result<void> tell(const units::WorkerMessage& asked) {
     const auto& texts = asked.texts;
     const bool properties = asked.topic == units::Topic::kProperties;
-    if (texts.size() != (properties ? 2 : 1) || !known_.contains(texts[0]) ||
-        (properties && !texts[1].empty() && !texts[1].starts_with(kInterfaces)))
-      return fail("the service manager's worker asks for what it may not");
-    auto value = properties ? host_.unit_properties(texts[0], texts[1]) : host_.unit_processes(texts[0]);
+    if (texts.size() != (properties ? 2 : 1)) return fail("the service manager's worker asks wrongly");
+    const bool may =
+        known_.contains(texts[0]) && (!properties || texts[1].empty() || texts[1].starts_with(kInterfaces));
+    auto value = !may         ? Result<std::string>(fail("the host has not loaded it"))
+                 : properties ? host_.unit_properties(texts[0], texts[1])
+                              : host_.unit_processes(texts[0]);
     output_ += value ? units::encode({units::Topic::kValue, {}, {std::move(*value)}})
                      : units::encode({units::Topic::kFailure, {}, {value.error().what}});
     return {};
@@ -158,17 +161,23 @@ Result<void> ServiceManager::begin(UniqueFd listener, UniqueFd init, UniqueFd to
   tools_ = std::move(tools);
   stop_ = std::move(stop.write);
   stopped_ = std::move(stop.read);
-  thread_ = std::thread([this] {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-    try {
-      wait_for_client();
-    } catch (const std::exception& exception) {
-      trouble_.emplace_back(exception.what());
-    }
-  });
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::system_error& error) {
+    return fail_errno(error.code().value(), "cannot start the service manager's thread");
+  }
   return {};
+}
+
+void ServiceManager::work() {
+  sigset_t all;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  try {
+    wait_for_client();
+  } catch (const std::exception& exception) {
+    trouble_.emplace_back(exception.what());
+  }
 }
 
 void ServiceManager::end() {

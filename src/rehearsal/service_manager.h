@@ -42,6 +42,7 @@ class ServiceManager final : public sandbox::ServiceManager {
 
  private:
   class Session;
+  void work();
   void wait_for_client();
 
   std::uint32_t uid_shift_;

@@ -85,6 +85,7 @@ void requester(JsonWriter& json, const Requester& who) {
 void action(JsonWriter& json, const Action& what) {
   json.key("action").open_object();
   optional_bytes(json, "name", what.name);
+  optional_bytes(json, "class", what.kind);
   words(json, "argv", what.argv);
   json.bytes("cwd", what.cwd);
   json.key("uid").integer(std::uint64_t{what.uid}).key("gid").integer(std::uint64_t{what.gid});

@@ -22,6 +22,7 @@ verdict::Level level_of(Reader& json, const char* name) {
 
 void read_action(Reader json, Action& action) {
   action.name = json.optional_bytes("name");
+  action.kind = json.optional_bytes("class");
   action.argv = json.words("argv");
   action.cwd = json.bytes("cwd");
   action.uid = json.integer<std::uint32_t>("uid");

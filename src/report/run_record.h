@@ -25,7 +25,8 @@ struct Requester {
 };
 
 struct Action {
-  std::optional<std::string> name;
+  std::optional<std::string> name;  ///< of the action file
+  std::optional<std::string> kind;  ///< its class
   std::vector<std::string> argv;
   std::string cwd = "/";
   std::uint32_t uid = 0;

@@ -1,4 +1,4 @@
-// One client of the manager inside, and what both halves of the manager share.
+// One client of the manager inside, and what the parts of the manager share.
 #pragma once
 
 #include <fmt/core.h>
@@ -30,6 +30,14 @@ struct Manager::Connection {
   bool closing = false;
   std::set<std::string> mentioned = {};
   std::string scope = {};  ///< the one the client has put itself into
+};
+
+/// What a request for a job means.
+struct Manager::JobKind {
+  std::string_view request;  ///< as in the record
+  JobType type;
+  bool reload_if_possible = false;
+  bool verbose = false;  ///< EnqueueUnitJob's reply
 };
 
 inline BusError unknown_method(const Message& call) {

@@ -1,4 +1,4 @@
-// Connections, requests to the editor, and what is said to clients. The methods are in manager_methods.cc.
+// Connections, requests to the editor, and what is said to clients. The methods are in manager_*.cc.
 #include "units/manager.h"
 
 #include <fmt/core.h>
