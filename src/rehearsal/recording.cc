@@ -238,7 +238,9 @@ void Recording::list_processes(report::RunRecord& record) {
 std::uint32_t Recording::process_at(pid_t pid, std::uint64_t time_ns) const {
   std::uint32_t found = 0;
   for (const trace::Process& process : events_.tree().processes()) {
-    if (process.pid == static_cast<std::uint32_t>(pid) && process.start_ns <= time_ns) found = process.id;
+    if (pid == 0) break;
+    if (process.inner_pid == static_cast<std::uint32_t>(pid) && process.start_ns <= time_ns)
+      found = process.id;
   }
   return found;
 }

@@ -31,7 +31,7 @@ class Recording final : public sandbox::Recorder {
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
-  /// After finish(): the id of the process that had number `pid` on the host at that moment; 0: none.
+  /// After finish(): the id of the process that had number `pid` in the run at that moment; 0: none.
   [[nodiscard]] std::uint32_t process_at(pid_t pid, std::uint64_t time_ns) const;
 
  private:

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <optional>
 #include <system_error>
@@ -27,6 +28,17 @@ constexpr std::int64_t kReadPatience = 5'000'000'000;  ///< for the host's manag
 constexpr int kEndPatience = 10'000;                   ///< milliseconds, for the worker to say its last
 constexpr std::string_view kInterfaces = "org.freedesktop.systemd1.";
 constexpr const char* kSystemctl = "/usr/bin/systemctl";
+
+/// The number that a process, `pid` in this process's pid namespace, has in its own; 0 if it is gone.
+unsigned long number_inside(std::uint64_t pid) {
+  const auto status = sys::read_file(fmt::format("/proc/{}/status", pid).c_str(), 1U << 16U);
+  constexpr std::string_view kField = "\nNSpid:";
+  const auto at = status ? status->find(kField) : std::string::npos;
+  if (at == std::string::npos) return 0;
+  const std::string line =
+      status->substr(at + kField.size(), status->find('\n', at + 1) - at - kField.size());
+  return std::strtoul(line.substr(line.find_last_of(" \t") + 1).c_str(), nullptr, 10);
+}
 
 }  // namespace
 
@@ -104,6 +116,10 @@ class ServiceManager::Session {
       }
       case Topic::kUnrecorded:
         if (message.numbers.size() == 1) owner_.unrecorded_ = message.numbers[0];
+        return {};
+      case Topic::kClient:
+        if (message.numbers.size() != 1) break;
+        output_ += units::encode({Topic::kValue, {}, {std::to_string(number_inside(message.numbers[0]))}});
         return {};
       case Topic::kValue:
       case Topic::kFailure:

@@ -46,7 +46,8 @@ void ClientLoop::accept() {
   socklen_t size = sizeof peer;
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return;
   const std::uint32_t uid = peer.uid >= uid_shift_ ? peer.uid - uid_shift_ : peer.uid;
-  if (const auto id = manager_.connect({peer.pid, uid})) clients_.push_back({std::move(socket), *id});
+  if (const auto id = manager_.connect({renumber_(peer.pid), uid}))
+    clients_.push_back({std::move(socket), *id});
 }
 
 /// False when the connection is over.

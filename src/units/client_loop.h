@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -16,9 +17,16 @@ namespace rehearse::units {
 /// kMaxConnections waits in the socket's backlog.
 class ClientLoop {
  public:
+  /// What number a client has where it lives, from the one it has in this process's pid namespace; 0: not
+  /// known.
+  using Renumber = std::function<pid_t(pid_t)>;
+
   /// `manager` outlives it. `uid_shift`: what the clients' user namespace adds to user ids.
-  ClientLoop(Manager& manager, UniqueFd listener, std::uint32_t uid_shift)
-      : manager_(manager), listener_(std::move(listener)), uid_shift_(uid_shift) {}
+  ClientLoop(Manager& manager, UniqueFd listener, std::uint32_t uid_shift, Renumber renumber)
+      : manager_(manager),
+        listener_(std::move(listener)),
+        uid_shift_(uid_shift),
+        renumber_(std::move(renumber)) {}
 
   /// Appends what is to be waited for.
   void add_polls(std::vector<struct pollfd>& polls) const;
@@ -39,6 +47,7 @@ class ClientLoop {
   Manager& manager_;
   UniqueFd listener_;
   std::uint32_t uid_shift_;
+  Renumber renumber_;
   std::vector<Client> clients_;
 };
 

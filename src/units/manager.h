@@ -48,7 +48,7 @@ struct UnitRequest {
   Answered answered = Answered::kMocked;
   std::string detail;             ///< the error's text, or the command of a transient unit
   std::vector<std::string> also;  ///< what it would mean for other units: "stop app.service"
-  pid_t process = 0;              ///< the client's, as the owner knows it
+  pid_t process = 0;              ///< the client's, in its own pid namespace; 0: not known
 };
 
 /// Who is at the other end of a connection.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <deque>
 #include <vector>
 
@@ -122,7 +123,10 @@ Result<void> serve(const HostUnits& host, UniqueFd root, UniqueFd listener, Chan
   Editor editor(channel);
   UnitDirectory finder(std::move(root));
   Manager manager(host, source, finder, editor);
-  ClientLoop clients(manager, std::move(listener), uid_shift);
+  ClientLoop clients(manager, std::move(listener), uid_shift, [&channel](pid_t process) {
+    channel.send({Topic::kClient, {static_cast<std::uint64_t>(process)}, {}});
+    return static_cast<pid_t>(std::strtol(channel.answer().value_or("").c_str(), nullptr, 10));
+  });
   std::uint64_t unrecorded = 0;
   while (!channel.ended()) {
     std::vector<struct pollfd> polls = {{channel.fd(), POLLIN, 0}};

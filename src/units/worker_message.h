@@ -21,6 +21,7 @@ enum class Topic : std::uint8_t {
   kEdit,            ///< numbers: ticket; texts: words for systemctl; answered by kEdited
   kRequest,         ///< a UnitRequest
   kUnrecorded,      ///< numbers: how many requests have not been kept, so far
+  kClient,  ///< numbers: a client's process as this worker sees it; answered by kValue: as it sees itself
   // supervisor to worker
   kValue,    ///< texts: it
   kFailure,  ///< texts: why

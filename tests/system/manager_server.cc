@@ -141,7 +141,7 @@ Result<UniqueFd> listen_at(const char* path) {
 }
 
 void run(Manager& manager, Editor& editor, UniqueFd listener, int records) {
-  ClientLoop clients(manager, std::move(listener), 0);
+  ClientLoop clients(manager, std::move(listener), 0, [](pid_t process) { return process; });
   for (;;) {
     std::vector<struct pollfd> polls;
     clients.add_polls(polls);

@@ -197,7 +197,7 @@ class ServiceManager(Case):
         self.assertIn(b"inactive\n", result.err)
         asked = [(u["request"], u["unit"], u["answered"]) for u in result.doc["units"]]
         for expected in (("stop", UNIT, "mocked"), ("restart", "cron.service", "mocked"), ("stop", "cron.service", "mocked"), ("kill", UNIT, "mocked"), ("daemon-reload", "", "mocked"), ("daemon-reexec", "", "mocked"),
-                         ("start", "reboot.target", "mocked"), ("isolate", "rescue.target", "mocked")):
+                         ("start", "reboot.target", "mocked"), ("start", "rescue.target", "mocked")):
             self.assertIn(expected, asked)
         self.assertTrue(all(u["process"] for u in result.doc["units"]), result.doc["units"])
         bus = [n for n in result.doc["network"] if n["dst"].endswith("system_bus_socket")]
