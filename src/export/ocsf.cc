@@ -159,6 +159,7 @@ std::optional<OcsfActivity> OcsfExporter::activity_of(const TraceEvent& event) c
     case EventType::kUring:
       return OcsfActivity{OcsfClass::kKernel, ocsf::kKernelInvoke};
     case EventType::kSignal:
+    case EventType::kSocket:  // the call that it is of is told already
       return std::nullopt;
   }
   return std::nullopt;

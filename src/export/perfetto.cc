@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/escape.h"
+#include "trace/socket_text.h"
 
 namespace rehearse::exporting {
 namespace {
@@ -244,6 +245,9 @@ Result<void> PerfettoExporter::event(const TraceEvent& event, const trace::Event
       if (uring != nullptr) annotate("opcode", std::int64_t{uring->opcode});
       break;
     }
+    case EventType::kSocket:
+      named(trace::socket_text(*event.record->as<struct rh_socket>()));
+      break;
     case EventType::kCall:
       break;
   }

@@ -5,6 +5,7 @@
 #include "base/escape.h"
 #include "ledger/database.h"
 #include "trace/event_text.h"
+#include "trace/socket_text.h"
 
 namespace rehearse::exporting {
 namespace {
@@ -156,6 +157,10 @@ Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventSt
     case EventType::kUring:
       if (const auto* uring = event.record->as<struct rh_uring>())
         insert.bind(kArguments, fmt::format("opcode={}", uring->opcode));
+      break;
+    case EventType::kSocket:
+      insert.bind(kName, trace::what_of(*event.record->as<struct rh_socket>()))
+          .bind(kArguments, trace::socket_text(*event.record->as<struct rh_socket>()));
       break;
     case EventType::kStart:
       break;

@@ -108,6 +108,7 @@ Result<void> StraceExporter::event(const TraceEvent& event, const trace::EventSt
     case EventType::kExec:
     case EventType::kStart:
     case EventType::kUring:
+    case EventType::kSocket:
       break;
   }
   return {};

@@ -4,12 +4,14 @@
 
 #include "trace/attempt_kind.h"
 #include "trace/open_call.h"
+#include "trace/socket_text.h"
 
 namespace rehearse::trace {
 namespace {
 
 /// Events that are no system calls; ids above all of those.
-constexpr std::string_view kOtherTypes[] = {"procexec", "procstart", "procexit", "signaldeliver", "iouring"};
+constexpr std::string_view kOtherTypes[] = {"procexec",      "procstart", "procexit",
+                                            "signaldeliver", "iouring",   "netverdict"};
 constexpr std::uint32_t kOtherIds = 1U << 15U;
 
 std::string_view other_type(EventType type) {
@@ -24,6 +26,8 @@ std::string_view other_type(EventType type) {
       return kOtherTypes[3];
     case EventType::kUring:
       return kOtherTypes[4];
+    case EventType::kSocket:
+      return kOtherTypes[5];
     case EventType::kCall:
       break;
   }
@@ -279,6 +283,12 @@ Value EventFields::fd_value(Field field) const {
 }
 
 Value EventFields::address_value(Field field) const {
+  if (event_.type == EventType::kSocket) {
+    const auto& socket = *event_.record->as<struct rh_socket>();
+    if (field == Field::kFdCip || field == Field::kFdCport) return {};
+    if (field == Field::kFdIp || field == Field::kFdSip) return address_of(socket);
+    return std::uint64_t{socket.port};
+  }
   std::optional<Endpoint> server = event_.fd == nullptr ? std::nullopt : event_.fd->server;
   const std::optional<Endpoint> client = event_.fd == nullptr ? std::nullopt : event_.fd->client;
   // What a failed connect or a datagram was meant for.

@@ -191,6 +191,10 @@ bool EventStream::add(const Record& record) {
       event.type = EventType::kUring;
       event.process = shown(head.tid);
       return event.process == nullptr || emit(event);
+    case RH_SOCKET:
+      event.type = EventType::kSocket;
+      event.process = record.as<struct rh_socket>() == nullptr ? nullptr : shown(head.tid);
+      return event.process == nullptr || emit(event);
     default:
       tree_.add(record);
       return true;

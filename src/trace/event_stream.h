@@ -16,7 +16,7 @@
 
 namespace rehearse::trace {
 
-enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring };
+enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket };
 
 /// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
 struct TraceEvent {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "trace/socket_text.h"
 
 namespace rehearse::trace {
 namespace {
@@ -63,6 +64,8 @@ const char* event_type_name(EventType type) {
       return "signal";
     case EventType::kUring:
       return "io_uring";
+    case EventType::kSocket:
+      return "network";
   }
   return "";
 }
@@ -91,6 +94,8 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
       const auto* uring = event.record->as<struct rh_uring>();
       return line + fmt::format("io_uring operation {}", uring == nullptr ? 0 : uring->opcode);
     }
+    case EventType::kSocket:
+      return line + "=== " + socket_text(*event.record->as<struct rh_socket>()) + " ===";
   }
   return line;
 }
@@ -171,6 +176,16 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
       json.key("target_tid").integer(std::uint64_t{signal->target_tid});
       json.key("inside").boolean(signal->inside != 0);
     }
+  } else if (event.type == EventType::kSocket) {
+    const auto& socket = *event.record->as<struct rh_socket>();
+    json.key("what").string(what_of(socket)).key("proto").string(protocol_of(socket));
+    json.key("dst").string(format_ip(address_of(socket))).key("port").integer(std::uint64_t{socket.port});
+    json.key("verdict").string(verdict_of(socket)).key("rule").integer(std::uint64_t{socket.rule});
+    json.key("errno");
+    if (socket.verdict == RH_DENY)
+      json.string(syscalls::errno_name(socket.error));
+    else
+      json.null();
   } else if (const auto* uring = event.record->as<struct rh_uring>()) {
     json.key("opcode").integer(std::uint64_t{uring->opcode});
   }
