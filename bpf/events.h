@@ -25,6 +25,7 @@ enum rh_kind {
   RH_NAME = 8,    /* rh_name: a thread took another name */
   RH_URING = 9,   /* rh_uring: io_uring did something that no system call shows */
   RH_SOCKET = 10, /* rh_socket: a socket was given an address */
+  RH_PACKET = 11, /* rh_packet, then bytes: went over the run's loopback device, to the gate or from it */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -182,6 +183,31 @@ struct rh_socket {
   __u8 address[16]; /* IPv4 as mapped into IPv6 */
 };
 
+enum rh_way {
+  RH_INSIDE = 0, /* between the run's own sockets: not recorded */
+  RH_TO_GATE = 1,
+  RH_FROM_GATE = 2,
+  RH_DROPPED = 3, /* made by hand, or to where nothing answers */
+};
+
+/* A packet, from its IP head on, in pieces: those of one packet have one number and follow each other on
+ * their CPU. Who sent it is not known here; `tid` is 0. */
+struct rh_packet {
+  struct rh_head head;
+  __u64 number; /* within the run, from 0 */
+  __u32 length; /* of the whole packet */
+  __u32 offset; /* of this piece */
+  __u32 bytes;  /* of it, that follow; padded to a multiple of 8 */
+  __u8 way;
+  __u8 pad[3];
+};
+#define RH_PIECE 0x7f00u /* bytes of one, at most */
+#define RH_PIECES 3u     /* what is beyond them is not kept */
+
+/* What the packet program is told by the class it is attached with: whose packets they are. The generation,
+ * 1 to 255, tells a run from earlier ones in the same slot, of which a packet may still be on its way. */
+#define RH_CLASS(generation, slot) ((generation) << 8 | (slot))
+
 /* Where the gate listens in the run's network namespace, on 127.0.0.1 and ::1, TCP and UDP. */
 #define RH_SINK_PORT 65109u
 
@@ -197,6 +223,7 @@ struct rh_socket {
 #define RH_RULES 128u
 #define RH_NAME_RULES 64u
 #define RH_PLACES 128u
+#define RH_OWN 64u
 
 struct rh_rule {
   __u8 address[16]; /* of `prefix` bits, IPv4 as mapped into IPv6; not looked at if `name` is set */
@@ -224,6 +251,17 @@ struct rh_gate {
   __u16 error;   /* of what no rule is for */
   __u16 verdict; /* of that: RH_DENY or RH_DROP */
   __u64 on;      /* 0: there is no gate, sockets are only recorded */
+  /* Packets are recorded while there is room, and counted when there is none. */
+  __s64 packet_room; /* bytes */
+  __u64 packets;     /* recorded, or begun to be */
+  __u64 packets_left_out;
+  __u64 bytes_left_out; /* of them, and of recorded packets what is not kept */
+  __u32 generation;     /* RH_CLASS; 0: none is recorded any more */
+  __u32 recording;      /* programs that are at it */
+  /* The run's own addresses besides loopback: those of a mirrored host. */
+  __u32 own_count;
+  __u32 own_pad;
+  __u8 own[RH_OWN][16];
   struct rh_rule rules[RH_RULES];
   __u32 place_count;
   __u32 pad;

@@ -19,11 +19,13 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define SOL_SOCKET 1
+#define SO_BINDTODEVICE 25
 #define SO_MARK 36
 #define DNS_PORT 53
+#define LOOPBACK_INDEX 1
 
-static __always_inline struct rh_gate* gate_of(struct run* run) {
-  void* map = bpf_map_lookup_elem(&gates, &run->slot);
+static __always_inline struct rh_gate* gate_of(u32 slot) {
+  void* map = bpf_map_lookup_elem(&gates, &slot);
   u32 zero = 0;
   return map ? bpf_map_lookup_elem(map, &zero) : 0;
 }
@@ -53,17 +55,15 @@ static __always_inline bool_t is_listened(struct bpf_sock_addr* ctx, const struc
 static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct question* asked) {
   struct run run = {};
   if (!current_run(&run)) return 1;
-  struct rh_gate* gate = gate_of(&run);
+  struct rh_gate* gate = gate_of(run.slot);
   if (!gate || !gate->on) return 1;
   asked->gate = gate;
   asked->port = bpf_ntohs((u16)ctx->user_port);
   asked->protocol = (u8)ctx->protocol;
   struct rh_socket told = {.what = what, .verdict = RH_NATURAL};
   if (what != RH_BIND) {
-    bool_t here = is_loopback(asked->address) || is_unspecified(asked->address);
-    find_name(asked);
-    find_kind(asked);
-    bpf_loop(RH_RULES, try_rule, asked, 0);
+    bool_t here = is_here(asked);
+    find_rule(asked);
     told.rule = (u16)asked->rule;
     told.listened = here && is_listened(ctx, asked);
     if (told.listened) {
@@ -81,6 +81,9 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
     if (what == RH_CONNECT && (told.verdict == RH_GATE || told.verdict == RH_DROP)) {
       u32 mark = told.verdict == RH_GATE ? RH_MARK_GATE : RH_MARK_DROP;
       bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+      /* A mirrored device sends nothing: what was bound to it goes where all addresses are. */
+      if (ctx->sk && ctx->sk->bound_dev_if > LOOPBACK_INDEX)
+        bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, "", 1);
     }
   }
   struct rh_socket* record = reserve(&run, sizeof told);
@@ -140,8 +143,94 @@ int on_bind6(struct bpf_sock_addr* ctx) {
 
 // ---- the loopback device of the run ----
 
+/// The gate of the run whose namespace this is, by the class that the program is attached with. None once the
+/// run has ended.
+static __always_inline struct rh_gate* gate_of_packet(struct __sk_buff* packet) {
+  u32 told = packet->tc_classid;
+  u32 generation = told >> 8;
+  struct rh_gate* gate = gate_of(told & 0xff);
+  return gate && generation != 0 && *(volatile u32*)&gate->generation == generation ? gate : 0;
+}
+
+static __always_inline bool_t is_local(struct __sk_buff* packet, struct question* asked) {
+  asked->gate = gate_of_packet(packet);
+  return asked->gate ? is_here(asked) : is_loopback(asked->address);
+}
+
+/// What the rules say of a datagram to one of the run's own addresses.
+static __always_inline u8 verdict_of(struct question* asked) {
+  if (!asked->gate) return RH_NATURAL;
+  find_rule(asked);
+  return asked->rule == 0 ? RH_NATURAL : asked->gate->rules[(asked->rule - 1) & (RH_RULES - 1)].verdict;
+}
+
+/// Nobody has asked the gate about it: within the run it goes on, and nowhere else.
+static __always_inline int natural(struct __sk_buff* packet, struct question* asked, u8* way) {
+  bool_t here = is_local(packet, asked);
+  *way = here ? RH_INSIDE : RH_DROPPED;
+  return here ? TC_ACT_OK : TC_ACT_SHOT;
+}
+
+/// As reserve(), but a packet is left out where a system call would be lost. This may have interrupted a
+/// program that has found room and not yet taken it: as much is left free.
+static __always_inline struct rh_packet* reserve_piece(struct run* run, u32 size) {
+  struct rh_ring* ring = run->ring;
+  u64 used = ring->head + size - *(volatile u64*)&ring->tail;
+  if (used > ring->mark) call_governor(run);
+  if (used + RH_RECORD_MAX + 4096 > ring->mask + 1) return 0;
+  u64 at = __sync_fetch_and_add(&ring->head, size) & ring->mask & (config.ring_bytes - 1);
+  return (struct rh_packet*)(ring->data + at);
+}
+
+static __always_inline bool_t keep_piece(struct __sk_buff* packet, struct run* run, struct rh_packet* told) {
+  u32 size = told->length - told->offset;
+  if (size > RH_PIECE) size = RH_PIECE;
+  asm volatile("" : "+r"(size));
+  if (size == 0 || size > RH_PIECE) return 0;
+  u32 whole = (u32)sizeof *told + ((size + 7) & ~7u);
+  struct rh_packet* record = reserve_piece(run, whole);
+  if (!record) return 0;
+  fill_head(&record->head, RH_PACKET);
+  record->head.time_ns = told->head.time_ns;
+  record->head.tid = 0;
+  record->number = told->number;
+  record->length = told->length;
+  record->offset = told->offset;
+  record->way = told->way;
+  record->pad[0] = record->pad[1] = record->pad[2] = 0;
+  record->bytes = bpf_skb_load_bytes(packet, ETH_HLEN + told->offset, record + 1, size) == 0 ? size : 0;
+  commit(run, &record->head, whole);
+  told->offset += size;
+  return 1;
+}
+
+static __noinline int keep_packet(struct __sk_buff* packet, u8 way) {
+  struct rh_gate* gate = gate_of_packet(packet);
+  struct run run = {.slot = packet->tc_classid & 0xff};
+  void* map = bpf_map_lookup_elem(&rings, &run.slot);
+  u32 cpu = bpf_get_smp_processor_id();
+  if (!gate || !map || packet->len <= ETH_HLEN) return 0;
+  run.ring = bpf_map_lookup_elem(map, &cpu);
+  if (!run.ring) return 0;
+  struct rh_packet told = {.way = way, .length = packet->len - ETH_HLEN};
+  /* Whoever ends the run takes the generation away and then waits until nobody is at it. */
+  __sync_fetch_and_add(&gate->recording, 1);
+  if (gate_of_packet(packet) && *(volatile s64*)&gate->packet_room >= (s64)told.length) {
+    __sync_fetch_and_add(&gate->packet_room, -(s64)told.length);
+    told.number = __sync_fetch_and_add(&gate->packets, 1);
+    told.head.time_ns = bpf_ktime_get_ns();
+    for (u32 i = 0; i < RH_PIECES; ++i)
+      if (!keep_piece(packet, &run, &told)) break;
+  }
+  if (told.offset == 0) __sync_fetch_and_add(&gate->packets_left_out, 1);
+  if (told.offset != told.length)
+    __sync_fetch_and_add(&gate->bytes_left_out, (u64)(told.length - told.offset));
+  __sync_fetch_and_add(&gate->recording, -1);
+  return 0;
+}
+
 /// Gives the packet to the gate's socket for its protocol.
-static __always_inline int to_gate(struct __sk_buff* packet, bool_t v4, u8 protocol, u16 source_port) {
+static __always_inline int to_gate(struct __sk_buff* packet, bool_t v4, u8 protocol) {
   struct bpf_sock_tuple tuple = {};
   u32 size;
   if (v4) {
@@ -171,13 +260,11 @@ static __always_inline bool_t is_listened_udp(struct __sk_buff* packet, struct b
   return 1;
 }
 
-SEC("tc")
-int on_loopback(struct __sk_buff* packet) {
+static __always_inline int judge_packet(struct __sk_buff* packet, struct question* asked, u8* way) {
   void* data = (void*)(long)packet->data;
   void* end = (void*)(long)packet->data_end;
   struct bpf_sock_tuple tuple = {};
   bool_t v4 = packet->protocol == bpf_htons(ETH_P_IP);
-  bool_t here;
   u8 protocol;
   void* transport;
   u32 size;
@@ -186,7 +273,8 @@ int on_loopback(struct __sk_buff* packet) {
     if ((void*)(ip + 1) > end || ip->ihl < 5) return TC_ACT_SHOT;
     protocol = ip->protocol;
     if (ip->frag_off & bpf_htons(0x1fff)) return TC_ACT_OK; /* a later fragment goes where the first did */
-    here = (ip->daddr & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+    asked->address[2] = bpf_htonl(0xffff);
+    asked->address[3] = ip->daddr;
     tuple.ipv4.saddr = ip->saddr;
     tuple.ipv4.daddr = ip->daddr;
     transport = (void*)ip + ip->ihl * 4;
@@ -195,8 +283,7 @@ int on_loopback(struct __sk_buff* packet) {
     struct ipv6hdr* ip = data + ETH_HLEN;
     if ((void*)(ip + 1) > end) return TC_ACT_SHOT;
     protocol = ip->nexthdr;
-    u32* to = (u32*)&ip->daddr;
-    here = to[0] == 0 && to[1] == 0 && to[2] == 0 && to[3] == bpf_htonl(1);
+    __builtin_memcpy(asked->address, &ip->daddr, 16);
     __builtin_memcpy(tuple.ipv6.saddr, &ip->saddr, 16);
     __builtin_memcpy(tuple.ipv6.daddr, &ip->daddr, 16);
     transport = ip + 1;
@@ -204,31 +291,52 @@ int on_loopback(struct __sk_buff* packet) {
   } else {
     return TC_ACT_OK;
   }
+  *way = RH_DROPPED;
   if (packet->mark == RH_MARK_DROP) return TC_ACT_SHOT;
+  *way = RH_FROM_GATE;
   if (packet->mark == RH_MARK_ANSWER) return TC_ACT_OK;
+  bool_t marked = packet->mark == RH_MARK_GATE;
   if (protocol == IPPROTO_TCP) {
     struct tcphdr* tcp = transport;
+    *way = RH_DROPPED;
     if ((void*)(tcp + 1) > end) return TC_ACT_SHOT;
+    *way = marked ? RH_TO_GATE : RH_INSIDE;
     if (!tcp->syn || tcp->ack) return TC_ACT_OK; /* of a connection that stands, or nobody's */
-    if (packet->mark == RH_MARK_GATE) return to_gate(packet, v4, protocol, tcp->source);
-    return here ? TC_ACT_OK : TC_ACT_SHOT;
+    if (marked) return to_gate(packet, v4, protocol);
+    return natural(packet, asked, way);
   }
   if (protocol == IPPROTO_UDP) {
     struct udphdr* udp = transport;
+    *way = RH_DROPPED;
     if ((void*)(udp + 1) > end) return TC_ACT_SHOT;
-    u16 to = bpf_ntohs(udp->dest);
-    if (here) {
-      if (packet->mark != RH_MARK_GATE && to != DNS_PORT) return TC_ACT_OK;
-      if (v4) {
-        tuple.ipv4.sport = udp->source;
-        tuple.ipv4.dport = udp->dest;
-      } else {
-        tuple.ipv6.sport = udp->source;
-        tuple.ipv6.dport = udp->dest;
-      }
-      if (is_listened_udp(packet, &tuple, size)) return TC_ACT_OK;
+    asked->protocol = IPPROTO_UDP;
+    asked->port = bpf_ntohs(udp->dest);
+    if (v4) {
+      tuple.ipv4.sport = udp->source;
+      tuple.ipv4.dport = udp->dest;
+    } else {
+      tuple.ipv6.sport = udp->source;
+      tuple.ipv6.dport = udp->dest;
     }
-    return to_gate(packet, v4, protocol, udp->source);
+    if (is_local(packet, asked)) {
+      *way = RH_INSIDE;
+      /* A mark comes too late for the datagram whose address it is for: the rules are asked again. */
+      u8 verdict = marked || asked->port == DNS_PORT ? RH_GATE : verdict_of(asked);
+      if (verdict == RH_NATURAL || is_listened_udp(packet, &tuple, size)) return TC_ACT_OK;
+      *way = RH_DROPPED;
+      if (verdict != RH_GATE) return TC_ACT_SHOT;
+    }
+    *way = RH_TO_GATE;
+    return to_gate(packet, v4, protocol);
   }
-  return here ? TC_ACT_OK : TC_ACT_SHOT;
+  return natural(packet, asked, way);
+}
+
+SEC("tc")
+int on_loopback(struct __sk_buff* packet) {
+  struct question asked = {};
+  u8 way = RH_INSIDE;
+  int fate = judge_packet(packet, &asked, &way);
+  if (way != RH_INSIDE) keep_packet(packet, way);
+  return fate;
 }

@@ -16,6 +16,7 @@ struct question {
   struct rh_gate* gate;
   u32 kind; /* of place */
   u32 rule; /* the answer: number from 1 */
+  u32 own;  /* the address is one of the run's own */
 };
 
 static __always_inline bool_t is_v4(const u32* address) {
@@ -31,6 +32,23 @@ static __always_inline bool_t is_loopback(const u32* address) {
 static __always_inline bool_t is_unspecified(const u32* address) {
   return address[0] == 0 && address[1] == 0 && address[3] == 0 &&
          (address[2] == 0 || address[2] == bpf_htonl(0xffff));
+}
+
+static long try_own(u32 index, struct question* asked) {
+  struct rh_gate* gate = asked->gate;
+  if (index >= gate->own_count || index >= RH_OWN) return 1;
+  const u32* own = (const u32*)gate->own[index & (RH_OWN - 1)];
+  for (int i = 0; i < 4; ++i)
+    if (own[i] != asked->address[i]) return 0;
+  asked->own = 1;
+  return 1;
+}
+
+/// Where what the run itself listens on is reached.
+static __always_inline bool_t is_here(struct question* asked) {
+  if (is_loopback(asked->address) || is_unspecified(asked->address)) return 1;
+  if (asked->gate->own_count != 0) bpf_loop(RH_OWN, try_own, asked, 0);
+  return (bool_t)asked->own;
 }
 
 static __always_inline void find_name(struct question* asked) {
@@ -92,6 +110,12 @@ static long try_rule(u32 index, struct question* asked) {
   }
   asked->rule = index + 1;
   return 1;
+}
+
+static __always_inline void find_rule(struct question* asked) {
+  find_name(asked);
+  find_kind(asked);
+  bpf_loop(RH_RULES, try_rule, asked, 0);
 }
 
 #endif

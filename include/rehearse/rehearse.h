@@ -15,6 +15,8 @@
 
 namespace rehearse {
 
+inline constexpr std::uint64_t kCaptureBytes = std::uint64_t{4} << 20U;
+
 /// The action and how it is to be shown this host. Empty and absent members take the defaults of `rehearse
 /// run`.
 struct Options {
@@ -40,8 +42,11 @@ struct Options {
   std::vector<std::string> mock;  ///< paths of files of mock services
   std::string replay;             ///< run whose recorded exchanges are served
   bool nxdomain = false;          ///< names that no rule or mock speaks of do not exist
-  bool terminal = false;          ///< the action gets a terminal of its own
-  int in = 0;                     ///< descriptors its streams are relayed from and to; borrowed
+  bool network_mirror = false;    ///< this host's interfaces, addresses and routes are seen inside
+  /// Of packets to and from the gate, how many bytes are kept; absent: kCaptureBytes.
+  std::optional<std::uint64_t> capture_bytes;
+  bool terminal = false;  ///< the action gets a terminal of its own
+  int in = 0;             ///< descriptors its streams are relayed from and to; borrowed
   int out = 1;
   int err = 2;
   std::function<void(std::uint64_t)>

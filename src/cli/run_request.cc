@@ -15,7 +15,8 @@ namespace {
 
 /// Options as they stand on the line, before they are understood.
 struct Words {
-  std::string timeout, memory, max_write, trace_buffer, profile = "shifted", tty = "auto", fail_on = "yellow";
+  std::string timeout, memory, max_write, trace_buffer, capture, profile = "shifted", tty = "auto",
+                                                                 fail_on = "yellow";
 };
 
 Result<void> read_amounts(const Words& words, Options& action) {
@@ -27,6 +28,9 @@ Result<void> read_amounts(const Words& words, Options& action) {
   }
   if (!words.max_write.empty()) {
     RH_TRY(action.write_bytes, parse_bytes(words.max_write));
+  }
+  if (!words.capture.empty()) {
+    RH_TRY(action.capture_bytes, parse_bytes(words.capture));
   }
   if (!words.trace_buffer.empty()) {
     RH_TRY(action.trace_buffer_bytes, parse_bytes(words.trace_buffer));
@@ -82,6 +86,10 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
       ->allow_extra_args(false);
   app.add_option("--replay", options.action.replay, "Serve what was recorded in this run")->type_name("RUN");
   app.add_flag("--nxdomain", options.action.nxdomain, "Names that no rule or mock speaks of do not exist");
+  app.add_flag("--network-mirror", options.action.network_mirror,
+               "Show this host's interfaces, addresses and routes inside");
+  app.add_option("--capture", words.capture,
+                 "Bytes of packets kept for `rehearse export --pcap` (64M); default: 4M");
   app.add_option("-t,--tty", words.tty, "Give the action a terminal")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")

@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "bpf/events.h"
+#include "gate/network_mirror.h"
 #include "gate/rules.h"
 
 namespace rehearse::gate {
@@ -24,5 +25,9 @@ Result<KernelRules> flatten(const Rules& rules);
 
 /// Fills a zeroed `gate` and switches it on, which is the last thing that the kernel sees.
 void switch_on(const KernelRules& rules, struct rh_gate& gate);
+
+/// What a mirror shows inside is the run's own: servers started there are reached at it. Before switch_on().
+/// What is beyond RH_OWN is like an address outside, and `mirror.missing` says so.
+void own_addresses(NetworkMirror& mirror, struct rh_gate& gate);
 
 }  // namespace rehearse::gate

@@ -1,12 +1,14 @@
 #include "gate/run_sockets.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/netlink.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "base/sys.h"
 #include "bpf/events.h"
 #include "gate/address.h"
+#include "gate/rtnetlink.h"
 #include "gate/socket_address.h"
 
 namespace rehearse::gate {
@@ -27,84 +30,88 @@ namespace {
 constexpr int kLoopbackIndex = 1;  // of every network namespace
 constexpr int kBacklog = 4096;
 
-/// One rtnetlink(7) request with a few attributes.
-class RouteRequest {
- public:
-  RouteRequest() {
-    message_.head.nlmsg_type = RTM_NEWROUTE;
-    message_.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    message_.head.nlmsg_len = NLMSG_LENGTH(sizeof message_.route);
-  }
-  struct rtmsg& route() {
-    return message_.route;
-  }
-  void attribute(unsigned short type, const void* data, std::size_t size) {
-    auto* at = reinterpret_cast<struct rtattr*>(reinterpret_cast<char*>(&message_) +
-                                                NLMSG_ALIGN(message_.head.nlmsg_len));
-    at->rta_type = type;
-    at->rta_len = static_cast<unsigned short>(RTA_LENGTH(size));
-    std::memcpy(RTA_DATA(at), data, size);
-    message_.head.nlmsg_len = NLMSG_ALIGN(message_.head.nlmsg_len) + RTA_ALIGN(at->rta_len);
-  }
-  Result<void> send(int socket) {
-    if (::send(socket, &message_, message_.head.nlmsg_len, 0) < 0) return sys::last_error("send", "netlink");
-    struct {
-      struct nlmsghdr head;
-      struct nlmsgerr error;
-      char rest[256];
-    } answer = {};
-    if (::recv(socket, &answer, sizeof answer, 0) < static_cast<ssize_t>(NLMSG_LENGTH(sizeof answer.error)) ||
-        answer.head.nlmsg_type != NLMSG_ERROR)
-      return fail("no answer about a route of the run's network");
-    if (answer.error.error != 0)
-      return fail_errno(-answer.error.error, "a route of the run's network cannot be made");
-    return {};
-  }
-
- private:
-  struct {
-    struct nlmsghdr head;
-    struct rtmsg route;
-    char attributes[64];
-  } message_ = {};
+/// The loopback device has two more addresses. Resolvers that ask for the kinds of addresses this host has
+/// (AI_ADDRCONFIG, RFC 3493) do not count 127.0.0.1 and ::1, and would find no name at all.
+struct LoopbackAddress {
+  IpAddress address;
+  std::uint8_t prefix;
+  std::uint8_t scope;
 };
+constexpr LoopbackAddress kSecondV4 = {IpAddress::v4({127, 0, 1, 1}), 8, RT_SCOPE_HOST};
+constexpr LoopbackAddress kSecondV6 = {
+    {{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}, 64, RT_SCOPE_LINK};
 
-/// ip route add local 0.0.0.0/0 dev lo src 127.0.0.1, and so for IPv6.
-Result<void> own_every_address(int family) {
-  const UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-  if (!socket.valid()) return sys::last_error("socket", "netlink");
-  RouteRequest request;
-  request.route().rtm_family = static_cast<unsigned char>(family);
-  request.route().rtm_table = RT_TABLE_LOCAL;
-  request.route().rtm_protocol = RTPROT_STATIC;
-  request.route().rtm_scope = family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
-  request.route().rtm_type = RTN_LOCAL;
-  request.attribute(RTA_OIF, &kLoopbackIndex, sizeof kLoopbackIndex);
-  if (family == AF_INET) {
-    const std::uint32_t source = htonl(INADDR_LOOPBACK);
-    request.attribute(RTA_PREFSRC, &source, sizeof source);
-  } else {
-    request.attribute(RTA_PREFSRC, &in6addr_loopback, sizeof in6addr_loopback);
+int family_of(const IpAddress& address) {
+  return address.is_v4() ? AF_INET : AF_INET6;
+}
+
+void put_address(const RouteMessage& message, int type, const IpAddress& address) {
+  const std::size_t first = address.is_v4() ? 12 : 0;
+  (void)::nla_put(message.get(), type, static_cast<int>(address.bytes.size() - first),
+                  address.bytes.data() + first);
+}
+
+Result<void> add_address(RouteSocket& route, const LoopbackAddress& added) {
+  struct ifaddrmsg head = {};
+  head.ifa_family = static_cast<unsigned char>(family_of(added.address));
+  head.ifa_prefixlen = added.prefix;
+  head.ifa_flags = IFA_F_PERMANENT;
+  head.ifa_scope = added.scope;
+  head.ifa_index = kLoopbackIndex;
+  const RouteMessage message = make_route_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, head);
+  if (message) put_address(message, IFA_LOCAL, added.address);
+  if (const int error = route.ask(message); error != 0)
+    return fail_errno(error, "an address of the run's loopback device cannot be made");
+  return {};
+}
+
+/// ip route add local 0.0.0.0/0 dev lo src SOURCE, or so for IPv6.
+Result<void> own_every_address(RouteSocket& route, const IpAddress& source) {
+  struct rtmsg head = {};
+  head.rtm_family = static_cast<unsigned char>(family_of(source));
+  head.rtm_table = RT_TABLE_LOCAL;
+  head.rtm_protocol = RTPROT_STATIC;
+  head.rtm_scope = source.is_v4() ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+  head.rtm_type = RTN_LOCAL;
+  const RouteMessage message = make_route_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, head);
+  if (message) {
+    (void)::nla_put_u32(message.get(), RTA_OIF, kLoopbackIndex);
+    put_address(message, RTA_PREFSRC, source);
   }
-  return request.send(socket.get());
+  if (const int error = route.ask(message); error != 0)
+    return fail_errno(error, "a route of the run's network cannot be made");
+  return {};
 }
 
 /// On arrival at the loopback device. By a queueing discipline, which goes with the namespace: a link of tcx
-/// (Linux 6.6) takes 10 to 20 ms to be made and closed, as measured, and needs an owner.
-Result<void> attach_packet_program(int program) {
-  struct bpf_tc_hook hook = {};
-  hook.sz = sizeof hook;
-  hook.ifindex = kLoopbackIndex;
-  hook.attach_point = BPF_TC_INGRESS;
-  struct bpf_tc_opts options = {};
-  options.sz = sizeof options;
-  options.prog_fd = program;
-  options.handle = 1;
-  options.priority = 1;
-  int r = ::bpf_tc_hook_create(&hook);
-  if (r == 0) r = ::bpf_tc_attach(&hook, &options);
-  if (r != 0)
-    return fail_errno(-r, "the packet program cannot be attached to the run's loopback device",
+/// (Linux 6.6) takes 10 to 20 ms to be made and closed, as measured, and needs an owner. The class is the one
+/// thing that the program can be told of the place it is attached to.
+Result<void> attach_packet_program(RouteSocket& route, int program, std::uint16_t classid) {
+  struct tcmsg head = {};
+  head.tcm_ifindex = kLoopbackIndex;
+  head.tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
+  head.tcm_parent = TC_H_CLSACT;
+  const RouteMessage discipline = make_route_message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, head);
+  if (discipline) (void)::nla_put_string(discipline.get(), TCA_KIND, "clsact");
+  int error = route.ask(discipline);
+
+  constexpr std::uint32_t kPriority = 1U << 16U;
+  head.tcm_handle = 1;
+  head.tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS);
+  head.tcm_info = TC_H_MAKE(kPriority, htons(ETH_P_ALL));
+  const RouteMessage filter = make_route_message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, head);
+  if (filter) {
+    (void)::nla_put_string(filter.get(), TCA_KIND, "bpf");
+    struct nlattr* options = ::nla_nest_start(filter.get(), TCA_OPTIONS);
+    (void)::nla_put_u32(filter.get(), TCA_BPF_FD, static_cast<std::uint32_t>(program));
+    (void)::nla_put_string(filter.get(), TCA_BPF_NAME, "rehearse");
+    (void)::nla_put_u32(filter.get(), TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+    (void)::nla_put_u32(filter.get(), TCA_BPF_CLASSID, classid);
+    ::nla_nest_end(filter.get(), options);
+  }
+  if (error == 0) error = route.ask(filter);
+  if (error != 0)
+    return fail_errno(error, "the packet program cannot be attached to the run's loopback device",
                       ExitCode::kUnavailable, "see `rehearse doctor`");
   return {};
 }
@@ -114,11 +121,20 @@ bool bind_sink(int socket, int family) {
   return ::bind(socket, address.get(), address.size) == 0;
 }
 
+/// Connections that a socket accepts have its mark.
+Result<void> mark_answers(int socket) {
+  const std::uint32_t mark = RH_MARK_ANSWER;
+  if (::setsockopt(socket, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
+    return sys::last_error("setsockopt", "the mark of the gate's sockets");
+  return {};
+}
+
 Result<UniqueFd> open_sink(int family, int type) {
   UniqueFd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return sys::last_error("socket");
   const int on = 1;
   if (!bind_sink(socket.get(), family)) return sys::last_error("bind", "the gate's socket");
+  RH_CHECK(mark_answers(socket.get()));
   if (type == SOCK_STREAM) {
     // Those that are accepted have it from here.
     if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
@@ -136,9 +152,7 @@ Result<UniqueFd> open_sink(int family, int type) {
 Result<UniqueFd> open_raw(int family) {
   UniqueFd socket(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
   if (!socket.valid()) return sys::last_error("socket", "raw");
-  const std::uint32_t mark = RH_MARK_ANSWER;
-  if (::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
-    return sys::last_error("setsockopt", "the gate's raw socket");
+  RH_CHECK(mark_answers(socket.get()));
   return socket;
 }
 
@@ -150,15 +164,25 @@ bool has_ipv6() {
 }
 
 /// In the run's namespace.
-Result<RunSockets> open_here(int packet_program) {
+Result<RunSockets> open_here(const RunNetwork& network) {
   RunSockets sockets;
-  RH_CHECK(own_every_address(AF_INET));
-  RH_CHECK(attach_packet_program(packet_program));
+  RH_TRY(auto route, RouteSocket::open());
+  const bool ipv6 = has_ipv6();
+  if (network.mirror != nullptr) {
+    RH_TRY(sockets.mirror, mirror_network(*network.mirror));
+  }
+  const NetworkMirror& mirror = sockets.mirror;
+  if (mirror.kind.empty()) {
+    RH_CHECK(add_address(route, kSecondV4));
+    if (ipv6 && network.shows_ipv6) RH_CHECK(add_address(route, kSecondV6));
+  }
+  RH_CHECK(own_every_address(route, mirror.from4.value_or(kLoopbackV4)));
+  RH_CHECK(attach_packet_program(route, network.packet_program, network.packet_class));
   RH_TRY(sockets.tcp4, open_sink(AF_INET, SOCK_STREAM));
   RH_TRY(sockets.udp4, open_sink(AF_INET, SOCK_DGRAM));
   RH_TRY(sockets.raw4, open_raw(AF_INET));
-  if (!has_ipv6()) return sockets;
-  RH_CHECK(own_every_address(AF_INET6));
+  if (!ipv6) return sockets;
+  RH_CHECK(own_every_address(route, mirror.from6.value_or(kLoopbackV6)));
   RH_TRY(sockets.tcp6, open_sink(AF_INET6, SOCK_STREAM));
   RH_TRY(sockets.udp6, open_sink(AF_INET6, SOCK_DGRAM));
   RH_TRY(sockets.raw6, open_raw(AF_INET6));
@@ -167,7 +191,7 @@ Result<RunSockets> open_here(int packet_program) {
 
 }  // namespace
 
-Result<RunSockets> open_run_sockets(int netns, int packet_program) {
+Result<RunSockets> open_run_sockets(const RunNetwork& network) {
   Result<RunSockets> opened;
   sigset_t all;
   sigset_t before;
@@ -175,10 +199,10 @@ Result<RunSockets> open_run_sockets(int netns, int packet_program) {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   // A thread of its own: there is no way back that could fail.
   std::thread visitor([&] {
-    if (auto there = sys::set_namespace(netns, CLONE_NEWNET); !there)
+    if (auto there = sys::set_namespace(network.netns, CLONE_NEWNET); !there)
       opened = tl::make_unexpected(there.error());
     else
-      opened = open_here(packet_program);
+      opened = open_here(network);
   });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   visitor.join();

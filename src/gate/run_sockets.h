@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "gate/network_mirror.h"
 
 namespace rehearse::gate {
 
@@ -20,11 +21,21 @@ struct RunSockets {
   UniqueFd udp6;
   UniqueFd raw4;
   UniqueFd raw6;
+  NetworkMirror mirror;  ///< what it says, if one was wanted
 };
 
-/// In the network namespace `netns`, whose loopback device is up: every address becomes one of the host's own
-/// (so that packets to it come back on that device), `packet_program` (bpf/gate.bpf.c) chooses what the gate
-/// takes. The calling thread visits the namespace and is back when it returns.
-Result<RunSockets> open_run_sockets(int netns, int packet_program);
+struct RunNetwork {
+  int netns = -1;           ///< the run's network namespace, whose loopback device is up
+  int packet_program = -1;  ///< bpf/gate.bpf.c
+  /// What the program is told: whose run the packets are (RH_CLASS); 0: not known.
+  std::uint16_t packet_class = 0;
+  const HostNetwork* mirror = nullptr;  ///< is to be seen inside; none: the loopback device alone
+  bool shows_ipv6 = false;              ///< without a mirror: resolvers may look for IPv6 addresses
+};
+
+/// In the network namespace of the run: every address becomes one of the loopback device's own (so that
+/// packets to it come back on that device), the packet program chooses what the gate takes. The calling
+/// thread visits the namespace and is back when it returns.
+Result<RunSockets> open_run_sockets(const RunNetwork& network);
 
 }  // namespace rehearse::gate

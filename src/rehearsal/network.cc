@@ -67,10 +67,11 @@ tl::unexpected<Error> no_gate(const std::string& what) {
 
 /// What only the gate could do, without one.
 Result<void> need_gate(const Options& options) {
-  if (options.trace || (options.pass.empty() && options.deny.empty() && options.mock.empty() &&
-                        options.replay.empty() && !options.nxdomain))
+  if (options.trace ||
+      (options.pass.empty() && options.deny.empty() && options.mock.empty() && options.replay.empty() &&
+       !options.nxdomain && !options.network_mirror && !options.capture_bytes))
     return {};
-  return no_gate("what --pass, --deny, --mock, --replay or --nxdomain say");
+  return no_gate("what --pass, --deny, --mock, --replay, --nxdomain, --network-mirror or --capture say");
 }
 
 /// Names that rules speak of exist, whatever else does not.
@@ -121,6 +122,7 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
   if (!options.replay.empty() && state != nullptr) RH_CHECK(add_replay(options, *state, *plan));
   RH_TRY(plan->zone, gate::DnsZone::create(dns, named(plan->rules)));
   plan->dns.nxdomain = options.nxdomain;
+  plan->mirror = options.network_mirror;
   RH_TRY(plan->kernel, gate::flatten(plan->rules));
   if (gate::speaks_tls(plan->rules)) {
     const std::int64_t now = realtime_ns();
@@ -129,8 +131,26 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
   return plan;
 }
 
-Result<void> Network::begin(int network, int packet_program, struct rh_gate& kernel) {
-  RH_TRY(sockets_, gate::open_run_sockets(network, packet_program));
+Result<void> Network::open_sockets(int network, const trace::Session& session) {
+  gate::RunNetwork run;
+  run.netns = network;
+  run.packet_program = session.packet_program();
+  run.packet_class = session.packet_class();
+  std::optional<gate::HostNetwork> host;
+  if (plan_.mirror) {
+    RH_TRY(host, gate::HostNetwork::read());
+    run.mirror = &*host;
+  }
+  run.shows_ipv6 = gate::has_ipv6_address();
+  RH_TRY(sockets_, gate::open_run_sockets(run));
+  mirror_ = std::move(sockets_->mirror);
+  return {};
+}
+
+Result<void> Network::begin(int network, trace::Session& session) {
+  RH_CHECK(open_sockets(network, session));
+  struct rh_gate& kernel = session.gate();
+  gate::own_addresses(mirror_, kernel);
   gate::switch_on(plan_.kernel, kernel);
   RH_TRY(log_, bundle_.create_file(kLog));
   const bool keeps =

@@ -20,8 +20,7 @@
 #include "rehearsal/action_file.h"
 #include "rehearse/rehearse.h"
 #include "sandbox/request.h"
-
-struct rh_gate;
+#include "trace/session.h"
 
 namespace rehearse {
 
@@ -32,6 +31,7 @@ struct NetworkPlan {
   gate::DnsOptions dns;
   gate::KernelRules kernel;  ///< points into `rules`
   gate::Replay replay;       ///< what mocks of it answer from
+  bool mirror = false;       ///< the host's interfaces, addresses and routes are to be seen
   /// Who the certificates of mocked services are from; none if nothing may speak TLS.
   std::optional<gate::CertificateAuthority> authority;
 
@@ -39,8 +39,8 @@ struct NetworkPlan {
   [[nodiscard]] std::vector<sandbox::Addition> trust() const;
 };
 
-/// From the action file (if there is one), --pass, --deny, --mock, --replay and --nxdomain. kUsage or kConfig
-/// name what is wrong, and where. `state`: for the run that is replayed.
+/// From the action file (if there is one), --pass, --deny, --mock, --replay, --nxdomain and --network-mirror.
+/// kUsage or kConfig name what is wrong, and where. `state`: for the run that is replayed.
 Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ActionFile* action,
                                                   const ledger::StateDir* state);
 
@@ -49,9 +49,9 @@ class Network {
   /// All borrowed.
   Network(const ledger::Bundle& bundle, NetworkPlan& plan) : bundle_(bundle), plan_(plan) {}
 
-  /// Takes over the network namespace `network`, whose loopback device is up. `kernel`: zeroed, switched on
-  /// when this returns. The bundle gets `gate.jsonl` and `exchanges.jsonl`.
-  Result<void> begin(int network, int packet_program, struct rh_gate& kernel);
+  /// Takes over the network namespace `network`, whose loopback device is up. The rules of the
+  /// session's gate are switched on when this returns. The bundle gets `gate.jsonl` and `exchanges.jsonl`.
+  Result<void> begin(int network, trace::Session& session);
   /// Nothing of the run lives any more: what the gate saw.
   Result<gate::GateLog> finish();
 
@@ -59,11 +59,16 @@ class Network {
   [[nodiscard]] Result<gate::ExchangeFile> exchanges() const;
 
   [[nodiscard]] const NetworkPlan& plan() const { return plan_; }
+  /// What the action saw of the host's network; nothing if no mirror was asked for.
+  [[nodiscard]] const gate::NetworkMirror& mirror() const { return mirror_; }
 
  private:
+  Result<void> open_sockets(int network, const trace::Session& session);
+
   const ledger::Bundle& bundle_;
   NetworkPlan& plan_;
   std::optional<gate::RunSockets> sockets_;
+  gate::NetworkMirror mirror_;
   UniqueFd log_;
   UniqueFd exchanges_;
   std::optional<gate::Worker> worker_;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/sys.h"
+#include "base/units.h"
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
 #include "rehearsal/network_journal.h"
@@ -77,9 +78,10 @@ std::string name_on_host(std::uint32_t pid) {
 }  // namespace
 
 Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
-                     std::uint64_t buffer_bytes)
+                     const Options& options)
     : bundle_(bundle),
-      buffer_bytes_(buffer_bytes),
+      buffer_bytes_(options.trace_buffer_bytes),
+      packet_bytes_(options.capture_bytes.value_or(kCaptureBytes)),
       gate_(bundle, network),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
       attempts_(name_on_host),
@@ -98,6 +100,7 @@ Result<void> Recording::begin(int cgroup) {
   RH_TRY(auto store, bundle_.create_file("trace"));
   trace::SessionOptions options;
   options.buffer_bytes = static_cast<std::uint32_t>(buffer_bytes_);
+  options.packet_bytes = packet_bytes_;
   options.observe = [this](const trace::Record& record) {
     events_.add(record);
     network_.add(record, events_.tree());
@@ -107,7 +110,7 @@ Result<void> Recording::begin(int cgroup) {
 }
 
 Result<void> Recording::enter(int network) {
-  return gate_.begin(network, session_->packet_program(), session_->gate());
+  return gate_.begin(network, *session_);
 }
 
 void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
@@ -127,6 +130,9 @@ void Recording::finish_trace(report::RunRecord& record) {
   trace.syscalls = result.syscalls;
   trace.lost = result.lost + result.cut;
   trace.bytes = result.stored_bytes;
+  trace.packets = result.packets;
+  trace.packets_left_out = result.packets_left_out;
+  trace.packet_bytes_left_out = result.bytes_left_out;
   trace.freezes = result.freezes;
   trace.frozen_ns = result.frozen_ns;
   trace.real_time = result.real_time;
@@ -170,6 +176,24 @@ void Recording::list_network(report::RunRecord& record) {
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   list_mock_trouble(record);
+  list_mirror(record);
+  if (record.trace->packet_bytes_left_out != 0)
+    record.gaps.push_back(
+        {fmt::format("capture: {} packets, {} in all, are not kept", record.trace->packets_left_out,
+                     format_bytes(record.trace->packet_bytes_left_out)),
+         fmt::format("it is limited to {} (--capture)", format_bytes(packet_bytes_)),
+         verdict::Level::kGreen});
+}
+
+void Recording::list_mirror(report::RunRecord& record) const {
+  const gate::NetworkMirror& mirror = gate_.mirror();
+  for (const std::string& line : mirror.missing)
+    record.gaps.push_back({"network mirror: " + line, "it differs from the host's", verdict::Level::kYellow});
+  if (!mirror.kind.empty())
+    record.gaps.push_back({"network mirror: interfaces are stand-ins of kind " + mirror.kind,
+                           "they carry nothing, count nothing and have no driver; every address leads to the "
+                           "gate, whatever the routes say",
+                           verdict::Level::kGreen});
 }
 
 void Recording::list_mock_trouble(report::RunRecord& record) {

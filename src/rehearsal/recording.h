@@ -24,7 +24,7 @@ class Recording final : public sandbox::Recorder {
  public:
   /// Into the files `trace` and `reads` of the bundle; all borrowed.
   Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
-            std::uint64_t buffer_bytes);
+            const Options& options);
 
   Result<void> begin(int cgroup) override;
   Result<void> enter(int network) override;
@@ -39,6 +39,7 @@ class Recording final : public sandbox::Recorder {
   void list_attempts(report::RunRecord& record);
   void list_network(report::RunRecord& record);
   void list_mock_trouble(report::RunRecord& record);
+  void list_mirror(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -46,6 +47,7 @@ class Recording final : public sandbox::Recorder {
 
   const ledger::Bundle& bundle_;
   std::uint64_t buffer_bytes_;
+  std::uint64_t packet_bytes_;
   Network gate_;
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.

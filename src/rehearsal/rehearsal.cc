@@ -314,8 +314,7 @@ Result<Finished> rehearse(const Order& order) {
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
-  if (order.options.trace)
-    recording.emplace(bundle, order.plan, *order.network, order.options.trace_buffer_bytes);
+  if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager);
   if (!rehearsal) {

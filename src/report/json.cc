@@ -244,6 +244,8 @@ void traced(JsonWriter& json, const TraceRecord& trace) {
   json.key("trace").open_object().key("events").integer(trace.events);
   json.key("syscalls").integer(trace.syscalls).key("lost").integer(trace.lost);
   json.key("bytes").integer(trace.bytes).key("complete").boolean(trace.trouble.empty());
+  json.key("packets").integer(trace.packets).key("packets_left_out").integer(trace.packets_left_out);
+  json.key("packet_bytes_left_out").integer(trace.packet_bytes_left_out);
   json.key("freezes").integer(trace.freezes).key("frozen_s").seconds(trace.frozen_ns);
   json.key("real_time").boolean(trace.real_time).key("root").string(to_utf8_lossy("sha256:" + trace.root));
   words(json, "trouble", trace.trouble);

@@ -179,6 +179,9 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     trace.syscalls = from.integer<std::uint64_t>("syscalls");
     trace.lost = from.integer<std::uint64_t>("lost");
     trace.bytes = from.integer<std::uint64_t>("bytes");
+    trace.packets = from.integer<std::uint64_t>("packets");
+    trace.packets_left_out = from.integer<std::uint64_t>("packets_left_out");
+    trace.packet_bytes_left_out = from.integer<std::uint64_t>("packet_bytes_left_out");
     trace.freezes = from.integer<std::uint64_t>("freezes");
     trace.frozen_ns = from.seconds("frozen_s");
     trace.real_time = from.boolean("real_time");

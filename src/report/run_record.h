@@ -158,7 +158,10 @@ struct TraceRecord {
   std::uint64_t events = 0;
   std::uint64_t syscalls = 0;
   std::uint64_t lost = 0;
-  std::uint64_t bytes = 0;  ///< of the file
+  std::uint64_t bytes = 0;                  ///< of the file
+  std::uint64_t packets = 0;                ///< to and from the gate, recorded
+  std::uint64_t packets_left_out = 0;       ///< for want of room, which is no loss
+  std::uint64_t packet_bytes_left_out = 0;  ///< of those, and of recorded ones what was not kept
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
   bool real_time = true;

@@ -6,11 +6,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/sys.h"
 
 namespace rehearse::trace {
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr std::uint32_t kBellBytes = 4096;
+constexpr int kPatienceMs = 1000;
 
 /// The map in place `slot` of `outer`, if there is one.
 UniqueFd inner_map(int outer, std::uint32_t slot) {
@@ -39,6 +42,7 @@ RingSlot::RingSlot(RingSlot&& other) noexcept
       outer_bells_(other.outer_bells_),
       outer_gates_(other.outer_gates_),
       cgroup_(std::exchange(other.cgroup_, 0)),
+      packet_class_(other.packet_class_),
       cpus_(other.cpus_),
       stride_(other.stride_),
       memory_(std::exchange(other.memory_, nullptr)),
@@ -169,7 +173,24 @@ void RingSlot::hear_bell() {
   ::munmap(second, kPage);
 }
 
-Result<void> RingSlot::begin(std::uint64_t cgroup, std::uint32_t bytes) {
+void RingSlot::begin_packets(std::uint64_t room) {
+  // Another one than that of the run before, wherever the count begins.
+  const auto generation = static_cast<std::uint32_t>(monotonic_ns() / 1'000'000 % 255 + 1);
+  packet_class_ = static_cast<std::uint16_t>(RH_CLASS(generation, number_));
+  gate_memory_->packet_room = static_cast<std::int64_t>(std::min<std::uint64_t>(room, INT64_MAX));
+  gate_memory_->packets = gate_memory_->packets_left_out = gate_memory_->bytes_left_out = 0;
+  gate_memory_->recording = 0;
+  __atomic_store_n(&gate_memory_->generation, generation, __ATOMIC_RELEASE);
+}
+
+void RingSlot::end_packets() {
+  __atomic_store_n(&gate_memory_->generation, 0, __ATOMIC_SEQ_CST);
+  // A program is not interrupted for longer than its CPU is.
+  for (int i = 0; i < kPatienceMs && __atomic_load_n(&gate_memory_->recording, __ATOMIC_SEQ_CST) != 0; ++i)
+    ::usleep(1000);
+}
+
+Result<void> RingSlot::begin(std::uint64_t cgroup, std::uint32_t bytes, std::uint64_t packet_room) {
   for (unsigned cpu = 0; cpu < cpus_; ++cpu) {
     struct rh_ring& one = ring(cpu);
     one.mask = bytes - 1;
@@ -180,6 +201,7 @@ Result<void> RingSlot::begin(std::uint64_t cgroup, std::uint32_t bytes) {
   if (::bpf_map_update_elem(runs_, &cgroup, &number_, 0) != 0)
     return sys::last_error("bpf", "entering the run");
   cgroup_ = cgroup;
+  begin_packets(packet_room);
   return {};
 }
 
@@ -187,6 +209,7 @@ void RingSlot::end() {
   if (cgroup_ == 0) return;
   (void)::bpf_map_delete_elem(runs_, &cgroup_);
   cgroup_ = 0;
+  end_packets();
 }
 
 }  // namespace rehearse::trace

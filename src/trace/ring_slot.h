@@ -25,10 +25,12 @@ class RingSlot {
   ~RingSlot();
 
   /// Events of the control group `cgroup` (its id) and everything below go to these rings; `bytes` of each
-  /// are used, a power of two.
-  Result<void> begin(std::uint64_t cgroup, std::uint32_t bytes);
+  /// are used, a power of two. Of packets, `packet_room` bytes are recorded.
+  Result<void> begin(std::uint64_t cgroup, std::uint32_t bytes, std::uint64_t packet_room);
   /// No more of them.
   void end();
+  /// RH_CLASS, from begin() on: with what the packet program is attached in this run's namespace.
+  [[nodiscard]] std::uint16_t packet_class() const { return packet_class_; }
 
   [[nodiscard]] unsigned cpus() const { return cpus_; }
   [[nodiscard]] struct rh_ring& ring(unsigned cpu) const;
@@ -44,6 +46,8 @@ class RingSlot {
   Result<void> fill(const Programs& programs);
   Result<void> map_memory(std::uint32_t ring_bytes);
   void forget_runs() const;
+  void begin_packets(std::uint64_t room);
+  void end_packets();
 
   std::uint32_t number_ = 0;
   UniqueFd lock_;
@@ -55,6 +59,7 @@ class RingSlot {
   int outer_bells_ = -1;
   int outer_gates_ = -1;
   std::uint64_t cgroup_ = 0;
+  std::uint16_t packet_class_ = 0;
   unsigned cpus_ = 0;
   std::size_t stride_ = 0;
   std::byte* memory_ = nullptr;

@@ -65,8 +65,8 @@ class Recorder final : public Session {
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_.valid()) return sys::last_error("eventfd");
     const std::uint32_t most = programs_.ring_bytes();
-    RH_CHECK(
-        slot_.begin(st.st_ino, options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes)));
+    const std::uint32_t used = options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes);
+    RH_CHECK(slot_.begin(st.st_ino, used, options_.packet_bytes));
     RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
     RH_CHECK(programs_.attach(cgroup));
     sigset_t all;
@@ -82,14 +82,22 @@ class Recorder final : public Session {
     return slot_.gate();
   }
   [[nodiscard]] int packet_program() const override { return programs_.packet_program(); }
+  [[nodiscard]] std::uint16_t packet_class() const override { return slot_.packet_class(); }
 
   Completeness finish() override {
     slot_.end();
     stop();
     Completeness result = prove();
     const std::string summary = nlohmann::json{
-        {"records", result.records}, {"syscalls", result.syscalls}, {"lost", result.lost},
-        {"cut", result.cut},         {"freezes", result.freezes},   {"frozen_ns", result.frozen_ns},
+        {"records", result.records},
+        {"syscalls", result.syscalls},
+        {"lost", result.lost},
+        {"cut", result.cut},
+        {"freezes", result.freezes},
+        {"frozen_ns", result.frozen_ns},
+        {"packets", result.packets},
+        {"packets_left_out", result.packets_left_out},
+        {"bytes_left_out", result.bytes_left_out},
         {"trouble", result.trouble}}.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
     if (auto done = store_.finish(summary); !done) result.trouble.push_back(done.error().what);
     result.stored_bytes = store_.stored_bytes();
@@ -217,6 +225,10 @@ class Recorder final : public Session {
       result.lost += ring.lost;
     }
     result.cut = store_.cut();
+    const struct rh_gate& gate = slot_.gate();
+    result.packets = gate.packets;
+    result.packets_left_out = gate.packets_left_out;
+    result.bytes_left_out = gate.bytes_left_out;
     result.freezes = freezes_;
     result.frozen_ns = frozen_ns_;
     result.real_time = real_time_;

@@ -16,6 +16,7 @@ namespace rehearse::trace {
 struct SessionOptions {
   std::uint32_t buffer_bytes = 0;  ///< of each CPU's ring; 0: as large as they are made
   std::uint64_t store_limit = std::uint64_t{4} << 30U;
+  std::uint64_t packet_bytes = 0;              ///< of packets to and from the gate that are recorded
   std::function<void(const Record&)> observe;  ///< called for each record in order, from the draining thread
 };
 
@@ -31,6 +32,9 @@ struct Completeness {
   std::uint64_t recursion_misses = 0;
   std::uint64_t cut = 0;  ///< read, but not kept
   std::uint64_t stored_bytes = 0;
+  std::uint64_t packets = 0;           ///< recorded
+  std::uint64_t packets_left_out = 0;  ///< for want of room: no loss, since packets are an extra
+  std::uint64_t bytes_left_out = 0;    ///< of those, and of recorded ones what was not kept
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
   bool real_time = false;            ///< the governor runs with real-time priority
@@ -53,6 +57,8 @@ class Session {
   virtual struct rh_gate& gate() = 0;
   /// For the run's loopback device; borrowed.
   [[nodiscard]] virtual int packet_program() const = 0;
+  /// RH_CLASS, with which it is to be attached there.
+  [[nodiscard]] virtual std::uint16_t packet_class() const = 0;
 
   /// The control group is empty: reads the rest, ends the file. Once.
   virtual Completeness finish() = 0;

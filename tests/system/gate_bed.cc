@@ -182,7 +182,11 @@ Result<int> run(Options& options) {
   char byte = 0;
   if (::read(ready.read.get(), &byte, 1) != 1) return fail("the command's namespace cannot be made");
   RH_TRY(const auto netns, sys::open(fmt::format("/proc/{}/ns/net", command).c_str(), O_RDONLY));
-  RH_TRY(const auto sockets, gate::open_run_sockets(netns.get(), session->packet_program()));
+  gate::RunNetwork network;
+  network.netns = netns.get();
+  network.packet_program = session->packet_program();
+  network.packet_class = session->packet_class();
+  RH_TRY(const auto sockets, gate::open_run_sockets(network));
   gate::switch_on(kernel_rules, session->gate());
 
   gate::EngineSetup setup;

@@ -245,3 +245,30 @@ TEST_CASE("Names of all kinds find room in the classes") {
     suffix = "s." + suffix;
   }
 }
+
+TEST_CASE("A mirrored address is the run's own, as loopback is") {
+  const auto gate = std::make_unique<struct rh_gate>();
+  NetworkMirror mirror;
+  const auto is_own = [&](const char* text) {
+    struct question asked = {};
+    const auto address = parse_ip(text);
+    REQUIRE(address);
+    std::memcpy(asked.address, address->bytes.data(), 16);
+    asked.gate = gate.get();
+    return is_here(&asked) != 0;
+  };
+  CHECK(is_own("127.0.0.1"));
+  CHECK(is_own("::"));
+  CHECK_FALSE(is_own("192.0.2.2"));
+  mirror.own = {*parse_ip("10.0.0.1"), *parse_ip("192.0.2.2"), *parse_ip("fe80::1")};
+  own_addresses(mirror, *gate);
+  CHECK(mirror.missing.empty());
+  CHECK(is_own("192.0.2.2"));
+  CHECK(is_own("fe80::1"));
+  CHECK_FALSE(is_own("192.0.2.3"));
+  CHECK_FALSE(is_own("fe80::2"));
+  mirror.own.assign(RH_OWN + 1, *parse_ip("10.0.0.1"));
+  own_addresses(mirror, *gate);
+  CHECK(gate->own_count == RH_OWN);
+  CHECK(mirror.missing.size() == 1);
+}
