@@ -17,6 +17,7 @@
 #include "cli/verbs.h"
 #include "export/jsonl.h"
 #include "export/ocsf.h"
+#include "export/pcap.h"
 #include "export/perfetto.h"
 #include "export/sqlite.h"
 #include "export/strace.h"
@@ -28,7 +29,7 @@ namespace {
 using exporting::Exporter;
 using exporting::RunFacts;
 
-enum class Format { kJsonl, kStrace, kSqlite, kPerfetto, kOcsf };
+enum class Format { kJsonl, kStrace, kSqlite, kPerfetto, kOcsf, kPcap };
 
 struct FormatOption {
   Format format;
@@ -41,6 +42,8 @@ constexpr FormatOption kFormats[] = {
     {Format::kSqlite, "--sqlite", "An SQLite database (needs -o)"},
     {Format::kPerfetto, "--perfetto", "A trace for ui.perfetto.dev"},
     {Format::kOcsf, "--ocsf", "JSON lines of the Open Cybersecurity Schema Framework"},
+    {Format::kPcap, "--pcap",
+     "What was sent to the network gate and came from it, for tcpdump and Wireshark"},
 };
 
 struct Options {
@@ -111,6 +114,22 @@ Result<Written> write_events(RunTrace& trace, TraceSelection& selection, Exporte
   return written;
 }
 
+/// Says on stderr what a capture does not show.
+Result<Written> write_packets(RunTrace& trace, const RunFacts& facts, report::Writer& out) {
+  Written written;
+  exporting::PcapExporter exporter(facts, out);
+  RH_TRY(written.ending, trace.read_packets([&](const trace::Record& record) {
+    written.stopped = !exporter.add(record);
+    return !written.stopped;
+  }));
+  RH_CHECK(exporter.finish(trace.reader().summary()));
+  written.events = exporter.packets();
+  if (exporter.left_out() != 0)
+    std::fprintf(stderr, "rehearse: %llu more packets were not kept; see `rehearse run --capture`\n",
+                 static_cast<unsigned long long>(exporter.left_out()));
+  return written;
+}
+
 void put_document(const RunTrace& trace, const Options& options, const Written& written) {
   std::string text;
   JsonWriter json(text);
@@ -137,7 +156,11 @@ Result<int> export_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const Format format, options.format());
   if (options.output.empty() && format == Format::kSqlite)
     return fail("export: a database needs a file", ExitCode::kUsage, "add -o FILE");
-  if (options.output.empty() && format == Format::kPerfetto && ::isatty(STDOUT_FILENO) != 0)
+  if (format == Format::kPcap && options.selection.any())
+    return fail("export: packets are not selected by event", ExitCode::kUsage,
+                "select in tcpdump or Wireshark");
+  const bool binary = format == Format::kPerfetto || format == Format::kPcap;
+  if (options.output.empty() && binary && ::isatty(STDOUT_FILENO) != 0)
     return fail("export: this format is binary and stdout is a terminal", ExitCode::kUsage, "add -o FILE");
   RH_TRY(auto selection, TraceSelection::create(options.selection));
   RH_TRY(auto trace, RunTrace::open(globals, options.run, "export"));
@@ -171,8 +194,10 @@ Result<int> export_verb(Globals& globals, Arguments arguments) {
     case Format::kOcsf:
       exporter = std::make_unique<exporting::OcsfExporter>(facts, out);
       break;
+    case Format::kPcap:
+      break;
   }
-  auto done = write_events(trace, selection, *exporter, out);
+  auto done = exporter ? write_events(trace, selection, *exporter, out) : write_packets(trace, facts, out);
   if (!done && file) return with_context(std::move(done).error(), options.output);
   RH_TRY(const Written written, std::move(done));
   exporter.reset();

@@ -44,6 +44,11 @@ Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& 
   return reader_.read([&](const trace::Record& record) { return stream_->add(record); });
 }
 
+Result<RunTrace::Ending> RunTrace::read_packets(const std::function<bool(const trace::Record&)>& visit) {
+  return reader_.read(visit,
+                      [](const trace::BlockHead& head) { return (head.kinds >> RH_PACKET & 1U) != 0; });
+}
+
 const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader) {
   using Ending = RunTrace::Ending;
   switch (ending) {

@@ -29,6 +29,8 @@ class RunTrace {
 
   /// Calls `visit` for each wanted event, in order, until it returns false. Once.
   Result<Ending> read(TraceSelection& selection, const Visit& visit);
+  /// Calls `visit` for each record of a packet instead. Once.
+  Result<Ending> read_packets(const std::function<bool(const trace::Record&)>& visit);
   /// What has been read so far.
   [[nodiscard]] const trace::ProcessTree& tree() const { return stream_->tree(); }
 

@@ -19,6 +19,10 @@ void SelectionOptions::add_to(CLI::App& app) {
   app.add_option("--until", until, "Only until then");
 }
 
+bool SelectionOptions::any() const {
+  return process || follow || !where.empty() || !file.empty() || !since.empty() || !until.empty();
+}
+
 Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
   TraceSelection made;
   made.process_ = options.process;

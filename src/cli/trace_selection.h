@@ -26,6 +26,8 @@ struct SelectionOptions {
 
   /// --where --process --follow --file --since --until
   void add_to(CLI::App& app);
+  /// One of them was given.
+  [[nodiscard]] bool any() const;
 };
 
 class TraceSelection {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace rehearse::gate {
+namespace rehearse::exporting {
 
 /// Appends the blocks of one section to a string that the caller may drain between calls. Begin with
 /// section(), then the interfaces, then their packets. Little-endian.
@@ -51,4 +51,4 @@ class PcapngWriter {
   std::uint32_t interfaces_ = 0;
 };
 
-}  // namespace rehearse::gate
+}  // namespace rehearse::exporting

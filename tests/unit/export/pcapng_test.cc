@@ -1,11 +1,11 @@
-#include "gate/pcapng.h"
+#include "export/pcapng.h"
 
 #include <vector>
 
-#include "peer.h"
+#include "../gate/peer.h"
 
 using namespace rehearse;
-using namespace rehearse::gate;
+using namespace rehearse::exporting;
 using namespace rehearse::gate::testing;
 
 namespace {
@@ -66,7 +66,7 @@ class CaptureFile {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  std::string path_ = "/tmp/rehearse-unit-gate-XXXXXX";
+  std::string path_ = "/tmp/rehearse-unit-export-XXXXXX";
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "gate/pcapng.h"
+#include "export/pcapng.h"
 
-namespace rehearse::gate {
+namespace rehearse::exporting {
 namespace {
 
 constexpr std::uint32_t kSectionHeader = 0x0a0d0d0a;
@@ -108,4 +108,4 @@ void PcapngWriter::packet(const Packet& packet) {
   close_block(block);
 }
 
-}  // namespace rehearse::gate
+}  // namespace rehearse::exporting
