@@ -13,6 +13,7 @@
 #include "base/sys.h"
 #include "cli/verbs.h"
 #include "host/features.h"
+#include "rehearsal/gate_probe.h"
 #include "report/terminal.h"
 #include "sandbox/plan.h"
 
@@ -84,6 +85,24 @@ host::Check mounts_check(const host::HostFacts& facts, const std::string& state)
   return check;
 }
 
+host::Check gate_check(const host::HostFacts& facts) {
+  host::Check check{"network.gate", "Network", host::Status::kOk, "", "", "", false};
+  check.what =
+      "the gate: socket hooks deny, the packet program (clsact) and socket assignment bring what is "
+      "passed or mocked";
+  const auto works = probe_gate(facts.cgroups);
+  if (works) return check;
+  check.status = host::Status::kDegraded;
+  check.what = "the gate: " + works.error().what;
+  check.meaning =
+      "nothing can be recorded, mocked or passed; --no-trace goes on without, verdict inconclusive";
+  check.fix = works.error().fix.empty()
+                  ? "use a kernel with CONFIG_CGROUP_BPF, CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS, as "
+                    "Debian's are"
+                  : works.error().fix;
+  return check;
+}
+
 }  // namespace
 
 Result<int> doctor_verb(Globals& globals, Arguments arguments) {
@@ -98,6 +117,9 @@ Result<int> doctor_verb(Globals& globals, Arguments arguments) {
   const auto place = std::find_if(checks.begin(), checks.end(),
                                   [](const host::Check& check) { return check.group == "Filesystems"; });
   checks.insert(place, mounts_check(facts, globals.state));
+  const auto state = std::find_if(checks.begin(), checks.end(),
+                                  [](const host::Check& check) { return check.group == "State directory"; });
+  checks.insert(state, gate_check(facts));
   const host::Check* obstacle = nullptr;
   for (const host::Check& check : checks) {
     if (check.required && check.status == host::Status::kMissing && obstacle == nullptr) obstacle = &check;

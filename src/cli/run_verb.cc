@@ -4,12 +4,14 @@
 
 #include <CLI/App.hpp>
 #include <csignal>
+#include <nlohmann/json.hpp>
 
 #include "base/sys.h"
 #include "cli/progress.h"
 #include "cli/run_request.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
+#include "rehearsal/network_print.h"
 #include "rehearsal/rehearsal.h"
 #include "report/json.h"
 #include "report/terminal.h"
@@ -32,6 +34,16 @@ Result<void> print_report(const Globals& globals, const Finished& run) {
     out.put(kTerminalReset);
   RH_CHECK(report::write_terminal_report(out, run.record, manifest.get(), options));
   return out.flush();
+}
+
+std::string plan_text(const Order& order) {
+  return sandbox::plan_text(order.plan) + network_text(*order.network, *order.options);
+}
+
+std::string plan_json(const Order& order) {
+  auto document = nlohmann::json::parse(sandbox::plan_json(order.plan));
+  document["network"] = network_json(*order.network, *order.options);
+  return document.dump(2) + '\n';
 }
 
 int exit_status(const RunOptions& options, const report::RunRecord& record) {
@@ -58,8 +70,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const Order order,
          plan_rehearsal(options.action, options.plan_only ? Purpose::kShow : Purpose::kRun));
   if (options.plan_only) {
-    const std::string text = globals.json ? sandbox::plan_json(order.plan) : sandbox::plan_text(order.plan);
-    RH_CHECK(sys::write_all(STDOUT_FILENO, text));
+    RH_CHECK(sys::write_all(STDOUT_FILENO, globals.json ? plan_json(order) : plan_text(order)));
     return 0;
   }
   RH_TRY(const Finished run, rehearse(order));

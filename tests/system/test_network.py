@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -293,6 +294,98 @@ assert socket.socket().connect_ex(('127.0.0.1', {port} + 1 if {port} < 65535 els
         self.assertEqual(result.doc["counts"]["passed"], 1)
         denied = self.python(f"assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED")
         self.assertEqual(self.the_attempt(denied, port=port)["verdict"], "denied")
+
+    def test_datagrams_to_the_host_by_sendto(self) -> None:
+        """No mark of the socket is there in time for the first; a server inside still wins, and other ports are the run's own."""
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(server.close)
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    data, client = server.recvfrom(100)
+                    server.sendto(data.upper(), client)
+        threading.Thread(target=serve, daemon=True).start()
+        result = self.python(f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(5)
+for _ in range(2):
+    s.sendto(b'hello', ('127.0.0.1', {port}))
+    assert s.recvfrom(100) == (b'HELLO', ('127.0.0.1', {port}))
+inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+inside.bind(('127.0.0.1', 0))
+s.sendto(b'here', inside.getsockname())
+assert inside.recv(100) == b'here'
+inside.close()
+inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+inside.bind(('127.0.0.1', {port}))
+s.sendto(b'mine', ('127.0.0.1', {port}))
+inside.settimeout(5)
+assert inside.recv(100) == b'mine'
+""", "--pass", f"udp:host-loopback:{port}")
+        passed = self.the_attempt(result, verdict="passed", port=port)
+        self.assertEqual((passed["proto"], passed["count"], passed["bytes_out"], passed["bytes_in"]), ("udp", 2, 10, 10))
+
+    def test_resolvers_that_look_for_own_addresses(self) -> None:
+        """AI_ADDRCONFIG: what getent, curl and most programs ask for."""
+        harness.need("getent", "curl", "ip")
+        for command in ("getent ahostsv4 www.example.com", "getent ahosts www.example.com", "getent hosts www.example.com"):
+            result = self.run_in(["sh", "-c", command])
+            self.assertEqual(result.doc["command"]["exit"], 0, (command, result.err))
+            self.assertRegex(result.err.decode(), r"198\.1[89]\.|2001:2:", command)
+        result = self.python("""
+found = socket.getaddrinfo('www.example.com', 80, socket.AF_INET, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG)
+assert found[0][4][0].startswith('198.1'), found
+try:
+    socket.create_connection(('www.example.com', 80))
+except ConnectionRefusedError:
+    pass
+""")
+        self.assertEqual({to["name"] for to in self.attempts(result, proto="tcp")}, {"www.example.com"})
+        mock = self.mock('[[mock]]\nlisten = "tcp:a.example.com:80"\nhttp = [ { body = "hi" } ]\n')
+        for family in ("-4", ""):
+            self.assertIn(b"hi", self.run_in(["sh", "-c", f"curl -sS {family} http://a.example.com/"], "--mock", mock).err)
+        shown = self.run_in(["sh", "-c", "ip -o addr; hostname -I"]).err.decode()
+        self.assertEqual({line.split()[1] for line in shown.splitlines() if "inet" in line}, {"lo"})
+        host_has_ipv6 = any(not line.startswith("0" * 31 + "1") for line in Path("/proc/net/if_inet6").read_text().splitlines())
+        self.assertEqual("inet6 fe80::1/64" in shown, host_has_ipv6, shown)
+
+    def test_plan_says_the_rules(self) -> None:
+        mock = self.mock('[[mock]]\nlisten = "tcp:api.example.com:443"\ntls = true\nhttp = [ { body = "x" } ]\n')
+        options = ("--pass", "tcp:deb.example.org:443,bytes=5MiB", "--deny", "tcp:*:25=ETIMEDOUT", "--mock", mock, "--nxdomain", "--plan")
+        network = self.run_in(["true"], *options).doc["network"]
+        self.assertEqual(network["pass"], ["tcp:deb.example.org:443,bytes=5MiB"])
+        self.assertEqual(network["deny"], ["tcp:*:25=ETIMEDOUT"])
+        self.assertEqual((network["mock"][0]["listen"], network["mock"][0]["service"], network["mock"][0]["place"]), ("tcp:api.example.com:443", "http over TLS", f"{mock}:1"))
+        self.assertEqual((network["otherwise"], network["nxdomain"], network["mirror"]), ("ECONNREFUSED", True, False))
+        text = self.call("run", *options, "--", "true", json_out=False).out.decode()
+        for line in ("pass     tcp:deb.example.org:443,bytes=5MiB", "deny     tcp:*:25=ETIMEDOUT", "mock     tcp:api.example.com:443 http over TLS", "anything else is denied with ECONNREFUSED"):
+            self.assertIn(line, text)
+
+    def test_trace_shows_what_became_of_addresses(self) -> None:
+        port = self.serve(b"x")
+        self.python(f"""
+socket.socket().connect_ex(('{OUTSIDE}', 443))
+socket.create_connection(('127.0.0.1', {port}))
+server = socket.create_server(('127.0.0.1', 0))
+socket.create_connection(server.getsockname())
+""", "--pass", f"host-loopback:{port}")
+        lines = self.call("trace", "last", "--where", "evt.type = netverdict", json_out=False).out.decode()
+        self.assertIn(f"connect tcp {OUTSIDE}:443: denied with ECONNREFUSED by default", lines)
+        self.assertRegex(lines, rf"connect tcp 127\.0\.0\.1:{port}: to the gate by rule \d")
+        self.assertRegex(lines, r"bind tcp 127\.0\.0\.1:0 ===")
+        self.assertIn(": to a server inside", lines)
+        events = [json.loads(line) for line in self.call("trace", "last", "--where", "evt.type = netverdict and fd.sport = 443").out.splitlines()]
+        self.assertEqual([(e["type"], e["what"], e["proto"], e["dst"], e["port"], e["verdict"], e["errno"]) for e in events],
+                         [("network", "connect", "tcp", OUTSIDE, 443, "denied", "ECONNREFUSED")])
+
+    def test_doctor_tries_the_gate(self) -> None:
+        before = {path: sorted(os.listdir(path)) for path in ("/sys/fs/bpf",) if os.path.isdir(path)}
+        check = next(check for check in self.call("doctor").doc["checks"] if check["id"] == "network.gate")
+        self.assertEqual(check["status"], "ok", check)
+        self.assertEqual(before, {path: sorted(os.listdir(path)) for path in before})
+        self.assertEqual([p for root in harness.cgroup_roots() for p in Path(root).glob("rehearse/doctor-*")], [])
 
     def test_a_server_inside_wins_on_loopback_only(self) -> None:
         """One that listens on every address is not who an address outside is, mocked or not."""

@@ -1,0 +1,14 @@
+// Whether the network gate works on this host, found out by using it. For `rehearse doctor` only.
+#pragma once
+
+#include "base/result.h"
+#include "host/cgroups.h"
+
+namespace rehearse {
+
+/// In a throw-away process with a network namespace of its own: a connection is denied by the socket hooks,
+/// another one arrives at the gate by the packet program. The error says which part does not work. Nothing is
+/// left behind.
+Result<void> probe_gate(const host::Cgroups& cgroups);
+
+}  // namespace rehearse
