@@ -185,14 +185,20 @@ static __always_inline struct rh_packet* reserve_piece(struct run* run, u32 size
 static __always_inline bool_t keep_piece(struct __sk_buff* packet, struct run* run, struct rh_packet* told) {
   u32 size = told->length - told->offset;
   if (size > RH_PIECE) size = RH_PIECE;
-  asm volatile("" : "+r"(size));
-  if (size == 0 || size > RH_PIECE) return 0;
+  u32 last = size - 1; /* so that the verifier of Linux 6.1 sees both bounds */
+  asm volatile("" : "+r"(last));
+  if (last >= RH_PIECE) return 0;
+  size = last + 1;
   u32 whole = (u32)sizeof *told + ((size + 7) & ~7u);
   struct rh_packet* record = reserve_piece(run, whole);
   if (!record) return 0;
-  fill_head(&record->head, RH_PACKET);
+  /* Not by fill_head(): before Linux 6.10 these programs may not ask who runs, who need not be the sender. */
+  record->head.kind = RH_PACKET;
+  record->head.abi = 0;
+  record->head.args = 0;
   record->head.time_ns = told->head.time_ns;
   record->head.tid = 0;
+  record->head.nr = 0;
   record->number = told->number;
   record->length = told->length;
   record->offset = told->offset;
