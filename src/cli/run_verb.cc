@@ -37,12 +37,12 @@ Result<void> print_report(const Globals& globals, const Finished& run) {
 }
 
 std::string plan_text(const Order& order) {
-  return sandbox::plan_text(order.plan) + network_text(*order.network, *order.options);
+  return sandbox::plan_text(order.plan) + network_text(*order.network, order.options);
 }
 
 std::string plan_json(const Order& order) {
   auto document = nlohmann::json::parse(sandbox::plan_json(order.plan));
-  document["network"] = network_json(*order.network, *order.options);
+  document["network"] = network_json(*order.network, order.options);
   return document.dump(2) + '\n';
 }
 
