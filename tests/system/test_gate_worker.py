@@ -94,6 +94,8 @@ socket.setdefaulttimeout(20)
 def worker_memory():
     for line in open("/proc/%s/status" % os.environ["GATE_WORKER"]):
         if line.startswith("VmHWM"): return int(line.split()[1]) << 10
+def worker_threads():
+    return len(os.listdir("/proc/%s/task" % os.environ["GATE_WORKER"]))
 def gate_socket(*arguments):
     made = socket.socket(*arguments)
     made.settimeout(20)
@@ -447,6 +449,27 @@ class Hostile(Gate):
         lines = seen.out.splitlines()
         self.assertEqual(lines[0], str(4000 * 65536), seen.err)
         self.assertLess(int(lines[-1]), LIMIT, seen.out)
+
+    def test_endless_replies_that_nobody_reads(self):
+        endless = threading.Event()
+        def flood(connection):
+            while not endless.is_set():
+                connection.sendall(b"x" * 65536)
+        server = Tcp(flood)
+        seen = self.behind("""#python
+            held = [socket.create_connection(("127.0.0.1", %d)) for i in range(150)]
+            time.sleep(3)
+            # Each of them stands still; a new one is served.
+            s = socket.create_connection(("127.0.0.1", %d))
+            left = 8 << 20
+            while left > 0: left -= len(s.recv(1 << 20))
+            print(worker_memory(), worker_threads())
+            """ % (server.port, server.port), options=["--pass", "host-loopback:%d" % server.port])
+        endless.set()
+        self.assertEqual(seen.status, 0, seen.err)
+        memory, threads = seen.out.split()
+        self.assertLess(int(memory), LIMIT)
+        self.assertEqual(threads, "1")
 
     def test_worker_killed_is_not_silent(self):
         with self.assertRaises(AssertionError) as failure:
