@@ -217,6 +217,7 @@ Result<void> Engine::turn(std::int64_t most_ns) {
   if (loop_->now() - flushed_ns_ >= kLogInterval) {
     flushed_ns_ = loop_->now();
     log_.flush();
+    if (exchanges_) (void)exchanges_->flush();  // finish() says so too
   }
   return {};
 }
