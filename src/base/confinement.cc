@@ -32,7 +32,7 @@ constexpr long kAllowed[] = {
     // the sockets and files that it has
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_close, SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg,
     SYS_sendto, SYS_sendmsg, SYS_sendmmsg, SYS_accept4, SYS_shutdown, SYS_connect, SYS_getsockname,
-    SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_fcntl, SYS_splice, SYS_pipe2,
+    SYS_getpeername, SYS_getsockopt, SYS_setsockopt, SYS_fcntl,
     // waiting, time
     SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_ctl, SYS_clock_gettime, SYS_gettimeofday, SYS_time,
     SYS_restart_syscall,

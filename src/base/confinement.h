@@ -21,7 +21,7 @@ Result<std::uint64_t> limit_descriptors(std::uint64_t wanted);
 /// So many bytes of memory beyond what this process has, and no core dump. Reads /proc/self.
 Result<void> limit_memory(std::uint64_t bytes);
 
-/// What a confined process may still do beside using the descriptors that it has, pipes, memory and time.
+/// What a confined process may still do beside using the descriptors that it has, memory and time.
 enum class Allowance : std::uint8_t {
   kInternet,  ///< make TCP and UDP sockets
   kReading,   ///< open files for reading, below what is its root by then

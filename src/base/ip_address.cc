@@ -15,7 +15,7 @@ constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 std::uint8_t fixed_bits(std::size_t i, unsigned bits) {
   const unsigned before = static_cast<unsigned>(i) * 8;
   if (bits <= before) return 0;
-  return bits >= before + 8 ? 0xff : static_cast<std::uint8_t>(0xff00U >> (bits - before));
+  return bits >= before + 8 ? std::uint8_t{0xff} : static_cast<std::uint8_t>(0xff00U >> (bits - before));
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ Result<void> Engine::prepare() {
     RH_TRY(auto writer, ExchangeWriter::create(setup_.exchanges, setup_.exchange_limits, setup_.redaction));
     exchanges_ = std::make_unique<ExchangeWriter>(std::move(writer));
   }
-  context_ = std::make_unique<EngineContext>(*loop_, rules, log_, totals_, pipes_);
+  context_ = std::make_unique<EngineContext>(*loop_, rules, log_, totals_);
   context_->resolver = resolver_.get();
   context_->tls = tls_.get();
   context_->exchanges = exchanges_.get();
@@ -102,9 +102,7 @@ Result<void> Engine::share_descriptors(std::uint64_t descriptors) {
   if (descriptors < kFewestDescriptors)
     return fail(fmt::format("{} descriptors are too few for the gate", descriptors), ExitCode::kUnavailable,
                 fmt::format("raise the limit of open files (ulimit -n) to {}", kFewestDescriptors));
-  const std::uint64_t pipes = std::min<std::uint64_t>(PipePool::kMostPipes, descriptors / 16);
-  pipes_.limit(pipes);
-  const std::uint64_t left = descriptors - 2 * pipes - kOtherDescriptors;
+  const std::uint64_t left = descriptors - kOtherDescriptors;
   most_connections_ = std::min<std::uint64_t>(kMostConnections, left * 2 / 3);
   context_->most_outside = left - most_connections_;
   return {};
@@ -219,6 +217,7 @@ Result<void> Engine::turn(std::int64_t most_ns) {
   if (loop_->now() - flushed_ns_ >= kLogInterval) {
     flushed_ns_ = loop_->now();
     log_.flush();
+    if (exchanges_) (void)exchanges_->flush();  // finish() says so too
   }
   return {};
 }

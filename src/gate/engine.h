@@ -40,7 +40,7 @@ class Engine {
  public:
   /// Connections at once, where there are descriptors for them; what comes beyond is reset.
   static constexpr std::size_t kMostConnections = 12000;
-  /// Enough for two sockets of each, flows, pipes and the rest.
+  /// Enough for two sockets of each, flows and the rest.
   static constexpr std::uint64_t kDescriptors = 32768;
   /// Fewer are not worth trying.
   static constexpr std::uint64_t kFewestDescriptors = 128;
@@ -81,7 +81,6 @@ class Engine {
   GateTotals totals_;
   GateLogWriter log_;
   std::unique_ptr<ExchangeWriter> exchanges_;
-  PipePool pipes_;
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<TlsContext> tls_;
   NameTable table_;

@@ -9,7 +9,6 @@
 #include "gate/exchange_file.h"
 #include "gate/gate_log.h"
 #include "gate/pass_budget.h"
-#include "gate/pipe_pool.h"
 #include "gate/resolver.h"
 #include "gate/rules.h"
 #include "gate/tls_server.h"
@@ -20,15 +19,13 @@ class Connection;
 
 /// Borrowed all, but for the buffer.
 struct EngineContext {
-  EngineContext(EventLoop& its_loop, const Rules& its_rules, GateLogWriter& its_log, GateTotals& its_totals,
-                PipePool& its_pipes)
-      : loop(its_loop), rules(its_rules), log(its_log), totals(its_totals), pipes(its_pipes) {}
+  EngineContext(EventLoop& its_loop, const Rules& its_rules, GateLogWriter& its_log, GateTotals& its_totals)
+      : loop(its_loop), rules(its_rules), log(its_log), totals(its_totals) {}
 
   EventLoop& loop;
   const Rules& rules;
   GateLogWriter& log;
   GateTotals& totals;
-  PipePool& pipes;
   Resolver* resolver = nullptr;         ///< null: no rule passes anything
   TlsContext* tls = nullptr;            ///< null: no mock speaks TLS
   ExchangeWriter* exchanges = nullptr;  ///< null: none are kept
@@ -45,8 +42,12 @@ struct EngineContext {
   bool memory_used_up = false;
   /// Connections that have ended go when the loop's turn is over.
   std::vector<Connection*> ended;
+  /// Bytes that relays have read and could not pass on yet.
+  std::size_t held = 0;
   /// For one read; nobody relies on what is in it later.
   std::array<char, std::size_t{64} << 10U> buffer;
+  /// As `buffer`, of relays.
+  std::array<char, std::size_t{4} << 20U> piece;
 
   PassBudget& budget(const PassRule& rule) {
     return budgets[static_cast<std::size_t>(&rule - rules.pass.data())];

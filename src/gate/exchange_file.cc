@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kSchema = "rehearse.exchanges/1";
 constexpr std::size_t kLargestFile = 128U << 20U;
 constexpr std::size_t kLongestLine = 8U << 20U;
+constexpr std::size_t kPiece = 64U << 10U;  ///< of the file, written at once
 
 constexpr std::pair<ExchangeKind, std::string_view> kKinds[] = {
     {ExchangeKind::kHttp, "http"}, {ExchangeKind::kSmtp, "smtp"}, {ExchangeKind::kStream, "stream"}};
@@ -132,14 +133,24 @@ Result<> ExchangeWriter::write(KeptExchange exchange) {
     ++dropped_;
     return {};
   }
-  RH_CHECK(sys::write_all(fd_, line));
+  pending_ += line;
   written_ += line.size();
-  return {};
+  return pending_.size() < kPiece ? Result<>() : flush();
+}
+
+Result<> ExchangeWriter::flush() {
+  const std::string text = std::exchange(pending_, {});
+  if (broken_) return {};
+  auto written = sys::write_all(fd_, text);
+  if (!written) broken_ = written.error();
+  return written;
 }
 
 Result<> ExchangeWriter::finish() {
-  if (dropped_ == 0) return {};
-  return sys::write_all(fd_, fmt::format("{{\"dropped\":{}}}\n", dropped_));
+  if (dropped_ != 0) pending_ += fmt::format("{{\"dropped\":{}}}\n", dropped_);
+  RH_CHECK(flush());
+  if (broken_) return tl::make_unexpected(*broken_);
+  return {};
 }
 
 Result<ExchangeFile> parse_exchanges(std::string_view text) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,12 @@ struct ExchangeLimits {
 class ExchangeWriter {
  public:
   static Result<ExchangeWriter> create(int fd, ExchangeLimits limits = {}, RedactionRules rules = {});
-  /// Hides secrets, cuts bodies, appends a line. What the file has no room for is counted only.
+  /// Hides secrets, cuts bodies, appends a line, which is in the file after flush() at the latest. What the
+  /// file has no room for is counted only.
   Result<> write(KeptExchange exchange);
-  /// The last line, if exchanges were dropped: how many.
+  /// After a failure nothing is written any more.
+  Result<> flush();
+  /// Flushes; the last line, if exchanges were dropped: how many. Any failure that there was.
   Result<> finish();
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
@@ -36,7 +40,9 @@ class ExchangeWriter {
   int fd_;
   ExchangeLimits limits_;
   RedactionRules rules_;
-  std::uint64_t written_ = 0;
+  std::string pending_;
+  std::optional<Error> broken_;
+  std::uint64_t written_ = 0;  ///< pending or in the file
   std::uint64_t dropped_ = 0;
 };
 

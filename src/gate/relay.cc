@@ -18,7 +18,10 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kConnectPatience = 10 * kSecond;  ///< with each address
 constexpr std::int64_t kFirstPatience = 60 * kSecond;    ///< with a client that does not end what it began
 constexpr std::int64_t kPatience = 3600 * kSecond;       ///< with two sides that say nothing
-constexpr int kStepsATurn = 16;
+constexpr int kStepsATurn = 4;
+/// While relays hold more than this together they read small pieces only.
+constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
+constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
 
 }  // namespace
 
@@ -132,7 +135,6 @@ Relay::Step Relay::move(Flow& flow) {
   const Step pushed = push(flow);
   if (pushed == Step::kOver) return pushed;
   if (!flow.held.empty() && !holds_back(flow)) return pushed;
-  if (flow.in_pipe > 0) return pushed;
   if (flow.ended) return take_end(flow);
   const Step pulled = pull(flow);
   return pulled == Step::kWaits ? pushed : pulled;
@@ -153,20 +155,7 @@ Relay::Step Relay::push(Flow& flow) {
     flow.bytes += count;
     step = Step::kMoved;
   }
-  if (flow.sent > 0) {
-    flow.held.clear();
-    flow.sent = 0;
-  }
-  while (flow.in_pipe > 0) {
-    std::size_t count = 0;
-    const Io io = flow.to.write_from(flow.pipe->read.get(), flow.in_pipe, count);
-    if (io == Io::kBlocked) return step;
-    if (io != Io::kDone) return broken(flow.to);
-    flow.in_pipe -= count;
-    flow.bytes += count;
-    step = Step::kMoved;
-  }
-  if (flow.pipe) context_.pipes.give_back(std::move(flow.pipe));
+  if (flow.sent > 0) release(flow);
   return step;
 }
 
@@ -188,21 +177,20 @@ Relay::Step Relay::pull(Flow& flow) {
     budget_ns_ = budget.next(context_.loop.now());
     return Step::kWaits;
   }
-  if ((inspecting_ && &flow == &out_) || recorder_) return pull_copy(flow, most);
-  return pull_pipe(flow, most);
-}
-
-Relay::Step Relay::pull_copy(Flow& flow, std::size_t most) {
+  const bool large = context_.held < kMostHeld && !(inspecting_ && &flow == &out_);
+  const std::size_t wanted = std::min<std::uint64_t>(most, large ? context_.piece.size() : kSmallPiece);
   std::size_t count = 0;
-  const Io io =
-      flow.from.read(std::span(context_.buffer).first(std::min(most, context_.buffer.size())), count);
+  const Io io = flow.from.read(std::span(context_.piece).first(wanted), count);
   if (io == Io::kBlocked) return Step::kWaits;
   if (io == Io::kEnd) return take_end(flow);
   if (io == Io::kBroken) return broken(flow.from);
   touch();
-  context_.budget(rule_).spend(count);
-  const std::string_view bytes(context_.buffer.data(), count);
-  flow.held += bytes;
+  budget.spend(count);
+  return take_bytes(flow, std::string_view(context_.piece.data(), count));
+}
+
+/// Writes what can be written at once and holds the rest.
+Relay::Step Relay::take_bytes(Flow& flow, std::string_view bytes) {
   if (recorder_) {
     if (&flow == &out_) {
       recorder_->from_client(bytes);
@@ -211,21 +199,27 @@ Relay::Step Relay::pull_copy(Flow& flow, std::size_t most) {
     }
   }
   if (inspecting_ && &flow == &out_ && !inspect(bytes)) return Step::kOver;
+  if (flow.held.empty() && !holds_back(flow)) {
+    std::size_t count = 0;
+    const Io io = flow.to.write(bytes, count);
+    if (io == Io::kBroken) return broken(flow.to);
+    flow.bytes += count;
+    bytes.remove_prefix(count);
+  }
+  hold(flow, bytes);
   return Step::kMoved;
 }
 
-Relay::Step Relay::pull_pipe(Flow& flow, std::size_t most) {
-  flow.pipe = context_.pipes.take();
-  if (!flow.pipe) return pull_copy(flow, most);
-  const std::size_t wanted = std::min(most, PipePool::kMostAtOnce);
-  const Io io = flow.from.read_to(flow.pipe->write.get(), wanted, flow.in_pipe);
-  if (io != Io::kDone) context_.pipes.give_back(std::move(flow.pipe));
-  if (io == Io::kBlocked) return Step::kWaits;
-  if (io == Io::kEnd) return take_end(flow);
-  if (io == Io::kBroken) return broken(flow.from);
-  touch();
-  context_.budget(rule_).spend(flow.in_pipe);
-  return Step::kMoved;
+void Relay::hold(Flow& flow, std::string_view bytes) {
+  flow.held += bytes;
+  context_.held += bytes.size();
+}
+
+void Relay::release(Flow& flow) {
+  context_.held -= flow.held.size();
+  flow.held.clear();
+  flow.held.shrink_to_fit();
+  flow.sent = 0;
 }
 
 /// One side sends no more; the other is told once it has everything.
@@ -236,7 +230,7 @@ Relay::Step Relay::take_end(Flow& flow) {
     if (!judge_first_bytes()) return Step::kOver;
     return Step::kMoved;
   }
-  if (!flow.held.empty() || flow.in_pipe > 0) return Step::kMoved;
+  if (!flow.held.empty()) return Step::kMoved;
   flow.finished = true;
   flow.to.shut_down();
   touch();
@@ -313,9 +307,7 @@ void Relay::on_time() {
 void Relay::on_end(bool with_reset) {
   --context_.outside;
   if (recorder_) recorder_->end();
-  for (Flow* flow : {&out_, &in_}) {
-    if (flow->pipe && flow->in_pipe > 0) context_.pipes.lose(std::move(flow->pipe));
-  }
+  for (Flow* flow : {&out_, &in_}) release(*flow);
   if (question_ != 0) context_.resolver->cancel(std::exchange(question_, 0));
   if (with_reset) {
     server_.reset();

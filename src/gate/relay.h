@@ -1,8 +1,10 @@
 // A connection that a rule passes: the gate connects from the host's side and moves the bytes.
 //
 // What the client says first is looked at (first_bytes.h) before anything of it is forwarded if the rule is
-// by name, else as it goes by; the server may speak first. After that bytes cross by splice(2), unless the
-// exchange is kept.
+// by name, else as it goes by; the server may speak first.
+//
+// Bytes are copied, in pieces as large as they come: with 4 MiB at once a stream is twice as fast as with
+// splice(2) through the largest pipe, and with 64 KiB half as fast (measured on Linux 6.18, over loopback).
 #pragma once
 
 #include <memory>
@@ -25,17 +27,15 @@ class Relay final : public Connection {
   void begin(UniqueFd client) override;
 
  private:
-  /// One direction. Bytes wait either in `held` or in the pipe.
+  /// One direction.
   struct Flow {
     Flow(StreamSocket& source, StreamSocket& target, std::uint64_t& counter)
         : from(source), to(target), bytes(counter) {}
     StreamSocket& from;
     StreamSocket& to;
-    std::uint64_t& bytes;  ///< that were taken on
-    std::string held;
-    std::size_t sent = 0;  ///< of held
-    std::unique_ptr<sys::Pipe> pipe;
-    std::size_t in_pipe = 0;
+    std::uint64_t& bytes;   ///< that were taken on
+    std::string held;       ///< was read and waits; counted in EngineContext::held
+    std::size_t sent = 0;   ///< of held
     bool ended = false;     ///< nothing more comes
     bool finished = false;  ///< and the other side was told
   };
@@ -53,10 +53,11 @@ class Relay final : public Connection {
   Step move(Flow& flow);
   Step push(Flow& flow);
   Step pull(Flow& flow);
-  Step pull_copy(Flow& flow, std::size_t most);
-  Step pull_pipe(Flow& flow, std::size_t most);
+  Step take_bytes(Flow& flow, std::string_view bytes);
   Step take_end(Flow& flow);
   Step broken(const StreamSocket& side);
+  void hold(Flow& flow, std::string_view bytes);
+  void release(Flow& flow);
   bool inspect(std::string_view bytes);
   bool judge_first_bytes();
   [[nodiscard]] bool holds_back(const Flow& flow) const;

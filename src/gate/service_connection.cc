@@ -261,8 +261,11 @@ bool ServiceConnection::flush() {
 void ServiceConnection::settle() {
   if (finishing_ && !finished_ && out_.empty()) {
     finished_ = true;
-    client_.shut_down();
-    set_timer();
+    // Closing tells the client too.
+    if (!no_more_ || !end_told_) {
+      client_.shut_down();
+      set_timer();
+    }
   }
   const bool over = no_more_ && end_told_ && (finished_ || client_.error() != 0 || client_.hung_up());
   if (over) end();

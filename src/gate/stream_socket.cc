@@ -59,25 +59,10 @@ StreamSocket::Io StreamSocket::read(std::span<char> buffer, std::size_t& count) 
   return judge(::recv(fd_.get(), buffer.data(), buffer.size(), 0), readable_, count);
 }
 
-StreamSocket::Io StreamSocket::read_to(int pipe, std::size_t most, std::size_t& count) {
-  if (!readable_) return Io::kBlocked;
-  return judge(::splice(fd_.get(), nullptr, pipe, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
-               readable_, count);
-}
-
 StreamSocket::Io StreamSocket::write(std::string_view bytes, std::size_t& count) {
   count = 0;
   if (!writable_) return Io::kBlocked;
   const Io io = judge(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), writable_, count);
-  if (io == Io::kBlocked) watch_room();
-  return io;
-}
-
-StreamSocket::Io StreamSocket::write_from(int pipe, std::size_t most, std::size_t& count) {
-  count = 0;
-  if (!writable_) return Io::kBlocked;
-  const Io io = judge(::splice(pipe, nullptr, fd_.get(), nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK),
-                      writable_, count);
   if (io == Io::kBlocked) watch_room();
   return io;
 }

@@ -37,9 +37,6 @@ class StreamSocket final : public EventLoop::Watcher {
   /// Of kDone, `count` bytes, at least one.
   Io read(std::span<char> buffer, std::size_t& count);
   Io write(std::string_view bytes, std::size_t& count);
-  /// splice(2) of at most `most` bytes into or out of a pipe. Into: the pipe is empty.
-  Io read_to(int pipe, std::size_t most, std::size_t& count);
-  Io write_from(int pipe, std::size_t most, std::size_t& count);
 
   /// SHUT_WR: the peer sees the end.
   void shut_down();

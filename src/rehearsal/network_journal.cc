@@ -82,17 +82,6 @@ std::optional<std::string> socket_on_host(const std::string& path) {
   return host->real_path(path).value_or("");
 }
 
-/// Whom an attempt is for, and whose it is.
-using Aim = std::tuple<std::uint32_t, IpAddress, std::uint16_t>;
-Aim aim_of(const trace::NetworkAttempt& attempt) {
-  return {attempt.process, attempt.address, attempt.port};
-}
-
-/// connect(2) of a datagram socket sends nothing.
-bool only_names_address(const trace::NetworkAttempt& attempt) {
-  return attempt.transport == trace::Transport::kUdp && !attempt.sends;
-}
-
 }  // namespace
 
 NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan)
@@ -103,8 +92,20 @@ NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan)
     connections_[{connection.protocol, connection.address, connection.port}].push_back(&connection);
 }
 
+/// connect(2) of a datagram socket sends nothing; getaddrinfo(3) does it to see which address is nearer.
+bool NetworkJournal::only_names_address(const trace::NetworkAttempt& attempt) const {
+  return attempt.transport == trace::Transport::kUdp && !attempt.sends &&
+         !connections_.contains({gate::Protocol::kUdp, attempt.address, attempt.port});
+}
+
 std::vector<report::NetworkRecord> NetworkJournal::describe(
     const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns) {
+  // Whom an attempt is for, and whose it is: a name stands for all its addresses.
+  using Aim = std::tuple<std::uint32_t, std::string, std::uint16_t>;
+  const auto aim_of = [this](const trace::NetworkAttempt& attempt) -> Aim {
+    const auto name = names_.find(attempt.address);
+    return {attempt.process, name == names_.end() ? format_ip(attempt.address) : name->second, attempt.port};
+  };
   std::set<Aim> tried;
   for (const trace::NetworkAttempt& attempt : attempts) {
     if (!only_names_address(attempt)) tried.insert(aim_of(attempt));
@@ -114,7 +115,9 @@ std::vector<report::NetworkRecord> NetworkJournal::describe(
     if (is_question(attempt)) continue;
     report::NetworkRecord to = describe(attempt);
     to.time_ns = trace::between(begun_ns, attempt.first_ns);
-    to.probe = only_names_address(attempt) && tried.contains(aim_of(attempt));
+    // Nothing can be sent to port 0, and what a rule lets through was not denied.
+    to.probe = only_names_address(attempt) &&
+               (attempt.port == 0 || attempt.verdict == RH_GATE || tried.contains(aim_of(attempt)));
     records.push_back(std::move(to));
   }
   add_unattended(attempts, begun_ns, records);

@@ -30,6 +30,7 @@ class NetworkJournal {
  private:
   using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
 
+  [[nodiscard]] bool only_names_address(const trace::NetworkAttempt& attempt) const;
   report::NetworkRecord describe(const trace::NetworkAttempt& attempt);
   void add_connections(const Destination& destination, report::NetworkRecord& to) const;
   void add_unattended(const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns,

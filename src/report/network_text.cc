@@ -26,15 +26,15 @@ int rank(const NetworkRecord& to) {
   return is_denied(to) ? 0 : to.verdict == "absent" ? 2 : 1;
 }
 
-/// "tcp example.com:443 (198.18.7.9)".
+/// "tcp example.com:443 (198.18.7.9)", "icmp 192.0.2.1".
 std::string destination(const NetworkRecord& to) {
   const std::string proto = escape_text(to.proto, 16);
   const std::string dst = escape_text(to.dst, kNameLimit);
-  if (to.port == 0) return proto + ' ' + dst;
-  const bool six = to.dst.find(':') != std::string::npos;
-  const std::string place = six ? '[' + dst + ']' : dst;
-  if (to.name.empty()) return fmt::format("{} {}:{}", proto, place, to.port);
-  return fmt::format("{} {}:{} ({})", proto, escape_text(to.name, kNameLimit), to.port, dst);
+  const std::string port = to.port == 0 ? "" : fmt::format(":{}", to.port);
+  if (!to.name.empty())
+    return fmt::format("{} {}{} ({})", proto, escape_text(to.name, kNameLimit), port, dst);
+  const bool six = !port.empty() && to.dst.find(':') != std::string::npos;
+  return fmt::format("{} {}{}", proto, six ? '[' + dst + ']' : dst, port);
 }
 
 /// All attempts that differ in the process only.
@@ -124,7 +124,8 @@ std::string network_text(const RunRecord& record, const Style& style, std::size_
   for (std::size_t i = 0; i < groups.size() && i < most; ++i) text += group_line(groups[i], style);
   if (groups.size() > most) text += fmt::format("  and {} more: see --json\n", groups.size() - most);
   std::set<std::string> connected;
-  for (const NetworkRecord& to : record.network) connected.insert(to.name);
+  for (const NetworkRecord& to : record.network)
+    if (!to.probe) connected.insert(to.name);
   std::size_t names = 0;
   for (const DnsRecord& asked : record.dns) {
     if (connected.contains(asked.name)) continue;

@@ -5,9 +5,12 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "syscalls/call.h"
 #include "syscalls/table.h"
@@ -33,6 +36,30 @@ Transport transport_of(std::uint8_t protocol) {
     default:
       return Transport::kOtherInternet;
   }
+}
+
+/// The address of a struct sockaddr_in or sockaddr_in6.
+std::optional<IpAddress> internet_address(std::string_view sockaddr) {
+  sa_family_t family = 0;
+  if (sockaddr.size() < sizeof family) return std::nullopt;
+  std::memcpy(&family, sockaddr.data(), sizeof family);
+  if (family == AF_INET && sockaddr.size() >= sizeof(struct sockaddr_in)) {
+    std::array<std::uint8_t, 4> four = {};
+    std::memcpy(four.data(), sockaddr.data() + offsetof(struct sockaddr_in, sin_addr), four.size());
+    return IpAddress::v4(four);
+  }
+  if (family != AF_INET6 || sockaddr.size() < offsetof(struct sockaddr_in6, sin6_scope_id))
+    return std::nullopt;
+  IpAddress address;
+  std::memcpy(address.bytes.data(), sockaddr.data() + offsetof(struct sockaddr_in6, sin6_addr),
+              address.bytes.size());
+  return address;
+}
+
+/// 127.0.0.0/8 and ::1.
+bool is_loopback(const IpAddress& address) {
+  constexpr IpAddress kLoopback6 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+  return address.is_v4() ? address.bytes[12] == 127 : address == kLoopback6;
 }
 
 bool is_pending(std::int64_t result) {
@@ -65,8 +92,9 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
     if (const auto* socket = record.as<struct rh_socket>()) judged(record, *socket, *process);
   } else if (asks) {
     local(record, *process);
+    by_hand(record, *process);
   } else if (head.kind == RH_EXIT) {
-    refused_family(record, *process);
+    made(record, *process);
   }
 }
 
@@ -111,6 +139,37 @@ void NetworkAttempts::local(const Record& record, const Process& process) {
   attempt.error = static_cast<int>(-result);
   attempt.first_ns = head.time_ns;
   note(std::move(attempt));
+}
+
+/// What a raw socket is given: of these the hooks hear nothing, and nothing of it gets out.
+void NetworkAttempts::by_hand(const Record& record, const Process& process) {
+  if (record.head().kind != RH_ENTER) return;
+  const auto socket = raw_.find({process.id, record.argument(0)});
+  if (socket == raw_.end()) return;
+  record.each_attachment([&](const Attachment& attachment) {
+    const auto to = attachment.kind == RH_BLOB ? internet_address(attachment.bytes) : std::nullopt;
+    if (!to || is_loopback(*to)) return;
+    NetworkAttempt attempt;
+    attempt.transport = transport_of(socket->second);
+    attempt.address = *to;
+    attempt.process = process.id;
+    attempt.sends = true;
+    attempt.verdict = RH_DENY;
+    attempt.first_ns = record.head().time_ns;
+    note(std::move(attempt));
+  });
+}
+
+void NetworkAttempts::made(const Record& record, const Process& process) {
+  const std::int64_t result = reinterpret_cast<const struct rh_call&>(record.head()).result;
+  if (result < 0) return refused_family(record, process);
+  const std::pair socket(process.id, static_cast<std::uint64_t>(result));
+  const bool internet = record.argument(0) == AF_INET || record.argument(0) == AF_INET6;
+  constexpr std::uint64_t kType = 0xf;  // beside SOCK_NONBLOCK and SOCK_CLOEXEC
+  if (internet && (record.argument(1) & kType) == SOCK_RAW && raw_.size() < kMostAsked)
+    raw_[socket] = static_cast<std::uint8_t>(record.argument(2));
+  else
+    raw_.erase(socket);
 }
 
 void NetworkAttempts::refused_family(const Record& record, const Process& process) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/ip_address.h"
@@ -52,6 +53,8 @@ class NetworkAttempts {
  private:
   void judged(const Record& record, const struct rh_socket& socket, const Process& process);
   void local(const Record& record, const Process& process);
+  void by_hand(const Record& record, const Process& process);
+  void made(const Record& record, const Process& process);
   void refused_family(const Record& record, const Process& process);
   void note(NetworkAttempt attempt);
 
@@ -60,6 +63,7 @@ class NetworkAttempts {
   std::vector<NetworkAttempt> list_;
   std::map<Key, std::size_t> known_;
   std::unordered_map<std::uint32_t, std::string> asked_;  ///< by thread: the local socket its call names
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint8_t> raw_;  ///< by process, descriptor: protocol
   std::uint64_t unlisted_ = 0;
 };
 

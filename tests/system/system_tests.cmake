@@ -35,6 +35,7 @@ endfunction()
 
 rehearse_python_test(system.actions system/test_actions.py 400)
 rehearse_python_test(system.bad_input system/test_bad_input.py 120)
+rehearse_python_test(system.clients system/test_clients.py 400)
 rehearse_python_test(system.environment system/test_environment.py 120)
 rehearse_python_test(system.export system/test_export.py 300)
 rehearse_python_test(system.gate_worker system/test_gate_worker.py 600)

@@ -94,6 +94,8 @@ socket.setdefaulttimeout(20)
 def worker_memory():
     for line in open("/proc/%s/status" % os.environ["GATE_WORKER"]):
         if line.startswith("VmHWM"): return int(line.split()[1]) << 10
+def worker_threads():
+    return len(os.listdir("/proc/%s/task" % os.environ["GATE_WORKER"]))
 def gate_socket(*arguments):
     made = socket.socket(*arguments)
     made.settimeout(20)
@@ -447,6 +449,68 @@ class Hostile(Gate):
         lines = seen.out.splitlines()
         self.assertEqual(lines[0], str(4000 * 65536), seen.err)
         self.assertLess(int(lines[-1]), LIMIT, seen.out)
+
+    def test_malformed_http_and_tls(self):
+        seen = self.behind("""#python
+            import random, ssl
+            random.seed(1)
+            address = socket.gethostbyname("api.example.com")
+            def say(port, data):
+                s = socket.create_connection((address, port))
+                got = b""
+                try:
+                    s.sendall(data)
+                    s.shutdown(socket.SHUT_WR)
+                    while piece := s.recv(65536): got += piece
+                except OSError: pass
+                s.close()
+                return got
+            head = b"POST / HTTP/1.1\\r\\nHost: a\\r\\n"
+            bad = [b"\\0\\0\\0", b"GET\\r\\n\\r\\n", b"GET / HTTP/9.9\\r\\n\\r\\n", b"GET / HTTP/1.1\\r\\n\\r\\n", head + b"Content-Length: -1\\r\\n\\r\\n",
+                   head + b"Content-Length: 5\\r\\nContent-Length: 6\\r\\n\\r\\nhello", head + b"Content-Length: 99999999999999999999\\r\\n\\r\\n",
+                   head + b"Transfer-Encoding: chunked\\r\\n\\r\\nffffffffffffffffff\\r\\n", head + b"Transfer-Encoding: chunked\\r\\nContent-Length: 3\\r\\n\\r\\nabc",
+                   head + b" folded: x\\r\\n\\r\\n", head + b"A\\0B: x\\r\\n\\r\\n", b"GET " + b"/" * 200000 + b" HTTP/1.1\\r\\n\\r\\n", head + b"X: " + b"y" * 300000 + b"\\r\\n\\r\\n"]
+            status = [say(80, data).split(b" ")[1:2] for data in bad]
+            print(all(code and code[0][:1] in b"45" for code in status), status)
+            hello = bytes.fromhex("16030100310100002d0303") + bytes(32) + bytes.fromhex("000002130101000000")
+            for i in range(300):
+                broken = bytearray(hello)
+                for _ in range(random.randrange(1, 6)): broken[random.randrange(len(broken))] = random.randrange(256)
+                say(443, bytes(broken[:random.randrange(1, len(broken) + 1)]))
+                say(80, random.randbytes(random.randrange(1, 400)))
+            trusting = ssl._create_unverified_context()
+            s = trusting.wrap_socket(socket.create_connection((address, 443)), server_hostname="api.example.com")
+            s.sendall(b"GET / HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n")
+            got = b""
+            while b"secure" not in got and (piece := s.recv(1000)): got += piece
+            print(b"secure" in got, b"hello" in say(80, b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"), worker_memory(), worker_threads())
+            """, HTTP, timeout=300)
+        lines = seen.out.splitlines()
+        self.assertEqual(lines[0].split()[0], "True", seen.out + seen.err)
+        tls, clear, memory, threads = lines[1].split()
+        self.assertEqual((tls, clear, threads), ("True", "True", "1"))
+        self.assertLess(int(memory), LIMIT)
+
+    def test_endless_replies_that_nobody_reads(self):
+        endless = threading.Event()
+        def flood(connection):
+            while not endless.is_set():
+                connection.sendall(b"x" * 65536)
+        server = Tcp(flood)
+        seen = self.behind("""#python
+            held = [socket.create_connection(("127.0.0.1", %d)) for i in range(150)]
+            time.sleep(3)
+            # Each of them stands still; a new one is served.
+            s = socket.create_connection(("127.0.0.1", %d))
+            left = 8 << 20
+            while left > 0: left -= len(s.recv(1 << 20))
+            print(worker_memory(), worker_threads())
+            """ % (server.port, server.port), options=["--pass", "host-loopback:%d" % server.port])
+        endless.set()
+        self.assertEqual(seen.status, 0, seen.err)
+        memory, threads = seen.out.split()
+        self.assertLess(int(memory), LIMIT)
+        self.assertEqual(threads, "1")
 
     def test_worker_killed_is_not_silent(self):
         with self.assertRaises(AssertionError) as failure:

@@ -1,6 +1,10 @@
 #include "gate/exchange_file.h"
 
+#include <fcntl.h>
+
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <csignal>
 
 #include "base/sys.h"
 
@@ -111,9 +115,27 @@ TEST_CASE("Secrets are hidden before anything is written") {
   KeptExchange kept;
   kept.exchange = exchange;
   const UniqueFd file = sys::memfd("exchanges", 0).value();
-  REQUIRE(ExchangeWriter::create(file.get()).value().write(kept));
-  CHECK(content(file.get()).find("geheim") == std::string::npos);
+  auto writer = ExchangeWriter::create(file.get()).value();
+  REQUIRE(writer.write(kept));
+  REQUIRE(writer.finish());
+  const std::string written = content(file.get());
+  CHECK(written.find("no route of the mock matches") != std::string::npos);
+  CHECK(written.find("geheim") == std::string::npos);
   CHECK(redact(exchange, {}) == 0);
+}
+
+TEST_CASE("A file that breaks is said at the end, and not written any more") {
+  ::signal(SIGPIPE, SIG_IGN);
+  auto file = sys::pipe(O_CLOEXEC).value();
+  auto writer = ExchangeWriter::create(file.write.get()).value();
+  file.read.reset();
+  REQUIRE(writer.write(example()));
+  CHECK_FALSE(writer.flush());
+  CHECK(writer.write(example()));
+  CHECK(writer.flush());
+  const auto finished = writer.finish();
+  REQUIRE_FALSE(finished);
+  CHECK(finished.error().err == EPIPE);
 }
 
 TEST_CASE("What is no secret stays") {
