@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
@@ -45,6 +46,17 @@ constexpr long kAllowed[] = {
 /// capabilities and only into the clone, as the action can.
 constexpr long kReadingFiles[] = {SYS_openat,     SYS_openat2, SYS_newfstatat, SYS_fstat, SYS_statx,
                                   SYS_readlinkat, SYS_lseek,   SYS_getdents64, SYS_poll,  SYS_ppoll};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/// What the runtime of a sanitizer does besides, to report and to end.
+constexpr long kSanitizing[] = {
+    SYS_rt_sigaction, SYS_sigaltstack, SYS_sched_yield, SYS_nanosleep, SYS_clock_nanosleep,
+    SYS_tgkill,       SYS_prlimit64,   SYS_pipe,        SYS_pipe2};
+constexpr bool kSanitized = true;
+#else
+constexpr std::array<long, 0> kSanitizing = {};
+constexpr bool kSanitized = false;
+#endif
 
 constexpr struct sock_filter load(std::size_t offset) {
   return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<unsigned>(offset));
@@ -108,6 +120,7 @@ std::vector<struct sock_filter> filter_program(Allowance allowance) {
                                              skip_if(AUDIT_ARCH_X86_64, 1), give(SECCOMP_RET_KILL_PROCESS),
                                              load(offsetof(struct seccomp_data, nr))};
   allow(program, kAllowed);
+  allow(program, kSanitizing);
   if (allowance == Allowance::kReading) allow(program, kReadingFiles);
   // Each of these loads an argument only if it is the one, and then ends.
   add_protection_rule(program, SYS_mmap);
@@ -188,11 +201,11 @@ Result<void> probe(const Confinement& as) {
 
 Result<void> close_others(std::span<int> kept) {
   std::ranges::sort(kept);
-  unsigned next = 0;
+  unsigned next = kSanitized ? STDERR_FILENO + 1 : 0;  // where findings are reported
   for (const int fd : kept) {
     const auto number = static_cast<unsigned>(fd);
     if (number > next) RH_CHECK(check(::syscall(SYS_close_range, next, number - 1, 0), "close_range"));
-    next = number + 1;
+    next = std::max(next, number + 1);
   }
   return check(::syscall(SYS_close_range, next, std::numeric_limits<unsigned>::max(), 0), "close_range");
 }
@@ -209,6 +222,7 @@ Result<std::uint64_t> limit_descriptors(std::uint64_t wanted) {
 Result<void> limit_memory(std::uint64_t bytes) {
   RH_TRY(const std::uint64_t data, data_bytes());
   RH_CHECK(set_limit(RLIMIT_CORE, 0));
+  if (kSanitized) return {};  // shadow memory, and what is freed is kept for a while
   return set_limit(RLIMIT_DATA, data + bytes);
 }
 
