@@ -9,13 +9,16 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "cli/verbs.h"
 #include "host/features.h"
 #include "rehearsal/gate_probe.h"
 #include "report/terminal.h"
 #include "sandbox/plan.h"
+#include "units/host_units.h"
 
 namespace rehearse::cli {
 namespace {
@@ -103,6 +106,32 @@ host::Check gate_check(const host::HostFacts& facts) {
   return check;
 }
 
+/// What answers inside in place of the host's service manager.
+host::Check manager_check(const host::HostFacts& facts) {
+  host::Check check{"services.manager", "Service manager", host::Status::kOk, "", "", "", false};
+  if (!facts.systemd) {
+    check.what = "this host is not run by systemd: neither is the clone, tools take the path they take here";
+    return check;
+  }
+  constexpr std::int64_t kPatience = 2'000'000'000;
+  const std::int64_t deadline = monotonic_ns() + kPatience;
+  auto manager = units::HostManager::connect(units::kHostManagerSocket, deadline);
+  const auto known = manager ? manager->read(deadline) : tl::make_unexpected(manager.error());
+  if (known) {
+    check.what = fmt::format("systemd {} answers: {} units, read in {}", known->version, known->units.size(),
+                             format_duration(known->took_ns));
+    return check;
+  }
+  check.status = host::Status::kDegraded;
+  check.what = known.error().what;
+  check.meaning =
+      facts.manager_socket_mode
+          ? "an action that asks the service manager gets no answer and its verdict is inconclusive"
+          : "the clone shows no service manager: tools take their offline path";
+  check.fix = "see `systemctl is-system-running`; systemd 240 and newer listen there";
+  return check;
+}
+
 }  // namespace
 
 Result<int> doctor_verb(Globals& globals, Arguments arguments) {
@@ -119,7 +148,7 @@ Result<int> doctor_verb(Globals& globals, Arguments arguments) {
   checks.insert(place, mounts_check(facts, globals.state));
   const auto state = std::find_if(checks.begin(), checks.end(),
                                   [](const host::Check& check) { return check.group == "State directory"; });
-  checks.insert(state, gate_check(facts));
+  checks.insert(checks.insert(state, manager_check(facts)), gate_check(facts));
   const host::Check* obstacle = nullptr;
   for (const host::Check& check : checks) {
     if (check.required && check.status == host::Status::kMissing && obstacle == nullptr) obstacle = &check;

@@ -44,6 +44,11 @@ std::string limit_text(const Plan& plan) {
   return text + '\n';
 }
 
+const char* manager_name(const Plan& plan) {
+  if (plan.service_manager) return "mocked, from the host's units";
+  return plan.systemd_hidden ? "hidden" : "none, as on the host";
+}
+
 }  // namespace
 
 std::string plan_text(const Plan& plan) {
@@ -60,7 +65,8 @@ std::string plan_text(const Plan& plan) {
   text += fmt::format("\n  ids 0..{} inside are host ids {}.. outside\n",
                       request.profile == Profile::kShifted ? kIdRange - 1 : 0,
                       request.profile == Profile::kShifted ? kIdShift : 0);
-  text += fmt::format("  terminal: {}\n\nMounts\n", request.terminal ? "its own" : "none, pipes");
+  text += fmt::format("  terminal: {}\n", request.terminal ? "its own" : "none, pipes");
+  text += fmt::format("  service manager: {}\n\nMounts\n", manager_name(plan));
   for (const MountPlan& mount : plan.mounts) {
     text += fmt::format("  {:<30} {:<10} {}", escape_text(mount.mountpoint), escape_text(mount.fstype),
                         to_string(mount.show));
@@ -118,6 +124,7 @@ std::string plan_json(const Plan& plan) {
                         {"groups", request.identity.groups},
                         {"env", env},
                         {"terminal", request.terminal}};
+  document["service_manager"] = plan.service_manager ? "mocked" : plan.systemd_hidden ? "hidden" : "none";
   document["namespaces"] = {"mount", "pid", "net", "ipc", "uts", "cgroup"};
   if (request.profile == Profile::kShifted) {
     document["namespaces"].push_back("user");

@@ -117,7 +117,9 @@ class Export(Case):
         if native.returncode != 0:
             harness.skip(f"strace does not work here: {native.stderr.decode(errors='replace').strip()}")
         theirs = [m for m in self.strace_lines(log.read_bytes()) if m["name"]]
-        self.assertEqual([m["name"] for m in ours], [m["name"] for m in theirs])
+        # mkdtemp(3) asks for random bits again where its first ones would favour a letter.
+        names = [[m["name"] for m in lines if m["name"] != "getrandom"] for lines in (ours, theirs)]
+        self.assertEqual(*names)
 
     def test_strace_killed_in_a_call(self) -> None:
         self.traced("killed")

@@ -1,4 +1,5 @@
 #include "report/json.h"
+#include "report/units_text.h"
 
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,28 @@ TEST_CASE("A record survives the way to JSON and back") {
   CHECK(again->created_ns == record.created_ns);
   CHECK(again->layers[0].aliases == record.layers[0].aliases);
   CHECK(again->verdict.fidelity_score == Approx(0.9));
+}
+
+TEST_CASE("What the service manager was asked survives, and is counted and shown") {
+  RunRecord record = sample();
+  record.action.kind = "config";
+  record.units = {{"web.service", "restart", "replace", "mocked", "", {"restart app.service"}, 4, 2},
+                  {"gone.service", "start", "", "refused", "Unit gone.service not found.\x1b[2J", {}, 5, 1},
+                  {"web.service", "query", "", "mocked", "", {}, 6, 9},
+                  {"cron.service", "enable", "", "carried-out", "", {}, 7, 1}};
+  const std::string text = to_json(record);
+  const auto again = parse_run_json(text);
+  REQUIRE(again);
+  CHECK(to_json(*again) == text);
+  CHECK(again->units.size() == 4);
+  CHECK(again->units[0].also == record.units[0].also);
+  CHECK(again->action.kind == "config");
+  CHECK(nlohmann::json::parse(text)["counts"]["units"] == 3);
+  CHECK(units_line(record) == "3 service requests");
+  CHECK(units_text(record, Style(false), 2) ==
+        "  mocked       restart web.service ×2  [4]\n      also: restart app.service\n"
+        "  refused      start gone.service  [5]\n      Unit gone.service not found.\\u{001B}[2J\n"
+        "  and 1 more\n  asked about: web.service\n");
 }
 
 TEST_CASE("Hostile strings survive exactly, and the document is harmless text") {

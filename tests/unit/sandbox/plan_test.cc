@@ -233,6 +233,20 @@ TEST_CASE("the service manager is hidden where there is one") {
   const auto plan = make_plan(simple_request(), facts);
   CHECK(plan->layers[1].absent == std::vector<std::string>{"systemd/system"});
   CHECK(has_gap(*plan, "/run/systemd/system", verdict::Level::kYellow));
+  CHECK_FALSE(plan->service_manager);
+
+  // One that can be stood in for is there.
+  facts.manager_socket_mode = 0755;
+  const auto mocked = make_plan(simple_request(), facts);
+  CHECK(mocked->service_manager == 0755U);
+  CHECK(mocked->layers[1].absent.empty());
+  CHECK(mocked->layers[1].stands == std::vector<std::string>{"systemd/private"});
+  CHECK_FALSE(has_gap(*mocked, "/run/systemd/system", verdict::Level::kYellow));
+
+  // Unless its directory is hidden.
+  Request request = simple_request();
+  request.hide = {"/run"};
+  CHECK_FALSE(make_plan(std::move(request), facts)->service_manager);
 }
 
 TEST_CASE("hiding a mount takes what lies below with it") {
