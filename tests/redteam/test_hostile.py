@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 
 import harness
 from harness import HostCase
@@ -87,6 +88,10 @@ class Hostile(HostCase):
         """The lines that the case must leave, in the document and in the trace."""
         attempts = result.doc["attempts"]
         for what, part, *outcome in ATTEMPTS.get(case, []):
+            # A kernel that has no such calls (a confidential virtual machine's) gives a fault, not a refusal.
+            if part == "i386 getpid(" and b"int 0x80: Segmentation fault" in result.err:
+                print("  no i386 system calls on this machine: its line is not expected", file=sys.stderr)
+                continue
             wanted = outcome[0] if outcome else "denied"
             found = [a for a in attempts if a["what"] == what and part in a["detail"] and a["result"] == wanted]
             self.assertTrue(found, (what, part, wanted, [(a["what"], a["detail"], a["result"]) for a in attempts]))
