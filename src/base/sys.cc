@@ -62,10 +62,14 @@ Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::u
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
   how.resolve = resolve;
+  // EAGAIN: something on the way was renamed meanwhile. Who renames for ever, or holds a lease on what is
+  // opened with O_NONBLOCK, does not keep us.
+  constexpr int kMostRaces = 64;
   long fd = -1;
+  int races = 0;
   do {
     fd = ::syscall(SYS_openat2, dir, path, &how, sizeof how);
-  } while (fd == -1 && (errno == EINTR || errno == EAGAIN));
+  } while (fd == -1 && (errno == EINTR || (errno == EAGAIN && ++races < kMostRaces)));
   return as_fd(fd, "openat2", path);
 }
 

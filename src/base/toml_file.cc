@@ -101,6 +101,8 @@ Result<std::optional<std::string>> TomlTable::text(std::string_view key) const {
   const toml::node* node = table_->get(key);
   if (node == nullptr) return std::nullopt;
   if (!node->is_string()) return wrong_type(key, phrase(toml::node_type::string));
+  if (node->as_string()->get().find('\0') != std::string::npos)
+    return error_at(key, "has a NUL in it", "leave it out");
   return node->as_string()->get();
 }
 
@@ -154,7 +156,8 @@ Result<std::optional<TomlTable>> TomlTable::table(std::string_view key) const {
   const toml::node* node = table_->get(key);
   if (node == nullptr) return std::nullopt;
   if (!node->is_table()) return wrong_type(key, phrase(toml::node_type::table));
-  return TomlTable(*node->as_table(), *path_, fmt::format("{}.{}", what_, key));
+  return TomlTable(*node->as_table(), *path_,
+                   what_.empty() ? fmt::format("[{}]", key) : fmt::format("{}.{}", what_, key));
 }
 
 Result<std::vector<TomlTable>> TomlTable::tables(std::string_view key) const {

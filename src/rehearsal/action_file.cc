@@ -81,7 +81,14 @@ Result<void> read_environment(const TomlTable& root, ActionFile& file) {
     file.env.push_back(name);
   }
   RH_TRY(const auto set, table->text_pairs("set"));
-  for (const auto& [name, value] : set) file.env.push_back(name + '=' + value);
+  for (const auto& [name, value] : set) {
+    if (name.empty() || name.find_first_of(std::string_view("=\0", 2)) != std::string::npos ||
+        value.find('\0') != std::string::npos)
+      return table->error_at(
+          "set", fmt::format("\"{}\" is no name of a variable, or its value has a NUL in it", name),
+          "write set = { NAME = \"value\" }");
+    file.env.push_back(name + '=' + value);
+  }
   return {};
 }
 

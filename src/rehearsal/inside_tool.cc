@@ -41,10 +41,13 @@ Result<void> InsideTool::start(const std::vector<std::string>& argv) {
   for (const std::string& word : argv) request.append(word.c_str(), word.size() + 1);
   if (request.size() > sandbox::kMaxToolRequest || argv.size() > sandbox::kMaxToolWords)
     return fail("too many words for one command");
-  RH_TRY(auto null, sys::open("/dev/null", O_RDWR | O_CLOEXEC));
+  // Nothing of the host's is handed in, not even its /dev/null: what runs is the action's file. An empty pipe
+  // ends at once.
+  RH_TRY(auto in, sys::pipe(O_CLOEXEC));
+  in.write.reset();
   RH_TRY(auto out, sys::pipe(O_CLOEXEC));
   RH_TRY(auto err, sys::pipe(O_CLOEXEC));
-  const int fds[3] = {null.get(), out.write.get(), err.write.get()};
+  const int fds[3] = {in.read.get(), out.write.get(), err.write.get()};
   struct iovec iov = {request.data(), request.size()};
   alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
   struct msghdr header = {};

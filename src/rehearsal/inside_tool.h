@@ -31,6 +31,7 @@ class InsideTool {
   /// `argv[0]`: a path inside. Its turn comes when those before it have ended.
   void run(std::uint64_t ticket, std::vector<std::string> argv);
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }
+  [[nodiscard]] bool busy() const { return running_.has_value() || !queue_.empty(); }
 
   /// What is to be waited for: always the same number of entries.
   static constexpr std::size_t kPolls = 3;

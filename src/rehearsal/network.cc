@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/x509.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -173,6 +174,8 @@ Result<void> Network::begin(int network, trace::Session& session) {
   setup.begun_ns = monotonic_ns();
   RH_TRY(auto worker, gate::Worker::start(setup));
   worker_.emplace(std::move(worker));
+  // Its rules are this worker's alone: no later one inherits them.
+  if (::madvise(&kernel, sizeof kernel, MADV_DONTFORK) != 0) return sys::last_error("madvise");
   return worker_->wait_ready();
 }
 

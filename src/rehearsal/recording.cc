@@ -190,10 +190,11 @@ void Recording::list_mirror(report::RunRecord& record) const {
   for (const std::string& line : mirror.missing)
     record.gaps.push_back({"network mirror: " + line, "it differs from the host's", verdict::Level::kYellow});
   if (!mirror.kind.empty())
-    record.gaps.push_back({"network mirror: interfaces are stand-ins of kind " + mirror.kind,
-                           "they carry nothing, count nothing and have no driver; every address leads to the "
-                           "gate, whatever the routes say",
-                           verdict::Level::kGreen});
+    record.gaps.push_back(
+        {"network mirror: interfaces are stand-ins of kind " + mirror.kind,
+         "they carry nothing, count nothing, have no driver and show NOARP; every address leads to the "
+         "gate, whatever the routes say",
+         verdict::Level::kGreen});
 }
 
 void Recording::list_mock_trouble(report::RunRecord& record) {
@@ -259,14 +260,13 @@ void Recording::list_processes(report::RunRecord& record) {
   }
 }
 
-std::uint32_t Recording::process_at(pid_t pid, std::uint64_t time_ns) const {
-  std::uint32_t found = 0;
+std::uint32_t Recording::process_at(std::uint32_t pid, std::uint64_t time_ns) const {
+  if (pid == 0) return 0;
   for (const trace::Process& process : events_.tree().processes()) {
-    if (pid == 0) break;
-    if (process.inner_pid == static_cast<std::uint32_t>(pid) && process.start_ns <= time_ns)
-      found = process.id;
+    const bool lived = process.start_ns <= time_ns && (!process.end_ns || *process.end_ns >= time_ns);
+    if (process.inner_pid == pid && lived) return process.id;
   }
-  return found;
+  return 0;
 }
 
 std::string Recording::digest_of(const trace::Image& image) {

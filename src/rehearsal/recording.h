@@ -32,7 +32,7 @@ class Recording final : public sandbox::Recorder {
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
   /// After finish(): the id of the process that had number `pid` in the run at that moment; 0: none.
-  [[nodiscard]] std::uint32_t process_at(pid_t pid, std::uint64_t time_ns) const;
+  [[nodiscard]] std::uint32_t process_at(std::uint32_t pid, std::uint64_t time_ns) const;
 
  private:
   void finish_trace(report::RunRecord& record);

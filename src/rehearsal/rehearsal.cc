@@ -172,8 +172,9 @@ void list_units(const ServiceManager& manager, const Recording* recording, repor
   using Key = std::tuple<std::string, std::string, std::string, units::Answered, std::string,
                          std::vector<std::string>, std::uint32_t>;
   std::map<Key, std::size_t> known;
-  for (const auto& [asked, time_ns] : manager.requests()) {
-    const std::uint32_t process = recording == nullptr ? 0 : recording->process_at(asked.process, time_ns);
+  for (const auto& [asked, client] : manager.requests()) {
+    const std::uint32_t process =
+        recording == nullptr ? 0 : recording->process_at(client.pid, client.time_ns);
     const auto [at, fresh] = known.emplace(
         Key(asked.unit, asked.request, asked.mode, asked.answered, asked.detail, asked.also, process),
         record.units.size());

@@ -6,9 +6,10 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
+#include <cstdio>
 #include <exception>
 #include <optional>
 #include <system_error>
@@ -25,19 +26,32 @@ namespace rehearse {
 namespace {
 
 constexpr std::int64_t kReadPatience = 5'000'000'000;  ///< for the host's manager, to tell what it has
-constexpr int kEndPatience = 10'000;                   ///< milliseconds, for the worker to say its last
+constexpr std::int64_t kEndPatience = 10'000'000'000;  ///< for the worker to say its last
+constexpr std::size_t kMostUnsent = 4U << 20U;         ///< with more the worker is not listened to
+constexpr std::size_t kMostClients = 100'000;          ///< whose processes are known
 constexpr std::string_view kInterfaces = "org.freedesktop.systemd1.";
 constexpr const char* kSystemctl = "/usr/bin/systemctl";
 
-/// The number that a process, `pid` in this process's pid namespace, has in its own; 0 if it is gone.
-unsigned long number_inside(std::uint64_t pid) {
+/// The number that a process, `pid` in this process's pid namespace, has in the run's, which is a child of
+/// this one; 0 if it is gone, or is none of a run's.
+std::uint32_t number_inside(std::uint64_t pid) {
   const auto status = sys::read_file(fmt::format("/proc/{}/status", pid).c_str(), 1U << 16U);
   constexpr std::string_view kField = "\nNSpid:";
   const auto at = status ? status->find(kField) : std::string::npos;
   if (at == std::string::npos) return 0;
-  const std::string line =
-      status->substr(at + kField.size(), status->find('\n', at + 1) - at - kField.size());
-  return std::strtoul(line.substr(line.find_last_of(" \t") + 1).c_str(), nullptr, 10);
+  unsigned here = 0;
+  unsigned inside = 0;
+  return std::sscanf(status->c_str() + at + kField.size(), "%u %u", &here, &inside) == 2 ? inside : 0;
+}
+
+/// Whether one of the clients that nobody has looked at has said anything.
+bool asks_something(int listener) {
+  char byte = 0;
+  for (;;) {
+    const UniqueFd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!client.valid()) return false;
+    if (::recv(client.get(), &byte, 1, MSG_DONTWAIT) > 0) return true;
+  }
 }
 
 }  // namespace
@@ -56,20 +70,26 @@ class ServiceManager::Session {
 
   /// Until the run ends, or the worker does.
   Result<void> run() {
-    bool stopping = false;
+    std::int64_t stop_until = 0;
     while (true) {
+      const bool listens = output_.size() < kMostUnsent;
       std::vector<struct pollfd> polls = {
-          {stopping ? -1 : owner_.stopped_.get(), POLLIN, 0},
-          {worker_.channel(), static_cast<short>(POLLIN | (output_.empty() ? 0 : POLLOUT)), 0}};
+          {stop_until != 0 ? -1 : owner_.stopped_.get(), POLLIN, 0},
+          {worker_.channel(), static_cast<short>((listens ? POLLIN : 0) | (output_.empty() ? 0 : POLLOUT)),
+           0}};
       tool_.add_polls(polls);
-      const int ready = ::poll(polls.data(), polls.size(), stopping ? kEndPatience : -1);
+      const std::int64_t left = stop_until == 0 ? -1 : std::max<std::int64_t>(0, stop_until - monotonic_ns());
+      const int ready =
+          ::poll(polls.data(), polls.size(), left < 0 ? -1 : static_cast<int>(left / 1'000'000));
       if (ready < 0 && errno != EINTR) return sys::last_error("poll");
-      if (ready == 0) return worker_.finish();  // which kills it
+      if (stop_until != 0 && monotonic_ns() >= stop_until)
+        return fail("the service manager's worker does not end");  // and is killed
       if (polls[0].revents != 0) {
-        stopping = true;
-        worker_.stop();
+        stop_until = monotonic_ns() + kEndPatience;
+        output_ += units::encode({units::Topic::kStop, {}, {}});
+        if (tool_.busy()) owner_.trouble_.emplace_back("unit files were being edited when the action ended");
       }
-      if (polls[1].revents != 0) {
+      if (polls[1].revents != 0 && listens) {
         RH_TRY(const bool open, exchange());
         if (!open) break;
       }
@@ -81,7 +101,7 @@ class ServiceManager::Session {
       if (!output_.empty()) RH_CHECK(send());
     }
     RH_CHECK(worker_.finish());
-    if (!stopping) return fail("the service manager's worker ended by itself");
+    if (stop_until == 0) return fail("the service manager's worker ended by itself");
     return {};
   }
 
@@ -111,7 +131,10 @@ class ServiceManager::Session {
       case Topic::kRequest: {
         RH_TRY(auto request, units::to_request(std::move(message)));
         if (owner_.requests_.size() >= units::kMaxRecords) return fail("the worker records more than it may");
-        owner_.requests_.push_back({std::move(request), static_cast<std::uint64_t>(monotonic_ns())});
+        const auto client = static_cast<std::size_t>(request.process);
+        HeardRequest& heard = owner_.requests_.emplace_back();
+        heard.request = std::move(request);
+        if (client > 0 && client <= clients_.size()) heard.client = clients_[client - 1];
         return {};
       }
       case Topic::kUnrecorded:
@@ -119,14 +142,23 @@ class ServiceManager::Session {
         return {};
       case Topic::kClient:
         if (message.numbers.size() != 1) break;
-        output_ += units::encode({Topic::kValue, {}, {std::to_string(number_inside(message.numbers[0]))}});
+        output_ += units::encode({Topic::kValue, {}, {std::to_string(note_client(message.numbers[0]))}});
         return {};
+      case Topic::kStop:
       case Topic::kValue:
       case Topic::kFailure:
       case Topic::kEdited:
         break;
     }
     return fail("the service manager's worker says what it may not");
+  }
+
+  /// The number by which the worker knows that client from now on; 0: not known.
+  std::size_t note_client(std::uint64_t pid) {
+    const std::uint32_t inside = number_inside(pid);
+    if (inside == 0 || clients_.size() >= kMostClients) return 0;
+    clients_.push_back({inside, static_cast<std::uint64_t>(monotonic_ns())});
+    return clients_.size();
   }
 
   /// Only of units that the host's manager has loaded: the question would load others.
@@ -139,6 +171,11 @@ class ServiceManager::Session {
     auto value = !may         ? Result<std::string>(fail("the host has not loaded it"))
                  : properties ? host_.unit_properties(texts[0], texts[1])
                               : host_.unit_processes(texts[0]);
+    if (!host_.answers() && !host_silent_) {
+      host_silent_ = true;
+      owner_.trouble_.push_back(
+          "the host's service manager has stopped answering: what was said of its units may be wrong");
+    }
     output_ += value ? units::encode({units::Topic::kValue, {}, {std::move(*value)}})
                      : units::encode({units::Topic::kFailure, {}, {value.error().what}});
     return {};
@@ -166,9 +203,16 @@ class ServiceManager::Session {
   units::ManagerWorker worker_;
   InsideTool tool_;
   std::unordered_set<std::string> known_;
+  std::vector<ManagerClient> clients_;
+  bool host_silent_ = false;
   std::string input_;
   std::string output_;
 };
+
+bool ServiceManager::has_ended() const {
+  struct pollfd poll = {stopped_.get(), POLLIN, 0};
+  return ::poll(&poll, 1, 0) == 1;
+}
 
 Result<void> ServiceManager::begin(UniqueFd listener, UniqueFd init, UniqueFd tools) {
   RH_TRY(auto stop, sys::pipe(O_CLOEXEC));
@@ -217,13 +261,13 @@ void ServiceManager::wait_for_client() {
     setup.init_pidfd = init_.get();
     setup.uid_shift = uid_shift_;
     RH_TRY(auto worker, units::ManagerWorker::start(setup));
-    listener_.reset();  // the worker's alone: when it dies, nobody waits for an answer
     RH_CHECK(worker.wait_ready());
+    listener_.reset();  // the worker's alone: when it dies, nobody waits for an answer
     return Session(*this, std::move(host), known, std::move(worker)).run();
   };
   const auto served = serve();
+  if (!served && (!has_ended() || asks_something(listener_.get()))) trouble_.push_back(served.error().what);
   listener_.reset();
-  if (!served) trouble_.push_back(served.error().what);
 }
 
 }  // namespace rehearse

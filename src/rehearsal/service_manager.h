@@ -16,10 +16,15 @@
 
 namespace rehearse {
 
-/// A request with the moment at which it was heard of.
+/// Who made a connection: the process that had this number in the run's pid namespace at that moment.
+struct ManagerClient {
+  std::uint32_t pid = 0;      ///< 0: not known
+  std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+};
+
 struct HeardRequest {
   units::UnitRequest request;
-  std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+  ManagerClient client;
 };
 
 class ServiceManager final : public sandbox::ServiceManager {
@@ -42,6 +47,7 @@ class ServiceManager final : public sandbox::ServiceManager {
 
  private:
   class Session;
+  [[nodiscard]] bool has_ended() const;
   void work();
   void wait_for_client();
 

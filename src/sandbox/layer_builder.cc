@@ -410,6 +410,8 @@ Result<void> LayerBuilder::verify() const {
     if (!built_[i].is_overlay) continue;
     const std::string& at = plan_.mounts[plan_.layers[i].mount].mountpoint;
     const auto found = mounted.find(sys::fd_path(sources_[i].upper.get()));
+    // What is hidden is not attached, unless another mount shows it.
+    if (found == mounted.end() && plan_.mounts[plan_.layers[i].mount].show != Show::kOverlay) continue;
     if (found == mounted.end())
       return fail("layer over " + at + " is not in the mount table after mounting it");
     const std::string_view options = found->second;

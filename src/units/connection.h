@@ -28,6 +28,7 @@ struct Manager::Connection {
   std::uint32_t serial = 0;
   bool waiting = false;  ///< for the editor
   bool closing = false;
+  bool gone = false;  ///< the client; what it had asked for is still worked off
   std::set<std::string> mentioned = {};
   std::string scope = {};  ///< the one the client has put itself into
 };

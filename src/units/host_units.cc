@@ -22,9 +22,10 @@ namespace {
 constexpr std::string_view kManager = "org.freedesktop.systemd1.Manager";
 constexpr std::string_view kProperties = "org.freedesktop.DBus.Properties";
 /// A manager with ten thousand units answers ListUnits with about 3 MB.
-constexpr std::size_t kMaxAnswer = 32U << 20U;
-/// One question in the course of a run: an answer takes less than a millisecond.
-constexpr std::int64_t kCallTimeout = 100'000'000;
+constexpr std::size_t kMaxAnswer = 12U << 20U;
+/// One question in the course of a run: an answer takes less than a millisecond, unless the host's manager is
+/// at something else, such as reading its units anew.
+constexpr std::int64_t kCallTimeout = 5'000'000'000;
 
 Message call_of(std::string path, std::string_view interface, std::string_view member) {
   Message message;

@@ -61,6 +61,8 @@ class HostManager final : public PropertySource {
   static Result<HostManager> connect(std::string_view socket, std::int64_t deadline_ns);
 
   Result<HostUnits> read(std::int64_t deadline_ns);
+  /// False once a call has not been answered.
+  [[nodiscard]] bool answers() const { return socket_.valid(); }
   Result<std::string> unit_properties(const std::string& unit, const std::string& interface) override;
   Result<std::string> unit_processes(const std::string& unit) override;
 

@@ -34,7 +34,9 @@ Manager::Manager(HostUnits host, PropertySource& source, UnitFileFinder& finder,
 Manager::~Manager() = default;
 
 Result<Manager::ConnectionId> Manager::connect(Peer peer) {
-  if (connections_.size() >= kMaxConnections) {
+  // Those of clients that are gone wait for an edit each: there are kMaxTickets at most.
+  const auto live = std::ranges::count_if(connections_, [](const auto& one) { return !one.second->gone; });
+  if (static_cast<std::size_t>(live) >= kMaxConnections) {
     return fail(fmt::format("the service manager inside has {} connections already", kMaxConnections),
                 ExitCode::kTryLater);
   }
@@ -45,7 +47,25 @@ Result<Manager::ConnectionId> Manager::connect(Peer peer) {
 }
 
 void Manager::disconnect(ConnectionId id) {
-  connections_.erase(id);
+  const auto found = connections_.find(id);
+  if (found == connections_.end()) return;
+  found->second->gone = true;
+  finish_gone(*found->second);
+}
+
+/// Nobody hears the answers of what is left; an edit that it waits for calls again.
+void Manager::finish_gone(Connection& connection) {
+  std::size_t before = 0;
+  do {
+    before = connection.input.size();
+    connection.output.clear();
+    process(connection);
+  } while (!connection.waiting && !connection.closing && connection.input.size() != before);
+  if (!connection.waiting) connections_.erase(connection.id);
+}
+
+void Manager::abandon_edits(const std::string& why) {
+  while (!tickets_.empty()) answer(tickets_.begin()->first, {-1, "", why});
 }
 
 bool Manager::wants_input(ConnectionId id) const {
@@ -151,6 +171,7 @@ void Manager::answer(std::uint64_t ticket, const EditAnswer& answer) {
   connection->second->waiting = false;
   asked.continuation(connection->second.get(), answer);
   table_.collect();
+  if (connection->second->gone) return finish_gone(*connection->second);
   process(*connection->second);
 }
 

@@ -80,7 +80,10 @@ class Manager {
   using ConnectionId = std::uint64_t;
   /// kTryLater if there are kMaxConnections already.
   Result<ConnectionId> connect(Peer peer);
+  /// What it has sent before still counts.
   void disconnect(ConnectionId id);
+  /// Edits that have not been answered will not be: they are recorded as refused, with `why`.
+  void abandon_edits(const std::string& why);
 
   /// Whether more of this client's bytes should be read now.
   [[nodiscard]] bool wants_input(ConnectionId id) const;
@@ -113,6 +116,7 @@ class Manager {
   };
 
   void process(Connection& connection);
+  void finish_gone(Connection& connection);
   std::optional<Message> next_message(Connection& connection);
   void dispatch(Connection& connection, const Message& call);
   void manager_call(Connection& connection, const Message& call);

@@ -11,6 +11,7 @@
 #include <deque>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/confinement.h"
 #include "base/sys.h"
 #include "units/client_loop.h"
@@ -22,6 +23,7 @@ namespace rehearse::units {
 namespace {
 
 constexpr std::uint64_t kMemoryLimit = std::uint64_t{256} << 20U;
+constexpr std::int64_t kDrainPatience = 5'000'000'000;
 
 /// The worker's end of the channel.
 class Channel {
@@ -34,10 +36,8 @@ class Channel {
   Result<std::string> answer() {
     while (!ended_) {
       RH_TRY(auto message, next());
-      if (!message) continue;
-      if (message->topic == Topic::kEdited) {
-        edited_.push_back(std::move(*message));
-      } else if (message->texts.size() == 1 && message->topic == Topic::kValue) {
+      if (!message || keep(*message)) continue;
+      if (message->texts.size() == 1 && message->topic == Topic::kValue) {
         return std::move(message->texts.front());
       } else {
         return fail(message->texts.empty() ? "not known" : message->texts.front());
@@ -51,9 +51,10 @@ class Channel {
     while (true) {
       RH_TRY(auto message, take_message(input_));
       if (!message) return {};
-      if (message->topic == Topic::kEdited) edited_.push_back(std::move(*message));
+      (void)keep(*message);
     }
   }
+  [[nodiscard]] bool stopping() const { return stopping_; }
   std::deque<WorkerMessage> take_edited() { return std::exchange(edited_, {}); }
 
   [[nodiscard]] int fd() const { return socket_.get(); }
@@ -78,7 +79,15 @@ class Channel {
   UniqueFd socket_;
   std::string input_;
   std::deque<WorkerMessage> edited_;
+  bool stopping_ = false;
   bool ended_ = false;
+
+  /// Keeps what is no answer to a question. False if it is one.
+  bool keep(WorkerMessage& message) {
+    if (message.topic == Topic::kStop) stopping_ = true;
+    if (message.topic == Topic::kEdited) edited_.push_back(std::move(message));
+    return message.topic == Topic::kStop || message.topic == Topic::kEdited;
+  }
 };
 
 class Source final : public PropertySource {
@@ -128,10 +137,17 @@ Result<void> serve(const HostUnits& host, UniqueFd root, UniqueFd listener, Chan
     return static_cast<pid_t>(std::strtol(channel.answer().value_or("").c_str(), nullptr, 10));
   });
   std::uint64_t unrecorded = 0;
+  std::int64_t drain_until = 0;
   while (!channel.ended()) {
     std::vector<struct pollfd> polls = {{channel.fd(), POLLIN, 0}};
     clients.add_polls(polls);
-    if (::poll(polls.data(), polls.size(), -1) < 0 && errno != EINTR) return sys::last_error("poll");
+    const bool draining = channel.stopping();
+    if (draining && drain_until == 0) {
+      drain_until = monotonic_ns() + kDrainPatience;
+      manager.abandon_edits("The action had ended before systemctl had.");
+    }
+    const int ready = ::poll(polls.data(), polls.size(), draining ? 0 : -1);
+    if (ready < 0 && errno != EINTR) return sys::last_error("poll");
     if (polls[0].revents != 0) RH_CHECK(channel.receive());
     clients.serve(std::span(polls).subspan(1));
     for (WorkerMessage& edited : channel.take_edited()) {
@@ -144,6 +160,9 @@ Result<void> serve(const HostUnits& host, UniqueFd root, UniqueFd listener, Chan
       unrecorded = manager.unrecorded();
       channel.send({Topic::kUnrecorded, {unrecorded}, {}});
     }
+    // All clients are dead: what their sockets hold is finite, and read when there is no more of it.
+    if (draining && ready == 0) return {};
+    if (draining && monotonic_ns() > drain_until) return fail("it cannot read all that was asked of it");
   }
   return {};
 }
@@ -179,10 +198,6 @@ Result<ManagerWorker> ManagerWorker::start(const ManagerSetup& setup) {
                                                           ready);
                                             }));
   return ManagerWorker(std::move(process), std::move(ours));
-}
-
-void ManagerWorker::stop() const {
-  ::shutdown(channel_.get(), SHUT_WR);
 }
 
 }  // namespace rehearse::units

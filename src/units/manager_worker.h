@@ -27,9 +27,7 @@ class ManagerWorker {
   Result<void> wait_ready() { return process_.wait_ready(); }
   /// The supervisor's end of a stream of messages (worker_message.h).
   [[nodiscard]] int channel() const { return channel_.get(); }
-  /// Tells it to end: it says what it has not said yet, and closes its end.
-  void stop() const;
-  /// After that: an error if it ended otherwise.
+  /// After Topic::kStop: it says what it has not said yet, and ends. An error if it ended otherwise.
   Result<void> finish() { return process_.finish(); }
 
  private:

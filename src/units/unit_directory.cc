@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, 13> kDirectories = {
     "run/systemd/generator.late"};
 /// Aliases of aliases.
 constexpr unsigned kMaxAliases = 8;
+/// Of files, for one name: an alias of an alias of an instance takes a hundred at most.
+constexpr unsigned kMaxLookups = 512;
 constexpr std::size_t kMaxDropIns = 64;
 constexpr std::size_t kMaxEntries = 1024;
 
@@ -44,6 +46,7 @@ std::string alias_target(const std::string& name, std::string_view target) {
 }  // namespace
 
 std::optional<UnitFile> UnitDirectory::find(const std::string& name) {
+  lookups_ = kMaxLookups;
   return find(name, 0);
 }
 
@@ -51,6 +54,8 @@ std::optional<UnitFile> UnitDirectory::find(const std::string& name, unsigned de
   for (const std::string& file : {name, template_of(name)}) {
     if (file.empty()) continue;
     for (const std::string_view directory : kDirectories) {
+      if (lookups_ == 0) return std::nullopt;
+      --lookups_;
       if (auto unit = load(name, fmt::format("{}/{}", directory, file), depth)) return unit;
     }
   }

@@ -26,6 +26,7 @@ class UnitDirectory final : public UnitFileFinder {
   std::optional<std::string> read(const std::string& path, UnitFile& unit);
 
   UniqueFd root_;
+  unsigned lookups_ = 0;  ///< left for the name that is looked for: links may lead in circles, many ways
 };
 
 }  // namespace rehearse::units

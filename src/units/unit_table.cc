@@ -223,7 +223,9 @@ const std::string& UnitTable::host_properties(Unit& unit, const std::string& int
     auto file = finder_.find(unit.id);
     if (file && file->id == unit.id) unit.file = std::move(file);
   }
-  return properties_.emplace(key, properties ? std::move(*properties) : std::string()).first->second;
+  // What was not answered is asked again.
+  if (!properties) return kNone;
+  return properties_.emplace(key, std::move(*properties)).first->second;
 }
 
 bool UnitTable::can_reload(Unit& unit) {

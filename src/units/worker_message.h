@@ -25,6 +25,7 @@ enum class Topic : std::uint8_t {
   // supervisor to worker
   kValue,    ///< texts: it
   kFailure,  ///< texts: why
+  kStop,     ///< nothing of the action lives any more: what is still in sockets is looked at, then it ends
   kEdited,   ///< numbers: ticket, exit status + 1 (0: none); texts: standard output and error
 };
 

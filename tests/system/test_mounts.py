@@ -90,6 +90,11 @@ class Mounts(Case):
         self.assertEqual(doc["verdict"]["level"], "inconclusive")
         self.assertTrue(any("/m/fuse hidden" in gap["what"] for gap in doc["fidelity"]["gaps"]))
 
+    def test_a_mount_can_be_hidden(self) -> None:
+        done = harness.PrivateMounts.run(f'{SETUP}\nmkdir t; mount -t tmpfs t t; echo secret > t/f\n"$REHEARSE" --state "$B/state" --json run --hide "$PWD/t" -- ls -A "$PWD/t"', {"B": str(self.base), "REHEARSE": self.rehearse})
+        self.assertIn(done.returncode, harness.RAN, done.stderr)
+        self.assertEqual((json.loads(done.stdout)["command"]["exit"], done.stderr), (0, b""))
+
     def test_five_hundred_mounts(self) -> None:
         setup = SETUP + "for i in $(seq 500); do mkdir n$i; mount -t tmpfs n$i n$i; done"
         doc = self.rehearse_in(setup, f"cd {self.base}/m; for i in $(seq 500); do echo $i > n$i/f; done", "test ! -e n7/f")

@@ -169,6 +169,44 @@ class ServiceManager(Case):
         result = self.asked("printf '#!/bin/sh\\nexec yes\\n' > /tmp/new; cp /usr/bin/systemctl /tmp/sc; chmod 755 /tmp/new; mv /tmp/new /usr/bin/systemctl; timeout 2 /tmp/sc enable web; true")
         self.assertEqual(result.doc["command"]["exit"], 0)
 
+    def test_a_tool_gets_nothing_of_the_hosts(self) -> None:
+        """What runs as systemctl is the action's file: its descriptors are pipes, none of them the host's /dev/null."""
+        result = self.asked("cp /usr/bin/systemctl /tmp/sc; printf '#!/bin/sh\\nls -l /proc/self/fd > /tmp/fds; stat -L -c \"%%F\" /dev/stdin >> /tmp/fds; cat >> /tmp/fds\\n' > /tmp/new; chmod 755 /tmp/new;"
+                            "mv /tmp/new /usr/bin/systemctl; /tmp/sc enable web; cat /tmp/fds >&2")
+        self.assertIn(b"\nfifo\n", result.err)
+        self.assertNotIn(b"/dev/null", result.err)
+
+    def test_what_is_asked_last_is_recorded(self) -> None:
+        client = self.base / "last.py"
+        client.write_text(
+            "import socket, struct\n"
+            "def string(s): return struct.pack('<I', len(s)) + s + b'\\0'\n"
+            "def align(b, n): return b + b'\\0' * (-len(b) % n)\n"
+            "def field(code, sig, value): return bytes([code, 1]) + sig + b'\\0' + value\n"
+            "body = align(string(b'web.service'), 4) + string(b'replace')\n"
+            "fields = b''\n"
+            "for code, sig, value in ((1, b'o', string(b'/org/freedesktop/systemd1')), (2, b's', string(b'org.freedesktop.systemd1.Manager')), (3, b's', string(b'StopUnit')), (8, b'g', b'\\2ss\\0')):\n"
+            "    fields = align(fields, 8) + field(code, sig, value)\n"
+            "call = align(struct.pack('<cBBBIII', b'l', 1, 1, 1, len(body), 1, len(fields)) + fields, 8) + body\n"
+            "many = []\n"
+            "for _ in range(120):\n"
+            "    s = socket.socket(socket.AF_UNIX); s.connect('/run/systemd/private'); many.append(s)\n"
+            "    s.sendall(b'\\0AUTH EXTERNAL\\r\\nDATA\\r\\nBEGIN\\r\\n' + call)\n", encoding="ascii")
+        result = self.asked(f"exec python3 {client}")
+        self.assertEqual(sum(u["count"] for u in result.doc["units"] if u["request"] == "stop"), 120, result.doc["units"])
+
+    def test_links_in_circles(self) -> None:
+        result = self.asked("for d in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /run/systemd/generator; do mkdir -p $d;"
+                            "ln -sf b.service $d/a.service; ln -sf a.service $d/b.service; done; timeout 10 systemctl start a; echo $? >&2; timeout 10 systemctl is-active web >&2")
+        self.assertTrue(result.err.endswith(b"5\nactive\n"), result.err)
+
+    def test_a_host_manager_that_stops_answering(self) -> None:
+        (self.base / "action").write_text("systemctl is-active web; sleep 3; systemctl show cron -p Description; true", encoding="utf-8")
+        done = self.on_host("( sleep 2; kill -STOP $server ) & " + " ".join(self.command("run")) + ' -- sh "$WORK/action"; status=$?; kill -CONT $server; exit $status')
+        document = json.loads(done.stdout)
+        self.assertIn("has stopped answering", json.dumps(document["verdict"]["findings"]))
+        self.assertEqual(document["verdict"]["level"], "inconclusive")
+
     def test_a_host_manager_that_does_not_answer(self) -> None:
         result = self.asked("timeout 20 systemctl is-active web; echo $? >&2", before="kill $server; wait $server")
         self.assertEqual(result.doc["verdict"]["level"], "inconclusive")

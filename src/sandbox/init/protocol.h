@@ -14,7 +14,7 @@ inline constexpr int kInitControlFd = 3;
 inline constexpr int kInitConfigFd = 4;
 inline constexpr int kInitToolsFd = 5;  ///< if InitConfig::tools says so
 
-inline constexpr int kManagerBacklog = 128;
+inline constexpr int kManagerBacklog = 4096;  ///< the host has SOMAXCONN
 
 inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
 
