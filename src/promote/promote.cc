@@ -166,7 +166,7 @@ class Promotion {
     std::vector<Volume> volumes = lend();
     auto checked = check_written(frozen_->changes, plan_, volumes, order_.staleness, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
-      checked = check_reads(frozen_->reads, order_.staleness, outcome_.staleness);
+      checked = check_reads(frozen_->reads, read_context(), order_.staleness, outcome_.staleness);
     } else if (checked) {
       checked = check_mounts(frozen_->changes, volumes, frozen_->record.created_ns, order_.staleness,
                              state_.path(), outcome_.staleness);
@@ -174,6 +174,18 @@ class Promotion {
     take_home(volumes);
     if (checked) name_owners();
     return checked;
+  }
+
+  ReadContext read_context() const {
+    ReadContext context;
+    for (const report::LayerRecord& layer : frozen_->record.layers) {
+      context.roots.push_back(layer.mountpoint);
+      context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());
+    }
+    for (const Change& change : frozen_->changes) {
+      if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);
+    }
+    return context;
   }
 
   /// Who owns what has moved, where a package does.

@@ -327,8 +327,8 @@ bool is_pseudo(long type) {
 
 class ReadCheck {
  public:
-  ReadCheck(int root, const StalenessRules& rules, Staleness& result)
-      : root_(root), rules_(rules), result_(result) {}
+  ReadCheck(int root, const ReadContext& context, const StalenessRules& rules, Staleness& result)
+      : root_(root), context_(context), rules_(rules), result_(result) {}
 
   Result<void> check(const HostRead& read) {
     if (is_below(read.path, "/proc") || is_below(read.path, "/sys") || is_below(read.path, "/dev")) {
@@ -339,31 +339,50 @@ class ReadCheck {
       result_.ignored.push_back({read.path, "stale_ignore"});
       return {};
     }
-    auto object = sys::open_at2(root_, read.path.substr(1).empty() ? "." : read.path.substr(1).c_str(),
-                                O_PATH | (read.link ? O_NOFOLLOW : 0), 0,
-                                RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-    const bool absent = read.uses == effects::kReadAbsent;
-    if (!object) {
-      if (!absent) report(read, "nothing", "");
-      return {};
-    }
-    RH_TRY(const struct stat st, sys::stat_fd(object->get()));
-    struct statfs vfs = {};
-    if (::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type))) {
+    if (std::find(context_.roots.begin(), context_.roots.end(), read.path) != context_.roots.end()) return {};
+    const auto here = look(read, read.path);
+    if (here.pseudo) {
       result_.ignored.push_back({read.path, "a pseudo filesystem"});
       return {};
     }
-    if (absent) {
-      report(read, describe(st), owner_of(st));
-    } else if (read.moved) {
-      report(read, "it changed while the rehearsal ran", owner_of(st));
-    } else if (!is_same(read, object->get(), st)) {
-      report(read, describe(st), owner_of(st));
+    if (here.same) return {};
+    for (const auto& [now, then] : context_.renamed) {
+      if (is_below(read.path, now) && look(read, then + read.path.substr(now.size())).same) return {};
     }
+    report(read, here.now, here.owner);
     return {};
   }
 
  private:
+  struct Look {
+    bool same = false;
+    bool pseudo = false;
+    std::string now;
+    std::string owner;
+  };
+
+  /// What the host has at `path`, held against what was read.
+  Look look(const HostRead& read, const std::string& path) const {
+    Look result;
+    const bool absent = read.uses == effects::kReadAbsent;
+    const std::string relative = path.size() > 1 ? path.substr(1) : ".";
+    const auto object = sys::open_at2(root_, relative.c_str(), O_PATH | (read.link ? O_NOFOLLOW : 0), 0,
+                                      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    if (!object) {
+      result.same = absent;
+      result.now = "nothing";
+      return result;
+    }
+    struct stat st = {};
+    struct statfs vfs = {};
+    if (::fstat(object->get(), &st) != 0) return result;
+    result.pseudo = ::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type));
+    result.owner = owner_of(st);
+    result.now = read.moved ? "it changed while the rehearsal ran" : describe(st);
+    result.same = !absent && !read.moved && is_same(read, object->get(), st);
+    return result;
+  }
+
   void report(const HostRead& read, std::string now, std::string owner) {
     const char* use = (read.uses & effects::kReadExecuted) != 0     ? "executed"
                       : (read.uses & effects::kReadListed) != 0     ? "listed"
@@ -403,6 +422,7 @@ class ReadCheck {
   }
 
   int root_;
+  const ReadContext& context_;
   const StalenessRules& rules_;
   Staleness& result_;
 };
@@ -502,9 +522,10 @@ Result<void> check_written(std::span<const Change> changes, const Plan& plan, st
   return {};
 }
 
-Result<void> check_reads(std::span<const HostRead> reads, const StalenessRules& rules, Staleness& result) {
+Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& context, const StalenessRules& rules,
+                         Staleness& result) {
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
-  ReadCheck check(root.get(), rules, result);
+  ReadCheck check(root.get(), context, rules, result);
   for (const HostRead& read : reads) {
     if (!read.path.starts_with('/')) return fail("the read list holds no absolute path", ExitCode::kDataError);
     RH_CHECK(check.check(read));

@@ -8,6 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -52,9 +54,18 @@ Result<void> check_written(std::span<const effects::Change> changes, const Plan&
                            std::span<Volume> volumes, const StalenessRules& rules,
                            std::vector<std::optional<Facts>>& facts, Staleness& result);
 
+/// What the paths of the read set have to be understood by: they are as the action saw them.
+struct ReadContext {
+  /// New and old path of each renamed object: what was read below the new one after the rename stood below the
+  /// old one on the host.
+  std::vector<std::pair<std::string, std::string>> renamed;
+  /// Mount points of the run's layers, whose own roots the action saw instead of the host's.
+  std::vector<std::string> roots;
+};
+
 /// The read set, against the host's root directory.
-Result<void> check_reads(std::span<const effects::HostRead> reads, const StalenessRules& rules,
-                         Staleness& result);
+Result<void> check_reads(std::span<const effects::HostRead> reads, const ReadContext& context,
+                         const StalenessRules& rules, Staleness& result);
 
 /// For a run without a trace: everything on these mounts whose change time is later than `since_ns`, without
 /// what the plan itself is about.
