@@ -1,12 +1,10 @@
 // rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <csignal>
 
 #include "base/units.h"
 #include "cli/progress.h"
@@ -17,20 +15,6 @@
 #include "report/writer.h"
 
 namespace rehearse::cli {
-namespace {
-
-Result<std::vector<std::string>> absolute(std::vector<std::string> paths, const char* option) {
-  for (std::string& path : paths) {
-    while (path.size() > 1 && path.back() == '/') path.pop_back();
-    if (!path.starts_with('/'))
-      return fail(std::string(option) + " wants absolute paths, not \"" + path.substr(0, 120) + "\"",
-                  ExitCode::kUsage, "write it from the root on");
-  }
-  return paths;
-}
-
-}  // namespace
-
 Result<int> promote_verb(Globals& globals, Arguments arguments) {
   promote::Order order;
   std::string run;
@@ -56,9 +40,9 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(order.wait_ns, parse_duration(wait));
-  RH_TRY(order.selection.only, absolute(order.selection.only, "--only"));
-  RH_TRY(order.selection.except, absolute(order.selection.except, "--except"));
-  RH_TRY(order.staleness.accept, absolute(order.staleness.accept, "--accept"));
+  RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
+  RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
+  RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));
   order.staleness.ignore = promote::default_stale_ignore();
   order.staleness.ignore.insert(order.staleness.ignore.end(), ignore.begin(), ignore.end());
   order.held_open = held_open == "replace"    ? promote::HeldOpen::kReplace

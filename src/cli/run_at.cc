@@ -46,6 +46,16 @@ report::Requester requester() {
   return who;
 }
 
+Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option) {
+  for (std::string& path : paths) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (!path.starts_with('/'))
+      return fail(std::string(option) + " wants absolute paths, not \"" + path.substr(0, 120) + "\"",
+                  ExitCode::kUsage, "write it from the root on");
+  }
+  return paths;
+}
+
 void prepare_process() {
   ::umask(0);
   for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number, SIG_IGN);

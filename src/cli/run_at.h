@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/verbs.h"
@@ -16,6 +17,9 @@ namespace rehearse::cli {
 Result<promote::RunAtDigest> resolve_run(const ledger::StateDir& state, const std::string& text);
 
 report::Requester requester();
+
+/// Without trailing slashes. kUsage names the option whose path does not begin at the root.
+Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option);
 
 /// For verbs that change the host: exact modes, descriptors for deep trees, and no death by a broken pipe or a
 /// closed terminal between two renames.

@@ -35,6 +35,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments);
 Result<int> approve_verb(Globals& globals, Arguments arguments);
 Result<int> reject_verb(Globals& globals, Arguments arguments);
 Result<int> promote_verb(Globals& globals, Arguments arguments);
+Result<int> rollback_verb(Globals& globals, Arguments arguments);
 Result<int> recover_verb(Globals& globals, Arguments arguments);
 Result<int> doctor_verb(Globals& globals, Arguments arguments);
 

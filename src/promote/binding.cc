@@ -119,7 +119,6 @@ class Binder {
       operation.from = step.to;
       operation.object = made->second;
       operation.after = settings_of(*changes_[step.change].after);
-      operation.before = operation.after;
       operation.time_only = true;
       return true;
     }

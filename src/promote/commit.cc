@@ -255,10 +255,11 @@ class Commit {
 
   Result<void> carry_out(Transaction& transaction) {
     RH_CHECK(transaction.perform(order_.progress));
+    const std::int64_t settled_ns = realtime_ns();
     RH_CHECK(transaction.check_displaced());
     if (order_.verify) RH_CHECK(order_.verify(volumes_));
     for (Volume& volume : volumes_) RH_CHECK(sys::sync_filesystem(volume.store()));
-    return writer_->mark(Stage::kCommitted, realtime_ns());
+    return writer_->mark(Stage::kCommitted, settled_ns);
   }
 
   void take_back(Transaction& transaction) {

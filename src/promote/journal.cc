@@ -123,6 +123,7 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       journal.header.kind = static_cast<JournalKind>(what);
       journal.header.run = in.text();
       journal.header.number = in.number32();
+      journal.header.of = in.number32();
       journal.header.digest = in.text();
       journal.header.decision = in.number();
       journal.header.whole = in.number() == 1;
@@ -198,6 +199,7 @@ Result<JournalWriter> JournalWriter::create(UniqueFd file, const JournalHeader& 
   record.number(static_cast<std::uint64_t>(header.kind));
   record.text(header.run);
   record.number(header.number);
+  record.number(header.of);
   record.text(header.digest);
   record.number(header.decision);
   record.number(header.whole ? 1 : 0);

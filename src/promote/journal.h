@@ -24,6 +24,7 @@ struct JournalHeader {
   JournalKind kind = JournalKind::kPromotion;
   std::string run;
   std::uint32_t number = 0;  ///< of the run's journals, from 1
+  std::uint32_t of = 0;      ///< kRollback: number of the promotion that it takes back
   std::string digest;        ///< "sha256:..."
   std::uint64_t decision = 0;
   bool whole = true;         ///< nothing of the run was left out

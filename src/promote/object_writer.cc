@@ -140,7 +140,7 @@ Result<Settings> read_settings_of(int object, FileType type) {
   }
   for (const char* name = names.data(); size > 0 && name < names.data() + size;
        name += std::string_view(name).size() + 1) {
-    if (is_overlays(name)) continue;
+    if (is_overlays(name) || !is_carried(name)) continue;
     std::string value(256, '\0');
     ssize_t length = 0;
     while ((length = ::getxattr(path.c_str(), name, value.data(), value.size())) < 0) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "effects/change.h"
 
@@ -42,6 +43,10 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 Settings settings_of(const effects::Attributes& attributes);
+
+/// False for what a filesystem shows twice: xfs lists ACLs under a second name of its own, and a copy-up takes
+/// that along.
+bool is_carried(std::string_view xattr);
 
 /// Inode flags that mean something to a user and that a promotion carries over.
 inline constexpr std::uint32_t kKeptFlags = 0x8 | 0x40 | 0x80;  // FS_SYNC_FL, FS_NODUMP_FL, FS_NOATIME_FL

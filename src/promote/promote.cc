@@ -182,7 +182,14 @@ class Promotion {
       context.roots.push_back(layer.mountpoint);
       context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());
     }
-    for (const Change& change : frozen_->changes) {
+    std::set<std::string> moved;
+    for (const Moved& one : outcome_.staleness.moved) moved.insert(one.path);
+    for (std::size_t i = 0; i < frozen_->changes.size(); ++i) {
+      const Change& change = frozen_->changes[i];
+      const std::string& path = change.from.empty() ? change.path : change.from;
+      if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) context.unmoved.insert(path);
+      if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)
+        context.links.emplace_back(change.path, change.after->target);
       if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);
     }
     return context;

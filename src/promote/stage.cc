@@ -186,7 +186,7 @@ Result<void> Stager::verify(int dir, const std::string& name, const Change& chan
   if (now.target != wanted.target) return not_as_recorded(change, "target");
   const bool device = change.type == FileType::kCharDevice || change.type == FileType::kBlockDevice;
   if (device && now.rdev != wanted.rdev) return not_as_recorded(change, "device number");
-  if (now.xattrs != wanted.xattrs) return not_as_recorded(change, "set of extended attributes");
+  if (settings_of(now).xattrs != settings_of(wanted).xattrs) return not_as_recorded(change, "set of extended attributes");
   if ((now.flags & kKeptFlags) != (wanted.flags & kKeptFlags)) return not_as_recorded(change, "set of flags");
   return {};
 }
@@ -237,7 +237,8 @@ Result<Staged> Stager::adopt(const StageItem& item) {
   }
   RH_CHECK(verify(dir, name, change));
   RH_CHECK(clear_overlay(dir, name, change.type));
-  if (place.path == "upper/" + item.path || place.path.starts_with(kKept)) return staged(std::move(place));
+  const bool own = place.path == "upper/" + item.path || place.path.starts_with(kKept);
+  if (own && used_.insert(place.path).second) return staged(std::move(place));
   Place link{Area::kStore, std::string(kKept) + '/' + tag_ + 'l' + std::to_string(count_++)};
   RH_TRY(const UniqueFd from, sys::dup(dir));
   RH_TRY(const int to, volume_.parent(link));

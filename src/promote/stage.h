@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/fd.h"
@@ -61,6 +62,7 @@ class Stager {
   bool adopted_;
   std::string tag_;
   std::size_t count_ = 0;
+  std::unordered_set<std::string> used_;  ///< places of adopted objects
   std::unordered_map<std::string, std::size_t> now_;  ///< records with an object after, by relative path
   std::unordered_map<std::string, std::size_t> children_;  ///< how many of them a directory holds
   std::string where_;  ///< copy: the place of the item being copied, and its path in the upper

@@ -117,7 +117,7 @@ bool same_generation(int dir, const std::string& name, const struct stat& st,
 }
 
 bool same_settings(const Attributes& a, const Attributes& b) {
-  return a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && a.xattrs == b.xattrs &&
+  return a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && settings_of(a).xattrs == settings_of(b).xattrs &&
          (a.flags & kKeptFlags) == (b.flags & kKeptFlags);
 }
 
@@ -278,7 +278,8 @@ class WrittenCheck {
     if (!same_settings(before, now)) return false;
     if (S_ISDIR(st.st_mode)) {
       // Entries of a directory that stays, or that goes with all its entries recorded, are their own facts.
-      return same_object && change.kind != ChangeKind::kRenamed;
+      // One that moves takes along what is in it, whoever put it there: its own time tells.
+      return same_object && (change.kind != ChangeKind::kRenamed || before.mtime_ns == now.mtime_ns);
     }
     if (before.nlink != now.nlink || before.target != now.target || before.rdev != now.rdev) return false;
     if (!S_ISREG(st.st_mode)) return before.mtime_ns == now.mtime_ns;
@@ -345,18 +346,42 @@ class ReadCheck {
       result_.ignored.push_back({read.path, "a pseudo filesystem"});
       return {};
     }
-    if (here.same) return {};
-    for (const auto& [now, then] : context_.renamed) {
-      if (is_below(read.path, now) && look(read, then + read.path.substr(now.size())).same) return {};
+    // What was written over has been compared in full.
+    const bool compared = context_.unmoved.contains(read.path);
+    const auto is_it = [&](const Look& found) {
+      return found.same || (compared && found.inode != 0 && found.inode == read.identity.ino);
+    };
+    if (is_it(here)) return {};
+    std::vector<std::string> others = {read.path};
+    for (std::size_t i = 0; i < others.size() && i < kMostOthers; ++i) {
+      if (i != 0 && is_it(look(read, others[i]))) return {};
+      add_others(others[i], others);
     }
     report(read, here.now, here.owner);
     return {};
   }
 
  private:
+  static constexpr std::size_t kMostOthers = 64;
+
+  /// Where else on the host something may stand that the action saw at `path`: below what it had renamed, and
+  /// where its own symlinks led.
+  void add_others(const std::string& path, std::vector<std::string>& others) const {
+    for (const auto& [now, then] : context_.renamed) {
+      if (is_below(path, now)) others.push_back(then + path.substr(now.size()));
+    }
+    for (const auto& [link, target] : context_.links) {
+      if (!is_below(path, link)) continue;
+      const std::string rest = path.substr(link.size());
+      const std::string head(parent_of(link));
+      others.push_back(target.starts_with('/') ? target + rest : head + '/' + target + rest);
+    }
+  }
+
   struct Look {
     bool same = false;
     bool pseudo = false;
+    std::uint64_t inode = 0;
     std::string now;
     std::string owner;
   };
@@ -377,6 +402,7 @@ class ReadCheck {
     struct statfs vfs = {};
     if (::fstat(object->get(), &st) != 0) return result;
     result.pseudo = ::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type));
+    result.inode = read.moved ? 0 : st.st_ino;
     result.owner = owner_of(st);
     result.now = read.moved ? "it changed while the rehearsal ran" : describe(st);
     result.same = !absent && !read.moved && is_same(read, object->get(), st);

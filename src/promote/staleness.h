@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,8 +60,12 @@ struct ReadContext {
   /// New and old path of each renamed object: what was read below the new one after the rename stood below the
   /// old one on the host.
   std::vector<std::pair<std::string, std::string>> renamed;
+  /// Path and target of each symlink that the action made.
+  std::vector<std::pair<std::string, std::string>> links;
   /// Mount points of the run's layers, whose own roots the action saw instead of the host's.
   std::vector<std::string> roots;
+  /// Paths of the write set that were compared with the host and have not moved.
+  std::set<std::string> unmoved;
 };
 
 /// The read set, against the host's root directory.

@@ -28,9 +28,15 @@ Settings settings_of(const effects::Attributes& attributes) {
   settings.uid = attributes.uid;
   settings.gid = attributes.gid;
   settings.mtime_ns = attributes.mtime_ns;
-  settings.xattrs = attributes.xattrs;
+  for (const auto& [name, value] : attributes.xattrs) {
+    if (is_carried(name)) settings.xattrs.emplace(name, value);
+  }
   settings.flags = attributes.flags & kKeptFlags;
   return settings;
+}
+
+bool is_carried(std::string_view xattr) {
+  return !xattr.starts_with("trusted.SGI_ACL_");
 }
 
 Facts facts_of(const struct stat& st) {

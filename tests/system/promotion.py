@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import os
 import pty
-import shutil
+import sqlite3
 import stat
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -60,7 +60,7 @@ class Tree:
             if kind == stat.S_IFREG:
                 with os.fdopen(os.dup(fd), "rb") as file:
                     content = hashlib.file_digest(file, "sha256").digest()
-            xattrs = tuple(sorted((x, os.getxattr(fd, x)) for x in os.listxattr(fd)))
+            xattrs = tuple(sorted((x, os.getxattr(fd, x)) for x in os.listxattr(fd) if not x.startswith("trusted.SGI_ACL")))
             if kind == stat.S_IFDIR:
                 for entry in sorted(map(os.fsencode, os.listdir(fd))):
                     below = path + b"/" + entry
@@ -128,6 +128,11 @@ class PromoteCase(Case):
         result = self.call("promote", self.approve(run), *options)
         self.assertEqual(result.code, expect, (result.out[-3000:], result.err[-3000:]))
         return result
+
+    def ledger(self, query: str) -> list[Any]:
+        with contextlib.closing(sqlite3.connect(self.state / "ledger.db")) as database:
+            database.row_factory = sqlite3.Row
+            return list(database.execute(query))
 
     def copy_of(self, top: Path) -> Path:
         copy = self.base / f"copy-{len(list(self.base.glob('copy-*')))}"

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import harness
+import test_random
 from promotion import DATA_ERROR, NOT_APPROVED, STALE, TRY_LATER, Image, PromoteCase, Tree, differences
 
 SETUP = r"""
@@ -89,8 +90,14 @@ class Kinds(PromoteCase):
         self.assert_same(native, top, recent=started)
         self.assert_no_trace_of_overlay(top)
         after = Tree(top)
-        if back := getattr(self, "roll_back", None):
-            back(run, before, after, top)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, back.doc["result"]), (0, "rolled back"), (back.out[-3000:], back.err))
+        self.assert_same(before, top)
+        self.assertEqual(before.numbers, Tree(top).numbers, "the objects themselves are back")
+        self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+        self.promote(run)  # and again
+        self.assert_same(after, top)
+        self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
 
 
 def add_kinds() -> None:
@@ -101,6 +108,47 @@ def add_kinds() -> None:
 
 
 add_kinds()
+
+
+class Random(PromoteCase):
+    """Random operations (random_operations.py) natively and promoted; then back.
+
+    REHEARSE_SEQUENCES sets how many are tried on each filesystem, REHEARSE_SEED the first, REHEARSE_FILESYSTEMS where.
+    """
+
+    def test_sequences(self) -> None:
+        first = int(os.environ.get("REHEARSE_SEED", "1"))
+        count = int(os.environ.get("REHEARSE_SEQUENCES", "6"))
+        kinds = os.environ.get("REHEARSE_FILESYSTEMS", "root ext4 xfs btrfs tmpfs").split()
+        for kind in kinds:
+            image = Image(self, kind) if kind != "root" else None
+            top = image.mount / "tree" if image else self.host
+            # Without a trace everything on the changed mount is compared, which a busy root never survives.
+            options = ["--no-trace"] if image else []
+            for seed in range(first, first + count):
+                with self.subTest(filesystem=kind, seed=seed):
+                    self.one(seed, top, options)
+
+    def one(self, seed: int, top: Path, options: list[str]) -> None:
+        subprocess.run(["rm", "-rf", self.base / "native", top], check=True)
+        top.mkdir()
+        test_random.build(top)
+        subprocess.run(["cp", "-a", top, self.base / "native"], check=True)
+        before = Tree(top)
+        action = ["python3", "-I", str(Path(__file__).with_name("random_operations.py")), str(seed), str(5 + seed % 40)]
+        started = time.time_ns() - 20_000_000
+        native = subprocess.run(action, cwd=self.base / "native", capture_output=True, check=True)
+        run = self.run_in(action, "--cwd", str(top), *options)
+        self.assertIn(run.code, harness.RAN, run.err)
+        if any(gap["what"].startswith("setuid") for gap in run.doc["fidelity"]["gaps"]):
+            return  # a write inside clears the bit, which is reported and not repaired
+        self.assert_same(before, top)
+        self.promote(run)
+        self.assertEqual(differences(Tree(self.base / "native"), Tree(top), recent=started), [], native.stdout.decode())
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 0, (back.out[-3000:], back.err, native.stdout))
+        self.assertEqual(differences(before, Tree(top)), [], native.stdout.decode())
+        self.assertFalse((top.parent / ".rehearse").exists(), "the store is gone with what it kept")
 
 
 if __name__ == "__main__":

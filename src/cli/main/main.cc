@@ -33,6 +33,7 @@ constexpr Verb kVerbs[] = {
     {"approve", "approve what a run would do", cli::approve_verb},
     {"reject", "reject what a run would do", cli::reject_verb},
     {"promote", "install on the host what was rehearsed", cli::promote_verb},
+    {"rollback", "take back what promoting a run did", cli::rollback_verb},
     {"recover", "finish or undo an interrupted promotion", cli::recover_verb},
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
