@@ -56,7 +56,12 @@ class Binder {
     if (step.stage != Step::kNone) {
       operation.from = staged_[step.stage].place;
       operation.object = staged_[step.stage].facts;
-      if (step.kind == OperationKind::kExchange) {
+      if (step.kind == OperationKind::kMove && !changes_[step.change].before && facts_[step.change]) {
+        // Something stands there by now, and the operator has named it.
+        operation.kind = OperationKind::kExchange;
+        operation.type = FileType::kDir;
+      }
+      if (operation.kind == OperationKind::kExchange) {
         RH_TRY(operation.displaced, host_facts(step));
         if (const auto saved = rewritten_.find(step.change); saved != rewritten_.end())
           return bind_rewrite(step, saved->second, operation);

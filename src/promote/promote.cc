@@ -168,7 +168,7 @@ class Promotion {
     if (checked && frozen_->record.trace) {
       checked = check_reads(frozen_->reads, read_context(), order_.staleness, outcome_.staleness);
     } else if (checked) {
-      checked = check_mounts(frozen_->changes, volumes, frozen_->record.created_ns, order_.staleness,
+      checked = check_mounts(frozen_->changes, plan_, volumes, frozen_->record.created_ns, order_.staleness,
                              state_.path(), outcome_.staleness);
     }
     take_home(volumes);

@@ -144,6 +144,7 @@ class WrittenCheck {
         RH_CHECK(compare(i, volume));
         const bool emptied = change.kind == ChangeKind::kDeleted || change.kind == ChangeKind::kType;
         if (emptied && facts_[i]) RH_CHECK(check_entries(i, volume, known));
+        if (change.kind == ChangeKind::kRenamed) RH_CHECK(check_absent(i, volume));
       } else {
         RH_CHECK(check_absent(i, volume));
       }
@@ -187,7 +188,14 @@ class WrittenCheck {
     const std::string now = plan_origin(path);
     const auto st = find(i, volume, now, parent_moved);
     if (!st || taken_away(change.layer, now)) return {};
-    note(rules_, result_, moved(i, "nothing", describe(*st), owner_of(*st)));
+    Moved fact = moved(i, "nothing", describe(*st), owner_of(*st));
+    fact.path = change.path;
+    if (change.kind == ChangeKind::kRenamed) {
+      // Naming it does not help: what stands there now would go without having been rehearsed to.
+      result_.moved.push_back(std::move(fact));
+      return {};
+    }
+    note(rules_, result_, std::move(fact));
     facts_[i] = facts_of(*st);
     return {};
   }
@@ -354,8 +362,9 @@ class ReadCheck {
     if (is_it(here)) return {};
     std::vector<std::string> others = {read.path};
     for (std::size_t i = 0; i < others.size() && i < kMostOthers; ++i) {
-      if (i != 0 && is_it(look(read, others[i]))) return {};
-      add_others(others[i], others);
+      const std::string other = others[i];  // the vector grows
+      if (i != 0 && is_it(look(read, other))) return {};
+      add_others(other, others);
     }
     report(read, here.now, here.owner);
     return {};
@@ -559,12 +568,15 @@ Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& con
   return {};
 }
 
-Result<void> check_mounts(std::span<const Change> changes, std::span<Volume> volumes, std::int64_t since_ns,
-                          const StalenessRules& rules, const std::string& state_path, Staleness& result) {
+Result<void> check_mounts(std::span<const Change> changes, const Plan& plan, std::span<Volume> volumes,
+                          std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path, Staleness& result) {
   std::unordered_set<std::string> about;
-  for (const Change& change : changes) {
-    about.insert(change.path);
-    if (!change.from.empty()) about.insert(change.from);
+  for (std::size_t v = 0; v < volumes.size(); ++v) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (changes[i].layer != plan.layers[v].layer) continue;
+      about.insert(changes[i].path);
+      if (changes[i].before) about.insert(volumes[v].shown({Area::kHost, plan.origins[i]}));
+    }
   }
   for (Volume& volume : volumes)
     RH_CHECK(MountCheck(volume, since_ns, rules, state_path, about, result).check());

@@ -74,8 +74,8 @@ Result<void> check_reads(std::span<const effects::HostRead> reads, const ReadCon
 
 /// For a run without a trace: everything on these mounts whose change time is later than `since_ns`, without
 /// what the plan itself is about.
-Result<void> check_mounts(std::span<const effects::Change> changes, std::span<Volume> volumes,
-                          std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path,
+Result<void> check_mounts(std::span<const effects::Change> changes, const Plan& plan,
+                          std::span<Volume> volumes, std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path,
                           Staleness& result);
 
 }  // namespace rehearse::promote

@@ -183,6 +183,11 @@ Result<void> Transaction::undo_move(const Operation& operation, Undone& report) 
   if (!moved) {
     RH_TRY(const bool never, stands(operation, operation.from, operation.object.ino));
     if (never) return {};
+    // Parked there by an earlier operation, which may not have been come to.
+    const bool parked = std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
+      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.to == operation.from;
+    });
+    if (parked) return {};
     const std::string shown = volume(operation).shown(operation.to);
     if (operation.from.area == Area::kHost) return fail(shown + ": the object is in neither place");
     report.kept.push_back(shown + ": somebody removed or replaced the new object; left as it is");

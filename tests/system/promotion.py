@@ -10,6 +10,7 @@ import pty
 import sqlite3
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -179,3 +180,11 @@ class Image:
 
     def unmount(self) -> None:
         harness.wait_for(lambda: subprocess.run(["umount", str(self.mount)], capture_output=True, check=False).returncode == 0)
+
+
+def main_in_private_mounts() -> None:
+    """As harness.main, in a mount namespace of its own: what is mounted here must not live on in one that somebody else makes meanwhile."""
+    if os.geteuid() == 0 and not os.environ.get("REHEARSE_PRIVATE_MOUNTS"):
+        os.environ["REHEARSE_PRIVATE_MOUNTS"] = "1"
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, "-B", *sys.argv])
+    harness.main()
