@@ -78,8 +78,8 @@ Result<int> decide(Globals& globals, Arguments arguments, ledger::Verb verb) {
     json.close_object();
     out.put(text + "\n");
   } else if (approves) {
-    out.put(fmt::format("approved until {}, once\nnext  rehearse promote {}@{}\n", rfc3339(decision.expires_ns),
-                        decision.run, decision.digest));
+    out.put(fmt::format("approved until {}, once\nnext  rehearse promote {}@{}\n",
+                        rfc3339(decision.expires_ns), decision.run, decision.digest));
   } else {
     out.put("rejected\n");
   }

@@ -1,18 +1,14 @@
 // rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
 
-#include <unistd.h>
-
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "base/units.h"
 #include "cli/progress.h"
-#include "cli/promotion_report.h"
 #include "cli/run_at.h"
 #include "cli/verbs.h"
 #include "promote/promote.h"
-#include "report/writer.h"
 
 namespace rehearse::cli {
 Result<int> promote_verb(Globals& globals, Arguments arguments) {
@@ -32,7 +28,8 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
       ->type_name("PATH");
   app.add_option("--stale-ignore", ignore, "Path globs whose moving does not matter, beside logs and caches")
       ->type_name("GLOB");
-  app.add_option("--held-open", held_open, "Files that a process has open for writing: refuse, replace or in-place")
+  app.add_option("--held-open", held_open,
+                 "Files that a process has open for writing: refuse, replace or in-place")
       ->check(CLI::IsMember({"refuse", "replace", "in-place"}))
       ->type_name("HOW");
   app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
@@ -57,10 +54,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
   RH_TRY(const promote::Outcome outcome, promote::promote_run(state, order));
   progress.clear();
-  report::Writer out(STDOUT_FILENO);
-  out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome));
-  RH_CHECK(out.flush());
-  return static_cast<int>(outcome.exit);
+  return print_outcome(globals, outcome);
 }
 
 }  // namespace rehearse::cli

@@ -66,7 +66,11 @@ std::string promotion_json(const Outcome& outcome) {
   }
   json.close_array().key("not_compared").open_array();
   for (const promote::LeftOut& ignored : outcome.staleness.ignored)
-    json.open_object().bytes("path", ignored.path).key("why").string(to_utf8_lossy(ignored.why)).close_object();
+    json.open_object()
+        .bytes("path", ignored.path)
+        .key("why")
+        .string(to_utf8_lossy(ignored.why))
+        .close_object();
   json.close_array();
   strings(json, "accepted", outcome.staleness.accepted);
   json.key("left_out").open_array();
@@ -76,14 +80,20 @@ std::string promotion_json(const Outcome& outcome) {
   strings(json, "notes", outcome.notes);
   strings(json, "kept", outcome.kept);
   strings(json, "not_undone", outcome.not_undone);
-  json.key("phases").open_object().key("check_s").seconds(outcome.check_ns).key("prepare_s").seconds(outcome.stage_ns);
+  json.key("phases")
+      .open_object()
+      .key("check_s")
+      .seconds(outcome.check_ns)
+      .key("prepare_s")
+      .seconds(outcome.stage_ns);
   json.key("commit_s").seconds(outcome.commit_ns).key("window_s").seconds(outcome.window_ns).close_object();
   json.close_object();
   return text + "\n";
 }
 
 std::string promotion_text(const Outcome& outcome) {
-  std::string text = fmt::format("{}  {}\n", result_word(outcome), outcome.id.empty() ? outcome.run : outcome.id);
+  std::string text =
+      fmt::format("{}  {}\n", result_word(outcome), outcome.id.empty() ? outcome.run : outcome.id);
   const auto list = [&text](const char* title, std::size_t count, auto line) {
     if (count == 0) return;
     text += fmt::format("{} ({})\n", title, count);
@@ -109,17 +119,20 @@ std::string promotion_text(const Outcome& outcome) {
   list("accepted although it has moved", outcome.staleness.accepted.size(),
        [&](std::size_t i) { return escape_text(outcome.staleness.accepted[i]); });
   list("not compared", outcome.staleness.ignored.size(), [&](std::size_t i) {
-    return escape_text(outcome.staleness.ignored[i].path) + "  " + escape_text(outcome.staleness.ignored[i].why);
+    return escape_text(outcome.staleness.ignored[i].path) + "  " +
+           escape_text(outcome.staleness.ignored[i].why);
   });
   list("left out", outcome.left_out.size(), [&](std::size_t i) {
     return escape_text(outcome.left_out[i].path) + "  " + escape_text(outcome.left_out[i].why);
   });
   list("kept aside", outcome.kept.size(), [&](std::size_t i) { return escape_text(outcome.kept[i]); });
-  list("NOT UNDONE", outcome.not_undone.size(), [&](std::size_t i) { return escape_text(outcome.not_undone[i]); });
+  list("NOT UNDONE", outcome.not_undone.size(),
+       [&](std::size_t i) { return escape_text(outcome.not_undone[i]); });
   if (!outcome.id.empty())
-    text += fmt::format("{} operations; checked in {}, prepared in {}, committed in {}; the host was mixed for {}\n",
-                        outcome.operations.size(), format_duration(outcome.check_ns), format_duration(outcome.stage_ns),
-                        format_duration(outcome.commit_ns), format_duration(outcome.window_ns));
+    text += fmt::format(
+        "{} operations; checked in {}, prepared in {}, committed in {}; the host was mixed for {}\n",
+        outcome.operations.size(), format_duration(outcome.check_ns), format_duration(outcome.stage_ns),
+        format_duration(outcome.commit_ns), format_duration(outcome.window_ns));
   if (!outcome.id.empty() && outcome.exit == ExitCode::kDone && !outcome.rollback)
     text += fmt::format("back  rehearse rollback {}\n", outcome.run);
   return text;

@@ -1,18 +1,14 @@
 // rehearse rollback RUN [PATH...]: takes back what promoting the run did.
 
-#include <unistd.h>
-
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
 #include "base/units.h"
 #include "cli/progress.h"
-#include "cli/promotion_report.h"
 #include "cli/run_at.h"
 #include "cli/verbs.h"
 #include "promote/rollback.h"
-#include "report/writer.h"
 
 namespace rehearse::cli {
 
@@ -24,7 +20,8 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   app.add_option("RUN", order.run, "Run id, the unique start of one, or `last`")->required();
   app.add_option("PATH", order.selection.only, "Only these paths, each with all below");
   app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
-  app.add_option("--accept", order.accept, "Take back these although they were changed since")->type_name("PATH");
+  app.add_option("--accept", order.accept, "Take back these although they were changed since")
+      ->type_name("PATH");
   app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
   app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
@@ -40,10 +37,7 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
   RH_TRY(const promote::Outcome outcome, promote::roll_back_run(state, order));
   progress.clear();
-  report::Writer out(STDOUT_FILENO);
-  out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome));
-  RH_CHECK(out.flush());
-  return static_cast<int>(outcome.exit);
+  return print_outcome(globals, outcome);
 }
 
 }  // namespace rehearse::cli

@@ -10,9 +10,11 @@
 #include <iostream>
 
 #include "base/escape.h"
+#include "cli/promotion_report.h"
 #include "host/identity.h"
 #include "promote/lock.h"
 #include "promote/recover.h"
+#include "report/writer.h"
 
 namespace rehearse::cli {
 
@@ -44,6 +46,15 @@ report::Requester requester() {
   who.tty = found.tty;
   who.unit = found.unit;
   return who;
+}
+
+int print_outcome(const Globals& globals, const promote::Outcome& outcome) {
+  report::Writer out(STDOUT_FILENO);
+  out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome));
+  if (const auto printed = out.flush(); !printed)
+    std::fprintf(stderr, "rehearse: the report could not be written: %s\n",
+                 escape_text(printed.error().what).c_str());
+  return static_cast<int>(outcome.exit);
 }
 
 Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option) {
@@ -84,9 +95,10 @@ void recover_before(const std::string& path) {
     if (one.way == promote::Recovered::Way::kNothing) continue;
     const char* word = one.way == promote::Recovered::Way::kForward ? "was finished"
                        : one.way == promote::Recovered::Way::kBack  ? "was undone"
-                                                                     : "could NOT be undone";
+                                                                    : "could NOT be undone";
     std::fprintf(stderr, "rehearse: the interrupted promotion %s %s\n", escape_text(one.id).c_str(), word);
-    for (const std::string& note : one.notes) std::fprintf(stderr, "rehearse:   %s\n", escape_text(note).c_str());
+    for (const std::string& note : one.notes)
+      std::fprintf(stderr, "rehearse:   %s\n", escape_text(note).c_str());
   }
 }
 

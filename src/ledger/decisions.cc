@@ -58,9 +58,10 @@ Result<Decisions> Decisions::open(const StateDir& state) {
 
 Result<std::int64_t> Decisions::add(const Decision& decision) {
   RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(),
-                            "INSERT INTO decisions (run, digest, seal, verb, reason, created_ns, expires_ns, "
-                            "uid, loginuid, sudo_uid, tty, unit) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"));
+         Statement::prepare(
+             impl_->database.get(),
+             "INSERT INTO decisions (run, digest, seal, verb, reason, created_ns, expires_ns, "
+             "uid, loginuid, sudo_uid, tty, unit) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"));
   statement.bind(1, decision.run).bind(2, decision.digest).bind(3, decision.seal);
   statement.bind(4, std::string_view(decision.verb == Verb::kApproved ? "approved" : "rejected"));
   statement.bind_bytes(5, decision.reason).bind(6, decision.created_ns).bind(7, decision.expires_ns);
@@ -70,10 +71,11 @@ Result<std::int64_t> Decisions::add(const Decision& decision) {
 }
 
 Result<std::vector<Decision>> Decisions::of_run(const std::string& run) {
-  RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(),
-                            "SELECT id, run, digest, seal, verb, reason, created_ns, expires_ns, used_by, uid, "
-                            "loginuid, sudo_uid, tty, unit FROM decisions WHERE run = ?1 ORDER BY id"));
+  RH_TRY(
+      Statement statement,
+      Statement::prepare(impl_->database.get(),
+                         "SELECT id, run, digest, seal, verb, reason, created_ns, expires_ns, used_by, uid, "
+                         "loginuid, sudo_uid, tty, unit FROM decisions WHERE run = ?1 ORDER BY id"));
   statement.bind(1, run);
   std::vector<Decision> decisions;
   while (true) {
@@ -111,10 +113,11 @@ Result<void> Decisions::release(std::int64_t decision, const std::string& promot
 
 Result<void> Decisions::record(const PromotionRow& row) {
   RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(),
-                            "INSERT OR REPLACE INTO promotions (id, run, digest, kind, decision, started_ns, "
-                            "finished_ns, result, operations, window_ns, detail, uid, loginuid, sudo_uid, tty, unit) "
-                            "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"));
+         Statement::prepare(
+             impl_->database.get(),
+             "INSERT OR REPLACE INTO promotions (id, run, digest, kind, decision, started_ns, "
+             "finished_ns, result, operations, window_ns, detail, uid, loginuid, sudo_uid, tty, unit) "
+             "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"));
   statement.bind(1, row.id).bind(2, row.run).bind(3, row.digest).bind(4, row.kind).bind(5, row.decision);
   statement.bind(6, row.started_ns).bind(7, row.finished_ns).bind(8, row.result);
   statement.bind(9, static_cast<std::int64_t>(row.operations)).bind(10, row.window_ns);
@@ -125,18 +128,20 @@ Result<void> Decisions::record(const PromotionRow& row) {
 
 Result<void> Decisions::end(const std::string& id, const std::string& result, const std::string& detail,
                             std::int64_t finished_ns) {
-  RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(),
-                            "UPDATE promotions SET result = ?2, detail = ?3, finished_ns = ?4 WHERE id = ?1"));
+  RH_TRY(
+      Statement statement,
+      Statement::prepare(impl_->database.get(),
+                         "UPDATE promotions SET result = ?2, detail = ?3, finished_ns = ?4 WHERE id = ?1"));
   return statement.bind(1, id).bind(2, result).bind_bytes(3, detail).bind(4, finished_ns).run();
 }
 
 Result<std::vector<PromotionRow>> Decisions::promotions_of(const std::string& run) {
   RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(),
-                            "SELECT id, run, digest, kind, decision, started_ns, finished_ns, result, operations, "
-                            "window_ns, detail, uid, loginuid, sudo_uid, tty, unit FROM promotions WHERE run = ?1 "
-                            "ORDER BY started_ns"));
+         Statement::prepare(
+             impl_->database.get(),
+             "SELECT id, run, digest, kind, decision, started_ns, finished_ns, result, operations, "
+             "window_ns, detail, uid, loginuid, sudo_uid, tty, unit FROM promotions WHERE run = ?1 "
+             "ORDER BY started_ns"));
   statement.bind(1, run);
   std::vector<PromotionRow> rows;
   while (true) {

@@ -139,8 +139,11 @@ class Binder {
       operation.time_only = true;
       return true;
     }
-    const Settings wanted = settings_of(*changes_[step.change].after);
+    Settings wanted = settings_of(*changes_[step.change].after);
     RH_TRY(const Settings now, read_at(operation.from, step.type));
+    // Others have written in it since: its time is theirs.
+    if (step.type == FileType::kDir && now.mtime_ns != changes_[step.change].before->mtime_ns)
+      wanted.mtime_ns = now.mtime_ns;
     operation.before = now;
     operation.after = wanted;
     Settings timeless = now;

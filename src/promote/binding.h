@@ -18,9 +18,9 @@ namespace rehearse::promote {
 
 /// Operations of one layer. `staged` belongs to `plan.stages`; `tag` begins the names of what is taken into
 /// the store; `rewritten`: records to be rewritten in place, and where the old bytes are saved.
-Result<std::vector<Operation>> bind_operations(std::span<const effects::Change> changes, const LayerPlan& plan,
-                                               std::uint32_t volume_index, Volume& volume,
-                                               std::span<const std::optional<Facts>> facts,
+Result<std::vector<Operation>> bind_operations(std::span<const effects::Change> changes,
+                                               const LayerPlan& plan, std::uint32_t volume_index,
+                                               Volume& volume, std::span<const std::optional<Facts>> facts,
                                                std::span<const Staged> staged, const std::string& tag,
                                                const std::map<std::size_t, Place>& rewritten);
 

@@ -125,8 +125,8 @@ Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& m
 Result<void> prepare_store(UsedVolume& used, const std::string& run) {
   if (!used.entry.adopted) RH_CHECK(used.volume.make_store(run));
   if (read_token(used.volume) == used.entry.token) return {};
-  RH_TRY(const UniqueFd file, sys::open_beneath(used.volume.store(), kToken,
-                                                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  RH_TRY(const UniqueFd file,
+         sys::open_beneath(used.volume.store(), kToken, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   return sys::write_all(file.get(), used.entry.token);
 }
 
@@ -148,8 +148,8 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
     }
     if (!known) {
       if (!(entry.memory && rebooted) && journal.stage != Stage::kPreparing)
-        return fail("the filesystem that was at " + entry.mountpoint +
-                        " when run " + journal.header.run + " was promoted is not there",
+        return fail("the filesystem that was at " + entry.mountpoint + " when run " + journal.header.run +
+                        " was promoted is not there",
                     ExitCode::kTryLater, "mount it, then: rehearse recover");
       found.gone.push_back(true);
       found.volumes.push_back({volume ? std::move(*volume) : Volume(), entry});
@@ -192,14 +192,17 @@ void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader
   }
   std::set<std::uint64_t> installed;
   for (const Operation& operation : operations) {
-    if (operation.volume == index && operation.from.area == Area::kStore) installed.insert(operation.object.ino);
+    if (operation.volume == index && operation.from.area == Area::kStore)
+      installed.insert(operation.object.ino);
   }
-  const auto directory = sys::open_beneath(used.volume.store(), "work/index", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  const auto directory =
+      sys::open_beneath(used.volume.store(), "work/index", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!directory) return;
   const auto names = effects::Listing::read(directory->get());
   if (!names) return;
   for (const effects::Listed& entry : *names) {
-    if (installed.contains(entry.ino)) (void)sys::unlink_at(directory->get(), std::string(entry.name).c_str(), 0);
+    if (installed.contains(entry.ino))
+      (void)sys::unlink_at(directory->get(), std::string(entry.name).c_str(), 0);
   }
 }
 

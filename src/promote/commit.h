@@ -23,14 +23,15 @@ struct UsedVolume {
   JournalVolume entry;
 };
 
-/// Opens the mount of a layer; finds out whether the run's uppers/<layer> lies on it, and the token of a store
-/// that is there. Makes nothing.
-Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& mountpoint, std::uint32_t layer);
+/// Opens the mount of a layer; finds out whether the run's uppers/<layer> lies on it, and the token of a
+/// store that is there. Makes nothing.
+Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& mountpoint,
+                              std::uint32_t layer);
 /// Makes the store and its token, if they are not there.
 Result<void> prepare_store(UsedVolume& used, const std::string& run);
 
-/// Opens what a journal names. kTryLater if a filesystem is not mounted. Of filesystems in memory that did not
-/// outlive a reboot the entry comes back without a store (`gone`).
+/// Opens what a journal names. kTryLater if a filesystem is not mounted. Of filesystems in memory that did
+/// not outlive a reboot the entry comes back without a store (`gone`).
 struct FoundVolumes {
   std::vector<UsedVolume> volumes;
   std::vector<bool> gone;
@@ -68,8 +69,8 @@ struct CommitOrder {
 /// An error: nothing of the host has changed and nothing is left. Otherwise the result says what came of it.
 Result<CommitResult> commit(const CommitOrder& order);
 
-/// What is left to do for volume `index` when everything is committed: the overlay's index holds further names
-/// of what is on the host now.
+/// What is left to do for volume `index` when everything is committed: the overlay's index holds further
+/// names of what is on the host now.
 void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
                       std::span<const Operation> operations);
 

@@ -50,7 +50,8 @@ Result<RunAtDigest> parse_run_at_digest(std::string_view text) {
   std::string_view digest = text.substr(at + 1);
   if (digest.starts_with(kPrefix)) digest.remove_prefix(kPrefix.size());
   const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  if (digest.size() < kLeastDigits || digest.size() > 64 || !std::all_of(digest.begin(), digest.end(), is_digit))
+  if (digest.size() < kLeastDigits || digest.size() > 64 ||
+      !std::all_of(digest.begin(), digest.end(), is_digit))
     return fail("\"" + std::string(digest.substr(0, 80)) + "\" is not a digest (12 to 64 hexadecimal digits)",
                 ExitCode::kUsage, fix);
   result.digest = digest;

@@ -33,6 +33,7 @@ struct FrozenBundle {
 /// Opens and locks it (waiting for the child that freezes it), makes it durable if it is not, and verifies:
 /// the digest is that of the record and begins with `digest` (empty: any), manifest and read list have the
 /// roots that the record names. kDataError for what is damaged, kNotApproved for another digest.
-Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view run, std::string_view digest);
+Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view run,
+                                 std::string_view digest);
 
 }  // namespace rehearse::promote

@@ -44,7 +44,8 @@ void encode(Encoder& out, const Facts& facts) {
 }
 
 void encode(Encoder& out, const Settings& settings) {
-  for (const std::uint32_t value : {settings.mode, settings.uid, settings.gid, settings.flags}) out.number(value);
+  for (const std::uint32_t value : {settings.mode, settings.uid, settings.gid, settings.flags})
+    out.number(value);
   out.signed_number(settings.mtime_ns);
   out.number(settings.xattrs.size());
   for (const auto& [name, value] : settings.xattrs) {
@@ -299,7 +300,8 @@ Result<Journal> read_journal(int fd) {
   });
   if (first && sound) {
     // The header is made durable before anything follows it: one that is not whole is a file just begun.
-    Decoder in(text.size() > kMagic.size() ? std::string_view(text).substr(kMagic.size()) : std::string_view());
+    Decoder in(text.size() > kMagic.size() ? std::string_view(text).substr(kMagic.size())
+                                           : std::string_view());
     const std::uint64_t size = in.number();
     if (!in.good() || (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
       return fail_for(ENODATA, "the promotion's journal was only begun", ExitCode::kDataError);

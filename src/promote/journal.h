@@ -27,7 +27,7 @@ struct JournalHeader {
   std::uint32_t of = 0;      ///< kRollback: number of the promotion that it takes back
   std::string digest;        ///< "sha256:..."
   std::uint64_t decision = 0;
-  bool whole = true;         ///< nothing of the run was left out
+  bool whole = true;  ///< nothing of the run was left out
   std::int64_t begun_ns = 0;
   std::string boot_id;
 };
@@ -35,10 +35,10 @@ struct JournalHeader {
 struct JournalVolume {
   std::string mountpoint;
   std::uint32_t layer = 0;
-  bool adopted = false;     ///< the store is the run's own directory uppers/<layer>
-  std::string token;        ///< content of the file `token` in the store
+  bool adopted = false;  ///< the store is the run's own directory uppers/<layer>
+  std::string token;     ///< content of the file `token` in the store
   std::uint64_t root_inode = 0;
-  bool memory = false;      ///< a filesystem that does not outlive the boot (tmpfs)
+  bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
 };
 
 /// How far it came; in order.

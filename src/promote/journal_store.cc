@@ -3,8 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 
 #include "base/sys.h"
 #include "ledger/layout.h"
@@ -66,7 +66,8 @@ Result<void> JournalStore::keep(const std::string& run, const ledger::Bundle& bu
   auto made = sys::mkdir_at(bundle.fd(), kDirectory, 0700);
   if (!made && made.error().err != EEXIST) return made;
   const std::string to = std::string(kDirectory) + '/' + std::to_string(number);
-  RH_CHECK(sys::rename_at2(state_.fd(), name_of(run, true).c_str(), bundle.fd(), to.c_str(), RENAME_NOREPLACE));
+  RH_CHECK(
+      sys::rename_at2(state_.fd(), name_of(run, true).c_str(), bundle.fd(), to.c_str(), RENAME_NOREPLACE));
   RH_CHECK(sync_directory(bundle.fd(), kDirectory));
   RH_CHECK(sync_directory(bundle.fd(), "."));
   return sync_directory(state_.fd(), kDirectory);

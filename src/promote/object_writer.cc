@@ -58,7 +58,8 @@ Result<void> set_time(int object, std::int64_t mtime_ns) {
 }
 
 /// Of the object that `path` (/proc/self/fd/N) stands for.
-Result<void> set_xattrs(const std::string& path, const Settings& now, const Settings& wanted, bool capability) {
+Result<void> set_xattrs(const std::string& path, const Settings& now, const Settings& wanted,
+                        bool capability) {
   for (const auto& [name, value] : now.xattrs) {
     if ((name == kCapability) != capability || wanted.xattrs.contains(name)) continue;
     if (::removexattr(path.c_str(), name.c_str()) != 0 && errno != ENODATA)

@@ -22,8 +22,8 @@ Result<void> apply_settings(int dir, const std::string& name, effects::FileType 
 /// can, else data only, so that holes stay holes.
 Result<void> copy_content(int source, int target);
 
-/// Makes the bytes of `target` those of `source`, writing only what differs. `target` has `old_size` bytes; if
-/// it has grown or shrunk by the time it is looked at, kStale.
+/// Makes the bytes of `target` those of `source`, writing only what differs. `target` has `old_size` bytes;
+/// if it has grown or shrunk by the time it is looked at, kStale.
 Result<void> overwrite_content(int source, int target, std::uint64_t old_size);
 
 /// Makes `name` in `to` as a copy of the object `source_name` in `from`, a directory without its entries.

@@ -60,7 +60,8 @@ void scan_mappings(const std::string& process, const std::function<void(dev_t, i
     unsigned major = 0;
     unsigned minor = 0;
     unsigned long long inode = 0;
-    if (std::sscanf(line.c_str(), "%*s %4s %*s %x:%x %llu", rights, &major, &minor, &inode) != 4 || inode == 0)
+    if (std::sscanf(line.c_str(), "%*s %4s %*s %x:%x %llu", rights, &major, &minor, &inode) != 4 ||
+        inode == 0)
       continue;
     visit(makedev(major, minor), inode, rights[1] == 'w' && rights[3] == 's');
   }

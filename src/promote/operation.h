@@ -26,7 +26,8 @@ struct Place {
 /// Times in nanoseconds since the epoch.
 struct Facts {
   std::uint64_t ino = 0;
-  std::int64_t ctime_ns = 0;  ///< 0: not compared; an object with several names gets a new one with each rename
+  std::int64_t ctime_ns =
+      0;  ///< 0: not compared; an object with several names gets a new one with each rename
   std::int64_t mtime_ns = 0;
   std::uint64_t size = 0;
   bool operator==(const Facts&) const = default;
@@ -44,8 +45,8 @@ struct Settings {
 };
 Settings settings_of(const effects::Attributes& attributes);
 
-/// False for what a filesystem shows twice: xfs lists ACLs under a second name of its own, and a copy-up takes
-/// that along.
+/// False for what a filesystem shows twice: xfs lists ACLs under a second name of its own, and a copy-up
+/// takes that along.
 bool is_carried(std::string_view xattr);
 
 /// Inode flags that mean something to a user and that a promotion carries over.
@@ -54,13 +55,14 @@ inline constexpr std::uint32_t kKeptFlags = 0x8 | 0x40 | 0x80;  // FS_SYNC_FL, F
 enum class OperationKind : std::uint8_t {
   kMove,        ///< `from` -> `to`, where nothing is
   kExchange,    ///< the objects at `from` (in the store) and `to` (on the host) change places
-  kAttributes,  ///< the object, at `from` before and at `to` after all renames, gets `after`; undone, `before`
+  kAttributes,  ///< the object, at `from` before and at `to` after all renames, gets `after`; undone,
+                ///< `before`
   kRewrite,     ///< the bytes of the file at `to` become those of `from`; undone, those of `saved`
 };
 
 struct Operation {
   OperationKind kind = OperationKind::kMove;
-  std::uint32_t volume = 0;  ///< index of the volume
+  std::uint32_t volume = 0;                           ///< index of the volume
   effects::FileType type = effects::FileType::kFile;  ///< kExchange: a directory if either object is one
   Place from;
   Place to;

@@ -54,7 +54,8 @@ class Preflight {
 
   Result<void> check_writable(std::size_t v) {
     struct statvfs vfs = {};
-    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0) return sys::last_error("statvfs", layer(v).mountpoint);
+    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0)
+      return sys::last_error("statvfs", layer(v).mountpoint);
     if ((vfs.f_flag & ST_RDONLY) != 0)
       return fail_for(EROFS, layer(v).mountpoint + " is mounted read-only", ExitCode::kUnavailable,
                       "mount -o remount,rw " + layer(v).mountpoint);
@@ -79,7 +80,8 @@ class Preflight {
             is_below(shown, input_.state_path))
           return fail(shown + " belongs to rehearse itself", ExitCode::kDataError, "leave it out: --except");
       }
-      if (displaces(step) && is_below(input_.state_path, input_.volumes[v].shown({Area::kHost, displaced_path(step)})))
+      if (displaces(step) &&
+          is_below(input_.state_path, input_.volumes[v].shown({Area::kHost, displaced_path(step)})))
         return fail(change(step).path + " holds rehearse's own state", ExitCode::kDataError,
                     "leave it out: --except " + change(step).path);
     }
@@ -119,8 +121,9 @@ class Preflight {
       return unchangeable(input_.volumes[v].shown({Area::kHost, parent}));
     RH_TRY(const struct stat st, sys::stat_fd(opened->get()));
     if (st.st_dev != input_.volumes[v].device())
-      return fail_for(EXDEV, input_.volumes[v].shown({Area::kHost, parent}) + " lies in another subvolume than " +
-                                 layer(v).mountpoint,
+      return fail_for(EXDEV,
+                      input_.volumes[v].shown({Area::kHost, parent}) + " lies in another subvolume than " +
+                          layer(v).mountpoint,
                       ExitCode::kUnavailable, "mount that subvolume by itself and rehearse again");
     return {};
   }
@@ -143,16 +146,19 @@ class Preflight {
         add_space(below, counted, bytes, objects);
     }
     struct statvfs vfs = {};
-    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0) return sys::last_error("statvfs", layer(v).mountpoint);
+    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0)
+      return sys::last_error("statvfs", layer(v).mountpoint);
     const std::uint64_t room = std::uint64_t{vfs.f_bavail} * vfs.f_frsize;
     const bool counts_inodes = vfs.f_files != 0;
     if (bytes > room)
-      return fail_for(ENOSPC, fmt::format("{} needs {} for the new objects and has {}", layer(v).mountpoint,
-                                          format_bytes(bytes), format_bytes(room)),
+      return fail_for(ENOSPC,
+                      fmt::format("{} needs {} for the new objects and has {}", layer(v).mountpoint,
+                                  format_bytes(bytes), format_bytes(room)),
                       ExitCode::kCantCreate, "make room there");
     if (counts_inodes && objects > vfs.f_favail)
-      return fail_for(ENOSPC, fmt::format("{} needs {} inodes for the new objects and has {}", layer(v).mountpoint,
-                                          objects, static_cast<std::uint64_t>(vfs.f_favail)),
+      return fail_for(ENOSPC,
+                      fmt::format("{} needs {} inodes for the new objects and has {}", layer(v).mountpoint,
+                                  objects, static_cast<std::uint64_t>(vfs.f_favail)),
                       ExitCode::kCantCreate, "remove files there");
     return {};
   }
@@ -201,11 +207,12 @@ class Preflight {
   Result<void> check_shown(const MountTable& table, const host::Mount& own, const Step& step,
                            const std::string& inside) {
     for (const host::Mount& mount : table.mounts) {
-      if (mount.major != own.major || mount.minor != own.minor || mount.root == "/" || mount.root == own.root ||
-          !is_below(mount.root, inside))
+      if (mount.major != own.major || mount.minor != own.minor || mount.root == "/" ||
+          mount.root == own.root || !is_below(mount.root, inside))
         continue;
-      const std::string line = fmt::format("{} is shown at {} to pid {}, which will go on seeing the old object",
-                                           change(step).path, mount.mountpoint, table.pid);
+      const std::string line =
+          fmt::format("{} is shown at {} to pid {}, which will go on seeing the old object",
+                      change(step).path, mount.mountpoint, table.pid);
       if (input_.held_open == HeldOpen::kRefuse && step.type != FileType::kDir)
         return fail_for(EBUSY, line, ExitCode::kUnavailable, "stop that process, or: --held-open replace");
       report_.notes.push_back(line);
@@ -222,15 +229,16 @@ class Preflight {
       const std::string_view line = rest.substr(0, end);
       rest.remove_prefix(std::min(end + 1, rest.size()));
       if (!line.starts_with('/')) continue;
-      const std::string file = line.find(' ') == std::string_view::npos ? std::string(line)
-                                                                         : std::string(line.substr(0, line.find(' ')));
+      const std::string file = line.find(' ') == std::string_view::npos
+                                   ? std::string(line)
+                                   : std::string(line.substr(0, line.find(' ')));
       const std::string name = unescape_mountinfo(file);
       for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
         for (const Step& step : layer(v).steps) {
           if (!displaces(step)) continue;
           if (is_below(name, input_.volumes[v].shown({Area::kHost, displaced_path(step)})))
-            return fail_for(ETXTBSY, change(step).path + ": " + name + " is swapped to", ExitCode::kUnavailable,
-                            "swapoff it first");
+            return fail_for(ETXTBSY, change(step).path + ": " + name + " is swapped to",
+                            ExitCode::kUnavailable, "swapoff it first");
         }
       }
     }
@@ -259,8 +267,9 @@ class Preflight {
       lock.l_type = F_WRLCK;
       lock.l_whence = SEEK_SET;
       if (::fcntl(file->get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        return fail_for(EAGAIN, fmt::format("{} is locked by pid {}: a package manager is at work", path,
-                                            static_cast<int>(lock.l_pid)),
+        return fail_for(EAGAIN,
+                        fmt::format("{} is locked by pid {}: a package manager is at work", path,
+                                    static_cast<int>(lock.l_pid)),
                         ExitCode::kTryLater, "try again when it is done");
     }
     return {};
@@ -272,8 +281,9 @@ class Preflight {
       for (const Step& step : layer(v).steps) {
         if (!displaces(step) || change(step).type != FileType::kFile || !input_.facts[step.change]) continue;
         if (change(step).kind == ChangeKind::kRenamed) continue;  // the same file under another name
-        files.emplace(std::pair(input_.volumes[v].device(), static_cast<ino_t>(input_.facts[step.change]->ino)),
-                      step.change);
+        files.emplace(
+            std::pair(input_.volumes[v].device(), static_cast<ino_t>(input_.facts[step.change]->ino)),
+            step.change);
       }
     }
     if (files.empty()) return {};
@@ -301,9 +311,10 @@ class Preflight {
           const bool can = change.kind == ChangeKind::kModified && change.before->nlink == 1 &&
                            change.after->nlink == 1 && change.type == FileType::kFile;
           if (input_.held_open == HeldOpen::kRefuse)
-            return fail_for(ETXTBSY, line + ": what it writes from now on would be lost", ExitCode::kTryLater,
-                            "stop it first, or: --held-open replace (it keeps the old file), --held-open in-place "
-                            "(the new bytes go into the same file)");
+            return fail_for(
+                ETXTBSY, line + ": what it writes from now on would be lost", ExitCode::kTryLater,
+                "stop it first, or: --held-open replace (it keeps the old file), --held-open in-place "
+                "(the new bytes go into the same file)");
           if (input_.held_open == HeldOpen::kInPlace && can) {
             in_place.insert(record);
             report_.notes.push_back(line + ": rewritten in place");

@@ -29,12 +29,12 @@ struct PreflightInput {
   std::span<const std::optional<Facts>> facts;
   std::vector<bool> adopted;  ///< per volume: nothing is copied
   HeldOpen held_open = HeldOpen::kRefuse;
-  std::string state_path;     ///< rehearse's own state: never moved or removed
+  std::string state_path;  ///< rehearse's own state: never moved or removed
 };
 
 struct PreflightReport {
-  std::vector<std::string> notes;      ///< raw text, a line each: what was found and is no obstacle
-  std::vector<std::size_t> in_place;   ///< records to be rewritten in place
+  std::vector<std::string> notes;     ///< raw text, a line each: what was found and is no obstacle
+  std::vector<std::size_t> in_place;  ///< records to be rewritten in place
 };
 
 /// The first obstacle is an error: kUnavailable, kCantCreate for space, kTryLater for locks and open files.

@@ -85,8 +85,8 @@ class Promotion {
 
   Result<void> find_decision() {
     RH_TRY(decisions_, open_decisions());
-    RH_TRY(const ledger::Decision decision, valid_decision(*decisions_, outcome_.run, outcome_.digest,
-                                                           frozen_->seal, realtime_ns()));
+    RH_TRY(const ledger::Decision decision,
+           valid_decision(*decisions_, outcome_.run, outcome_.digest, frozen_->seal, realtime_ns()));
     outcome_.decision = decision.id;
     return {};
   }
@@ -125,7 +125,7 @@ class Promotion {
     RH_TRY(plan_, make_plan(frozen_->changes, layers, order_.selection, stands_at));
     if (trouble) return tl::make_unexpected(*trouble);
     for (const LayerPlan& layer : plan_.layers) {
-      RH_TRY(UsedVolume* used, volume_of(layer.layer));
+      RH_TRY(UsedVolume * used, volume_of(layer.layer));
       volumes_.push_back(std::move(*used));
     }
     by_layer_.clear();
@@ -140,9 +140,11 @@ class Promotion {
         shown.path = head + (step.to_kept ? step.from.path : step.to.path);
         switch (step.kind) {
           case OperationKind::kMove:
-            shown.what = step.to_kept ? (frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove")
-                         : step.from.area == Area::kHost || step.parked != Step::kNone ? "rename"
-                                                                                      : "put";
+            shown.what =
+                step.to_kept
+                    ? (frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove")
+                : step.from.area == Area::kHost || step.parked != Step::kNone ? "rename"
+                                                                              : "put";
             if (shown.what == "rename") shown.from = head + plan_.origins[step.change];
             break;
           case OperationKind::kExchange:
@@ -164,7 +166,8 @@ class Promotion {
   Result<void> check_staleness() {
     progress("comparing with the host", 0);
     std::vector<Volume> volumes = lend();
-    auto checked = check_written(frozen_->changes, plan_, volumes, order_.staleness, facts_, outcome_.staleness);
+    auto checked =
+        check_written(frozen_->changes, plan_, volumes, order_.staleness, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
       checked = check_reads(frozen_->reads, read_context(), order_.staleness, outcome_.staleness);
     } else if (checked) {
@@ -271,9 +274,9 @@ class Promotion {
     outcome_.commit_ns = monotonic_ns() - begun - outcome_.stage_ns;
     outcome_.window_ns = result->window_ns;
     take_result(*result);
-    const char* word = result->committed                  ? "done"
+    const char* word = result->committed               ? "done"
                        : result->undone.failed.empty() ? "rolled back"
-                                                          : "incomplete";
+                                                       : "incomplete";
     if (!result->committed && result->undone.failed.empty())
       (void)decisions_->release(outcome_.decision, outcome_.id);
     (void)record(word, outcome_.operations.size(), outcome_.why);
@@ -329,9 +332,11 @@ class Promotion {
         if ((++count & 63U) == 0) progress("preparing", count);
       }
       RH_TRY(const auto rewritten, save_rewritten(v, tag));
-      RH_TRY(auto operations, bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
+      RH_TRY(auto operations,
+             bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
       RH_CHECK(print_removed(v, operations));
-      all.insert(all.end(), std::make_move_iterator(operations.begin()), std::make_move_iterator(operations.end()));
+      all.insert(all.end(), std::make_move_iterator(operations.begin()),
+                 std::make_move_iterator(operations.end()));
     }
     return all;
   }
@@ -351,7 +356,8 @@ class Promotion {
       std::optional<struct stat> st;
       RH_TRY(const effects::Attributes now,
              effects::read_attributes(source_parent.get(), name.c_str(), st, effects::Content::kSkip));
-      RH_CHECK(copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile, now));
+      RH_CHECK(copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile,
+                           now));
       saved.emplace(i, to);
     }
     return saved;
@@ -374,7 +380,8 @@ class Promotion {
     for (const Operation& operation : operations) {
       const bool exchange = operation.kind == OperationKind::kExchange;
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kHost) {
-        if (operation.type == FileType::kDir && operation.to.area == Area::kStore && !parked.contains(operation.to.path))
+        if (operation.type == FileType::kDir && operation.to.area == Area::kStore &&
+            !parked.contains(operation.to.path))
           RH_CHECK(print_one(v, operation.from.path, operation.to.path, taken_before));
         taken_before.insert(operation.from.path);
       } else if (exchange && operation.type == FileType::kDir) {
@@ -396,8 +403,8 @@ class Promotion {
     for (const Removed& removed : removed_) {
       RH_TRY(const Sha256 print, print_tree(volumes[removed.volume].store(), removed.kept, {}));
       if (print != removed.print)
-        return fail(removed.shown + ": something in it was changed while it was being promoted", ExitCode::kStale,
-                    "rehearse again");
+        return fail(removed.shown + ": something in it was changed while it was being promoted",
+                    ExitCode::kStale, "rehearse again");
     }
     return {};
   }

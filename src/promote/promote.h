@@ -22,7 +22,7 @@ struct Order {
   Selection selection;
   StalenessRules staleness;
   HeldOpen held_open = HeldOpen::kRefuse;
-  bool dry_run = false;  ///< everything but staging and renaming; needs no decision
+  bool dry_run = false;                   ///< everything but staging and renaming; needs no decision
   std::int64_t wait_ns = 10'000'000'000;  ///< for another promotion
   report::Requester who;
   /// Called now and then with what is being done and how far it is.
@@ -38,7 +38,7 @@ struct Shown {
 
 /// What came of a promotion or rollback.
 struct Outcome {
-  std::string id;      ///< "RUN/N"; empty if it was not begun
+  std::string id;  ///< "RUN/N"; empty if it was not begun
   std::string run;
   std::string digest;  ///< "sha256:..."
   bool rollback = false;
@@ -48,20 +48,20 @@ struct Outcome {
   std::string fix;
   Staleness staleness;
   std::vector<LeftOut> left_out;
-  std::vector<std::string> notes;     ///< what preflight found and did not object to
+  std::vector<std::string> notes;  ///< what preflight found and did not object to
   std::vector<Shown> operations;
-  std::vector<std::string> kept;      ///< somebody's edits that had to make room, and where they are
+  std::vector<std::string> kept;  ///< somebody's edits that had to make room, and where they are
   std::vector<std::string> not_undone;
   std::int64_t decision = 0;
-  std::int64_t started_ns = 0;        ///< CLOCK_REALTIME
-  std::int64_t check_ns = 0;          ///< durations
+  std::int64_t started_ns = 0;  ///< CLOCK_REALTIME
+  std::int64_t check_ns = 0;    ///< durations
   std::int64_t stage_ns = 0;
-  std::int64_t commit_ns = 0;         ///< with making it durable
-  std::int64_t window_ns = 0;         ///< from the first rename to the last
+  std::int64_t commit_ns = 0;  ///< with making it durable
+  std::int64_t window_ns = 0;  ///< from the first rename to the last
 };
 
-/// Errors: nothing of the host has changed, and there is nothing to report but one line. Everything else is an
-/// Outcome: done (0), kStale and what moved, kRolledBack, kRollbackIncomplete.
+/// Errors: nothing of the host has changed, and there is nothing to report but one line. Everything else is
+/// an Outcome: done (0), kStale and what moved, kRolledBack, kRollbackIncomplete.
 Result<Outcome> promote_run(const ledger::StateDir& state, const Order& order);
 
 }  // namespace rehearse::promote

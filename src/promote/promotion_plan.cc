@@ -266,7 +266,9 @@ class LayerPlanner {
     return groups_;
   }
 
-  static bool leaves(Way way) { return way == Way::kRemove || way == Way::kMove || way == Way::kCopyAndRemove; }
+  static bool leaves(Way way) {
+    return way == Way::kRemove || way == Way::kMove || way == Way::kCopyAndRemove;
+  }
 
   void take_out() {
     std::vector<std::size_t> leaving;
@@ -285,9 +287,8 @@ class LayerPlanner {
       leaving.push_back(i);
     }
     // What is in a directory comes before it.
-    std::sort(leaving.begin(), leaving.end(), [&](std::size_t a, std::size_t b) {
-      return path_less(plan_.origins[b], plan_.origins[a]);
-    });
+    std::sort(leaving.begin(), leaving.end(),
+              [&](std::size_t a, std::size_t b) { return path_less(plan_.origins[b], plan_.origins[a]); });
     std::unordered_set<std::string> emptied;  // directories that lost an entry already
     for (const std::size_t i : leaving) {
       Step step;
@@ -463,6 +464,19 @@ class LayerPlanner {
 
 }  // namespace
 
+namespace {
+
+/// A directory of which only a time differs, and the host's own changed meanwhile: others write in it too,
+/// and it is not the action that moved its time.
+bool is_others_time(const Change& change) {
+  return change.type == FileType::kDir && change.base_moved && change.before && change.after &&
+         (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&
+         std::all_of(change.also.begin(), change.also.end(),
+                     [](const std::string& word) { return word == "mtime" || word == "touched"; });
+}
+
+}  // namespace
+
 Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLayer> layers,
                        const Selection& selection, const StandsAt& stands_at) {
   Plan plan;
@@ -476,6 +490,10 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
       return fail(change.path + " lies in a layer that the run does not have", ExitCode::kDataError,
                   "the bundle is damaged; rehearse again");
     plan.taken[i] = selection.takes(change.path);
+    if (is_others_time(change)) {
+      plan.taken[i] = false;
+      continue;
+    }
     if (change.masked && change.kind == ChangeKind::kIdentical) {
       plan.taken[i] = false;
       plan.left_out.push_back({change.path, "a masked file, only touched"});

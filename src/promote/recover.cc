@@ -28,7 +28,8 @@ class Recovery {
     auto journal = read_journal(file.get());
     if (!journal) {
       // Not even its first record was durable: nothing had been done.
-      if (pending_.ready || journal.error().err != ENODATA) return tl::make_unexpected(std::move(journal).error());
+      if (pending_.ready || journal.error().err != ENODATA)
+        return tl::make_unexpected(std::move(journal).error());
       RH_CHECK(journals_.discard(pending_));
       return std::move(result_);
     }
@@ -105,7 +106,8 @@ class Recovery {
       if (found.gone[v]) continue;
       found.volumes[v].volume = std::move(volumes[index[v]]);
       if (forward) {
-        finish_committed(found.volumes[v], static_cast<std::uint32_t>(v), journal_.header, journal_.operations);
+        finish_committed(found.volumes[v], static_cast<std::uint32_t>(v), journal_.header,
+                         journal_.operations);
       } else if (result_.notes.empty()) {
         RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
       }
@@ -117,7 +119,8 @@ class Recovery {
       return std::move(result_);
     }
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
-    RH_CHECK(decisions.end(result_.id, "done", "interrupted at its very end; finished by recovery", realtime_ns()));
+    RH_CHECK(decisions.end(result_.id, "done", "interrupted at its very end; finished by recovery",
+                           realtime_ns()));
     RH_CHECK(journals_.keep(pending_.run, bundle, journal_.header.number));
     return std::move(result_);
   }

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -65,7 +65,8 @@ class Rollback {
   Result<bool> find_promotion() {
     RH_TRY(const auto numbers, kept_journals(bundle_));
     if (numbers.empty())
-      return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage, "there is nothing to take back");
+      return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage,
+                  "there is nothing to take back");
     next_ = numbers.back() + 1;
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
       RH_TRY(Journal journal, read_kept_journal(bundle_, *number));
@@ -102,8 +103,8 @@ class Rollback {
 
   /// What makes an operation known again in the journal of the rollback that took it back.
   static std::string mark_of(const Operation& operation, bool inverted) {
-    const bool swapped = inverted && (operation.kind == OperationKind::kMove ||
-                                      operation.kind == OperationKind::kAttributes);
+    const bool swapped =
+        inverted && (operation.kind == OperationKind::kMove || operation.kind == OperationKind::kAttributes);
     const Place& from = swapped ? operation.to : operation.from;
     const Place& to = swapped ? operation.from : operation.to;
     // A rewrite has its two sources exchanged.
@@ -182,12 +183,50 @@ class Rollback {
         continue;
       }
       if (taken != paths.size())
-        return fail(paths.front() + " and " + paths.back() + " are one object, renamed: one of them is left out",
-                    ExitCode::kUsage, "select both or neither");
+        return fail(
+            paths.front() + " and " + paths.back() + " are one object, renamed: one of them is left out",
+            ExitCode::kUsage, "select both or neither");
       chosen.push_back(operation);
     }
     operations_ = inverted(chosen);
+    RH_CHECK(keep_times());
     for (const Operation& operation : operations_) show(operation);
+    return {};
+  }
+
+  /// Directories in which objects are only exchanged, and whose time no operation of the list sets.
+  Result<void> keep_times() {
+    std::set<std::string> known;
+    for (const Operation& operation : operations_) {
+      if (operation.kind != OperationKind::kAttributes) continue;
+      known.insert(key(operation, operation.from));
+      known.insert(key(operation, operation.to));
+    }
+    const auto moves_away = [&](const Operation& time) {
+      return std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
+        return other.kind == OperationKind::kMove && other.volume == time.volume &&
+               other.from.area == Area::kHost && !other.from.path.empty() &&
+               is_below(time.to.path, other.from.path);
+      });
+    };
+    std::vector<Operation> times;
+    for (const Operation& operation : operations_) {
+      if (operation.kind != OperationKind::kExchange) continue;
+      Operation time;
+      time.kind = OperationKind::kAttributes;
+      time.volume = operation.volume;
+      time.type = FileType::kDir;
+      time.from = time.to = {Area::kHost, std::string(parent_of(operation.to.path))};
+      if (!known.insert(key(time, time.to)).second || moves_away(time)) continue;
+      RH_TRY(const auto st, look(time, time.to));
+      if (!st) continue;
+      time.object = facts_of(*st);
+      time.time_only = true;
+      time.before.emplace().mtime_ns = time.object.mtime_ns;
+      time.after = time.before;
+      times.push_back(std::move(time));
+    }
+    operations_.insert(operations_.end(), times.begin(), times.end());
     return {};
   }
 
@@ -266,19 +305,21 @@ class Rollback {
     if (!from_store.contains(key(operation, operation.from))) {
       RH_TRY(const auto st, look(operation, operation.from));
       if (!st || st->st_ino != ino)
-        return fail(volume(operation).shown(operation.from) + ": what was kept is gone",
-                    ExitCode::kDataError, "it cannot be taken back");
+        return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
+                    "it cannot be taken back");
       check_kept(operation, operation.object, *st, volume(operation).shown(operation.to));
       operation.object = facts_of(*st);
     }
     RH_TRY(const auto newcomer, look(operation, operation.to));
     const bool leaves = std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == operation.to;
+      return other.kind == OperationKind::kMove && other.volume == operation.volume &&
+             other.from == operation.to;
     });
     if (newcomer && !leaves) {
       // Accepting does not help: it would have to be overwritten.
-      outcome_.staleness.moved.push_back({volume(operation).shown(operation.to), "removed", "nothing",
-                                          fmt::format("inode {}, {} bytes", newcomer->st_ino, newcomer->st_size), ""});
+      outcome_.staleness.moved.push_back(
+          {volume(operation).shown(operation.to), "removed", "nothing",
+           fmt::format("inode {}, {} bytes", newcomer->st_ino, newcomer->st_size), ""});
     }
     return {};
   }
@@ -286,13 +327,15 @@ class Rollback {
   /// A renamed object of the host, parked on its way: what is in it goes with it.
   bool renamed_here(const Operation& operation) const {
     for (const Operation& other : operations_) {
-      if (other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == operation.to)
+      if (other.kind == OperationKind::kMove && other.volume == operation.volume &&
+          other.from == operation.to)
         return true;
     }
     return false;
   }
 
-  void check_kept(const Operation& operation, const Facts& then, const struct stat& st, const std::string& shown) {
+  void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
+                  const std::string& shown) {
     if (S_ISDIR(st.st_mode) || operation.entries) return;
     if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
     moved(shown, "as it was when it was replaced",
@@ -317,7 +360,8 @@ class Rollback {
     operation.entries = S_ISDIR(st->st_mode);
     if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) operation.displaced.ctime_ns = 0;
     if (!ours) {
-      moved(shown, "the promoted object", fmt::format("another object: inode {}, {} bytes", st->st_ino, st->st_size));
+      moved(shown, "the promoted object",
+            fmt::format("another object: inode {}, {} bytes", st->st_ino, st->st_size));
       return {};
     }
     return check_unchanged(operation, operation.to, *st);
@@ -363,8 +407,8 @@ class Rollback {
     if (!settled || (!is_directory && to_ns(st.st_mtim) != after.mtime_ns)) {
       RH_TRY(const int dir, on.parent(place));
       std::optional<struct stat> opened = st;
-      RH_TRY(const Attributes now, effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
-                                                            effects::Content::kHash));
+      RH_TRY(const Attributes now, effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(),
+                                                            opened, effects::Content::kHash));
       Settings wanted = settings_of(after);
       Settings found = settings_of(now);
       if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
@@ -431,9 +475,9 @@ class Rollback {
     }
     outcome_.why = result->why;
     outcome_.fix = result->fix;
-    outcome_.exit = !result->undone.failed.empty()       ? ExitCode::kRollbackIncomplete
+    outcome_.exit = !result->undone.failed.empty()      ? ExitCode::kRollbackIncomplete
                     : result->cause == ExitCode::kStale ? ExitCode::kStale
-                                                         : ExitCode::kFailure;
+                                                        : ExitCode::kFailure;
     (void)record(decisions, result->undone.failed.empty() ? "rolled back" : "incomplete", outcome_.why);
     return {};
   }

@@ -42,7 +42,8 @@ Result<void> remove_overlay_xattrs(const std::string& path) {
     if (errno != ERANGE || names.size() > (1U << 20U)) return sys::last_error("listxattr");
     names.resize(names.size() * 8);
   }
-  for (const char* name = names.data(); name < names.data() + size; name += std::string_view(name).size() + 1) {
+  for (const char* name = names.data(); name < names.data() + size;
+       name += std::string_view(name).size() + 1) {
     if (!std::string_view(name).starts_with(effects::kOverlayPrefix)) continue;
     if (::removexattr(path.c_str(), name) != 0 && errno != ENODATA)
       return sys::last_error("removexattr", name);
@@ -69,8 +70,8 @@ std::string_view below_mount(const std::string& path, const std::string& mountpo
 
 }  // namespace
 
-Stager::Stager(std::span<const Change> changes, const LayerPlan& plan, Volume& volume, int upper, bool adopted,
-               std::string tag)
+Stager::Stager(std::span<const Change> changes, const LayerPlan& plan, Volume& volume, int upper,
+               bool adopted, std::string tag)
     : changes_(changes),
       plan_(plan),
       volume_(volume),
@@ -134,8 +135,8 @@ Result<Place> Stager::find_in_upper(const StageItem& item) {
   const Change& change = changes_[item.change];
   const std::string own = "upper/" + item.path;
   const auto opened = open_below(upper_, parent_of(own), O_PATH | O_DIRECTORY);
-  const bool here = opened && ::faccessat(opened->get(), std::string(leaf_of(own)).c_str(), F_OK,
-                                          AT_SYMLINK_NOFOLLOW) == 0;
+  const bool here =
+      opened && ::faccessat(opened->get(), std::string(leaf_of(own)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if (here) return Place{Area::kStore, own};
   if (change.type == FileType::kDir)
     return fail("the run's copy is gone", ExitCode::kDataError, "rehearse again");
@@ -157,7 +158,8 @@ Result<Place> Stager::find_in_upper(const StageItem& item) {
     if (!directory) continue;
     RH_TRY(const auto names, effects::Listing::read(directory->get()));
     for (const effects::Listed& entry : names) {
-      if (entry.ino == change.after->ino) return Place{Area::kStore, std::string(where) + '/' + std::string(entry.name)};
+      if (entry.ino == change.after->ino)
+        return Place{Area::kStore, std::string(where) + '/' + std::string(entry.name)};
     }
   }
   return fail("the run's copy is gone", ExitCode::kDataError, "rehearse again");
@@ -174,9 +176,9 @@ Result<void> Stager::verify(int dir, const std::string& name, const Change& chan
                 ExitCode::kDataError, "leave it out: --except " + change.path);
   const bool untouched = file && wanted.size >= kLarge && st->st_ino == wanted.ino &&
                          st->st_dev == wanted.dev && to_ns(st->st_ctim) == wanted.ctime_ns;
-  RH_TRY(const Attributes now, effects::read_attributes(dir, name.c_str(), st,
-                                                        untouched ? effects::Content::kSkip
-                                                                  : effects::Content::kHash));
+  RH_TRY(const Attributes now,
+         effects::read_attributes(dir, name.c_str(), st,
+                                  untouched ? effects::Content::kSkip : effects::Content::kHash));
   if (file && now.size != wanted.size) return not_as_recorded(change, "size");
   if (file && !untouched && now.sha256 != wanted.sha256) return not_as_recorded(change, "content");
   if (untouched && now.generation != wanted.generation) return not_as_recorded(change, "generation");
@@ -186,7 +188,8 @@ Result<void> Stager::verify(int dir, const std::string& name, const Change& chan
   if (now.target != wanted.target) return not_as_recorded(change, "target");
   const bool device = change.type == FileType::kCharDevice || change.type == FileType::kBlockDevice;
   if (device && now.rdev != wanted.rdev) return not_as_recorded(change, "device number");
-  if (settings_of(now).xattrs != settings_of(wanted).xattrs) return not_as_recorded(change, "set of extended attributes");
+  if (settings_of(now).xattrs != settings_of(wanted).xattrs)
+    return not_as_recorded(change, "set of extended attributes");
   if ((now.flags & kKeptFlags) != (wanted.flags & kKeptFlags)) return not_as_recorded(change, "set of flags");
   return {};
 }
@@ -252,8 +255,10 @@ Result<void> Stager::copy_tree(int from, const std::string& name, int to, const 
   const Attributes& after = *record.after;
   if (record.type != FileType::kDir && after.nlink > 1) {
     if (const auto known = links_.find(after.ino); known != links_.end()) {
-      RH_TRY(const UniqueFd parent, open_below(volume_.store(), parent_of(known->second.path), O_PATH | O_DIRECTORY));
-      return sys::link_at(parent.get(), std::string(leaf_of(known->second.path)).c_str(), to, new_name.c_str());
+      RH_TRY(const UniqueFd parent,
+             open_below(volume_.store(), parent_of(known->second.path), O_PATH | O_DIRECTORY));
+      return sys::link_at(parent.get(), std::string(leaf_of(known->second.path)).c_str(), to,
+                          new_name.c_str());
     }
   }
   RH_CHECK(copy_object(from, name, to, new_name, record.type, after));

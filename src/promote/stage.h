@@ -62,12 +62,12 @@ class Stager {
   bool adopted_;
   std::string tag_;
   std::size_t count_ = 0;
-  std::unordered_set<std::string> used_;  ///< places of adopted objects
-  std::unordered_map<std::string, std::size_t> now_;  ///< records with an object after, by relative path
+  std::unordered_set<std::string> used_;                   ///< places of adopted objects
+  std::unordered_map<std::string, std::size_t> now_;       ///< records with an object after, by relative path
   std::unordered_map<std::string, std::size_t> children_;  ///< how many of them a directory holds
   std::string where_;  ///< copy: the place of the item being copied, and its path in the upper
   std::string top_;
-  std::unordered_map<std::uint64_t, Place> links_;    ///< staged objects with several names, by upper inode
+  std::unordered_map<std::uint64_t, Place> links_;  ///< staged objects with several names, by upper inode
 };
 
 }  // namespace rehearse::promote

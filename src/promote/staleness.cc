@@ -78,7 +78,9 @@ std::string describe(const struct stat& st, const std::optional<Sha256>& digest 
                   digest);
 }
 
-std::string owner_of(const struct stat& st) { return fmt::format("uid {}", st.st_uid); }
+std::string owner_of(const struct stat& st) {
+  return fmt::format("uid {}", st.st_uid);
+}
 
 std::optional<std::uint64_t> generation_of(int file) {
   int generation = 0;
@@ -117,8 +119,8 @@ bool same_generation(int dir, const std::string& name, const struct stat& st,
 }
 
 bool same_settings(const Attributes& a, const Attributes& b) {
-  return a.mode == b.mode && a.uid == b.uid && a.gid == b.gid && settings_of(a).xattrs == settings_of(b).xattrs &&
-         (a.flags & kKeptFlags) == (b.flags & kKeptFlags);
+  return a.mode == b.mode && a.uid == b.uid && a.gid == b.gid &&
+         settings_of(a).xattrs == settings_of(b).xattrs && (a.flags & kKeptFlags) == (b.flags & kKeptFlags);
 }
 
 /// Compares what records wrote over with the host.
@@ -170,7 +172,8 @@ class WrittenCheck {
   }
 
   /// What is at `path`; a parent that is gone or leads elsewhere is a moved fact, not an error.
-  std::optional<struct stat> find(std::size_t i, Volume& volume, const std::string& path, bool& parent_moved) {
+  std::optional<struct stat> find(std::size_t i, Volume& volume, const std::string& path,
+                                  bool& parent_moved) {
     auto found = volume.find({Area::kHost, path});
     parent_moved = !found;
     if (found) return *found;
@@ -202,7 +205,8 @@ class WrittenCheck {
 
   std::string relative(std::size_t i) const {
     const std::string& mountpoint = mountpoint_of(changes_[i].layer);
-    return changes_[i].path.substr(mountpoint == "/" ? 1 : std::min(mountpoint.size() + 1, changes_[i].path.size()));
+    return changes_[i].path.substr(
+        mountpoint == "/" ? 1 : std::min(mountpoint.size() + 1, changes_[i].path.size()));
   }
 
   const std::string& mountpoint_of(std::uint32_t layer) const {
@@ -328,9 +332,9 @@ class WrittenCheck {
 
 /// Filesystems whose objects are the kernel's word of the moment.
 bool is_pseudo(long type) {
-  constexpr long kTypes[] = {0x9fa0,     0x62656572, 0x64626720, 0x74726163, 0x73636673, 0xcafe4a11, 0x27e0eb,
-                             0x63677270, 0x1cd1,     0x19800202, 0x6165676c, 0x62656570, 0xde5e81e4, 0x50494446,
-                             0x6e736673};
+  constexpr long kTypes[] = {0x9fa0,     0x62656572, 0x64626720, 0x74726163, 0x73636673,
+                             0xcafe4a11, 0x27e0eb,   0x63677270, 0x1cd1,     0x19800202,
+                             0x6165676c, 0x62656570, 0xde5e81e4, 0x50494446, 0x6e736673};
   return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
 }
 
@@ -419,11 +423,11 @@ class ReadCheck {
   }
 
   void report(const HostRead& read, std::string now, std::string owner) {
-    const char* use = (read.uses & effects::kReadExecuted) != 0     ? "executed"
-                      : (read.uses & effects::kReadListed) != 0     ? "listed"
-                      : (read.uses & effects::kReadOpened) != 0     ? "read"
-                      : (read.uses == effects::kReadAbsent)         ? "looked for in vain"
-                                                                    : "looked at";
+    const char* use = (read.uses & effects::kReadExecuted) != 0 ? "executed"
+                      : (read.uses & effects::kReadListed) != 0 ? "listed"
+                      : (read.uses & effects::kReadOpened) != 0 ? "read"
+                      : (read.uses == effects::kReadAbsent)     ? "looked for in vain"
+                                                                : "looked at";
     std::string then = read.uses == effects::kReadAbsent
                            ? std::string("nothing")
                            : describe(type_word(read.identity.mode), read.identity.ino, read.identity.size,
@@ -465,8 +469,8 @@ class ReadCheck {
 /// Walks one mount for what changed since a moment.
 class MountCheck {
  public:
-  MountCheck(Volume& volume, std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path,
-             const std::unordered_set<std::string>& about, Staleness& result)
+  MountCheck(Volume& volume, std::int64_t since_ns, const StalenessRules& rules,
+             const std::string& state_path, const std::unordered_set<std::string>& about, Staleness& result)
       : volume_(volume),
         since_ns_(since_ns),
         rules_(rules),
@@ -486,7 +490,8 @@ class MountCheck {
         continue;
       }
       RH_TRY(const auto names, effects::Listing::read(directory->get()));
-      for (const effects::Listed& entry : names) look(directory->get(), path, std::string(entry.name), waiting);
+      for (const effects::Listed& entry : names)
+        look(directory->get(), path, std::string(entry.name), waiting);
     }
     return {};
   }
@@ -498,7 +503,8 @@ class MountCheck {
     const std::string full = volume_.shown({Area::kHost, path});
     struct stat st = {};
     if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
-    if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory || is_ignored(rules_, full))
+    if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory ||
+        is_ignored(rules_, full))
       return;
     if (S_ISDIR(st.st_mode)) {
       waiting.push_back(path);
@@ -539,7 +545,8 @@ bool glob_matches(std::string_view glob, std::string_view path) {
       }
       return false;
     }
-    if (path.empty() || (glob.front() == '?' ? path.front() == '/' : glob.front() != path.front())) return false;
+    if (path.empty() || (glob.front() == '?' ? path.front() == '/' : glob.front() != path.front()))
+      return false;
     glob.remove_prefix(1);
     path.remove_prefix(1);
   }
@@ -557,19 +564,21 @@ Result<void> check_written(std::span<const Change> changes, const Plan& plan, st
   return {};
 }
 
-Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& context, const StalenessRules& rules,
-                         Staleness& result) {
+Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& context,
+                         const StalenessRules& rules, Staleness& result) {
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
   ReadCheck check(root.get(), context, rules, result);
   for (const HostRead& read : reads) {
-    if (!read.path.starts_with('/')) return fail("the read list holds no absolute path", ExitCode::kDataError);
+    if (!read.path.starts_with('/'))
+      return fail("the read list holds no absolute path", ExitCode::kDataError);
     RH_CHECK(check.check(read));
   }
   return {};
 }
 
 Result<void> check_mounts(std::span<const Change> changes, const Plan& plan, std::span<Volume> volumes,
-                          std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path, Staleness& result) {
+                          std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path,
+                          Staleness& result) {
   std::unordered_set<std::string> about;
   for (std::size_t v = 0; v < volumes.size(); ++v) {
     for (std::size_t i = 0; i < changes.size(); ++i) {

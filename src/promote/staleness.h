@@ -25,21 +25,22 @@ namespace rehearse::promote {
 /// One fact that is not as it was.
 struct Moved {
   std::string path;
-  std::string use;   ///< "written", "read", "listed", "executed", "looked at", "looked for", "on its mount"
-  std::string then;  ///< what it was
-  std::string now;   ///< what it is
+  std::string use;    ///< "written", "read", "listed", "executed", "looked at", "looked for", "on its mount"
+  std::string then;   ///< what it was
+  std::string now;    ///< what it is
   std::string owner;  ///< package that owns the path, or "uid N"; empty if there is nothing
 };
 
 struct Staleness {
   std::vector<Moved> moved;
-  std::vector<LeftOut> ignored;   ///< facts that were not compared, and why
+  std::vector<LeftOut> ignored;       ///< facts that were not compared, and why
   std::vector<std::string> accepted;  ///< facts that have moved and that the operator named
 };
 
 /// What is compared and what is not.
 struct StalenessRules {
-  std::vector<std::string> accept;  ///< absolute paths that the operator named; what is below them is meant too
+  std::vector<std::string>
+      accept;  ///< absolute paths that the operator named; what is below them is meant too
   std::vector<std::string> ignore;  ///< path globs; `**` crosses slashes
 };
 
@@ -49,16 +50,16 @@ std::vector<std::string> default_stale_ignore();
 /// `path` is matched by the path glob: `*` within a component, `**` across, `?`.
 bool glob_matches(std::string_view glob, std::string_view path);
 
-/// The write set. `facts[i]` gets what stands now where record `i` found its object; nothing where nothing is to be.
-/// `volumes[v]` is the volume of layer `plan.layers[v]`.
+/// The write set. `facts[i]` gets what stands now where record `i` found its object; nothing where nothing is
+/// to be. `volumes[v]` is the volume of layer `plan.layers[v]`.
 Result<void> check_written(std::span<const effects::Change> changes, const Plan& plan,
                            std::span<Volume> volumes, const StalenessRules& rules,
                            std::vector<std::optional<Facts>>& facts, Staleness& result);
 
 /// What the paths of the read set have to be understood by: they are as the action saw them.
 struct ReadContext {
-  /// New and old path of each renamed object: what was read below the new one after the rename stood below the
-  /// old one on the host.
+  /// New and old path of each renamed object: what was read below the new one after the rename stood below
+  /// the old one on the host.
   std::vector<std::pair<std::string, std::string>> renamed;
   /// Path and target of each symlink that the action made.
   std::vector<std::pair<std::string, std::string>> links;
@@ -75,7 +76,7 @@ Result<void> check_reads(std::span<const effects::HostRead> reads, const ReadCon
 /// For a run without a trace: everything on these mounts whose change time is later than `since_ns`, without
 /// what the plan itself is about.
 Result<void> check_mounts(std::span<const effects::Change> changes, const Plan& plan,
-                          std::span<Volume> volumes, std::int64_t since_ns, const StalenessRules& rules, const std::string& state_path,
-                          Staleness& result);
+                          std::span<Volume> volumes, std::int64_t since_ns, const StalenessRules& rules,
+                          const std::string& state_path, Staleness& result);
 
 }  // namespace rehearse::promote

@@ -123,8 +123,9 @@ Result<void> Transaction::perform_one(const Operation& operation) {
       return rename(operation, operation.from, operation.to, kExchanged);
     case OperationKind::kAttributes: {
       if (!operation.after) return {};
-      RH_CHECK(expect(operation, operation.to, operation.object,
-                      operation.type != FileType::kDir && !operation.entries && operation.from == operation.to));
+      RH_CHECK(
+          expect(operation, operation.to, operation.object,
+                 operation.type != FileType::kDir && !operation.entries && operation.from == operation.to));
       const std::string name(leaf_of(operation.to.path));
       RH_TRY(const int dir, operation.to.path.empty() ? Result<int>(volume(operation).root())
                                                       : volume(operation).parent(operation.to));
@@ -133,7 +134,8 @@ Result<void> Transaction::perform_one(const Operation& operation) {
     }
     case OperationKind::kRewrite:
       RH_CHECK(expect(operation, operation.to, operation.object, true));
-      return rewrite(volume(operation), operation.from, operation.to, operation.object, operation.object.size);
+      return rewrite(volume(operation), operation.from, operation.to, operation.object,
+                     operation.object.size);
   }
   return {};
 }
@@ -141,8 +143,7 @@ Result<void> Transaction::perform_one(const Operation& operation) {
 Result<void> Transaction::perform(const std::function<void(std::uint64_t)>& progress) {
   std::int64_t first = 0;
   for (const Operation& operation : operations_) {
-    const bool renames =
-        operation.kind == OperationKind::kMove || operation.kind == OperationKind::kExchange;
+    const bool renames = operation.kind == OperationKind::kMove || operation.kind == OperationKind::kExchange;
     if (renames && first == 0) first = monotonic_ns();
     // Of one that fails half-way, something may have been done.
     ++done_;
@@ -170,8 +171,9 @@ Result<void> Transaction::check_displaced() {
     const std::string shown = volume(operation).shown(exchange ? operation.to : operation.from);
     if (!st) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
     const Facts now = facts_of(*st);
-    const bool written = now.ino != then.ino || (!operation.entries && (now.mtime_ns != then.mtime_ns ||
-                                                                        (!S_ISDIR(st->st_mode) && now.size != then.size)));
+    const bool written =
+        now.ino != then.ino || (!operation.entries && (now.mtime_ns != then.mtime_ns ||
+                                                       (!S_ISDIR(st->st_mode) && now.size != then.size)));
     if (written)
       return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
   }
@@ -185,7 +187,8 @@ Result<void> Transaction::undo_move(const Operation& operation, Undone& report) 
     if (never) return {};
     // Parked there by an earlier operation, which may not have been come to.
     const bool parked = std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.to == operation.from;
+      return other.kind == OperationKind::kMove && other.volume == operation.volume &&
+             other.to == operation.from;
     });
     if (parked) return {};
     const std::string shown = volume(operation).shown(operation.to);
@@ -197,7 +200,8 @@ Result<void> Transaction::undo_move(const Operation& operation, Undone& report) 
   if (!back && back.error().err == EEXIST) {
     RH_CHECK(rename(operation, operation.to, operation.from, kExchanged));
     report.kept.push_back(volume(operation).shown(operation.from) +
-                          " had been made anew meanwhile; that is kept as " + volume(operation).shown(operation.to));
+                          " had been made anew meanwhile; that is kept as " +
+                          volume(operation).shown(operation.to));
     back = Result<void>();
   }
   if (!back) return back;
@@ -217,7 +221,8 @@ Result<void> Transaction::undo_exchange(const Operation& operation, Undone& repo
                          static_cast<std::uint64_t>(st->st_size) != operation.object.size);
     if (edited)
       report.kept.push_back(volume(operation).shown(operation.to) +
-                            " had been edited meanwhile; that is kept as " + volume(operation).shown(operation.from));
+                            " had been edited meanwhile; that is kept as " +
+                            volume(operation).shown(operation.from));
     return {};
   }
   RH_TRY(const bool never, stands(operation, operation.from, operation.object.ino));

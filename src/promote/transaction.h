@@ -40,8 +40,8 @@ class Transaction {
   /// written to them in between. kStale names one that is not.
   Result<void> check_displaced();
 
-  /// In reverse, whatever of it was done: tells by looking at each object where it is. Of operations that were
-  /// never begun it finds nothing to undo. Goes on after a failure.
+  /// In reverse, whatever of it was done: tells by looking at each object where it is. Of operations that
+  /// were never begun it finds nothing to undo. Goes on after a failure.
   Undone undo();
   /// Only those that `perform` of this object has done.
   Undone undo_done();
@@ -69,8 +69,8 @@ class Transaction {
   std::int64_t window_ns_ = 0;
 };
 
-/// The operations that take the host back, in their order. The objects are expected as `operations` left them:
-/// facts of what stands now are to be filled in.
+/// The operations that take the host back, in their order. The objects are expected as `operations` left
+/// them: facts of what stands now are to be filled in.
 std::vector<Operation> inverted(std::span<const Operation> operations);
 
 }  // namespace rehearse::promote

@@ -129,14 +129,15 @@ Result<void> Volume::make_store(const std::string& id) {
   RH_TRY(before, sys::stat_fd(root_.get()));
   auto made = sys::mkdir_at(root_.get(), kStoreDirectory, 0700);
   if (!made && made.error().err != EEXIST)
-    return fail_for(made.error().err,
-                    "cannot make the directory " + mountpoint_ + "/" + kStoreDirectory + ": " +
-                        made.error().what,
-                    ExitCode::kCantCreate, "what is replaced is kept there");
+    return fail_for(
+        made.error().err,
+        "cannot make the directory " + mountpoint_ + "/" + kStoreDirectory + ": " + made.error().what,
+        ExitCode::kCantCreate, "what is replaced is kept there");
   // That the directory was made is nothing the action did: its parent's time stays.
   const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
   if (made) (void)::utimensat(root_.get(), ".", times, 0);
-  RH_TRY(const UniqueFd all, sys::open_at2(root_.get(), kStoreDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
+  RH_TRY(const UniqueFd all,
+         sys::open_at2(root_.get(), kStoreDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
   RH_TRY(const struct stat st, sys::stat_fd(all.get()));
   if (st.st_uid != 0 || (st.st_mode & 0077U) != 0)
     return fail("the directory " + mountpoint_ + "/" + kStoreDirectory + " is open to others than root",

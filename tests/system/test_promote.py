@@ -358,13 +358,16 @@ class Obstacles(PromoteCase):
         self.assertTrue((self.host / "d").exists())
 
     def test_package_manager_at_work(self) -> None:
-        import fcntl
         (self.host / "var/lib/dpkg").mkdir(parents=True)
         (self.host / "var/lib/dpkg/lock").touch()
         run = self.try_out("echo x >var/lib/dpkg/status")
-        with open(self.host / "var/lib/dpkg/lock", "r+b") as lock:
-            fcntl.lockf(lock, fcntl.LOCK_EX)
+        # Another process: this one loses a lock when it closes any descriptor of the file.
+        holder = "import fcntl, sys, time; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print('locked', flush=True); time.sleep(300)"
+        with subprocess.Popen([sys.executable, "-c", holder, self.host / "var/lib/dpkg/lock"], stdout=subprocess.PIPE) as dpkg:
+            assert dpkg.stdout
+            dpkg.stdout.readline()
             self.refused(run, TRY_LATER, b"package manager", self.host)
+            dpkg.kill()
         self.promote(run)
 
     def test_held_open(self) -> None:
@@ -514,10 +517,12 @@ class Rollbacks(PromoteCase):
         dry = self.call("rollback", run.doc["id"], "--dry-run")
         self.assertEqual((dry.code, dry.doc["result"]), (0, "dry run"))
         self.assert_same(promoted, self.host)
-        self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "a")).code, 0)
+        one = self.call("rollback", run.doc["id"], str(self.host / "a"))
+        self.assertEqual(one.code, 0, one.out)
         self.assertEqual((self.host / "a").read_text(), "1\n")
         self.assertTrue((self.host / "e").exists())
-        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        rest = self.call("rollback", run.doc["id"])
+        self.assertEqual(rest.code, 0, rest.out)
         self.assert_same(before, self.host)
 
     def test_of_what_was_never_promoted(self) -> None:

@@ -42,7 +42,8 @@ Change renamed(std::string from, std::string to, FileType type) {
 /// "verb path" of each rename, in order.
 std::vector<std::string> lines(const std::vector<Change>& changes, const Selection& selection = {}) {
   const PlanLayer layers[] = {{0, "/"}};
-  const auto plan = make_plan(changes, layers, selection, [](auto, const auto&, const auto&) { return true; });
+  const auto plan =
+      make_plan(changes, layers, selection, [](auto, const auto&, const auto&) { return true; });
   REQUIRE(plan);
   std::vector<std::string> result;
   if (plan->layers.empty()) return result;
@@ -64,7 +65,8 @@ using Lines = std::vector<std::string>;
 
 Error refusal(const std::vector<Change>& changes, const Selection& selection = {}) {
   const PlanLayer layers[] = {{0, "/"}};
-  const auto plan = make_plan(changes, layers, selection, [](auto, const auto&, const auto&) { return true; });
+  const auto plan =
+      make_plan(changes, layers, selection, [](auto, const auto&, const auto&) { return true; });
   REQUIRE(!plan);
   return plan.error();
 }
@@ -93,8 +95,8 @@ TEST_CASE("directories that change places go through the store") {
 }
 
 TEST_CASE("what is moved out of a directory that goes is taken out first") {
-  CHECK(lines({renamed("/d/sub", "/d", FileType::kDir), change("/d", ChangeKind::kDeleted, FileType::kDir)}) ==
-        Lines{"out d/sub", "out d", "in d"});
+  CHECK(lines({renamed("/d/sub", "/d", FileType::kDir),
+               change("/d", ChangeKind::kDeleted, FileType::kDir)}) == Lines{"out d/sub", "out d", "in d"});
 }
 
 TEST_CASE("a new directory that something is moved into comes empty") {
@@ -112,11 +114,13 @@ TEST_CASE("names that only look alike are not selected") {
 TEST_CASE("selections that cannot be carried out are refused") {
   Selection only;
   only.only = {"/n/f"};
-  CHECK(refusal({change("/n", ChangeKind::kCreated, FileType::kDir), change("/n/f", ChangeKind::kCreated)}, only)
+  CHECK(refusal({change("/n", ChangeKind::kCreated, FileType::kDir), change("/n/f", ChangeKind::kCreated)},
+                only)
             .what.find("/n/f needs its directory") == 0);
   Selection except;
   except.except = {"/d/a"};
-  CHECK(refusal({change("/d", ChangeKind::kDeleted, FileType::kDir), change("/d/a", ChangeKind::kDeleted)}, except)
+  CHECK(refusal({change("/d", ChangeKind::kDeleted, FileType::kDir), change("/d/a", ChangeKind::kDeleted)},
+                except)
             .what.find("/d/a is left out") == 0);
 }
 
