@@ -102,7 +102,10 @@ class PromoteCase(Case):
         """Calls rehearse with a terminal of its own, as a person does."""
         pid, master = pty.fork()
         if pid == 0:
-            os.execv(self.command()[0], self.command(*arguments, json_out=False))
+            try:
+                os.execv(self.command()[0], self.command(*arguments, json_out=False))
+            finally:
+                os._exit(127)
         output = b""
         while True:
             try:

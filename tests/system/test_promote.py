@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
+import random
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Callable
 
 import harness
 import test_random
@@ -479,6 +479,81 @@ class Readers(PromoteCase):
         self.assertEqual(result.code, 0, result.out[-500:])
         self.assertEqual((wrong[:5], (self.host / "f0").read_text()), ([], new))
         print(f"{rounds[0]} rounds of reading; window {result.doc['phases']['window_s']} s")
+
+
+class Races(PromoteCase):
+    """A host that goes on changing between the check and the last rename."""
+
+    COUNT = 300
+
+    def prepare(self) -> str:
+        (self.host / "d").mkdir()
+        for i in range(self.COUNT):
+            (self.host / f"d/f{i}").write_text(f"old {i}\n")
+        self.old = Tree(self.host)
+        return self.approve(self.try_out("for f in d/*; do echo new >>$f; done; echo n >d/n"))
+
+    def promote_while(self, name: str, disturb: Callable[[], None]) -> int:
+        stop = threading.Event()
+
+        def loop() -> None:
+            while not stop.is_set():
+                disturb()
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            return self.call("promote", name, "--accept", str(self.host)).code
+        finally:
+            stop.set()
+            thread.join()
+
+    def test_parent_swapped_for_a_symlink(self) -> None:
+        name = self.prepare()
+        outside = self.base / "outside"
+        subprocess.run(["cp", "-a", self.host / "d", outside], check=True)
+        before = Tree(outside)
+        for _ in range(5):
+            def swap() -> None:
+                os.rename(self.host / "d", self.host / "real")
+                os.symlink(outside, self.host / "d")
+                os.unlink(self.host / "d")
+                os.rename(self.host / "real", self.host / "d")
+
+            code = self.promote_while(name, swap)
+            self.assertIn(code, (0, 1, STALE, 16, 17))
+            self.assertEqual(self.call("recover").code, 0)
+            self.assert_same(before, outside)
+            texts = {(self.host / f"d/f{i}").read_text().replace(str(i), "#", 1) for i in range(self.COUNT)}
+            self.assertEqual(texts, {"old #\nnew\n"} if code == 0 else {"old #\n"})
+            self.assertEqual((self.host / "d/n").exists(), code == 0)
+            if code == 0:
+                break
+
+    def test_nobodys_edit_is_lost(self) -> None:
+        name = self.prepare()
+        edits: list[tuple[str, str]] = []
+        rng = random.Random(1)
+
+        def edit() -> None:
+            file, line = f"f{rng.randrange(self.COUNT)}", f"edit {len(edits)}\n"
+            if rng.random() < 0.7:
+                with open(self.host / "d" / file, "a", encoding="ascii") as f:
+                    f.write(line)
+            else:
+                text = (self.host / "d" / file).read_text()
+                (self.host / "d/tmp").write_text(text + line)
+                os.rename(self.host / "d/tmp", self.host / "d" / file)
+            edits.append((file, line))
+            time.sleep(0.0005)
+
+        code = self.promote_while(name, edit)
+        self.assertIn(code, (0, STALE, 16, 17))
+        self.assertEqual(self.call("recover").code, 0)
+        kept = b"".join(p.read_bytes() for p in self.state.glob("runs/*/uppers/**/*") if p.is_file() and not p.is_symlink())
+        lost = [(file, line) for file, line in edits if line not in (self.host / "d" / file).read_text() and line.encode() not in kept]
+        self.assertEqual(lost, [], f"exit {code}, {len(edits)} edits")
+        print(f"exit {code}, {len(edits)} edits")
 
 
 class Rollbacks(PromoteCase):
