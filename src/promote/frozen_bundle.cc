@@ -13,6 +13,7 @@ namespace rehearse::promote {
 namespace {
 
 constexpr std::size_t kLeastDigits = 12;
+constexpr int kLockTries = 12;  ///< of five seconds each
 constexpr std::string_view kPrefix = "sha256:";
 constexpr const char* kAgain = "rehearse again";
 
@@ -61,7 +62,12 @@ Result<RunAtDigest> parse_run_at_digest(std::string_view text) {
 Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view run,
                                  std::string_view digest) {
   RH_TRY(ledger::Bundle bundle, state.open_run(run));
-  RH_TRY(const bool mine, bundle.lock_when_over());
+  bool mine = false;
+  // A finished run may still be made durable by its child, which takes as long as its disk does.
+  for (int tries = 0; !mine && tries < kLockTries; ++tries) {
+    RH_TRY(mine, bundle.lock_when_over());
+    if (!bundle.finished()) break;
+  }
   if (!mine)
     return fail("run " + bundle.id() + " is still going on or in use", ExitCode::kTryLater, "end it first");
   if (!bundle.finished())

@@ -190,7 +190,10 @@ class Promotion {
     for (std::size_t i = 0; i < frozen_->changes.size(); ++i) {
       const Change& change = frozen_->changes[i];
       const std::string& path = change.from.empty() ? change.path : change.from;
-      if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) context.unmoved.insert(path);
+      if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) {
+        context.unmoved.insert(path);
+        context.compared.emplace(change.before->dev, change.before->ino);
+      }
       if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)
         context.links.emplace_back(change.path, change.after->target);
       if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);

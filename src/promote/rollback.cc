@@ -336,7 +336,8 @@ class Rollback {
 
   void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
                   const std::string& shown) {
-    if (S_ISDIR(st.st_mode) || operation.entries) return;
+    // An object with several names may have got new attributes by the promotion itself.
+    if (S_ISDIR(st.st_mode) || operation.entries || st.st_nlink > 1) return;
     if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
     moved(shown, "as it was when it was replaced",
           "its old object was written to since, by somebody who had it open");

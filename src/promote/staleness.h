@@ -67,6 +67,9 @@ struct ReadContext {
   std::vector<std::string> roots;
   /// Paths of the write set that were compared with the host and have not moved.
   std::set<std::string> unmoved;
+  /// Device and inode of these objects: one that was read under a name of the action's own making has no path
+  /// on the host, and was compared all the same.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> compared;
 };
 
 /// The read set, against the host's root directory.

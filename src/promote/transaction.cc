@@ -171,9 +171,11 @@ Result<void> Transaction::check_displaced() {
     const std::string shown = volume(operation).shown(exchange ? operation.to : operation.from);
     if (!st) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
     const Facts now = facts_of(*st);
-    const bool written =
-        now.ino != then.ino || (!operation.entries && (now.mtime_ns != then.mtime_ns ||
-                                                       (!S_ISDIR(st->st_mode) && now.size != then.size)));
+    // Its other names may have got new attributes by an operation of this list.
+    const bool linked = !S_ISDIR(st->st_mode) && st->st_nlink > 1;
+    const bool other_time = !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
+    const bool other_size = !S_ISDIR(st->st_mode) && !operation.entries && now.size != then.size;
+    const bool written = now.ino != then.ino || other_time || other_size;
     if (written)
       return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
   }

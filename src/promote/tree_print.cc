@@ -36,7 +36,7 @@ Result<Sha256> print_tree(int root, const std::string& path, const std::set<std:
       const bool is_directory = S_ISDIR(st.st_mode);
       const std::uint64_t facts[] = {st.st_ino, st.st_mode & S_IFMT,
                                      is_directory ? 0 : static_cast<std::uint64_t>(st.st_size),
-                                     is_directory ? 0 : static_cast<std::uint64_t>(to_ns(st.st_mtim))};
+                                     is_directory || st.st_nlink > 1 ? 0 : static_cast<std::uint64_t>(to_ns(st.st_mtim))};
       hasher.update({reinterpret_cast<const char*>(facts), sizeof facts});
       if (is_directory) waiting.push_back(full);
     }

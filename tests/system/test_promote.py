@@ -628,8 +628,8 @@ class Random(PromoteCase):
         """What was looked at through a symlink that the action made and took away again has no path on the host."""
         tried = self.call("promote", self.name(run), "--dry-run")
         moved = tried.doc["moved"] if tried.code == STALE else []
-        gone = [m for m in moved if m["use"] == "looked at" and m["now"] == "nothing" and not os.path.lexists(m["path"])]
-        return [word for m in gone for word in ("--accept", m["path"])]
+        gone = [harness.path_of(m) for m in moved if m["use"] == "looked at" and m["now"] == "nothing"]
+        return [word for path in gone if not os.path.lexists(path) for word in ("--accept", os.fsdecode(path))]
 
     def one(self, seed: int, top: Path, options: list[str]) -> None:
         subprocess.run(["rm", "-rf", self.base / "native", top], check=True)
