@@ -66,6 +66,11 @@ class Binder {
         if (const auto saved = rewritten_.find(step.change); saved != rewritten_.end())
           return bind_rewrite(step, saved->second, operation);
       }
+      if (operation.kind == OperationKind::kExchange && operation.type == FileType::kDir) {
+        // xfs gives a directory that changes its parent by an exchange a new time.
+        keep_time(step.to, operation.object, true);
+        keep_time(step.to, operation.displaced, false);
+      }
       new_objects_[step.to.path] = operation.object;
       return {};
     }
@@ -81,6 +86,21 @@ class Binder {
       parked_[number] = operation.to;
     }
     return {};
+  }
+
+  /// After all renames `object` has its time again: the new one when it is done, the old one when it is
+  /// undone.
+  void keep_time(const Place& place, const Facts& object, bool is_new) {
+    Operation time;
+    time.kind = OperationKind::kAttributes;
+    time.volume = index_;
+    time.type = FileType::kDir;
+    time.from = place;
+    time.to = place;
+    time.object = object;
+    time.time_only = true;
+    (is_new ? time.after : time.before).emplace().mtime_ns = object.mtime_ns;
+    late_.push_back(std::move(time));
   }
 
   Result<void> bind_rewrite(const Step& step, const Place& saved, Operation& operation) {
@@ -111,7 +131,7 @@ class Binder {
 
   /// Renaming one name of an object moves the change time under all of its names.
   static Facts loose(const Change& change, Facts facts) {
-    if (change.type != FileType::kDir && change.before && change.before->nlink > 1) facts.ctime_ns = 0;
+    if (change.before && change.before->link_group) facts.ctime_ns = 0;
     return facts;
   }
 

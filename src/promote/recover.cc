@@ -1,5 +1,7 @@
 #include "promote/recover.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 #include "base/clock.h"
@@ -63,7 +65,10 @@ class Recovery {
   /// A store that was made and got no token yet.
   Result<void> remove_half_made(UsedVolume& used) {
     if (used.entry.adopted || used.volume.root() < 0) return {};
-    if (!used.volume.open_store(pending_.run)) return {};
+    if (!used.volume.open_store(pending_.run)) {
+      (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
+      return {};
+    }
     return clean_up(used, pending_.run, tag_of(journal_.header.number));
   }
 

@@ -370,8 +370,10 @@ class ReadCheck {
       if (i != 0 && is_it(look(read, other))) return {};
       add_others(other, others);
     }
-    const bool nowhere = here.inode == 0 && here.now == "nothing" && read.source != effects::ReadSource::kNone;
-    if (nowhere && !read.moved && context_.compared.contains({read.identity.dev, read.identity.ino})) return {};
+    const bool nowhere =
+        here.inode == 0 && here.now == "nothing" && read.source != effects::ReadSource::kNone;
+    if (nowhere && !read.moved && context_.compared.contains({read.identity.dev, read.identity.ino}))
+      return {};
     report(read, here.now, here.owner);
     return {};
   }

@@ -173,7 +173,8 @@ Result<void> Transaction::check_displaced() {
     const Facts now = facts_of(*st);
     // Its other names may have got new attributes by an operation of this list.
     const bool linked = !S_ISDIR(st->st_mode) && st->st_nlink > 1;
-    const bool other_time = !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
+    const bool other_time =
+        !S_ISDIR(st->st_mode) && !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
     const bool other_size = !S_ISDIR(st->st_mode) && !operation.entries && now.size != then.size;
     const bool written = now.ino != then.ino || other_time || other_size;
     if (written)

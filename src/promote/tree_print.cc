@@ -34,9 +34,9 @@ Result<Sha256> print_tree(int root, const std::string& path, const std::set<std:
              sys::stat_at(directory.get(), std::string(entry.name).c_str(), AT_SYMLINK_NOFOLLOW));
       add(entry.name);
       const bool is_directory = S_ISDIR(st.st_mode);
-      const std::uint64_t facts[] = {st.st_ino, st.st_mode & S_IFMT,
-                                     is_directory ? 0 : static_cast<std::uint64_t>(st.st_size),
-                                     is_directory || st.st_nlink > 1 ? 0 : static_cast<std::uint64_t>(to_ns(st.st_mtim))};
+      const std::uint64_t facts[] = {
+          st.st_ino, st.st_mode & S_IFMT, is_directory ? 0 : static_cast<std::uint64_t>(st.st_size),
+          is_directory || st.st_nlink > 1 ? 0 : static_cast<std::uint64_t>(to_ns(st.st_mtim))};
       hasher.update({reinterpret_cast<const char*>(facts), sizeof facts});
       if (is_directory) waiting.push_back(full);
     }

@@ -1,5 +1,6 @@
 // What a directory holds, as one digest: names, inodes, and of everything but directories size and
-// modification time (of one with several names, which other operations may give a new one, only size). Equal before and after a rename if nobody has touched anything below.
+// modification time (of one with several names, which other operations may give a new one, only size). Equal
+// before and after a rename if nobody has touched anything below.
 #pragma once
 
 #include <set>
