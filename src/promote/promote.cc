@@ -237,6 +237,12 @@ class Promotion {
     take_home(volumes);
     if (!report) return tl::make_unexpected(std::move(report).error());
     outcome_.notes = std::move(report->notes);
+    // Promotion installs files; what the action asked of the service manager is left to the operator.
+    for (const report::UnitRecord& unit : frozen_->record.units) {
+      if (!unit.changes() || unit.answered == "carried-out") continue;
+      outcome_.notes.push_back("not carried out: " + unit.request + " of " +
+                               (unit.unit.empty() ? "the service manager" : unit.unit));
+    }
     in_place_.insert(report->in_place.begin(), report->in_place.end());
     return {};
   }

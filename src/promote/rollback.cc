@@ -122,7 +122,10 @@ class Rollback {
       if (later.header.kind != JournalKind::kRollback || later.stage != Stage::kCommitted ||
           later.header.of != journal_.header.number)
         continue;
-      for (const Operation& operation : later.operations) over.insert(mark_of(operation, true));
+      for (const Operation& operation : later.operations) {
+        const bool kept_time = operation.time_only && operation.before && operation.before == operation.after;
+        if (!kept_time) over.insert(mark_of(operation, true));
+      }
     }
     in_effect_.assign(journal_.operations.size(), true);
     bool any = false;
