@@ -7,13 +7,11 @@
 #include <cstring>
 
 #include "base/sys.h"
-#include "effects/codec.h"
+#include "base/codec.h"
 
 namespace rehearse::promote {
 namespace {
 
-using effects::Decoder;
-using effects::Encoder;
 
 constexpr std::string_view kMagic = "RHJOURN1";
 constexpr std::size_t kCheckSize = 16;
