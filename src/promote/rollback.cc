@@ -113,6 +113,11 @@ class Rollback {
                        key(operation, to));
   }
 
+  /// A directory's time that is set to what it was: done again as often as need be, and nothing by itself.
+  static bool keeps_time(const Operation& operation) {
+    return operation.time_only && operation.before && operation.before == operation.after;
+  }
+
   /// Which operations no later rollback has taken back.
   Result<bool> find_in_effect(const std::vector<std::uint32_t>& numbers) {
     std::set<std::string> over;
@@ -123,15 +128,14 @@ class Rollback {
           later.header.of != journal_.header.number)
         continue;
       for (const Operation& operation : later.operations) {
-        const bool kept_time = operation.time_only && operation.before && operation.before == operation.after;
-        if (!kept_time) over.insert(mark_of(operation, true));
+        if (!keeps_time(operation)) over.insert(mark_of(operation, true));
       }
     }
     in_effect_.assign(journal_.operations.size(), true);
     bool any = false;
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
       in_effect_[i] = !over.contains(mark_of(journal_.operations[i], false));
-      any = any || in_effect_[i];
+      any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
     }
     return any;
   }
