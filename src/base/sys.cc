@@ -101,6 +101,22 @@ Result<void> rename_at(int from_dir, const char* from, int to_dir, const char* t
   return as_void(raw(SYS_renameat, from_dir, from, to_dir, to), "rename", from);
 }
 
+Result<void> rename_at2(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
+  return as_void(raw(SYS_renameat2, from_dir, from, to_dir, to, flags), "rename", from);
+}
+
+Result<void> link_at(int from_dir, const char* from, int to_dir, const char* to) {
+  return as_void(raw(SYS_linkat, from_dir, from, to_dir, to, 0), "link", from);
+}
+
+Result<void> sync_file(int fd) {
+  return as_void(raw(SYS_fsync, fd), "fsync", {});
+}
+
+Result<void> sync_filesystem(int fd) {
+  return as_void(raw(SYS_syncfs, fd), "syncfs", {});
+}
+
 Result<struct stat> stat_at(int dir, const char* path, int flags) {
   struct stat st = {};
   if (::fstatat(dir, path, &st, flags) != 0) return last_error("fstatat", path);

@@ -37,6 +37,13 @@ Result<UniqueFd> dup_above(int fd, int lowest);
 Result<void> mkdir_at(int dir, const char* path, mode_t mode);
 Result<void> unlink_at(int dir, const char* path, int flags);
 Result<void> rename_at(int from_dir, const char* from, int to_dir, const char* to);
+/// renameat2(2). `flags` is RENAME_EXCHANGE or RENAME_NOREPLACE.
+Result<void> rename_at2(int from_dir, const char* from, int to_dir, const char* to, unsigned flags);
+/// linkat(2) without following `from`.
+Result<void> link_at(int from_dir, const char* from, int to_dir, const char* to);
+/// fsync(2), and syncfs(2) of the filesystem that `fd` lies on (neither takes an O_PATH descriptor).
+Result<void> sync_file(int fd);
+Result<void> sync_filesystem(int fd);
 Result<struct stat> stat_at(int dir, const char* path, int flags);
 Result<struct stat> stat_fd(int fd);
 /// Target of a symlink; `path` may be "" with an O_PATH descriptor of the link itself.

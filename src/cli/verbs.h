@@ -32,6 +32,11 @@ Result<int> export_verb(Globals& globals, Arguments arguments);
 Result<int> list_verb(Globals& globals, Arguments arguments);
 Result<int> rm_verb(Globals& globals, Arguments arguments);
 Result<int> gc_verb(Globals& globals, Arguments arguments);
+Result<int> approve_verb(Globals& globals, Arguments arguments);
+Result<int> reject_verb(Globals& globals, Arguments arguments);
+Result<int> promote_verb(Globals& globals, Arguments arguments);
+Result<int> rollback_verb(Globals& globals, Arguments arguments);
+Result<int> recover_verb(Globals& globals, Arguments arguments);
 Result<int> doctor_verb(Globals& globals, Arguments arguments);
 
 /// Adds the global options to a verb's own parser.

@@ -18,7 +18,7 @@
 namespace rehearse::ledger {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 constexpr std::int64_t kYoungNs = 60'000'000'000;
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
@@ -35,6 +35,26 @@ CREATE TABLE runs (
   digest TEXT NOT NULL, requester_uid INTEGER NOT NULL DEFAULT 0, pinned INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
+)";
+constexpr const char* kSchemaTwo = R"(
+CREATE TABLE decisions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run TEXT NOT NULL, digest TEXT NOT NULL, seal TEXT NOT NULL,
+  verb TEXT NOT NULL CHECK (verb IN ('approved', 'rejected')),
+  reason ANY NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, used_by TEXT,
+  uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY
+) STRICT;
+CREATE INDEX decisions_by_run ON decisions (run);
+CREATE TABLE promotions (
+  id TEXT PRIMARY KEY NOT NULL,
+  run TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('promote', 'rollback')),
+  decision INTEGER NOT NULL, started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL,
+  result TEXT NOT NULL CHECK (result IN ('begun', 'done', 'rolled back', 'incomplete')),
+  operations INTEGER NOT NULL, window_ns INTEGER NOT NULL, detail ANY NOT NULL,
+  uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY
+) STRICT, WITHOUT ROWID;
+CREATE INDEX promotions_by_run ON promotions (run);
+PRAGMA user_version = 2;
 )";
 constexpr const char* kInsert =
     "INSERT INTO runs (id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, "
@@ -193,12 +213,14 @@ Result<bool> prepare_schema(Database& database) {
   RH_CHECK(database.execute("BEGIN IMMEDIATE"));
   RH_TRY(const std::int64_t again,
          database.integer("PRAGMA user_version"));  // another process may have been first
-  if (again == 0) {
-    if (auto made = database.execute(kSchema); !made) {
-      (void)database.execute("ROLLBACK");
-      return tl::make_unexpected(std::move(made).error());
-    }
-  }
+  const auto bring_up = [&](std::int64_t from, const char* schema) -> Result<void> {
+    if (again > from) return {};
+    auto made = database.execute(schema);
+    if (!made) (void)database.execute("ROLLBACK");
+    return made;
+  };
+  RH_CHECK(bring_up(0, kSchema));
+  RH_CHECK(bring_up(1, kSchemaTwo));
   RH_CHECK(database.execute("COMMIT"));
   return again == 0;
 }

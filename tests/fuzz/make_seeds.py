@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the seed corpora tests/data/fuzz/TARGET/*: a few small inputs each, enough to reach every branch's door."""
-import base64, json, os, struct, sys
+import base64, hashlib, json, os, struct, sys
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "fuzz")
 
@@ -405,3 +405,19 @@ for name, message in CALLS.items():
 seed("dbus", "handshake", b"DATA\r\nOK 00112233445566778899aabbccddeeff\r\n")
 seed("dbus", "big_endian", b"B\1\0\1\0\0\0\4\0\0\0\1\0\0\0\x2b\1\1o\0\0\0\0\1/\0\0\0\0\0\0\0\3\1s\0\0\0\0\1A\0\0\0\0\0\0\0\10\1g\0\1u\0\0\0\0\0\0\0\0\0\0\x2a")
 seed("systemd_manager", "handshake", b"\0" + short("x.service static -\n") + short("Failed to enable unit, unit x.service does not exist.\n") + short("[Service]\nType=oneshot\n") + b"\0" + HANDSHAKE + CALLS["files"] + CALLS["enable"] + CALLS["start"])
+def journal(*records):
+    out, check = b"RHJOURN1", b"\0" * 32
+    for record in records:
+        check = hashlib.sha256(check + record).digest()
+        out += varint(len(record)) + record + check[:16]
+    return out
+def text(value):
+    return varint(len(value)) + value
+HEADER = b"\1\0" + text(b"20260101-000000-abcdef") + b"\1\0" + text(b"sha256:00") + b"\1\1\2" + text(b"boot")
+VOLUME = b"\2\1" + text(b"/srv") + b"\0" + text(b"token") + b"\2"
+EXCHANGE = b"\3\1\0\0\0" + b"\1" + text(b"upper/a") + b"\0" + text(b"a") + b"\0" + text(b"") + b"\5\2\2\3" * 2
+MOVE = b"\3\0\1\4\0" + b"\0" + text(b"d/\xff") + b"\1" + text(b"kept/p1-0") + b"\0" + text(b"") + b"\7\2\2\3\0\0\0\0"
+seed("journal", "whole", journal(HEADER, VOLUME, EXCHANGE, MOVE, b"\4\1\0", b"\4\2\2"))
+seed("journal", "begun", journal(HEADER))
+seed("journal", "outside", journal(HEADER, VOLUME, EXCHANGE.replace(b"upper/a", b"../../a")))
+seed("journal", "torn", journal(HEADER, VOLUME, EXCHANGE)[:-3])

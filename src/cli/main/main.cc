@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/escape.h"
+#include "cli/run_at.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -29,6 +30,11 @@ constexpr Verb kVerbs[] = {
     {"diff", "print what changed inside files", cli::diff_verb},
     {"trace", "print what the action did, call by call", cli::trace_verb},
     {"export", "write what the action did for another tool", cli::export_verb},
+    {"approve", "approve what a run would do", cli::approve_verb},
+    {"reject", "reject what a run would do", cli::reject_verb},
+    {"promote", "install on the host what was rehearsed", cli::promote_verb},
+    {"rollback", "take back what promoting a run did", cli::rollback_verb},
+    {"recover", "finish or undo an interrupted promotion", cli::recover_verb},
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
     {"gc", "remove old and interrupted runs", cli::gc_verb},
@@ -68,6 +74,17 @@ void occupy_standard_descriptors() {
   }
 }
 
+/// The state directory that the line names, as the verbs understand it.
+std::string state_named(int argc, char** argv) {
+  std::string state = cli::Globals().state;
+  for (int i = 1; i < argc && std::strcmp(argv[i], "--") != 0; ++i) {
+    const std::string_view word(argv[i]);
+    if (word == "--state" && i + 1 < argc) state = argv[i + 1];
+    if (word.starts_with("--state=")) state = word.substr(8);
+  }
+  return state;
+}
+
 bool takes_value(const char* option) {
   return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0;
 }
@@ -100,6 +117,7 @@ int dispatch(int argc, char** argv) {
   }
   arguments.insert(arguments.end(), argv + at + 1, argv + argc);
   cli::Globals globals;
+  if (verb->run != cli::recover_verb) cli::recover_before(state_named(argc, argv));
   auto code = verb->run(globals, std::move(arguments));
   if (!code) return report_error(code.error(), json);
   return *code;

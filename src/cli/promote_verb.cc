@@ -1,0 +1,60 @@
+// rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/units.h"
+#include "cli/progress.h"
+#include "cli/run_at.h"
+#include "cli/verbs.h"
+#include "promote/promote.h"
+
+namespace rehearse::cli {
+Result<int> promote_verb(Globals& globals, Arguments arguments) {
+  promote::Order order;
+  std::string run;
+  std::string held_open = "refuse";
+  std::string wait = "10s";
+  std::vector<std::string> ignore;
+  bool commit = false;
+  CLI::App app("Install on the host exactly what was rehearsed, all of it or nothing", "promote");
+  add_globals(app, globals);
+  app.add_option("RUN@DIGEST", run, "The run and its digest, as the report prints them")->required();
+  app.add_flag("--commit", commit, "Install the rehearsed bytes (the default)");
+  app.add_option("--only", order.selection.only, "Only these paths, each with all below")->type_name("PATH");
+  app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
+  app.add_option("--accept", order.staleness.accept, "Overwrite these although the host has moved")
+      ->type_name("PATH");
+  app.add_option("--stale-ignore", ignore, "Path globs whose moving does not matter, beside logs and caches")
+      ->type_name("GLOB");
+  app.add_option("--held-open", held_open,
+                 "Files that a process has open for writing: refuse, replace or in-place")
+      ->check(CLI::IsMember({"refuse", "replace", "in-place"}))
+      ->type_name("HOW");
+  app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
+  app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  RH_TRY(order.wait_ns, parse_duration(wait));
+  RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
+  RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
+  RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));
+  order.staleness.ignore = promote::default_stale_ignore();
+  order.staleness.ignore.insert(order.staleness.ignore.end(), ignore.begin(), ignore.end());
+  order.held_open = held_open == "replace"    ? promote::HeldOpen::kReplace
+                    : held_open == "in-place" ? promote::HeldOpen::kInPlace
+                                              : promote::HeldOpen::kRefuse;
+  order.who = requester();
+
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(order.run, resolve_run(state, run));
+  prepare_process();
+  Progress progress("promoting");
+  order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
+  RH_TRY(const promote::Outcome outcome, promote::promote_run(state, order));
+  progress.clear();
+  return print_outcome(globals, outcome);
+}
+
+}  // namespace rehearse::cli

@@ -1,0 +1,77 @@
+// rehearse recover: finishes or undoes what an interrupted promotion or rollback left.
+
+#include <fmt/core.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/escape.h"
+#include "base/json_writer.h"
+#include "base/units.h"
+#include "cli/run_at.h"
+#include "cli/verb_support.h"
+#include "cli/verbs.h"
+#include "promote/lock.h"
+#include "promote/recover.h"
+#include "report/writer.h"
+
+namespace rehearse::cli {
+namespace {
+
+const char* word(promote::Recovered::Way way) {
+  switch (way) {
+    case promote::Recovered::Way::kNothing:
+      return "nothing to do";
+    case promote::Recovered::Way::kForward:
+      return "finished";
+    case promote::Recovered::Way::kBack:
+      return "undone";
+    case promote::Recovered::Way::kFailed:
+      return "incomplete";
+  }
+  return "";
+}
+
+}  // namespace
+
+Result<int> recover_verb(Globals& globals, Arguments arguments) {
+  std::string wait = "10s";
+  CLI::App app("Finish or undo what an interrupted promotion or rollback left", "recover");
+  add_globals(app, globals);
+  app.add_option("--wait", wait, "How long to wait for a promotion that is going on (default 10s)")
+      ->type_name("TIME");
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  RH_TRY(const std::int64_t wait_ns, parse_duration(wait));
+  prepare_process();
+  std::vector<promote::Recovered> recovered;
+  RH_TRY(const auto state, open_existing_state(globals));
+  if (state) {
+    RH_TRY(const promote::HostLock lock, promote::HostLock::take("recovery", wait_ns));
+    RH_TRY(recovered, promote::recover_all(*state, lock));
+  }
+  std::string text;
+  JsonWriter json(text);
+  json.open_object().key("schema").string("rehearse.recover/1").key("recovered").open_array();
+  std::string lines;
+  int code = 0;
+  for (const promote::Recovered& one : recovered) {
+    json.open_object().key("id").string(one.id).key("result").string(word(one.way)).key("notes").open_array();
+    lines += fmt::format("{}  {}\n", escape_text(one.id), word(one.way));
+    for (const std::string& note : one.notes) {
+      json.string(to_utf8_lossy(note));
+      lines += "  " + escape_text(note) + "\n";
+    }
+    json.close_array().close_object();
+    if (one.way == promote::Recovered::Way::kFailed) code = static_cast<int>(ExitCode::kRollbackIncomplete);
+  }
+  json.close_array().close_object();
+  report::Writer out(STDOUT_FILENO);
+  out.put(globals.json ? text + "\n" : recovered.empty() ? std::string("nothing to recover\n") : lines);
+  RH_CHECK(out.flush());
+  return code;
+}
+
+}  // namespace rehearse::cli

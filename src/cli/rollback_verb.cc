@@ -1,0 +1,43 @@
+// rehearse rollback RUN [PATH...]: takes back what promoting the run did.
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "base/units.h"
+#include "cli/progress.h"
+#include "cli/run_at.h"
+#include "cli/verbs.h"
+#include "promote/rollback.h"
+
+namespace rehearse::cli {
+
+Result<int> rollback_verb(Globals& globals, Arguments arguments) {
+  promote::RollbackOrder order;
+  std::string wait = "10s";
+  CLI::App app("Take back what promoting a run did, all of it or nothing", "rollback");
+  add_globals(app, globals);
+  app.add_option("RUN", order.run, "Run id, the unique start of one, or `last`")->required();
+  app.add_option("PATH", order.selection.only, "Only these paths, each with all below");
+  app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
+  app.add_option("--accept", order.accept, "Take back these although they were changed since")
+      ->type_name("PATH");
+  app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
+  app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  if (!go_on) return 0;
+  RH_TRY(order.wait_ns, parse_duration(wait));
+  RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));
+  RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
+  RH_TRY(order.accept, absolute_paths(order.accept, "--accept"));
+  order.who = requester();
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  prepare_process();
+  Progress progress("rolling back");
+  order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
+  RH_TRY(const promote::Outcome outcome, promote::roll_back_run(state, order));
+  progress.clear();
+  return print_outcome(globals, outcome);
+}
+
+}  // namespace rehearse::cli

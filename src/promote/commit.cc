@@ -1,0 +1,308 @@
+#include "promote/commit.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <set>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/escape.h"
+#include "base/sys.h"
+#include "effects/directory.h"
+#include "ledger/tree.h"
+#include "promote/stage.h"
+
+namespace rehearse::promote {
+namespace {
+
+std::string upper_path(std::uint32_t layer) {
+  return "uppers/" + std::to_string(layer);
+}
+
+/// The token of an opened store; empty if it has none.
+std::string read_token(const Volume& volume) {
+  const auto file = sys::open_beneath(volume.store(), kToken, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return {};
+  return sys::read_all(file->get(), 256).value_or("");
+}
+
+Result<std::string> new_token() {
+  char bytes[16];
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    return sys::last_error("getrandom");
+  return hex(std::string_view(bytes, sizeof bytes));
+}
+
+bool is_in_memory(int root) {
+  struct statfs vfs = {};
+  return ::fstatfs(root, &vfs) == 0 && (vfs.f_type == TMPFS_MAGIC || vfs.f_type == 0x858458f6);  // ramfs
+}
+
+/// Names in directory `rel` of the store that begin with the tag.
+std::vector<std::string> tagged(const Volume& volume, const char* rel, const std::string& tag) {
+  std::vector<std::string> found;
+  const auto directory = sys::open_beneath(volume.store(), rel, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) return found;
+  const auto names = effects::Listing::read(directory->get());
+  if (!names) return found;
+  for (const effects::Listed& entry : *names) {
+    if (entry.name.starts_with(tag)) found.emplace_back(entry.name);
+  }
+  return found;
+}
+
+bool is_empty(const Volume& volume, const char* rel) {
+  const auto directory = sys::open_beneath(volume.store(), rel, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) return true;
+  const auto names = effects::Listing::read(directory->get());
+  return names && names->size() == 0;
+}
+
+/// A store of its own that holds nothing any more.
+Result<void> remove_store(UsedVolume& used, const std::string& run) {
+  const int root = used.volume.root();
+  RH_TRY(const struct stat before, sys::stat_fd(root));
+  for (const char* name : {kNew, kKept}) (void)sys::unlink_at(used.volume.store(), name, AT_REMOVEDIR);
+  (void)sys::unlink_at(used.volume.store(), kToken, 0);
+  (void)sys::unlink_at(root, (std::string(kStoreDirectory) + '/' + run).c_str(), AT_REMOVEDIR);
+  if (sys::unlink_at(root, kStoreDirectory, AT_REMOVEDIR)) {
+    const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+    (void)::utimensat(root, ".", times, 0);
+  }
+  return {};
+}
+
+Result<void> sync_volumes(std::span<UsedVolume> volumes) {
+  std::vector<dev_t> done;
+  for (UsedVolume& used : volumes) {
+    if (std::find(done.begin(), done.end(), used.volume.device()) != done.end()) continue;
+    done.push_back(used.volume.device());
+    if (auto synced = sys::sync_filesystem(used.volume.store()); !synced)
+      return fail_for(synced.error().err,
+                      "cannot make " + used.volume.mountpoint() + " durable: " + synced.error().what,
+                      ExitCode::kCantCreate, "check that filesystem");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string tag_of(std::uint32_t number) {
+  return "p" + std::to_string(number) + '-';
+}
+
+Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& mountpoint,
+                              std::uint32_t layer) {
+  RH_TRY(Volume volume, Volume::open(mountpoint));
+  UsedVolume used{std::move(volume), {}};
+  used.entry.mountpoint = mountpoint;
+  used.entry.layer = layer;
+  used.entry.root_inode = used.volume.root_inode();
+  used.entry.memory = is_in_memory(used.volume.root());
+  RH_TRY(const UniqueFd upper, bundle.open_dir(upper_path(layer).c_str()));
+  RH_TRY(used.entry.adopted, used.volume.adopt_store(upper.get()));
+  if (!used.entry.adopted) {
+    auto opened = used.volume.open_store(bundle.id());
+    if (!opened && opened.error().err != ENOENT) return tl::make_unexpected(std::move(opened).error());
+    if (opened) used.entry.token = read_token(used.volume);
+  } else {
+    used.entry.token = read_token(used.volume);
+  }
+  if (used.entry.token.empty()) {
+    RH_TRY(used.entry.token, new_token());
+  }
+  return used;
+}
+
+Result<void> prepare_store(UsedVolume& used, const std::string& run) {
+  if (!used.entry.adopted) RH_CHECK(used.volume.make_store(run));
+  if (read_token(used.volume) == used.entry.token) return {};
+  RH_TRY(const UniqueFd file,
+         sys::open_beneath(used.volume.store(), kToken, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  return sys::write_all(file.get(), used.entry.token);
+}
+
+Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle) {
+  FoundVolumes found;
+  RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
+  for (const JournalVolume& entry : journal.volumes) {
+    const bool rebooted = boot != journal.header.boot_id;
+    auto volume = Volume::open(entry.mountpoint);
+    bool known = false;
+    if (volume) {
+      if (entry.adopted) {
+        RH_TRY(const UniqueFd upper, bundle.open_dir(upper_path(entry.layer).c_str()));
+        RH_TRY(known, volume->adopt_store(upper.get()));
+      } else {
+        known = volume->open_store(journal.header.run).has_value();
+      }
+      known = known && read_token(*volume) == entry.token;
+    }
+    if (!known) {
+      if (!(entry.memory && rebooted) && journal.stage != Stage::kPreparing)
+        return fail("the filesystem that was at " + entry.mountpoint + " when run " + journal.header.run +
+                        " was promoted is not there",
+                    ExitCode::kTryLater, "mount it, then: rehearse recover");
+      found.gone.push_back(true);
+      found.volumes.push_back({volume ? std::move(*volume) : Volume(), entry});
+      continue;
+    }
+    found.gone.push_back(false);
+    found.volumes.push_back({std::move(*volume), entry});
+  }
+  return found;
+}
+
+Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag) {
+  if (used.volume.store() < 0) return {};
+  for (const std::string& name : tagged(used.volume, kKept, tag)) {
+    const char kind = name.size() > tag.size() ? name[tag.size()] : '\0';
+    const std::string path = std::string(kKept) + '/' + name;
+    if (kind == 'd') {
+      (void)sys::unlink_at(used.volume.store(), path.c_str(), AT_REMOVEDIR);
+    } else if (kind == 's') {
+      (void)sys::unlink_at(used.volume.store(), path.c_str(), 0);
+    } else if (kind == 'l') {
+      // The only name of an object that is yet to be promoted again stays.
+      const auto st = sys::stat_at(used.volume.store(), path.c_str(), AT_SYMLINK_NOFOLLOW);
+      if (st && st->st_nlink > 1) (void)sys::unlink_at(used.volume.store(), path.c_str(), 0);
+    }
+  }
+  if (used.entry.adopted) return {};
+  for (const std::string& name : tagged(used.volume, kNew, tag))
+    RH_CHECK(ledger::remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
+  if (is_empty(used.volume, kNew) && is_empty(used.volume, kKept)) return remove_store(used, run);
+  return {};
+}
+
+void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
+                      std::span<const Operation> operations) {
+  if (!used.entry.adopted || header.kind != JournalKind::kPromotion) return;
+  if (header.whole) {
+    (void)ledger::remove_tree(used.volume.store(), "work");
+    return;
+  }
+  std::set<std::uint64_t> installed;
+  for (const Operation& operation : operations) {
+    if (operation.volume == index && operation.from.area == Area::kStore)
+      installed.insert(operation.object.ino);
+  }
+  const auto directory =
+      sys::open_beneath(used.volume.store(), "work/index", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) return;
+  const auto names = effects::Listing::read(directory->get());
+  if (!names) return;
+  for (const effects::Listed& entry : *names) {
+    if (installed.contains(entry.ino))
+      (void)sys::unlink_at(directory->get(), std::string(entry.name).c_str(), 0);
+  }
+}
+
+namespace {
+
+/// The steps of one commit, with what has to be undone if one fails.
+class Commit {
+ public:
+  explicit Commit(const CommitOrder& order) : order_(order), journals_(*order.state) {}
+
+  Result<CommitResult> run() {
+    const std::string& run = order_.header.run;
+    RH_TRY(UniqueFd file, journals_.create(run));
+    auto ready = make_ready(std::move(file));
+    if (!ready) {
+      for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+      for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
+      return tl::make_unexpected(std::move(ready).error());
+    }
+    volumes_.reserve(order_.volumes.size());
+    for (UsedVolume& used : order_.volumes) volumes_.push_back(std::move(used.volume));
+    Transaction transaction(volumes_, operations_);
+    auto done = carry_out(transaction);
+    result_.window_ns = transaction.window_ns();
+    result_.touched = transaction.done() > 1;
+    if (done) {
+      result_.committed = true;
+    } else {
+      result_.why = done.error().what;
+      result_.fix = done.error().fix;
+      result_.cause = done.error().exit;
+      take_back(transaction);
+    }
+    for (std::size_t v = 0; v < volumes_.size(); ++v) order_.volumes[v].volume = std::move(volumes_[v]);
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  Result<void> make_ready(UniqueFd file) {
+    RH_TRY(JournalWriter writer, JournalWriter::create(std::move(file), order_.header));
+    for (const UsedVolume& used : order_.volumes) RH_CHECK(writer.add(used.entry));
+    RH_CHECK(writer.sync());
+    for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
+    RH_TRY(operations_, order_.prepare());
+    RH_CHECK(sync_volumes(order_.volumes));
+    for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
+    RH_CHECK(writer.mark(Stage::kReady));
+    if (order_.admit) RH_CHECK(order_.admit(operations_));
+    writer_.emplace(std::move(writer));
+    return journals_.make_ready(order_.header.run);
+  }
+
+  Result<void> carry_out(Transaction& transaction) {
+    RH_CHECK(transaction.perform(order_.progress));
+    const std::int64_t settled_ns = realtime_ns();
+    RH_CHECK(transaction.check_displaced());
+    if (order_.verify) RH_CHECK(order_.verify(volumes_));
+    for (Volume& volume : volumes_) RH_CHECK(sys::sync_filesystem(volume.store()));
+    return writer_->mark(Stage::kCommitted, settled_ns);
+  }
+
+  void take_back(Transaction& transaction) {
+    result_.undone = transaction.undo_done();
+    if (!result_.undone.failed.empty()) return;
+    for (Volume& volume : volumes_) {
+      if (auto synced = sys::sync_filesystem(volume.store()); !synced)
+        result_.undone.failed.push_back(volume.mountpoint() + ": " + synced.error().what);
+    }
+    // If this cannot be written, the next recovery finds nothing left to undo.
+    (void)writer_->mark(Stage::kUndone);
+  }
+
+  void finish() {
+    const std::string& run = order_.header.run;
+    if (result_.committed) {
+      for (std::uint32_t v = 0; v < order_.volumes.size(); ++v)
+        finish_committed(order_.volumes[v], v, order_.header, operations_);
+      (void)journals_.keep(run, *order_.bundle, order_.header.number);
+      return;
+    }
+    if (!result_.undone.failed.empty()) return;
+    if (result_.undone.kept.empty()) {
+      for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+    }
+    (void)journals_.discard({run, true});
+  }
+
+  const CommitOrder& order_;
+  JournalStore journals_;
+  std::optional<JournalWriter> writer_;
+  std::vector<Operation> operations_;
+  std::vector<Volume> volumes_;
+  CommitResult result_;
+};
+
+}  // namespace
+
+Result<CommitResult> commit(const CommitOrder& order) {
+  return Commit(order).run();
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,80 @@
+// From staged objects to a changed host, and what is left behind when that fails: the part that promotion,
+// rollback and recovery share.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/decisions.h"
+#include "ledger/state.h"
+#include "promote/journal.h"
+#include "promote/journal_store.h"
+#include "promote/transaction.h"
+#include "promote/volume.h"
+
+namespace rehearse::promote {
+
+/// A volume of a promotion: opened, and as its journal has it.
+struct UsedVolume {
+  Volume volume;
+  JournalVolume entry;
+};
+
+/// Opens the mount of a layer; finds out whether the run's uppers/<layer> lies on it, and the token of a
+/// store that is there. Makes nothing.
+Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& mountpoint,
+                              std::uint32_t layer);
+/// Makes the store and its token, if they are not there.
+Result<void> prepare_store(UsedVolume& used, const std::string& run);
+
+/// Opens what a journal names. kTryLater if a filesystem is not mounted. Of filesystems in memory that did
+/// not outlive a reboot the entry comes back without a store (`gone`).
+struct FoundVolumes {
+  std::vector<UsedVolume> volumes;
+  std::vector<bool> gone;
+};
+Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle);
+
+/// Removes what staging under `tag` made and nothing refers to; and a store that is empty then.
+Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag);
+
+struct CommitResult {
+  bool committed = false;
+  std::string why;  ///< not committed: what stood against it
+  std::string fix;
+  ExitCode cause = ExitCode::kFailure;
+  bool touched = false;  ///< something had been renamed
+  Undone undone;
+  std::int64_t window_ns = 0;
+};
+
+struct CommitOrder {
+  const ledger::StateDir* state = nullptr;
+  const ledger::Bundle* bundle = nullptr;
+  JournalHeader header;
+  std::string tag;
+  std::span<UsedVolume> volumes;
+  /// Stages and returns the operations. Called once, after the journal exists.
+  std::function<Result<std::vector<Operation>>()> prepare;
+  /// Called with everything staged and durable, before the journal is ready: the last chance to refuse.
+  std::function<Result<void>(std::span<const Operation>)> admit;
+  /// After all operations, beside what the transaction itself checks.
+  std::function<Result<void>(std::span<Volume>)> verify;
+  std::function<void(std::uint64_t)> progress;
+};
+
+/// An error: nothing of the host has changed and nothing is left. Otherwise the result says what came of it.
+Result<CommitResult> commit(const CommitOrder& order);
+
+/// What is left to do for volume `index` when everything is committed: the overlay's index holds further
+/// names of what is on the host now.
+void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
+                      std::span<const Operation> operations);
+
+/// "p3-": begins the names in a store of journal number 3 of a run.
+std::string tag_of(std::uint32_t number);
+
+}  // namespace rehearse::promote

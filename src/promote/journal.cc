@@ -1,0 +1,313 @@
+#include "promote/journal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/sys.h"
+#include "base/codec.h"
+
+namespace rehearse::promote {
+namespace {
+
+
+constexpr std::string_view kMagic = "RHJOURN1";
+constexpr std::size_t kCheckSize = 16;
+constexpr std::uint64_t kMaxRecord = std::uint64_t{4} << 20U;
+constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
+
+enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark };
+
+constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8;
+
+Sha256 chain(const Sha256& check, std::string_view record) {
+  Sha256Hasher hasher;
+  hasher.update({reinterpret_cast<const char*>(check.data()), check.size()});
+  hasher.update(record);
+  return hasher.finish();
+}
+
+void encode(Encoder& out, const Place& place) {
+  out.number(static_cast<std::uint64_t>(place.area));
+  out.text(place.path);
+}
+
+void encode(Encoder& out, const Facts& facts) {
+  out.number(facts.ino);
+  out.signed_number(facts.ctime_ns);
+  out.signed_number(facts.mtime_ns);
+  out.number(facts.size);
+}
+
+void encode(Encoder& out, const Settings& settings) {
+  for (const std::uint32_t value : {settings.mode, settings.uid, settings.gid, settings.flags})
+    out.number(value);
+  out.signed_number(settings.mtime_ns);
+  out.number(settings.xattrs.size());
+  for (const auto& [name, value] : settings.xattrs) {
+    out.text(name);
+    out.text(value);
+  }
+}
+
+bool is_safe(std::string_view path) {
+  if (path.find('\0') != std::string_view::npos) return false;
+  for (std::size_t at = 0; !path.empty() && at <= path.size();) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string_view part = path.substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return false;
+    at = end + 1;
+  }
+  return true;
+}
+
+bool decode(Decoder& in, Place& place) {
+  const std::uint64_t area = in.number();
+  place.path = in.text();
+  place.area = static_cast<Area>(area);
+  return area <= static_cast<std::uint64_t>(Area::kStore) && is_safe(place.path);
+}
+
+void decode(Decoder& in, Facts& facts) {
+  facts.ino = in.number();
+  facts.ctime_ns = in.signed_number();
+  facts.mtime_ns = in.signed_number();
+  facts.size = in.number();
+}
+
+void decode(Decoder& in, Settings& settings) {
+  settings.mode = in.number32();
+  settings.uid = in.number32();
+  settings.gid = in.number32();
+  settings.flags = in.number32();
+  settings.mtime_ns = in.signed_number();
+  const std::uint64_t count = in.number();
+  for (std::uint64_t i = 0; i < count && in.good(); ++i) {
+    std::string name = in.text();
+    settings.xattrs[std::move(name)] = in.text();
+  }
+}
+
+bool decode(Decoder& in, Operation& operation) {
+  const std::uint64_t kind = in.number();
+  const std::uint64_t type = in.number();
+  const std::uint64_t flags = in.number();
+  if (kind > static_cast<std::uint64_t>(OperationKind::kRewrite) ||
+      type > static_cast<std::uint64_t>(effects::FileType::kBlockDevice) || flags > 15)
+    return false;
+  operation.kind = static_cast<OperationKind>(kind);
+  operation.type = static_cast<effects::FileType>(type);
+  operation.entries = (flags & kEntries) != 0;
+  operation.time_only = (flags & kTimeOnly) != 0;
+  operation.volume = in.number32();
+  if (!decode(in, operation.from) || !decode(in, operation.to) || !decode(in, operation.saved)) return false;
+  decode(in, operation.object);
+  decode(in, operation.displaced);
+  if ((flags & kHasBefore) != 0) decode(in, operation.before.emplace());
+  if ((flags & kHasAfter) != 0) decode(in, operation.after.emplace());
+  return true;
+}
+
+/// Takes one record into the journal. False: it does not fit.
+bool apply(std::string_view record, Journal& journal, bool first) {
+  Decoder in(record);
+  const std::uint64_t kind = in.number();
+  if (first != (kind == static_cast<std::uint64_t>(Kind::kHeader))) return false;
+  switch (static_cast<Kind>(kind)) {
+    case Kind::kHeader: {
+      const std::uint64_t what = in.number();
+      if (what > static_cast<std::uint64_t>(JournalKind::kRollback)) return false;
+      journal.header.kind = static_cast<JournalKind>(what);
+      journal.header.run = in.text();
+      journal.header.number = in.number32();
+      journal.header.of = in.number32();
+      journal.header.digest = in.text();
+      journal.header.decision = in.number();
+      journal.header.whole = in.number() == 1;
+      journal.header.begun_ns = in.signed_number();
+      journal.header.boot_id = in.text();
+      break;
+    }
+    case Kind::kVolume: {
+      JournalVolume volume;
+      const std::uint64_t flags = in.number();
+      volume.adopted = (flags & 1U) != 0;
+      volume.memory = (flags & 2U) != 0;
+      volume.mountpoint = in.text();
+      volume.layer = in.number32();
+      volume.token = in.text();
+      volume.root_inode = in.number();
+      if (flags > 3 || !volume.mountpoint.starts_with('/')) return false;
+      journal.volumes.push_back(std::move(volume));
+      break;
+    }
+    case Kind::kOperation: {
+      Operation operation;
+      if (!decode(in, operation) || operation.volume >= journal.volumes.size()) return false;
+      journal.operations.push_back(std::move(operation));
+      break;
+    }
+    case Kind::kMark: {
+      const std::uint64_t stage = in.number();
+      if (stage > static_cast<std::uint64_t>(Stage::kUndone)) return false;
+      journal.stage = static_cast<Stage>(stage);
+      journal.settled_ns = in.signed_number();
+      break;
+    }
+    default:
+      return false;
+  }
+  return in.good() && in.done();
+}
+
+/// Whole records of `text`, each handed to `visit`; the check after the last of them, and where they end.
+struct Chain {
+  Sha256 check = {};
+  std::size_t end = 0;
+};
+template <class Visit>
+Chain read_chain(std::string_view text, Visit visit) {
+  Chain chain_state;
+  if (!text.starts_with(kMagic)) return chain_state;
+  chain_state.end = kMagic.size();
+  while (true) {
+    Decoder in(text.substr(chain_state.end));
+    const std::uint64_t size = in.number();
+    if (!in.good() || size == 0 || size > kMaxRecord) return chain_state;
+    const std::string_view record = in.raw(size);
+    const std::string_view check = in.raw(kCheckSize);
+    if (!in.good()) return chain_state;
+    const Sha256 next = chain(chain_state.check, record);
+    if (std::memcmp(next.data(), check.data(), kCheckSize) != 0 || !visit(record)) return chain_state;
+    chain_state.check = next;
+    Encoder length;
+    length.number(size);
+    chain_state.end += length.bytes().size() + size + kCheckSize;
+  }
+}
+
+}  // namespace
+
+Result<JournalWriter> JournalWriter::create(UniqueFd file, const JournalHeader& header) {
+  JournalWriter writer(std::move(file));
+  writer.buffer_ = kMagic;
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kHeader));
+  record.number(static_cast<std::uint64_t>(header.kind));
+  record.text(header.run);
+  record.number(header.number);
+  record.number(header.of);
+  record.text(header.digest);
+  record.number(header.decision);
+  record.number(header.whole ? 1 : 0);
+  record.signed_number(header.begun_ns);
+  record.text(header.boot_id);
+  RH_CHECK(writer.add(record.bytes()));
+  RH_CHECK(writer.sync());
+  return writer;
+}
+
+Result<JournalWriter> JournalWriter::reopen(UniqueFd file) {
+  RH_TRY(const std::string text, sys::read_all(file.get(), SIZE_MAX / 2));
+  const Chain whole = read_chain(text, [](std::string_view) { return true; });
+  // A torn record would hide what is written after it.
+  if (::ftruncate(file.get(), static_cast<off_t>(whole.end)) != 0) return sys::last_error("ftruncate");
+  if (::lseek(file.get(), 0, SEEK_END) < 0) return sys::last_error("lseek");
+  JournalWriter writer(std::move(file));
+  writer.check_ = whole.check;
+  return writer;
+}
+
+Result<void> JournalWriter::add(std::string_view record) {
+  if (record.size() > kMaxRecord)
+    return fail("a record of the promotion's journal is larger than 4 MiB", ExitCode::kDataError);
+  check_ = chain(check_, record);
+  Encoder out;
+  out.text(record);
+  out.raw({reinterpret_cast<const char*>(check_.data()), kCheckSize});
+  buffer_ += out.bytes();
+  return buffer_.size() >= kFlushAt ? flush() : Result<void>{};
+}
+
+Result<void> JournalWriter::add(const JournalVolume& volume) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kVolume));
+  record.number((volume.adopted ? 1U : 0U) | (volume.memory ? 2U : 0U));
+  record.text(volume.mountpoint);
+  record.number(volume.layer);
+  record.text(volume.token);
+  record.number(volume.root_inode);
+  return add(record.bytes());
+}
+
+Result<void> JournalWriter::add(const Operation& operation) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kOperation));
+  record.number(static_cast<std::uint64_t>(operation.kind));
+  record.number(static_cast<std::uint64_t>(operation.type));
+  record.number((operation.before ? kHasBefore : 0U) | (operation.after ? kHasAfter : 0U) |
+                (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U));
+  record.number(operation.volume);
+  encode(record, operation.from);
+  encode(record, operation.to);
+  encode(record, operation.saved);
+  encode(record, operation.object);
+  encode(record, operation.displaced);
+  if (operation.before) encode(record, *operation.before);
+  if (operation.after) encode(record, *operation.after);
+  return add(record.bytes());
+}
+
+Result<void> JournalWriter::mark(Stage stage, std::int64_t settled_ns) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kMark));
+  record.number(static_cast<std::uint64_t>(stage));
+  record.signed_number(settled_ns);
+  RH_CHECK(add(record.bytes()));
+  return sync();
+}
+
+Result<void> JournalWriter::flush() {
+  auto written = sys::write_all(file_.get(), buffer_);
+  buffer_.clear();
+  if (!written)
+    return fail_for(written.error().err, "cannot write the promotion's journal: " + written.error().what,
+                    ExitCode::kCantCreate, "free some space in the state directory");
+  return {};
+}
+
+Result<void> JournalWriter::sync() {
+  RH_CHECK(flush());
+  if (auto synced = sys::sync_file(file_.get()); !synced)
+    return fail_for(synced.error().err, "cannot make the promotion's journal durable: " + synced.error().what,
+                    ExitCode::kCantCreate, "check the filesystem of the state directory");
+  return {};
+}
+
+Result<Journal> read_journal(int fd) {
+  RH_TRY(const std::string text, sys::read_all(fd, SIZE_MAX / 2));
+  Journal journal;
+  bool first = true;
+  bool sound = true;
+  const Chain whole = read_chain(text, [&](std::string_view record) {
+    sound = apply(record, journal, first);
+    first = false;
+    return sound;
+  });
+  if (first && sound) {
+    // The header is made durable before anything follows it: one that is not whole is a file just begun.
+    Decoder in(text.size() > kMagic.size() ? std::string_view(text).substr(kMagic.size())
+                                           : std::string_view());
+    const std::uint64_t size = in.number();
+    if (!in.good() || (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
+      return fail_for(ENODATA, "the promotion's journal was only begun", ExitCode::kDataError);
+  }
+  if (first || !sound)
+    return fail("the promotion's journal is damaged at byte " + std::to_string(whole.end),
+                ExitCode::kDataError, "it cannot be recovered: compare the host with `rehearse diff`");
+  return journal;
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,86 @@
+// The journal of one promotion or rollback: what it is, which filesystems, which operations, and how far it
+// came. On disk before the first rename; read by whoever finds it after a crash.
+//
+// Format "rehearse.journal/1": 8 bytes of magic, then records: a varint length, so many bytes, and the first
+// 16 bytes of SHA-256 over the check of the record before and these bytes. Appended only. A torn or damaged
+// end is not there: what counts is the last whole record.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "promote/operation.h"
+
+namespace rehearse::promote {
+
+enum class JournalKind : std::uint8_t { kPromotion, kRollback };
+
+struct JournalHeader {
+  JournalKind kind = JournalKind::kPromotion;
+  std::string run;
+  std::uint32_t number = 0;  ///< of the run's journals, from 1
+  std::uint32_t of = 0;      ///< kRollback: number of the promotion that it takes back
+  std::string digest;        ///< "sha256:..."
+  std::uint64_t decision = 0;
+  bool whole = true;  ///< nothing of the run was left out
+  std::int64_t begun_ns = 0;
+  std::string boot_id;
+};
+
+struct JournalVolume {
+  std::string mountpoint;
+  std::uint32_t layer = 0;
+  bool adopted = false;  ///< the store is the run's own directory uppers/<layer>
+  std::string token;     ///< content of the file `token` in the store
+  std::uint64_t root_inode = 0;
+  bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
+};
+
+/// How far it came; in order.
+enum class Stage : std::uint8_t {
+  kPreparing,  ///< new objects are being staged; nothing of the host has changed
+  kReady,      ///< all operations are in the journal and everything staged is durable; renames may have begun
+  kCommitted,  ///< all operations are done and durable
+  kUndone,     ///< all that was done is undone
+};
+
+struct Journal {
+  JournalHeader header;
+  std::vector<JournalVolume> volumes;
+  std::vector<Operation> operations;
+  Stage stage = Stage::kPreparing;
+  std::int64_t settled_ns = 0;  ///< kCommitted: CLOCK_REALTIME after the last operation
+};
+
+class JournalWriter {
+ public:
+  /// Takes a fresh, empty file opened for writing; writes the header and makes it durable.
+  static Result<JournalWriter> create(UniqueFd file, const JournalHeader& header);
+  /// Goes on after the last whole record of a journal that was read.
+  static Result<JournalWriter> reopen(UniqueFd file);
+
+  Result<void> add(const JournalVolume& volume);
+  Result<void> add(const Operation& operation);
+  /// Writes the mark and makes everything before it durable.
+  Result<void> mark(Stage stage, std::int64_t settled_ns = 0);
+  Result<void> sync();
+
+ private:
+  explicit JournalWriter(UniqueFd file) : file_(std::move(file)) {}
+  Result<void> add(std::string_view record);
+  Result<void> flush();
+  UniqueFd file_;
+  std::string buffer_;
+  Sha256 check_ = {};
+};
+
+/// Reads up to the last whole record. kDataError if not even the header can be read. The file may be hostile:
+/// places never lead out of their area.
+Result<Journal> read_journal(int fd);
+
+}  // namespace rehearse::promote

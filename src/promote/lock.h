@@ -1,0 +1,26 @@
+// One promotion, rollback or recovery a host at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace rehearse::promote {
+
+/// Held while it lives; dies with the process.
+class HostLock {
+ public:
+  /// Waits up to `wait_ns`; kTryLater names who holds it. `run` is what others are told.
+  static Result<HostLock> take(const std::string& run, std::int64_t wait_ns);
+  /// Nothing if somebody holds it.
+  static Result<std::optional<HostLock>> try_take(const std::string& run);
+
+ private:
+  explicit HostLock(UniqueFd file) : file_(std::move(file)) {}
+  UniqueFd file_;
+};
+
+}  // namespace rehearse::promote

@@ -1,0 +1,440 @@
+#include "promote/promote.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "effects/attributes.h"
+#include "effects/package_index.h"
+#include "promote/binding.h"
+#include "promote/commit.h"
+#include "promote/decision.h"
+#include "promote/lock.h"
+#include "promote/object_writer.h"
+#include "promote/recover.h"
+#include "promote/stage.h"
+#include "promote/tree_print.h"
+
+namespace rehearse::promote {
+namespace {
+
+using effects::Change;
+using effects::ChangeKind;
+using effects::FileType;
+
+class Promotion {
+ public:
+  Promotion(const ledger::StateDir& state, const Order& order) : state_(state), order_(order) {
+    outcome_.started_ns = realtime_ns();
+    outcome_.dry_run = order.dry_run;
+  }
+
+  Result<Outcome> run() {
+    const std::int64_t begun = monotonic_ns();
+    RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns));
+    RH_CHECK(recover_first(lock));
+    RH_TRY(frozen_, open_frozen_bundle());
+    outcome_.run = frozen_->record.id;
+    outcome_.digest = frozen_->record.digest;
+    if (!order_.dry_run) RH_CHECK(find_decision());
+    RH_CHECK(plan());
+    outcome_.left_out = plan_.left_out;
+    show_operations();
+    RH_CHECK(check_staleness());
+    outcome_.check_ns = monotonic_ns() - begun;
+    if (!outcome_.staleness.moved.empty()) {
+      outcome_.exit = ExitCode::kStale;
+      outcome_.why = "the host has moved since the rehearsal";
+      outcome_.fix = "rehearse again, or name what is to be overwritten all the same: --accept PATH";
+      return std::move(outcome_);
+    }
+    RH_CHECK(preflight());
+    outcome_.check_ns = monotonic_ns() - begun;
+    if (order_.dry_run || volumes_.empty()) return std::move(outcome_);
+    RH_CHECK(commit_all());
+    return std::move(outcome_);
+  }
+
+ private:
+  void progress(std::string_view phase, std::uint64_t count) const {
+    if (order_.progress) order_.progress(phase, count);
+  }
+
+  Result<void> recover_first(const HostLock& lock) {
+    RH_TRY(const auto recovered, recover_all(state_, lock));
+    for (const Recovered& one : recovered) {
+      if (one.way == Recovered::Way::kFailed)
+        return fail("promotion " + one.id + " was interrupted and could not be undone: " +
+                        (one.notes.empty() ? "" : one.notes.back()),
+                    ExitCode::kRollbackIncomplete, "see: rehearse recover");
+    }
+    return {};
+  }
+
+  Result<std::unique_ptr<FrozenBundle>> open_frozen_bundle() {
+    RH_TRY(FrozenBundle frozen, open_frozen(state_, order_.run.run, order_.run.digest));
+    return std::make_unique<FrozenBundle>(std::move(frozen));
+  }
+
+  Result<void> find_decision() {
+    RH_TRY(decisions_, open_decisions());
+    RH_TRY(const ledger::Decision decision,
+           valid_decision(*decisions_, outcome_.run, outcome_.digest, frozen_->seal, realtime_ns()));
+    outcome_.decision = decision.id;
+    return {};
+  }
+  Result<std::unique_ptr<ledger::Decisions>> open_decisions() {
+    RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
+    return std::make_unique<ledger::Decisions>(std::move(decisions));
+  }
+
+  /// A volume of any layer, for the plan's questions and for the check.
+  Result<UsedVolume*> volume_of(std::uint32_t layer) {
+    const auto known = by_layer_.find(layer);
+    if (known != by_layer_.end()) return known->second.get();
+    for (const report::LayerRecord& record : frozen_->record.layers) {
+      if (record.index != layer) continue;
+      RH_TRY(UsedVolume used, use_volume(frozen_->bundle, record.mountpoint, layer));
+      return by_layer_.emplace(layer, std::make_unique<UsedVolume>(std::move(used))).first->second.get();
+    }
+    return fail("the run has no layer " + std::to_string(layer), ExitCode::kDataError, "rehearse again");
+  }
+
+  Result<void> plan() {
+    std::vector<PlanLayer> layers;
+    for (const report::LayerRecord& record : frozen_->record.layers)
+      layers.push_back({record.index, record.mountpoint});
+    std::optional<Error> trouble;
+    const StandsAt stands_at = [&](std::uint32_t layer, const std::string& path,
+                                   const effects::Attributes& before) {
+      auto used = volume_of(layer);
+      if (!used) {
+        trouble = used.error();
+        return false;
+      }
+      const auto st = (*used)->volume.find({Area::kHost, path});
+      return st && *st && (*st)->st_ino == before.ino;
+    };
+    RH_TRY(plan_, make_plan(frozen_->changes, layers, order_.selection, stands_at));
+    if (trouble) return tl::make_unexpected(*trouble);
+    for (const LayerPlan& layer : plan_.layers) {
+      RH_TRY(UsedVolume * used, volume_of(layer.layer));
+      volumes_.push_back(std::move(*used));
+    }
+    by_layer_.clear();
+    return {};
+  }
+
+  void show_operations() {
+    for (const LayerPlan& layer : plan_.layers) {
+      const std::string head = layer.mountpoint == "/" ? "/" : layer.mountpoint + "/";
+      for (const Step& step : layer.steps) {
+        Shown shown;
+        shown.path = head + (step.to_kept ? step.from.path : step.to.path);
+        switch (step.kind) {
+          case OperationKind::kMove:
+            shown.what =
+                step.to_kept
+                    ? (frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove")
+                : step.from.area == Area::kHost || step.parked != Step::kNone ? "rename"
+                                                                              : "put";
+            if (shown.what == "rename") shown.from = head + plan_.origins[step.change];
+            break;
+          case OperationKind::kExchange:
+            shown.what = "replace";
+            break;
+          case OperationKind::kRewrite:
+            shown.what = "rewrite";
+            break;
+          case OperationKind::kAttributes:
+            if (step.change == Step::kNone && !step.restore_time) continue;
+            shown.what = step.change == Step::kNone ? "time" : "attributes";
+            break;
+        }
+        outcome_.operations.push_back(std::move(shown));
+      }
+    }
+  }
+
+  Result<void> check_staleness() {
+    progress("comparing with the host", 0);
+    std::vector<Volume> volumes = lend();
+    auto checked =
+        check_written(frozen_->changes, plan_, volumes, order_.staleness, facts_, outcome_.staleness);
+    if (checked && frozen_->record.trace) {
+      checked = check_reads(frozen_->reads, read_context(), order_.staleness, outcome_.staleness);
+    } else if (checked) {
+      checked = check_mounts(frozen_->changes, plan_, volumes, frozen_->record.created_ns, order_.staleness,
+                             state_.path(), outcome_.staleness);
+    }
+    take_home(volumes);
+    if (checked) name_owners();
+    return checked;
+  }
+
+  ReadContext read_context() const {
+    ReadContext context;
+    for (const report::LayerRecord& layer : frozen_->record.layers) {
+      context.roots.push_back(layer.mountpoint);
+      context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());
+    }
+    std::set<std::string> moved;
+    for (const Moved& one : outcome_.staleness.moved) moved.insert(one.path);
+    for (std::size_t i = 0; i < frozen_->changes.size(); ++i) {
+      const Change& change = frozen_->changes[i];
+      const std::string& path = change.from.empty() ? change.path : change.from;
+      if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) {
+        context.unmoved.insert(path);
+        context.compared.emplace(change.before->dev, change.before->ino);
+      }
+      if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)
+        context.links.emplace_back(change.path, change.after->target);
+      if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);
+    }
+    return context;
+  }
+
+  /// Who owns what has moved, where a package does.
+  void name_owners() {
+    if (outcome_.staleness.moved.empty()) return;
+    const auto root = sys::open("/", O_RDONLY | O_DIRECTORY);
+    if (!root) return;
+    auto packages = effects::PackageIndex::load(root->get(), -1, state_.fd());
+    for (Moved& moved : outcome_.staleness.moved) {
+      const std::string_view package = packages.owner(moved.path);
+      if (!package.empty()) moved.owner = "package " + std::string(package);
+    }
+  }
+
+  std::vector<Volume> lend() {
+    std::vector<Volume> volumes;
+    for (UsedVolume& used : volumes_) volumes.push_back(std::move(used.volume));
+    return volumes;
+  }
+  void take_home(std::vector<Volume>& volumes) {
+    for (std::size_t v = 0; v < volumes.size(); ++v) volumes_[v].volume = std::move(volumes[v]);
+  }
+
+  Result<void> preflight() {
+    progress("looking for obstacles", 0);
+    std::vector<Volume> volumes = lend();
+    PreflightInput input;
+    input.changes = frozen_->changes;
+    input.plan = &plan_;
+    input.volumes = volumes;
+    input.facts = facts_;
+    for (const UsedVolume& used : volumes_) input.adopted.push_back(used.entry.adopted);
+    input.held_open = order_.held_open;
+    input.state_path = state_.path();
+    auto report = check_preflight(input);
+    take_home(volumes);
+    if (!report) return tl::make_unexpected(std::move(report).error());
+    outcome_.notes = std::move(report->notes);
+    // Promotion installs files; what the action asked of the service manager is left to the operator.
+    for (const report::UnitRecord& unit : frozen_->record.units) {
+      if (!unit.changes() || unit.answered == "carried-out") continue;
+      outcome_.notes.push_back("not carried out: " + unit.request + " of " +
+                               (unit.unit.empty() ? "the service manager" : unit.unit));
+    }
+    in_place_.insert(report->in_place.begin(), report->in_place.end());
+    return {};
+  }
+
+  Result<void> commit_all() {
+    CommitOrder commit_order;
+    RH_TRY(const auto kept, kept_journals(frozen_->bundle));
+    commit_order.state = &state_;
+    commit_order.bundle = &frozen_->bundle;
+    commit_order.header.run = outcome_.run;
+    commit_order.header.number = kept.empty() ? 1 : kept.back() + 1;
+    commit_order.header.digest = outcome_.digest;
+    commit_order.header.decision = static_cast<std::uint64_t>(outcome_.decision);
+    commit_order.header.whole = order_.selection.takes_all();
+    commit_order.header.begun_ns = outcome_.started_ns;
+    RH_TRY(commit_order.header.boot_id, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
+    commit_order.tag = tag_of(commit_order.header.number);
+    commit_order.volumes = volumes_;
+    outcome_.id = outcome_.run + '/' + std::to_string(commit_order.header.number);
+    const std::int64_t begun = monotonic_ns();
+    commit_order.prepare = [&] { return stage_all(commit_order.tag); };
+    commit_order.admit = [&](std::span<const Operation> operations) -> Result<void> {
+      outcome_.stage_ns = monotonic_ns() - begun;
+      RH_TRY(const bool mine, decisions_->use(outcome_.decision, outcome_.id));
+      if (!mine)
+        return fail("run " + outcome_.run + ": its approval was used meanwhile", ExitCode::kNotApproved,
+                    "decide again");
+      return record("begun", operations.size(), "");
+    };
+    commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };
+    commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
+    auto result = commit(commit_order);
+    if (!result) {
+      (void)decisions_->release(outcome_.decision, outcome_.id);
+      (void)decisions_->end(outcome_.id, "rolled back", result.error().what, realtime_ns());
+      return tl::make_unexpected(std::move(result).error());
+    }
+    outcome_.commit_ns = monotonic_ns() - begun - outcome_.stage_ns;
+    outcome_.window_ns = result->window_ns;
+    take_result(*result);
+    const char* word = result->committed               ? "done"
+                       : result->undone.failed.empty() ? "rolled back"
+                                                       : "incomplete";
+    if (!result->committed && result->undone.failed.empty())
+      (void)decisions_->release(outcome_.decision, outcome_.id);
+    (void)record(word, outcome_.operations.size(), outcome_.why);
+    return {};
+  }
+
+  void take_result(const CommitResult& result) {
+    outcome_.kept = result.undone.kept;
+    outcome_.not_undone = result.undone.failed;
+    if (result.committed) return;
+    outcome_.why = result.why;
+    outcome_.fix = result.fix;
+    if (!result.undone.failed.empty())
+      outcome_.exit = ExitCode::kRollbackIncomplete;
+    else if (result.cause == ExitCode::kStale)
+      outcome_.exit = ExitCode::kStale;
+    else
+      outcome_.exit = ExitCode::kRolledBack;
+  }
+
+  Result<void> record(const char* result, std::uint64_t operations, const std::string& detail) {
+    ledger::PromotionRow row;
+    row.id = outcome_.id;
+    row.run = outcome_.run;
+    row.digest = outcome_.digest;
+    row.kind = "promote";
+    row.decision = outcome_.decision;
+    row.who = order_.who;
+    row.started_ns = outcome_.started_ns;
+    row.finished_ns = realtime_ns();
+    row.result = result;
+    row.operations = operations;
+    row.window_ns = outcome_.window_ns;
+    row.detail = detail;
+    return decisions_->record(row);
+  }
+
+  Result<std::vector<Operation>> stage_all(const std::string& tag) {
+    std::vector<Operation> all;
+    std::uint64_t count = 0;
+    for (std::uint32_t v = 0; v < volumes_.size(); ++v) {
+      const LayerPlan& layer = plan_.layers[v];
+      UsedVolume& used = volumes_[v];
+      RH_TRY(const UniqueFd upper,
+             frozen_->bundle.open_dir(("uppers/" + std::to_string(layer.layer)).c_str()));
+      Stager stager(frozen_->changes, layer, used.volume, upper.get(), used.entry.adopted, tag);
+      RH_CHECK(stager.prepare());
+      std::vector<Staged> staged;
+      staged.reserve(layer.stages.size());
+      for (const StageItem& item : layer.stages) {
+        RH_TRY(Staged one, stager.stage(item));
+        staged.push_back(std::move(one));
+        if ((++count & 63U) == 0) progress("preparing", count);
+      }
+      RH_TRY(const auto rewritten, save_rewritten(v, tag));
+      RH_TRY(auto operations,
+             bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
+      RH_CHECK(print_removed(v, operations));
+      all.insert(all.end(), std::make_move_iterator(operations.begin()),
+                 std::make_move_iterator(operations.end()));
+    }
+    return all;
+  }
+
+  /// Copies of the old bytes of what is to be rewritten in place.
+  Result<std::map<std::size_t, Place>> save_rewritten(std::uint32_t v, const std::string& tag) {
+    std::map<std::size_t, Place> saved;
+    for (const std::size_t i : in_place_) {
+      if (frozen_->changes[i].layer != plan_.layers[v].layer) continue;
+      Volume& volume = volumes_[v].volume;
+      const Place from{Area::kHost, plan_.origins[i]};
+      const Place to{Area::kStore, std::string(kKept) + '/' + tag + 's' + std::to_string(i)};
+      RH_TRY(const int from_dir, volume.parent(from));
+      RH_TRY(const UniqueFd source_parent, sys::dup(from_dir));
+      RH_TRY(const int to_dir, volume.parent(to));
+      const std::string name(leaf_of(from.path));
+      std::optional<struct stat> st;
+      RH_TRY(const effects::Attributes now,
+             effects::read_attributes(source_parent.get(), name.c_str(), st, effects::Content::kSkip));
+      RH_CHECK(copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile,
+                           now));
+      saved.emplace(i, to);
+    }
+    return saved;
+  }
+
+  /// What lies in directories that are to go is looked at now, and again when they are gone.
+  struct Removed {
+    std::uint32_t volume = 0;
+    std::string kept;   ///< its place in the store
+    std::string shown;  ///< its path on the host
+    Sha256 print = {};
+  };
+  Result<void> print_removed(std::uint32_t v, std::span<const Operation> operations) {
+    std::set<std::string> taken_before;
+    std::set<std::string> parked;  // in the store only for a while
+    for (const Operation& operation : operations) {
+      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
+        parked.insert(operation.from.path);
+    }
+    for (const Operation& operation : operations) {
+      const bool exchange = operation.kind == OperationKind::kExchange;
+      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kHost) {
+        if (operation.type == FileType::kDir && operation.to.area == Area::kStore &&
+            !parked.contains(operation.to.path))
+          RH_CHECK(print_one(v, operation.from.path, operation.to.path, taken_before));
+        taken_before.insert(operation.from.path);
+      } else if (exchange && operation.type == FileType::kDir) {
+        RH_CHECK(print_one(v, operation.to.path, operation.from.path, taken_before));
+      }
+    }
+    return {};
+  }
+  Result<void> print_one(std::uint32_t v, const std::string& host, const std::string& kept,
+                         const std::set<std::string>& without) {
+    Volume& volume = volumes_[v].volume;
+    RH_TRY(const auto st, volume.find({Area::kHost, host}));
+    if (!st || !S_ISDIR(st->st_mode)) return {};
+    RH_TRY(const Sha256 print, print_tree(volume.root(), host, without));
+    removed_.push_back({v, kept, volume.shown({Area::kHost, host}), print});
+    return {};
+  }
+  Result<void> check_removed(std::span<Volume> volumes) {
+    for (const Removed& removed : removed_) {
+      RH_TRY(const Sha256 print, print_tree(volumes[removed.volume].store(), removed.kept, {}));
+      if (print != removed.print)
+        return fail(removed.shown + ": something in it was changed while it was being promoted",
+                    ExitCode::kStale, "rehearse again");
+    }
+    return {};
+  }
+
+  const ledger::StateDir& state_;
+  const Order& order_;
+  Outcome outcome_;
+  std::unique_ptr<FrozenBundle> frozen_;
+  std::unique_ptr<ledger::Decisions> decisions_;
+  Plan plan_;
+  std::map<std::uint32_t, std::unique_ptr<UsedVolume>> by_layer_;
+  std::vector<UsedVolume> volumes_;  ///< of plan_.layers
+  std::vector<std::optional<Facts>> facts_;
+  std::set<std::size_t> in_place_;
+  std::vector<Removed> removed_;
+};
+
+}  // namespace
+
+Result<Outcome> promote_run(const ledger::StateDir& state, const Order& order) {
+  return Promotion(state, order).run();
+}
+
+}  // namespace rehearse::promote

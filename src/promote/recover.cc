@@ -1,0 +1,176 @@
+#include "promote/recover.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "ledger/decisions.h"
+#include "promote/commit.h"
+#include "promote/journal_store.h"
+
+namespace rehearse::promote {
+namespace {
+
+class Recovery {
+ public:
+  Recovery(const ledger::StateDir& state, PendingJournal pending)
+      : state_(state), journals_(state), pending_(std::move(pending)) {}
+
+  Result<Recovered> run() {
+    result_.id = pending_.run;
+    auto bundle = state_.open_run(pending_.run);
+    if (!bundle) {
+      if (pending_.ready) return tl::make_unexpected(std::move(bundle).error());
+      RH_CHECK(journals_.discard(pending_));
+      return std::move(result_);
+    }
+    RH_TRY(const UniqueFd file, journals_.open(pending_));
+    auto journal = read_journal(file.get());
+    if (!journal) {
+      // Not even its first record was durable: nothing had been done.
+      if (pending_.ready || journal.error().err != ENODATA)
+        return tl::make_unexpected(std::move(journal).error());
+      RH_CHECK(journals_.discard(pending_));
+      return std::move(result_);
+    }
+    journal_ = std::move(*journal);
+    if (journal_.header.run != pending_.run)
+      return fail("the journal of run " + pending_.run + " is that of another run", ExitCode::kDataError);
+    result_.id = pending_.run + '/' + std::to_string(journal_.header.number);
+    RH_TRY(auto found, find_volumes(journal_, *bundle));
+    if (!pending_.ready) return take_back_staging(found);
+    if (journal_.stage == Stage::kPreparing)
+      return fail("the journal of run " + pending_.run + " is damaged: its list of operations is not whole",
+                  ExitCode::kRollbackIncomplete, "compare the host with: rehearse show " + pending_.run);
+    return take_up(*bundle, found);
+  }
+
+ private:
+  Result<Recovered> take_back_staging(FoundVolumes& found) {
+    for (std::size_t v = 0; v < found.volumes.size(); ++v) {
+      if (found.gone[v]) {
+        RH_CHECK(remove_half_made(found.volumes[v]));
+      } else {
+        RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
+      }
+    }
+    RH_CHECK(give_back("interrupted while it was prepared"));
+    RH_CHECK(journals_.discard(pending_));
+    result_.way = Recovered::Way::kBack;
+    return std::move(result_);
+  }
+
+  /// A store that was made and got no token yet.
+  Result<void> remove_half_made(UsedVolume& used) {
+    if (used.entry.adopted || used.volume.root() < 0) return {};
+    if (!used.volume.open_store(pending_.run)) {
+      (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
+      return {};
+    }
+    return clean_up(used, pending_.run, tag_of(journal_.header.number));
+  }
+
+  Result<Recovered> take_up(const ledger::Bundle& bundle, FoundVolumes& found) {
+    // Operations on filesystems that are gone with a reboot are void.
+    std::vector<Volume> volumes;
+    std::vector<std::uint32_t> index(found.volumes.size(), 0);
+    for (std::size_t v = 0; v < found.volumes.size(); ++v) {
+      index[v] = static_cast<std::uint32_t>(volumes.size());
+      if (!found.gone[v]) volumes.push_back(std::move(found.volumes[v].volume));
+    }
+    std::vector<Operation> operations;
+    for (const Operation& operation : journal_.operations) {
+      if (found.gone[operation.volume]) continue;
+      operations.push_back(operation);
+      operations.back().volume = index[operation.volume];
+    }
+    Transaction transaction(volumes, operations);
+    bool forward = journal_.stage == Stage::kCommitted;
+    if (!forward && journal_.stage == Stage::kReady) {
+      RH_TRY(forward, transaction.all_done());
+    }
+    if (forward && journal_.stage == Stage::kReady) {
+      RH_CHECK(transaction.set_attributes());
+      RH_CHECK(sync_all(volumes));
+      RH_CHECK(mark(Stage::kCommitted));
+    }
+    if (!forward) {
+      Undone undone = transaction.undo();
+      result_.notes = undone.kept;
+      if (!undone.failed.empty()) {
+        result_.way = Recovered::Way::kFailed;
+        result_.notes.insert(result_.notes.end(), undone.failed.begin(), undone.failed.end());
+        return std::move(result_);
+      }
+      RH_CHECK(sync_all(volumes));
+      RH_CHECK(mark(Stage::kUndone));
+    }
+    for (std::size_t v = 0; v < found.volumes.size(); ++v) {
+      if (found.gone[v]) continue;
+      found.volumes[v].volume = std::move(volumes[index[v]]);
+      if (forward) {
+        finish_committed(found.volumes[v], static_cast<std::uint32_t>(v), journal_.header,
+                         journal_.operations);
+      } else if (result_.notes.empty()) {
+        RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
+      }
+    }
+    result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
+    if (!forward) {
+      RH_CHECK(give_back("interrupted; undone by recovery"));
+      RH_CHECK(journals_.discard(pending_));
+      return std::move(result_);
+    }
+    RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
+    RH_CHECK(decisions.end(result_.id, "done", "interrupted at its very end; finished by recovery",
+                           realtime_ns()));
+    RH_CHECK(journals_.keep(pending_.run, bundle, journal_.header.number));
+    return std::move(result_);
+  }
+
+  static Result<void> sync_all(std::vector<Volume>& volumes) {
+    for (Volume& volume : volumes) RH_CHECK(sys::sync_filesystem(volume.store()));
+    return {};
+  }
+
+  Result<void> mark(Stage stage) {
+    RH_TRY(UniqueFd file, journals_.open(pending_));
+    RH_TRY(JournalWriter writer, JournalWriter::reopen(std::move(file)));
+    return writer.mark(stage, realtime_ns());
+  }
+
+  Result<void> give_back(const char* why) {
+    RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
+    if (journal_.header.decision != 0)
+      RH_CHECK(decisions.release(static_cast<std::int64_t>(journal_.header.decision), result_.id));
+    return decisions.end(result_.id, "rolled back", why, realtime_ns());
+  }
+
+  const ledger::StateDir& state_;
+  JournalStore journals_;
+  PendingJournal pending_;
+  Journal journal_;
+  Recovered result_;
+};
+
+}  // namespace
+
+Result<bool> anything_pending(const ledger::StateDir& state) {
+  RH_TRY(const auto pending, JournalStore(state).pending());
+  return !pending.empty();
+}
+
+Result<std::vector<Recovered>> recover_all(const ledger::StateDir& state, const HostLock& /*lock*/) {
+  std::vector<Recovered> all;
+  RH_TRY(const auto pending, JournalStore(state).pending());
+  for (const PendingJournal& one : pending) {
+    auto recovered = Recovery(state, one).run();
+    if (!recovered) return with_context(recovered.error(), "recovering run " + one.run);
+    all.push_back(std::move(*recovered));
+  }
+  return all;
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,26 @@
+// Finishes what an interrupted promotion or rollback left: forward if everything was done and only the last
+// mark is missing, else back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/state.h"
+#include "promote/lock.h"
+
+namespace rehearse::promote {
+
+struct Recovered {
+  std::string id;  ///< "RUN/N"
+  enum class Way : std::uint8_t { kNothing, kForward, kBack, kFailed } way = Way::kNothing;
+  std::vector<std::string> notes;  ///< raw; edits that were kept aside, what failed
+};
+
+/// True if there is anything to recover, or going on: two system calls.
+Result<bool> anything_pending(const ledger::StateDir& state);
+
+/// Recovers everything there is. The caller holds the host's lock.
+Result<std::vector<Recovered>> recover_all(const ledger::StateDir& state, const HostLock& lock);
+
+}  // namespace rehearse::promote

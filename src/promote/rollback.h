@@ -1,0 +1,31 @@
+// The way back: the operations of a promotion, inverted, through the same commit. Needs nothing but the
+// journal that was kept with the run, the objects that were kept, and the manifest to compare with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+#include "ledger/state.h"
+#include "promote/promote.h"
+#include "promote/selection.h"
+
+namespace rehearse::promote {
+
+struct RollbackOrder {
+  std::string run;                  ///< id, unique start of one, or "last"
+  Selection selection;              ///< absolute paths
+  std::vector<std::string> accept;  ///< changed since, and to be taken back all the same
+  bool dry_run = false;
+  std::int64_t wait_ns = 10'000'000'000;
+  report::Requester who;
+  std::function<void(std::string_view phase, std::uint64_t count)> progress;
+};
+
+/// Takes back the newest promotion of the run that is (in part) in effect. kStale names what has changed
+/// since and takes back nothing. Otherwise as promote_run; a rollback that failed and was itself undone is
+/// kFailure.
+Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order);
+
+}  // namespace rehearse::promote

@@ -1,0 +1,355 @@
+#include "promote/transaction.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "promote/object_writer.h"
+
+namespace rehearse::promote {
+namespace {
+
+using effects::FileType;
+
+constexpr unsigned kNoReplace = RENAME_NOREPLACE;
+constexpr unsigned kExchanged = RENAME_EXCHANGE;
+
+Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns) {
+  struct timespec times[2] = {};
+  times[0].tv_nsec = UTIME_OMIT;
+  times[1].tv_sec = mtime_ns / 1'000'000'000;
+  times[1].tv_nsec = mtime_ns % 1'000'000'000;
+  if (times[1].tv_nsec < 0) {
+    times[1].tv_nsec += 1'000'000'000;
+    --times[1].tv_sec;
+  }
+  const char* what = name.empty() ? "." : name.c_str();
+  if (::utimensat(dir, what, times, AT_SYMLINK_NOFOLLOW) != 0) return sys::last_error("utimensat", name);
+  return {};
+}
+
+/// The bytes of `from` into the very file `to`, which keeps its inode.
+Result<void> rewrite(Volume& volume, const Place& from, const Place& to, const Facts& facts,
+                     std::uint64_t old_size) {
+  RH_TRY(const int source_dir, volume.parent(from));
+  RH_TRY(const UniqueFd source, sys::open_beneath(source_dir, std::string(leaf_of(from.path)).c_str(),
+                                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  RH_TRY(const int target_dir, volume.parent(to));
+  RH_TRY(const UniqueFd target, sys::open_beneath(target_dir, std::string(leaf_of(to.path)).c_str(),
+                                                  O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  RH_TRY(const struct stat st, sys::stat_fd(target.get()));
+  if (st.st_ino != facts.ino || !S_ISREG(st.st_mode))
+    return fail(volume.shown(to) + " is another file by now", ExitCode::kStale, "rehearse again");
+  return overwrite_content(source.get(), target.get(), old_size);
+}
+
+}  // namespace
+
+Result<bool> Transaction::stands(const Operation& operation, const Place& place, std::uint64_t inode) {
+  auto found = volume(operation).find(place);
+  if (!found) {
+    const int err = found.error().err;
+    if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV) return false;
+    return tl::make_unexpected(std::move(found).error());
+  }
+  return *found && (*found)->st_ino == inode;
+}
+
+Result<void> Transaction::expect(const Operation& operation, const Place& place, const Facts& facts,
+                                 bool times) {
+  const auto stale = [&](const std::string& why) {
+    return fail(volume(operation).shown(place) + " " + why, ExitCode::kStale, "rehearse again");
+  };
+  auto found = volume(operation).find(place);
+  if (!found) {
+    const int err = found.error().err;
+    if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV)
+      return stale("has lost the directory it was in (" + found.error().what + ")");
+    return tl::make_unexpected(std::move(found).error());
+  }
+  if (!*found) return stale("is gone");
+  const Facts now = facts_of(**found);
+  if (now.ino != facts.ino) return stale("was replaced while it was being promoted");
+  const bool same = facts.ctime_ns != 0 ? now.ctime_ns == facts.ctime_ns
+                                        : now.mtime_ns == facts.mtime_ns && now.size == facts.size;
+  if (times && !same) return stale("was changed while it was being promoted");
+  return {};
+}
+
+Result<void> Transaction::rename(const Operation& operation, const Place& from, const Place& to,
+                                 unsigned flags) {
+  Volume& on = volume(operation);
+  RH_TRY(const int from_dir, on.parent(from));
+  const std::string from_name(leaf_of(from.path));
+  const std::string to_name(leaf_of(to.path));
+  // Both parents may come from the same cache: keep the first while the second is opened.
+  std::optional<UniqueFd> kept;
+  int source = from_dir;
+  if (from.area == to.area && parent_of(from.path) != parent_of(to.path)) {
+    RH_TRY(kept, sys::dup(from_dir));
+    source = kept->get();
+  }
+  RH_TRY(const int to_dir, on.parent(to));
+  auto renamed = sys::rename_at2(source, from_name.c_str(), to_dir, to_name.c_str(), flags);
+  if (operation.type == FileType::kDir) on.forget_parents();
+  if (renamed) return {};
+  const int err = renamed.error().err;
+  const std::string shown = on.shown(to.area == Area::kHost ? to : from);
+  if (err == EEXIST)
+    return fail_for(err, shown + " has appeared while it was being promoted", ExitCode::kStale,
+                    "rehearse again");
+  if (err == EBUSY)
+    return fail_for(err, shown + " is a mount point or otherwise in use by the kernel", ExitCode::kFailure,
+                    "unmount it first");
+  return with_context(renamed.error(), shown);
+}
+
+Result<void> Transaction::perform_one(const Operation& operation) {
+  const bool is_host = operation.from.area == Area::kHost;
+  switch (operation.kind) {
+    case OperationKind::kMove:
+      RH_CHECK(expect(operation, operation.from, operation.object, is_host && !operation.entries));
+      return rename(operation, operation.from, operation.to, kNoReplace);
+    case OperationKind::kExchange:
+      RH_CHECK(expect(operation, operation.to, operation.displaced, !operation.entries));
+      RH_CHECK(expect(operation, operation.from, operation.object, false));
+      return rename(operation, operation.from, operation.to, kExchanged);
+    case OperationKind::kAttributes: {
+      if (!operation.after) return {};
+      RH_CHECK(
+          expect(operation, operation.to, operation.object,
+                 operation.type != FileType::kDir && !operation.entries && operation.from == operation.to));
+      const std::string name(leaf_of(operation.to.path));
+      RH_TRY(const int dir, operation.to.path.empty() ? Result<int>(volume(operation).root())
+                                                      : volume(operation).parent(operation.to));
+      if (operation.time_only) return set_time(dir, name, operation.after->mtime_ns);
+      return apply_settings(dir, name, operation.type, *operation.after);
+    }
+    case OperationKind::kRewrite:
+      RH_CHECK(expect(operation, operation.to, operation.object, true));
+      return rewrite(volume(operation), operation.from, operation.to, operation.object,
+                     operation.object.size);
+  }
+  return {};
+}
+
+Result<void> Transaction::perform(const std::function<void(std::uint64_t)>& progress) {
+  std::int64_t first = 0;
+  for (const Operation& operation : operations_) {
+    const bool renames = operation.kind == OperationKind::kMove || operation.kind == OperationKind::kExchange;
+    if (renames && first == 0) first = monotonic_ns();
+    // Of one that fails half-way, something may have been done.
+    ++done_;
+    RH_CHECK(perform_one(operation));
+    if (renames) window_ns_ = monotonic_ns() - first;
+    if (progress && (done_ & 255U) == 0) progress(done_);
+  }
+  return {};
+}
+
+Result<void> Transaction::check_displaced() {
+  std::unordered_set<std::string> moved_on;  // out of the store again: parked objects
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
+      moved_on.insert(std::to_string(operation.volume) + ':' + operation.from.path);
+  }
+  for (const Operation& operation : operations_) {
+    const bool exchange = operation.kind == OperationKind::kExchange;
+    const bool taken = operation.kind == OperationKind::kMove && operation.to.area == Area::kStore;
+    if (!exchange && !taken) continue;
+    const Place& place = exchange ? operation.from : operation.to;
+    if (taken && moved_on.contains(std::to_string(operation.volume) + ':' + place.path)) continue;
+    const Facts& then = exchange ? operation.displaced : operation.object;
+    RH_TRY(const auto st, volume(operation).find(place));
+    const std::string shown = volume(operation).shown(exchange ? operation.to : operation.from);
+    if (!st) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
+    const Facts now = facts_of(*st);
+    // Its other names may have got new attributes by an operation of this list.
+    const bool linked = !S_ISDIR(st->st_mode) && st->st_nlink > 1;
+    const bool other_time =
+        !S_ISDIR(st->st_mode) && !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
+    const bool other_size = !S_ISDIR(st->st_mode) && !operation.entries && now.size != then.size;
+    const bool written = now.ino != then.ino || other_time || other_size;
+    if (written)
+      return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
+  }
+  return {};
+}
+
+Result<void> Transaction::undo_move(const Operation& operation, Undone& report) {
+  RH_TRY(const bool moved, stands(operation, operation.to, operation.object.ino));
+  if (!moved) {
+    RH_TRY(const bool never, stands(operation, operation.from, operation.object.ino));
+    if (never) return {};
+    // Parked there by an earlier operation, which may not have been come to.
+    const bool parked = std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
+      return other.kind == OperationKind::kMove && other.volume == operation.volume &&
+             other.to == operation.from;
+    });
+    if (parked) return {};
+    const std::string shown = volume(operation).shown(operation.to);
+    if (operation.from.area == Area::kHost) return fail(shown + ": the object is in neither place");
+    report.kept.push_back(shown + ": somebody removed or replaced the new object; left as it is");
+    return {};
+  }
+  auto back = rename(operation, operation.to, operation.from, kNoReplace);
+  if (!back && back.error().err == EEXIST) {
+    RH_CHECK(rename(operation, operation.to, operation.from, kExchanged));
+    report.kept.push_back(volume(operation).shown(operation.from) +
+                          " had been made anew meanwhile; that is kept as " +
+                          volume(operation).shown(operation.to));
+    back = Result<void>();
+  }
+  if (!back) return back;
+  ++report.undone;
+  return {};
+}
+
+Result<void> Transaction::undo_exchange(const Operation& operation, Undone& report) {
+  RH_TRY(const bool installed, stands(operation, operation.to, operation.object.ino));
+  if (installed) {
+    RH_CHECK(rename(operation, operation.from, operation.to, kExchanged));
+    ++report.undone;
+    // Whoever wrote to the new object meanwhile finds it in the store.
+    RH_TRY(const auto st, volume(operation).find(operation.from));
+    const bool edited = st && !S_ISDIR(st->st_mode) &&
+                        (to_ns(st->st_mtim) != operation.object.mtime_ns ||
+                         static_cast<std::uint64_t>(st->st_size) != operation.object.size);
+    if (edited)
+      report.kept.push_back(volume(operation).shown(operation.to) +
+                            " had been edited meanwhile; that is kept as " +
+                            volume(operation).shown(operation.from));
+    return {};
+  }
+  RH_TRY(const bool never, stands(operation, operation.from, operation.object.ino));
+  if (never) return {};
+  RH_TRY(const bool kept, stands(operation, operation.from, operation.displaced.ino));
+  const std::string shown = volume(operation).shown(operation.to);
+  if (!kept) return fail(shown + ": neither the old nor the new object is where it should be");
+  // Somebody put another object in place of the new one: the old one comes back, theirs is kept.
+  RH_TRY(const auto newcomer, volume(operation).find(operation.to));
+  RH_CHECK(rename(operation, operation.from, operation.to, newcomer ? kExchanged : kNoReplace));
+  ++report.undone;
+  report.kept.push_back(newcomer ? shown + " had been replaced meanwhile; that is kept as " +
+                                       volume(operation).shown(operation.from)
+                                 : shown + " had been removed meanwhile; the old object is back");
+  return {};
+}
+
+Result<void> Transaction::undo_one(const Operation& operation, Undone& report) {
+  switch (operation.kind) {
+    case OperationKind::kMove:
+      return undo_move(operation, report);
+    case OperationKind::kExchange:
+      return undo_exchange(operation, report);
+    case OperationKind::kAttributes: {
+      RH_TRY(const bool here, stands(operation, operation.from, operation.object.ino));
+      if (!here || !operation.before) return {};
+      const std::string name(leaf_of(operation.from.path));
+      RH_TRY(const int dir, operation.from.path.empty() ? Result<int>(volume(operation).root())
+                                                        : volume(operation).parent(operation.from));
+      if (operation.time_only) return set_time(dir, name, operation.before->mtime_ns);
+      return apply_settings(dir, name, operation.type, *operation.before);
+    }
+    case OperationKind::kRewrite: {
+      RH_TRY(const auto st, volume(operation).find(operation.to));
+      if (!st || st->st_ino != operation.object.ino)
+        return fail(volume(operation).shown(operation.to) + " was replaced meanwhile");
+      RH_CHECK(rewrite(volume(operation), operation.saved, operation.to, operation.object,
+                       static_cast<std::uint64_t>(st->st_size)));
+      RH_TRY(const int dir, volume(operation).parent(operation.to));
+      ++report.undone;
+      return set_time(dir, std::string(leaf_of(operation.to.path)), operation.object.mtime_ns);
+    }
+  }
+  return {};
+}
+
+Undone Transaction::undo_first(std::size_t count) {
+  Undone report;
+  for (Volume& on : volumes_) on.forget_parents();
+  const auto undo_it = [&](const Operation& operation) {
+    if (auto undone = undo_one(operation, report); !undone)
+      report.failed.push_back(volume(operation).shown(operation.to) + ": " + undone.error().what);
+  };
+  for (std::size_t i = count; i-- > 0;) {
+    if (operations_[i].kind != OperationKind::kAttributes) undo_it(operations_[i]);
+  }
+  // When everything is where it was: renames move the times of directories. Also of operations that were not
+  // come to, which find nothing changed otherwise.
+  for (Volume& on : volumes_) on.forget_parents();
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kAttributes) undo_it(operation);
+  }
+  return report;
+}
+
+Undone Transaction::undo() {
+  return undo_first(operations_.size());
+}
+
+Undone Transaction::undo_done() {
+  return undo_first(done_);
+}
+
+Result<bool> Transaction::all_done() {
+  std::unordered_set<std::string> moved_on;
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kMove)
+      moved_on.insert(std::to_string(operation.volume) + (operation.from.area == Area::kHost ? 'h' : 's') +
+                      operation.from.path);
+  }
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kRewrite) return false;  // its bytes would have to be compared
+    if (operation.kind == OperationKind::kAttributes) continue;
+    const bool parked = operation.to.area == Area::kStore &&
+                        moved_on.contains(std::to_string(operation.volume) + 's' + operation.to.path);
+    if (parked) continue;
+    RH_TRY(const bool there, stands(operation, operation.to, operation.object.ino));
+    if (!there) return false;
+  }
+  return true;
+}
+
+Result<void> Transaction::set_attributes() {
+  for (Volume& on : volumes_) on.forget_parents();
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kAttributes) RH_CHECK(perform_one(operation));
+  }
+  return {};
+}
+
+std::vector<Operation> inverted(std::span<const Operation> operations) {
+  std::vector<Operation> back;
+  std::vector<Operation> attributes;
+  for (auto operation = operations.rbegin(); operation != operations.rend(); ++operation) {
+    Operation one = *operation;
+    switch (one.kind) {
+      case OperationKind::kMove:
+        std::swap(one.from, one.to);
+        break;
+      case OperationKind::kExchange:
+        std::swap(one.object, one.displaced);
+        break;
+      case OperationKind::kAttributes:
+        std::swap(one.before, one.after);
+        std::swap(one.from, one.to);
+        break;
+      case OperationKind::kRewrite:
+        std::swap(one.from, one.saved);
+        break;
+    }
+    (one.kind == OperationKind::kAttributes ? attributes : back).push_back(std::move(one));
+  }
+  back.insert(back.end(), attributes.begin(), attributes.end());
+  return back;
+}
+
+}  // namespace rehearse::promote

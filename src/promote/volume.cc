@@ -1,0 +1,183 @@
+#include "promote/volume.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+
+#include "base/clock.h"
+#include "base/sys.h"
+
+namespace rehearse::promote {
+namespace {
+
+constexpr std::uint64_t kResolve =
+    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+constexpr std::uint64_t kDirectory = O_PATH | O_DIRECTORY | O_NOFOLLOW;
+constexpr std::size_t kPiece = PATH_MAX - 256 - 1;  ///< a piece and one more name fit into a path
+
+}  // namespace
+
+Settings settings_of(const effects::Attributes& attributes) {
+  Settings settings;
+  settings.mode = attributes.mode;
+  settings.uid = attributes.uid;
+  settings.gid = attributes.gid;
+  settings.mtime_ns = attributes.mtime_ns;
+  for (const auto& [name, value] : attributes.xattrs) {
+    if (is_carried(name)) settings.xattrs.emplace(name, value);
+  }
+  settings.flags = attributes.flags & kKeptFlags;
+  return settings;
+}
+
+bool is_carried(std::string_view xattr) {
+  return !xattr.starts_with("trusted.SGI_ACL_");
+}
+
+Facts facts_of(const struct stat& st) {
+  return {st.st_ino, to_ns(st.st_ctim), to_ns(st.st_mtim), static_cast<std::uint64_t>(st.st_size)};
+}
+
+std::string_view parent_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
+std::string_view leaf_of(std::string_view path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags) {
+  UniqueFd at;
+  int from = root;
+  while (path.size() > kPiece) {
+    const auto slash = path.rfind('/', kPiece);
+    if (slash == std::string_view::npos || slash == 0)
+      return fail_errno(ENAMETOOLONG, "open " + std::string(path.substr(0, 80)));
+    RH_TRY(UniqueFd next,
+           sys::open_at2(from, std::string(path.substr(0, slash)).c_str(), kDirectory, 0, kResolve));
+    at = std::move(next);
+    from = at.get();
+    path.remove_prefix(slash + 1);
+  }
+  return sys::open_at2(from, path.empty() ? "." : std::string(path).c_str(), flags, 0, kResolve);
+}
+
+Result<int> ParentCache::open(int root, std::string_view path) {
+  if (open_ && path_ == path) return fd_.get();
+  open_ = false;
+  RH_TRY(fd_, open_below(root, path, kDirectory));
+  path_ = path;
+  open_ = true;
+  return fd_.get();
+}
+
+Result<Volume> Volume::open(std::string mountpoint) {
+  Volume volume;
+  const UniqueFd top(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!top.valid()) return sys::last_error("open", "/");
+  // Mount points are canonical; what has become a symlink meanwhile is none.
+  auto root = mountpoint == "/" ? sys::dup(top.get())
+                                : sys::open_at2(top.get(), mountpoint.substr(1).c_str(), kDirectory, 0,
+                                                RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+  if (!root)
+    return fail_for(root.error().err, "the mount point " + mountpoint + " has moved: " + root.error().what,
+                    ExitCode::kStale, "rehearse again");
+  struct statx facts = {};
+  if (::statx(root->get(), "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) != 0)
+    return sys::last_error("statx", mountpoint);
+  if ((facts.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
+      (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0) {
+    return fail("nothing is mounted at " + mountpoint + " any more", ExitCode::kStale,
+                "mount it, or rehearse again");
+  }
+  RH_TRY(const struct stat st, sys::stat_fd(root->get()));
+  volume.device_ = st.st_dev;
+  volume.root_inode_ = st.st_ino;
+  volume.mountpoint_ = std::move(mountpoint);
+  volume.root_ = std::move(*root);
+  return volume;
+}
+
+Result<bool> Volume::adopt_store(int directory) {
+  RH_TRY(const struct stat wanted, sys::stat_fd(directory));
+  if (wanted.st_dev != device_) return false;
+  alignas(struct file_handle) char buffer[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};
+  auto* handle = reinterpret_cast<struct file_handle*>(buffer);
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  if (::name_to_handle_at(directory, "", handle, &mount, AT_EMPTY_PATH) != 0) return false;
+  // open_by_handle_at(2) wants a descriptor that is open for reading.
+  RH_TRY(const UniqueFd root, sys::open_at2(root_.get(), ".", O_RDONLY | O_DIRECTORY, 0, kResolve));
+  UniqueFd found(::open_by_handle_at(root.get(), handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!found.valid()) return false;
+  RH_TRY(const struct stat st, sys::stat_fd(found.get()));
+  if (st.st_dev != wanted.st_dev || st.st_ino != wanted.st_ino) return false;
+  RH_TRY(store_name_, sys::read_link_at(AT_FDCWD, sys::fd_path(directory).c_str()));
+  store_ = std::move(found);
+  return true;
+}
+
+Result<void> Volume::make_store(const std::string& id) {
+  struct stat before = {};
+  RH_TRY(before, sys::stat_fd(root_.get()));
+  auto made = sys::mkdir_at(root_.get(), kStoreDirectory, 0700);
+  if (!made && made.error().err != EEXIST)
+    return fail_for(
+        made.error().err,
+        "cannot make the directory " + mountpoint_ + "/" + kStoreDirectory + ": " + made.error().what,
+        ExitCode::kCantCreate, "what is replaced is kept there");
+  // That the directory was made is nothing the action did: its parent's time stays.
+  const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+  if (made) (void)::utimensat(root_.get(), ".", times, 0);
+  RH_TRY(const UniqueFd all,
+         sys::open_at2(root_.get(), kStoreDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
+  RH_TRY(const struct stat st, sys::stat_fd(all.get()));
+  if (st.st_uid != 0 || (st.st_mode & 0077U) != 0)
+    return fail("the directory " + mountpoint_ + "/" + kStoreDirectory + " is open to others than root",
+                ExitCode::kConfig, "remove it, or: chmod 0700, chown root");
+  made = sys::mkdir_at(all.get(), id.c_str(), 0700);
+  if (!made && made.error().err != EEXIST) return made;
+  return open_store(id);
+}
+
+Result<void> Volume::open_store(const std::string& id) {
+  const std::string rel = std::string(kStoreDirectory) + '/' + id;
+  RH_TRY(store_, sys::open_at2(root_.get(), rel.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
+  store_name_ = (mountpoint_ == "/" ? "" : mountpoint_) + '/' + rel;
+  return {};
+}
+
+Result<int> Volume::parent(const Place& place) {
+  return parents_[static_cast<std::size_t>(place.area)].open(area(place.area), parent_of(place.path));
+}
+
+Result<std::optional<struct stat>> Volume::find(const Place& place) {
+  if (place.path.empty()) {
+    RH_TRY(const struct stat st, sys::stat_fd(area(place.area)));
+    return std::optional(st);
+  }
+  RH_TRY(const int dir, parent(place));
+  struct stat st = {};
+  if (::fstatat(dir, std::string(leaf_of(place.path)).c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return std::optional(st);
+  if (errno == ENOENT) return std::optional<struct stat>();
+  return sys::last_error("fstatat", place.path);
+}
+
+void Volume::forget_parents() {
+  for (ParentCache& cache : parents_) cache.forget();
+}
+
+std::string Volume::shown(const Place& place) const {
+  if (place.area == Area::kStore) return store_name_ + '/' + place.path;
+  return (mountpoint_ == "/" ? "" : mountpoint_) + '/' + place.path;
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,84 @@
+// One mounted filesystem that a promotion changes: the root of the mount, and the store on the same
+// filesystem. Every path below is opened component by component from these two descriptors, never through a
+// symlink, never into another mount.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "promote/operation.h"
+
+namespace rehearse::promote {
+
+/// Splits "a/b/c" into "a/b" and "c"; the parent of "c" is "".
+std::string_view parent_of(std::string_view path);
+std::string_view leaf_of(std::string_view path);
+
+/// Opens `path` (any length, no symlinks) below `root` with `flags`, never leaving its mount.
+Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags);
+
+/// Opened parents, the last one kept: operations come sorted, so most share it.
+class ParentCache {
+ public:
+  /// The directory `path` below `root`, O_PATH. Borrowed until the next call.
+  Result<int> open(int root, std::string_view path);
+  /// A directory was moved: what was opened by its path may be elsewhere.
+  void forget() { open_ = false; }
+
+ private:
+  bool open_ = false;
+  std::string path_;
+  UniqueFd fd_;
+};
+
+class Volume {
+ public:
+  /// The mount at `mountpoint` (absolute, canonical). kStale if it is not the root of a mount any more.
+  static Result<Volume> open(std::string mountpoint);
+
+  [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
+  [[nodiscard]] int root() const { return root_.get(); }
+  [[nodiscard]] int store() const { return store_.get(); }
+  [[nodiscard]] dev_t device() const { return device_; }
+  [[nodiscard]] std::uint64_t root_inode() const { return root_inode_; }
+
+  /// Uses `directory`, which lies on the same filesystem, as the store, reached through this volume's own
+  /// mount: a rename between two mounts of one filesystem is refused (EXDEV). False if it lies elsewhere.
+  Result<bool> adopt_store(int directory);
+  /// Makes or opens the store of run `id` in the directory `.rehearse` of the mount itself.
+  Result<void> make_store(const std::string& id);
+  /// Opens the store of run `id` in `.rehearse`. err ENOENT if there is none.
+  Result<void> open_store(const std::string& id);
+
+  [[nodiscard]] int area(Area area) const { return area == Area::kHost ? root() : store(); }
+  /// The directory that holds `place`.
+  Result<int> parent(const Place& place);
+  /// lstat of what is at `place`; nothing if nothing is. An error if its parent cannot be opened.
+  Result<std::optional<struct stat>> find(const Place& place);
+  /// Directories were moved: what was opened by path may be elsewhere.
+  void forget_parents();
+  /// Absolute, for people.
+  [[nodiscard]] std::string shown(const Place& place) const;
+
+ private:
+  std::string mountpoint_;
+  UniqueFd root_;
+  UniqueFd store_;
+  std::string store_name_;
+  dev_t device_ = 0;
+  std::uint64_t root_inode_ = 0;
+  ParentCache parents_[2];
+};
+
+/// Name of the directory in a mount's root that holds the stores of runs which lie on another filesystem.
+inline constexpr const char* kStoreDirectory = ".rehearse";
+
+Facts facts_of(const struct stat& st);
+
+}  // namespace rehearse::promote

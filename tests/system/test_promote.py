@@ -1,0 +1,657 @@
+"""Promotion: what was rehearsed comes onto the host exactly, or nothing does."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Callable
+
+import harness
+import test_random
+from promotion import DATA_ERROR, NOT_APPROVED, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, main_in_private_mounts
+
+SETUP = r"""
+mkdir -p d/sub k/deep e; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v
+ln f hard; ln f d/hard; ln -s f link; mkfifo pipe; echo set >e/set; chmod 4755 e/set; chown 1000:1000 d/sub/y; touch -d 2001-02-03 f k
+truncate -s 8M sparse; echo end >>sparse; setfattr -n user.a -v 1 f; setfattr -n user.b -v 2 d; mkdir -m 2750 e/s; echo big >e/s/g
+"""
+
+# Each is done natively on a copy of the tree and rehearsed and promoted on the tree itself.
+ACTIONS = {
+    "create": "echo new >n; echo below >d/n",
+    "create_directory": "mkdir -p n/m/o; echo 1 >n/1; echo 2 >n/m/2; chmod 700 n/m; ln -s ../f n/l; mkfifo n/p",
+    "create_deep": "p=.; for i in $(seq 30); do p=$p/directory$i; mkdir $p; done; echo x >$p/file",
+    "modify": "echo more >>d/x; echo changed >d/sub/y",
+    "truncate": ": >d/sub/y",
+    "delete": "rm d/x link pipe",
+    "delete_directory": "rm -r k",
+    "delete_everything": "rm -r d k e f hard link pipe sparse",
+    "rename_file": "mv d/x d/renamed; mv k/v moved",
+    "rename_directory": "mv k kk",
+    "rename_into": "mv k d/sub/k",
+    "rename_and_change_below": "mv d dd; echo more >>dd/x; rm dd/sub/y; echo new >dd/sub/n",
+    "rename_twice": "mv d/sub k/s; mv k d/kk; echo z >>d/kk/deep/z",
+    "rename_out_of_deleted": "mv d/sub keep; rm -r d; mv keep d",
+    "rename_over": "mv -T d/sub e/s 2>/dev/null; rm -r e/s; mv d/sub e/s; mv f d/x",
+    "swap_directories": "mv d t; mv k d; mv t k",
+    "move_and_make_again": "mv d dd; mkdir d; echo instead >d/x",
+    "rename_into_new": "mkdir n; mv d n/d; mv f n/f; mv k/v n/v",
+    "opaque": "rm -r d; mkdir d; echo other >d/x; mkdir d/sub2",
+    "file_to_directory": "rm d/x; mkdir d/x; echo in >d/x/in",
+    "directory_to_file": "rm -r k; echo file >k",
+    "directory_to_link": "rm -r k; ln -s d k",
+    "link_to_file": "rm link; echo file >link",
+    "fifo_to_file": "rm pipe; echo file >pipe",
+    "metadata": "chmod 600 d/x; chown 33:4 d/sub/y; chmod 711 d; chown 1000 k; touch -d 2005-05-05 k/v; touch -d 2006-06-06 e",
+    "xattrs": "setfattr -n user.c -v new f; setfattr -x user.b d; setfattr -n user.d -v dir d/sub; setfattr -n user.e -v 5 sparse",
+    "acl": "setfacl -m u:1000:rw d/x; setfacl -d -m g:33:rx d/sub; setfacl -m u:33:r k/v; chmod g-w k/v",
+    "capability": "setcap cap_net_raw=ep d/sub/y; cp d/sub/y c; setcap cap_chown=ep c",
+    "hard_links": "echo more >>f",
+    "hard_link_new": "ln d/x d/sub/linked; echo n >n; ln n k/n",
+    "hard_link_removed": "rm hard",
+    "hard_link_broken": "cp hard h; mv h hard; echo more >>hard",
+    "hard_link_removed_and_written": "echo more >>f; rm f",
+    "hard_link_metadata": "chmod 640 f; setfattr -n user.z -v 1 hard",
+    "hard_links_into_new": "mkdir n; ln f n/f; ln d/x n/x",
+    "sparse": "truncate -s 16M new; dd if=/dev/zero of=sparse bs=1 seek=4M count=1 conv=notrunc 2>/dev/null; echo x >>sparse",
+    "symlinks": "ln -s /nowhere/at/all a; ln -sfn d link; ln -s $(printf 'x%.0s' $(seq 300)) long",
+    "special": "mkfifo -m 640 p2; chown 1000 pipe; python3 -c \"import socket;s=socket.socket(socket.AF_UNIX);s.bind('sock')\"",
+    "setuid": "chmod 6755 f; chmod 1777 d; cp d/x s; chmod 4711 s",
+    "touch": "touch f d/x; touch -d 1999-01-01 d/sub; :>>k/v",
+    "names": r"""python3 -c "
+import os
+for n in (b'new\nline', b'tab\t', b'-rf', b'\xff\xfe', b'\xe2\x80\xae', b' .. ', b'...', b'q'*255):
+    open(b'd/'+n,'wb').write(n); os.mkdir(b'k/'+n)
+" """,
+}
+
+
+class Kinds(PromoteCase):
+    """One test a kind of change, on the filesystem of the state directory."""
+
+    def build(self, top: Path) -> None:
+        subprocess.run(["sh", "-euc", SETUP], cwd=top, check=True)
+
+    def one(self, script: str, top: Path) -> None:
+        self.build(top)
+        native = self.copy_of(top)
+        started = time.time_ns() - 20_000_000
+        subprocess.run(["sh", "-c", script], cwd=native, check=True)
+        before = Tree(top)
+        run = self.try_out(script, cwd=top)
+        self.assert_same(before, top)
+        done = self.promote(run)
+        self.assertEqual(done.doc["result"], "promoted")
+        self.assert_same(native, top, recent=started)
+        self.assert_no_trace_of_overlay(top)
+        after = Tree(top)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, back.doc["result"]), (0, "rolled back"), (back.out[-3000:], back.err))
+        self.assert_same(before, top)
+        self.assertEqual(before.numbers, Tree(top).numbers, "the objects themselves are back")
+        self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+        self.promote(run)  # and again
+        self.assert_same(after, top)
+        self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
+
+
+def add_kinds() -> None:
+    for name, script in ACTIONS.items():
+        def test(self: Kinds, script: str = script) -> None:
+            self.one(script, self.host)
+        setattr(Kinds, f"test_{name}", test)
+
+
+add_kinds()
+
+
+class Decisions(PromoteCase):
+    def run_once(self) -> harness.Result:
+        (self.host / "f").write_text("old\n")
+        return self.try_out("echo new >>f")
+
+    def test_without_a_decision(self) -> None:
+        run = self.run_once()
+        result = self.call("promote", self.name(run))
+        self.assertEqual(result.code, NOT_APPROVED, result.err)
+        self.assertEqual((self.host / "f").read_text(), "old\n")
+        self.assertEqual(self.call("promote", self.name(run), "--dry-run").code, 0)
+        self.assertEqual((self.host / "f").read_text(), "old\n")
+
+    def test_only_a_person_at_a_terminal_decides(self) -> None:
+        run = self.run_once()
+        self.assertEqual(self.call("approve", self.name(run), "--reason", "x").code, harness.NO_PERMISSION)
+        self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
+
+    def test_rejected_expired_used(self) -> None:
+        run = self.run_once()
+        self.approve(run)
+        self.assertEqual(self.at_terminal("reject", self.name(run), "--reason", "no")[0], 0)
+        self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
+        self.assertEqual(self.at_terminal("approve", self.name(run), "--reason", "yes", "--expires", "1ms")[0], 0)
+        time.sleep(0.05)
+        self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
+        self.promote(run)
+        self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
+        rows = self.ledger("SELECT * FROM decisions ORDER BY id")
+        self.assertEqual([(row["verb"], row["used_by"]) for row in rows],
+                         [("approved", None), ("rejected", None), ("approved", None), ("approved", f"{run.doc['id']}/1")])
+        self.assertEqual(rows[0]["reason"], "a test")
+        self.assertTrue(rows[0]["tty"].startswith("/dev/pts/"))
+
+    def test_names(self) -> None:
+        run = self.run_once()
+        for name, code in ((run.doc["id"], 64), (f"{run.doc['id']}@abc", 64), (f"{run.doc['id']}@{'0' * 64}", NOT_APPROVED), ("nothing@" + "0" * 64, 64)):
+            result = self.call("promote", name)
+            self.assertEqual(result.code, code, (name, result.err))
+            self.assertEqual(result.err.count(b"\n"), 1)
+        self.approve(run)
+        self.assertEqual(self.call("promote", f"{run.doc['id']}@{run.doc['digest'].removeprefix('sha256:')[:12]}").code, 0)
+
+    def test_a_changed_bundle_is_refused(self) -> None:
+        """One bit in any file that a promotion reads."""
+        (self.host / "big").write_bytes(b"b" * 20_000_000)
+        (self.host / "d").mkdir()
+        run = self.try_out("echo new >f; echo x >>big; mkdir n; echo in >n/in; chmod 700 d; ln -s f l")
+        name = self.approve(run)
+        bundle = self.state / "runs" / run.doc["id"]
+        upper = next(bundle.glob("uppers/*/upper" + str(self.host)))
+        before = Tree(self.host)
+        files = [bundle / "run.json", bundle / "manifest", bundle / "reads", upper / "f", upper / "big", upper / "n/in"]
+        for file in files:
+            size = file.stat().st_size
+            for at in sorted({0, size // 3, size // 2, size - 1}):
+                with self.subTest(file=file.name, at=at):
+                    st = file.stat()
+                    self.flip(file, at)
+                    result = self.call("promote", name)
+                    self.assertIn(result.code, (DATA_ERROR, NOT_APPROVED), (result.out, result.err))
+                    self.assert_same(before, self.host)
+                    self.flip(file, at)
+                    os.utime(file, ns=(st.st_atime_ns, st.st_mtime_ns))
+        for script in ("chmod 4755 f", "chown 1 f", "setfattr -n user.x -v 1 f", "touch f", "echo planted >n/planted", "rm n/in", "ln -sfn /etc l", "mkdir f2; mv f f2", "setfattr -n trusted.overlay.redirect -v /etc n"):
+            with self.subTest(script=script):
+                subprocess.run(["cp", "-a", upper, self.base / "kept"], check=True)
+                subprocess.run(["sh", "-ec", script], cwd=upper, check=True)
+                result = self.call("promote", name)
+                if "trusted" in script:  # overlayfs's own attributes are never taken over
+                    self.assertEqual(result.code, 0, result.err)
+                    self.assert_no_trace_of_overlay(self.host)
+                    break
+                self.assertEqual(result.code, DATA_ERROR, (result.out, result.err))
+                self.assert_same(before, self.host)
+                subprocess.run(["sh", "-ec", "rm -rf $1; cp -a $2 $1; rm -rf $2", "sh", upper, self.base / "kept"], check=True)
+
+    @staticmethod
+    def flip(file: Path, at: int) -> None:
+        with open(file, "r+b") as f:
+            f.seek(at)
+            byte = f.read(1)[0]
+            f.seek(at)
+            f.write(bytes([byte ^ 1]))
+
+
+class Stale(PromoteCase):
+    """Each fact that moves is named, and nothing changes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        subprocess.run(["sh", "-euc", "mkdir d k empty; echo one >f; echo two >d/x; echo three >d/y; echo tool >t; echo 1 >k/x; echo 2 >k/y"], cwd=self.host, check=True)
+
+    def moves(self, action: str, on_host: str, path: str, *options: str, before: str = "") -> harness.Result:
+        run = self.try_out(action)
+        name = self.approve(run)
+        subprocess.run(["sh", "-euc", on_host], cwd=self.host, check=True)
+        host = Tree(self.host)
+        result = self.call("promote", name, *options)
+        self.assertEqual(result.code, STALE, (result.out[-2000:], result.err))
+        self.assertIn(str(self.host / path), [moved["path"] for moved in result.doc["moved"]])
+        for moved in result.doc["moved"]:
+            self.assertTrue(moved["then"] and moved["now"] and moved["use"], moved)
+        self.assert_same(host, self.host)
+        self.assertEqual(self.call("recover").doc["recovered"], [])
+        self.last = name
+        return result
+
+    def test_edited(self) -> None:
+        result = self.moves("echo more >>f", "echo edit >>f", "f")
+        moved = next(m for m in result.doc["moved"] if m["path"].endswith("/f"))
+        self.assertIn("sha256:", moved["then"])
+        self.assertIn("sha256:", moved["now"])
+        again = self.call("promote", self.last, "--accept", str(self.host / "f"))
+        self.assertEqual((again.code, again.doc["accepted"][0]), (0, str(self.host / "f")), again.err)
+        self.assertEqual((self.host / "f").read_text(), "one\nmore\n")
+        self.assertEqual(self.call("rollback", "last").code, 0)
+        self.assertEqual((self.host / "f").read_text(), "one\nedit\n")
+
+    def test_only_read(self) -> None:
+        self.moves("cat f >g", "echo edit >>f", "f")
+        self.assertFalse((self.host / "g").exists())
+
+    def test_replaced_with_the_same(self) -> None:
+        run = self.try_out("echo more >>f")
+        subprocess.run(["sh", "-euc", "cp -p f n; mv n f"], cwd=self.host, check=True)
+        self.promote(run, "--accept", str(self.host))  # as a fact that was read it has moved; as one written over it has not
+        self.assertEqual((self.host / "f").read_text(), "one\nmore\n")
+
+    def test_metadata(self) -> None:
+        self.moves("echo more >>f", "chmod 600 f", "f")
+
+    def test_removed(self) -> None:
+        self.moves("echo more >>f", "rm f", "f")
+
+    def test_appeared(self) -> None:
+        self.moves("echo new >n", "echo theirs >n", "n")
+        self.assertEqual((self.host / "n").read_text(), "theirs\n")
+
+    def test_looked_for_in_vain(self) -> None:
+        self.moves("test -e config || echo default >n", "echo x >config", "config")
+
+    def test_listed(self) -> None:
+        self.moves("ls d >n", "echo new >d/new", "d")
+
+    def test_executed(self) -> None:
+        (self.host / "tool").write_text("#!/bin/sh\necho result\n")
+        (self.host / "tool").chmod(0o755)
+        self.moves("./tool >n", "echo '#' >>tool", "tool")
+
+    def test_entry_of_a_deleted_directory(self) -> None:
+        self.moves("rm -r k", "echo new >k/new", "k/new", "--accept", str(self.host / "k"))
+
+    def test_deleted_directory_is_gone(self) -> None:
+        self.moves("rm k/x; echo more >>k/y", "rm -r k", "k/y")
+        self.assert_no_trace_of_overlay(self.host)
+
+    def test_renamed_directory_was_changed(self) -> None:
+        self.moves("mv d moved", "echo new >d/new", "d")
+
+    def test_target_of_a_rename_appeared(self) -> None:
+        self.moves("mv d moved", "mkdir moved", "moved")
+
+    def test_parent_became_a_symlink(self) -> None:
+        (self.base / "elsewhere").mkdir()
+        subprocess.run(["cp", "-a", self.host / "d/x", self.base / "elsewhere"], check=True)
+        self.moves("echo more >>d/x", f"mv d old; ln -s {self.base}/elsewhere d", "d/x")
+        self.assertEqual((self.base / "elsewhere/x").read_text(), "two\n")
+
+    def test_parent_became_a_symlink_below_new_files(self) -> None:
+        (self.base / "elsewhere").mkdir()
+        self.moves("echo new >empty/n", f"rmdir empty; ln -s {self.base}/elsewhere empty", "empty/n")
+        self.assertEqual(list((self.base / "elsewhere").iterdir()), [])
+
+    def test_type(self) -> None:
+        self.moves("chmod 700 empty", "rmdir empty; echo file >empty", "empty")
+
+    def test_without_a_trace_the_whole_mount_counts(self) -> None:
+        image = Image(self, "ext4")
+        (image.mount / "f").write_text("f")
+        (image.mount / "other").write_text("other")
+        run = self.try_out("echo more >>f", "--no-trace", cwd=image.mount)
+        name = self.approve(run)
+        (image.mount / "other").write_text("changed")
+        result = self.call("promote", name)
+        self.assertEqual((result.code, [m["path"] for m in result.doc["moved"]]), (STALE, [str(image.mount / "other")]))
+        self.assertEqual(self.call("promote", name, "--accept", str(image.mount / "other")).code, 0)
+
+    def test_changed_while_it_ran(self) -> None:
+        flag = self.host / "flag"
+        threading.Thread(target=lambda: (time.sleep(1.5), (self.host / "f").write_text("meanwhile\n"))).start()
+        run = self.try_out("cat f >/dev/null; sleep 3; echo more >>f")
+        time.sleep(0.2)
+        result = self.call("promote", self.approve(run))
+        self.assertEqual(result.code, STALE, result.out)
+        self.assertEqual((self.host / "f").read_text(), "meanwhile\n")
+        self.assertFalse(flag.exists())
+
+
+class Obstacles(PromoteCase):
+    """What stands in the way is found before anything changes."""
+
+    def refused(self, run: harness.Result, code: int, words: bytes, top: Path, *options: str) -> None:
+        before = Tree(top)
+        result = self.call("promote", self.approve(run), *options)
+        self.assertEqual(result.code, code, (result.out, result.err))
+        self.assertIn(words, result.err)
+        self.assertEqual(result.err.count(b"\n"), 1)
+        self.assert_same(before, top)
+        self.assert_nothing_staged([top])
+
+    def test_read_only(self) -> None:
+        image = Image(self, "ext4")
+        (image.mount / "f").write_text("f")
+        run = self.try_out("echo more >>f", "--no-trace", cwd=image.mount)
+        subprocess.run(["mount", "-o", "remount,ro", image.mount], check=True)
+        self.refused(run, 69, b"mounted read-only", image.mount)
+
+    def test_space(self) -> None:
+        image = Image(self, "tmpfs", "10M")
+        (image.mount / "db").write_bytes(os.urandom(5 << 20))
+        run = self.try_out("dd if=/dev/zero of=db bs=1M count=20 2>/dev/null", "--no-trace", cwd=image.mount, expect=None)
+        if run.doc["command"]["exit"] != 0:
+            harness.skip("the mirror is as small as the mount")
+        self.refused(run, 73, b"needs 20 MiB", image.mount)
+
+    def test_immutable(self) -> None:
+        (self.host / "f").write_text("f")
+        (self.host / "g").write_text("g")
+        run = self.try_out("echo more >>g; echo more >>f")
+        name = self.approve(run)
+        subprocess.run(["chattr", "+i", self.host / "f"], check=True)
+        self.addCleanup(subprocess.run, ["chattr", "-i", self.host / "f"], check=True)
+        result = self.call("promote", name, "--accept", str(self.host))
+        self.assertNotEqual(result.code, 0)
+        self.assertEqual((self.host / "g").read_text(), "g")
+
+    def test_mount_point_inside(self) -> None:
+        (self.host / "d/m").mkdir(parents=True)
+        run = self.try_out("mv d moved")
+        name = self.approve(run)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.host / "d/m"], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.host / "d/m"], check=True)
+        result = self.call("promote", name, "--accept", str(self.host))
+        self.assertEqual(result.code, 69, (result.out, result.err))
+        self.assertTrue((self.host / "d").exists())
+
+    def test_package_manager_at_work(self) -> None:
+        (self.host / "var/lib/dpkg").mkdir(parents=True)
+        (self.host / "var/lib/dpkg/lock").touch()
+        run = self.try_out("echo x >var/lib/dpkg/status")
+        # Another process: this one loses a lock when it closes any descriptor of the file.
+        holder = "import fcntl, sys, time; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print('locked', flush=True); time.sleep(300)"
+        with subprocess.Popen([sys.executable, "-c", holder, self.host / "var/lib/dpkg/lock"], stdout=subprocess.PIPE) as dpkg:
+            assert dpkg.stdout
+            dpkg.stdout.readline()
+            self.refused(run, TRY_LATER, b"package manager", self.host)
+            dpkg.kill()
+        self.promote(run)
+
+    def test_held_open(self) -> None:
+        log = self.host / "log"
+        for how, expected in (("refuse", None), ("replace", "one\naction\n"), ("in-place", "one\naction\ndaemon\n")):
+            with self.subTest(how=how):
+                log.write_text("one\n")
+                with open(log, "a", encoding="ascii") as daemon:
+                    inode = log.stat().st_ino
+                    run = self.try_out("echo action >>log")
+                    if expected is None:
+                        self.refused(run, TRY_LATER, f"pid {os.getpid()}".encode(), self.host)
+                        continue
+                    before = Tree(self.host)
+                    done = self.promote(run, "--held-open", how)
+                    self.assertIn("held open for writing", " ".join(done.doc["notes"]))
+                    daemon.write("daemon\n")
+                    daemon.flush()
+                    self.assertEqual(log.read_text(), expected)
+                    self.assertEqual(log.stat().st_ino == inode, how == "in-place")
+                back = self.call("rollback", run.doc["id"])
+                self.assertEqual(back.code, STALE, back.out)  # the daemon's line is not to be lost silently
+                self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(log)).code, 0)
+                if how == "in-place":
+                    self.assert_same(before, self.host)
+
+    def test_running_program_and_bind_mounted_file(self) -> None:
+        program = self.host / "sleeper"
+        subprocess.run(["cp", "/bin/sleep", program], check=True)
+        with subprocess.Popen([program, "300"]) as sleeper:
+            try:
+                done = self.promote(self.try_out("cp /bin/true sleeper"))
+                self.assertIn("being executed", " ".join(done.doc["notes"]))
+            finally:
+                sleeper.kill()
+
+    def test_selection(self) -> None:
+        run = self.try_out("mkdir foo foobar; echo 1 >foo/x; echo 2 >foobar/x; ln foo/x foo/y; mkdir k; echo 3 >k/z")
+        self.promote(run, "--only", str(self.host / "foo"))
+        self.assertEqual(sorted(os.listdir(self.host)), ["foo"])
+        self.promote(run, "--except", str(self.host / "foo"), "--except", str(self.host / "k/z"), "--accept", str(self.host))
+        self.assertEqual(sorted(os.listdir(self.host)), ["foo", "foobar", "k"])
+        self.assertEqual(os.listdir(self.host / "k"), [])
+        one = self.try_out("echo a >>foo/x; mv foobar moved; rm -r k")
+        for options, words in ((["--only", str(self.host / "foo/x")], b"one file"), (["--only", str(self.host / "moved")], b"renamed from"), (["--only", "foo"], b"absolute")):
+            result = self.call("promote", self.approve(one), *options)
+            self.assertIn(result.code, (64, 65), result.out)
+            self.assertIn(words, result.err)
+
+    def test_overlay_attributes_of_the_action(self) -> None:
+        run = self.try_out("echo x >f; setfattr -n user.overlay.opaque -v y f", expect=None)
+        if run.doc["command"]["exit"] != 0:
+            return
+        self.refused(run, DATA_ERROR, b"user.overlay.opaque", self.host)
+
+    def test_two_at_once(self) -> None:
+        (self.host / "f").write_text("0\n")
+        names = [self.approve(self.try_out(f"echo {i} >>f")) for i in range(2)]
+        started = [subprocess.Popen(self.command("promote", name), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) for name in names]
+        codes = sorted(p.wait() for p in started)
+        for p in started:
+            p.communicate()
+        self.assertEqual(codes, [0, STALE])
+        self.assertIn((self.host / "f").read_text(), ("0\n0\n", "0\n1\n"))
+
+    def test_says_who_holds_the_lock(self) -> None:
+        import fcntl
+        run = self.try_out("echo x >f")
+        name = self.approve(run)
+        os.makedirs("/run/rehearse", 0o700, exist_ok=True)
+        with open("/run/rehearse/promotion.lock", "w", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.write("pid 4711, run somebody")
+            lock.flush()
+            result = self.call("promote", name, "--wait", "100ms")
+        self.assertEqual(result.code, TRY_LATER)
+        self.assertIn(b"pid 4711", result.err)
+
+
+class Readers(PromoteCase):
+    def test_never_a_missing_or_half_file(self) -> None:
+        count = 2000
+        for i in range(count):
+            (self.host / f"f{i}").write_text("old " * 500)
+        run = self.try_out("for f in f*; do printf 'new %.0s' $(seq 700) >$f.n; cat $f.n >$f; rm $f.n; done")
+        name = self.approve(run)
+        wrong: list[str] = []
+        rounds = [0]
+        stop = threading.Event()
+        old, new = "old " * 500, "new " * 700
+
+        def read() -> None:
+            while not stop.is_set():
+                for i in range(count):
+                    try:
+                        text = (self.host / f"f{i}").read_text()
+                    except OSError as error:
+                        wrong.append(str(error))
+                        continue
+                    if text not in (old, new):
+                        wrong.append(f"f{i}: {len(text)} bytes")
+                rounds[0] += 1
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        result = self.call("promote", name)
+        stop.set()
+        reader.join()
+        self.assertEqual(result.code, 0, result.out[-500:])
+        self.assertEqual((wrong[:5], (self.host / "f0").read_text()), ([], new))
+        print(f"{rounds[0]} rounds of reading; window {result.doc['phases']['window_s']} s")
+
+
+class Races(PromoteCase):
+    """A host that goes on changing between the check and the last rename."""
+
+    COUNT = 300
+
+    def prepare(self) -> str:
+        (self.host / "d").mkdir()
+        for i in range(self.COUNT):
+            (self.host / f"d/f{i}").write_text(f"old {i}\n")
+        self.old = Tree(self.host)
+        return self.approve(self.try_out("for f in d/*; do echo new >>$f; done; echo n >d/n"))
+
+    def promote_while(self, name: str, disturb: Callable[[], None]) -> int:
+        stop = threading.Event()
+
+        def loop() -> None:
+            while not stop.is_set():
+                disturb()
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        try:
+            return self.call("promote", name, "--accept", str(self.host)).code
+        finally:
+            stop.set()
+            thread.join()
+
+    def test_parent_swapped_for_a_symlink(self) -> None:
+        name = self.prepare()
+        outside = self.base / "outside"
+        subprocess.run(["cp", "-a", self.host / "d", outside], check=True)
+        before = Tree(outside)
+        for _ in range(5):
+            def swap() -> None:
+                os.rename(self.host / "d", self.host / "real")
+                os.symlink(outside, self.host / "d")
+                os.unlink(self.host / "d")
+                os.rename(self.host / "real", self.host / "d")
+
+            code = self.promote_while(name, swap)
+            self.assertIn(code, (0, 1, STALE, 16, 17))
+            self.assertEqual(self.call("recover").code, 0)
+            self.assert_same(before, outside)
+            texts = {(self.host / f"d/f{i}").read_text().replace(str(i), "#", 1) for i in range(self.COUNT)}
+            self.assertEqual(texts, {"old #\nnew\n"} if code == 0 else {"old #\n"})
+            self.assertEqual((self.host / "d/n").exists(), code == 0)
+            if code == 0:
+                break
+
+    def test_nobodys_edit_is_lost(self) -> None:
+        name = self.prepare()
+        edits: list[tuple[str, str]] = []
+        rng = random.Random(1)
+
+        def edit() -> None:
+            file, line = f"f{rng.randrange(self.COUNT)}", f"edit {len(edits)}\n"
+            if rng.random() < 0.7:
+                with open(self.host / "d" / file, "a", encoding="ascii") as f:
+                    f.write(line)
+            else:
+                text = (self.host / "d" / file).read_text()
+                (self.host / "d/tmp").write_text(text + line)
+                os.rename(self.host / "d/tmp", self.host / "d" / file)
+            edits.append((file, line))
+            time.sleep(0.0005)
+
+        code = self.promote_while(name, edit)
+        self.assertIn(code, (0, STALE, 16, 17))
+        self.assertEqual(self.call("recover").code, 0)
+        kept = b"".join(p.read_bytes() for p in self.state.glob("runs/*/uppers/**/*") if p.is_file() and not p.is_symlink())
+        lost = [(file, line) for file, line in edits if line not in (self.host / "d" / file).read_text() and line.encode() not in kept]
+        self.assertEqual(lost, [], f"exit {code}, {len(edits)} edits")
+        print(f"exit {code}, {len(edits)} edits")
+
+
+class Rollbacks(PromoteCase):
+    def test_refuses_what_changed_since_and_offers_the_rest(self) -> None:
+        subprocess.run(["sh", "-euc", "echo 1 >a; echo 2 >b; mkdir d; echo 3 >d/c"], cwd=self.host, check=True)
+        before = Tree(self.host)
+        run = self.try_out("echo x >>a; echo x >>b; rm -r d; mkdir n; echo n >n/n")
+        self.promote(run)
+        after = Tree(self.host)
+        for script, path in (("echo edit >>a", "a"), ("rm a", "a"), ("echo theirs >d", "d"), ("echo more >n/more", "n/more"), ("echo edit >>n/n", "n/n"), ("cp a a2; mv a2 a", "a")):
+            with self.subTest(script=script):
+                subprocess.run(["cp", "-a", self.host, self.base / "kept"], check=True)
+                subprocess.run(["sh", "-euc", script], cwd=self.host, check=True)
+                edited = Tree(self.host)
+                result = self.call("rollback", run.doc["id"])
+                if script.startswith("cp"):
+                    self.assertEqual(result.code, STALE)
+                self.assertEqual(result.code, STALE, result.out)
+                self.assertIn(str(self.host / path), [m["path"] for m in result.doc["moved"]])
+                self.assert_same(edited, self.host)
+                break
+        rest = self.call("rollback", run.doc["id"], "--except", str(self.host / "a"))
+        self.assertEqual(rest.code, 0, rest.out)
+        self.assertEqual((self.host / "b").read_text(), "2\n")
+        self.assertEqual((self.host / "a").read_text(), "1\nx\nedit\n")
+        self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(self.host / "a")).code, 0)
+        self.assert_same(before, self.host)
+        self.assertNotEqual(differences(before, after), [])
+
+    def test_paths_and_dry_run(self) -> None:
+        subprocess.run(["sh", "-euc", "echo 1 >a; mkdir d; echo 2 >d/b"], cwd=self.host, check=True)
+        before = Tree(self.host)
+        run = self.try_out("echo x >>a; echo x >>d/b; mv d e")
+        self.promote(run)
+        promoted = Tree(self.host)
+        dry = self.call("rollback", run.doc["id"], "--dry-run")
+        self.assertEqual((dry.code, dry.doc["result"]), (0, "dry run"))
+        self.assert_same(promoted, self.host)
+        one = self.call("rollback", run.doc["id"], str(self.host / "a"))
+        self.assertEqual(one.code, 0, one.out)
+        self.assertEqual((self.host / "a").read_text(), "1\n")
+        self.assertTrue((self.host / "e").exists())
+        rest = self.call("rollback", run.doc["id"])
+        self.assertEqual(rest.code, 0, rest.out)
+        self.assertEqual(differences(before, Tree(self.host)), [], (one.out, rest.out))
+
+    def test_of_what_was_never_promoted(self) -> None:
+        run = self.try_out("true")
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 64)
+
+
+class Random(PromoteCase):
+    """Random operations (random_operations.py) natively and promoted; then back.
+
+    REHEARSE_SEQUENCES sets how many are tried on each filesystem, REHEARSE_SEED the first, REHEARSE_FILESYSTEMS where.
+    """
+
+    def test_sequences(self) -> None:
+        first = int(os.environ.get("REHEARSE_SEED", "1"))
+        count = int(os.environ.get("REHEARSE_SEQUENCES", "6"))
+        kinds = os.environ.get("REHEARSE_FILESYSTEMS", "root ext4 xfs btrfs tmpfs").split()
+        for kind in kinds:
+            image = Image(self, kind) if kind != "root" else None
+            top = image.mount / "tree" if image else self.host
+            # Without a trace everything on the changed mount is compared, which a busy root never survives.
+            options = ["--no-trace"] if image else []
+            for seed in range(first, first + count):
+                with self.subTest(filesystem=kind, seed=seed):
+                    self.one(seed, top, options)
+
+    def through_own_links(self, run: harness.Result) -> list[str]:
+        """What was looked at through a symlink that the action made and took away again has no path on the host."""
+        tried = self.call("promote", self.name(run), "--dry-run")
+        moved = tried.doc["moved"] if tried.code == STALE else []
+        gone = [harness.path_of(m) for m in moved if m["use"] == "looked at" and m["now"] == "nothing"]
+        return [word for path in gone if not os.path.lexists(path) for word in ("--accept", os.fsdecode(path))]
+
+    def one(self, seed: int, top: Path, options: list[str]) -> None:
+        subprocess.run(["rm", "-rf", self.base / "native", top], check=True)
+        top.mkdir()
+        test_random.build(top)
+        subprocess.run(["cp", "-a", top, self.base / "native"], check=True)
+        before = Tree(top)
+        action = ["python3", "-I", str(Path(__file__).with_name("random_operations.py")), str(seed), str(5 + seed % 40)]
+        started = time.time_ns() - 20_000_000
+        native = subprocess.run(action, cwd=self.base / "native", capture_output=True, check=True)
+        run = self.run_in(action, "--cwd", str(top), *options)
+        self.assertIn(run.code, harness.RAN, run.err)
+        if any(gap["what"].startswith("setuid") for gap in run.doc["fidelity"]["gaps"]):
+            return  # a write inside clears the bit, which is reported and not repaired
+        self.assert_same(before, top)
+        self.promote(run, *self.through_own_links(run))
+        self.assertEqual(differences(Tree(self.base / "native"), Tree(top), recent=started), [], native.stdout.decode())
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 0, (back.out[-3000:], back.err, native.stdout))
+        self.assertEqual(differences(before, Tree(top)), [], native.stdout.decode())
+        self.assertFalse((top.parent / ".rehearse").exists(), "the store is gone with what it kept")
+
+
+if __name__ == "__main__":
+    main_in_private_mounts()
