@@ -101,8 +101,6 @@ Result<std::optional<std::string>> TomlTable::text(std::string_view key) const {
   const toml::node* node = table_->get(key);
   if (node == nullptr) return std::nullopt;
   if (!node->is_string()) return wrong_type(key, phrase(toml::node_type::string));
-  if (node->as_string()->get().find('\0') != std::string::npos)
-    return error_at(key, "has a NUL in it", "leave it out");
   return node->as_string()->get();
 }
 

@@ -36,33 +36,41 @@ Result<std::optional<Value>> parsed(const TomlTable& table, std::string_view key
   return std::move(*value);
 }
 
+/// The key's text, for a C string.
+Result<std::optional<std::string>> plain_text(const TomlTable& table, std::string_view key) {
+  RH_TRY(auto text, table.text(key));
+  if (text && text->find('\0') != std::string::npos)
+    return table.error_at(key, "has a NUL in it", "leave it out");
+  return text;
+}
+
 Result<void> read_head(const TomlTable& root, ActionFile& file) {
-  RH_TRY(const auto schema, root.text("schema"));
+  RH_TRY(const auto schema, plain_text(root, "schema"));
   if (!schema)
     return root.error("\"schema\" is missing",
                       fmt::format("write schema = \"{}\" in the first line", kSchema));
   if (*schema != kSchema)
     return root.error_at("schema", fmt::format("\"{}\" is not known", *schema),
                          fmt::format("write \"{}\"", kSchema));
-  RH_TRY(const auto name, root.text("name"));
+  RH_TRY(const auto name, plain_text(root, "name"));
   if (!name) return root.error("\"name\" is missing", "write name = \"tune-nginx\"");
   if (!is_action_name(*name))
     return root.error_at("name", fmt::format("\"{}\" is no name", *name),
                          "use letters, digits, dot, dash and underscore, and begin with a letter or digit");
   file.name = *name;
-  RH_TRY(const auto kind, root.text("class"));
+  RH_TRY(const auto kind, plain_text(root, "class"));
   file.kind = kind.value_or("");
   RH_TRY(file.argv, root.texts("argv"));
   if (file.argv.empty() || file.argv.front().empty())
     return root.error("\"argv\" is missing or empty", "write argv = [\"/usr/local/sbin/tune\", \"--all\"]");
-  RH_TRY(const auto extra, root.text("extra_args"));
+  RH_TRY(const auto extra, plain_text(root, "extra_args"));
   if (extra && *extra != "append" && *extra != "refuse")
     return root.error_at("extra_args", fmt::format("\"{}\" is not known", *extra),
                          "write \"append\" or \"refuse\"");
   file.takes_extra_words = extra == "append";
-  RH_TRY(const auto user, root.text("user"));
+  RH_TRY(const auto user, plain_text(root, "user"));
   file.user = user.value_or("");
-  RH_TRY(const auto cwd, root.text("cwd"));
+  RH_TRY(const auto cwd, plain_text(root, "cwd"));
   file.cwd = cwd.value_or("");
   if (cwd && !cwd->starts_with('/'))
     return root.error_at("cwd", fmt::format("\"{}\" is not an absolute path", *cwd), "begin it with a slash");

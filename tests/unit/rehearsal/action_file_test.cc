@@ -25,7 +25,8 @@ TEST_CASE("everything that an action file says") {
           "[env]\npass = [\"A\"]\nset = { B = \"1 2\" }\n"
           "[limits]\nwall = \"5m\"\nmemory = \"2GiB\"\npids = 512\ncpus = 2\nwrite = \"1GiB\"\n"
           "[mirror]\nhide = [\"/mnt\"]\nmask = [\"/root/key\"]\n"
-          "[[pass]]\nto = \"tcp:example.org:443\"\n[[mock]]\nlisten = \"tcp:a:1\"\n[[deny]]\nto = \"tcp:b:2\"\n",
+          "[[pass]]\nto = \"tcp:example.org:443\"\n[[mock]]\nlisten = \"tcp:a:1\"\n[[deny]]\nto = "
+          "\"tcp:b:2\"\n",
       "a.toml");
   REQUIRE(file);
   CHECK(file->name == "tune");
@@ -65,15 +66,19 @@ TEST_CASE("further words only where the file takes them") {
 
 TEST_CASE("what is wrong with an action file is one line that names the place") {
   CHECK(error_of("name = \"x\"\nargv = [\"a\"]\n") == "a.toml:1:1: \"schema\" is missing");
-  CHECK(error_of("schema = \"rehearse.action/2\"\n").starts_with("a.toml:1:10: \"schema\": \"rehearse.action/2\""));
+  CHECK(error_of("schema = \"rehearse.action/2\"\n")
+            .starts_with("a.toml:1:10: \"schema\": \"rehearse.action/2\""));
   CHECK(error_of(kHead + "nmae = 1\n").starts_with("a.toml:4:1: unknown key \"nmae\""));
-  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"../x\"\nargv = [\"a\"]\n").starts_with("a.toml:2:8: "));
-  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = []\n").find("\"argv\" is missing or empty") !=
-        std::string::npos);
+  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"../x\"\nargv = [\"a\"]\n")
+            .starts_with("a.toml:2:8: "));
+  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = []\n")
+            .find("\"argv\" is missing or empty") != std::string::npos);
   CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = [\"a\", 1]\n")
             .starts_with("a.toml:3:14: \"argv\"[1] is a whole number, not a text"));
   CHECK(error_of(kHead + "extra_args = \"yes\"\n").starts_with("a.toml:4:14: "));
   CHECK(error_of(kHead + "cwd = \"srv\"\n").starts_with("a.toml:4:7: "));
+  CHECK(error_of(kHead + "cwd = \"/srv\\u0000/x\"\n").starts_with("a.toml:4:7: \"cwd\": has a NUL"));
+  CHECK(error_of(kHead + "[env]\nset = { \"A=B\" = \"c\" }\n").starts_with("a.toml:5:"));
   CHECK(error_of(kHead + "[env]\npass = [\"A=1\"]\n").starts_with("a.toml:5:8: "));
   CHECK(error_of(kHead + "[limits]\nwall = \"soon\"\n").starts_with("a.toml:5:8: "));
   CHECK(error_of(kHead + "[limits]\npids = 1\n").starts_with("a.toml:5:8: "));
