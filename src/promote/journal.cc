@@ -6,12 +6,11 @@
 #include <cerrno>
 #include <cstring>
 
-#include "base/sys.h"
 #include "base/codec.h"
+#include "base/sys.h"
 
 namespace rehearse::promote {
 namespace {
-
 
 constexpr std::string_view kMagic = "RHJOURN1";
 constexpr std::size_t kCheckSize = 16;

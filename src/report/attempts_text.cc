@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/escape.h"
+#include "report/process_list.h"
 
 namespace rehearse::report {
 namespace {
 
-constexpr std::size_t kMostProcesses = 8;
 constexpr std::size_t kDetailLimit = 1024;
 constexpr std::size_t kPointerDigits = 8;  ///< a shorter number is no address
 
@@ -58,17 +58,6 @@ std::vector<Group> group(const RunRecord& record) {
   return groups;
 }
 
-std::string processes(const Group& group) {
-  std::string text;
-  std::size_t listed = 0;
-  for (const std::uint32_t process : group.processes) {
-    if (++listed > kMostProcesses)
-      return text + fmt::format(", {} more", group.processes.size() - kMostProcesses);
-    text += (text.empty() ? "" : ", ") + std::to_string(process);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string attempts_text(const RunRecord& record, std::size_t most, const std::string& more) {
@@ -78,10 +67,10 @@ std::string attempts_text(const RunRecord& record, std::size_t most, const std::
     const AttemptRecord& attempt = *groups[i].first;
     const std::string result =
         escape_text(attempt.result, 64) + (attempt.error.empty() ? "" : ' ' + escape_text(attempt.error, 64));
-    text +=
-        fmt::format("  {:<18} {:<12} {}{}  [{}]\n", result, escape_text(attempt.what, 64),
-                    escape_text(groups[i].detail, kDetailLimit),
-                    groups[i].count > 1 ? fmt::format(" ×{}", groups[i].count) : "", processes(groups[i]));
+    text += fmt::format("  {:<18} {:<12} {}{}  [{}]\n", result, escape_text(attempt.what, 64),
+                        escape_text(groups[i].detail, kDetailLimit),
+                        groups[i].count > 1 ? fmt::format(" ×{}", groups[i].count) : "",
+                        process_list(groups[i].processes));
   }
   if (groups.size() > most) text += fmt::format("  and {} more: {}\n", groups.size() - most, more);
   return text;

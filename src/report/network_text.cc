@@ -10,12 +10,12 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "report/process_list.h"
 
 namespace rehearse::report {
 namespace {
 
 constexpr std::size_t kNameLimit = 256;
-constexpr std::size_t kMostProcesses = 8;
 
 bool is_denied(const NetworkRecord& to) {
   return to.verdict == "denied";
@@ -60,24 +60,13 @@ std::vector<Group> group(const RunRecord& record) {
   return groups;
 }
 
-std::string processes(const Group& group) {
-  std::string text;
-  std::size_t listed = 0;
-  for (const std::uint32_t process : group.processes) {
-    if (++listed > kMostProcesses)
-      return text + fmt::format(", {} more", group.processes.size() - kMostProcesses);
-    text += (text.empty() ? "" : ", ") + std::to_string(process);
-  }
-  return text;
-}
-
 std::string group_line(const Group& group, const Style& style) {
   const NetworkRecord& to = *group.first;
   std::string verdict = fmt::format("{:<8}", escape_text(to.verdict, 16));
   if (is_denied(to)) verdict = style.yellow(verdict);
   std::string line = fmt::format("  {} {:<14} {}", verdict, escape_text(to.error, 32), destination(to));
   if (group.count > 1) line += fmt::format(" ×{}", group.count);
-  line += "  [" + processes(group) + "]\n";
+  line += "  [" + process_list(group.processes) + "]\n";
   const auto more = [&line](const char* what, const std::string& value) {
     if (!value.empty()) line += fmt::format("      {} {}\n", what, escape_text(value, kNameLimit));
   };

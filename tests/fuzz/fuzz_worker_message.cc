@@ -1,5 +1,5 @@
-// What the service manager's worker says: whatever the bytes, a message is taken whole, waited for or refused,
-// and what was taken can be written and taken again.
+// What the service manager's worker says: whatever the bytes, a message is taken whole, waited for or
+// refused, and what was taken can be written and taken again.
 #include "fuzz.h"
 #include "units/worker_message.h"
 

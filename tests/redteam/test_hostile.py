@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 
 import harness
 from harness import HostCase
@@ -87,10 +86,10 @@ class Hostile(HostCase):
     def assert_reported(self, case: str, result: harness.Result) -> None:
         """The lines that the case must leave, in the document and in the trace."""
         attempts = result.doc["attempts"]
+        without_i386 = False
         for what, part, *outcome in ATTEMPTS.get(case, []):
-            # A kernel that has no such calls (a confidential virtual machine's) gives a fault, not a refusal.
             if part == "i386 getpid(" and b"int 0x80: Segmentation fault" in result.err:
-                print("  no i386 system calls on this machine: its line is not expected", file=sys.stderr)
+                without_i386 = True  # a confidential virtual machine's kernel gives a fault, not a refusal
                 continue
             wanted = outcome[0] if outcome else "denied"
             found = [a for a in attempts if a["what"] == what and part in a["detail"] and a["result"] == wanted]
@@ -104,6 +103,8 @@ class Hostile(HostCase):
         if case == "63":
             self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
         self.assertTrue(result.doc["trace"]["complete"], result.doc["trace"])
+        if without_i386:
+            harness.skip("no i386 system calls on this machine: their line is not expected, all else of the case was checked")
 
     def contain_every_case(self, *options: str, but: tuple[str, ...] = ()) -> None:
         cases = subprocess.run([self.program], capture_output=True, text=True, check=True).stdout.split()
