@@ -106,11 +106,11 @@ Result<void> Recording::begin(int cgroup) {
     network_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
-  return {};
+  return gate_.begin(*session_);
 }
 
-Result<void> Recording::enter(int network) {
-  return gate_.begin(network, *session_);
+Result<std::unique_ptr<Recording::Entry>> Recording::enter(UniqueFd network) {
+  return gate_.enter(std::move(network), *session_);
 }
 
 void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {

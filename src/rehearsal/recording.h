@@ -27,7 +27,9 @@ class Recording final : public sandbox::Recorder {
             const Options& options);
 
   Result<void> begin(int cgroup) override;
-  Result<void> enter(int network) override;
+  Result<std::unique_ptr<Entry>> enter(UniqueFd network) override;
+  /// Nothing of the action lives any more: what serves it may end while other things are done.
+  void end() { gate_.end(); }
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);

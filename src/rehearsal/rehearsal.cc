@@ -325,6 +325,7 @@ Result<Finished> rehearse(const Order& order) {
   sandbox::Evidence& evidence = rehearsal->evidence;
   run.record.phases.build_ns = evidence.build_ns;
   run.record.phases.run_ns = run.end_phase() - evidence.build_ns;
+  if (recording) recording->end();
   manager.end();  // it holds the run's mounts
   record_evidence(run, evidence);
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));

@@ -19,9 +19,16 @@ class Recorder {
   /// The run's control group stands and nothing is in it yet. `cgroup`: its directory, borrowed; -1 without a
   /// cgroup2 hierarchy.
   virtual Result<void> begin(int cgroup) = 0;
-  /// The run's namespaces stand, its loopback device is up, and nothing of the action has begun. `network`:
-  /// its network namespace, borrowed.
-  virtual Result<void> enter(int network) = 0;
+
+  /// The recorder's way into the run's network.
+  class Entry {
+   public:
+    virtual ~Entry() = default;
+    /// Waits until the network is served. Nothing of the action has begun.
+    virtual Result<void> finish() = 0;
+  };
+  /// The run's network namespace stands. What is to be done in it goes on while the sandbox is built.
+  virtual Result<std::unique_ptr<Entry>> enter(UniqueFd network) = 0;
 };
 
 /// Answers inside in place of the host's service manager.
