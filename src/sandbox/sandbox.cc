@@ -241,8 +241,8 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   }
   layers.use_user_namespace(userns.get());
   RH_TRY(auto built, build_tree(plan, layers, init));
+  if (network) RH_CHECK(network->finish());  // a thread of it may share this one's directories until then
   RH_CHECK(builder.leave());
-  if (network) RH_CHECK(network->finish());
   UniqueFd manager;  // until init listens on it
   if (built.manager.valid()) {
     RH_TRY(manager, sys::dup(built.manager.get()));
