@@ -166,7 +166,9 @@ Result<Exception> read_exception(const TomlTable& table) {
   if (!expires) return table.error("\"expires\" is missing", "write expires = 2027-03-01");
   exception.expires = *expires;
   const auto& date = table.raw().get("expires")->as_date()->get();
-  exception.expires_ns = days_of(date.year, date.month, date.day) * 86'400'000'000'000;
+  constexpr std::int64_t kDayNs = 86'400'000'000'000;
+  constexpr std::int64_t kLastDay = INT64_MAX / kDayNs;  // in the year 2262
+  exception.expires_ns = std::clamp(days_of(date.year, date.month, date.day), -kLastDay, kLastDay) * kDayNs;
   return exception;
 }
 
