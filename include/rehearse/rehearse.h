@@ -37,6 +37,7 @@ struct Options {
   bool root_profile = false;             ///< no user namespace: for hosts whose root cannot be idmapped
   bool trace = true;                     ///< record every system call; without it the verdict is inconclusive
   std::uint64_t trace_buffer_bytes = 0;  ///< of each CPU, a power of two; 0: as large as they get
+  std::vector<std::string> policy;       ///< policy files and directories in place of the host's own
   std::vector<std::string> pass;         ///< network rules: docs/network-rules.md
   std::vector<std::string> deny;
   std::vector<std::string> mock;  ///< paths of files of mock services

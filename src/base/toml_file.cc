@@ -84,7 +84,7 @@ tl::unexpected<Error> TomlTable::wrong_type(std::string_view key, std::string_vi
                   fmt::format("give it {}", wanted));
 }
 
-Result<> TomlTable::allow_only(std::initializer_list<std::string_view> keys) const {
+Result<> TomlTable::allow_only(std::span<const std::string_view> keys) const {
   const toml::key* unknown = nullptr;  // the first in the file, whatever the table's order
   for (const auto& [key, node] : *table_) {
     const bool known = std::ranges::find(keys, key.str()) != keys.end();
@@ -135,6 +135,29 @@ Result<std::vector<std::string>> TomlTable::texts(std::string_view key) const {
                       "leave it out");
     result.push_back(element.as_string()->get());
   }
+  return result;
+}
+
+Result<std::vector<std::string>> TomlTable::text_or_texts(std::string_view key) const {
+  const toml::node* node = table_->get(key);
+  if (node == nullptr || node->is_array()) return texts(key);
+  if (!node->is_string()) return wrong_type(key, "a text or an array of texts");
+  const std::string& value = node->as_string()->get();
+  if (value.find('\0') != std::string::npos) return error_at(key, "has a NUL in it", "leave it out");
+  return std::vector<std::string>{value};
+}
+
+Result<std::optional<std::string>> TomlTable::date(std::string_view key) const {
+  const toml::node* node = table_->get(key);
+  if (node == nullptr) return std::nullopt;
+  const auto* date = node->as_date();
+  if (date == nullptr) return wrong_type(key, "a date: 2027-03-01, without quotes");
+  return fmt::format("{:04}-{:02}-{:02}", date->get().year, date->get().month, date->get().day);
+}
+
+std::vector<std::string> TomlTable::keys() const {
+  std::vector<std::string> result;
+  for (const auto& [key, node] : *table_) result.emplace_back(key.str());
   return result;
 }
 

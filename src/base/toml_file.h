@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,13 @@ class TomlTable {
   [[nodiscard]] const std::string& what() const { return what_; }
   [[nodiscard]] bool has(std::string_view key) const { return table_->contains(key); }
   /// An error at the first key that is none of these; it names the nearest one.
-  [[nodiscard]] Result<> allow_only(std::initializer_list<std::string_view> keys) const;
+  [[nodiscard]] Result<> allow_only(std::span<const std::string_view> keys) const;
+  [[nodiscard]] Result<> allow_only(std::initializer_list<std::string_view> keys) const {
+    return allow_only(std::span(keys.begin(), keys.size()));
+  }
+  /// All of them, in byte order.
+  [[nodiscard]] std::vector<std::string> keys() const;
+  [[nodiscard]] const toml::table& raw() const { return *table_; }
 
   // Each gives nothing if the key is absent, and an error if its value is of another type.
   [[nodiscard]] Result<std::optional<std::string>> text(std::string_view key) const;
@@ -37,6 +44,10 @@ class TomlTable {
   [[nodiscard]] Result<std::optional<double>> number(std::string_view key) const;
   /// An array of texts; empty if it is absent.
   [[nodiscard]] Result<std::vector<std::string>> texts(std::string_view key) const;
+  /// A text, or an array of texts; empty if it is absent.
+  [[nodiscard]] Result<std::vector<std::string>> text_or_texts(std::string_view key) const;
+  /// A date without a time: "2027-03-01".
+  [[nodiscard]] Result<std::optional<std::string>> date(std::string_view key) const;
   /// From `least` to `most`.
   [[nodiscard]] Result<std::optional<std::int64_t>> integer(std::string_view key, std::int64_t least,
                                                             std::int64_t most) const;

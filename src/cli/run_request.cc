@@ -90,6 +90,10 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
                "Show this host's interfaces, addresses and routes inside");
   app.add_option("--capture", words.capture,
                  "Bytes of packets kept for `rehearse export --pcap` (64M); default: 4M");
+  app.add_option("--policy", options.action.policy,
+                 "Judge by this file or directory, not by the host's policy (docs/policy.md)")
+      ->type_name("PATH|builtin")
+      ->allow_extra_args(false);
   app.add_option("-t,--tty", words.tty, "Give the action a terminal")
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")

@@ -9,16 +9,36 @@
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/state.h"
+#include "report/explain.h"
 #include "report/json.h"
+#include "report/style.h"
 #include "report/terminal.h"
+#include "verdict/policy_set.h"
 
 namespace rehearse::cli {
+namespace {
+
+Result<int> show_why(const Globals& globals, const report::RunRecord& record, const std::string& id) {
+  const auto current = verdict::load_policy({});
+  const std::string digest = current ? current->digest : std::string();
+  const report::TerminalOptions options = terminal_options(globals, STDOUT_FILENO, id);
+  report::Writer out(STDOUT_FILENO);
+  out.put(globals.json ? report::why_json(record, digest)
+                       : report::why_text(record, digest, "rehearse " + options.state_option, options.bundle,
+                                          report::Style(options.color)));
+  RH_CHECK(out.flush());
+  return 0;
+}
+
+}  // namespace
 
 Result<int> show_verb(Globals& globals, Arguments arguments) {
   std::string run;
+  bool why = false;
   CLI::App app("Print the report of a run", "show");
   add_globals(app, globals);
   app.add_option("RUN", run, "Run id, the unique start of one, or `last`")->required();
+  app.add_flag("--why", why, "What the verdict rests on: data, policy, exceptions, and how to look again");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
 
@@ -29,6 +49,7 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
                 ExitCode::kDataError);
   }
   RH_TRY(const report::RunRecord record, bundle.read_record());
+  if (why) return show_why(globals, record, bundle.id());
   RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {

@@ -29,6 +29,8 @@ Result<int> show_verb(Globals& globals, Arguments arguments);
 Result<int> diff_verb(Globals& globals, Arguments arguments);
 Result<int> trace_verb(Globals& globals, Arguments arguments);
 Result<int> export_verb(Globals& globals, Arguments arguments);
+Result<int> explain_verb(Globals& globals, Arguments arguments);
+Result<int> policy_verb(Globals& globals, Arguments arguments);
 Result<int> list_verb(Globals& globals, Arguments arguments);
 Result<int> rm_verb(Globals& globals, Arguments arguments);
 Result<int> gc_verb(Globals& globals, Arguments arguments);

@@ -216,6 +216,7 @@ class Collector {
     result_.masked += change.masked && change.after ? 1 : 0;
     if (lost_setid(change) && result_.setid_lost.size() < kMaxUnobserved)
       result_.setid_lost.push_back(change.path);
+    if (options_.observe) options_.observe(change);
     if (auto written = out_.add(change); !written) {
       error_ = written.error();
       return false;

@@ -43,6 +43,8 @@ struct ChangeSetOptions {
   std::int64_t finished_ns = 0;  ///< CLOCK_REALTIME when it had ended
   int cache = -1;                ///< directory of root's own for what helps the next run; borrowed, optional
   unsigned threads = 0;          ///< 0: one per online CPU
+  /// Called from the calling thread for each record, in manifest order.
+  std::function<void(const Change&)> observe;
   /// Called now and then from the calling thread with the number of records so far.
   std::function<void(std::uint64_t)> progress;
 };

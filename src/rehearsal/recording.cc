@@ -36,6 +36,18 @@ std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
   return paths;
 }
 
+/// The first few of the paths, and how many more.
+std::string some(const std::set<std::string>& paths) {
+  constexpr std::size_t kShown = 5;
+  std::string text;
+  std::size_t shown = 0;
+  for (const std::string& path : paths) {
+    if (shown++ == kShown) return text + fmt::format(" and {} more", paths.size() - kShown);
+    text += (text.empty() ? "" : ", ") + path;
+  }
+  return text;
+}
+
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
                                std::uint64_t begun_ns, std::uint32_t shift) {
   const auto since = [begun_ns](std::uint64_t ns) { return trace::between(begun_ns, ns); };
@@ -88,6 +100,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       events_([this](const trace::TraceEvent& event) {
         attempts_.add(event, events_);
         reads_.add(event, events_);
+        outside_.add(event, events_);
         return true;
       }),
       reads_(apart_from_host(plan)) {}
@@ -118,6 +131,7 @@ void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& rec
   finish_trace(record);
   list_attempts(record);
   list_network(record);
+  list_outside_writes(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -216,13 +230,26 @@ void Recording::list_mock_trouble(report::RunRecord& record) {
   }
 }
 
+void Recording::list_outside_writes(report::RunRecord& record) const {
+  if (outside_.paths().empty()) return;
+  record.gaps.push_back({"written where no layer is: " + some(outside_.paths()),
+                         "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
+}
+
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
   std::vector<std::string>& trouble = record.trace->trouble;
   auto collected = reads_.take();
+  const std::set<std::string> masked = masked_paths(evidence);
+  std::set<std::string> shown_empty;
   for (const effects::HostRead& read : collected) {
+    constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
+    if ((read.uses & kContent) != 0 && masked.contains(read.path)) shown_empty.insert(read.path);
     if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path))
       record.reads.secrets.push_back(read.path);
   }
+  if (!shown_empty.empty())
+    record.gaps.push_back({"read though shown empty: " + some(shown_empty),
+                           "with its content the action may do something else", verdict::Level::kYellow});
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();
@@ -230,7 +257,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;
   }
-  const auto reads = settle_reads(std::move(collected), *host, evidence.started_ns, masked_paths(evidence));
+  const auto reads = settle_reads(std::move(collected), *host, evidence.started_ns, masked);
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

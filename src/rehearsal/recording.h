@@ -15,6 +15,7 @@
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/network_attempts.h"
+#include "trace/outside_writes.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
 
@@ -42,6 +43,7 @@ class Recording final : public sandbox::Recorder {
   void list_network(report::RunRecord& record);
   void list_mock_trouble(report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
+  void list_outside_writes(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -57,6 +59,7 @@ class Recording final : public sandbox::Recorder {
   trace::NetworkAttempts network_;
   trace::EventStream events_;
   trace::ReadSet reads_;
+  trace::OutsideWrites outside_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;

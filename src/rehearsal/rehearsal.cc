@@ -16,6 +16,8 @@
 #include "effects/change_set.h"
 #include "host/identity.h"
 #include "ledger/ledger.h"
+#include "rehearsal/derived_facts.h"
+#include "rehearsal/judgement.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
 #include "rehearsal/service_manager.h"
@@ -25,6 +27,7 @@
 #include "sandbox/leftovers.h"
 #include "sandbox/sandbox.h"
 #include "verdict/judge.h"
+#include "verdict/policy_set.h"
 
 namespace rehearse {
 namespace {
@@ -160,7 +163,10 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   options.started_ns = evidence.started_ns;
   options.finished_ns = evidence.finished_ns;
   options.progress = run.order.options.progress;
+  DerivedFacts derived;
+  options.observe = [&derived](const effects::Change& change) { derived.note(change); };
   RH_TRY(auto changes, effects::collect_changes(layers, options, *writer));
+  derived.derive(layers, run.record);
   run.record.counts = changes.counts;
   run.record.manifest_root = hex(changes.root);
   run.record.command.written_bytes = changes.written_bytes;
@@ -214,8 +220,9 @@ void network_gaps(report::RunRecord& record) {
   gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
 }
 
-void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
-           const ServiceManager& manager) {
+/// What is wrong with the run whatever the policy, and what was not like production.
+void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
+                        const ServiceManager& manager) {
   verdict::Facts facts;
   facts.exit = evidence.exit;
   facts.signal = evidence.signal;
@@ -273,9 +280,18 @@ void judge(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet
                                "a write inside clears it; a write of the host's root keeps it",
                                verdict::Level::kYellow});
   }
-  facts.gaps = run.record.gaps;
-  run.record.verdict = verdict::judge(facts);
+  run.record.verdict.findings = verdict::core_findings(facts);
+}
+
+/// The policy goes into the bundle as it was: who reads the verdict later can see what it was judged by.
+Result<void> judge(Run& run, const ledger::StateDir& state, const ledger::Bundle& bundle) {
+  const verdict::Policy& policy = run.order.policy;
+  run.record.verdict.clock_trusted = clock_is_trusted(state, run.record, policy);
+  RH_TRY(auto judgement, judge_bundle(bundle, run.record, policy));
+  run.record.verdict = std::move(judgement.verdict);
   run.record.digest = report::run_digest(run.record);
+  RH_TRY(const auto file, bundle.create_file("policy.json"));
+  return sys::write_all(file.get(), policy.canonical);
 }
 
 }  // namespace
@@ -289,6 +305,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
     RH_TRY(order.options, with_action(asked, *order.action));
   }
   const Options& options = order.options;
+  RH_TRY(order.policy, verdict::load_policy(options.policy));
   RH_TRY(auto request, make_request(options));
   if (purpose == Purpose::kRun) {
     RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
@@ -333,7 +350,8 @@ Result<Finished> rehearse(const Order& order) {
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.record);
   list_units(manager, recording ? &*recording : nullptr, run.record);
-  judge(run, evidence, changes, manager);
+  find_and_name_gaps(run, evidence, changes, manager);
+  RH_CHECK(judge(run, state, bundle));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
   return Finished{std::move(bundle), std::move(run.record)};

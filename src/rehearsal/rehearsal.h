@@ -13,6 +13,7 @@
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
 #include "sandbox/plan.h"
+#include "verdict/policy.h"
 
 namespace rehearse {
 
@@ -20,6 +21,7 @@ namespace rehearse {
 struct Order {
   Options options;  ///< those asked for, with what the action file says
   std::optional<ActionFile> action;
+  verdict::Policy policy;
   std::optional<ledger::StateDir> state;  ///< absent when the plan is only to be shown
   host::HostFacts facts;
   sandbox::Plan plan;

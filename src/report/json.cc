@@ -105,9 +105,27 @@ void judged(JsonWriter& json, const verdict::Verdict& verdict) {
       json.bytes(evidence.kind == "file" ? "path" : "text", evidence.text).close_object();
     }
     json.close_array();
-    json.bytes("why", finding.why).bytes("fix", finding.fix).close_object();
+    json.bytes("why", finding.why).bytes("fix", finding.fix);
+    if (!finding.refs.empty()) words(json, "refs", finding.refs);
+    if (finding.count != 0) json.key("count").integer(finding.count);
+    if (finding.shadow) json.key("mode").string("shadow");
+    json.key("by").string(finding.by_policy ? "policy" : "evidence").close_object();
   }
-  json.close_array().close_object();
+  json.close_array().key("policy_digest");
+  if (verdict.policy_digest.empty())
+    json.null();
+  else
+    json.string(to_utf8_lossy(verdict.policy_digest));
+  words(json, "policy_files", verdict.policy_files);
+  json.key("exceptions").open_array();
+  for (const verdict::AppliedException& one : verdict.exceptions) {
+    json.open_object().bytes("rule", one.rule).bytes("owner", one.owner).bytes("reason", one.reason);
+    json.bytes("expires", one.expires).key("count").integer(one.count).key("applied");
+    json.boolean(one.refused.empty());
+    if (!one.refused.empty()) json.bytes("refused", one.refused);
+    json.close_object();
+  }
+  json.close_array().key("clock_trusted").boolean(verdict.clock_trusted).close_object();
 }
 
 void command(JsonWriter& json, const Command& ended) {
@@ -231,6 +249,24 @@ void asked_of_manager(JsonWriter& json, const RunRecord& record) {
   json.close_array();
 }
 
+void accounts_and_packages(JsonWriter& json, const RunRecord& record) {
+  json.key("accounts").open_array();
+  for (const effects::AccountChange& change : record.accounts) {
+    json.open_object().bytes("what", change.what).bytes("name", change.name).bytes("group", change.group);
+    json.key("uid").integer(std::uint64_t{change.uid}).key("gid").integer(std::uint64_t{change.gid});
+    json.bytes("shell", change.shell).close_object();
+  }
+  json.close_array();
+  if (!record.accounts_unknown.empty()) json.bytes("accounts_unknown", record.accounts_unknown);
+  json.key("packages").open_array();
+  for (const effects::PackageChange& change : record.packages) {
+    json.open_object().bytes("what", change.what).bytes("name", change.name);
+    json.bytes("before", change.before).bytes("after", change.after).close_object();
+  }
+  json.close_array();
+  if (!record.packages_unknown.empty()) json.bytes("packages_unknown", record.packages_unknown);
+}
+
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("reads").open_object().key("files").integer(reads.files);
   json.key("absent").integer(reads.absent).key("unplaced").integer(reads.unplaced);
@@ -309,6 +345,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
     read_files(json, record.reads);
   }
   asked_of_manager(json, record);
+  accounts_and_packages(json, record);
   fidelity(json, record);
   if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");

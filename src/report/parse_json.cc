@@ -63,6 +63,10 @@ void read_verdict(Reader json, verdict::Verdict& verdict, std::string& error) {
     finding.enforce = reader.bytes("enforce");
     finding.why = reader.bytes("why");
     finding.fix = reader.bytes("fix");
+    finding.refs = reader.words("refs");
+    finding.count = reader.integer<std::uint64_t>("count");
+    finding.shadow = reader.bytes("mode") == "shadow";
+    finding.by_policy = reader.bytes("by") == "policy";
     reader.each("evidence", [&](const Json& piece, const std::string& inner) {
       Reader evidence(piece, inner + ".", error);
       std::string kind = evidence.bytes("kind");
@@ -71,6 +75,21 @@ void read_verdict(Reader json, verdict::Verdict& verdict, std::string& error) {
     });
     verdict.findings.push_back(std::move(finding));
   });
+  verdict.policy_digest = json.bytes("policy_digest");
+  verdict.policy_files = json.words("policy_files");
+  json.each("exceptions", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    verdict::AppliedException one;
+    one.rule = reader.bytes("rule");
+    one.owner = reader.bytes("owner");
+    one.reason = reader.bytes("reason");
+    one.expires = reader.bytes("expires");
+    one.count = reader.integer<std::uint64_t>("count");
+    one.refused = reader.bytes("refused");
+    verdict.exceptions.push_back(std::move(one));
+  });
+  // Of runs judged before there was a policy nothing rested on it.
+  verdict.clock_trusted = json.find("clock_trusted") == nullptr || json.boolean("clock_trusted");
 }
 
 void read_command(Reader json, Command& command, std::string& error) {
@@ -258,6 +277,28 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     asked.count = reader.integer<std::uint64_t>("count");
     record.units.push_back(std::move(asked));
   });
+  json.each("accounts", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    effects::AccountChange change;
+    change.what = reader.bytes("what");
+    change.name = reader.bytes("name");
+    change.group = reader.bytes("group");
+    change.uid = reader.integer<std::uint32_t>("uid");
+    change.gid = reader.integer<std::uint32_t>("gid");
+    change.shell = reader.bytes("shell");
+    record.accounts.push_back(std::move(change));
+  });
+  record.accounts_unknown = json.bytes("accounts_unknown");
+  json.each("packages", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    effects::PackageChange change;
+    change.what = reader.bytes("what");
+    change.name = reader.bytes("name");
+    change.before = reader.bytes("before");
+    change.after = reader.bytes("after");
+    record.packages.push_back(std::move(change));
+  });
+  record.packages_unknown = json.bytes("packages_unknown");
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

@@ -11,7 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "effects/accounts.h"
 #include "effects/change_set.h"
+#include "effects/package_changes.h"
 #include "verdict/finding.h"
 
 namespace rehearse::report {
@@ -213,6 +215,10 @@ struct RunRecord {
       mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   std::vector<UnitRecord> units;
   ReadsRecord reads;
+  std::vector<effects::AccountChange> accounts;
+  std::string accounts_unknown;  ///< why there may be more than these; empty: these are all
+  std::vector<effects::PackageChange> packages;
+  std::string packages_unknown;
   Phases phases;
 };
 

@@ -1,6 +1,7 @@
 #include "report/terminal.h"
 
 #include <fmt/core.h>
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ namespace rehearse::report {
 namespace {
 
 constexpr std::size_t kValueLimit = 4096;  // of one value a person reads; JSON has all of it
+constexpr std::size_t kShownEvidence = 20;
 constexpr std::size_t kWordsLimit = 64U * 1024;
 
 std::string words_text(const std::vector<std::string>& argv, std::size_t limit) {
@@ -51,12 +53,13 @@ std::string ending(const Command& command) {
 /// One sentence for the verdict bar.
 std::string sentence(const RunRecord& record) {
   const auto& verdict = record.verdict;
-  const auto first = std::find_if(verdict.findings.begin(), verdict.findings.end(),
-                                  [&](const verdict::Finding& f) { return f.level == verdict.level; });
+  const auto first =
+      std::find_if(verdict.findings.begin(), verdict.findings.end(),
+                   [&](const verdict::Finding& f) { return f.level == verdict.level && f.decides(); });
   const std::string why = first != verdict.findings.end() ? escape_text(first->why, 300) : std::string();
   switch (verdict.level) {
     case verdict::Level::kGreen:
-      return "Every effect is one that policy accepts.";
+      return "Every effect is one that policy accepts. " + why;
     case verdict::Level::kYellow:
       return "A person has to decide. " + why;
     case verdict::Level::kInconclusive:
@@ -111,9 +114,12 @@ class Report {
   }
 
   void findings() {
-    for (const auto level : {verdict::Level::kRed, verdict::Level::kInconclusive, verdict::Level::kYellow}) {
-      for (const verdict::Finding& finding : record_.verdict.findings) {
-        if (finding.level == level) one_finding(finding);
+    for (const bool deciding : {true, false}) {
+      for (const auto level : {verdict::Level::kRed, verdict::Level::kInconclusive, verdict::Level::kYellow,
+                               verdict::Level::kGreen}) {
+        for (const verdict::Finding& finding : record_.verdict.findings) {
+          if (finding.level == level && finding.decides() == deciding) one_finding(finding);
+        }
       }
     }
   }
@@ -229,13 +235,23 @@ class Report {
   }
 
   void one_finding(const verdict::Finding& finding) {
-    out_.put(
-        fmt::format("\n{}  {}\n", style_.level(finding.level), style_.bold(escape_text(finding.rule, 256))));
+    std::string remark = finding.shadow                  ? "  on trial: does not decide"
+                         : finding.enforce == "advisory" ? "  advice: does not decide"
+                                                         : "";
+    if (!finding.refs.empty())
+      remark += "  " + style_.dim(escape_text(fmt::format("{}", fmt::join(finding.refs, " ")), 256));
+    out_.put(fmt::format("\n{}  {}{}\n", style_.level(finding.level),
+                         style_.bold(escape_text(finding.rule, 256)), remark));
     prose(escape_text(finding.why, kValueLimit), 2);
+    std::size_t shown = 0;
     for (const verdict::Evidence& evidence : finding.evidence) {
+      if (finding.by_policy && shown >= kShownEvidence) break;
+      ++shown;
       out_.put(
           fmt::format("  {}: {}\n", escape_text(evidence.kind, 64), escape_text(evidence.text, kValueLimit)));
     }
+    const std::uint64_t all = std::max<std::uint64_t>(finding.count, finding.evidence.size());
+    if (all > shown) out_.put(fmt::format("  and {} more\n", all - shown));
     if (!finding.fix.empty()) prose("fix: " + escape_text(finding.fix, kValueLimit), 2);
   }
 

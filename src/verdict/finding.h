@@ -16,12 +16,28 @@ struct Evidence {
 };
 
 struct Finding {
-  std::string rule;  ///< stable, namespaced: "core.not-judged"
+  std::string rule;  ///< stable, namespaced: "core.command-failed"
   Level level = Level::kYellow;
   std::string enforce = "soft";  ///< advisory | soft | hard
   std::vector<Evidence> evidence;
   std::string why;
   std::string fix;
+  std::vector<std::string> refs = {};  ///< ATT&CK techniques and the like
+  std::uint64_t count = 0;  ///< how many facts there are; `evidence` may hold only the first of them
+  bool shadow = false;      ///< of a rule on trial: reported, does not decide
+  bool by_policy = false;   ///< made anew whenever the run is judged again; else it is evidence
+
+  [[nodiscard]] bool decides() const { return !shadow && enforce != "advisory"; }
+};
+
+/// A rule's match that somebody has answered for, as it was found when the run was judged.
+struct AppliedException {
+  std::string rule;
+  std::string owner;
+  std::string reason;
+  std::string expires;       ///< the first day on which it does not apply: 2027-03-01
+  std::uint64_t count = 0;   ///< facts that it took out, or would have
+  std::string refused = {};  ///< why it did not apply; empty: it did
 };
 
 /// Something that was not like production or was not observed, and the best verdict that it leaves possible.
@@ -34,7 +50,11 @@ struct Gap {
 struct Verdict {
   Level level = Level::kInconclusive;
   std::vector<Finding> findings;
-  double fidelity_score = 1.0;  ///< for display only
+  double fidelity_score = 1.0;                 ///< for display only
+  std::string policy_digest = {};              ///< "sha256:<hex>"; empty: judged before there was a policy
+  std::vector<std::string> policy_files = {};  ///< that the policy was merged from
+  std::vector<AppliedException> exceptions = {};
+  bool clock_trusted = true;  ///< false: the host's clock had gone back, so that no exception counts
 };
 
 const char* to_string(Level level);

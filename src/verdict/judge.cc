@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <tuple>
 
 namespace rehearse::verdict {
 namespace {
@@ -92,35 +94,177 @@ void judge_changes(const Facts& facts, std::vector<Finding>& out) {
   }
 }
 
+constexpr const char* kUnobserved = "core.unobserved";
+
+Finding by_policy(const char* rule, Level level, std::vector<Evidence> evidence, std::string why,
+                  std::string fix) {
+  Finding made = finding(rule, level, std::move(evidence), std::move(why), std::move(fix));
+  made.by_policy = true;
+  return made;
+}
+
+std::string said_of(const Exception& exception) {
+  return "of " + exception.owner + " (" + exception.reason + ")";
+}
+
+/// Exceptions that had something to take out, and what is to be said of those that may not.
+void note_exceptions(const Policy& policy, const PolicyFacts& facts, const RuleResult& result,
+                     Verdict& verdict, std::vector<Evidence>& evidence) {
+  for (const ExceptionUse& use : result.exceptions) {
+    if (use.count == 0) continue;
+    const Exception& exception = policy.exceptions[use.exception];
+    const std::string refused = refusal(exception, facts);
+    verdict.exceptions.push_back(
+        {exception.rule, exception.owner, exception.reason, exception.expires, use.count, refused});
+    if (!refused.empty())
+      evidence.push_back({"exception", said_of(exception) + " does not apply: " + refused});
+  }
+}
+
+Finding rule_finding(const Rule& rule, const RuleResult& result) {
+  Finding made;
+  made.rule = rule.id;
+  made.level = rule.level;
+  made.enforce = to_string(rule.enforce);
+  made.why = rule.why;
+  made.fix = rule.fix;
+  made.refs = rule.refs;
+  made.shadow = rule.shadow;
+  made.by_policy = true;
+  for (std::size_t t = 0; t < result.tables.size(); ++t) {
+    if (rule.tables[t].at_least == 0) continue;  // it asked that there be few or none
+    const TableResult& table = result.tables[t];
+    made.evidence.insert(made.evidence.end(), table.evidence.begin(), table.evidence.end());
+    made.count += table.count;
+  }
+  return made;
+}
+
+std::string why_unknown(const RuleResult& result) {
+  for (const TableResult& table : result.tables) {
+    if (table.truth == Truth::kUnknown) return table.unknown;
+  }
+  return result.only.unknown;
+}
+
+/// What the rules say, and whether one accepts the run.
+struct RuleFindings {
+  std::vector<Finding> findings;
+  std::vector<Evidence> unknown;
+  std::vector<Evidence> unknown_green;
+  std::vector<Evidence> errors;
+  bool accepted = false;
+};
+
+RuleFindings collect(const Policy& policy, const PolicyFacts& facts, const Evaluation& evaluation,
+                     Verdict& verdict) {
+  RuleFindings found;
+  for (std::size_t i = 0; i < policy.rules.size(); ++i) {
+    const Rule& rule = policy.rules[i];
+    const RuleResult& result = evaluation.rules[i];
+    std::vector<Evidence> exceptions;
+    note_exceptions(policy, facts, result, verdict, exceptions);
+    const auto line = [&](const std::string& why) { return Evidence{"rule", rule.id + ": " + why}; };
+    if (!result.error.empty()) {
+      if (rule.decides()) found.errors.push_back(line(result.error));
+    } else if (result.truth == Truth::kUnknown) {
+      if (rule.decides())
+        (rule.level == Level::kGreen ? found.unknown_green : found.unknown)
+            .push_back(line(why_unknown(result)));
+    } else if (result.truth == Truth::kTrue) {
+      found.findings.push_back(rule_finding(rule, result));
+      auto& evidence = found.findings.back().evidence;
+      evidence.insert(evidence.end(), exceptions.begin(), exceptions.end());
+      found.accepted = found.accepted || (rule.level == Level::kGreen && rule.decides());
+    }
+  }
+  return found;
+}
+
+void bound(std::vector<Evidence>& evidence, std::uint64_t& count) {
+  count = evidence.size();
+  if (evidence.size() > kMostEvidence) evidence.resize(kMostEvidence);
+}
+
+void add_bounded(std::vector<Finding>& out, Finding finding) {
+  bound(finding.evidence, finding.count);
+  out.push_back(std::move(finding));
+}
+
+void judge_fidelity(std::span<const Gap> gaps, std::vector<Finding>& out) {
+  Level worst = Level::kGreen;
+  for (const Gap& gap : gaps) worst = std::max(worst, std::min(gap.cap, Level::kInconclusive));
+  if (worst == Level::kGreen) return;
+  std::vector<Evidence> caps;
+  for (const Gap& gap : gaps) {
+    if (std::min(gap.cap, Level::kInconclusive) == worst) caps.push_back({"gap", gap.what + ": " + gap.why});
+  }
+  add_bounded(out, by_policy("core.fidelity", worst, std::move(caps),
+                             "The rehearsal was not like production where it matters.",
+                             "See what could not be observed."));
+}
+
+/// Where a finding stands in the list.
+std::tuple<bool, int, bool> order_of(const Finding& finding) {
+  const bool latent = finding.rule.starts_with("latent.") || finding.rule.starts_with("priv.");
+  return {!finding.decides(), -static_cast<int>(finding.level), !latent};
+}
+
+Level worst_of(const std::vector<Finding>& findings) {
+  Level worst = Level::kGreen;
+  for (const Finding& found : findings) {
+    if (found.decides()) worst = std::max(worst, found.level);
+  }
+  return worst;
+}
+
 }  // namespace
 
-Verdict judge(const Facts& facts) {
-  Verdict verdict;
-  judge_command(facts, verdict.findings);
-  judge_changes(facts, verdict.findings);
+std::vector<Finding> core_findings(const Facts& facts) {
+  std::vector<Finding> findings;
+  judge_command(facts, findings);
+  judge_changes(facts, findings);
   if (!facts.unobserved.empty()) {
-    verdict.findings.push_back(
-        finding("core.unobserved", Level::kInconclusive, lines("evidence", facts.unobserved),
-                "A part of what the command did could not be read.", "Remove the cause and rehearse again."));
+    findings.push_back(finding(kUnobserved, Level::kInconclusive, lines("evidence", facts.unobserved),
+                               "A part of what the command did could not be read.",
+                               "Remove the cause and rehearse again."));
   }
-  std::vector<Evidence> caps;
-  for (const Gap& gap : facts.gaps) {
-    if (gap.cap == Level::kInconclusive || gap.cap == Level::kRed)
-      caps.push_back({"gap", gap.what + ": " + gap.why});
-  }
-  if (!caps.empty()) {
-    verdict.findings.push_back(finding("core.fidelity", Level::kInconclusive, std::move(caps),
-                                       "The rehearsal was not like production where it matters.",
-                                       "See what could not be observed."));
-  }
-  verdict.findings.push_back(finding("core.not-judged", Level::kYellow, {},
-                                     "There is no policy yet: nobody has said which effects are acceptable.",
-                                     "Read the report and decide."));
-  verdict.level = Level::kGreen;
-  for (const Finding& found : verdict.findings) verdict.level = std::max(verdict.level, found.level);
-  verdict.fidelity_score = fidelity_score(facts.gaps);
-  if (!facts.unobserved.empty()) verdict.fidelity_score *= 0.5;
-  return verdict;
+  return findings;
+}
+
+Judgement judge(std::vector<Finding> core, std::span<const Gap> gaps, const Policy& policy,
+                const PolicyFacts& facts) {
+  Judgement judgement;
+  judgement.evaluation = evaluate(policy, facts);
+  Verdict& verdict = judgement.verdict;
+  const bool unobserved =
+      std::ranges::any_of(core, [](const Finding& found) { return found.rule == kUnobserved; });
+  RuleFindings rules = collect(policy, facts, judgement.evaluation, verdict);
+  verdict.findings = std::move(rules.findings);
+  std::ranges::move(core, std::back_inserter(verdict.findings));
+  if (!rules.errors.empty())
+    add_bounded(verdict.findings,
+                by_policy("policy.error", Level::kRed, std::move(rules.errors),
+                          "Rules could not be evaluated: what they forbid may have happened.",
+                          "Remove the cause, and judge the run again with `rehearse policy explain`."));
+  if (!rules.unknown.empty())
+    add_bounded(verdict.findings,
+                by_policy("policy.unknown", Level::kYellow, std::move(rules.unknown),
+                          "Whether these rules hold is not known, since facts are missing.",
+                          "Read the report and decide, or rehearse again with everything recorded."));
+  if (!rules.accepted && worst_of(verdict.findings) == Level::kGreen)
+    add_bounded(verdict.findings,
+                by_policy("policy.nothing-green", Level::kYellow, std::move(rules.unknown_green),
+                          "No rule of the policy accepts what this run did.",
+                          "Read the report and decide; to accept such runs, write a green rule for them."));
+  judge_fidelity(gaps, verdict.findings);
+  std::ranges::stable_sort(verdict.findings, {}, order_of);
+  verdict.level = worst_of(verdict.findings);
+  verdict.fidelity_score = fidelity_score(gaps) * (unobserved ? 0.5 : 1.0);
+  verdict.policy_digest = policy.digest;
+  for (const PolicyFile& file : policy.files) verdict.policy_files.push_back(file.path);
+  verdict.clock_trusted = facts.clock_trusted;
+  return judgement;
 }
 
 double fidelity_score(std::span<const Gap> gaps) {

@@ -1,4 +1,5 @@
-// The verdict of a run until there is a policy. Pure.
+// The verdict of a run: what its policy makes of it, what is wrong with it whatever the policy, and what
+// could not be observed. Pure but for the streams of facts.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +10,14 @@
 #include <vector>
 
 #include "base/result.h"
+#include "verdict/evaluate.h"
+#include "verdict/facts.h"
 #include "verdict/finding.h"
+#include "verdict/policy.h"
 
 namespace rehearse::verdict {
 
-/// What is judged: plain facts, so that this folder needs no other. Strings are raw bytes.
+/// What is wrong with a run whatever the policy: plain facts. Strings are raw bytes.
 struct Facts {
   std::optional<int> exit;
   std::optional<int> signal;
@@ -28,13 +32,25 @@ struct Facts {
   std::vector<std::string> mock_trouble;      ///< requests that a mock or recording had no answer for
   std::uint64_t masked = 0;                   ///< records over masked files
   std::vector<std::string> unobserved;        ///< evidence that could not be read: never green
-  std::vector<Gap> gaps;
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
 /// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.mock-unmatched,
-/// core.masked-write, core.unobserved, core.fidelity, and core.not-judged, always.
-Verdict judge(const Facts& facts);
+/// core.masked-write, core.unobserved. They are kept with the run, and go into every judgement of it.
+std::vector<Finding> core_findings(const Facts& facts);
+
+struct Judgement {
+  Verdict verdict;
+  Evaluation evaluation;  ///< rule by rule, for who asks why
+};
+
+/// Red > inconclusive > yellow > green. The level is the worst of: the rules that hold and decide, `core`,
+/// the caps of `gaps`; without any of these it is green if a green rule holds, else yellow. Adds to the
+/// rules' findings: policy.unknown (rules that ask for facts that are not known), policy.error (rules that
+/// could not be evaluated: red), policy.nothing-green, core.fidelity. Worst first; of equals `latent.` first;
+/// what does not decide last.
+Judgement judge(std::vector<Finding> core, std::span<const Gap> gaps, const Policy& policy,
+                const PolicyFacts& facts);
 
 /// 1.0 with no gap; each gap multiplies by 0.98 (cap green), 0.9 (cap yellow), 0.5 (cap inconclusive). For
 /// display.

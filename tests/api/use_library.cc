@@ -25,5 +25,15 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", failed->what.c_str());
     return failed->exit_code;
   }
-  return outcome.level == rehearse::Level::kYellow ? 10 : 12;
+  switch (outcome.level) {
+    case rehearse::Level::kGreen:
+      return 0;
+    case rehearse::Level::kYellow:
+      return 10;
+    case rehearse::Level::kRed:
+      return 11;
+    case rehearse::Level::kInconclusive:
+      break;
+  }
+  return 12;
 }

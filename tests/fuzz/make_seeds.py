@@ -421,3 +421,47 @@ seed("journal", "whole", journal(HEADER, VOLUME, EXCHANGE, MOVE, b"\4\1\0", b"\4
 seed("journal", "begun", journal(HEADER))
 seed("journal", "outside", journal(HEADER, VOLUME, EXCHANGE.replace(b"upper/a", b"../../a")))
 seed("journal", "torn", journal(HEADER, VOLUME, EXCHANGE)[:-3])
+
+# policy: the text of a policy file
+POLICY = """schema = "rehearse.policy/1"
+[limits]
+per_hour = { deletes = 200, bytes_written = "2GiB" }
+[[rule]]
+id = "priv.setuid-new"
+level = "red"
+enforce = "hard"
+mode = "shadow"
+why = "w"
+fix = "f"
+refs = ["T1"]
+[rule.match.file]
+path = ["/etc/cron.d/**", "**/.ssh/authorized_keys"]
+not_path = "/etc/x"
+change = ["created", "modified"]
+mode_gain = ["setuid"]
+size = ">= 2GiB"
+at_least = 2
+[rule.match.net]
+port = "1..1023"
+[[exception]]
+rule = "priv.setuid-new"
+path = "/usr/lib/x"
+action = "a"
+owner = "alice"
+reason = "r"
+expires = 2027-03-01
+[approval.yellow]
+need = 1
+roles = ["operators"]
+not_requester = true
+ttl = "4h"
+[[test]]
+name = "t"
+bundle = "b"
+expect = { verdict = "yellow", rules = ["a.b"], not_rules = [] }
+"""
+seed("policy", "whole", POLICY.encode())
+seed("policy", "green", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nlevel = "green"\nwhy = "w"\n[rule.match.only]\nfiles = ["/**"]\nunits = ["*:*"]\n')
+seed("policy", "word", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nlevel = "yellow"\nwhy = "w"\n[rule.match.file]\ntype = "fiel"\n')
+seed("policy", "ranges", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nlevel = "yellow"\nwhy = "w"\n[rule.match.cost]\nwall = ["<30s", "1m..2m"]\nat_most = 0\n')
+seed("policy", "later", b'schema = "rehearse.policy/1"\n[standing]\n')

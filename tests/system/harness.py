@@ -18,9 +18,9 @@ import unittest
 from pathlib import Path
 from typing import Any, Iterable, NoReturn
 
-# Verdict codes without a policy: clean, and evidence or mirror incomplete.
-YELLOW, INCONCLUSIVE = 10, 12
-RAN = (YELLOW, INCONCLUSIVE)
+# Verdict codes. Most tests ask what a run did, and take whatever the policy says of it: the action ran.
+GREEN, YELLOW, RED, INCONCLUSIVE = 0, 10, 11, 12
+RAN = (GREEN, YELLOW, RED, INCONCLUSIVE)
 FAILURE, USAGE, UNAVAILABLE, CANT_CREATE, NO_PERMISSION = 1, 64, 69, 73, 77
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 Document = dict[str, Any]

@@ -45,6 +45,7 @@ rehearse_python_test(system.library system/test_library.py 60)
 rehearse_python_test(system.limits system/test_limits.py 180)
 rehearse_python_test(system.root_profile system/test_root_profile.py 120)
 rehearse_python_test(system.promote system/test_promote.py 1500)
+rehearse_python_test(system.policy system/test_policy.py 300)
 rehearse_python_test(system.random system/test_random.py 600)
 rehearse_python_test(system.manager system/test_manager.py 120)
 rehearse_python_test(system.action_file system/test_action_file.py 60)
@@ -62,3 +63,7 @@ rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
 add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root)
 set_tests_properties(system.booted PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 RUN_SERIAL TRUE)
+
+# Recorded runs, judged without root.
+add_test(NAME policy.corpus COMMAND rehearse policy test --policy builtin --policy ${PROJECT_SOURCE_DIR}/tests/data/corpus)
+set_tests_properties(policy.corpus PROPERTIES TIMEOUT 120)

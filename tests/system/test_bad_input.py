@@ -83,7 +83,7 @@ class BadInput(Case):
     def test_two_mebibytes_of_arguments(self) -> None:
         words = ["x" * 100_000] * 19
         result = self.run_in(["sh", "-c", 'for w; do n=$((n+${#w})); done; echo $n >&2', "sh", *words])
-        self.assertEqual(result.code, harness.YELLOW, result.err[-300:])
+        self.assertEqual(result.code, harness.GREEN, result.err[-300:])
         self.assertEqual(result.err.strip(), b"1900000")
 
     def test_not_root(self) -> None:
@@ -99,7 +99,7 @@ class BadInput(Case):
         self.refuse("run", "--", "true", code=78, words=(str(self.state),))
         self.state.rmdir()
         self.state.symlink_to("/etc")
-        self.assertNotEqual(self.call("run", "--", "true").code, harness.YELLOW)
+        self.assertNotIn(self.call("run", "--", "true").code, harness.RAN)
         self.state.unlink()
         self.state.write_text("a file")
         self.assertIn(self.call("run", "--", "true").code, (64, 73, 78))

@@ -156,7 +156,7 @@ class Lifetime(Case):
         seen = read_terminal(master)
         os.waitpid(pid, 0)
         os.close(master)
-        self.assertIn(b"\x18\x1b\\", seen[seen.index(b"never ended"):seen.index(b"YELLOW")])
+        self.assertIn(b"\x18\x1b\\", seen[seen.index(b"never ended"):seen.index(b"GREEN")])
 
     def test_own_terminal_size_and_interrupt(self) -> None:
         pid, master = pty.fork()

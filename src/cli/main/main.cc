@@ -27,6 +27,7 @@ struct Verb {
 constexpr Verb kVerbs[] = {
     {"run", "rehearse a command in a clone of this host", cli::run_verb},
     {"show", "print the report of a run", cli::show_verb},
+    {"explain", "print what each rule of the policy makes of a run", cli::explain_verb},
     {"diff", "print what changed inside files", cli::diff_verb},
     {"trace", "print what the action did, call by call", cli::trace_verb},
     {"export", "write what the action did for another tool", cli::export_verb},
@@ -35,6 +36,7 @@ constexpr Verb kVerbs[] = {
     {"promote", "install on the host what was rehearsed", cli::promote_verb},
     {"rollback", "take back what promoting a run did", cli::rollback_verb},
     {"recover", "finish or undo an interrupted promotion", cli::recover_verb},
+    {"policy", "check, test and replay the policy", cli::policy_verb},
     {"list", "list runs", cli::list_verb},
     {"rm", "remove runs", cli::rm_verb},
     {"gc", "remove old and interrupted runs", cli::gc_verb},

@@ -7,9 +7,11 @@ using namespace rehearse;
 using namespace rehearse::verdict;
 
 namespace {
-bool has(const Verdict& verdict, const std::string& rule) {
-  return std::any_of(verdict.findings.begin(), verdict.findings.end(),
-                     [&](const Finding& f) { return f.rule == rule; });
+bool has(const std::vector<Finding>& findings, const std::string& rule) {
+  return std::any_of(findings.begin(), findings.end(), [&](const Finding& f) { return f.rule == rule; });
+}
+Verdict judged(const Facts& facts, std::vector<Gap> gaps = {}) {
+  return judge(core_findings(facts), gaps, {}, {}).verdict;
 }
 Facts fine() {
   Facts facts;
@@ -18,19 +20,15 @@ Facts fine() {
 }
 }  // namespace
 
-TEST_CASE("Without policy a clean run is yellow, because nobody judged it") {
-  const Verdict verdict = judge(fine());
-  CHECK(verdict.level == Level::kYellow);
-  REQUIRE(verdict.findings.size() == 1);
-  CHECK(verdict.findings[0].rule == "core.not-judged");
-  CHECK(verdict.fidelity_score == 1.0);
+TEST_CASE("A clean run has nothing wrong with it whatever the policy") {
+  CHECK(core_findings(fine()).empty());
 }
 
 TEST_CASE("Each way a command can go wrong is a finding") {
   const auto with = [](auto change) {
     Facts facts = fine();
     change(facts);
-    return judge(facts);
+    return core_findings(facts);
   };
   CHECK(has(with([](Facts& f) { f.exit = 3; }), "core.command-failed"));
   CHECK(has(with([](Facts& f) { f.exit.reset(), f.signal = 9; }), "core.command-killed"));
@@ -43,19 +41,22 @@ TEST_CASE("Each way a command can go wrong is a finding") {
   CHECK(has(with([](Facts& f) { f.mock_trouble = {"GET /x"}; }), "core.mock-unmatched"));
   CHECK(has(with([](Facts& f) { f.reads_moved = {"/etc/hosts"}; }), "core.read-moved"));
   CHECK(has(with([](Facts& f) { f.masked = 1; }), "core.masked-write"));
-  CHECK(with([](Facts& f) { f.exit = 3; }).level == Level::kYellow);
+  Facts failed = fine();
+  failed.exit = 3;
+  CHECK(judged(failed).level == Level::kYellow);
 }
 
 TEST_CASE("What was not observed is never better than inconclusive") {
   Facts facts = fine();
   facts.unobserved = {"layer /: cannot read"};
-  CHECK(judge(facts).level == Level::kInconclusive);
+  CHECK(judged(facts).level == Level::kInconclusive);
+  CHECK(judged(facts).fidelity_score == Approx(0.5));
   facts = fine();
-  facts.gaps = {{"a mount", "hidden", Level::kInconclusive}};
-  CHECK(judge(facts).level == Level::kInconclusive);
-  facts.gaps = {{"a mount", "hidden", Level::kYellow}, {"clock", "not the same", Level::kGreen}};
-  CHECK(judge(facts).level == Level::kYellow);
-  CHECK(judge(facts).fidelity_score == Approx(0.9 * 0.98));
+  CHECK(judged(facts, {{"a mount", "hidden", Level::kInconclusive}}).level == Level::kInconclusive);
+  const std::vector<Gap> gaps = {{"a mount", "hidden", Level::kYellow},
+                                 {"clock", "not the same", Level::kGreen}};
+  CHECK(judged(facts, gaps).level == Level::kYellow);
+  CHECK(judged(facts, gaps).fidelity_score == Approx(0.9 * 0.98));
 }
 
 TEST_CASE("Exit codes: inconclusive is never zero") {

