@@ -98,6 +98,7 @@ Verdict judge(const Facts& facts) {
   Verdict verdict;
   judge_command(facts, verdict.findings);
   judge_changes(facts, verdict.findings);
+  verdict.findings.insert(verdict.findings.end(), facts.found.begin(), facts.found.end());
   if (!facts.unobserved.empty()) {
     verdict.findings.push_back(
         finding("core.unobserved", Level::kInconclusive, lines("evidence", facts.unobserved),
