@@ -122,11 +122,13 @@ std::vector<verdict::Finding> failures(const FindingSources& from, report::RunRe
   take_units(record, facts);
   const std::string out = evidence.stdout_bytes == 0 ? "" : output_end(*from.bundle, "output/stdout");
   const std::string err = evidence.stderr_bytes == 0 ? "" : output_end(*from.bundle, "output/stderr");
-  facts.out = out;
-  facts.err = err;
+  facts.err = from.terminal ? out : err;
+  facts.out = from.terminal ? err : out;
   facts.checks = config_checks(record);
+  // What is read of patterns is read once there is something to read by them.
+  const bool failed = facts.exit != 0;
+  const bool silent = facts.err.empty() && (!failed || facts.out.empty());
   static const auto kNone = verdict::FailurePatterns::parse("schema = \"rehearse.failures/1\"", "");
-  const bool silent = out.empty() && err.empty();
   return verdict::find_failures(facts, silent && kNone ? *kNone : verdict::FailurePatterns::shipped());
 }
 

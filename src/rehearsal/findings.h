@@ -16,6 +16,7 @@ namespace rehearse {
 struct FindingSources {
   const ledger::Bundle* bundle = nullptr;
   const sandbox::Evidence* evidence = nullptr;
+  bool terminal = false;                 ///< the action had one: all that it printed is in stdout
   const Recording* recording = nullptr;  ///< finished; none: nothing was recorded
   const verdict::Expectations* expected = nullptr;
   const InsideChecks* checks = nullptr;

@@ -342,8 +342,9 @@ Result<Finished> rehearse(const Order& order) {
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.record);
   list_units(manager, recording ? &*recording : nullptr, run.record);
-  auto found =
-      find_more({&bundle, &evidence, recording ? &*recording : nullptr, expected, &checks}, run.record);
+  auto found = find_more(
+      {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},
+      run.record);
   judge(run, evidence, changes, manager, std::move(found));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));

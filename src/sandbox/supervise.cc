@@ -101,13 +101,14 @@ Result<void> Supervisor::step() {
 
 /// The action has ended, and what it left running has not: a server it started can be asked.
 void Supervisor::run_after(AfterAction& wanted) {
-  usage_ = run_.cgroup->usage();
+  const RunCgroup::Usage before = run_.cgroup->usage();
   AfterRun programs(run_.control, plan_, wanted);
   after_ = &programs;
   const auto all = [&]() -> Result<void> {
     while (!killed_ && !evidence_.interrupted_by) {
       RH_TRY(const bool more, programs.start_next());
       if (!more) break;
+      usage_ = before;
       while (programs.busy() && !killed_) RH_CHECK(step());
     }
     return {};

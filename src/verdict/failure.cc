@@ -18,6 +18,40 @@ constexpr std::size_t kMostEvidence = 12;  ///< of a finding
 constexpr int kTimeoutExit = 124;          ///< timeout(1)
 constexpr int kNotFoundExit = 127;         ///< sh(1)
 
+constexpr std::size_t kMostLookups = 200;  ///< of names in the output
+
+bool speaks_of_trouble(std::string_view line) {
+  static constexpr std::string_view kTrouble[] = {
+      "no such file", "not found",       "nonexistent", "denied",         "not permitted",
+      "cannot",       "can't",           "could not",   "couldn't",       "unable",
+      "failed",       "missing",         "error",       "does not exist", "doesn't exist",
+      "read-only",    "not a directory", "no space",    "quota"};
+  const std::string text = ascii_lower(line);
+  return std::ranges::any_of(kTrouble, [&](auto word) { return text.find(word) != std::string::npos; });
+}
+
+bool is_name_character(char c) {
+  return is_ascii_letter(c) || is_ascii_digit(c) || c == '_' || c == '-';
+}
+
+/// Whether one of the places from `at` on where `name` stands in the line means it.
+bool names(std::string_view line, std::size_t at, std::string_view name, std::string_view spelled) {
+  if (spelled.size() > name.size() && line.find(spelled) != std::string_view::npos) return true;
+  for (; at != std::string_view::npos && at < line.size(); at = line.find(name, at + 1)) {
+    const std::size_t after = at + name.size();
+    const bool begins = at == 0 || (!is_name_character(line[at - 1]) && line[at - 1] != '.');
+    const bool ends = after >= line.size() || !is_name_character(line[after]);
+    const bool is_program = at == 0 && after < line.size() && line[after] == ':';
+    if (begins && ends && !is_program) return true;
+  }
+  return false;
+}
+
+std::string last_part(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
 /// What is gathered of one kind.
 struct Gathered {
   std::vector<Evidence> evidence;
@@ -35,6 +69,10 @@ class Classifier {
     for (const std::string_view output : {facts.err, facts.out}) {
       for (SaidFailure& said : patterns.find(output)) said_.push_back(std::move(said));
       if (!failed_) break;  // what a command that ended well printed is its result
+    }
+    for (const SaidFailure& said : said_) {
+      if (said.pattern->kind == FailureKind::kMissingCommand && !said.pattern->needs_call)
+        missing_commands_.insert(last_part(said.subject));
     }
   }
 
@@ -122,26 +160,23 @@ class Classifier {
     }
   }
 
-  /// Whether the output has a line that speaks of the name and of trouble.
-  [[nodiscard]] bool said(std::string_view name) const {
+  /// Whether the output has a line that speaks of the name and of trouble: as it was spelled, or its last
+  /// part as a word that does not begin the line, where programs put their own name.
+  [[nodiscard]] bool said(std::string_view spelled) {
+    if (++looked_up_ > kMostLookups || spelled.empty()) return false;
+    std::string_view name = spelled;
     if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos && slash + 1 < name.size())
       name.remove_prefix(slash + 1);
     if (name.size() < 2) return false;
-    static constexpr std::string_view kTrouble[] = {
-        "no such file", "not found",       "nonexistent", "denied",         "not permitted",
-        "cannot",       "can't",           "could not",   "couldn't",       "unable",
-        "failed",       "missing",         "error",       "does not exist", "doesn't exist",
-        "read-only",    "not a directory", "no space",    "quota"};
     for (std::string_view output : {facts_.err, facts_.out}) {
       if (output.size() > kMostScanned) output.remove_prefix(output.size() - kMostScanned);
       for (std::size_t at = output.find(name); at != std::string_view::npos; at = output.find(name, at + 1)) {
         const std::size_t before = output.rfind('\n', at);
         const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
         const std::size_t end = std::min(output.find('\n', at), output.size());
-        const std::string line = ascii_lower(output.substr(begin, std::min(end - begin, kLongestLine)));
-        if (std::ranges::any_of(kTrouble, [&](auto word) { return line.find(word) != std::string::npos; }))
-          return true;
-        at = end < output.size() ? end : output.size() - 1;
+        const std::string_view line = output.substr(begin, std::min(end - begin, kLongestLine));
+        if (names(line, at - begin, name, spelled) && speaks_of_trouble(line)) return true;
+        at = std::max(at, end - 1);
       }
     }
     return false;
@@ -179,8 +214,11 @@ class Classifier {
     std::map<std::pair<std::uint32_t, FailureKind>, int> listed;
     // The last ones are nearest to the end that they led to.
     for (auto call = facts_.calls.rbegin(); call != facts_.calls.rend(); ++call) {
-      const auto kind = kind_of(*call);
+      auto kind = kind_of(*call);
       if (!kind) continue;
+      // A shell looks for a command before it executes one.
+      if (kind == FailureKind::kMissingFile && missing_commands_.contains(last_part(call->spelled)))
+        kind = FailureKind::kMissingCommand;
       if (*kind == FailureKind::kDiskFull) {
         add_call(*kind, *call);
         continue;
@@ -253,6 +291,8 @@ class Classifier {
   Blame blame_;
   bool failed_;
   std::vector<SaidFailure> said_;
+  std::set<std::string> missing_commands_;  ///< that the output names
+  std::size_t looked_up_ = 0;
   std::map<FailureKind, Gathered> kinds_;
 };
 

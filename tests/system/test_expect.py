@@ -101,7 +101,7 @@ class Probes(ExpectCase):
         harness.need("python3", "curl")
         (self.host / "page").write_text("it lives\n", encoding="ascii")
         result = self.expect(
-            '[expect]\nnet = []\n[[probe]]\nrun = ["curl", "-sS", "--max-time", "5", "http://127.0.0.1:8099/page"]\nstdout = ["it lives"]\n',
+            '[expect]\nnet = ["127.0.0.1:8099"]\n[[probe]]\nrun = ["curl", "-sS", "--max-time", "5", "http://127.0.0.1:8099/page"]\nstdout = ["it lives"]\n',
             ["sh", "-c", f"cd {self.host}; python3 -m http.server 8099 --bind 127.0.0.1 >/dev/null 2>&1 & for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8099/ && break; sleep 0.05; done"])
         self.assertEqual(self.unmet(result), [], result.doc["expectations"])
         self.assertEqual([p["comm"] for p in result.doc["command"]["leftover_processes"]], ["python3"])
@@ -167,7 +167,7 @@ class Probes(ExpectCase):
 
         path = self.base / "expect.toml"
         path.write_text('schema = "rehearse.expect/1"\n[[probe]]\nrun = ["sh", "-c", "test -t 0 && exit 9; echo fine"]\nstdout = ["fine"]\n', encoding="ascii")
-        status = pty.spawn([self.rehearse, "--state", str(self.state), "run", "-t", "always", "--expect", str(path), "--", "true"], lambda fd: os.read(fd, 4096))
+        status = pty.spawn([self.rehearse, "--state", str(self.state), "run", "-t", "always", "--expect", str(path), "--", "true"], lambda fd: b"" if not os.read(fd, 4096) else b".")
         self.assertIn(os.waitstatus_to_exitcode(status), harness.RAN)
         self.assertTrue(self.call("show", "last").doc["probes"][0]["met"])
 

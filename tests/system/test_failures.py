@@ -87,7 +87,7 @@ class Commands(FailureCase):
         self.assertIn("failure.missing-command", self.failures(result))
 
     def test_timeout_of_the_rehearsal(self) -> None:
-        self.one(self.shell("sleep 60", "--timeout", "300ms", expect=None), "timeout", "300 ms")
+        self.one(self.shell("sleep 60", "--timeout", "300ms", expect=None), "timeout", "the rehearsal's own")
 
     def test_timeout_of_a_script(self) -> None:
         self.one(self.shell("set -e; timeout 0.2 sleep 60", expect=124), "timeout", "timeout: exit 124")
@@ -115,9 +115,6 @@ class Dependencies(FailureCase):
 
     def test_denied_name_below_a_shell(self) -> None:
         harness.need("curl")
-        result = self.shell("set -e; curl -sS --max-time 10 http://api.example.com/x | cat > /dev/null; false", expect=1)
-        # The pipe hid curl's failure: what failed the script is `false`.
-        self.none(result)
         result = self.shell("set -e; curl -sS --max-time 10 http://api.example.com/x", expect=None)
         self.one(result, "dependency-unreachable", "api.example.com")
 
