@@ -269,6 +269,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   run.relay = &*relay;
   run.writes = &writes;
   run.signals = &signals;
+  run.after = around.after;
   RH_CHECK(supervise(plan, run, evidence));
 
   evidence.layers = std::move(built.layers);

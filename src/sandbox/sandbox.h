@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "host/facts.h"
+#include "sandbox/after_run.h"
 #include "sandbox/evidence.h"
 #include "sandbox/plan.h"
 #include "sandbox/relay.h"
@@ -48,6 +49,7 @@ struct Surroundings {
   const host::HostFacts* facts = nullptr;
   Recorder* recorder = nullptr;       ///< none: nothing is recorded
   ServiceManager* manager = nullptr;  ///< must be there if the plan says that one answers
+  AfterAction* after = nullptr;       ///< what is to be run inside when the action has ended
 };
 
 /// What remains of the sandbox after the action: nothing of the action runs any more, the layers are still.
