@@ -28,7 +28,7 @@ class FailureCase(Case):
         self.assertEqual(finding["level"], "yellow")
         self.assertTrue(finding["why"] and finding["fix"])
         report = self.call("show", result.doc["id"], json_out=False)
-        self.assertRegex(report.out.decode(), rf"(?m)^YELLOW +failure\.{re.escape(kind)}$")
+        self.assertRegex(report.out.decode(), rf"(?m)^YELLOW +failure\.{re.escape(kind)}( |$)")
         self.assertIn("fix: ", report.out.decode())
         return finding
 
