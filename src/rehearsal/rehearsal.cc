@@ -20,6 +20,7 @@
 #include "rehearsal/findings.h"
 #include "rehearsal/inside_checks.h"
 #include "rehearsal/judgement.h"
+#include "rehearsal/policy_load.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
 #include "rehearsal/service_manager.h"
@@ -94,7 +95,7 @@ struct Output {
 };
 
 Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recording* recording,
-                                   ServiceManager& manager, InsideChecks& checks) {
+                                   ServiceManager& manager, PolicyLoad& load, InsideChecks& checks) {
   RH_TRY(auto directory, bundle.make_dir("output"));
   Output output;
   RH_TRY(output.kept_out, bundle.create_file("output/stdout"));
@@ -105,6 +106,7 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recor
   around.facts = &run.order.facts;
   around.recorder = recording;
   around.manager = &manager;
+  around.meanwhile = &load;
   around.after = &checks;
   around.streams.in = run.order.options.in;
   around.streams.err = run.order.options.err;
@@ -291,8 +293,8 @@ void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effec
 }
 
 /// The policy goes into the bundle as it was: who reads the verdict later can see what it was judged by.
-Result<void> judge(Run& run, const ledger::StateDir& state, const ledger::Bundle& bundle) {
-  const verdict::Policy& policy = run.order.policy;
+Result<void> judge(Run& run, const verdict::Policy& policy, const ledger::StateDir& state,
+                   const ledger::Bundle& bundle) {
   run.record.verdict.clock_trusted = clock_is_trusted(state, run.record, policy);
   RH_TRY(auto judgement, judge_bundle(bundle, run.record, policy));
   run.record.verdict = std::move(judgement.verdict);
@@ -312,7 +314,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
     RH_TRY(order.options, with_action(asked, *order.action));
   }
   const Options& options = order.options;
-  RH_TRY(order.policy, verdict::load_policy(options.policy));
+  if (purpose == Purpose::kShow) RH_CHECK(verdict::load_policy(options.policy));
   RH_TRY(order.expected, plan_expectations(options, order.action ? &*order.action : nullptr));
   RH_TRY(auto request, make_request(options));
   if (purpose == Purpose::kRun) {
@@ -344,7 +346,8 @@ Result<Finished> rehearse(const Order& order) {
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
   InsideChecks checks(bundle, order.plan, expected);
-  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, checks);
+  PolicyLoad load(order.options.policy);
+  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, load, checks);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep
     return tl::make_unexpected(rehearsal.error());
@@ -364,7 +367,7 @@ Result<Finished> rehearse(const Order& order) {
       {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},
       run.record);
   find_and_name_gaps(run, evidence, changes, manager, std::move(found));
-  RH_CHECK(judge(run, state, bundle));
+  RH_CHECK(judge(run, load.policy(), state, bundle));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
   return Finished{std::move(bundle), std::move(run.record)};

@@ -13,7 +13,6 @@
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
 #include "sandbox/plan.h"
-#include "verdict/policy.h"
 
 namespace rehearse {
 
@@ -21,7 +20,6 @@ namespace rehearse {
 struct Order {
   Options options;  ///< those asked for, with what the action file says
   std::optional<ActionFile> action;
-  verdict::Policy policy;
   std::optional<verdict::Expectations> expected;  ///< declared of it
   std::optional<ledger::StateDir> state;          ///< absent when the plan is only to be shown
   host::HostFacts facts;

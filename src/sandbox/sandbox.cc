@@ -221,6 +221,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto signals, Signals::create());
   RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
   if (around.recorder != nullptr) RH_CHECK(around.recorder->begin(cgroup.fd()));
+  if (around.meanwhile != nullptr) around.meanwhile->start();
   LayerBuilder layers(plan, around.bundle);
   RH_CHECK(layers.clone_host());
   RH_TRY(auto uppers, sys::open_beneath(around.bundle, "uppers", O_RDONLY | O_DIRECTORY));
@@ -243,6 +244,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto built, build_tree(plan, layers, init));
   if (network) RH_CHECK(network->finish());  // a thread of it may share this one's directories until then
   RH_CHECK(builder.leave());
+  if (around.meanwhile != nullptr) RH_CHECK(around.meanwhile->finish());
   UniqueFd manager;  // until init listens on it
   if (built.manager.valid()) {
     RH_TRY(manager, sys::dup(built.manager.get()));

@@ -42,6 +42,16 @@ class ServiceManager {
   virtual Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) = 0;
 };
 
+/// Something that takes a while and has nothing to do with the sandbox, done on a thread of its own.
+class Meanwhile {
+ public:
+  virtual ~Meanwhile() = default;
+  /// When what has to be forked has been.
+  virtual void start() = 0;
+  /// Waits for it. An error ends the run before anything of the action has begun.
+  virtual Result<void> finish() = 0;
+};
+
 struct Surroundings {
   std::string_view id;  ///< of the run
   int bundle = -1;      ///< the run's directory; borrowed
@@ -49,6 +59,7 @@ struct Surroundings {
   const host::HostFacts* facts = nullptr;
   Recorder* recorder = nullptr;       ///< none: nothing is recorded
   ServiceManager* manager = nullptr;  ///< must be there if the plan says that one answers
+  Meanwhile* meanwhile = nullptr;     ///< done while the sandbox is built
   AfterAction* after = nullptr;       ///< what is to be run inside when the action has ended
 };
 
