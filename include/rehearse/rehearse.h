@@ -29,7 +29,9 @@ struct Options {
   std::vector<std::string> hide;            ///< absolute paths shown empty
   std::vector<std::string> mask;            ///< absolute paths of secret files shown empty
   std::vector<std::string> unmask;          ///< found secrets that are shown after all
-  std::optional<std::int64_t> wall_ns;      ///< the action is killed after this time
+  std::string expect;                       ///< path of a file of expectations: docs/action-files.md
+  std::string claim;  ///< what the requester says that the action does: kept, never verified; at most 16 KiB
+  std::optional<std::int64_t> wall_ns;  ///< the action is killed after this time
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> pids;
   std::optional<double> cpus;

@@ -114,6 +114,11 @@ class JsonReader {
       visit(item, where_ + name + "[" + std::to_string(index++) + "]");
   }
 
+  /// An element that each() hands out, as an object.
+  JsonReader item(const nlohmann::json& element, const std::string& where) {
+    return JsonReader(element, where + ".", error_);
+  }
+
   /// The member as an object; an empty one if it is absent.
   JsonReader child(const char* name) {
     static const nlohmann::json kEmpty = nlohmann::json::object();

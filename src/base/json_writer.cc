@@ -177,4 +177,19 @@ JsonWriter& JsonWriter::bytes(std::string_view name, std::string_view raw) {
   return key(twin).string(base64(raw));
 }
 
+JsonWriter& JsonWriter::words(std::string_view name, const std::vector<std::string>& raw) {
+  bool exact = true;
+  key(name).open_array();
+  for (const std::string& word : raw) {
+    const bool utf8 = is_utf8(word);
+    exact = exact && utf8;
+    string(utf8 ? word : to_utf8_lossy(word));
+  }
+  close_array();
+  if (exact) return *this;
+  key(std::string(name) + "_b64").open_array();
+  for (const std::string& word : raw) string(base64(word));
+  return close_array();
+}
+
 }  // namespace rehearse

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rehearse {
 
@@ -33,6 +34,8 @@ class JsonWriter {
 
   /// key + string of raw bytes: lossy under `name`, and exact under `name_b64` if that lost something.
   JsonWriter& bytes(std::string_view name, std::string_view raw);
+  /// key + array of raw strings; if one is not UTF-8, all of them once more as base64 under `name_b64`.
+  JsonWriter& words(std::string_view name, const std::vector<std::string>& raw);
 
  private:
   JsonWriter& open(char c);

@@ -51,6 +51,13 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   app.add_option("--action", options.action.action,
                  "Rehearse what this action file says (docs/action-files.md)")
       ->type_name("NAME|PATH");
+  app.add_option("--expect", options.action.expect,
+                 "Compare with what this file declares (docs/action-files.md)")
+      ->type_name("FILE");
+  app.add_option("--claim", options.action.claim,
+                 "What you say that it does: shown beside what it did; default: $REHEARSE_CLAIM")
+      ->envname("REHEARSE_CLAIM")
+      ->type_name("TEXT");
   app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
   app.add_option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
   app.add_option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");

@@ -69,7 +69,6 @@ Result<std::unique_ptr<Engine>> Engine::create(const EngineSetup& setup, std::ui
   std::unique_ptr<Engine> engine(new Engine(setup));
   RH_CHECK(engine->prepare());
   RH_CHECK(engine->share_descriptors(descriptors));
-  RH_CHECK(engine->watch_sockets());
   return engine;
 }
 
@@ -93,7 +92,6 @@ Result<void> Engine::prepare() {
   context_->begun_ns = setup_.begun_ns;
   for (const PassRule& rule : rules.pass) context_->budgets.emplace_back(rule.limits, loop_->now());
   names_ = std::make_unique<NameService>(*loop_, responder_, table_, classes_, log_);
-  udp_ = std::make_unique<UdpGate>(*context_, *setup_.sockets, *names_);
   return {};
 }
 
@@ -108,14 +106,15 @@ Result<void> Engine::share_descriptors(std::uint64_t descriptors) {
   return {};
 }
 
-Result<void> Engine::watch_sockets() {
-  for (const UniqueFd* socket : {&setup_.sockets->tcp4, &setup_.sockets->tcp6}) {
+Result<void> Engine::begin(const RunSockets& sockets) {
+  for (const UniqueFd* socket : {&sockets.tcp4, &sockets.tcp6}) {
     if (!socket->valid()) continue;
     listeners_.push_back(std::make_unique<Listener>(*this, socket->get()));
     RH_CHECK(loop_->watch(socket->get(), EPOLLIN, *listeners_.back()));
   }
   control_ = std::make_unique<Control>(*this);
   RH_CHECK(loop_->watch(setup_.control, EPOLLIN, *control_));
+  udp_ = std::make_unique<UdpGate>(*context_, sockets, *names_);
   return udp_->begin();
 }
 

@@ -18,12 +18,11 @@ namespace rehearse::gate {
 /// What an engine is to do. Borrowed all, and not changed but for the kernel's classes of names, the
 /// authority's certificates and the recordings that mocks point to.
 struct EngineSetup {
-  const RunSockets* sockets = nullptr;
   const Rules* rules = nullptr;
   const std::vector<NameTarget>* rule_names = nullptr;  ///< KernelRules::names
   const DnsZone* zone = nullptr;
   DnsOptions dns;
-  struct rh_gate* kernel = nullptr;           ///< switched on (kernel_rules.h)
+  struct rh_gate* kernel = nullptr;           ///< kernel_rules.h; switched on before begin()
   CertificateAuthority* authority = nullptr;  ///< null: nothing speaks TLS
   int log = -1;
   int exchanges = -1;         ///< -1: none are kept
@@ -54,6 +53,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   ~Engine();
 
+  /// The run's network stands. Borrowed.
+  Result<void> begin(const RunSockets& sockets);
   /// Until `control` says so; then what is left has a second to end. Writes the end of the log.
   Result<void> run();
 
@@ -64,7 +65,6 @@ class Engine {
   explicit Engine(const EngineSetup& setup);
   Result<void> prepare();
   Result<void> share_descriptors(std::uint64_t descriptors);
-  Result<void> watch_sockets();
   void accept(int listener);
   void take(UniqueFd client, const IpAddress& client_address, std::uint16_t client_port);
   std::unique_ptr<Connection> make_connection(const Decision& decision, const Destination& destination,

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/ascii.h"
-#include "gate/star_pattern.h"
+#include "base/star_pattern.h"
 
 namespace rehearse::gate {
 namespace {

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/star_pattern.h"
 #include "base/sys.h"
 #include "base/toml_file.h"
 #include "base/units.h"
 #include "gate/http_message.h"
 #include "gate/record_data.h"
 #include "gate/rule_text.h"
-#include "gate/star_pattern.h"
 
 namespace rehearse::gate {
 namespace {

@@ -5,6 +5,7 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netlink/attr.h>
@@ -49,6 +50,15 @@ void put_address(const RouteMessage& message, int type, const IpAddress& address
   const std::size_t first = address.is_v4() ? 12 : 0;
   (void)::nla_put(message.get(), type, static_cast<int>(address.bytes.size() - first),
                   address.bytes.data() + first);
+}
+
+Result<void> raise_loopback(RouteSocket& route) {
+  struct ifinfomsg head = {};
+  head.ifi_index = kLoopbackIndex;
+  head.ifi_flags = head.ifi_change = IFF_UP;
+  if (const int error = route.ask(make_route_message(RTM_NEWLINK, 0, head)); error != 0)
+    return fail_errno(error, "the run's loopback device cannot be raised");
+  return {};
 }
 
 Result<void> add_address(RouteSocket& route, const LoopbackAddress& added) {
@@ -167,6 +177,7 @@ bool has_ipv6() {
 Result<RunSockets> open_here(const RunNetwork& network) {
   RunSockets sockets;
   RH_TRY(auto route, RouteSocket::open());
+  RH_CHECK(raise_loopback(route));
   const bool ipv6 = has_ipv6();
   if (network.mirror != nullptr) {
     RH_TRY(sockets.mirror, mirror_network(*network.mirror));
@@ -191,22 +202,32 @@ Result<RunSockets> open_here(const RunNetwork& network) {
 
 }  // namespace
 
-Result<RunSockets> open_run_sockets(const RunNetwork& network) {
-  Result<RunSockets> opened;
+Visit::Visit(const RunNetwork& network) : opened_(fail("the visit has not ended")) {
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  // A thread of its own: there is no way back that could fail.
-  std::thread visitor([&] {
-    if (auto there = sys::set_namespace(network.netns, CLONE_NEWNET); !there)
-      opened = tl::make_unexpected(there.error());
-    else
-      opened = open_here(network);
+  // A thread of its own: there is no way back that could fail. With a directory of its own, since who shares
+  // that can enter no mount namespace.
+  visitor_ = std::thread([this, network] {
+    auto apart = sys::unshare(CLONE_FS);
+    if (apart) apart = sys::set_namespace(network.netns, CLONE_NEWNET);
+    opened_ = apart ? open_here(network) : tl::make_unexpected(apart.error());
   });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  visitor.join();
-  return opened;
+}
+
+Visit::~Visit() {
+  if (visitor_.joinable()) visitor_.join();
+}
+
+Result<RunSockets> Visit::finish() {
+  visitor_.join();
+  return std::move(opened_);
+}
+
+Result<RunSockets> open_run_sockets(const RunNetwork& network) {
+  return Visit(network).finish();
 }
 
 }  // namespace rehearse::gate

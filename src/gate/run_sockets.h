@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <thread>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -25,7 +26,7 @@ struct RunSockets {
 };
 
 struct RunNetwork {
-  int netns = -1;           ///< the run's network namespace, whose loopback device is up
+  int netns = -1;           ///< the run's network namespace
   int packet_program = -1;  ///< bpf/gate.bpf.c
   /// What the program is told: whose run the packets are (RH_CLASS); 0: not known.
   std::uint16_t packet_class = 0;
@@ -33,9 +34,26 @@ struct RunNetwork {
   bool shows_ipv6 = false;              ///< without a mirror: resolvers may look for IPv6 addresses
 };
 
-/// In the network namespace of the run: every address becomes one of the loopback device's own (so that
-/// packets to it come back on that device), the packet program chooses what the gate takes. The calling
-/// thread visits the namespace and is back when it returns.
+/// A thread's visit to the network namespace of the run: the loopback device is raised, every address becomes
+/// one of its own (so that packets to it come back on that device), the packet program chooses what the gate
+/// takes. Meanwhile the caller may go on; the thread shares neither its directories nor its namespaces.
+class Visit {
+ public:
+  /// All that `network` names is borrowed until the end of the visit.
+  explicit Visit(const RunNetwork& network);
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+  ~Visit();
+
+  /// Once.
+  Result<RunSockets> finish();
+
+ private:
+  Result<RunSockets> opened_;
+  std::thread visitor_;
+};
+
+/// A visit that is waited for.
 Result<RunSockets> open_run_sockets(const RunNetwork& network);
 
 }  // namespace rehearse::gate

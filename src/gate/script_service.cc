@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "gate/star_pattern.h"
+#include "base/star_pattern.h"
 
 namespace rehearse::gate {
 namespace {

@@ -215,7 +215,10 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
 };
 
 UdpGate::UdpGate(EngineContext& context, const RunSockets& sockets, NameService& names)
-    : context_(context), sockets_(sockets), names_(names), buffer_(kBatch * kLargest) {}
+    : context_(context),
+      sockets_(sockets),
+      names_(names),
+      buffer_(std::make_unique_for_overwrite<char[]>(kBatch * kLargest)) {}
 
 UdpGate::~UdpGate() = default;
 
@@ -250,7 +253,7 @@ void UdpGate::receive(int fd) {
   std::array<SocketAddress, kBatch> sources = {};
   std::array<std::array<char, 128>, kBatch> controls = {};
   for (std::size_t i = 0; i < kBatch; ++i) {
-    pieces[i] = {buffer_.data() + i * kLargest, kLargest};
+    pieces[i] = {buffer_.get() + i * kLargest, kLargest};
     struct msghdr& head = messages[i].msg_hdr;
     head.msg_iov = &pieces[i];
     head.msg_iovlen = 1;
@@ -265,7 +268,7 @@ void UdpGate::receive(int fd) {
     const auto destination = original_destination(messages[place].msg_hdr);
     if (!destination) continue;
     const Ends ends = {{sources[place].address(), sources[place].port()}, *destination};
-    take(ends, std::string_view(buffer_.data() + place * kLargest, messages[place].msg_len));
+    take(ends, std::string_view(buffer_.get() + place * kLargest, messages[place].msg_len));
   }
 }
 

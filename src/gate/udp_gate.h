@@ -63,8 +63,8 @@ class UdpGate {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<Ends, std::unique_ptr<Flow>> flows_;
   std::vector<std::unique_ptr<Flow>> ended_;
-  std::set<Ends> denied_;  ///< that the log has; emptied when there are many
-  std::vector<char> buffer_;
+  std::set<Ends> denied_;           ///< that the log has; emptied when there are many
+  std::unique_ptr<char[]> buffer_;  ///< for kBatch datagrams; not cleared
 };
 
 }  // namespace rehearse::gate

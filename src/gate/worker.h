@@ -18,10 +18,12 @@ class Worker {
   /// at.
   static Result<Worker> start(const EngineSetup& setup);
 
-  /// Waits until it is confined and at work, or says why it is not.
-  Result<void> wait_ready() { return process_.wait_ready(); }
-  /// Lets it end what is left, at most a second's work, and write its log. An error if it ended otherwise or
-  /// does not end: the log has no totals then.
+  /// Hands the sockets over (the caller may close its own) and waits until it serves them, confined; or says
+  /// why it does not.
+  Result<void> serve(const RunSockets& sockets);
+  /// Tells it to end what is left, at most a second's work, and to write its log.
+  void end() { control_.reset(); }
+  /// end(), and waits. An error if it ended otherwise or does not end: the log has no totals then.
   Result<void> finish();
 
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
@@ -31,7 +33,7 @@ class Worker {
       : process_(std::move(process)), control_(std::move(control)) {}
 
   WorkerProcess process_;
-  UniqueFd control_;  ///< closed: finish
+  UniqueFd control_;  ///< a socket, for the run's sockets; closed: finish
 };
 
 }  // namespace rehearse::gate

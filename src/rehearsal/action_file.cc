@@ -9,6 +9,7 @@
 #include "base/sys.h"
 #include "base/toml_file.h"
 #include "base/units.h"
+#include "rehearsal/expect_file.h"
 
 namespace rehearse {
 namespace {
@@ -128,13 +129,14 @@ Result<ActionFile> parse_action_file(std::string text, const std::string& path) 
   RH_TRY(const auto toml, TomlFile::parse(text, path));
   const TomlTable root = toml.root();
   RH_CHECK(root.allow_only({"schema", "name", "class", "argv", "extra_args", "user", "cwd", "env", "limits",
-                            "mirror", "pass", "deny", "mock"}));
+                            "mirror", "pass", "deny", "mock", "expect", "probe"}));
   ActionFile file;
   file.path = path;
   RH_CHECK(read_head(root, file));
   RH_CHECK(read_environment(root, file));
   RH_CHECK(read_limits(root, file));
   RH_CHECK(read_mirror(root, file));
+  RH_TRY(file.expected, read_expectations(root, path));
   file.text = std::move(text);
   return file;
 }
@@ -160,6 +162,18 @@ Result<ActionFile> read_action_file(const std::string& action) {
     return fail(fmt::format("{}: its name is \"{}\"", path, file.name), ExitCode::kConfig,
                 fmt::format("call the file {}.toml", file.name));
   return file;
+}
+
+Result<std::optional<verdict::Expectations>> plan_expectations(const Options& options,
+                                                               const ActionFile* file) {
+  const bool by_file = file != nullptr && file->expected.any();
+  if (options.expect.empty()) return by_file ? std::optional(file->expected) : std::nullopt;
+  if (by_file)
+    return fail(fmt::format("--expect: action {} declares what to expect already", file->name),
+                ExitCode::kUsage,
+                fmt::format("leave the option out, or take [expect] and [[probe]] out of {}", file->path));
+  RH_TRY(auto expected, read_expect_file(options.expect));
+  return expected;
 }
 
 Result<Options> with_action(Options options, const ActionFile& file) {

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "rehearse/rehearse.h"
+#include "verdict/expectation.h"
 
 namespace rehearse {
 
@@ -34,6 +35,7 @@ struct ActionFile {
   std::optional<std::uint64_t> pids;
   std::optional<double> cpus;
   std::optional<std::uint64_t> write_bytes;
+  verdict::Expectations expected;
 };
 
 /// `path` is for errors; they are kConfig and name file, line, column, the thing and the remedy. The network
@@ -43,6 +45,10 @@ Result<ActionFile> parse_action_file(std::string text, const std::string& path);
 /// `action`: a name, of a file in kActionDirectory, or a path with a slash in it. Only a file that nobody but
 /// root can write is taken (kNoPermission): it says what runs as root, and what is let through.
 Result<ActionFile> read_action_file(const std::string& action);
+
+/// What is declared of the action, by its file or by `Options::expect`; kUsage if both do.
+Result<std::optional<verdict::Expectations>> plan_expectations(const Options& options,
+                                                               const ActionFile* file);
 
 /// `options` with what the file says where they say nothing; lists are put together. kUsage if there are
 /// words of a command that the file does not take.

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/message.h"
 #include "base/sys.h"
 #include "sandbox/init/protocol.h"
 
@@ -48,19 +49,7 @@ Result<void> InsideTool::start(const std::vector<std::string>& argv) {
   RH_TRY(auto out, sys::pipe(O_CLOEXEC));
   RH_TRY(auto err, sys::pipe(O_CLOEXEC));
   const int fds[3] = {in.read.get(), out.write.get(), err.write.get()};
-  struct iovec iov = {request.data(), request.size()};
-  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
-  struct msghdr header = {};
-  header.msg_iov = &iov;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof fds);
-  std::memcpy(CMSG_DATA(part), fds, sizeof fds);
-  if (::sendmsg(socket_.get(), &header, MSG_NOSIGNAL) < 0) return sys::last_error("sendmsg", "to init");
+  RH_CHECK(send_message(socket_.get(), request, fds));
   for (const auto* pipe : {&out.read, &err.read})
     if (::fcntl(pipe->get(), F_SETFL, O_NONBLOCK) != 0) return sys::last_error("fcntl", "O_NONBLOCK");
   out_ = std::move(out.read);

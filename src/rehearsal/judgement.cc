@@ -345,11 +345,14 @@ void gaps(const report::RunRecord& record, PolicyFacts& facts) {
     add_row(facts, Subject::kFidelity, gap.what, {gap.what, std::string(verdict::to_string(gap.cap))});
 }
 
+void expectations(const report::RunRecord& record, PolicyFacts& facts) {
+  for (const verdict::Expectation& one : record.expectations)
+    add_row(facts, Subject::kExpect, one.what + ' ' + one.wanted + ": " + one.got, {one.what, one.met});
+}
+
 /// What could not be read makes unknown whatever it could have shown.
 void unobserved(const report::RunRecord& record, PolicyFacts& facts) {
   for (const verdict::Finding& finding : record.verdict.findings) {
-    if (finding.rule.starts_with("expect.") && !finding.by_policy)
-      add_row(facts, Subject::kExpect, finding.rule, {finding.rule.substr(7), false});
     if (finding.rule != "core.unobserved") continue;
     for (const verdict::Evidence& what : finding.evidence) {
       if (what.text.starts_with("trace: ")) continue;
@@ -375,6 +378,7 @@ PolicyFacts policy_facts(const report::RunRecord& record, int manifest_fd, int r
   accounts(record, facts);
   packages(record, facts);
   command(record, facts);
+  expectations(record, facts);
   gaps(record, facts);
   if (manifest_fd >= 0)
     facts.changes = changes_of(record, manifest_fd);

@@ -132,27 +132,40 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
   return plan;
 }
 
-Result<void> Network::open_sockets(int network, const trace::Session& session) {
-  gate::RunNetwork run;
-  run.netns = network;
-  run.packet_program = session.packet_program();
-  run.packet_class = session.packet_class();
-  std::optional<gate::HostNetwork> host;
-  if (plan_.mirror) {
-    RH_TRY(host, gate::HostNetwork::read());
-    run.mirror = &*host;
-  }
-  run.shows_ipv6 = gate::has_ipv6_address();
-  RH_TRY(sockets_, gate::open_run_sockets(run));
-  mirror_ = std::move(sockets_->mirror);
-  return {};
-}
+/// The gate's side of the run's network is made while the sandbox is built.
+class Network::Entry final : public sandbox::Recorder::Entry {
+ public:
+  Entry(Network& network, UniqueFd space, std::optional<gate::HostNetwork> host, trace::Session& session)
+      : network_(network),
+        space_(std::move(space)),
+        host_(std::move(host)),
+        kernel_(session.gate()),
+        visit_(describe(session)) {}
 
-Result<void> Network::begin(int network, trace::Session& session) {
-  RH_CHECK(open_sockets(network, session));
-  struct rh_gate& kernel = session.gate();
-  gate::own_addresses(mirror_, kernel);
-  gate::switch_on(plan_.kernel, kernel);
+  Result<void> finish() override {
+    RH_TRY(auto sockets, visit_.finish());
+    return network_.serve(std::move(sockets), kernel_);
+  }
+
+ private:
+  [[nodiscard]] gate::RunNetwork describe(const trace::Session& session) const {
+    gate::RunNetwork run;
+    run.netns = space_.get();
+    run.packet_program = session.packet_program();
+    run.packet_class = session.packet_class();
+    run.mirror = host_ ? &*host_ : nullptr;
+    run.shows_ipv6 = gate::has_ipv6_address();
+    return run;
+  }
+
+  Network& network_;
+  UniqueFd space_;
+  std::optional<gate::HostNetwork> host_;
+  struct rh_gate& kernel_;
+  gate::Visit visit_;  // uses the others: it ends first
+};
+
+Result<void> Network::begin(trace::Session& session) {
   RH_TRY(log_, bundle_.create_file(kLog));
   const bool keeps =
       !plan_.rules.mock.empty() || std::ranges::any_of(plan_.rules.pass, [](const gate::PassRule& rule) {
@@ -161,8 +174,8 @@ Result<void> Network::begin(int network, trace::Session& session) {
   if (keeps) {
     RH_TRY(exchanges_, bundle_.create_file(kExchanges));
   }
+  struct rh_gate& kernel = session.gate();
   gate::EngineSetup setup;
-  setup.sockets = &*sockets_;
   setup.rules = &plan_.rules;
   setup.rule_names = &plan_.kernel.names;
   setup.zone = &plan_.zone;
@@ -176,13 +189,31 @@ Result<void> Network::begin(int network, trace::Session& session) {
   worker_.emplace(std::move(worker));
   // Its rules are this worker's alone: no later one inherits them.
   if (::madvise(&kernel, sizeof kernel, MADV_DONTFORK) != 0) return sys::last_error("madvise");
-  return worker_->wait_ready();
+  return {};
+}
+
+Result<std::unique_ptr<sandbox::Recorder::Entry>> Network::enter(UniqueFd network, trace::Session& session) {
+  std::optional<gate::HostNetwork> host;
+  if (plan_.mirror) {
+    RH_TRY(host, gate::HostNetwork::read());
+  }
+  return std::make_unique<Entry>(*this, std::move(network), std::move(host), session);
+}
+
+Result<void> Network::serve(gate::RunSockets sockets, struct rh_gate& kernel) {
+  mirror_ = std::move(sockets.mirror);
+  gate::own_addresses(mirror_, kernel);
+  gate::switch_on(plan_.kernel, kernel);
+  return worker_->serve(sockets);
+}
+
+void Network::end() {
+  if (worker_) worker_->end();
 }
 
 Result<gate::GateLog> Network::finish() {
   const auto ended = worker_->finish();
   worker_.reset();
-  sockets_.reset();
   RH_TRY(const auto file, bundle_.open_file(kLog));
   RH_TRY(auto log, gate::read_gate_log(file.get()));
   if (!ended) return tl::make_unexpected(ended.error());

@@ -20,6 +20,7 @@
 #include "rehearsal/action_file.h"
 #include "rehearse/rehearse.h"
 #include "sandbox/request.h"
+#include "sandbox/sandbox.h"
 #include "trace/session.h"
 
 namespace rehearse {
@@ -49,10 +50,15 @@ class Network {
   /// All borrowed.
   Network(const ledger::Bundle& bundle, NetworkPlan& plan) : bundle_(bundle), plan_(plan) {}
 
-  /// Takes over the network namespace `network`, whose loopback device is up. The rules of the
-  /// session's gate are switched on when this returns. The bundle gets `gate.jsonl` and `exchanges.jsonl`.
-  Result<void> begin(int network, trace::Session& session);
-  /// Nothing of the run lives any more: what the gate saw.
+  /// Starts the gate's worker, before there is a network for it. The bundle gets `gate.jsonl` and
+  /// `exchanges.jsonl`.
+  Result<void> begin(trace::Session& session);
+  /// Takes over the network namespace `network`. When the entry has finished, the gate serves it and the
+  /// rules of the session's gate are switched on. The session stays where it is until then.
+  Result<std::unique_ptr<sandbox::Recorder::Entry>> enter(UniqueFd network, trace::Session& session);
+  /// Nothing of the run lives any more: the gate may end.
+  void end();
+  /// After that: what the gate saw.
   Result<gate::GateLog> finish();
 
   /// After finish(): what was exchanged with mocks and recordings.
@@ -63,11 +69,11 @@ class Network {
   [[nodiscard]] const gate::NetworkMirror& mirror() const { return mirror_; }
 
  private:
-  Result<void> open_sockets(int network, const trace::Session& session);
+  class Entry;
+  Result<void> serve(gate::RunSockets sockets, struct rh_gate& kernel);
 
   const ledger::Bundle& bundle_;
   NetworkPlan& plan_;
-  std::optional<gate::RunSockets> sockets_;
   gate::NetworkMirror mirror_;
   UniqueFd log_;
   UniqueFd exchanges_;

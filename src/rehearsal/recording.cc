@@ -101,6 +101,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         attempts_.add(event, events_);
         reads_.add(event, events_);
         outside_.add(event, events_);
+        failures_.add(event, events_);
+        tool_changes_.add(event, events_);
         return true;
       }),
       reads_(apart_from_host(plan)) {}
@@ -119,11 +121,11 @@ Result<void> Recording::begin(int cgroup) {
     network_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
-  return {};
+  return gate_.begin(*session_);
 }
 
-Result<void> Recording::enter(int network) {
-  return gate_.begin(network, *session_);
+Result<std::unique_ptr<Recording::Entry>> Recording::enter(UniqueFd network) {
+  return gate_.enter(std::move(network), *session_);
 }
 
 void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
@@ -279,8 +281,10 @@ void Recording::list_processes(report::RunRecord& record) {
     record.trace->trouble.push_back(std::to_string(events_.tree().unlisted()) +
                                     " more processes are in the trace only");
   const auto& processes = events_.tree().processes();
+  const auto roots = trace::ToolChanges::roots(events_.tree());
   for (std::size_t i = 1; i < processes.size(); ++i) {
     auto described = describe(events_.tree(), processes[i], processes[1].start_ns, shift_);
+    described.root = roots[i];
     if (const trace::Image* image = events_.tree().image_of(processes[i]))
       described.sha256 = digest_of(*image);
     record.processes.push_back(std::move(described));
@@ -292,6 +296,14 @@ std::uint32_t Recording::process_at(std::uint32_t pid, std::uint64_t time_ns) co
   for (const trace::Process& process : events_.tree().processes()) {
     const bool lived = process.start_ns <= time_ns && (!process.end_ns || *process.end_ns >= time_ns);
     if (process.inner_pid == pid && lived) return process.id;
+  }
+  return 0;
+}
+
+std::uint32_t Recording::process_of_tool(std::uint32_t pid, std::uint64_t since_ns) const {
+  for (const trace::Process& process : events_.tree().processes()) {
+    if (process.id > 1 && process.maker == 0 && process.inner_pid == pid && process.start_ns >= since_ns)
+      return process.id;
   }
   return 0;
 }

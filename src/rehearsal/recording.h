@@ -14,10 +14,12 @@
 #include "sandbox/sandbox.h"
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
+#include "trace/failed_calls.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
+#include "trace/tool_changes.h"
 
 namespace rehearse {
 
@@ -28,12 +30,22 @@ class Recording final : public sandbox::Recorder {
             const Options& options);
 
   Result<void> begin(int cgroup) override;
-  Result<void> enter(int network) override;
+  Result<std::unique_ptr<Entry>> enter(UniqueFd network) override;
+  /// Nothing of the action lives any more: what serves it may end while other things are done.
+  void end() { gate_.end(); }
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
   /// After finish(): the id of the process that had number `pid` in the run at that moment; 0: none.
   [[nodiscard]] std::uint32_t process_at(std::uint32_t pid, std::uint64_t time_ns) const;
+  /// The same of one that PID 1 started beside the action, no sooner than that.
+  [[nodiscard]] std::uint32_t process_of_tool(std::uint32_t pid, std::uint64_t since_ns) const;
+  /// After finish(): the calls that failed the processes that ended badly.
+  [[nodiscard]] std::vector<trace::CallFailure> failed_calls() const {
+    return failures_.list(events_.tree());
+  }
+  /// After finish(): what was changed by what PID 1 started beside the action, by process.
+  [[nodiscard]] const trace::ToolChanges& tool_changes() const { return tool_changes_; }
 
  private:
   void finish_trace(report::RunRecord& record);
@@ -58,6 +70,8 @@ class Recording final : public sandbox::Recorder {
   trace::EventStream events_;
   trace::ReadSet reads_;
   trace::OutsideWrites outside_;
+  trace::FailedCalls failures_;
+  trace::ToolChanges tool_changes_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;

@@ -17,6 +17,8 @@
 #include "host/identity.h"
 #include "ledger/ledger.h"
 #include "rehearsal/derived_facts.h"
+#include "rehearsal/findings.h"
+#include "rehearsal/inside_checks.h"
 #include "rehearsal/judgement.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
@@ -74,6 +76,9 @@ void describe_request(Run& run) {
   record.action.uid = request.identity.uid;
   record.action.gid = request.identity.gid;
   record.action.env = request.env;
+  if (!run.order.options.claim.empty()) record.action.claimed = run.order.options.claim;
+  if (const auto& expected = run.order.expected)
+    record.action.expect = report::Declared{expected->source, expected->level, verdict::declared(*expected)};
   const host::Requester requester = host::read_requester();
   record.requester.uid = requester.uid;
   record.requester.loginuid = requester.loginuid;
@@ -89,7 +94,7 @@ struct Output {
 };
 
 Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recording* recording,
-                                   ServiceManager& manager) {
+                                   ServiceManager& manager, InsideChecks& checks) {
   RH_TRY(auto directory, bundle.make_dir("output"));
   Output output;
   RH_TRY(output.kept_out, bundle.create_file("output/stdout"));
@@ -100,6 +105,7 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recor
   around.facts = &run.order.facts;
   around.recorder = recording;
   around.manager = &manager;
+  around.after = &checks;
   around.streams.in = run.order.options.in;
   around.streams.err = run.order.options.err;
   around.streams.out = run.order.options.out;
@@ -222,8 +228,9 @@ void network_gaps(report::RunRecord& record) {
 
 /// What is wrong with the run whatever the policy, and what was not like production.
 void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
-                        const ServiceManager& manager) {
+                        const ServiceManager& manager, std::vector<verdict::Finding> found) {
   verdict::Facts facts;
+  facts.found = std::move(found);
   facts.exit = evidence.exit;
   facts.signal = evidence.signal;
   facts.timed_out = evidence.timed_out;
@@ -306,6 +313,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
   }
   const Options& options = order.options;
   RH_TRY(order.policy, verdict::load_policy(options.policy));
+  RH_TRY(order.expected, plan_expectations(options, order.action ? &*order.action : nullptr));
   RH_TRY(auto request, make_request(options));
   if (purpose == Purpose::kRun) {
     RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
@@ -334,7 +342,9 @@ Result<Finished> rehearse(const Order& order) {
   std::optional<Recording> recording;
   if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
-  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager);
+  const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
+  InsideChecks checks(bundle, order.plan, expected);
+  auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, checks);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep
     return tl::make_unexpected(rehearsal.error());
@@ -342,6 +352,7 @@ Result<Finished> rehearse(const Order& order) {
   sandbox::Evidence& evidence = rehearsal->evidence;
   run.record.phases.build_ns = evidence.build_ns;
   run.record.phases.run_ns = run.end_phase() - evidence.build_ns;
+  if (recording) recording->end();
   manager.end();  // it holds the run's mounts
   record_evidence(run, evidence);
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
@@ -349,7 +360,10 @@ Result<Finished> rehearse(const Order& order) {
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.record);
   list_units(manager, recording ? &*recording : nullptr, run.record);
-  find_and_name_gaps(run, evidence, changes, manager);
+  auto found = find_more(
+      {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},
+      run.record);
+  find_and_name_gaps(run, evidence, changes, manager, std::move(found));
   RH_CHECK(judge(run, state, bundle));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));

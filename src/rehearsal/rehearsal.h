@@ -22,7 +22,8 @@ struct Order {
   Options options;  ///< those asked for, with what the action file says
   std::optional<ActionFile> action;
   verdict::Policy policy;
-  std::optional<ledger::StateDir> state;  ///< absent when the plan is only to be shown
+  std::optional<verdict::Expectations> expected;  ///< declared of it
+  std::optional<ledger::StateDir> state;          ///< absent when the plan is only to be shown
   host::HostFacts facts;
   sandbox::Plan plan;
   std::unique_ptr<NetworkPlan> network;

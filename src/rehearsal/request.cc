@@ -15,6 +15,7 @@ namespace rehearse {
 namespace {
 
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr std::size_t kLongestClaim = 16U << 10U;
 constexpr const char* kPassedVariables[] = {"PATH", "HOME", "TERM", "LANG", "TZ"};
 
 /// The path an absolute name leads to, without symlinks. kUsage when it does not exist.
@@ -89,6 +90,8 @@ Result<void> collect_environment(const Options& options, const std::string& home
 
 Result<void> check_limits(const Options& options) {
   if (options.argv.empty() || options.argv.front().empty()) return fail("no command given", ExitCode::kUsage);
+  if (options.claim.size() > kLongestClaim)
+    return fail("--claim: longer than 16 KiB", ExitCode::kUsage, "say it shorter");
   if (options.wall_ns && *options.wall_ns <= 0)
     return fail("the limit of wall time must be more than 0", ExitCode::kUsage);
   if (options.memory_bytes && *options.memory_bytes < (1U << 20U))

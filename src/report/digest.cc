@@ -54,7 +54,18 @@ std::string canonical_json(const RunRecord& record) {
     value(json, content);
     json.close_array();
   }
-  json.close_array().key("gid").integer(std::uint64_t{action.gid}).key("name");
+  json.close_array();
+  if (action.expect) {
+    json.key("expect").open_array();
+    for (const verdict::Wanted& wanted : action.expect->wanted) {
+      json.open_array();
+      value(json, wanted.what);
+      values(json, wanted.values);
+      json.close_array();
+    }
+    json.close_array();
+  }
+  json.key("gid").integer(std::uint64_t{action.gid}).key("name");
   optional_value(json, action.name);
   json.key("uid").integer(std::uint64_t{action.uid}).close_object();
 

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "effects/manifest.h"
+#include "report/expect_json.h"
 #include "report/network_text.h"
 #include "report/units_text.h"
 
@@ -32,21 +33,8 @@ void optional_integer(JsonWriter& json, std::string_view name, const std::option
   }
 }
 
-/// An array of raw strings under `name`; if one is not UTF-8, all of them once more as base64 under
-/// `name_b64`.
 void words(JsonWriter& json, std::string_view name, const std::vector<std::string>& raw) {
-  bool exact = true;
-  json.key(name).open_array();
-  for (const std::string& word : raw) {
-    const bool utf8 = is_utf8(word);
-    exact = exact && utf8;
-    json.string(utf8 ? word : to_utf8_lossy(word));
-  }
-  json.close_array();
-  if (exact) return;
-  json.key(std::string(name) + "_b64").open_array();
-  for (const std::string& word : raw) json.string(base64(word));
-  json.close_array();
+  json.words(name, raw);
 }
 
 void environment(JsonWriter& json, const std::vector<std::pair<std::string, std::string>>& env) {
@@ -90,7 +78,9 @@ void action(JsonWriter& json, const Action& what) {
   json.bytes("cwd", what.cwd);
   json.key("uid").integer(std::uint64_t{what.uid}).key("gid").integer(std::uint64_t{what.gid});
   environment(json, what.env);
-  json.key("claimed").null().close_object();
+  optional_bytes(json, "claimed", what.claimed);
+  if (what.expect) write_declared(json, *what.expect);
+  json.close_object();
 }
 
 void judged(JsonWriter& json, const verdict::Verdict& verdict) {
@@ -161,6 +151,7 @@ void processes(JsonWriter& json, const RunRecord& record) {
   for (const ProcessRecord& process : record.processes) {
     json.open_object().key("id").integer(std::uint64_t{process.id});
     json.key("parent").integer(std::uint64_t{process.parent}).key("pid").integer(std::uint64_t{process.pid});
+    json.key("root").integer(std::uint64_t{process.root}).bytes("role", process.role);
     json.bytes("comm", process.comm).bytes("exe", process.exe);
     json.key("sha256");
     if (process.sha256.empty())
@@ -346,6 +337,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
   }
   asked_of_manager(json, record);
   accounts_and_packages(json, record);
+  write_expectations(json, record);
   fidelity(json, record);
   if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_reader.h"
+#include "report/expect_json.h"
 #include "report/json.h"
 
 namespace rehearse::report {
@@ -21,6 +22,8 @@ verdict::Level level_of(Reader& json, const char* name) {
 }
 
 void read_action(Reader json, Action& action) {
+  action.claimed = json.optional_bytes("claimed");
+  read_declared(json, action);
   action.name = json.optional_bytes("name");
   action.kind = json.optional_bytes("class");
   action.argv = json.words("argv");
@@ -130,6 +133,8 @@ ProcessRecord read_process(Reader& json) {
   process.id = json.integer<std::uint32_t>("id");
   process.parent = json.integer<std::uint32_t>("parent");
   process.pid = json.integer<std::uint32_t>("pid");
+  process.root = json.optional_integer<std::uint32_t>("root").value_or(1);
+  process.role = json.optional_bytes("role").value_or("action");
   process.comm = json.bytes("comm");
   process.exe = json.bytes("exe");
   process.sha256 = json.bytes("sha256");
@@ -299,6 +304,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     record.packages.push_back(std::move(change));
   });
   record.packages_unknown = json.bytes("packages_unknown");
+  read_expectations(json, record);
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

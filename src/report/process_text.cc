@@ -37,6 +37,7 @@ std::string command(const ProcessRecord& process) {
     text += ' ' + shell_quote(process.argv[i].substr(0, kCommandLimit));
   if (process.argv_cut) text += " …";
   if (process.secure) text += " (took privileges)";
+  if (process.role != "action") text += " (" + escape_text(process.role, 16) + ')';
   return text;
 }
 

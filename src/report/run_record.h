@@ -14,6 +14,7 @@
 #include "effects/accounts.h"
 #include "effects/change_set.h"
 #include "effects/package_changes.h"
+#include "verdict/expectation.h"
 #include "verdict/finding.h"
 
 namespace rehearse::report {
@@ -26,6 +27,13 @@ struct Requester {
   std::optional<std::string> unit;
 };
 
+/// What was declared of the action before it ran.
+struct Declared {
+  std::string source;  ///< the file
+  verdict::Level level = verdict::Level::kYellow;
+  std::vector<verdict::Wanted> wanted;
+};
+
 struct Action {
   std::optional<std::string> name;  ///< of the action file
   std::optional<std::string> kind;  ///< its class
@@ -34,6 +42,8 @@ struct Action {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::pair<std::string, std::string>> env;
+  std::optional<std::string> claimed;  ///< what the requester says of it: never verified
+  std::optional<Declared> expect;
 };
 
 struct LeftoverProcess {
@@ -61,9 +71,11 @@ struct Command {
 
 /// A process of the action, from the trace. Times count from the start of the first.
 struct ProcessRecord {
-  std::uint32_t id = 0;      ///< 1: the action
-  std::uint32_t parent = 0;  ///< 0: it was started, or taken over, by the run's init
-  std::uint32_t pid = 0;     ///< inside
+  std::uint32_t id = 0;         ///< 1: the action
+  std::uint32_t parent = 0;     ///< 0: it was started, or taken over, by the run's init
+  std::uint32_t root = 1;       ///< what the run's init started that it comes from; 1: the action
+  std::string role = "action";  ///< or probe, validator; tool: of the service manager inside
+  std::uint32_t pid = 0;        ///< inside
   std::string comm;
   std::string exe;     ///< of the file that the kernel executed
   std::string sha256;  ///< of it, hex; empty where it could not be read again
@@ -155,6 +167,32 @@ struct UnitRecord {
   [[nodiscard]] bool changes() const { return request != "query" && answered != "refused"; }
 };
 
+/// A program that was run inside when the action had ended. What it printed is hostile.
+struct InsideRecord {
+  std::vector<std::string> argv;
+  bool ran = false;  ///< else `error` says why not
+  std::optional<int> exit;
+  std::optional<int> signal;
+  bool timed_out = false;
+  std::string error;
+  std::int64_t wall_ns = 0;
+  std::string out;  ///< the end of it
+  std::string err;
+  std::uint32_t process = 0;         ///< 0: not known
+  std::vector<std::string> changed;  ///< paths that it wrote to; it is not known what of them is the action's
+};
+struct ProbeRecord {
+  InsideRecord run;
+  int expected_exit = 0;
+  bool met = false;
+};
+/// A validator, because files that it knows had changed.
+struct ValidationRecord {
+  InsideRecord run;
+  std::string result;  ///< valid, invalid; unknown: it could not tell
+  std::vector<std::string> files;
+};
+
 /// What was recorded, and whether it is all.
 struct TraceRecord {
   std::uint64_t events = 0;
@@ -214,6 +252,9 @@ struct RunRecord {
   std::vector<std::string>
       mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   std::vector<UnitRecord> units;
+  std::vector<verdict::Expectation> expectations;
+  std::vector<ProbeRecord> probes;
+  std::vector<ValidationRecord> validations;
   ReadsRecord reads;
   std::vector<effects::AccountChange> accounts;
   std::string accounts_unknown;  ///< why there may be more than these; empty: these are all

@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "report/attempts_text.h"
 #include "report/change_list.h"
+#include "report/expect_text.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/style.h"
@@ -111,6 +112,20 @@ class Report {
     if (record_.requester.tty) who += ", tty " + escape_text(*record_.requester.tty, 256);
     line("asked by", who);
     if (!record_.command.error.empty()) line("error", escape_text(record_.command.error, kValueLimit));
+    out_.put(claim_text(record_,
+                        counts_line(record_.counts) + further_counts() + ", " + ending(record_.command),
+                        options_.columns));
+  }
+
+  void expectations() {
+    if (!record_.expectations.empty()) {
+      title("Expected of it");
+      if (record_.action.expect) line("by", escape_text(record_.action.expect->source, kValueLimit));
+      out_.put(expectations_text(record_, style_));
+    }
+    if (record_.probes.empty() && record_.validations.empty()) return;
+    title("Run inside after it");
+    out_.put(inside_text(record_, style_));
   }
 
   void findings() {
@@ -302,6 +317,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.verdict_bar();
   report.action();
   report.findings();
+  report.expectations();
   RH_CHECK(write_destructive(out, summary, manifest_fd, options));
   report.unobserved();
   report.leftovers();

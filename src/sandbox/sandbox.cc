@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/message.h"
 #include "base/sys.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/child.h"
@@ -77,13 +78,10 @@ Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct
   Init init;
   RH_TRY(auto image, make_init_image());
   RH_TRY(auto config, make_init_config(plan, open_files));
-  int pair[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-    return sys::last_error("socketpair");
-  init.control_.reset(pair[0]);
-  const UniqueFd theirs(pair[1]);
+  RH_TRY(auto pair, socket_pair(SOCK_SEQPACKET));
+  init.control_ = std::move(pair.first);
   // The child moves these to fixed numbers: they must not stand there already.
-  RH_TRY(auto control, sys::dup_above(theirs.get(), 16));
+  RH_TRY(auto control, sys::dup_above(pair.second.get(), 16));
   RH_TRY(auto settings, sys::dup_above(config.get(), 16));
   RH_TRY(auto program, sys::dup_above(image.get(), 16));
   UniqueFd tools;
@@ -93,7 +91,7 @@ Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct
   InitStart start;
   start.image = program.get();
   start.control = control.get();
-  start.control_ours = pair[0];
+  start.control_ours = init.control_.get();
   start.config = settings.get();
   start.tools = tools.get();
   start.cgroup = cgroup.fd();
@@ -122,31 +120,17 @@ Result<void> Init::tell(InitCommand command) const {
 }
 
 Result<void> Init::go(std::span<const int> fds) const {
-  InitCommand command = InitCommand::kGo;
-  struct iovec iov = {&command, sizeof command};
-  alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))] = {};
-  struct msghdr header = {};
-  header.msg_iov = &iov;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = CMSG_SPACE(fds.size_bytes());
-  struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(fds.size_bytes());
-  std::memcpy(CMSG_DATA(part), fds.data(), fds.size_bytes());
-  if (::sendmsg(control_.get(), &header, MSG_NOSIGNAL) < 0) return sys::last_error("sendmsg", "to init");
+  constexpr InitCommand kGo = InitCommand::kGo;
+  const auto sent = send_message(control_.get(), {reinterpret_cast<const char*>(&kGo), sizeof kGo}, fds);
+  if (!sent) return with_context(sent.error(), "to init");
   return {};
 }
 
 /// Init's end.
 Result<UniqueFd> Init::open_tools() {
-  int pair[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-    return sys::last_error("socketpair");
-  tools_.reset(pair[0]);
-  const UniqueFd theirs(pair[1]);
-  return sys::dup_above(theirs.get(), 16);
+  RH_TRY(auto pair, socket_pair(SOCK_SEQPACKET));
+  tools_ = std::move(pair.first);
+  return sys::dup_above(pair.second.get(), 16);
 }
 
 /// init is executing its own image now: nothing shares this memory any more.
@@ -250,13 +234,15 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
     RH_TRY(userns, init.user_namespace());
   }
   RH_CHECK(init.tell(InitCommand::kMapped));
+  std::unique_ptr<Recorder::Entry> network;
+  if (around.recorder != nullptr) {
+    RH_TRY(auto space, init.network_namespace());
+    RH_TRY(network, around.recorder->enter(std::move(space)));
+  }
   layers.use_user_namespace(userns.get());
   RH_TRY(auto built, build_tree(plan, layers, init));
+  if (network) RH_CHECK(network->finish());  // a thread of it may share this one's directories until then
   RH_CHECK(builder.leave());
-  if (around.recorder != nullptr) {
-    RH_TRY(const auto network, init.network_namespace());
-    RH_CHECK(around.recorder->enter(network.get()));
-  }
   UniqueFd manager;  // until init listens on it
   if (built.manager.valid()) {
     RH_TRY(manager, sys::dup(built.manager.get()));
@@ -283,6 +269,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   run.relay = &*relay;
   run.writes = &writes;
   run.signals = &signals;
+  run.after = around.after;
   RH_CHECK(supervise(plan, run, evidence));
 
   evidence.layers = std::move(built.layers);

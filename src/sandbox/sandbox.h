@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "host/facts.h"
+#include "sandbox/after_run.h"
 #include "sandbox/evidence.h"
 #include "sandbox/plan.h"
 #include "sandbox/relay.h"
@@ -19,9 +20,16 @@ class Recorder {
   /// The run's control group stands and nothing is in it yet. `cgroup`: its directory, borrowed; -1 without a
   /// cgroup2 hierarchy.
   virtual Result<void> begin(int cgroup) = 0;
-  /// The run's namespaces stand, its loopback device is up, and nothing of the action has begun. `network`:
-  /// its network namespace, borrowed.
-  virtual Result<void> enter(int network) = 0;
+
+  /// The recorder's way into the run's network.
+  class Entry {
+   public:
+    virtual ~Entry() = default;
+    /// Waits until the network is served. Nothing of the action has begun.
+    virtual Result<void> finish() = 0;
+  };
+  /// The run's network namespace stands. What is to be done in it goes on while the sandbox is built.
+  virtual Result<std::unique_ptr<Entry>> enter(UniqueFd network) = 0;
 };
 
 /// Answers inside in place of the host's service manager.
@@ -41,6 +49,7 @@ struct Surroundings {
   const host::HostFacts* facts = nullptr;
   Recorder* recorder = nullptr;       ///< none: nothing is recorded
   ServiceManager* manager = nullptr;  ///< must be there if the plan says that one answers
+  AfterAction* after = nullptr;       ///< what is to be run inside when the action has ended
 };
 
 /// What remains of the sandbox after the action: nothing of the action runs any more, the layers are still.

@@ -33,6 +33,7 @@ class Supervisor {
     started_ = monotonic_ns();
     evidence_.started_ns = realtime_ns();
     while (!action_ended_ && !killed_) RH_CHECK(step());
+    if (run_.after != nullptr && !killed_ && evidence_.start_error.empty()) run_after(*run_.after);
     run_.relay->drain();
     end_stragglers();
     run_.relay->drain();
@@ -44,6 +45,7 @@ class Supervisor {
 
  private:
   Result<void> step();
+  void run_after(AfterAction& wanted);
   Result<void> hear_init();
   void hear_signal();
   void keep_limits();
@@ -65,11 +67,14 @@ class Supervisor {
   bool action_ended_ = false;
   bool killed_ = false;
   std::vector<struct pollfd> polls_;
+  AfterRun* after_ = nullptr;              ///< while it runs
+  std::optional<RunCgroup::Usage> usage_;  ///< of the action, where more ran after it
 };
 
 int Supervisor::timeout_ms() const {
   std::int64_t until = next_sample_;
-  if (run_.limits->wall_ns) until = std::min(until, started_ + *run_.limits->wall_ns);
+  if (run_.limits->wall_ns && !action_ended_) until = std::min(until, started_ + *run_.limits->wall_ns);
+  if (after_ != nullptr && after_->busy()) until = std::min(until, after_->deadline());
   if (kill_at_ != 0) until = std::min(until, kill_at_);
   return static_cast<int>(std::max<std::int64_t>(0, (until - monotonic_ns() + 999'999) / 1'000'000));
 }
@@ -79,16 +84,38 @@ Result<void> Supervisor::step() {
   polls_.clear();
   polls_.push_back({run_.control, POLLIN, 0});
   polls_.push_back({run_.signals->fd(), POLLIN, 0});
+  if (after_ != nullptr) after_->add_polls(polls_);
   run_.relay->add_polls(polls_);
   const int ready = ::poll(polls_.data(), polls_.size(), timeout_ms());
   if (ready < 0 && errno != EINTR) return sys::last_error("poll");
   if (ready > 0) {
     if (polls_[1].revents != 0) hear_signal();
-    run_.relay->move(polls_, 2);
+    if (after_ != nullptr) after_->move(&polls_[2]);
+    run_.relay->move(polls_, after_ != nullptr ? 2 + AfterRun::kPolls : 2);
     if (polls_[0].revents != 0) RH_CHECK(hear_init());
   }
-  if (!action_ended_) keep_limits();
+  if (!action_ended_ || after_ != nullptr) keep_limits();
+  if (after_ != nullptr) RH_CHECK(after_->keep_time());
   return {};
+}
+
+/// The action has ended, and what it left running has not: a server it started can be asked.
+void Supervisor::run_after(AfterAction& wanted) {
+  const RunCgroup::Usage before = run_.cgroup->usage();
+  AfterRun programs(run_.control, plan_, wanted);
+  after_ = &programs;
+  const auto all = [&]() -> Result<void> {
+    while (!killed_ && !evidence_.interrupted_by) {
+      RH_TRY(const bool more, programs.start_next());
+      if (!more) break;
+      usage_ = before;
+      while (programs.busy() && !killed_) RH_CHECK(step());
+    }
+    return {};
+  };
+  if (const auto done = all(); !done)
+    evidence_.unobserved.push_back("after the action: " + done.error().what);
+  after_ = nullptr;
 }
 
 Result<void> Supervisor::hear_init() {
@@ -117,6 +144,10 @@ Result<void> Supervisor::hear_init() {
       if (WIFEXITED(message.status)) evidence_.exit = WEXITSTATUS(message.status);
       if (WIFSIGNALED(message.status)) evidence_.signal = WTERMSIG(message.status);
       action_ended_ = true;
+      return {};
+    case InitEvent::kProbeStarted:
+    case InitEvent::kProbeEnded:
+      if (after_ != nullptr) after_->hear(message);
       return {};
     case InitEvent::kFailed:
       if (message.step == InitStep::kExec || message.step == InitStep::kWorkingDirectory) {
@@ -152,7 +183,7 @@ void Supervisor::hear_signal() {
 
 void Supervisor::keep_limits() {
   const std::int64_t now = monotonic_ns();
-  if (run_.limits->wall_ns && now >= started_ + *run_.limits->wall_ns) {
+  if (run_.limits->wall_ns && !action_ended_ && now >= started_ + *run_.limits->wall_ns) {
     evidence_.timed_out = true;
     evidence_.limits_hit.push_back("wall time of " + format_duration(*run_.limits->wall_ns));
     kill_all();
@@ -255,15 +286,16 @@ void Supervisor::end_stragglers() {
 }
 
 void Supervisor::account() {
-  const RunCgroup::Usage usage = run_.cgroup->usage();
+  const RunCgroup::Usage now = run_.cgroup->usage();
+  const RunCgroup::Usage usage = usage_.value_or(now);
   if (usage.user_ns + usage.system_ns > 0) {
     evidence_.user_ns = usage.user_ns;
     evidence_.system_ns = usage.system_ns;
   }
   evidence_.max_rss_bytes = std::max(evidence_.max_rss_bytes, usage.memory_peak_bytes);
-  if (usage.memory_oom_kills > 0)
+  if (now.memory_oom_kills > 0)
     evidence_.limits_hit.push_back("memory of " + format_bytes(plan_.memory_bytes));
-  if (usage.pids_refused > 0)
+  if (now.pids_refused > 0)
     evidence_.limits_hit.push_back("number of processes: " + std::to_string(plan_.pids));
   if (run_.limits->wall_ns && !evidence_.timed_out && evidence_.wall_ns > *run_.limits->wall_ns) {
     evidence_.timed_out = true;

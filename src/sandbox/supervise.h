@@ -1,6 +1,7 @@
 // From the action's start to the last process's end: relays its streams, keeps its limits, hears signals.
 #pragma once
 
+#include "sandbox/after_run.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/evidence.h"
 #include "sandbox/init/protocol.h"
@@ -35,6 +36,7 @@ struct Supervision {
   Relay* relay = nullptr;
   WriteLimit* writes = nullptr;
   const Signals* signals = nullptr;
+  AfterAction* after = nullptr;  ///< what is to be run inside when the action has ended, if anything is
 };
 
 /// The text for a person of why set-up inside failed.

@@ -88,16 +88,6 @@ std::string_view kind_of_place(std::string_view path) {
   return is_device(path) ? "raw device" : "file";
 }
 
-/// Changes what a path or a descriptor stands for, other than by writing to it.
-bool changes_file(std::uint32_t nr) {
-  return is_one_of(nr, Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat,
-                   Nr::rmdir, Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink, Nr::symlinkat,
-                   Nr::chmod, Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::fchown, Nr::lchown,
-                   Nr::fchownat, Nr::mknod, Nr::mknodat, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat,
-                   Nr::setxattr, Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr,
-                   Nr::lremovexattr, Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
-}
-
 /// What the call names, or works on.
 std::string place_of(const TraceEvent& event, const EventStream& events, const syscalls::Syscall& call) {
   if (const auto path = call.find(syscalls::Arg::kPath)) return events.place(event, *path);
@@ -241,6 +231,15 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events) {
 }
 
 }  // namespace
+
+bool changes_file(std::uint32_t nr) {
+  return is_one_of(nr, Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat,
+                   Nr::rmdir, Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink, Nr::symlinkat,
+                   Nr::chmod, Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::fchown, Nr::lchown,
+                   Nr::fchownat, Nr::mknod, Nr::mknodat, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat,
+                   Nr::setxattr, Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr,
+                   Nr::lremovexattr, Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
+}
 
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {

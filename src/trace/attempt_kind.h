@@ -2,6 +2,7 @@
 // sandbox let it, and what it refused to a caller whom a host would have let.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "trace/event_stream.h"
@@ -27,5 +28,8 @@ std::string_view to_string(Outcome outcome);
 ///   call convention   a call of i386 or x32
 std::string_view attempt_kind(const TraceEvent& event, const EventStream& events);
 Outcome outcome_of(const TraceEvent& event);
+
+/// Whether a call changes what a path or a descriptor stands for, other than by writing to it.
+bool changes_file(std::uint32_t nr);
 
 }  // namespace rehearse::trace

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/confinement.h"
+#include "base/message.h"
 #include "base/sys.h"
 #include "units/client_loop.h"
 #include "units/manager.h"
@@ -187,17 +188,14 @@ Result<void> work(const ManagerSetup& setup, UniqueFd channel, int supervisor, i
 }  // namespace
 
 Result<ManagerWorker> ManagerWorker::start(const ManagerSetup& setup) {
-  int pair[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return sys::last_error("socketpair");
-  UniqueFd ours(pair[0]);
-  UniqueFd theirs(pair[1]);
+  RH_TRY(auto pair, socket_pair(SOCK_STREAM));
   const pid_t supervisor = ::getpid();
   RH_TRY(auto process, WorkerProcess::start("the service manager's worker",
                                             [&](int status, const WorkerProcess::Ready& ready) {
-                                              return work(setup, std::move(theirs), supervisor, status,
+                                              return work(setup, std::move(pair.second), supervisor, status,
                                                           ready);
                                             }));
-  return ManagerWorker(std::move(process), std::move(ours));
+  return ManagerWorker(std::move(process), std::move(pair.first));
 }
 
 }  // namespace rehearse::units

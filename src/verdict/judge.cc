@@ -224,6 +224,7 @@ std::vector<Finding> core_findings(const Facts& facts) {
   std::vector<Finding> findings;
   judge_command(facts, findings);
   judge_changes(facts, findings);
+  findings.insert(findings.end(), facts.found.begin(), facts.found.end());
   if (!facts.unobserved.empty()) {
     findings.push_back(finding(kUnobserved, Level::kInconclusive, lines("evidence", facts.unobserved),
                                "A part of what the command did could not be read.",

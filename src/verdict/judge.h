@@ -32,6 +32,7 @@ struct Facts {
   std::vector<std::string> mock_trouble;      ///< requests that a mock or recording had no answer for
   std::uint64_t masked = 0;                   ///< records over masked files
   std::vector<std::string> unobserved;        ///< evidence that could not be read: never green
+  std::vector<Finding> found;  ///< failures and expectations that were not met (failure.h, expectation.h)
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,

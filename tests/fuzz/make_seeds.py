@@ -98,6 +98,39 @@ seed("run_json", "exact_env", json.dumps(run))
 seed("run_json", "least", '{"schema":"rehearse.run/1","id":"x","verdict":{"level":"red"}}')
 seed("run_json", "deep", '{"schema":' + "[" * 200)
 
+del run["action"]["env_b64"]
+run["action"].update(env={}, claimed="c", expect={"source": "e.toml", "level": "red", "wanted": [{"what": "exit", "values": ["0"]}]})
+ran = {"argv": ["true"], "ran": True, "exit": 0, "signal": None, "timed_out": False, "error": None, "wall_s": 0.1, "stdout": "o", "stderr": "e",
+       "process": 2, "changed": ["/x"]}
+run.update(expectations=[{"what": "exit", "wanted": "0", "got": "1", "met": False}], probes=[{**ran, "expected_exit": 0, "met": True}],
+           validations=[{**ran, "result": "valid", "files": ["/etc/sudoers"]}])
+seed("run_json", "expected", json.dumps(run))
+
+EXPECT = """schema = "rehearse.expect/1"
+[expect]
+exit = 0
+wall = "<30s"
+memory = "<1GiB"
+may_change = ["/etc/nginx/**", "/x"]
+must_change = ["/x/*"]
+must_not_change = ["/etc/passwd"]
+net = ["api.example.com:80", "udp:10.0.0.0/8:53"]
+units = ["nginx.service:restart", "manager:daemon-reload"]
+level = "red"
+[[probe]]
+run = ["nginx", "-t"]
+exit = 1
+timeout = "5s"
+stdout = ["ok"]
+"""
+seed("expect_file", "whole", b"\x05/x/yz" + EXPECT.encode())
+seed("expect_file", "patterns", b"\0schema = \"rehearse.failures/1\"\n[[failure]]\nkind = \"killed\"\nneedle = \"x\"\npattern = '(a|b)+x'\nsubject = \"file\"\nstrong = true\n")
+seed("expect_file", "validators", b"\0schema = \"rehearse.validators/1\"\n[[validator]]\nfiles = [\"/etc/x/**\"]\nrun = [\"x\", \"{unit}\"]\nunsure = 'a|b'\ntimeout = \"1s\"\n")
+seed("expect_file", "wrong", b"\0schema = \"rehearse.expect/1\"\n[expect]\nwal = 1\n")
+SAID = b"sh: 1: nosuch: not found\ncat: gone: No such file or directory\nERROR:  relation \"x\" does not exist\nnginx: [emerg] x\n\xff\xfe\n"
+seed("failures", "script", bytes([1, 1, 127, 0, 0, 2, 1, 0, 0, 1, 127, 0, 1, 9, 2, 1, 0, 1, 127, 1, 1, 5, 1, 2, 4]) + b"gone" + bytes([1, 0, 0, 1, 2, 0]) + SAID * 2)
+seed("failures", "silent", bytes([0, 0, 1, 9, 1]))
+
 MOUNTS = r"""24 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
 25 24 0:5 / /dev rw,nosuid - devtmpfs udev rw
 26 24 0:22 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755

@@ -190,7 +190,6 @@ Result<int> run(Options& options) {
   gate::switch_on(kernel_rules, session->gate());
 
   gate::EngineSetup setup;
-  setup.sockets = &sockets;
   setup.rules = &file.rules;
   setup.rule_names = &kernel_rules.names;
   setup.zone = &zone;
@@ -200,7 +199,7 @@ Result<int> run(Options& options) {
   setup.exchanges = exchanges.get();
   setup.begun_ns = monotonic_ns();
   RH_TRY(auto worker, gate::Worker::start(setup));
-  RH_CHECK(worker.wait_ready());
+  RH_CHECK(worker.serve(sockets));
   RH_CHECK(sys::write_all(go.write.get(), std::to_string(worker.pid())));
   int status = 0;
   if (::waitpid(command, &status, 0) < 0) return sys::last_error("waitpid");

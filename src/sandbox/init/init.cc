@@ -352,6 +352,44 @@ long spawn(Start& start) {
   return result;
 }
 
+// What was asked for last, until it is started: one request is read at a time.
+alignas(8) char request[kMaxToolRequest];
+const char* words[kMaxToolWords + 2];
+
+/// The strings that begin at `from` of the request's `size` bytes into `words`, a null after the first
+/// `first`; false unless they are `first + rest` and end with the request.
+bool split_request(long size, long from, std::uint32_t first, std::uint32_t rest) {
+  if (first > kMaxToolWords || rest > kMaxToolWords - first) return false;
+  const char** word = words;
+  std::uint32_t count = 0;
+  long begin = from;
+  for (long i = from; i < size; ++i) {
+    if (request[i] != 0) continue;
+    if (count == first + rest) return false;
+    if (count++ == first && first > 0) *word++ = nullptr;
+    *word++ = request + begin;
+    begin = i + 1;
+  }
+  *word = nullptr;
+  return count == first + rest && rest > 0 && begin == size;
+}
+
+void start_as_tool(Start& start) {
+  static const char* const environment[] = {
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+      "SYSTEMCTL_SKIP_SYSV=1", nullptr};
+  start.umask = 022;
+  start.cwd = "/";
+  start.envp = environment;
+}
+
+/// Spawns what `words` say; its process id or a negative errno.
+long spawn_and_close(Start& start) {
+  const long pid = spawn(start);
+  for (const int fd : start.fds) call(SYS_close, fd);
+  return pid;
+}
+
 /// The program of rehearse's own that runs, if one does.
 struct Tool {
   long pid = 0;
@@ -367,11 +405,6 @@ void Tool::end(int error, int status) {
 }
 
 void Tool::run() {
-  alignas(8) static char request[kMaxToolRequest];
-  static const char* words[kMaxToolWords + 1];
-  static const char* const environment[] = {
-      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
-      "SYSTEMCTL_SKIP_SYSV=1", nullptr};
   Start start = {};
   const long n = receive(kInitToolsFd, request, sizeof request, start.fds, 3);
   if (n <= 0) {
@@ -382,32 +415,95 @@ void Tool::run() {
   }
   ToolRequest head = {};
   memcpy(&head, request, sizeof head);
-  std::uint32_t count = 0;
-  long at_word = sizeof head;
-  for (long i = at_word; i < n && count < kMaxToolWords; ++i) {
-    if (request[i] != 0) continue;
-    words[count++] = request + at_word;
-    at_word = i + 1;
+  start_as_tool(start);
+  if (!split_request(n, sizeof head, 0, head.argc)) {
+    for (const int fd : start.fds) call(SYS_close, fd);
+    return end(kEnoent, 0);
   }
-  words[count] = nullptr;
   const auto path = reinterpret_cast<std::uint64_t>(words[0]);
-  start.umask = 022;
-  start.cwd = "/";
   start.candidates = &path;
   start.candidate_count = 1;
   start.argv = words;
-  start.envp = environment;
-  const bool whole = count == head.argc && count > 0 && at_word == n;
-  pid = whole ? spawn(start) : -kEnoent;
-  for (const int fd : start.fds) call(SYS_close, fd);
+  pid = spawn_and_close(start);
   if (pid < 0) return end(static_cast<int>(-pid), 0);
   // It is reaped like one that ran.
   if (start.step != InitStep::kNone) end(static_cast<int>(-start.error), 0);
 }
 
-/// Reaps until the supervisor says quit or is gone. Reports the ends of the action and of tools.
+/// The program that the supervisor has run inside when the action has ended.
+struct Probe {
+  long pid = 0;
+
+  /// `size` bytes of `request`, with descriptors.
+  void run(long size, const int fds[3]);
+  void stop() const;
+  void end(InitStep step, long error, int status);
+};
+
+void Probe::end(InitStep step, long error, int status) {
+  InitMessage message = {};
+  message.event = InitEvent::kProbeEnded;
+  message.step = step;
+  message.error = static_cast<std::int32_t>(-error);
+  message.status = status;
+  send(message);
+  pid = 0;
+}
+
+/// It leads a session of its own, and so a process group.
+void Probe::stop() const {
+  if (pid <= 0) return;
+  call(SYS_kill, -pid, 9);
+  call(SYS_kill, pid, 9);
+}
+
+void Probe::run(long size, const int fds[3]) {
+  ProbeRequest head = {};
+  memcpy(&head, request, sizeof head);
+  Start start = {};
+  if (head.as_action != 0) {
+    start = action_start();
+    start.terminal = false;
+  } else {
+    start_as_tool(start);
+  }
+  memcpy(start.fds, fds, sizeof start.fds);
+  if (!split_request(size, sizeof head, head.candidates, head.argc) || head.candidates == 0) {
+    for (const int fd : start.fds) call(SYS_close, fd);
+    return end(InitStep::kReceive, -kEnoent, 0);
+  }
+  start.candidates = reinterpret_cast<const std::uint64_t*>(words);
+  start.candidate_count = head.candidates;
+  start.argv = words + head.candidates + 1;
+  pid = spawn_and_close(start);
+  if (pid < 0) return end(InitStep::kFork, pid, 0);
+  // It is reaped like one that ran.
+  if (start.step != InitStep::kNone) return end(start.step, start.error, 0);
+  InitMessage started = {};
+  started.event = InitEvent::kProbeStarted;
+  started.pid = static_cast<std::int32_t>(pid);
+  send(started);
+}
+
+/// What the supervisor says while the action runs, and after.
+void hear_supervisor(Probe& probe) {
+  int fds[3];
+  memset(request, 0, sizeof(InitCommand));
+  const long n = receive(kInitControlFd, request, sizeof request, fds, 3);
+  if (n <= 0 && n != kNoDescriptors) quit(0);
+  InitCommand command = {};
+  memcpy(&command, request, sizeof command);
+  if (command == InitCommand::kQuit) quit(0);
+  if (command == InitCommand::kStop) return probe.stop();
+  if (n < static_cast<long>(sizeof(ProbeRequest)) || command != InitCommand::kProbe) return;
+  if (probe.pid == 0) return probe.run(n, fds);
+  for (const int fd : fds) call(SYS_close, fd);
+}
+
+/// Reaps until the supervisor says quit or is gone. Reports the ends of the action, of tools and of probes.
 [[noreturn]] void reap(long action, int signals) {
   Tool tool;
+  Probe probe;
   while (true) {
     while (true) {
       int status = 0;
@@ -415,6 +511,7 @@ void Tool::run() {
       const long pid = call(SYS_wait4, -1, &status, 1 /* WNOHANG */, &usage);
       if (pid <= 0) break;
       if (pid == tool.pid) tool.end(0, status);
+      if (pid == probe.pid) probe.end(InitStep::kNone, 0, status);
       if (pid != action) continue;
       InitMessage message = {};
       message.event = InitEvent::kExited;
@@ -429,11 +526,7 @@ void Tool::run() {
     PollFd fds[3] = {{kInitControlFd, 1, 0}, {signals, 1, 0}, {free ? kInitToolsFd : -1, 1, 0}};
     // The time-out is a backstop for a lost wake-up; nothing waits for it otherwise.
     call(SYS_poll, fds, 3, 1000);
-    if (fds[0].revents != 0) {
-      InitCommand command = {};
-      const long n = call(SYS_read, kInitControlFd, &command, sizeof command);
-      if (n != -kEintr && (n <= 0 || command == InitCommand::kQuit)) quit(0);
-    }
+    if (fds[0].revents != 0) hear_supervisor(probe);
     if (fds[1].revents != 0) {
       char drain[sizeof(struct signalfd_siginfo)];
       call(SYS_read, signals, drain, sizeof drain);

@@ -50,6 +50,8 @@ enum class InitCommand : std::uint32_t {
   kGo = 2,      ///< the mounts are ready; three descriptors (stdin, stdout, stderr) come with it, and with
                 ///< InitConfig::tools the service manager's socket
   kQuit = 3,    ///< everything is read: end
+  kProbe = 4,   ///< a ProbeRequest; three descriptors (stdin, stdout, stderr) come with it
+  kStop = 5,    ///< end the probe that runs, and its process group
 };
 
 /// Where a failure happened; the supervisor turns it into a sentence.
@@ -78,10 +80,12 @@ enum class InitStep : std::uint32_t {
 };
 
 enum class InitEvent : std::uint32_t {
-  kFailed = 1,   ///< set-up failed at `step` with `error`: the action never ran
-  kReady = 2,    ///< init is root of its namespaces
-  kStarted = 3,  ///< the action is executing; `pid` is its id inside
-  kExited = 4,   ///< the action ended with wait status `status`
+  kFailed = 1,        ///< set-up failed at `step` with `error`: the action never ran
+  kReady = 2,         ///< init is root of its namespaces
+  kStarted = 3,       ///< the action is executing; `pid` is its id inside
+  kExited = 4,        ///< the action ended with wait status `status`
+  kProbeStarted = 5,  ///< `pid` is the probe's id inside
+  kProbeEnded = 6,    ///< with wait status `status`; or it was never started: `step`, `error`
 };
 
 struct InitMessage {
@@ -109,6 +113,16 @@ inline constexpr std::uint32_t kMaxToolWords = 4096;
 struct ToolEnd {
   std::int32_t error;   ///< errno of why it could not be started, or 0
   std::int32_t status;  ///< wait status
+};
+
+/// A program that is run when the action has ended, while what the action left running goes on: asked for on
+/// the control socket, one at a time. `candidates` paths, to be tried in turn, and the `argc` words of the
+/// command follow, each ended by NUL; together at most kMaxToolRequest bytes and kMaxToolWords strings.
+struct ProbeRequest {
+  InitCommand command;      ///< kProbe
+  std::uint32_t as_action;  ///< 1: its user, directory and environment; 0: as a ToolRequest's
+  std::uint32_t candidates;
+  std::uint32_t argc;
 };
 
 }  // namespace rehearse::sandbox

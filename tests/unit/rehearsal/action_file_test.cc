@@ -82,5 +82,5 @@ TEST_CASE("what is wrong with an action file is one line that names the place") 
   CHECK(error_of(kHead + "[env]\npass = [\"A=1\"]\n").starts_with("a.toml:5:8: "));
   CHECK(error_of(kHead + "[limits]\nwall = \"soon\"\n").starts_with("a.toml:5:8: "));
   CHECK(error_of(kHead + "[limits]\npids = 1\n").starts_with("a.toml:5:8: "));
-  CHECK(error_of(kHead + "[expect]\nexit = 0\n").starts_with("a.toml:4:"));
+  CHECK(error_of(kHead + "[expect]\nexti = 0\n").starts_with("a.toml:5:1: unknown key"));
 }

@@ -1,9 +1,9 @@
-#include "gate/star_pattern.h"
+#include "base/star_pattern.h"
 
 #include <catch2/catch.hpp>
 #include <string>
 
-using namespace rehearse::gate;
+using namespace rehearse;
 
 TEST_CASE("Stars in paths stop at slashes, two do not") {
   const auto path = [](std::string_view pattern, std::string_view text) {

@@ -1,8 +1,8 @@
-#include "gate/star_pattern.h"
+#include "base/star_pattern.h"
 
 #include <vector>
 
-namespace rehearse::gate {
+namespace rehearse {
 namespace {
 
 /// The places in the pattern where a match of the text so far may go on, each once, in no order.
@@ -61,4 +61,4 @@ bool star_matches(std::string_view pattern, std::string_view text, Star star) {
   return now.at_end();
 }
 
-}  // namespace rehearse::gate
+}  // namespace rehearse

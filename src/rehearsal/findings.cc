@@ -1,0 +1,243 @@
+#include "rehearsal/findings.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <unordered_map>
+
+#include "base/ip_address.h"
+#include "effects/manifest.h"
+#include "gate/rule_text.h"
+#include "syscalls/table.h"
+#include "verdict/failure.h"
+
+namespace rehearse {
+namespace {
+
+using syscalls::Nr;
+
+/// The end of one of the kept streams.
+std::string output_end(const ledger::Bundle& bundle, const char* name) {
+  const auto file = bundle.open_file(name);
+  struct stat st = {};
+  if (!file || ::fstat(file->get(), &st) != 0) return {};
+  const auto size = static_cast<std::size_t>(st.st_size);
+  std::string text(std::min(size, verdict::kMostScanned), '\0');
+  const ssize_t n = ::pread(file->get(), text.data(), text.size(), static_cast<off_t>(size - text.size()));
+  text.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  return text;
+}
+
+std::string base_name(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? path : path.substr(slash + 1);
+}
+
+std::string endpoint_text(const report::NetworkRecord& to) {
+  const bool local = to.proto == "unix" || to.proto == "other";
+  std::string text = to.proto + ' ' + to.dst;
+  if (!local && to.port != 0) text += ':' + std::to_string(to.port);
+  if (!to.name.empty()) text += " (" + to.name + ')';
+  return text;
+}
+
+/// Of the action, not of what was run inside after it.
+bool is_action(const report::RunRecord& record, std::uint32_t process) {
+  if (process == 0 || process > record.processes.size()) return true;
+  return record.processes[process - 1].role == "action";
+}
+
+void take_processes(const report::RunRecord& record, verdict::FailureFacts& facts) {
+  for (const report::ProcessRecord& process : record.processes) {
+    if (process.role != "action") continue;
+    verdict::RanProcess ran;
+    ran.id = process.id;
+    ran.parent = process.parent;
+    ran.program = base_name(process.script.empty() || process.forked ? process.exe : process.script);
+    if (ran.program.empty()) ran.program = process.comm;
+    ran.exit = process.exit;
+    ran.signal = process.signal;
+    ran.start_ns = process.start_ns;
+    ran.end_ns = process.end_ns;
+    facts.processes.push_back(std::move(ran));
+  }
+}
+
+void take_calls(const Recording& recording, const report::RunRecord& record, verdict::FailureFacts& facts) {
+  for (trace::CallFailure& failure : recording.failed_calls()) {
+    if (!is_action(record, failure.process)) continue;
+    const syscalls::Syscall* call = syscalls::find_syscall(failure.nr);
+    verdict::FailedCall failed;
+    failed.process = failure.process;
+    failed.call = call == nullptr ? "?" : call->name;
+    failed.path = std::move(failure.path);
+    failed.spelled = std::move(failure.spelled);
+    failed.error = failure.error;
+    failed.asks = failure.asks;
+    failed.executes = failure.nr == Nr::execve || failure.nr == Nr::execveat;
+    facts.calls.push_back(std::move(failed));
+  }
+}
+
+void take_network(const report::RunRecord& record, verdict::FailureFacts& facts) {
+  for (const report::NetworkRecord& to : record.network) {
+    const bool unreached = to.verdict == "denied" || to.verdict == "absent";
+    if (!unreached || to.probe || to.proto == "other" || !is_action(record, to.process)) continue;
+    verdict::RefusedEndpoint refused;
+    refused.process = to.process;
+    refused.text = endpoint_text(to) + ": " + to.verdict + (to.error.empty() ? "" : ", " + to.error);
+    if (to.proto == "unix") refused.path = to.dst;
+    facts.endpoints.push_back(std::move(refused));
+  }
+}
+
+void take_units(const report::RunRecord& record, verdict::FailureFacts& facts) {
+  for (const report::UnitRecord& asked : record.units) {
+    if (asked.answered != "refused" || asked.request == "query" || !is_action(record, asked.process))
+      continue;
+    facts.units.push_back({asked.process, asked.request + ' ' +
+                                              (asked.unit.empty() ? "the manager" : asked.unit) +
+                                              (asked.detail.empty() ? "" : ": " + asked.detail)});
+  }
+}
+
+std::vector<verdict::Finding> failures(const FindingSources& from, report::RunRecord& record) {
+  const sandbox::Evidence& evidence = *from.evidence;
+  verdict::FailureFacts facts;
+  facts.exit = evidence.exit;
+  facts.signal = evidence.signal;
+  facts.timed_out = evidence.timed_out;
+  facts.wall_ns = evidence.wall_ns;
+  facts.start_error = evidence.start_error;
+  facts.start_errno = evidence.exit == 127 ? ENOENT : EACCES;
+  facts.limits_hit = evidence.limits_hit;
+  facts.traced = from.recording != nullptr;
+  take_processes(record, facts);
+  if (from.recording != nullptr) take_calls(*from.recording, record, facts);
+  take_network(record, facts);
+  take_units(record, facts);
+  const std::string out = evidence.stdout_bytes == 0 ? "" : output_end(*from.bundle, "output/stdout");
+  const std::string err = evidence.stderr_bytes == 0 ? "" : output_end(*from.bundle, "output/stderr");
+  facts.err = from.terminal ? out : err;
+  facts.out = from.terminal ? err : out;
+  facts.checks = config_checks(record);
+  // What is read of patterns is read once there is something to read by them.
+  const bool failed = facts.exit != 0;
+  const bool silent = facts.err.empty() && (!failed || facts.out.empty());
+  static const auto kNone = verdict::FailurePatterns::parse("schema = \"rehearse.failures/1\"", "");
+  return verdict::find_failures(facts, silent && kNone ? *kNone : verdict::FailurePatterns::shipped());
+}
+
+/// Whether an endpoint that was declared means where something was sent to.
+bool allows(const gate::Endpoint& allowed, const report::NetworkRecord& to) {
+  const bool udp = allowed.protocol == gate::Protocol::kUdp;
+  if (to.proto != (udp ? "udp" : "tcp") || !allowed.ports.contains(to.port)) return false;
+  if (std::holds_alternative<gate::AnyHost>(allowed.target)) return true;
+  if (const auto* name = std::get_if<gate::NameTarget>(&allowed.target))
+    return !to.name.empty() && gate::matches_name(*name, to.name);
+  const auto address = parse_ip(to.dst);
+  if (!address) return false;
+  if (const auto* block = std::get_if<IpBlock>(&allowed.target)) return block->contains(*address);
+  const auto loopback = IpBlock::parse("127.0.0.0/8");
+  return (loopback && loopback->contains(*address)) || to.dst == "::1";
+}
+
+std::vector<std::string> undeclared_network(const verdict::Expectations& expected,
+                                            const report::RunRecord& record) {
+  std::vector<gate::Endpoint> allowed;
+  if (!expected.net) return {};
+  for (const std::string& item : *expected.net) {
+    if (auto endpoint = gate::parse_endpoint(item)) allowed.push_back(std::move(*endpoint));
+  }
+  std::vector<std::string> beside;
+  for (const report::NetworkRecord& to : record.network) {
+    const bool internet = to.proto == "tcp" || to.proto == "udp" || to.proto == "icmp";
+    if (!internet || to.probe || to.verdict == "absent" || !is_action(record, to.process)) continue;
+    if (std::ranges::any_of(allowed, [&](const auto& one) { return allows(one, to); })) continue;
+    std::string text = endpoint_text(to) + ": " + to.verdict;
+    if (std::ranges::find(beside, text) == beside.end()) beside.push_back(std::move(text));
+  }
+  return beside;
+}
+
+std::string ending_of(const sandbox::Evidence& evidence) {
+  if (!evidence.start_error.empty()) return "never started";
+  if (evidence.timed_out) return "timed out";
+  if (evidence.signal) {
+    const char* name = ::sigabbrev_np(*evidence.signal);
+    return std::string("killed by SIG") + (name == nullptr ? "?" : name);
+  }
+  return evidence.exit ? fmt::format("{}", *evidence.exit) : "not known";
+}
+
+std::vector<verdict::Finding> expectations(const FindingSources& from, report::RunRecord& record) {
+  const verdict::Expectations& expected = *from.expected;
+  verdict::Happened happened;
+  happened.ending = ending_of(*from.evidence);
+  if (from.evidence->start_error.empty() && !from.evidence->timed_out) happened.exit = from.evidence->exit;
+  happened.wall_ns = record.command.wall_ns;
+  happened.cpu_ns = record.command.user_ns + record.command.sys_ns;
+  happened.memory_bytes = record.command.max_rss_bytes;
+  happened.written_bytes = record.command.written_bytes;
+  verdict::ChangedPaths paths(expected);
+  if (const auto manifest = from.bundle->open_file("manifest")) {
+    const auto read = effects::read_manifest(manifest->get(), [&](const effects::Change& change) {
+      if (change.kind != effects::ChangeKind::kIdentical) paths.add(change.path, change.from);
+      return true;
+    });
+    happened.paths_known = static_cast<bool>(read);
+  }
+  happened.network_known = record.trace.has_value();
+  happened.network = undeclared_network(expected, record);
+  for (const report::UnitRecord& asked : record.units) {
+    if (asked.request != "query" && is_action(record, asked.process))
+      happened.units.push_back({asked.unit, asked.request});
+  }
+  happened.probes = from.checks->outcomes();
+  record.expectations = verdict::compare(expected, happened, paths);
+  std::size_t probe = 0;
+  for (const verdict::Expectation& row : record.expectations) {
+    if (row.what == "probe" && probe < record.probes.size()) record.probes[probe++].met = row.met;
+  }
+  return verdict::judge_expectations(expected, record.expectations, paths, happened);
+}
+
+/// Changes that a probe or a validator may have made are in the change set with the action's.
+void find_changed_by_checks(const report::RunRecord& record, std::vector<verdict::Finding>& findings) {
+  verdict::Finding finding;
+  const auto add = [&finding](const report::InsideRecord& run) {
+    if (run.changed.empty()) return;
+    finding.evidence.push_back({"command", fmt::format("{}", fmt::join(run.argv, " "))});
+    for (const std::string& path : run.changed) finding.evidence.push_back({"file", path});
+  };
+  for (const auto& probe : record.probes) add(probe.run);
+  for (const auto& validation : record.validations) add(validation.run);
+  if (finding.evidence.empty()) return;
+  finding.rule = "expect.probe-changed";
+  finding.level = verdict::Level::kYellow;
+  finding.why =
+      "What was run inside after the command wrote to these files too: what became of them is not the "
+      "command's "
+      "work alone.";
+  finding.fix = "Use a probe that only looks.";
+  findings.push_back(std::move(finding));
+}
+
+}  // namespace
+
+std::vector<verdict::Finding> find_more(const FindingSources& from, report::RunRecord& record) {
+  from.checks->describe(from.recording, record);
+  std::vector<verdict::Finding> findings = failures(from, record);
+  if (from.expected != nullptr) {
+    auto more = expectations(from, record);
+    std::ranges::move(more, std::back_inserter(findings));
+  }
+  find_changed_by_checks(record, findings);
+  return findings;
+}
+
+}  // namespace rehearse
