@@ -1,6 +1,7 @@
 #include "verdict/evaluate.h"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <unordered_map>
 
@@ -15,11 +16,23 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view text
   return std::ranges::any_of(patterns, [&](const std::string& p) { return wildcard_matches(p, text); });
 }
 
-bool path_matches(const std::vector<std::string>& patterns, const std::string& path) {
-  PathGlobs globs;
-  for (const std::string& pattern : patterns) globs.add(pattern);
-  return !PathMatcher(globs).match(path).empty();
-}
+/// The path globs of one condition, made ready once for many facts.
+class CompiledPaths {
+ public:
+  explicit CompiledPaths(const std::vector<std::string>& patterns) {
+    for (const std::string& pattern : patterns) globs_.add(pattern);
+    matcher_ = std::make_unique<PathMatcher>(globs_);
+  }
+  CompiledPaths(const CompiledPaths&) = delete;
+  CompiledPaths& operator=(const CompiledPaths&) = delete;
+  bool match(const std::string& path) { return path.starts_with('/') && !matcher_->match(path).empty(); }
+
+ private:
+  PathGlobs globs_;
+  std::unique_ptr<PathMatcher> matcher_;
+};
+/// By condition of a table; none of those that are no paths.
+using TablePaths = std::vector<std::unique_ptr<CompiledPaths>>;
 
 Truth from(bool truth) {
   return truth ? Truth::kTrue : Truth::kFalse;
@@ -30,7 +43,7 @@ Truth negate(Truth truth) {
 }
 
 /// One condition on one fact.
-Truth meets(const Condition& condition, const Key& key, const Value& value) {
+Truth meets(const Condition& condition, CompiledPaths* paths, const Value& value) {
   Truth holds = Truth::kUnknown;
   if (const bool* flag = std::get_if<bool>(&value)) {
     holds = from(*flag == condition.flag);
@@ -38,10 +51,7 @@ Truth meets(const Condition& condition, const Key& key, const Value& value) {
     holds = from(std::ranges::any_of(
         condition.ranges, [&](const Range& range) { return *number >= range.low && *number <= range.high; }));
   } else if (const auto* text = std::get_if<std::string>(&value)) {
-    if (key.kind == KeyKind::kPath)
-      holds = from(text->starts_with('/') && path_matches(condition.patterns, *text));
-    else
-      holds = from(matches_any(condition.patterns, *text));
+    holds = from(paths != nullptr ? paths->match(*text) : matches_any(condition.patterns, *text));
   } else if (const auto* texts = std::get_if<std::vector<std::string>>(&value)) {
     holds = from(std::ranges::any_of(
         *texts, [&](const std::string& one) { return matches_any(condition.patterns, one); }));
@@ -49,10 +59,21 @@ Truth meets(const Condition& condition, const Key& key, const Value& value) {
   return condition.negated ? negate(holds) : holds;
 }
 
-Truth meets_all(const MatchTable& table, std::span<const Key> keys, const Row& row) {
-  Truth all = Truth::kTrue;
+TablePaths compile_paths(const MatchTable& table, std::span<const Key> keys) {
+  TablePaths paths;
   for (const Condition& condition : table.conditions)
-    all = std::min(all, meets(condition, keys[condition.key], row.values[condition.key]));
+    paths.push_back(keys[condition.key].kind == KeyKind::kPath
+                        ? std::make_unique<CompiledPaths>(condition.patterns)
+                        : nullptr);
+  return paths;
+}
+
+Truth meets_all(const MatchTable& table, const TablePaths& paths, const Row& row) {
+  Truth all = Truth::kTrue;
+  for (std::size_t i = 0; i < table.conditions.size(); ++i) {
+    const Condition& condition = table.conditions[i];
+    all = std::min(all, meets(condition, paths[i].get(), row.values[condition.key]));
+  }
   return all;
 }
 
@@ -88,10 +109,10 @@ class RowRules {
 
   void table(const MatchTable& table, RuleResult& rule, TableResult& result) {
     const Rows& rows = facts_.of(table.subject);
-    const auto keys = keys_of(table.subject).keys;
+    const TablePaths paths = compile_paths(table, keys_of(table.subject).keys);
     std::uint64_t maybe = 0;
     for (const Row& row : rows.rows) {
-      const Truth truth = meets_all(table, keys, row);
+      const Truth truth = meets_all(table, paths, row);
       if (truth == Truth::kFalse || excepted(table.subject, row, rule)) continue;
       if (truth == Truth::kUnknown) {
         ++maybe;

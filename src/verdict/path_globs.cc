@@ -118,7 +118,8 @@ void PathMatcher::collect(std::uint32_t node, bool below) {
   for (const std::uint32_t glob : at.ends) {
     if (std::exchange(seen_[glob], round_) != round_) matched_.push_back(glob);
   }
-  if (!below) return;
+  // Below `**` anything may follow, everywhere: that would be said of every directory.
+  if (!below || at.repeats) return;
   for (const auto& [component, next] : at.literal) collect(next, true);
   for (const auto& [pattern, next] : at.wild) collect(next, true);
   if (at.any != PathGlobs::kNone) collect(at.any, true);

@@ -53,7 +53,8 @@ class PathMatcher {
   explicit PathMatcher(const PathGlobs& globs);
 
   /// The numbers of the globs that match, each once. Valid until the next call. `below`: the path stands for
-  /// everything below it too (a renamed directory, a symlink): globs that could match something there match.
+  /// everything below it too (a renamed directory, a symlink): globs that could match something there match,
+  /// but for the sake of a `**` before the last component.
   const std::vector<std::uint32_t>& match(std::string_view path, bool below = false);
 
  private:

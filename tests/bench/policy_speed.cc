@@ -27,18 +27,28 @@ std::string rules_text(int count) {
         text += fmt::format("[rule.match.file]\npath = \"**/name{}.conf\"\n", i);
         break;
       case 1:
-        text += fmt::format("[rule.match.file]\npath = [\"/srv/app{}/*.conf\", \"/etc/app{}/**\"]\nchange = [\"created\", \"modified\"]\n", i % 977, i);
+        text += fmt::format(
+            "[rule.match.file]\npath = [\"/srv/app{}/*.conf\", \"/etc/app{}/**\"]\nchange = [\"created\", "
+            "\"modified\"]\n",
+            i % 977, i);
         break;
       case 2:
         text += fmt::format("[rule.match.net]\nname = \"host{}.example.com\"\n", i);
         break;
       default:
-        text += fmt::format("[rule.match.file]\npath = \"/srv/app{}/data/dir{}/**\"\nnot_path = \"/srv/**/*.tmp\"\nchange = \"modified\"\n", i % 977, i % 31);
+        text += fmt::format(
+            "[rule.match.file]\npath = \"/srv/app{}/data/dir{}/**\"\nnot_path = \"/srv/**/*.tmp\"\nchange = "
+            "\"modified\"\n",
+            i % 977, i % 31);
     }
   }
   // What the built-in rules ask of every change.
-  text += "[[rule]]\nid = \"priv.setuid\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.file]\nmode_gain = \"setuid\"\n";
-  text += "[[rule]]\nid = \"destroy.mass\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.file]\nchange = \"deleted\"\nat_least = 1000\n";
+  text +=
+      "[[rule]]\nid = \"priv.setuid\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.file]\nmode_gain = "
+      "\"setuid\"\n";
+  text +=
+      "[[rule]]\nid = \"destroy.mass\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.file]\nchange = "
+      "\"deleted\"\nat_least = 1000\n";
   return text;
 }
 
@@ -89,15 +99,19 @@ Result<void> measure(int rules, int changes) {
   begun = monotonic_ns();
   const auto judgement = judge_record(record, policy, manifest.get(), -1);
   std::printf("judge, reading included     %6.2f s   (wanted: under 2)\n", seconds_since(begun));
-  std::printf("findings                    %6zu     peak %ld MiB, of which the made-up manifest is %ld (wanted: under 200)\n",
-              judgement.verdict.findings.size(), peak_mib(), static_cast<long>(::lseek(manifest.get(), 0, SEEK_END) >> 20));
+  std::printf(
+      "findings                    %6zu     peak %ld MiB, of which the made-up manifest is %ld (wanted: "
+      "under 200)\n",
+      judgement.verdict.findings.size(), peak_mib(),
+      static_cast<long>(::lseek(manifest.get(), 0, SEEK_END) >> 20));
   return {};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto done = measure(argc > 1 ? std::atoi(argv[1]) : 10'000, argc > 2 ? std::atoi(argv[2]) : 1'000'000);
+  const auto done =
+      measure(argc > 1 ? std::atoi(argv[1]) : 10'000, argc > 2 ? std::atoi(argv[2]) : 1'000'000);
   if (!done) std::fprintf(stderr, "%s\n", done.error().what.c_str());
   return done ? 0 : 1;
 }

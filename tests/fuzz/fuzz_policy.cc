@@ -1,5 +1,5 @@
-// Policy files: any text is a policy or one error that names the place; what is taken can be evaluated, and says
-// the same of the same facts.
+// Policy files: any text is a policy or one error that names the place; what is taken can be evaluated, and
+// says the same of the same facts.
 #include "fuzz.h"
 #include "verdict/judge.h"
 #include "verdict/policy_file.h"
@@ -70,7 +70,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_REQUIRE(policy->digest.size() == 71);
   const Judgement one = judge({}, {}, *policy, facts());
   const Judgement two = judge({}, {}, *policy, facts());
-  FUZZ_REQUIRE(one.verdict.level == two.verdict.level && one.verdict.findings.size() == two.verdict.findings.size());
+  FUZZ_REQUIRE(one.verdict.level == two.verdict.level &&
+               one.verdict.findings.size() == two.verdict.findings.size());
   bool accepted = false;
   for (std::size_t i = 0; i < policy->rules.size(); ++i) {
     const Rule& rule = policy->rules[i];

@@ -72,7 +72,9 @@ TEST_CASE("A renamed directory stands for all that moved with it") {
   CHECK(!matches("/etc/cron.d/**", "/etc/cron.d"));
   CHECK(matches("/etc/cron.d/**", "/etc/cron.d", true));
   CHECK(matches("/etc/cron.d/**", "/etc", true));
-  CHECK(matches("**/.ssh/authorized_keys", "/home", true));
+  CHECK(matches("/home/*/.ssh/authorized_keys", "/home/bob", true));
+  CHECK(matches("**/.ssh/authorized_keys", "/home/bob/.ssh", true));
+  CHECK(!matches("**/.ssh/authorized_keys", "/home", true));  // it would match every directory
   CHECK(!matches("/etc/cron.d/**", "/usr", true));
 }
 

@@ -95,7 +95,9 @@ TEST_CASE("Exceptions need a rule, a subject, an owner, a reason and an end") {
   REQUIRE(policy);
   CHECK(policy->exceptions.at(0).expires == "2027-03-01");
   CHECK(policy->exceptions[0].expires_ns == 1'803'859'200'000'000'000);  // date -ud 2027-03-01 +%s
-  CHECK(read({head + "path = \"/x\"\nowner = \"a\"\nreason = \"r\"\nexpires = 9999-12-31\n"})->exceptions[0].expires_ns > 0);
+  CHECK(read({head + "path = \"/x\"\nowner = \"a\"\nreason = \"r\"\nexpires = 9999-12-31\n"})
+            ->exceptions[0]
+            .expires_ns > 0);
   check_error(head, "says neither path nor name nor action");
   check_error(head + "path = \"/x\"\n", "\"owner\" is missing");
   check_error(head + "path = \"/x\"\nowner = \"a\"\nreason = \"r\"\n", "\"expires\" is missing");
