@@ -12,6 +12,7 @@ enum class ExitCode : int {
   kInconclusive = 12,        ///< evidence insufficient
   kNotApproved = 13,         ///< promotion without a valid decision
   kStale = 14,               ///< the host moved since the rehearsal; nothing changed
+  kDiverged = 15,            ///< promoted, and the host's service manager did not do what was rehearsed
   kRolledBack = 16,          ///< a promotion failed and was undone completely
   kRollbackIncomplete = 17,  ///< the host is neither as before nor as promoted: page someone
   kUsage = 64,               ///< EX_USAGE: the command line is wrong

@@ -14,6 +14,7 @@
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/gc.h"
+#include "promote/stores.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
 #include "trace/programs.h"
@@ -80,9 +81,12 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
     std::string notice;
     RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(*state, &notice));
     if (!notice.empty()) std::fprintf(stderr, "rehearse: %s\n", escape_text(notice).c_str());
-    RH_TRY(report, ledger::collect_garbage(
-                       *state, ledger, policy, dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo,
-                       [](const std::string& id) { return sandbox::remove_leftovers(id); }));
+    ledger::GcHooks hooks;
+    hooks.release = [](const std::string& id) { return sandbox::remove_leftovers(id); };
+    hooks.elsewhere = [](const ledger::Bundle& bundle) { return promote::store_bytes(bundle); };
+    hooks.forget = [&state](const ledger::Bundle& bundle) { return promote::remove_stores(*state, bundle); };
+    RH_TRY(report, ledger::collect_garbage(*state, ledger, policy,
+                                           dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo, hooks));
   }
   if (!dry_run) {
     RH_CHECK(trace::Programs::collect(policy.all));

@@ -16,6 +16,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   std::string run;
   std::string held_open = "refuse";
   std::string wait = "10s";
+  std::string unit_wait = "2m";
   std::vector<std::string> ignore;
   bool commit = false;
   CLI::App app("Install on the host exactly what was rehearsed, all of it or nothing", "promote");
@@ -32,11 +33,16 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
                  "Files that a process has open for writing: refuse, replace or in-place")
       ->check(CLI::IsMember({"refuse", "replace", "in-place"}))
       ->type_name("HOW");
+  app.add_flag("--no-units{false}", order.units.carry_out,
+               "The files alone: ask nothing of the service manager");
+  app.add_option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
+      ->type_name("TIME");
   app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
   app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(order.wait_ns, parse_duration(wait));
+  RH_TRY(order.units.most_ns, parse_duration(unit_wait));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));

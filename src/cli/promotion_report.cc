@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
+#include "promote/unit_plan.h"
 
 namespace rehearse::cli {
 namespace {
@@ -18,6 +19,7 @@ const char* result_word(const Outcome& outcome) {
   if (outcome.dry_run && outcome.exit == ExitCode::kDone) return "dry run";
   switch (outcome.exit) {
     case ExitCode::kDone:
+    case ExitCode::kDiverged:
       return outcome.id.empty() ? "nothing to do" : outcome.rollback ? "rolled back" : "promoted";
     case ExitCode::kStale:
       return "stale";
@@ -57,6 +59,13 @@ std::string promotion_json(const Outcome& outcome) {
     json.open_object().key("what").string(shown.what).bytes("path", shown.path);
     if (!shown.from.empty()) json.bytes("from", shown.from);
     json.close_object();
+  }
+  json.close_array().key("units").open_array();
+  for (const ledger::UnitStep& step : outcome.units) {
+    json.open_object().bytes("request", step.verb).bytes("unit", step.unit).bytes("mode", step.mode);
+    json.key("result").string(ledger::to_string(step.result)).key("irreversible").boolean(step.irreversible);
+    json.bytes("before", step.before).bytes("after", step.after).bytes("detail", step.detail);
+    json.key("took_s").seconds(step.took_ns).close_object();
   }
   json.close_array().key("moved").open_array();
   for (const promote::Moved& moved : outcome.staleness.moved) {
@@ -115,6 +124,16 @@ std::string promotion_text(const Outcome& outcome) {
       text += fmt::format("  {:<10} {}{}\n", shown.what, escape_text(shown.path),
                           shown.from.empty() ? "" : " from " + escape_text(shown.from));
   }
+  list("unit requests", outcome.units.size(), [&](std::size_t i) {
+    const ledger::UnitStep& step = outcome.units[i];
+    std::string line =
+        fmt::format("{:<11} {}", ledger::to_string(step.result), escape_text(promote::line_of(step)));
+    if (!step.after.empty())
+      line += fmt::format("  {} -> {}", escape_text(step.before), escape_text(step.after));
+    if (!step.detail.empty()) line += "  " + escape_text(step.detail, 200);
+    if (step.irreversible) line += "  (cannot be taken back)";
+    return line;
+  });
   list("notes", outcome.notes.size(), [&](std::size_t i) { return escape_text(outcome.notes[i]); });
   list("accepted although it has moved", outcome.staleness.accepted.size(),
        [&](std::size_t i) { return escape_text(outcome.staleness.accepted[i]); });

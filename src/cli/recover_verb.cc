@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
@@ -64,7 +65,13 @@ Result<int> recover_verb(Globals& globals, Arguments arguments) {
       json.string(to_utf8_lossy(note));
       lines += "  " + escape_text(note) + "\n";
     }
+    json.close_array().key("units").open_array();
+    for (const std::string& note : one.units) {
+      json.string(to_utf8_lossy(note));
+      lines += "  " + escape_text(note) + "\n";
+    }
     json.close_array().close_object();
+    if (!one.units.empty()) code = std::max(code, static_cast<int>(ExitCode::kDiverged));
     if (one.way == promote::Recovered::Way::kFailed) code = static_cast<int>(ExitCode::kRollbackIncomplete);
   }
   json.close_array().close_object();

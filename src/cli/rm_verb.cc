@@ -13,6 +13,7 @@
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/ledger.h"
+#include "promote/stores.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
 
@@ -48,6 +49,7 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
   JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.rm/1").key("removed").open_array();
   for (ledger::Bundle& bundle : bundles) {
+    RH_CHECK(promote::remove_stores(state, bundle));
     RH_CHECK(ledger.mark(bundle.id(), ledger::State::kRemoved));
     RH_CHECK(bundle.remove());
     json.string(bundle.id());

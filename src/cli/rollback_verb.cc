@@ -15,6 +15,7 @@ namespace rehearse::cli {
 Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   promote::RollbackOrder order;
   std::string wait = "10s";
+  std::string unit_wait = "2m";
   CLI::App app("Take back what promoting a run did, all of it or nothing", "rollback");
   add_globals(app, globals);
   app.add_option("RUN", order.run, "Run id, the unique start of one, or `last`")->required();
@@ -22,11 +23,16 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
   app.add_option("--accept", order.accept, "Take back these although they were changed since")
       ->type_name("PATH");
+  app.add_flag("--no-units{false}", order.units.carry_out,
+               "The files alone: ask nothing of the service manager");
+  app.add_option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
+      ->type_name("TIME");
   app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
   app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(order.wait_ns, parse_duration(wait));
+  RH_TRY(order.units.most_ns, parse_duration(unit_wait));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.accept, absolute_paths(order.accept, "--accept"));

@@ -97,8 +97,10 @@ void recover_before(const std::string& path) {
                        : one.way == promote::Recovered::Way::kBack  ? "was undone"
                                                                     : "could NOT be undone";
     std::fprintf(stderr, "rehearse: the interrupted promotion %s %s\n", escape_text(one.id).c_str(), word);
-    for (const std::string& note : one.notes)
-      std::fprintf(stderr, "rehearse:   %s\n", escape_text(note).c_str());
+    for (const auto* notes : {&one.notes, &one.units}) {
+      for (const std::string& note : *notes)
+        std::fprintf(stderr, "rehearse:   %s\n", escape_text(note).c_str());
+    }
   }
 }
 

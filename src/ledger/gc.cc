@@ -32,10 +32,11 @@ void empty_trash(const StateDir& state, DryRun dry_run, GcReport& report) {
   }
 }
 
-Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string& id) {
+Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string& id, const GcHooks& hooks) {
   RH_TRY(Bundle bundle, state.open_run(id));
   RH_TRY(const bool mine, bundle.lock_when_over());
   if (!mine) return fail("run " + id + " is in use", ExitCode::kTryLater);
+  if (hooks.forget) RH_CHECK(hooks.forget(bundle));
   RH_CHECK(ledger.mark(id, State::kRemoved));
   return bundle.remove();
 }
@@ -43,13 +44,12 @@ Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string
 }  // namespace
 
 Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const GcPolicy& policy,
-                                 DryRun dry_run,
-                                 const std::function<Result<void>(const std::string& id)>& release) {
+                                 DryRun dry_run, const GcHooks& hooks) {
   GcReport report;
   if (dry_run == DryRun::kYes) {
     RH_TRY(report.interrupted, state.interrupted_runs());
   } else {
-    auto collected = collect_interrupted(state, release);
+    auto collected = collect_interrupted(state, hooks.release);
     if (collected) {
       report.interrupted = std::move(*collected);
     } else {
@@ -72,6 +72,10 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     auto bundle = state.open_run(id);
     if (!bundle) continue;  // removed meanwhile
     auto bytes = bundle->disk_usage();
+    if (bytes && hooks.elsewhere) {
+      auto more = hooks.elsewhere(*bundle);
+      bytes = more ? Result<std::uint64_t>(*bytes + *more) : more;
+    }
     if (!bytes) report.problems.push_back("run " + id + ": " + bytes.error().what);
     const auto row = by_id.find(id);
     if (row != by_id.end() && row->second->state == State::kRemoved) {
@@ -96,7 +100,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
   }
   for (GcChoice& choice : chosen) {
     if (dry_run == DryRun::kNo) {
-      if (auto removed = remove_run(state, ledger, choice.id); !removed) {
+      if (auto removed = remove_run(state, ledger, choice.id, hooks); !removed) {
         report.problems.push_back("run " + choice.id + ": " + removed.error().what);
         continue;
       }

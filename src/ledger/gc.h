@@ -25,10 +25,16 @@ struct GcReport {
   std::vector<std::string> problems;  ///< raw text; what could not be removed and why
 };
 
+/// What of a run lies outside the state directory is other parts' business.
+struct GcHooks {
+  std::function<Result<void>(const std::string& id)> release;  ///< what an interrupted run left in the host
+  std::function<Result<std::uint64_t>(const Bundle& bundle)> elsewhere;  ///< disk space outside the bundle
+  std::function<Result<void>(const Bundle& bundle)> forget;  ///< removes that, before the bundle goes
+};
+
 /// In order: collects interrupted runs, finishes interrupted removals, brings the ledger up to date, applies
 /// the policy. Goes on after a run that cannot be removed and names it in `problems`.
 Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const GcPolicy& policy,
-                                 DryRun dry_run,
-                                 const std::function<Result<void>(const std::string& id)>& release);
+                                 DryRun dry_run, const GcHooks& hooks);
 
 }  // namespace rehearse::ledger

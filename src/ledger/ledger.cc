@@ -18,7 +18,7 @@
 namespace rehearse::ledger {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 2;
+constexpr std::int64_t kSchemaVersion = 3;
 constexpr std::int64_t kYoungNs = 60'000'000'000;
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
@@ -55,6 +55,15 @@ CREATE TABLE promotions (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX promotions_by_run ON promotions (run);
 PRAGMA user_version = 2;
+)";
+constexpr const char* kSchemaThree = R"(
+CREATE TABLE unit_steps (
+  promotion TEXT NOT NULL, number INTEGER NOT NULL,
+  verb ANY NOT NULL, unit ANY NOT NULL, mode ANY NOT NULL, result TEXT NOT NULL, irreversible INTEGER NOT NULL,
+  state_before ANY NOT NULL, state_after ANY NOT NULL, detail ANY NOT NULL, took_ns INTEGER NOT NULL,
+  PRIMARY KEY (promotion, number)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 3;
 )";
 constexpr const char* kInsert =
     "INSERT INTO runs (id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, "
@@ -221,6 +230,7 @@ Result<bool> prepare_schema(Database& database) {
   };
   RH_CHECK(bring_up(0, kSchema));
   RH_CHECK(bring_up(1, kSchemaTwo));
+  RH_CHECK(bring_up(2, kSchemaThree));
   RH_CHECK(database.execute("COMMIT"));
   return again == 0;
 }

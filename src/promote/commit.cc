@@ -27,13 +27,6 @@ std::string upper_path(std::uint32_t layer) {
   return "uppers/" + std::to_string(layer);
 }
 
-/// The token of an opened store; empty if it has none.
-std::string read_token(const Volume& volume) {
-  const auto file = sys::open_beneath(volume.store(), kToken, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!file) return {};
-  return sys::read_all(file->get(), 256).value_or("");
-}
-
 Result<std::string> new_token() {
   char bytes[16];
   if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
@@ -66,20 +59,6 @@ bool is_empty(const Volume& volume, const char* rel) {
   return names && names->size() == 0;
 }
 
-/// A store of its own that holds nothing any more.
-Result<void> remove_store(UsedVolume& used, const std::string& run) {
-  const int root = used.volume.root();
-  RH_TRY(const struct stat before, sys::stat_fd(root));
-  for (const char* name : {kNew, kKept}) (void)sys::unlink_at(used.volume.store(), name, AT_REMOVEDIR);
-  (void)sys::unlink_at(used.volume.store(), kToken, 0);
-  (void)sys::unlink_at(root, (std::string(kStoreDirectory) + '/' + run).c_str(), AT_REMOVEDIR);
-  if (sys::unlink_at(root, kStoreDirectory, AT_REMOVEDIR)) {
-    const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-    (void)::utimensat(root, ".", times, 0);
-  }
-  return {};
-}
-
 Result<void> sync_volumes(std::span<UsedVolume> volumes) {
   std::vector<dev_t> done;
   for (UsedVolume& used : volumes) {
@@ -94,6 +73,12 @@ Result<void> sync_volumes(std::span<UsedVolume> volumes) {
 }
 
 }  // namespace
+
+std::string token_of(const Volume& volume) {
+  const auto file = sys::open_beneath(volume.store(), kToken, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!file) return {};
+  return sys::read_all(file->get(), 256).value_or("");
+}
 
 std::string tag_of(std::uint32_t number) {
   return "p" + std::to_string(number) + '-';
@@ -112,9 +97,9 @@ Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& m
   if (!used.entry.adopted) {
     auto opened = used.volume.open_store(bundle.id());
     if (!opened && opened.error().err != ENOENT) return tl::make_unexpected(std::move(opened).error());
-    if (opened) used.entry.token = read_token(used.volume);
+    if (opened) used.entry.token = token_of(used.volume);
   } else {
-    used.entry.token = read_token(used.volume);
+    used.entry.token = token_of(used.volume);
   }
   if (used.entry.token.empty()) {
     RH_TRY(used.entry.token, new_token());
@@ -124,7 +109,7 @@ Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& m
 
 Result<void> prepare_store(UsedVolume& used, const std::string& run) {
   if (!used.entry.adopted) RH_CHECK(used.volume.make_store(run));
-  if (read_token(used.volume) == used.entry.token) return {};
+  if (token_of(used.volume) == used.entry.token) return {};
   RH_TRY(const UniqueFd file,
          sys::open_beneath(used.volume.store(), kToken, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   return sys::write_all(file.get(), used.entry.token);
@@ -144,7 +129,7 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
       } else {
         known = volume->open_store(journal.header.run).has_value();
       }
-      known = known && read_token(*volume) == entry.token;
+      known = known && token_of(*volume) == entry.token;
     }
     if (!known) {
       if (!(entry.memory && rebooted) && journal.stage != Stage::kPreparing)
@@ -179,7 +164,7 @@ Result<void> clean_up(UsedVolume& used, const std::string& run, const std::strin
   if (used.entry.adopted) return {};
   for (const std::string& name : tagged(used.volume, kNew, tag))
     RH_CHECK(ledger::remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
-  if (is_empty(used.volume, kNew) && is_empty(used.volume, kKept)) return remove_store(used, run);
+  if (is_empty(used.volume, kNew) && is_empty(used.volume, kKept)) return used.volume.remove_store(run);
   return {};
 }
 
@@ -281,6 +266,7 @@ class Commit {
     if (result_.committed) {
       for (std::uint32_t v = 0; v < order_.volumes.size(); ++v)
         finish_committed(order_.volumes[v], v, order_.header, operations_);
+      if (order_.settled) order_.settled();
       (void)journals_.keep(run, *order_.bundle, order_.header.number);
       return;
     }

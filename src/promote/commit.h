@@ -30,6 +30,9 @@ Result<UsedVolume> use_volume(const ledger::Bundle& bundle, const std::string& m
 /// Makes the store and its token, if they are not there.
 Result<void> prepare_store(UsedVolume& used, const std::string& run);
 
+/// The token of an opened store; empty if it has none.
+std::string token_of(const Volume& volume);
+
 /// Opens what a journal names. kTryLater if a filesystem is not mounted. Of filesystems in memory that did
 /// not outlive a reboot the entry comes back without a store (`gone`).
 struct FoundVolumes {
@@ -64,6 +67,8 @@ struct CommitOrder {
   /// After all operations, beside what the transaction itself checks.
   std::function<Result<void>(std::span<Volume>)> verify;
   std::function<void(std::uint64_t)> progress;
+  /// When all files are in place and durable; the journal is still where recovery looks for it.
+  std::function<void()> settled;
 };
 
 /// An error: nothing of the host has changed and nothing is left. Otherwise the result says what came of it.

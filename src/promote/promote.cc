@@ -21,6 +21,8 @@
 #include "promote/recover.h"
 #include "promote/stage.h"
 #include "promote/tree_print.h"
+#include "promote/unit_plan.h"
+#include "promote/unit_runner.h"
 
 namespace rehearse::promote {
 namespace {
@@ -43,10 +45,12 @@ class Promotion {
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
     outcome_.digest = frozen_->record.digest;
+    RH_CHECK(is_known_whole(frozen_->record));
     if (!order_.dry_run) RH_CHECK(find_decision());
     RH_CHECK(plan());
     outcome_.left_out = plan_.left_out;
     show_operations();
+    plan_units();
     RH_CHECK(check_staleness());
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -57,7 +61,7 @@ class Promotion {
     }
     RH_CHECK(preflight());
     outcome_.check_ns = monotonic_ns() - begun;
-    if (order_.dry_run || volumes_.empty()) return std::move(outcome_);
+    if (order_.dry_run || (volumes_.empty() && !units_.pending())) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);
   }
@@ -130,6 +134,13 @@ class Promotion {
     }
     by_layer_.clear();
     return {};
+  }
+
+  void plan_units() {
+    units_ = UnitWork(plan_unit_steps(frozen_->record.units));
+    if (!order_.units.carry_out) units_.leave("--no-units");
+    if (!order_.selection.takes_all()) units_.leave("a part is promoted: its requests are about the whole");
+    outcome_.units = units_.steps();
   }
 
   void show_operations() {
@@ -237,12 +248,9 @@ class Promotion {
     take_home(volumes);
     if (!report) return tl::make_unexpected(std::move(report).error());
     outcome_.notes = std::move(report->notes);
-    // Promotion installs files; what the action asked of the service manager is left to the operator.
-    for (const report::UnitRecord& unit : frozen_->record.units) {
-      if (!unit.changes() || unit.answered == "carried-out") continue;
-      outcome_.notes.push_back("not carried out: " + unit.request + " of " +
-                               (unit.unit.empty() ? "the service manager" : unit.unit));
-    }
+    if (units_.pending() && !has_service_manager())
+      return fail("the run asked the service manager for something, and systemd does not run this host",
+                  ExitCode::kUnavailable, "promote the files alone: --no-units");
     in_place_.insert(report->in_place.begin(), report->in_place.end());
     return {};
   }
@@ -270,24 +278,33 @@ class Promotion {
       if (!mine)
         return fail("run " + outcome_.run + ": its approval was used meanwhile", ExitCode::kNotApproved,
                     "decide again");
+      RH_CHECK(units_.announce(state_, outcome_.id));
       return record("begun", operations.size(), "");
+    };
+    commit_order.settled = [&] {
+      settled_ns_ = monotonic_ns();
+      units_.carry_out(state_, outcome_.id, order_.units,
+                       [&](std::uint64_t count) { progress("asking the service manager", count); });
     };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };
     commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
     auto result = commit(commit_order);
     if (!result) {
       (void)decisions_->release(outcome_.decision, outcome_.id);
+      UnitWork::withdraw(state_, outcome_.id);
       (void)decisions_->end(outcome_.id, "rolled back", result.error().what, realtime_ns());
       return tl::make_unexpected(std::move(result).error());
     }
-    outcome_.commit_ns = monotonic_ns() - begun - outcome_.stage_ns;
+    outcome_.commit_ns = (settled_ns_ != 0 ? settled_ns_ : monotonic_ns()) - begun - outcome_.stage_ns;
     outcome_.window_ns = result->window_ns;
     take_result(*result);
     const char* word = result->committed               ? "done"
                        : result->undone.failed.empty() ? "rolled back"
                                                        : "incomplete";
-    if (!result->committed && result->undone.failed.empty())
+    if (!result->committed && result->undone.failed.empty()) {
       (void)decisions_->release(outcome_.decision, outcome_.id);
+      UnitWork::withdraw(state_, outcome_.id);
+    }
     (void)record(word, outcome_.operations.size(), outcome_.why);
     return {};
   }
@@ -295,7 +312,7 @@ class Promotion {
   void take_result(const CommitResult& result) {
     outcome_.kept = result.undone.kept;
     outcome_.not_undone = result.undone.failed;
-    if (result.committed) return;
+    if (result.committed) return take_units();
     outcome_.why = result.why;
     outcome_.fix = result.fix;
     if (!result.undone.failed.empty())
@@ -304,6 +321,17 @@ class Promotion {
       outcome_.exit = ExitCode::kStale;
     else
       outcome_.exit = ExitCode::kRolledBack;
+  }
+
+  void take_units() {
+    outcome_.units = units_.steps();
+    const auto failed = units_.failed();
+    if (failed.empty()) return;
+    outcome_.exit = ExitCode::kDiverged;
+    outcome_.why =
+        "the files are promoted; the service manager did not do what was rehearsed: " + failed.front();
+    if (failed.size() > 1) outcome_.why += " (and " + std::to_string(failed.size() - 1) + " more)";
+    outcome_.fix = "see what it says of the unit; or take all back: rehearse rollback " + outcome_.run;
   }
 
   Result<void> record(const char* result, std::uint64_t operations, const std::string& detail) {
@@ -429,6 +457,8 @@ class Promotion {
   std::vector<std::optional<Facts>> facts_;
   std::set<std::size_t> in_place_;
   std::vector<Removed> removed_;
+  UnitWork units_;
+  std::int64_t settled_ns_ = 0;  ///< CLOCK_MONOTONIC when all files were in place
 };
 
 }  // namespace

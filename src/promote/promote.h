@@ -14,6 +14,7 @@
 #include "promote/preflight.h"
 #include "promote/selection.h"
 #include "promote/staleness.h"
+#include "promote/unit_work.h"
 
 namespace rehearse::promote {
 
@@ -22,6 +23,7 @@ struct Order {
   Selection selection;
   StalenessRules staleness;
   HeldOpen held_open = HeldOpen::kRefuse;
+  UnitOrder units;
   bool dry_run = false;                   ///< everything but staging and renaming; needs no decision
   std::int64_t wait_ns = 10'000'000'000;  ///< for another promotion
   report::Requester who;
@@ -50,7 +52,8 @@ struct Outcome {
   std::vector<LeftOut> left_out;
   std::vector<std::string> notes;  ///< what preflight found and did not object to
   std::vector<Shown> operations;
-  std::vector<std::string> kept;  ///< somebody's edits that had to make room, and where they are
+  std::vector<ledger::UnitStep> units;  ///< what was, or would be, asked of the service manager
+  std::vector<std::string> kept;        ///< somebody's edits that had to make room, and where they are
   std::vector<std::string> not_undone;
   std::int64_t decision = 0;
   std::int64_t started_ns = 0;  ///< CLOCK_REALTIME
@@ -61,7 +64,8 @@ struct Outcome {
 };
 
 /// Errors: nothing of the host has changed, and there is nothing to report but one line. Everything else is
-/// an Outcome: done (0), kStale and what moved, kRolledBack, kRollbackIncomplete.
+/// an Outcome: done (0), kDiverged (the files are promoted, a unit request failed), kStale and what moved,
+/// kRolledBack, kRollbackIncomplete.
 Result<Outcome> promote_run(const ledger::StateDir& state, const Order& order);
 
 }  // namespace rehearse::promote

@@ -9,6 +9,7 @@
 #include "ledger/decisions.h"
 #include "promote/commit.h"
 #include "promote/journal_store.h"
+#include "promote/unit_work.h"
 
 namespace rehearse::promote {
 namespace {
@@ -126,6 +127,7 @@ class Recovery {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
     RH_CHECK(decisions.end(result_.id, "done", "interrupted at its very end; finished by recovery",
                            realtime_ns()));
+    RH_TRY(result_.units, name_interrupted_units(state_, result_.id));
     RH_CHECK(journals_.keep(pending_.run, bundle, journal_.header.number));
     return std::move(result_);
   }
@@ -143,6 +145,7 @@ class Recovery {
 
   Result<void> give_back(const char* why) {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
+    UnitWork::withdraw(state_, result_.id);
     if (journal_.header.decision != 0)
       RH_CHECK(decisions.release(static_cast<std::int64_t>(journal_.header.decision), result_.id));
     return decisions.end(result_.id, "rolled back", why, realtime_ns());

@@ -19,6 +19,8 @@
 #include "promote/lock.h"
 #include "promote/object_writer.h"
 #include "promote/recover.h"
+#include "promote/unit_plan.h"
+#include "promote/unit_runner.h"
 
 namespace rehearse::promote {
 namespace {
@@ -47,6 +49,7 @@ class Rollback {
     if (!found) return std::move(outcome_);
     RH_CHECK(read_changes());
     RH_CHECK(choose());
+    RH_CHECK(plan_units());
     RH_CHECK(bind());
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -55,7 +58,8 @@ class Rollback {
       outcome_.fix = "take back the rest: --except PATH for each of these; or these too: --accept PATH";
       return std::move(outcome_);
     }
-    if (order_.dry_run || operations_.empty()) return std::move(outcome_);
+    outcome_.units = units_.steps();
+    if (order_.dry_run || (operations_.empty() && !units_.pending())) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);
   }
@@ -137,7 +141,33 @@ class Rollback {
       in_effect_[i] = !over.contains(mark_of(journal_.operations[i], false));
       any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
     }
-    return any;
+    RH_CHECK(find_units(numbers));
+    return any || !asked_.empty();
+  }
+
+  /// What the promotion asked of the service manager, unless a later rollback has taken that back.
+  Result<void> find_units(const std::vector<std::uint32_t>& numbers) {
+    RH_TRY(ledger::UnitSteps table, ledger::UnitSteps::open(state_));
+    const auto id_of = [&](std::uint32_t number) { return outcome_.run + '/' + std::to_string(number); };
+    RH_TRY(asked_, table.of(id_of(journal_.header.number)));
+    std::erase_if(asked_,
+                  [](const ledger::UnitStep& step) { return step.result == ledger::StepResult::kLeft; });
+    for (const std::uint32_t number : numbers) {
+      if (number <= journal_.header.number || asked_.empty()) continue;
+      RH_TRY(const Journal later, read_kept_journal(bundle_, number));
+      if (later.header.of != journal_.header.number) continue;
+      RH_TRY(const auto undone, table.of(id_of(number)));
+      if (!undone.empty()) asked_.clear();
+    }
+    return {};
+  }
+
+  Result<void> plan_units() {
+    if (!order_.selection.takes_all()) return {};
+    units_ = UnitWork(plan_unit_undo(asked_));
+    if (!order_.units.carry_out) units_.leave("--no-units");
+    if (units_.pending() && !has_service_manager()) units_.leave("systemd does not run this host");
+    return {};
   }
 
   Result<std::optional<Settings>> settings_now(const Operation& operation, const Place& place) {
@@ -462,7 +492,15 @@ class Rollback {
     commit_order.tag = tag_of(next_);
     commit_order.volumes = volumes_;
     commit_order.prepare = [&]() -> Result<std::vector<Operation>> { return operations_; };
-    commit_order.admit = [&](std::span<const Operation>) { return record(decisions, "begun", ""); };
+    commit_order.admit = [&](std::span<const Operation>) -> Result<void> {
+      RH_CHECK(units_.announce(state_, outcome_.id));
+      return record(decisions, "begun", "");
+    };
+    commit_order.settled = [&] {
+      units_.carry_out(state_, outcome_.id, order_.units, [&](std::uint64_t count) {
+        if (order_.progress) order_.progress("asking the service manager", count);
+      });
+    };
     commit_order.progress = [&](std::uint64_t count) {
       if (order_.progress) order_.progress("rolling back", count);
     };
@@ -470,6 +508,7 @@ class Rollback {
     const std::int64_t begun = monotonic_ns();
     auto result = commit(commit_order);
     if (!result) {
+      UnitWork::withdraw(state_, outcome_.id);
       (void)decisions.end(outcome_.id, "rolled back", result.error().what, realtime_ns());
       return tl::make_unexpected(std::move(result).error());
     }
@@ -479,8 +518,10 @@ class Rollback {
     outcome_.not_undone = result->undone.failed;
     if (result->committed) {
       for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
-      return record(decisions, "done", "");
+      take_units();
+      return record(decisions, "done", outcome_.why);
     }
+    UnitWork::withdraw(state_, outcome_.id);
     outcome_.why = result->why;
     outcome_.fix = result->fix;
     outcome_.exit = !result->undone.failed.empty()      ? ExitCode::kRollbackIncomplete
@@ -488,6 +529,16 @@ class Rollback {
                                                         : ExitCode::kFailure;
     (void)record(decisions, result->undone.failed.empty() ? "rolled back" : "incomplete", outcome_.why);
     return {};
+  }
+
+  void take_units() {
+    outcome_.units = units_.steps();
+    const auto failed = units_.failed();
+    if (failed.empty()) return;
+    outcome_.exit = ExitCode::kRollbackIncomplete;
+    outcome_.why = "the files are back; the service manager did not follow: " + failed.front();
+    if (failed.size() > 1) outcome_.why += " (and " + std::to_string(failed.size() - 1) + " more)";
+    outcome_.fix = "see what it says of the unit";
   }
 
   Result<void> record(ledger::Decisions& decisions, const char* result, const std::string& detail) {
@@ -515,6 +566,8 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
+  UnitWork units_;
   std::unordered_map<std::string, std::pair<FileType, Attributes>> after_;  ///< of the manifest, by path
 };
 

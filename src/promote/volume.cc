@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "ledger/tree.h"
 
 namespace rehearse::promote {
 namespace {
@@ -151,6 +152,21 @@ Result<void> Volume::open_store(const std::string& id) {
   const std::string rel = std::string(kStoreDirectory) + '/' + id;
   RH_TRY(store_, sys::open_at2(root_.get(), rel.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
   store_name_ = (mountpoint_ == "/" ? "" : mountpoint_) + '/' + rel;
+  return {};
+}
+
+Result<void> Volume::remove_store(const std::string& id) {
+  RH_TRY(const struct stat before, sys::stat_fd(root_.get()));
+  const auto all =
+      sys::open_at2(root_.get(), kStoreDirectory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, kResolve);
+  if (!all && all.error().err == ENOENT) return {};
+  if (!all) return tl::make_unexpected(all.error());
+  store_.reset();
+  RH_CHECK(ledger::remove_tree(all->get(), id.c_str()));
+  if (!sys::unlink_at(root_.get(), kStoreDirectory, AT_REMOVEDIR))
+    return {};  // other runs keep something there
+  const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+  (void)::utimensat(root_.get(), ".", times, 0);
   return {};
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/fd.h"
+#include "base/own_names.h"
 #include "base/result.h"
 #include "promote/operation.h"
 
@@ -55,6 +56,9 @@ class Volume {
   Result<void> make_store(const std::string& id);
   /// Opens the store of run `id` in `.rehearse`. err ENOENT if there is none.
   Result<void> open_store(const std::string& id);
+  /// Removes the store of run `id` with everything in it, and `.rehearse` with the last one. Leaves no trace
+  /// on the time of the mount's root. Fine if there is none.
+  Result<void> remove_store(const std::string& id);
 
   [[nodiscard]] int area(Area area) const { return area == Area::kHost ? root() : store(); }
   /// The directory that holds `place`.
@@ -75,9 +79,6 @@ class Volume {
   std::uint64_t root_inode_ = 0;
   ParentCache parents_[2];
 };
-
-/// Name of the directory in a mount's root that holds the stores of runs which lie on another filesystem.
-inline constexpr const char* kStoreDirectory = ".rehearse";
 
 Facts facts_of(const struct stat& st);
 

@@ -181,17 +181,21 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   return changes;
 }
 
-/// What the service manager was asked, each request once with how often.
+/// What the service manager was asked. Each question is listed once with how often; of requests that change
+/// something only those that follow upon each other are: their order is what a promotion goes by.
 void list_units(const ServiceManager& manager, const Recording* recording, report::RunRecord& record) {
   using Key = std::tuple<std::string, std::string, std::string, units::Answered, std::string,
                          std::vector<std::string>, std::uint32_t>;
   std::map<Key, std::size_t> known;
+  std::optional<Key> last;
   for (const auto& [asked, client] : manager.requests()) {
     const std::uint32_t process =
         recording == nullptr ? 0 : recording->process_at(client.pid, client.time_ns);
-    const auto [at, fresh] = known.emplace(
-        Key(asked.unit, asked.request, asked.mode, asked.answered, asked.detail, asked.also, process),
-        record.units.size());
+    Key key(asked.unit, asked.request, asked.mode, asked.answered, asked.detail, asked.also, process);
+    const bool question = asked.request == "query";
+    if (!question && last != key) known.erase(key);
+    const auto [at, fresh] = known.emplace(key, record.units.size());
+    if (!question) last = std::move(key);
     if (fresh)
       record.units.push_back({asked.unit, asked.request, asked.mode,
                               std::string(units::to_string(asked.answered)), asked.detail, asked.also,
@@ -250,6 +254,7 @@ void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effec
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
+  run.record.changes_unobserved = changes.unobserved;
   for (const std::string& line : manager.trouble()) facts.unobserved.push_back("service manager: " + line);
   manager_gaps(manager, run.record);
   if (!run.record.trace) {

@@ -338,6 +338,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
   asked_of_manager(json, record);
   accounts_and_packages(json, record);
   write_expectations(json, record);
+  if (!record.changes_unobserved.empty()) words(json, "changes_unobserved", record.changes_unobserved);
   fidelity(json, record);
   if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");

@@ -305,6 +305,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
   });
   record.packages_unknown = json.bytes("packages_unknown");
   read_expectations(json, record);
+  record.changes_unobserved = json.words("changes_unobserved");
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

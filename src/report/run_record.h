@@ -255,6 +255,8 @@ struct RunRecord {
   std::vector<verdict::Expectation> expectations;
   std::vector<ProbeRecord> probes;
   std::vector<ValidationRecord> validations;
+  /// What the list of changes lacks, a line each: a run that has any cannot be promoted.
+  std::vector<std::string> changes_unobserved;
   ReadsRecord reads;
   std::vector<effects::AccountChange> accounts;
   std::string accounts_unknown;  ///< why there may be more than these; empty: these are all

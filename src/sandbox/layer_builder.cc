@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -101,6 +102,12 @@ std::map<std::string_view, std::string_view> overlays_in(std::string_view table)
     found[name.substr(0, name.find(','))] = line.substr(dash);
   }
   return found;
+}
+
+/// Not somebody's own directory that happens to have the name.
+bool is_store(int lower, const std::string& path) {
+  const auto st = sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW);
+  return st && S_ISDIR(st->st_mode) && st->st_uid == 0 && (st->st_mode & 0077U) == 0;
 }
 
 }  // namespace
@@ -224,9 +231,12 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
 Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   const LayerPlan& layer = plan_.layers[index];
   LayerEvidence& evidence = evidence_[index];
-  if (layer.placeholders.empty() && layer.absent.empty() && layer.additions.empty() && layer.stands.empty())
-    return {};
   const int lower = evidence.lower.get();
+  std::vector<std::string> absent = layer.absent;
+  std::copy_if(layer.stores.begin(), layer.stores.end(), std::back_inserter(absent),
+               [lower](const std::string& path) { return is_store(lower, path); });
+  if (layer.placeholders.empty() && absent.empty() && layer.additions.empty() && layer.stands.empty())
+    return {};
   const std::string name = "mask" + std::to_string(index);
   RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
   RH_TRY(auto mask, open_directory(stage_, name.c_str()));
@@ -290,7 +300,7 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     RH_CHECK(look_like(original->get(), placeholder.get()));
     evidence.masked.push_back(path);
   }
-  for (const std::string& path : layer.absent) {
+  for (const std::string& path : absent) {
     if (!sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
     RH_TRY(const bool there, make_parents(path));
     if (!there) continue;
@@ -311,6 +321,8 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     RH_CHECK(look_like(from.get(), to.get()));
   }
   RH_CHECK(look_like(lower, mask.get()));
+  evidence.shadowed.assign(parents.begin(), parents.end());
+  evidence.shadowed.emplace_back();
   RH_TRY(sources_[index].mask_root, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
   sources_[index].lowerdir = sys::fd_path(sources_[index].mask_root.get()) + ':';
   return {};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/escape.h"
+#include "base/own_names.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/filesystems.h"
 
@@ -76,6 +77,7 @@ class Planner {
   Result<void> hide_all();
   void drop_orphans();
   void place_masks();
+  void place_stores();
   void place_service_manager();
   void decide_limits();
   void name_gaps();
@@ -314,7 +316,18 @@ void Planner::place_masks() {
     if (auto place = place_of(addition.path); place)
       plan_.layers[place->layer].additions.push_back({std::move(place->path), addition.text, addition.fresh});
   }
+  place_stores();
   place_service_manager();
+}
+
+/// What promotions keep in the root of a mount is rehearse's own: it is not there for an action.
+void Planner::place_stores() {
+  for (const MountPlan& mount : plan_.mounts) {
+    if (mount.show != Show::kOverlay && mount.show != Show::kAlias) continue;
+    std::vector<std::string>& stores = plan_.layers[mount.layer].stores;
+    std::string path = join(mount.subpath, kStoreDirectory);
+    if (std::find(stores.begin(), stores.end(), path) == stores.end()) stores.push_back(std::move(path));
+  }
 }
 
 /// Where rehearse cannot stand in for it, its directory is hidden: tools that ask sd_booted(3) take their

@@ -63,9 +63,10 @@ struct LayerPlan {
   std::size_t mount = 0;
   std::vector<std::string> placeholders;  ///< relative paths of masked files
   std::vector<std::string> absent;        ///< relative paths that are not there (whiteouts)
-  std::vector<std::string> stands;        ///< relative paths of what a mount of the run's own covers
-  std::vector<Addition> additions;        ///< with relative paths
-  std::vector<std::string> hidden;        ///< relative paths of directories that a locked empty mount covers
+  std::vector<std::string> stores;  ///< relative paths where promotions may keep what is old (whiteouts)
+  std::vector<std::string> stands;  ///< relative paths of what a mount of the run's own covers
+  std::vector<Addition> additions;  ///< with relative paths
+  std::vector<std::string> hidden;  ///< relative paths of directories that a locked empty mount covers
 };
 
 struct Plan {

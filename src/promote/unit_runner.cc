@@ -1,0 +1,164 @@
+#include "promote/unit_runner.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "base/units.h"
+
+namespace rehearse::promote {
+namespace {
+
+using ledger::StepResult;
+using ledger::UnitStep;
+
+constexpr std::array<const char*, 2> kPrograms = {"/usr/bin/systemctl", "/bin/systemctl"};
+constexpr std::size_t kMostOutput = 4096;
+
+const char* program() {
+  for (const char* path : kPrograms) {
+    if (::access(path, X_OK) == 0) return path;
+  }
+  return nullptr;
+}
+
+/// A process group of its own, standard output and error on `out`.
+Result<pid_t> start(const char* path, const std::vector<std::string>& words, int out) {
+  std::vector<const char*> argv = {path, "--no-pager", "--no-ask-password"};
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  argv.push_back(nullptr);
+  static constexpr std::array<const char*, 6> kEnvironment = {
+      "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      "LC_ALL=C",
+      "SYSTEMD_COLORS=0",
+      "SYSTEMD_URLIFY=0",
+      "HOME=/root",
+      nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawn_file_actions_addchdir_np(&actions, "/");
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
+  sigset_t none;
+  sigset_t all;
+  ::sigemptyset(&none);
+  ::sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &all);
+  ::posix_spawnattr_setpgroup(&attributes, 0);
+  ::posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  pid_t child = -1;
+  const int err = ::posix_spawn(&child, path, &actions, &attributes, const_cast<char* const*>(argv.data()),
+                                const_cast<char* const*>(kEnvironment.data()));
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::posix_spawnattr_destroy(&attributes);
+  if (err != 0) return fail_errno(err, std::string("start ") + path);
+  return child;
+}
+
+/// Until everybody who holds the other end has closed it, or the time is up: false.
+bool drain(int fd, std::int64_t deadline_ns, std::string& output) {
+  std::array<char, 4096> piece = {};
+  while (true) {
+    const std::int64_t left = deadline_ns - monotonic_ns();
+    if (left <= 0) return false;
+    struct pollfd poll = {fd, POLLIN, 0};
+    const struct timespec timeout = {left / 1'000'000'000, left % 1'000'000'000};
+    const int ready = ::ppoll(&poll, 1, &timeout, nullptr);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    const ssize_t n = ::read(fd, piece.data(), piece.size());
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (n <= 0) return true;
+    output.append(piece.data(), static_cast<std::size_t>(n));
+    if (output.size() > kMostOutput) output.erase(0, output.size() - kMostOutput);
+  }
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+/// What systemctl is to be told.
+std::vector<std::string> words_of(const UnitStep& step) {
+  std::vector<std::string> words;
+  if (step.verb == "kill") {
+    const auto space = step.mode.find(' ');
+    words.push_back("--signal=" + step.mode.substr(0, space));
+    if (space + 1 < step.mode.size()) words.push_back("--kill-who=" + step.mode.substr(space + 1));
+  } else if (!step.mode.empty()) {
+    words.push_back("--job-mode=" + step.mode);
+  }
+  words.push_back(step.verb);
+  if (!step.unit.empty()) {
+    words.emplace_back("--");
+    words.push_back(step.unit);
+  }
+  return words;
+}
+
+}  // namespace
+
+bool has_service_manager() {
+  return ::access("/run/systemd/system", F_OK) == 0 && program() != nullptr;
+}
+
+Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words) const {
+  const char* path = program();
+  if (path == nullptr) return fail("there is no systemctl", ExitCode::kUnavailable);
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) return sys::last_error("pipe");
+  UniqueFd out(ends[0]);
+  UniqueFd in(ends[1]);
+  const std::int64_t deadline = monotonic_ns() + most_ns_;
+  RH_TRY(const pid_t child, start(path, words, in.get()));
+  in.reset();
+  Answer answer;
+  const bool ended = drain(out.get(), deadline, answer.output);
+  if (!ended) ::kill(-child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!ended) return fail("no answer within " + format_duration(most_ns_), ExitCode::kUnavailable);
+  answer.done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  answer.output = trimmed(std::move(answer.output));
+  if (!answer.done && answer.output.empty())
+    answer.output = WIFEXITED(status) ? fmt::format("systemctl ended with status {}", WEXITSTATUS(status))
+                                      : fmt::format("systemctl was killed by signal {}", WTERMSIG(status));
+  return answer;
+}
+
+std::string UnitRunner::state_of(const std::string& unit) const {
+  if (unit.empty()) return {};
+  const auto answer = systemctl({"show", "--property=ActiveState", "--value", "--", unit});
+  return answer && answer->done ? answer->output : std::string();
+}
+
+void UnitRunner::carry_out(UnitStep& step, const std::function<void()>& begun) {
+  const std::int64_t started = monotonic_ns();
+  step.before = state_of(step.unit);
+  step.result = StepResult::kBegun;
+  begun();
+  auto answer = systemctl(words_of(step));
+  step.result = answer && answer->done ? StepResult::kDone : StepResult::kFailed;
+  step.detail = answer ? std::move(answer->output) : answer.error().what;
+  step.after = state_of(step.unit);
+  step.took_ns = monotonic_ns() - started;
+}
+
+}  // namespace rehearse::promote

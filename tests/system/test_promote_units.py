@@ -1,0 +1,241 @@
+"""What a run asked of the service manager is asked of the host's when it is promoted, in order, and taken back by a rollback.
+
+The host's manager is played by manager_server (test_service_manager.py); test_systemd.py has a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import harness
+import test_manager
+from promotion import STALE, PromoteCase, Tree, main_in_private_mounts
+
+DIVERGED, INCOMPLETE = 15, 17
+SERVER = os.environ.get("MANAGER_SERVER", "")
+SOCKET = Path("/run/systemd/private")
+
+
+class Units(PromoteCase):
+    def setUp(self) -> None:
+        super().setUp()
+        if not SERVER:
+            harness.skip("MANAGER_SERVER does not name the server")
+        harness.need("systemctl")
+        # In this process's own mount namespace: a host that systemd runs, as far as /run tells.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", "/run"], check=True)
+        os.makedirs("/run/systemd/system")
+        for name, text in test_manager.UNITS.items():
+            Path("/run/systemd/system", name).write_text(text, encoding="ascii")
+        self.records = self.base / "records"
+        self.serve()
+        (self.host / "f").write_text("old\n")
+
+    def serve(self, loaded: str = test_manager.LOADED) -> None:
+        (self.base / "list").write_text(loaded, encoding="ascii")
+        server = subprocess.Popen([SERVER, str(SOCKET), str(self.records), "/", "--units", str(self.base / "list")], stderr=subprocess.DEVNULL)
+        self.server = server
+        self.addCleanup(self.end_server, server)
+        self.assertTrue(harness.wait_for(SOCKET.exists))
+
+    @staticmethod
+    def end_server(server: subprocess.Popen[bytes]) -> None:
+        if server.poll() is None:
+            server.send_signal(signal.SIGCONT)
+            server.kill()
+            server.wait()
+        SOCKET.unlink(missing_ok=True)
+
+    def asked(self) -> list[str]:
+        """What the host's manager was asked since the last time, beside how things are."""
+        lines = [json.loads(line) for line in self.records.read_text(encoding="utf-8").splitlines()] if self.records.exists() else []
+        self.records.write_text("", encoding="ascii") if self.records.exists() else None
+        return [f"{r['request']} {r['unit']} {r['mode']}".strip() for r in lines if r["request"] != "query"]
+
+    def steps(self, result: harness.Result) -> list[str]:
+        return [f"{u['result']} {u['request']} {u['unit']}".strip() for u in result.doc["units"]]
+
+    def state_of(self, unit: str) -> str:
+        return subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
+
+    SCRIPT = "echo new >>f; systemctl stop web; systemctl enable cron.service 2>/dev/null; systemctl daemon-reload; systemctl start cron; systemctl start web; systemctl kill -s HUP web; systemctl status web >/dev/null; true"
+
+    def test_in_order_and_back(self) -> None:
+        run = self.try_out(self.SCRIPT)
+        self.assertEqual(self.asked(), [])
+        before = Tree(self.host)
+        name = self.approve(run)
+        dry = self.call("promote", name, "--dry-run")
+        self.assertEqual(dry.code, 0, (dry.doc["moved"], dry.err))
+        wanted = ["stop web.service", "daemon-reload", "start cron.service", "start web.service", "kill web.service"]
+        self.assertEqual(self.steps(dry), [f"pending {step}" for step in wanted])
+        self.assertEqual([u["irreversible"] for u in dry.doc["units"]], [False] * 4 + [True])
+        text = self.call("promote", name, "--dry-run", json_out=False).out.decode()
+        self.assertRegex(text, r"unit requests \(5\)\n  pending     stop web.service\n  pending     daemon-reload\n")
+        self.assertEqual(self.asked(), [])
+        done = self.call("promote", name)
+        self.assertEqual(done.code, 0, (done.out, done.err))
+        self.assertEqual(self.steps(done), [f"done {step}" for step in wanted])
+        self.assertEqual([(u["before"], u["after"]) for u in done.doc["units"]],
+                         [("active", "inactive"), ("", ""), ("inactive", "active"), ("inactive", "active"), ("active", "active")])
+        self.assertEqual(self.asked(), ["stop web.service replace", "daemon-reload", "start cron.service replace", "start web.service replace", "kill web.service SIGHUP all"])
+        self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
+        rows = self.ledger("SELECT promotion, number, verb, unit, result, state_before, state_after FROM unit_steps ORDER BY number")
+        self.assertEqual([(r["promotion"], r["verb"], r["result"]) for r in rows], [(f"{run.doc['id']}/1", step.split()[0], "done") for step in wanted])
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 0, (back.out, back.err))
+        self.assertEqual(self.steps(back), ["done stop cron.service", "done daemon-reload", "done try-restart web.service", "left kill web.service"])
+        self.assertTrue(back.doc["units"][3]["irreversible"])
+        self.assertEqual(self.asked(), ["stop cron.service replace", "daemon-reload", "try-restart web.service replace"])
+        self.assert_same(before, self.host)
+        self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+        self.assertEqual((self.state_of("cron"), self.state_of("web")), ("inactive", "active"))
+        self.promote(run)  # and again
+        self.assertEqual(len(self.asked()), 5)
+
+    def test_nothing_but_requests(self) -> None:
+        run = self.try_out("systemctl restart web; systemctl stop host-only.socket; cat f >/dev/null")
+        self.promote(run)
+        self.assertEqual(self.asked(), ["restart web.service replace", "stop host-only.socket replace"])
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, back.doc["result"]), (0, "rolled back"), back.out)
+        self.assertEqual(self.asked(), ["start host-only.socket replace", "try-restart web.service replace"][::-1])
+        self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+        self.assertEqual(self.asked(), [])
+
+    def test_the_files_alone(self) -> None:
+        run = self.try_out("echo new >>f; echo g >g; systemctl restart web")
+        name = self.approve(run)
+        done = self.call("promote", name, "--no-units")
+        self.assertEqual((done.code, self.steps(done), done.doc["units"][0]["detail"]), (0, ["left restart web.service"], "--no-units"), done.err)
+        self.call("rollback", run.doc["id"])
+        done = self.promote(run, "--only", str(self.host / "g"))
+        self.assertEqual(self.steps(done), ["left restart web.service"])
+        self.assertEqual(self.asked(), [])
+
+    def test_a_request_that_fails_is_said(self) -> None:
+        run = self.try_out("echo new >>f; systemctl start once; systemctl restart web")
+        name = self.approve(run)
+        os.unlink("/run/systemd/system/once.service")
+        done = self.call("promote", name, "--accept", "/run/systemd/system/once.service")
+        self.assertEqual(done.code, DIVERGED, (done.out, done.err))
+        self.assertEqual((done.doc["result"], self.steps(done)), ("promoted", ["failed start once.service", "done restart web.service"]))
+        self.assertIn("once.service not found", done.doc["units"][0]["detail"])
+        self.assertIn("start once.service", done.doc["why"])
+        self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
+        row = self.ledger("SELECT result, detail FROM promotions")[0]
+        self.assertEqual((row["result"], "once.service" in row["detail"]), ("done", True))
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (0, ["done try-restart web.service"]), back.out)
+        self.assertEqual((self.host / "f").read_text(), "old\n")
+
+    def test_a_manager_that_does_not_answer(self) -> None:
+        run = self.try_out("echo new >>f; systemctl restart web")
+        name = self.approve(run)
+        self.server.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        done = self.call("promote", name, "--unit-wait", "1s")
+        self.assertEqual((done.code, self.steps(done)), (DIVERGED, ["failed restart web.service"]), done.out)
+        self.assertIn("no answer within", done.doc["units"][0]["detail"])
+        self.assertLess(time.monotonic() - started, 20 * harness.SLOW)
+        self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
+        self.server.send_signal(signal.SIGCONT)
+        left = [p for p in filter(str.isdigit, os.listdir("/proc")) if self.comm(p) == "systemctl"]
+        self.assertEqual(left, [])
+
+    @staticmethod
+    def comm(pid: str) -> str:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
+
+    def test_a_rollback_whose_requests_fail(self) -> None:
+        run = self.try_out("echo new >>f; systemctl stop web")
+        self.promote(run)
+        os.unlink("/run/systemd/system/web.service")
+        self.end_server(self.server)
+        self.serve(test_manager.LOADED.replace("web.service loaded active running A web server\n", ""))
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (INCOMPLETE, ["failed start web.service"]), (back.out, back.err))
+        self.assertEqual((self.host / "f").read_text(), "old\n")
+
+    def test_on_a_host_without_systemd(self) -> None:
+        run = self.try_out("echo new >>f; systemctl restart web")
+        name = self.approve(run)
+        self.end_server(self.server)
+        os.rename("/run/systemd", "/run/away")
+        for words in (["--dry-run"], []):
+            refused = self.call("promote", name, "--accept", "/run", *words)
+            self.assertEqual((refused.code, (self.host / "f").read_text()), (harness.UNAVAILABLE, "old\n"), refused.err)
+            self.assertIn(b"--no-units", refused.err)
+        self.assertEqual(self.call("promote", name, "--accept", "/run", "--no-units").code, 0)
+
+    def test_stale_files_ask_for_nothing(self) -> None:
+        run = self.try_out("echo new >>f; systemctl restart web")
+        name = self.approve(run)
+        (self.host / "f").write_text("edited\n")
+        self.assertEqual(self.call("promote", name).code, STALE)
+        self.assertEqual(self.asked(), [])
+
+    def test_hostile_names(self) -> None:
+        """What the action says on the socket itself: patterns and options are nobody's units."""
+        client = self.base / "client.py"
+        client.write_text(
+            "import socket, struct, sys\n"
+            "def string(s): return struct.pack('<I', len(s)) + s + b'\\0'\n"
+            "def align(b, n): return b + b'\\0' * (-len(b) % n)\n"
+            "def field(code, sig, value): return bytes([code, 1]) + sig + b'\\0' + value\n"
+            "for unit, mode in ((b'web.service', b'replace'), (b'*.service', b'replace'), (b'--root=x.service', b'replace'), (b'web.service', b'--force')):\n"
+            "    body = align(string(unit), 4) + string(mode)\n"
+            "    fields = b''\n"
+            "    for code, sig, value in ((1, b'o', string(b'/org/freedesktop/systemd1')), (2, b's', string(b'org.freedesktop.systemd1.Manager')), (3, b's', string(b'StopUnit')), (8, b'g', b'\\2ss\\0')):\n"
+            "        fields = align(fields, 8) + field(code, sig, value)\n"
+            "    call = align(struct.pack('<cBBBIII', b'l', 1, 1, 1, len(body), 1, len(fields)) + fields, 8) + body\n"
+            "    s = socket.socket(socket.AF_UNIX); s.connect('/run/systemd/private')\n"
+            "    s.sendall(b'\\0AUTH EXTERNAL\\r\\nDATA\\r\\nBEGIN\\r\\n' + call); s.recv(1000); s.close()\n", encoding="ascii")
+        run = self.try_out(f"python3 -I {client}")
+        self.promote(run)
+        self.assertEqual(self.asked(), ["stop web.service replace"])
+
+    def test_killed_while_it_asks(self) -> None:
+        """The files are in place; what was not asked is named, and not asked by surprise."""
+        run = self.try_out("echo new >>f; systemctl stop web; systemctl start cron")
+        name = self.approve(run)
+        self.server.send_signal(signal.SIGSTOP)
+        process = subprocess.Popen(self.command("promote", name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        self.assertTrue(harness.wait_for(lambda: self.ledger_rows("SELECT 1 FROM unit_steps WHERE result = 'begun' OR result = 'pending'") and (self.host / "f").read_text() == "old\nnew\n"))
+        time.sleep(0.3)
+        process.kill()
+        process.wait()
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            if self.comm(pid) == "systemctl":
+                os.kill(int(pid), signal.SIGKILL)
+        self.server.send_signal(signal.SIGCONT)
+        recovered = self.call("recover")
+        self.assertEqual(recovered.code, DIVERGED, recovered.out)
+        one = recovered.doc["recovered"][0]
+        self.assertEqual(one["result"], "finished")
+        self.assertIn("start cron.service", " ".join(one["units"]))
+        self.assertEqual(self.state_of("cron"), "inactive")
+        self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
+        self.assertEqual(self.call("recover").doc["recovered"], [])
+        self.assertEqual({row["result"] for row in self.ledger("SELECT result FROM unit_steps")}, {"interrupted"})
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual((self.host / "f").read_text(), "old\n")
+
+    def ledger_rows(self, query: str) -> list[object]:
+        try:
+            return self.ledger(query)
+        except Exception:  # pylint: disable=broad-except  # the table is being made
+            return []
+
+
+if __name__ == "__main__":
+    main_in_private_mounts()

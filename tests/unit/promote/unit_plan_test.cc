@@ -1,0 +1,119 @@
+#include "promote/unit_plan.h"
+
+#include <string>
+#include <vector>
+
+#include "catch2/catch.hpp"
+
+using namespace rehearse;
+using namespace rehearse::promote;
+using ledger::StepResult;
+using ledger::UnitStep;
+using report::UnitRecord;
+
+namespace {
+
+UnitRecord asked(std::string request, std::string unit, std::string mode = "replace",
+                 std::string answered = "mocked") {
+  UnitRecord record;
+  record.request = std::move(request);
+  record.unit = std::move(unit);
+  record.mode = std::move(mode);
+  record.answered = std::move(answered);
+  return record;
+}
+
+std::vector<std::string> lines(const std::vector<UnitStep>& steps) {
+  std::vector<std::string> result;
+  for (const UnitStep& step : steps)
+    result.push_back((step.result == StepResult::kLeft ? "left " : "") + line_of(step) +
+                     (step.irreversible ? " !" : ""));
+  return result;
+}
+
+using Lines = std::vector<std::string>;
+
+Lines planned(const std::vector<UnitRecord>& records) {
+  return lines(plan_unit_steps(records));
+}
+
+UnitStep done(std::string verb, std::string unit, std::string before, std::string after) {
+  UnitStep step;
+  step.verb = std::move(verb);
+  step.unit = std::move(unit);
+  step.result = StepResult::kDone;
+  step.before = std::move(before);
+  step.after = std::move(after);
+  return step;
+}
+
+}  // namespace
+
+TEST_CASE("unit steps keep the order of the requests") {
+  CHECK(planned({asked("stop", "a.service"), asked("query", "a.service"), asked("start", "b.service"),
+                 asked("start", "c.service", "replace", "refused"), asked("start", "a.service")}) ==
+        Lines{"stop a.service", "start b.service", "start a.service"});
+  CHECK(planned({}).empty());
+}
+
+TEST_CASE("edits of unit files are one reload") {
+  CHECK(planned({asked("enable", "a.service", "", "carried-out"),
+                 asked("mask", "b.service", "", "carried-out"), asked("daemon-reload", "", ""),
+                 asked("start", "a.service"), asked("daemon-reload", "", "")}) ==
+        Lines{"daemon-reload", "start a.service"});
+}
+
+TEST_CASE("each job has its verb and its mode") {
+  CHECK(planned({asked("reload-or-try-restart", "a.service", "fail"), asked("reload-or-restart", "a.service"),
+                 asked("try-restart", "a.service"), asked("start", "rescue.target", "isolate")}) ==
+        Lines{"try-reload-or-restart (fail) a.service", "reload-or-restart a.service",
+              "try-restart a.service", "start (isolate) rescue.target !"});
+}
+
+TEST_CASE("what ends the system comes last") {
+  CHECK(planned({asked("reboot", "", ""), asked("start", "poweroff.target"), asked("stop", "a.service")}) ==
+        Lines{"stop a.service", "reboot !", "start poweroff.target !"});
+}
+
+TEST_CASE("what cannot be asked again is left") {
+  CHECK(planned({asked("start-transient", "run-1.service", "fail"),
+                 asked("set-property", "a.service", "CPUQuota"), asked("SetEnvironment", "", ""),
+                 asked("verify-active", "a.service"), asked("start", "a.service", "--root=/"),
+                 asked("start", "*.service"), asked("start", "-H.service;x"),
+                 asked("kill", "a.service", "SIGHUP --x"), asked("kill", "a.service", "-9 main")}) ==
+        Lines{"left start-transient (fail) run-1.service", "left set-property (CPUQuota) a.service",
+              "left SetEnvironment", "left verify-active a.service", "left start (--root=/) a.service",
+              "left start *.service", "left start -H.service;x", "left kill (SIGHUP --x) a.service",
+              "left kill (-9 main) a.service"});
+  CHECK(planned({asked("kill", "a.service", "SIGHUP main"), asked("kill", "a.service", "SIGTERM ")}) ==
+        Lines{"kill (SIGHUP main) a.service !", "kill (SIGTERM ) a.service !"});
+}
+
+TEST_CASE("undoing goes by where the units were") {
+  const auto undone = [](const std::vector<UnitStep>& steps) { return lines(plan_unit_undo(steps)); };
+  CHECK(undone({done("start", "a.service", "inactive", "active"),
+                done("start", "b.service", "failed", "active")}) ==
+        Lines{"stop b.service", "stop a.service"});
+  CHECK(undone({done("start", "a.service", "active", "active")}) == Lines{"try-restart a.service"});
+  CHECK(undone({done("stop", "a.service", "active", "inactive"), done("daemon-reload", "", "", ""),
+                done("start", "new.service", "inactive", "active")}) ==
+        Lines{"stop new.service", "daemon-reload", "start a.service"});
+  CHECK(undone({done("stop", "a.service", "active", "inactive"),
+                done("start", "a.service", "inactive", "active")}) == Lines{"try-restart a.service"});
+  CHECK(undone({done("restart", "a.service", "active", "active"),
+                done("reload", "b.service", "active", "active")}) ==
+        Lines{"try-restart a.service", "try-reload-or-restart b.service"});
+  CHECK(undone({done("start", "oneshot.service", "inactive", "inactive")}).empty());
+}
+
+TEST_CASE("what nothing takes back is named") {
+  UnitStep kill = done("kill", "a.service", "active", "active");
+  kill.mode = "SIGHUP main";
+  kill.irreversible = true;
+  UnitStep failed = done("restart", "b.service", "active", "failed");
+  failed.result = StepResult::kFailed;
+  UnitStep left = done("start", "c.service", "inactive", "active");
+  left.result = StepResult::kLeft;
+  CHECK(lines(plan_unit_undo(std::vector<UnitStep>{kill, failed, left})) ==
+        Lines{"start b.service", "left kill (SIGHUP main) a.service !"});
+}
