@@ -177,8 +177,16 @@ verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
 
 // ---- what was read
 
-verdict::Stream reads_of(int reads_fd) {
-  return [reads_fd](const verdict::StreamVisit& visit) -> Result<void> {
+StreamFact opened_secret(const std::string& path) {
+  StreamFact fact;
+  fact.path = path;
+  fact.words = verdict::bit_of(Subject::kRead, "use", "opened") | verdict::bit_of(Subject::kRead, "secret");
+  return fact;
+}
+
+/// The list has what the host's files were; a secret that was opened for writing too is in the record only.
+verdict::Stream reads_of(const report::RunRecord& record, int reads_fd) {
+  return [&record, reads_fd](const verdict::StreamVisit& visit) -> Result<void> {
     const auto bit = [](std::string_view key, std::string_view word = {}) {
       return verdict::bit_of(Subject::kRead, key, word);
     };
@@ -187,13 +195,23 @@ verdict::Stream reads_of(int reads_fd) {
         {effects::kReadListed, bit("use", "listed")},   {effects::kReadAttributes, bit("use", "attributes")},
         {effects::kReadPresent, bit("use", "present")}, {effects::kReadAbsent, bit("use", "absent")}};
     const std::uint64_t secret = bit("secret");
-    return effects::read_read_list(reads_fd, [&](const effects::HostRead& read) {
+    std::set<std::string> listed;
+    bool more = true;
+    RH_CHECK(effects::read_read_list(reads_fd, [&](const effects::HostRead& read) {
       StreamFact fact;
       fact.path = read.path;
       for (const auto& [use, word] : uses) fact.words |= (read.uses & use) != 0 ? word : 0;
-      if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path)) fact.words |= secret;
-      return visit(fact);
-    });
+      if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path)) {
+        fact.words |= secret;
+        listed.insert(read.path);
+      }
+      more = visit(fact);
+      return more;
+    }));
+    for (const std::string& path : record.reads.secrets) {
+      if (more && !listed.contains(path)) more = visit(opened_secret(path));
+    }
+    return {};
   };
 }
 
@@ -201,11 +219,7 @@ verdict::Stream reads_of(int reads_fd) {
 verdict::Stream secrets_of(const report::RunRecord& record) {
   return [&record](const verdict::StreamVisit& visit) -> Result<void> {
     for (const std::string& path : record.reads.secrets) {
-      StreamFact fact;
-      fact.path = path;
-      fact.words =
-          verdict::bit_of(Subject::kRead, "use", "opened") | verdict::bit_of(Subject::kRead, "secret");
-      if (!visit(fact)) break;
+      if (!visit(opened_secret(path))) break;
     }
     return {};
   };
@@ -385,7 +399,7 @@ PolicyFacts policy_facts(const report::RunRecord& record, int manifest_fd, int r
   else
     facts.of(Subject::kFile).unknown = "the list of changes is not kept";
   if (reads_fd >= 0) {
-    facts.reads = reads_of(reads_fd);
+    facts.reads = reads_of(record, reads_fd);
   } else {
     facts.reads = secrets_of(record);
     if (facts.of(Subject::kRead).unknown.empty())

@@ -256,9 +256,8 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   for (const effects::HostRead& read : collected) {
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
     if ((read.uses & kContent) != 0 && masked.contains(read.path)) shown_empty.insert(read.path);
-    if ((read.uses & effects::kReadOpened) != 0 && trace::is_secret(read.path))
-      record.reads.secrets.push_back(read.path);
   }
+  record.reads.secrets.assign(reads_.secrets().begin(), reads_.secrets().end());
   if (!shown_empty.empty())
     record.gaps.push_back({"read though shown empty: " + some(shown_empty),
                            "with its content the action may do something else", verdict::Level::kYellow});

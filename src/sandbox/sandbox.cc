@@ -237,8 +237,10 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_CHECK(init.tell(InitCommand::kMapped));
   std::unique_ptr<Recorder::Entry> network;
   if (around.recorder != nullptr) {
-    RH_TRY(auto space, init.network_namespace());
-    RH_TRY(network, around.recorder->enter(std::move(space)));
+    auto space = init.network_namespace();
+    if (!space) RH_CHECK(init.await_ready(plan));  // it has failed, and says at what
+    if (!space) return tl::make_unexpected(space.error());
+    RH_TRY(network, around.recorder->enter(std::move(*space)));
   }
   layers.use_user_namespace(userns.get());
   RH_TRY(auto built, build_tree(plan, layers, init));

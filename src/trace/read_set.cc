@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "syscalls/table.h"
+#include "trace/open_call.h"
 #include "trace/stat_buffer.h"
 
 namespace rehearse::trace {
@@ -80,15 +81,35 @@ std::optional<Name> first_name(const syscalls::Syscall& call, const Record& reco
 }  // namespace
 
 bool is_secret(std::string_view path) {
-  for (const std::string_view file : {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-"}) {
-    if (path == file) return true;
-  }
-  const std::size_t slash = path.rfind('/');
-  const std::string_view name = path.substr(slash == std::string_view::npos ? 0 : slash + 1);
-  return (name.starts_with("ssh_host_") && name.ends_with("_key")) ||
-         path.find("/.ssh/id_") != std::string_view::npos || path.ends_with("/.aws/credentials") ||
-         path.ends_with("/.netrc") || path.ends_with("/.pgpass");
+  constexpr std::string_view kFiles[] = {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-",
+                                         "/etc/krb5.keytab"};
+  constexpr std::string_view kBelow[] = {"/etc/ssl/private/", "/etc/wireguard/",
+                                         "/etc/NetworkManager/system-connections/"};
+  constexpr std::string_view kEnds[] = {"/.aws/credentials", "/.netrc",       "/.pgpass",
+                                        "/.git-credentials", "/.kube/config", "/.docker/config.json",
+                                        "/.vault-token"};
+  constexpr std::string_view kWithin[] = {"/.ssh/id_", "/.gnupg/private-keys-v1.d/"};
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const auto any = [](const auto& list, auto holds) { return std::ranges::any_of(list, holds); };
+  return any(kFiles, [&](std::string_view file) { return path == file; }) ||
+         any(kBelow, [&](std::string_view top) { return path.starts_with(top); }) ||
+         any(kEnds, [&](std::string_view end) { return path.ends_with(end); }) ||
+         (any(kWithin, [&](std::string_view part) { return path.find(part) != std::string_view::npos; }) &&
+          !path.ends_with(".pub")) ||
+         (name.starts_with("ssh_host_") && name.ends_with("_key"));
 }
+
+namespace {
+
+/// What it opens may be read, and can have been there before.
+bool opens_to_read(const TraceEvent& event) {
+  const auto flags = open_flags(*event.record, event.entry);
+  if (!flags) return true;  // not known: the worse
+  return (*flags & O_ACCMODE) != O_WRONLY && (*flags & (O_TRUNC | O_PATH)) == 0 &&
+         (*flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
+}
+
+}  // namespace
 
 void ReadSet::add(const TraceEvent& event, const EventStream& events) {
   if (event.type == EventType::kExec) {
@@ -103,6 +124,8 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
   if (nr == Nr::getdents64 || nr == Nr::getdents) {
     if (known) object(event.fd->name, event.fd->file, effects::kReadListed);
   } else if (opens_path(nr) && event.result() >= 0) {
+    // A secret is one by its name: opened for writing too, it is a copy from the first moment on.
+    if (known && is_secret(event.fd->name) && opens_to_read(event)) secrets_.insert(event.fd->name);
     // What a directory holds is read by listing it; opening it says only that it is there.
     if (known)
       object(event.fd->name, event.fd->file,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,8 @@ class ReadSet {
 
   /// There were more than can be kept.
   [[nodiscard]] bool cut() const { return cut_; }
+  /// Secret files (is_secret) that were opened to be read, also those that the action had opened for writing.
+  [[nodiscard]] const std::set<std::string>& secrets() const { return secrets_; }
   /// Lookups relative to a directory that is not known.
   [[nodiscard]] std::uint64_t unplaced() const { return unplaced_; }
 
@@ -45,6 +48,7 @@ class ReadSet {
 
   std::vector<std::string> apart_;
   std::unordered_map<std::string, Entry> entries_;  ///< by path
+  std::set<std::string> secrets_;
   std::uint64_t unplaced_ = 0;
   bool cut_ = false;
 };

@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 
@@ -31,6 +32,8 @@ class HttpsServer {
   [[nodiscard]] const std::string& trust() const { return trust_; }
   /// How the last connection that failed did so.
   [[nodiscard]] std::string failure() {
+    // The client may have gone before the server has read why.
+    for (int i = 0; i < 500 && !failed_; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
     stop_ = true;
     thread_.join();
     thread_ = std::thread([] {});
@@ -63,7 +66,10 @@ class HttpsServer {
     std::string request;
     while (!stop_) {
       send(client, server->take());
-      if (server->state() == TlsServer::State::kFailed) failure_ = server->failure();
+      if (server->state() == TlsServer::State::kFailed) {
+        failure_ = server->failure();
+        failed_ = true;
+      }
       if (server->state() == TlsServer::State::kFailed || request.find("\r\n\r\n") != std::string::npos)
         return;
       const ssize_t n = ::read(client.get(), buffer.data(), buffer.size());
@@ -87,6 +93,7 @@ class HttpsServer {
   std::string trust_ = write_trust();
   LocalSocket socket_{SOCK_STREAM};
   std::string failure_;
+  std::atomic<bool> failed_ = false;
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
