@@ -326,7 +326,7 @@ Result<Finished> rehearse(const Order& order) {
   if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
-  InsideChecks checks(bundle, order.plan, expected);
+  InsideChecks checks(bundle, order.plan, expected, order.options.validators);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, checks);
   if (!rehearsal) {
     (void)bundle.remove();  // the action never ran: there is nothing to keep

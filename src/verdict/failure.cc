@@ -109,12 +109,23 @@ class Classifier {
     add(kind, "process", std::move(text));
   }
 
+  /// Those that the validator names, or else the first of them.
+  void add_files(const ConfigCheck& check) {
+    constexpr std::size_t kMostFiles = 5;
+    std::vector<std::string> named;
+    for (const std::string& file : check.files)
+      if (check.said.find(file) != std::string::npos) named.push_back(file);
+    const auto& files = named.empty() ? check.files : named;
+    for (std::size_t i = 0; i < std::min(files.size(), kMostFiles); ++i)
+      add(FailureKind::kConfigInvalid, "file", files[i]);
+  }
+
   void by_checks() {
     for (const ConfigCheck& check : facts_.checks) {
       if (check.valid) continue;
       add(FailureKind::kConfigInvalid, "command", check.command);
-      for (const std::string& file : check.files) add(FailureKind::kConfigInvalid, "file", file);
       add(FailureKind::kConfigInvalid, "said", check.said);
+      add_files(check);
       kinds_[FailureKind::kConfigInvalid].fix =
           "Correct the file: the validator was run inside, after the command. It is not known whether it "
           "would have "

@@ -174,6 +174,14 @@ TEST_CASE("a validator's no is a finding whatever the command's end") {
   CHECK(found[0].enforce == "soft");
   CHECK(has(found[0], "file", "/etc/sudoers.d/x"));
   CHECK_FALSE(has(found[0], "file", "/etc/ssh/sshd_config"));
+  // Of many files the one that is named, and always what was said.
+  facts.checks = {{"nginx -t", std::vector<std::string>(20, "/etc/nginx/x"), false,
+                   "unknown directive in /etc/nginx/b:8"}};
+  facts.checks[0].files.push_back("/etc/nginx/b");
+  const auto many = judge(facts);
+  CHECK(has(many.at(0), "file", "/etc/nginx/b"));
+  CHECK_FALSE(has(many.at(0), "file", "/etc/nginx/x"));
+  CHECK(has(many.at(0), "said", "unknown directive in /etc/nginx/b:8"));
 }
 
 TEST_CASE("units and packages") {
