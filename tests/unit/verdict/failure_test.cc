@@ -208,6 +208,10 @@ TEST_CASE("hostile output costs little and evidence is bounded") {
   facts.err = err;
   const auto found = judge(facts);
   for (const Finding& finding : found) CHECK(finding.evidence.size() <= 12);
+  // A name that begins the output with a newline, found by fuzzing.
+  facts.err = "\ngone: No such file\n";
+  facts.calls = {{2, "openat", "/\ngone", "\ngone", ENOENT}};
+  CHECK(judge(facts).empty());
   // Names that are not there a million times.
   facts.calls.assign(5000, {2, "openat", "/a", "aaaa", ENOENT});
   CHECK(judge(facts).size() <= 2);
