@@ -30,6 +30,7 @@ struct Options {
   std::vector<std::string> mask;            ///< absolute paths of secret files shown empty
   std::vector<std::string> unmask;          ///< found secrets that are shown after all
   std::string expect;                       ///< path of a file of expectations: docs/action-files.md
+  bool validators = true;  ///< check configuration that has changed, inside (docs/failures.md)
   std::string claim;  ///< what the requester says that the action does: kept, never verified; at most 16 KiB
   std::optional<std::int64_t> wall_ns;  ///< the action is killed after this time
   std::optional<std::uint64_t> memory_bytes;

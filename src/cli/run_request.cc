@@ -58,6 +58,8 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
                  "What you say that it does: shown beside what it did; default: $REHEARSE_CLAIM")
       ->envname("REHEARSE_CLAIM")
       ->type_name("TEXT");
+  app.add_flag("!--no-validators", options.action.validators,
+               "Do not check changed configuration inside (docs/failures.md)");
   app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
   app.add_option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
   app.add_option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "base/escape.h"
 #include "base/sys.h"
 #include "cli/progress.h"
 #include "cli/run_request.h"
@@ -37,12 +38,25 @@ Result<void> print_report(const Globals& globals, const Finished& run) {
 }
 
 std::string plan_text(const Order& order) {
-  return sandbox::plan_text(order.plan) + network_text(*order.network, order.options);
+  std::string text = sandbox::plan_text(order.plan) + network_text(*order.network, order.options);
+  if (!order.expected) return text;
+  text += "\nExpected, by " + escape_text(order.expected->source) + '\n';
+  for (const verdict::Wanted& wanted : verdict::declared(*order.expected)) {
+    text += "  " + wanted.what + ':';
+    for (const std::string& value : wanted.values) text += ' ' + escape_text(value);
+    text += '\n';
+  }
+  return text;
 }
 
 std::string plan_json(const Order& order) {
   auto document = nlohmann::json::parse(sandbox::plan_json(order.plan));
   document["network"] = network_json(*order.network, order.options);
+  if (order.expected) {
+    auto& list = document["expect"] = nlohmann::json::array();
+    for (const verdict::Wanted& wanted : verdict::declared(*order.expected))
+      list.push_back({{"what", wanted.what}, {"values", wanted.values}});
+  }
   return document.dump(2) + '\n';
 }
 

@@ -207,24 +207,15 @@ std::vector<verdict::Finding> expectations(const FindingSources& from, report::R
 }
 
 /// Changes that a probe or a validator may have made are in the change set with the action's.
-void find_changed_by_checks(const report::RunRecord& record, std::vector<verdict::Finding>& findings) {
-  verdict::Finding finding;
-  const auto add = [&finding](const report::InsideRecord& run) {
-    if (run.changed.empty()) return;
-    finding.evidence.push_back({"command", fmt::format("{}", fmt::join(run.argv, " "))});
-    for (const std::string& path : run.changed) finding.evidence.push_back({"file", path});
-  };
-  for (const auto& probe : record.probes) add(probe.run);
-  for (const auto& validation : record.validations) add(validation.run);
-  if (finding.evidence.empty()) return;
-  finding.rule = "expect.probe-changed";
-  finding.level = verdict::Level::kYellow;
-  finding.why =
-      "What was run inside after the command wrote to these files too: what became of them is not the "
-      "command's "
-      "work alone.";
-  finding.fix = "Use a probe that only looks.";
-  findings.push_back(std::move(finding));
+template <class Runs>
+void find_changed_by(const Runs& runs, verdict::Finding finding, std::vector<verdict::Finding>& findings) {
+  constexpr std::size_t kMostEvidence = 40;
+  for (const auto& one : runs) {
+    if (one.run.changed.empty() || finding.evidence.size() >= kMostEvidence) continue;
+    finding.evidence.push_back({"command", fmt::format("{}", fmt::join(one.run.argv, " "))});
+    for (const std::string& path : one.run.changed) finding.evidence.push_back({"file", path});
+  }
+  if (!finding.evidence.empty()) findings.push_back(std::move(finding));
 }
 
 }  // namespace
@@ -236,7 +227,26 @@ std::vector<verdict::Finding> find_more(const FindingSources& from, report::RunR
     auto more = expectations(from, record);
     std::ranges::move(more, std::back_inserter(findings));
   }
-  find_changed_by_checks(record, findings);
+  find_changed_by(
+      record.probes,
+      {"expect.probe-changed",
+       verdict::Level::kYellow,
+       "soft",
+       {},
+       "A probe that was run inside after the command wrote to these files too: what became of them is not "
+       "the command's work alone, and is among the changes.",
+       "Use a probe that only looks."},
+      findings);
+  find_changed_by(
+      record.validations,
+      {"expect.validator-changed",
+       verdict::Level::kYellow,
+       "soft",
+       {},
+       "A validator that was run inside after the command wrote to these files too: what became of them is "
+       "not the command's work alone, and is among the changes.",
+       "Rehearse with --no-validators to see the command's changes alone."},
+      findings);
   return findings;
 }
 

@@ -68,17 +68,21 @@ void list_changed(const ledger::Bundle& bundle, const Recording* recording,
   }
 }
 
-std::string result_of(const Validator& validator, const sandbox::InsideEnd* end) {
-  if (end == nullptr || !end->error.empty() || end->timed_out || end->signal || !end->exit) return "unknown";
-  if (*end->exit == 0) return "valid";
+/// Whether it printed something that the expression finds; an empty one finds nothing.
+bool says(const sandbox::InsideEnd& end, const std::string& expression) {
+  if (expression.empty()) return false;
   re2::RE2::Options options;
   options.set_encoding(re2::RE2::Options::EncodingLatin1);
   options.set_log_errors(false);
-  if (!validator.unsure.empty()) {
-    const re2::RE2 unsure(validator.unsure, options);
-    for (const std::string* text : {&end->err, &end->out})
-      if (re2::RE2::PartialMatch(*text, unsure)) return "unknown";
-  }
+  const re2::RE2 regex(expression, options);
+  return re2::RE2::PartialMatch(end.err, regex) || re2::RE2::PartialMatch(end.out, regex);
+}
+
+std::string result_of(const Validator& validator, const sandbox::InsideEnd* end) {
+  if (end == nullptr || !end->error.empty() || end->timed_out || end->signal || !end->exit) return "unknown";
+  if (*end->exit == 0) return "valid";
+  if (says(*end, validator.passed)) return "valid";
+  if (says(*end, validator.unsure)) return "unknown";
   return "invalid";
 }
 

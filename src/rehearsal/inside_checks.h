@@ -19,8 +19,11 @@ namespace rehearse {
 class InsideChecks final : public sandbox::AfterAction {
  public:
   /// All borrowed. `expected`: absent if nothing was declared.
-  InsideChecks(const ledger::Bundle& bundle, const sandbox::Plan& plan, const verdict::Expectations* expected)
-      : bundle_(bundle), plan_(plan), expected_(expected) {}
+  InsideChecks(const ledger::Bundle& bundle, const sandbox::Plan& plan, const verdict::Expectations* expected,
+               bool validate)
+      : bundle_(bundle), plan_(plan), expected_(expected) {
+    if (!validate) validations_.emplace();
+  }
 
   std::optional<sandbox::InsideProgram> next() override;
   void ended(sandbox::InsideEnd end) override;

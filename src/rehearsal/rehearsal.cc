@@ -350,7 +350,7 @@ Result<Finished> rehearse(const Order& order) {
   if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
-  InsideChecks checks(bundle, order.plan, expected);
+  InsideChecks checks(bundle, order.plan, expected, order.options.validators);
   PolicyLoad load(order.options.policy);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, load, checks);
   if (!rehearsal) {

@@ -29,7 +29,7 @@ constexpr int kDeepest = 16;
 constexpr std::string_view kUnit = "{unit}";
 
 Result<Validator> read_validator(const TomlTable& table) {
-  RH_CHECK(table.allow_only({"files", "run", "unsure", "timeout"}));
+  RH_CHECK(table.allow_only({"files", "run", "unsure", "passed", "timeout"}));
   Validator validator;
   RH_TRY(validator.files, table.texts("files"));
   RH_TRY(validator.run, table.texts("run"));
@@ -40,10 +40,13 @@ Result<Validator> read_validator(const TomlTable& table) {
     if (!pattern.starts_with('/'))
       return table.error_at("files", fmt::format("\"{}\" is not absolute", pattern), "begin it with a slash");
   }
-  RH_TRY(const auto unsure, table.text("unsure"));
-  validator.unsure = unsure.value_or("");
-  if (!re2::RE2(validator.unsure, re2::RE2::Quiet).ok())
-    return table.error_at("unsure", "is no regular expression", "see RE2's syntax");
+  for (const auto& [key, into] :
+       {std::pair("unsure", &validator.unsure), std::pair("passed", &validator.passed)}) {
+    RH_TRY(const auto expression, table.text(key));
+    *into = expression.value_or("");
+    if (!re2::RE2(*into, re2::RE2::Quiet).ok())
+      return table.error_at(key, "is no regular expression", "see RE2's syntax");
+  }
   RH_TRY(const auto timeout, table.text("timeout"));
   if (timeout) {
     const auto parsed = parse_duration(*timeout);

@@ -17,6 +17,7 @@ struct Validator {
   std::vector<std::string> files;  ///< patterns, base/star_pattern.h as a path
   std::vector<std::string> run;    ///< "{unit}": once for each unit that changed
   std::string unsure;              ///< RE2: output with it says that the validator itself could not work
+  std::string passed;              ///< RE2: a failure with this output came after all was read: it is valid
   std::int64_t timeout_ns = 30'000'000'000;
 };
 

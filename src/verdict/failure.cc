@@ -109,12 +109,23 @@ class Classifier {
     add(kind, "process", std::move(text));
   }
 
+  /// Those that the validator names, or else the first of them.
+  void add_files(const ConfigCheck& check) {
+    constexpr std::size_t kMostFiles = 5;
+    std::vector<std::string> named;
+    for (const std::string& file : check.files)
+      if (check.said.find(file) != std::string::npos) named.push_back(file);
+    const auto& files = named.empty() ? check.files : named;
+    for (std::size_t i = 0; i < std::min(files.size(), kMostFiles); ++i)
+      add(FailureKind::kConfigInvalid, "file", files[i]);
+  }
+
   void by_checks() {
     for (const ConfigCheck& check : facts_.checks) {
       if (check.valid) continue;
       add(FailureKind::kConfigInvalid, "command", check.command);
-      for (const std::string& file : check.files) add(FailureKind::kConfigInvalid, "file", file);
       add(FailureKind::kConfigInvalid, "said", check.said);
+      add_files(check);
       kinds_[FailureKind::kConfigInvalid].fix =
           "Correct the file: the validator was run inside, after the command. It is not known whether it "
           "would have "
@@ -167,16 +178,17 @@ class Classifier {
     std::string_view name = spelled;
     if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos && slash + 1 < name.size())
       name.remove_prefix(slash + 1);
-    if (name.size() < 2) return false;
+    // No line has a name in it that has a newline in it.
+    if (name.size() < 2 || name.find('\n') != std::string_view::npos) return false;
     for (std::string_view output : {facts_.err, facts_.out}) {
       if (output.size() > kMostScanned) output.remove_prefix(output.size() - kMostScanned);
-      for (std::size_t at = output.find(name); at != std::string_view::npos; at = output.find(name, at + 1)) {
+      std::size_t end = 0;  // of the line
+      for (std::size_t at = output.find(name); at != std::string_view::npos; at = output.find(name, end)) {
         const std::size_t before = output.rfind('\n', at);
         const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
-        const std::size_t end = std::min(output.find('\n', at), output.size());
+        end = std::min(output.find('\n', at), output.size());
         const std::string_view line = output.substr(begin, std::min(end - begin, kLongestLine));
         if (names(line, at - begin, name, spelled) && speaks_of_trouble(line)) return true;
-        at = std::max(at, end - 1);
       }
     }
     return false;

@@ -129,6 +129,7 @@ seed("expect_file", "validators", b"\0schema = \"rehearse.validators/1\"\n[[vali
 seed("expect_file", "wrong", b"\0schema = \"rehearse.expect/1\"\n[expect]\nwal = 1\n")
 SAID = b"sh: 1: nosuch: not found\ncat: gone: No such file or directory\nERROR:  relation \"x\" does not exist\nnginx: [emerg] x\n\xff\xfe\n"
 seed("failures", "script", bytes([1, 1, 127, 0, 0, 2, 1, 0, 0, 1, 127, 0, 1, 9, 2, 1, 0, 1, 127, 1, 1, 5, 1, 2, 4]) + b"gone" + bytes([1, 0, 0, 1, 2, 0]) + SAID * 2)
+seed("failures", "newline", bytes([1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 5]) + b"\ngone" + bytes([1, 0, 0, 0]) + b"\ngone: No such file\n" * 2)
 seed("failures", "silent", bytes([0, 0, 1, 9, 1]))
 
 MOUNTS = r"""24 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro

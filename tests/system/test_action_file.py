@@ -59,6 +59,7 @@ class ActionFile(Case):
             (text.replace("pids = 50", "pids = 0"), 78, b"trial.toml:10:8: "),
             (text.replace("status = 202", "status = 9"), 78, b"trial.toml:16:"),
             (text + "[expects]\nexit = 0\n", 78, b"unknown key \"expects\""),
+            (text + "[expect]\nexti = 0\n", 78, b"unknown key \"exti\""),
             (text.replace("extra_args = \"append\"\n", ""), harness.USAGE, b"action trial takes no further words"),
         ):
             with self.subTest(said=said):

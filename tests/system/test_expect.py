@@ -87,6 +87,13 @@ class Declared(ExpectCase):
         both = self.call("run", "--action", str(path), "--expect", str(path))
         self.assertEqual(both.code, harness.USAGE)
 
+    def test_it_is_part_of_the_plan(self) -> None:
+        path = self.base / "expect.toml"
+        path.write_text('schema = "rehearse.expect/1"\n[expect]\nexit = 0\nmay_change = ["/etc/**"]\n', encoding="ascii")
+        plan = self.call("run", "--plan", "--expect", str(path), "--", "true")
+        self.assertEqual(plan.doc["expect"], [{"what": "exit", "values": ["0"]}, {"what": "may_change", "values": ["/etc/**"]}])
+        self.assertIn(b"may_change: /etc/**", self.call("run", "--plan", "--expect", str(path), "--", "true", json_out=False).out)
+
     def test_bad_files(self) -> None:
         path = self.base / "expect.toml"
         path.write_text('schema = "rehearse.expect/1"\n[expect]\nwal = "<3s"\n', encoding="ascii")

@@ -174,6 +174,14 @@ TEST_CASE("a validator's no is a finding whatever the command's end") {
   CHECK(found[0].enforce == "soft");
   CHECK(has(found[0], "file", "/etc/sudoers.d/x"));
   CHECK_FALSE(has(found[0], "file", "/etc/ssh/sshd_config"));
+  // Of many files the one that is named, and always what was said.
+  facts.checks = {{"nginx -t", std::vector<std::string>(20, "/etc/nginx/x"), false,
+                   "unknown directive in /etc/nginx/b:8"}};
+  facts.checks[0].files.push_back("/etc/nginx/b");
+  const auto many = judge(facts);
+  CHECK(has(many.at(0), "file", "/etc/nginx/b"));
+  CHECK_FALSE(has(many.at(0), "file", "/etc/nginx/x"));
+  CHECK(has(many.at(0), "said", "unknown directive in /etc/nginx/b:8"));
 }
 
 TEST_CASE("units and packages") {
@@ -200,6 +208,10 @@ TEST_CASE("hostile output costs little and evidence is bounded") {
   facts.err = err;
   const auto found = judge(facts);
   for (const Finding& finding : found) CHECK(finding.evidence.size() <= 12);
+  // A name that begins the output with a newline, found by fuzzing.
+  facts.err = "\ngone: No such file\n";
+  facts.calls = {{2, "openat", "/\ngone", "\ngone", ENOENT}};
+  CHECK(judge(facts).empty());
   // Names that are not there a million times.
   facts.calls.assign(5000, {2, "openat", "/a", "aaaa", ENOENT});
   CHECK(judge(facts).size() <= 2);
