@@ -421,9 +421,7 @@ bool clock_is_trusted(const ledger::StateDir& state, const report::RunRecord& re
     if (file.mtime_ns > record.created_ns) return false;
   const auto ids = state.run_ids();
   if (!ids) return false;
-  return std::ranges::none_of(*ids, [&](const std::string& id) {
-    return ledger::time_of_run(id) > now;
-  });
+  return std::ranges::none_of(*ids, [&](const std::string& id) { return ledger::time_of_run(id) > now; });
 }
 
 }  // namespace rehearse
