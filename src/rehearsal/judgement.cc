@@ -429,14 +429,13 @@ Result<verdict::Judgement> judge_bundle(const ledger::Bundle& bundle, const repo
 bool clock_is_trusted(const ledger::StateDir& state, const report::RunRecord& record,
                       const verdict::Policy& policy) {
   if (policy.exceptions.empty()) return true;  // nothing rests on it
-  if (realtime_ns() < record.created_ns) return false;
+  const std::int64_t now = realtime_ns();
+  if (now < record.created_ns) return false;
   for (const verdict::PolicyFile& file : policy.files)
     if (file.mtime_ns > record.created_ns) return false;
   const auto ids = state.run_ids();
   if (!ids) return false;
-  return std::ranges::none_of(*ids, [&](const std::string& id) {
-    return id != record.id && ledger::time_of_run(id) > record.created_ns + 1'000'000'000;
-  });
+  return std::ranges::none_of(*ids, [&](const std::string& id) { return ledger::time_of_run(id) > now; });
 }
 
 }  // namespace rehearse

@@ -23,8 +23,8 @@ verdict::Judgement judge_record(const report::RunRecord& record, const verdict::
 Result<verdict::Judgement> judge_bundle(const ledger::Bundle& bundle, const report::RunRecord& record,
                                         const verdict::Policy& policy);
 
-/// False where the clock cannot be right: it says less than when the policy was written, or than when the
-/// newest other run began. Then nobody knows whether an exception has expired.
+/// False where the clock cannot be right: it says less than when the policy was written, or than when
+/// another run began. Then nobody knows whether an exception has expired.
 bool clock_is_trusted(const ledger::StateDir& state, const report::RunRecord& record,
                       const verdict::Policy& policy);
 

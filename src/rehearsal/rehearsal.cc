@@ -154,8 +154,8 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
     layer.lower = std::move(from.lower);
-    layer.masked = std::move(from.masked);
-    layer.hidden = std::move(from.hidden);
+    layer.masked = from.masked;  // what was read is compared with them later
+    layer.hidden = from.hidden;
     layers.push_back(std::move(layer));
   }
   return layers;
