@@ -55,6 +55,7 @@ Result<int> decide(Globals& globals, Arguments arguments, ledger::Verb verb) {
   decision.created_ns = realtime_ns();
   decision.expires_ns = decision.created_ns + lifetime;
   RH_CHECK(promote::may_decide(decision.who, frozen.record.requester));
+  if (approves) RH_CHECK(promote::is_known_whole(frozen.record));
   if (approves && frozen.record.verdict.level == verdict::Level::kRed)
     return fail("run " + decision.run + " is red: policy blocks it", ExitCode::kRed,
                 "see: rehearse show " + decision.run);

@@ -2,10 +2,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <iterator>
 
@@ -19,8 +21,30 @@ Result<SharedFd> open_subdirectory(const UniqueFd& parent, const std::string& na
 }
 
 Result<SharedFd> open_directory_beneath(int root, const std::string& path) {
-  RH_TRY(auto fd, sys::open_beneath(root, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY));
+  // In pieces that the kernel takes as a path, each ending with a whole component.
+  constexpr std::size_t kPiece = PATH_MAX - 1;
+  std::string_view rest = path;
+  UniqueFd at;
+  while (rest.size() > kPiece) {
+    const auto slash = rest.rfind('/', kPiece);
+    if (slash == std::string_view::npos || slash == 0)
+      return fail_errno(ENAMETOOLONG, "open " + std::string(rest.substr(0, 80)));
+    RH_TRY(auto next, sys::open_beneath(at.valid() ? at.get() : root,
+                                        std::string(rest.substr(0, slash)).c_str(), O_PATH | O_DIRECTORY));
+    at = std::move(next);
+    rest.remove_prefix(slash + 1);
+  }
+  RH_TRY(auto fd, sys::open_beneath(at.valid() ? at.get() : root,
+                                    rest.empty() ? "." : std::string(rest).c_str(), O_RDONLY | O_DIRECTORY));
   return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
+Result<struct stat> stat_beneath(int root, const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (path.size() < PATH_MAX || slash == std::string::npos)
+    return sys::stat_at(root, path.c_str(), AT_SYMLINK_NOFOLLOW);
+  RH_TRY(const auto parent, open_directory_beneath(root, path.substr(0, slash)));
+  return sys::stat_at(parent->get(), path.c_str() + slash + 1, AT_SYMLINK_NOFOLLOW);
 }
 
 namespace {

@@ -1,6 +1,8 @@
 // Opened directories of a walk, and their listings.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,8 +19,10 @@ using SharedFd = std::shared_ptr<const UniqueFd>;
 
 /// `name` in `parent`, opened for listing; never through a symlink.
 Result<SharedFd> open_subdirectory(const UniqueFd& parent, const std::string& name);
-/// A directory by its path below `root`, component by component safe.
+/// A directory by its path below `root`, of any length, component by component safe.
 Result<SharedFd> open_directory_beneath(int root, const std::string& path);
+/// lstat of a path below `root`, of any length.
+Result<struct stat> stat_beneath(int root, const std::string& path);
 
 struct Listed {
   std::string_view name;

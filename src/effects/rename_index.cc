@@ -120,7 +120,7 @@ struct Scan {
   void match(const std::string& path, const std::string& name) {
     const std::string full = name.empty() ? path : join_path(path, name);
     if (index.moved_from.contains(full)) return;
-    const auto st = sys::stat_at(layer.lower.get(), full.c_str(), AT_SYMLINK_NOFOLLOW);
+    const auto st = stat_beneath(layer.lower.get(), full);
     if (!st) return;
     if (!S_ISDIR(st->st_mode)) {
       const auto found = new_files.find(st->st_ino);

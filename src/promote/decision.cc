@@ -35,6 +35,13 @@ Result<void> may_decide(const report::Requester& who, const report::Requester& r
   return {};
 }
 
+Result<void> is_known_whole(const report::RunRecord& record) {
+  if (record.changes_unobserved.empty()) return {};
+  return fail("run " + record.id + " changed more than could be read: " + record.changes_unobserved.front(),
+              ExitCode::kInconclusive,
+              "what it did cannot be promoted as it was; see: rehearse show " + record.id);
+}
+
 Result<ledger::Decision> valid_decision(ledger::Decisions& decisions, const std::string& run,
                                         const std::string& digest, const Sha256& seal, std::int64_t now_ns) {
   RH_TRY(const auto all, decisions.of_run(run));

@@ -19,6 +19,9 @@ std::uint32_t person_of(const report::Requester& requester);
 /// programs without a terminal may not. kNoPermission says which of it does not hold.
 Result<void> may_decide(const report::Requester& who, const report::Requester& requester_of_run);
 
+/// kInconclusive if the run's list of changes lacks anything: what it did cannot be installed as it was.
+Result<void> is_known_whole(const report::RunRecord& record);
+
 /// The newest decision about exactly this digest and these files that is an approval, unused and not expired.
 /// kNotApproved says why there is none.
 Result<ledger::Decision> valid_decision(ledger::Decisions& decisions, const std::string& run,

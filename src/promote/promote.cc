@@ -45,6 +45,7 @@ class Promotion {
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
     outcome_.digest = frozen_->record.digest;
+    RH_CHECK(is_known_whole(frozen_->record));
     if (!order_.dry_run) RH_CHECK(find_decision());
     RH_CHECK(plan());
     outcome_.left_out = plan_.left_out;

@@ -72,8 +72,9 @@ Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_n
   return Fate::kKeep;
 }
 
-Fate settle(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
+Fate settle(HostRead& read, const HostRoot& host, std::int64_t started_ns, bool shadowed) {
   if (read.uses == effects::kReadAbsent) return settle_absent(read, host, started_ns);
+  if (shadowed) return settle_by_host(read, host, started_ns);
   switch (read.source) {
     case ReadSource::kKernel:
       read.moved = read.identity.ctime_ns > started_ns;
@@ -144,9 +145,11 @@ std::string elf_interpreter(int fd) {
 }
 
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, std::int64_t started_ns,
-                                   const std::set<std::string>& masked) {
+                                   const std::set<std::string>& masked,
+                                   const std::set<std::string>& shadowed) {
   std::erase_if(reads, [&](HostRead& read) {
-    return masked.contains(read.path) || settle(read, host, started_ns) == Fate::kDrop;
+    return masked.contains(read.path) ||
+           settle(read, host, started_ns, shadowed.contains(read.path)) == Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

@@ -36,6 +36,16 @@ std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
   return paths;
 }
 
+std::set<std::string> shadowed_paths(const sandbox::Evidence& evidence) {
+  std::set<std::string> paths;
+  for (const sandbox::LayerEvidence& layer : evidence.layers) {
+    const std::string top = layer.mountpoint == "/" ? "" : layer.mountpoint;
+    for (const std::string& path : layer.shadowed)
+      paths.insert(path.empty() ? layer.mountpoint : top + '/' + path);
+  }
+  return paths;
+}
+
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
                                std::uint64_t begun_ns, std::uint32_t shift) {
   const auto since = [begun_ns](std::uint64_t ns) { return trace::between(begun_ns, ns); };
@@ -230,7 +240,8 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;
   }
-  const auto reads = settle_reads(std::move(collected), *host, evidence.started_ns, masked_paths(evidence));
+  const auto reads = settle_reads(std::move(collected), *host, evidence.started_ns, masked_paths(evidence),
+                                  shadowed_paths(evidence));
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

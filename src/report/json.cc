@@ -309,6 +309,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
     read_files(json, record.reads);
   }
   asked_of_manager(json, record);
+  if (!record.changes_unobserved.empty()) words(json, "changes_unobserved", record.changes_unobserved);
   fidelity(json, record);
   if (record.trace) traced(json, *record.trace);
   json.key("manifest_root");

@@ -258,6 +258,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     asked.count = reader.integer<std::uint64_t>("count");
     record.units.push_back(std::move(asked));
   });
+  record.changes_unobserved = json.words("changes_unobserved");
   Reader phases = json.child("phases");
   record.phases.plan_ns = phases.seconds("plan_s");
   record.phases.build_ns = phases.seconds("build_s");

@@ -212,6 +212,8 @@ struct RunRecord {
   std::vector<std::string>
       mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   std::vector<UnitRecord> units;
+  /// What the list of changes lacks, a line each: a run that has any cannot be promoted.
+  std::vector<std::string> changes_unobserved;
   ReadsRecord reads;
   Phases phases;
 };

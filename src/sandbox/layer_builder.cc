@@ -321,6 +321,8 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     RH_CHECK(look_like(from.get(), to.get()));
   }
   RH_CHECK(look_like(lower, mask.get()));
+  evidence.shadowed.assign(parents.begin(), parents.end());
+  evidence.shadowed.emplace_back();
   RH_TRY(sources_[index].mask_root, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
   sources_[index].lowerdir = sys::fd_path(sources_[index].mask_root.get()) + ':';
   return {};

@@ -23,6 +23,8 @@ struct LayerEvidence {
   UniqueFd lower;  ///< un-idmapped, read-only, detached clone of what lies below
   std::vector<std::string> masked;
   std::vector<std::string> hidden;
+  std::vector<std::string>
+      shadowed;  ///< directories that the mask layer shows in place of the host's own; "" is the root
   bool copied = false;
 };
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import time
 from pathlib import Path
 
 import harness
-from promotion import DATA_ERROR, TRY_LATER, Image, PromoteCase, Tree, differences, main_in_private_mounts
+from promotion import DATA_ERROR, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, main_in_private_mounts
 
 # dpkg's own database, in a tree of its own.
 DPKG = r"""
@@ -60,13 +59,12 @@ class Packages(PromoteCase):
         subprocess.run(["cp", "-a", top, native], check=True)
         history = [Tree(top)]
         runs = []
+        started = time.time_ns() - 20_000_000
         for words in (f"-i {one}", f"-i {two}", "--remove trial", f"-i {one}", "--purge trial"):
             with self.subTest(words=words):
-                started = time.time_ns() - 20_000_000
-                # The same command line on both: what dpkg writes down of the root does not differ.
-                command = f"dpkg --root=. --force-script-chrootless --log=/dev/null {words}"
-                subprocess.run(["sh", "-ec", command.replace("--root=.", f"--root={native}")], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-                run = self.try_out(command.replace("--root=.", f"--root={top}"), "--no-trace", cwd=top)
+                command = f"dpkg --force-script-chrootless --log=/dev/null {words} --root="
+                subprocess.run(["sh", "-ec", command + str(native)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+                run = self.try_out(command + str(top), "--no-trace", cwd=top)
                 self.promote(run)
                 self.assert_same(native, top, recent=started)
                 self.assert_no_trace_of_overlay(top)
@@ -108,7 +106,10 @@ class MountRoot(PromoteCase):
         self.assertEqual(differences(before, Tree(top, OWN)), [])
         self.promote(run)
         self.assertEqual(differences(Tree(native, OWN), Tree(top, OWN), recent=started), [])
-        self.assert_no_trace_of_overlay(top)
+        for path in top.iterdir():
+            if b"/" + harness.b(path.name) not in OWN and path.is_dir():
+                self.assert_no_trace_of_overlay(path)
+        self.assertFalse([x for x in os.listxattr(top) if "overlay" in x])
         back = self.call("rollback", run.doc["id"])
         self.assertEqual(back.code, 0, (back.out[-2000:], back.err))
         after = Tree(top, OWN)
@@ -125,6 +126,22 @@ class MountRoot(PromoteCase):
         for kind in ("ext4", "xfs", "btrfs", "tmpfs"):
             with self.subTest(kind=kind):
                 self.one(kind, True)
+
+
+class BesideMasks(PromoteCase):
+    """Directories that hold a masked file are shown through the mask: what was listed there is the host's all the same."""
+
+    def test_listed(self) -> None:
+        (self.host / "d/deep").mkdir(parents=True)
+        (self.host / "d/deep/secret").write_text("secret\n")
+        (self.host / "d/deep/plain").write_text("plain\n")
+        script, mask = "ls . d d/deep >n; stat d/deep >/dev/null; ls / /etc >/dev/null", ("--mask", str(self.host / "d/deep/secret"))
+        self.promote(self.try_out(script, *mask))
+        name = self.approve(self.try_out(script + "; echo more >>n", *mask))
+        (self.host / "d/deep/new").write_text("new\n")
+        result = self.call("promote", name)
+        self.assertEqual(result.code, STALE, result.out)
+        self.assertEqual([m["path"] for m in result.doc["moved"]], [str(self.host / "d/deep")])
 
 
 class Stores(PromoteCase):
@@ -145,7 +162,7 @@ class Stores(PromoteCase):
         before = Tree(image.mount)
         seen = self.try_out("ls -A >&2; test -e .rehearse && exit 3; find . | grep -c rehearse; rm -rf ./* .[!.]*; ls -A | wc -l", "--no-trace", cwd=image.mount)
         self.assertEqual((seen.err.split(), seen.doc["command"]["exit"]), ([b"big", b"f", b"0", b"0"], 0), seen.err)
-        self.assertEqual(sorted(os.path.basename(p) for p in seen.changes), [b"big", b"f"])
+        self.assertEqual(sorted(os.path.relpath(p, harness.b(image.mount)) for p in seen.changes), [b".", b"big", b"f"])
         self.assert_same(before, image.mount)
         # A directory of that name which is not rehearse's is like any other.
         self.call("rollback", run.doc["id"])
@@ -251,6 +268,31 @@ class LongPaths(PromoteCase):
                 self.assertEqual(differences(before, Tree(top)), [])
 
 
+class Unobserved(PromoteCase):
+    """What rehearse could not read of a run's changes cannot be promoted, whoever approves it."""
+
+    def test_a_change_that_is_not_understood(self) -> None:
+        (self.host / "d").mkdir()
+        (self.host / "d/x").write_text("x")
+        # The action writes overlayfs's own attribute as root of a namespace may not; somebody in the bundle may.
+        script = "mv d moved; touch ready; while ! test -e /proc/self/nonexistent && test -e ready; do sleep 0.05; done"
+        process = subprocess.Popen(self.command("run", "--no-trace", "--cwd", str(self.host), "--", "sh", "-c", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        pattern = f"runs/*/uppers/*/upper{self.host}/moved"
+        self.assertTrue(harness.wait_for(lambda: list(self.state.glob(pattern))))
+        moved = next(self.state.glob(pattern))
+        self.assertTrue(harness.wait_for((moved.parent / "ready").exists))
+        os.setxattr(moved, "trusted.overlay.redirect", b"nowhere")
+        os.unlink(moved.parent / "ready")
+        out, err = process.communicate(timeout=60 * harness.SLOW)
+        run = harness.Result(process.returncode, out, err, 0)
+        self.assertEqual(run.doc["verdict"]["level"], "inconclusive")
+        self.assertIn("cannot be found below", run.doc["changes_unobserved"][0])
+        code, said = self.at_terminal("approve", self.name(run), "--reason", "x")
+        self.assertEqual(code, harness.INCONCLUSIVE, said)
+        self.assertEqual(self.call("promote", self.name(run)).code, harness.INCONCLUSIVE)
+        self.assertEqual(sorted(os.listdir(self.host)), ["d"])
+
+
 class OneAmongMany(PromoteCase):
     """One object that may not be promoted among 200,000 that may: nothing is, in bounded memory and time."""
 
@@ -309,5 +351,4 @@ for i in range({COUNT}):
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     main_in_private_mounts()
