@@ -529,7 +529,7 @@ class MountCheck {
 }  // namespace
 
 std::vector<std::string> default_stale_ignore() {
-  return {"/var/log/**", "/var/cache/**", "/run/utmp", "/var/run/utmp", "/run/log/**"};
+  return {"/var/log/**", "/var/cache/**", "/run/utmp", "/var/run/utmp", "/run/log/**", "/run/rehearse/**"};
 }
 
 bool glob_matches(std::string_view glob, std::string_view path) {

@@ -62,9 +62,9 @@ class Packages(PromoteCase):
         started = time.time_ns() - 20_000_000
         for words in (f"-i {one}", f"-i {two}", "--remove trial", f"-i {one}", "--purge trial"):
             with self.subTest(words=words):
-                command = f"dpkg --force-script-chrootless --log=/dev/null {words} --root="
-                subprocess.run(["sh", "-ec", command + str(native)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
-                run = self.try_out(command + str(top), "--no-trace", cwd=top)
+                command = "dpkg --force-script-chrootless --log=/dev/null --root={} " + words
+                subprocess.run(["sh", "-ec", command.format(native)], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+                run = self.try_out(command.format(top), "--no-trace", cwd=top)
                 self.promote(run)
                 self.assert_same(native, top, recent=started)
                 self.assert_no_trace_of_overlay(top)
@@ -275,14 +275,13 @@ class Unobserved(PromoteCase):
         (self.host / "d").mkdir()
         (self.host / "d/x").write_text("x")
         # The action writes overlayfs's own attribute as root of a namespace may not; somebody in the bundle may.
-        script = "mv d moved; touch ready; while ! test -e /proc/self/nonexistent && test -e ready; do sleep 0.05; done"
+        script = "mv d moved; sleep 3"
         process = subprocess.Popen(self.command("run", "--no-trace", "--cwd", str(self.host), "--", "sh", "-c", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         pattern = f"runs/*/uppers/*/upper{self.host}/moved"
         self.assertTrue(harness.wait_for(lambda: list(self.state.glob(pattern))))
         moved = next(self.state.glob(pattern))
-        self.assertTrue(harness.wait_for((moved.parent / "ready").exists))
+        self.assertTrue(harness.wait_for(lambda: "trusted.overlay.redirect" in os.listxattr(moved)))
         os.setxattr(moved, "trusted.overlay.redirect", b"nowhere")
-        os.unlink(moved.parent / "ready")
         out, err = process.communicate(timeout=60 * harness.SLOW)
         run = harness.Result(process.returncode, out, err, 0)
         self.assertEqual(run.doc["verdict"]["level"], "inconclusive")
@@ -294,9 +293,9 @@ class Unobserved(PromoteCase):
 
 
 class OneAmongMany(PromoteCase):
-    """One object that may not be promoted among 200,000 that may: nothing is, in bounded memory and time."""
+    """One object that may not be promoted among many that may (REHEARSE_MANY: how many): nothing is, in bounded memory and time."""
 
-    COUNT = int(os.environ.get("REHEARSE_MANY", "200000"))
+    COUNT = int(os.environ.get("REHEARSE_MANY", "50000"))
     MOST_BYTES = 1 << 30
     MOST_SECONDS = 60 * harness.SLOW
 
@@ -309,7 +308,7 @@ for i in range({COUNT}):
 
     def refused(self, name: str, words: bytes, *options: str) -> None:
         before = sorted(os.listdir(self.host))
-        with subprocess.Popen(self.command("promote", name, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(self.command("promote", name, "--stale-ignore", "/**", *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
             started = time.monotonic()
             assert process.stdout and process.stderr
             out, err = process.stdout.read(), process.stderr.read()
@@ -334,9 +333,12 @@ for i in range({COUNT}):
         name = self.approve(run)
         upper = next((self.state / "runs" / run.doc["id"]).glob("uppers/*/upper" + str(self.host)))
         middle = upper / f"d{self.COUNT // 2000}"
+        times = middle.stat()
         os.mknod(middle / "forged", 0o600 | 0o020000, os.makedev(0, 0))
+        os.utime(middle, ns=(times.st_atime_ns, times.st_mtime_ns))
         self.refused(name, b"has no record")
         os.unlink(middle / "forged")
+        os.utime(middle, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.setxattr(middle / f"f{self.COUNT // 2}", "user.overlay.opaque", b"y")
         self.refused(name, b"set of extended attributes")
         os.removexattr(middle / f"f{self.COUNT // 2}", "user.overlay.opaque")
