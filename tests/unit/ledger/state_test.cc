@@ -259,10 +259,11 @@ TEST_CASE("what gc chose is gone from disk and remembered as removed") {
   REQUIRE(ledger);
   GcPolicy policy;
   policy.all = true;
-  const auto nothing = [](const std::string&) -> Result<void> { return {}; };
-  REQUIRE(collect_garbage(state, *ledger, policy, DryRun::kYes, nothing));
+  GcHooks hooks;
+  hooks.release = [](const std::string&) -> Result<void> { return {}; };
+  REQUIRE(collect_garbage(state, *ledger, policy, DryRun::kYes, hooks));
   CHECK(state.run_ids()->size() == 2);
-  REQUIRE(collect_garbage(state, *ledger, policy, DryRun::kNo, nothing));
+  REQUIRE(collect_garbage(state, *ledger, policy, DryRun::kNo, hooks));
   CHECK(*state.run_ids() == std::vector<std::string>{live->id()});
   CHECK(ledger->list({})->empty());
   Filter all;
