@@ -6,6 +6,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -14,8 +15,11 @@
 #include "cli/run_at.h"
 #include "cli/verbs.h"
 #include "ledger/decisions.h"
+#include "ledger/undo_trials.h"
 #include "promote/decision.h"
 #include "promote/frozen_bundle.h"
+#include "promote/undo_trial.h"
+#include "report/undo_text.h"
 #include "report/writer.h"
 
 namespace rehearse::cli {
@@ -60,6 +64,12 @@ Result<int> decide(Globals& globals, Arguments arguments, ledger::Verb verb) {
     return fail("run " + decision.run + " is red: policy blocks it", ExitCode::kRed,
                 "see: rehearse show " + decision.run);
   RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state));
+  // The way back is tried before there is anything to take back; what came of it does not decide.
+  std::optional<report::UndoTrial> trial;
+  if (approves) {
+    trial = promote::try_undo(frozen);
+    RH_CHECK(ledger::put_undo_trial(state, decision.run, decision.digest, *trial));
+  }
   RH_TRY(decision.id, decisions.add(decision));
 
   report::Writer out(STDOUT_FILENO);
@@ -76,9 +86,16 @@ Result<int> decide(Globals& globals, Arguments arguments, ledger::Verb verb) {
       json.string(rfc3339(decision.expires_ns));
     else
       json.null();
+    if (trial) {
+      json.key("rollback").open_object().key("verified").boolean(trial->verified);
+      json.key("seconds").seconds(trial->took_ns).bytes("why", trial->why).key("irreversible").open_array();
+      for (const std::string& line : trial->irreversible) json.string(to_utf8_lossy(line));
+      json.close_array().close_object();
+    }
     json.close_object();
     out.put(text + "\n");
   } else if (approves) {
+    out.put(report::undo_text(*trial));
     out.put(fmt::format("approved until {}, once\nnext  rehearse promote {}@{}\n",
                         rfc3339(decision.expires_ns), decision.run, decision.digest));
   } else {

@@ -9,6 +9,7 @@
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/state.h"
+#include "ledger/undo_trials.h"
 #include "report/explain.h"
 #include "report/json.h"
 #include "report/style.h"
@@ -48,8 +49,11 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
     return fail("run " + bundle.id() + " has no report: it is still going on or was interrupted",
                 ExitCode::kDataError);
   }
-  RH_TRY(const report::RunRecord record, bundle.read_record());
+  RH_TRY(report::RunRecord record, bundle.read_record());
   if (why) return show_why(globals, record, bundle.id());
+  // Without a ledger the report is the same, but for what is kept there.
+  if (auto trial = ledger::undo_trial_of(state, record.id, record.digest))
+    record.rollback = std::move(*trial);
   RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {

@@ -92,10 +92,14 @@ class Comparer {
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
     }
     change.type = file_type(*(pair.after ? pair.after->st : pair.before->st));
-    for (const auto* side : {&change.before, &change.after}) {
-      if (*side && change.type == FileType::kFile && !(*side)->sha256 && !pair.masked)
+    const auto undigested = [&](const std::optional<Pair::Side>& side,
+                                const std::optional<Attributes>& known) {
+      return known && !known->sha256 && !pair.masked && file_type(*side->st) == FileType::kFile;
+    };
+    for (const auto* known : {&change.before, &change.after}) {
+      if (undigested(known == &change.before ? pair.before : pair.after, *known))
         outcome.trouble =
-            change.path + ": mostly hole, " + std::to_string((*side)->size) + " bytes long: not digested";
+            change.path + ": mostly hole, " + std::to_string((*known)->size) + " bytes long: not digested";
     }
     if (!pair.before) {
       change.kind = ChangeKind::kCreated;
@@ -179,7 +183,10 @@ class Collector {
         threads(), [&](Pair& pair, std::vector<Outcome>& outcomes) { compare_pair(pair, outcomes); },
         [&](std::vector<Outcome>& outcomes) {
           for (Outcome& outcome : outcomes) {
-            if (!outcome.trouble.empty()) report(std::move(outcome.trouble));
+            if (!outcome.trouble.empty() && outcome.change)
+              note(std::move(outcome.trouble));
+            else if (!outcome.trouble.empty())
+              report(std::move(outcome.trouble));
             if (outcome.inode == 0 || counted.insert(outcome.inode).second)
               result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
@@ -225,7 +232,12 @@ class Collector {
     return true;
   }
 
+  /// Something is not in the list that ought to be.
   void report(std::string line) {
+    if (result_.missing.size() < kMaxUnobserved) result_.missing.push_back(line);
+    note(std::move(line));
+  }
+  void note(std::string line) {
     if (result_.unobserved.size() < kMaxUnobserved)
       result_.unobserved.push_back(std::move(line));
     else if (result_.unobserved.size() == kMaxUnobserved)

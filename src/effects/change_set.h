@@ -34,6 +34,7 @@ struct ChangeSet {
   /// Written files that lost setuid or setgid bits (the first of them). Root of a user namespace loses them
   /// by writing (setattr_should_drop_suidgid, capable(CAP_FSETID)); the host's root would not have.
   std::vector<std::string> setid_lost;
+  std::vector<std::string> missing;  ///< of those below, what makes the list of changes lack something
   std::vector<std::string>
       unobserved;  ///< what could not be read or understood, each a line for fidelity: never green
 };

@@ -63,6 +63,10 @@ CREATE TABLE unit_steps (
   state_before ANY NOT NULL, state_after ANY NOT NULL, detail ANY NOT NULL, took_ns INTEGER NOT NULL,
   PRIMARY KEY (promotion, number)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE undo_trials (
+  run TEXT PRIMARY KEY NOT NULL, digest TEXT NOT NULL, verified INTEGER NOT NULL, why ANY NOT NULL,
+  took_ns INTEGER NOT NULL, tried_ns INTEGER NOT NULL, irreversible TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 3;
 )";
 constexpr const char* kInsert =

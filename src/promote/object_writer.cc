@@ -239,43 +239,66 @@ Result<void> overwrite_content(int source, int target, std::uint64_t old_size) {
   return {};
 }
 
-Result<void> copy_object(int from, const std::string& source_name, int to, const std::string& name,
-                         FileType type, const effects::Attributes& after) {
+namespace {
+
+/// Makes anything but a regular file, whose content its maker brings.
+Result<void> make_node(int to, const std::string& name, FileType type,
+                       const effects::Attributes& attributes) {
   const auto made = [&](int result, const char* call) -> Result<void> {
     if (result != 0) return sys::last_error(call, name);
     return {};
   };
+  const auto device = static_cast<dev_t>(attributes.rdev);
   switch (type) {
-    case FileType::kFile: {
-      RH_TRY(const UniqueFd source,
-             sys::open_beneath(from, source_name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-      RH_TRY(const struct stat st, sys::stat_fd(source.get()));
-      if (!S_ISREG(st.st_mode)) return fail(source_name + " is not a regular file", ExitCode::kDataError);
-      RH_TRY(const UniqueFd target,
-             sys::open_beneath(to, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-      RH_CHECK(copy_content(source.get(), target.get()));
+    case FileType::kFile:
       break;
-    }
     case FileType::kDir:
-      RH_CHECK(sys::mkdir_at(to, name.c_str(), 0700));
-      break;
+      return sys::mkdir_at(to, name.c_str(), 0700);
     case FileType::kSymlink:
-      RH_CHECK(made(::symlinkat(after.target.c_str(), to, name.c_str()), "symlink"));
-      break;
+      return made(::symlinkat(attributes.target.c_str(), to, name.c_str()), "symlink");
     case FileType::kFifo:
-      RH_CHECK(made(::mknodat(to, name.c_str(), S_IFIFO | 0600, 0), "mkfifo"));
-      break;
+      return made(::mknodat(to, name.c_str(), S_IFIFO | 0600, 0), "mkfifo");
     case FileType::kSocket:
-      RH_CHECK(made(::mknodat(to, name.c_str(), S_IFSOCK | 0600, 0), "mknod"));
-      break;
+      return made(::mknodat(to, name.c_str(), S_IFSOCK | 0600, 0), "mknod");
     case FileType::kCharDevice:
-      RH_CHECK(made(::mknodat(to, name.c_str(), S_IFCHR | 0600, static_cast<dev_t>(after.rdev)), "mknod"));
-      break;
+      return made(::mknodat(to, name.c_str(), S_IFCHR | 0600, device), "mknod");
     case FileType::kBlockDevice:
-      RH_CHECK(made(::mknodat(to, name.c_str(), S_IFBLK | 0600, static_cast<dev_t>(after.rdev)), "mknod"));
-      break;
+      return made(::mknodat(to, name.c_str(), S_IFBLK | 0600, device), "mknod");
+  }
+  return fail("not a kind of node");
+}
+
+Result<UniqueFd> make_file(int to, const std::string& name) {
+  return sys::open_beneath(to, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+}
+
+}  // namespace
+
+Result<void> copy_object(int from, const std::string& source_name, int to, const std::string& name,
+                         FileType type, const effects::Attributes& after) {
+  if (type == FileType::kFile) {
+    RH_TRY(const UniqueFd source,
+           sys::open_beneath(from, source_name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    RH_TRY(const struct stat st, sys::stat_fd(source.get()));
+    if (!S_ISREG(st.st_mode)) return fail(source_name + " is not a regular file", ExitCode::kDataError);
+    RH_TRY(const UniqueFd target, make_file(to, name));
+    RH_CHECK(copy_content(source.get(), target.get()));
+  } else {
+    RH_CHECK(make_node(to, name, type, after));
   }
   return apply_settings(to, name, type, settings_of(after));
+}
+
+Result<void> make_hollow(int to, const std::string& name, FileType type,
+                         const effects::Attributes& attributes) {
+  if (type == FileType::kFile) {
+    RH_TRY(const UniqueFd file, make_file(to, name));
+    if (::ftruncate(file.get(), static_cast<off_t>(attributes.size)) != 0)
+      return sys::last_error("ftruncate", name);
+  } else {
+    RH_CHECK(make_node(to, name, type, attributes));
+  }
+  return apply_settings(to, name, type, settings_of(attributes));
 }
 
 }  // namespace rehearse::promote

@@ -31,4 +31,8 @@ Result<void> overwrite_content(int source, int target, std::uint64_t old_size);
 Result<void> copy_object(int from, const std::string& source_name, int to, const std::string& name,
                          effects::FileType type, const effects::Attributes& after);
 
+/// Makes `name` in `to` with the recorded attributes and size and nothing in it.
+Result<void> make_hollow(int to, const std::string& name, effects::FileType type,
+                         const effects::Attributes& attributes);
+
 }  // namespace rehearse::promote

@@ -16,6 +16,7 @@
 #include "effects/directory.h"
 #include "effects/manifest.h"
 #include "promote/commit.h"
+#include "promote/kept_times.h"
 #include "promote/lock.h"
 #include "promote/object_writer.h"
 #include "promote/recover.h"
@@ -226,44 +227,11 @@ class Rollback {
       chosen.push_back(operation);
     }
     operations_ = inverted(chosen);
-    RH_CHECK(keep_times());
-    for (const Operation& operation : operations_) show(operation);
-    return {};
-  }
-
-  /// Directories in which objects are only exchanged, and whose time no operation of the list sets.
-  Result<void> keep_times() {
-    std::set<std::string> known;
-    for (const Operation& operation : operations_) {
-      if (operation.kind != OperationKind::kAttributes) continue;
-      known.insert(key(operation, operation.from));
-      known.insert(key(operation, operation.to));
-    }
-    const auto moves_away = [&](const Operation& time) {
-      return std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-        return other.kind == OperationKind::kMove && other.volume == time.volume &&
-               other.from.area == Area::kHost && !other.from.path.empty() &&
-               is_below(time.to.path, other.from.path);
-      });
-    };
-    std::vector<Operation> times;
-    for (const Operation& operation : operations_) {
-      if (operation.kind != OperationKind::kExchange) continue;
-      Operation time;
-      time.kind = OperationKind::kAttributes;
-      time.volume = operation.volume;
-      time.type = FileType::kDir;
-      time.from = time.to = {Area::kHost, std::string(parent_of(operation.to.path))};
-      if (!known.insert(key(time, time.to)).second || moves_away(time)) continue;
-      RH_TRY(const auto st, look(time, time.to));
-      if (!st) continue;
-      time.object = facts_of(*st);
-      time.time_only = true;
-      time.before.emplace().mtime_ns = time.object.mtime_ns;
-      time.after = time.before;
-      times.push_back(std::move(time));
-    }
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    RH_TRY(const auto times, kept_times(volumes, operations_));
     operations_.insert(operations_.end(), times.begin(), times.end());
+    for (const Operation& operation : operations_) show(operation);
     return {};
   }
 

@@ -63,11 +63,6 @@ void leave_project(const std::string& path) {
   (void)::ioctl(file->get(), FS_IOC_FSSETXATTR, &attributes);
 }
 
-std::string_view below_mount(const std::string& path, const std::string& mountpoint) {
-  const std::size_t head = mountpoint == "/" ? 1 : mountpoint.size() + 1;
-  return path.size() < head ? std::string_view() : std::string_view(path).substr(head);
-}
-
 }  // namespace
 
 Stager::Stager(std::span<const Change> changes, const LayerPlan& plan, Volume& volume, int upper,

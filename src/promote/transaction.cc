@@ -50,6 +50,13 @@ Result<void> rewrite(Volume& volume, const Place& from, const Place& to, const F
   return overwrite_content(source.get(), target.get(), old_size);
 }
 
+/// The object that was looked at, and nobody has touched it since.
+bool is_expected(const Facts& now, const Facts& facts) {
+  if (now.ino != facts.ino) return false;
+  return facts.ctime_ns != 0 ? now.ctime_ns == facts.ctime_ns
+                             : now.mtime_ns == facts.mtime_ns && now.size == facts.size;
+}
+
 }  // namespace
 
 Result<bool> Transaction::stands(const Operation& operation, const Place& place, std::uint64_t inode) {
@@ -77,9 +84,7 @@ Result<void> Transaction::expect(const Operation& operation, const Place& place,
   if (!*found) return stale("is gone");
   const Facts now = facts_of(**found);
   if (now.ino != facts.ino) return stale("was replaced while it was being promoted");
-  const bool same = facts.ctime_ns != 0 ? now.ctime_ns == facts.ctime_ns
-                                        : now.mtime_ns == facts.mtime_ns && now.size == facts.size;
-  if (times && !same) return stale("was changed while it was being promoted");
+  if (times && !is_expected(now, facts)) return stale("was changed while it was being promoted");
   return {};
 }
 
@@ -111,15 +116,37 @@ Result<void> Transaction::rename(const Operation& operation, const Place& from, 
   return with_context(renamed.error(), shown);
 }
 
-Result<void> Transaction::perform_one(const Operation& operation) {
+/// Compares what is to be taken away while the host is still whole, so that nothing but renames is left for
+/// the time in which it is mixed. What changes between here and there is found by `check_displaced`. What an
+/// earlier operation brings to its place is not there yet: it is looked at when it is come to.
+void Transaction::look_ahead() {
+  seen_.assign(operations_.size(), {});
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const Operation& operation = operations_[i];
+    const bool exchange = operation.kind == OperationKind::kExchange;
+    const bool taken = operation.kind == OperationKind::kMove && operation.from.area == Area::kHost &&
+                       operation.to.area == Area::kStore;
+    if ((!exchange && !taken) || operation.entries || operation.type == FileType::kDir) continue;
+    const Place& place = exchange ? operation.to : operation.from;
+    const auto found = volume(operation).find(place);
+    if (!found || !*found) continue;
+    if (exchange && !expect(operation, operation.from, operation.object, false)) continue;
+    if (!is_expected(facts_of(**found), exchange ? operation.displaced : operation.object)) continue;
+    seen_[i] = {true, (*found)->st_mode, (*found)->st_uid, (*found)->st_gid};
+  }
+}
+
+Result<void> Transaction::perform_one(const Operation& operation, bool seen) {
   const bool is_host = operation.from.area == Area::kHost;
   switch (operation.kind) {
     case OperationKind::kMove:
-      RH_CHECK(expect(operation, operation.from, operation.object, is_host && !operation.entries));
+      if (!seen) RH_CHECK(expect(operation, operation.from, operation.object, is_host && !operation.entries));
       return rename(operation, operation.from, operation.to, kNoReplace);
     case OperationKind::kExchange:
-      RH_CHECK(expect(operation, operation.to, operation.displaced, !operation.entries));
-      RH_CHECK(expect(operation, operation.from, operation.object, false));
+      if (!seen) {
+        RH_CHECK(expect(operation, operation.to, operation.displaced, !operation.entries));
+        RH_CHECK(expect(operation, operation.from, operation.object, false));
+      }
       return rename(operation, operation.from, operation.to, kExchanged);
     case OperationKind::kAttributes: {
       if (!operation.after) return {};
@@ -141,13 +168,14 @@ Result<void> Transaction::perform_one(const Operation& operation) {
 }
 
 Result<void> Transaction::perform(const std::function<void(std::uint64_t)>& progress) {
+  look_ahead();
   std::int64_t first = 0;
   for (const Operation& operation : operations_) {
     const bool renames = operation.kind == OperationKind::kMove || operation.kind == OperationKind::kExchange;
     if (renames && first == 0) first = monotonic_ns();
     // Of one that fails half-way, something may have been done.
     ++done_;
-    RH_CHECK(perform_one(operation));
+    RH_CHECK(perform_one(operation, seen_[done_ - 1].seen));
     if (renames) window_ns_ = monotonic_ns() - first;
     if (progress && (done_ & 255U) == 0) progress(done_);
   }
@@ -160,7 +188,8 @@ Result<void> Transaction::check_displaced() {
     if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
       moved_on.insert(std::to_string(operation.volume) + ':' + operation.from.path);
   }
-  for (const Operation& operation : operations_) {
+  for (std::size_t i = 0; i < operations_.size(); ++i) {
+    const Operation& operation = operations_[i];
     const bool exchange = operation.kind == OperationKind::kExchange;
     const bool taken = operation.kind == OperationKind::kMove && operation.to.area == Area::kStore;
     if (!exchange && !taken) continue;
@@ -176,7 +205,11 @@ Result<void> Transaction::check_displaced() {
     const bool other_time =
         !S_ISDIR(st->st_mode) && !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
     const bool other_size = !S_ISDIR(st->st_mode) && !operation.entries && now.size != then.size;
-    const bool written = now.ino != then.ino || other_time || other_size;
+    const Seen& seen = seen_[i];
+    const bool other_attributes =
+        seen.seen && !linked &&
+        (seen.mode != st->st_mode || seen.uid != st->st_uid || seen.gid != st->st_gid);
+    const bool written = now.ino != then.ino || other_time || other_size || other_attributes;
     if (written)
       return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
   }
@@ -321,7 +354,7 @@ Result<bool> Transaction::all_done() {
 Result<void> Transaction::set_attributes() {
   for (Volume& on : volumes_) on.forget_parents();
   for (const Operation& operation : operations_) {
-    if (operation.kind == OperationKind::kAttributes) RH_CHECK(perform_one(operation));
+    if (operation.kind == OperationKind::kAttributes) RH_CHECK(perform_one(operation, false));
   }
   return {};
 }

@@ -52,7 +52,16 @@ class Transaction {
   Result<void> set_attributes();
 
  private:
-  Result<void> perform_one(const Operation& operation);
+  /// What an object that is to be taken away was like just before the first rename, beside its `Facts`.
+  struct Seen {
+    bool seen = false;  ///< it stood where its operation expects it
+    std::uint32_t mode = 0;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+  };
+
+  void look_ahead();
+  Result<void> perform_one(const Operation& operation, bool seen);
   Result<void> undo_one(const Operation& operation, Undone& report);
   Result<void> undo_move(const Operation& operation, Undone& report);
   Result<void> undo_exchange(const Operation& operation, Undone& report);
@@ -65,6 +74,7 @@ class Transaction {
 
   std::span<Volume> volumes_;
   std::span<const Operation> operations_;
+  std::vector<Seen> seen_;  ///< of each operation
   std::size_t done_ = 0;
   std::int64_t window_ns_ = 0;
 };

@@ -54,6 +54,11 @@ std::string_view leaf_of(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+std::string_view below_mount(const std::string& path, const std::string& mountpoint) {
+  const std::size_t head = mountpoint == "/" ? 1 : mountpoint.size() + 1;
+  return path.size() < head ? std::string_view() : std::string_view(path).substr(head);
+}
+
 Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags) {
   UniqueFd at;
   int from = root;
@@ -103,6 +108,16 @@ Result<Volume> Volume::open(std::string mountpoint) {
   volume.root_inode_ = st.st_ino;
   volume.mountpoint_ = std::move(mountpoint);
   volume.root_ = std::move(*root);
+  return volume;
+}
+
+Result<Volume> Volume::scratch(UniqueFd root, std::string mountpoint) {
+  Volume volume;
+  RH_TRY(const struct stat st, sys::stat_fd(root.get()));
+  volume.device_ = st.st_dev;
+  volume.root_inode_ = st.st_ino;
+  volume.mountpoint_ = std::move(mountpoint);
+  volume.root_ = std::move(root);
   return volume;
 }
 

@@ -20,6 +20,8 @@ namespace rehearse::promote {
 /// Splits "a/b/c" into "a/b" and "c"; the parent of "c" is "".
 std::string_view parent_of(std::string_view path);
 std::string_view leaf_of(std::string_view path);
+/// The path relative to the mount that it lies on: "" for the mount's root.
+std::string_view below_mount(const std::string& path, const std::string& mountpoint);
 
 /// Opens `path` (any length, no symlinks) below `root` with `flags`, never leaving its mount.
 Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags);
@@ -42,6 +44,9 @@ class Volume {
  public:
   /// The mount at `mountpoint` (absolute, canonical). kStale if it is not the root of a mount any more.
   static Result<Volume> open(std::string mountpoint);
+
+  /// A filesystem of rehearse's own, mounted nowhere, that stands in for the one at `mountpoint`.
+  static Result<Volume> scratch(UniqueFd root, std::string mountpoint);
 
   [[nodiscard]] const std::string& mountpoint() const { return mountpoint_; }
   [[nodiscard]] int root() const { return root_.get(); }

@@ -254,7 +254,7 @@ void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effec
   facts.masked = changes.masked;
   facts.unobserved = evidence.unobserved;
   facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
-  run.record.changes_unobserved = changes.unobserved;
+  run.record.changes_unobserved = changes.missing;
   for (const std::string& line : manager.trouble()) facts.unobserved.push_back("service manager: " + line);
   manager_gaps(manager, run.record);
   if (!run.record.trace) {

@@ -328,6 +328,14 @@ void head(JsonWriter& json, const RunRecord& record) {
   counted(json, record);
 }
 
+void undo_trial(JsonWriter& json, const UndoTrial& trial) {
+  json.key("rollback").open_object().key("verified").boolean(trial.verified);
+  json.key("seconds").seconds(trial.took_ns).key("tried").string(rfc3339(trial.tried_ns));
+  json.bytes("why", trial.why);
+  words(json, "irreversible", trial.irreversible);
+  json.close_object();
+}
+
 void tail(JsonWriter& json, const RunRecord& record) {
   if (record.trace) {
     processes(json, record);
@@ -361,6 +369,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
   json.key("plan_s").seconds(phases.plan_ns).key("build_s").seconds(phases.build_ns);
   json.key("run_s").seconds(phases.run_ns).key("read_s").seconds(phases.read_ns);
   json.key("judge_s").seconds(phases.judge_ns).close_object();
+  if (record.rollback) undo_trial(json, *record.rollback);
   json.close_object();
 }
 

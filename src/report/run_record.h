@@ -210,6 +210,15 @@ struct TraceRecord {
 };
 
 /// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
+/// What came of trying the rollback before it is needed. Not part of run.json: the ledger has it.
+struct UndoTrial {
+  bool verified = false;
+  std::string why;                        ///< not verified: what stood against it
+  std::int64_t took_ns = 0;               ///< of taking everything back, on the stand-in
+  std::int64_t tried_ns = 0;              ///< CLOCK_REALTIME
+  std::vector<std::string> irreversible;  ///< what no rollback takes back, a line each
+};
+
 struct LayerRecord {
   std::uint32_t index = 0;
   std::string mountpoint;
@@ -263,6 +272,7 @@ struct RunRecord {
   std::vector<effects::PackageChange> packages;
   std::string packages_unknown;
   Phases phases;
+  std::optional<UndoTrial> rollback;  ///< nothing: it was not tried
 };
 
 }  // namespace rehearse::report

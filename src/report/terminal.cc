@@ -19,6 +19,7 @@
 #include "report/process_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
+#include "report/undo_text.h"
 #include "report/units_text.h"
 
 namespace rehearse::report {
@@ -328,6 +329,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.network();
   report.processes();
   report.resources();
+  if (record.rollback) out.put("\n" + undo_text(*record.rollback));
   report.kept();
   return out.flush();
 }

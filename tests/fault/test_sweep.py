@@ -75,7 +75,7 @@ class Sweep(Case):
             self.assertTrue(last and last[0].startswith(b"rehearse: "), f"exit {done.returncode} without a line: {done.stderr[-300:]!r}")
         else:
             document = json.loads(done.stdout)
-            self.assertIn(document["verdict"]["level"], ("yellow", "inconclusive"))
+            self.assertNotEqual(document["verdict"]["level"], "green")
 
 
 if __name__ == "__main__":

@@ -95,9 +95,16 @@ class Kinds(PromoteCase):
         self.assert_same(before, top)
         self.assertEqual(before.numbers, Tree(top).numbers, "the objects themselves are back")
         self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+        self.assert_undo_was_tried(run)
         self.promote(run)  # and again
         self.assert_same(after, top)
         self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
+
+
+    def assert_undo_was_tried(self, run: harness.Result) -> None:
+        """Approving it has tried its rollback on a stand-in."""
+        trial = self.call("show", run.doc["id"]).doc["rollback"]
+        self.assertEqual((trial["verified"], trial["why"], trial["irreversible"]), (True, "", []))
 
 
 def add_kinds() -> None:
@@ -600,6 +607,26 @@ class Rollbacks(PromoteCase):
         self.assertEqual(rest.code, 0, rest.out)
         self.assertEqual(differences(before, Tree(self.host)), [], (one.out, rest.out))
 
+    def test_tried_before_it_is_needed(self) -> None:
+        """On a stand-in in memory: the host is not touched, and no mount stays."""
+        image = Image(self, "tmpfs")
+        (image.mount / "f").write_text("old")
+        (image.mount / "d").mkdir()
+        run = self.try_out("echo new >>f; mv d e; mkfifo p", "--no-trace", cwd=image.mount)
+        self.assertNotIn("rollback", self.call("show", run.doc["id"]).doc)
+        before, mounts = Tree(image.mount), Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        code, said = self.at_terminal("approve", self.name(run), "--reason", "x")
+        self.assertEqual(code, 0, said)
+        self.assertIn(b"rollback  verified in ", said)
+        self.assertIn(b"which lies in memory: not after a reboot", said)
+        self.assert_same(before, image.mount)
+        self.assertEqual(Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape"), mounts)
+        shown = self.call("show", run.doc["id"]).doc["rollback"]
+        self.assertTrue(shown["verified"])
+        self.assertGreater(shown["seconds"], 0)
+        self.assertIn(b"rollback  verified in ", self.call("show", run.doc["id"], json_out=False).out)
+        self.assertEqual(self.ledger("SELECT verified FROM undo_trials")[0]["verified"], 1)
+
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 64)
@@ -646,6 +673,8 @@ class Random(PromoteCase):
             return  # a write inside clears the bit, which is reported and not repaired
         self.assert_same(before, top)
         self.promote(run, *self.through_own_links(run))
+        trial = self.call("show", run.doc["id"]).doc["rollback"]
+        self.assertEqual((trial["verified"], trial["why"]), (True, ""), native.stdout.decode())
         self.assertEqual(differences(Tree(self.base / "native"), Tree(top), recent=started), [], native.stdout.decode())
         back = self.call("rollback", run.doc["id"])
         self.assertEqual(back.code, 0, (back.out[-3000:], back.err, native.stdout))

@@ -79,6 +79,8 @@ class Units(PromoteCase):
         text = self.call("promote", name, "--dry-run", json_out=False).out.decode()
         self.assertRegex(text, r"unit requests \(5\)\n  pending     stop web.service\n  pending     daemon-reload\n")
         self.assertEqual(self.asked(), [])
+        trial = self.call("show", run.doc["id"]).doc["rollback"]
+        self.assertEqual((trial["verified"], trial["irreversible"]), (True, ["service manager: kill (SIGHUP all) web.service"]), trial)
         done = self.call("promote", name)
         self.assertEqual(done.code, 0, (done.out, done.err))
         self.assertEqual(self.steps(done), [f"done {step}" for step in wanted])

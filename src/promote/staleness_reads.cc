@@ -1,0 +1,173 @@
+// The read set.
+#include <fcntl.h>
+#include <sys/vfs.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "base/clock.h"
+#include "base/sys.h"
+#include "promote/selection.h"
+#include "promote/staleness.h"
+#include "promote/staleness_facts.h"
+
+namespace rehearse::promote {
+namespace {
+
+using effects::HostRead;
+
+/// Filesystems whose objects are the kernel's word of the moment.
+bool is_pseudo(long type) {
+  constexpr long kTypes[] = {0x9fa0,     0x62656572, 0x64626720, 0x74726163, 0x73636673,
+                             0xcafe4a11, 0x27e0eb,   0x63677270, 0x1cd1,     0x19800202,
+                             0x6165676c, 0x62656570, 0xde5e81e4, 0x50494446, 0x6e736673};
+  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
+}
+
+class ReadCheck {
+ public:
+  ReadCheck(int root, const ReadContext& context, const StalenessRules& rules, Staleness& result)
+      : root_(root), context_(context), rules_(rules), result_(result) {}
+
+  Result<void> check(const HostRead& read) {
+    if (is_below(read.path, "/proc") || is_below(read.path, "/sys") || is_below(read.path, "/dev")) {
+      result_.ignored.push_back({read.path, "a pseudo filesystem"});
+      return {};
+    }
+    if (is_ignored(rules_, read.path)) {
+      result_.ignored.push_back({read.path, "stale_ignore"});
+      return {};
+    }
+    if (std::find(context_.roots.begin(), context_.roots.end(), read.path) != context_.roots.end()) return {};
+    const auto here = look(read, read.path);
+    if (here.pseudo) {
+      result_.ignored.push_back({read.path, "a pseudo filesystem"});
+      return {};
+    }
+    // What was written over has been compared in full.
+    const bool compared = context_.unmoved.contains(read.path);
+    const auto is_it = [&](const Look& found) {
+      return found.same || (compared && found.inode != 0 && found.inode == read.identity.ino);
+    };
+    if (is_it(here)) return {};
+    std::vector<std::string> others = {read.path};
+    for (std::size_t i = 0; i < others.size() && i < kMostOthers; ++i) {
+      const std::string other = others[i];  // the vector grows
+      if (i != 0 && is_it(look(read, other))) return {};
+      add_others(other, others);
+    }
+    const bool nowhere =
+        here.inode == 0 && here.now == "nothing" && read.source != effects::ReadSource::kNone;
+    if (nowhere && !read.moved && context_.compared.contains({read.identity.dev, read.identity.ino}))
+      return {};
+    report(read, here.now, here.owner);
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kMostOthers = 64;
+
+  /// Where else on the host something may stand that the action saw at `path`: below what it had renamed, and
+  /// where its own symlinks led.
+  void add_others(const std::string& path, std::vector<std::string>& others) const {
+    for (const auto& [now, then] : context_.renamed) {
+      if (is_below(path, now)) others.push_back(then + path.substr(now.size()));
+    }
+    for (const auto& [link, target] : context_.links) {
+      if (!is_below(path, link)) continue;
+      const std::string rest = path.substr(link.size());
+      const std::string head(parent_of(link));
+      others.push_back(target.starts_with('/') ? target + rest : head + '/' + target + rest);
+    }
+  }
+
+  struct Look {
+    bool same = false;
+    bool pseudo = false;
+    std::uint64_t inode = 0;
+    std::string now;
+    std::string owner;
+  };
+
+  /// What the host has at `path`, held against what was read.
+  Look look(const HostRead& read, const std::string& path) const {
+    Look result;
+    const bool absent = read.uses == effects::kReadAbsent;
+    const std::string relative = path.size() > 1 ? path.substr(1) : ".";
+    const auto object = sys::open_at2(root_, relative.c_str(), O_PATH | (read.link ? O_NOFOLLOW : 0), 0,
+                                      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    if (!object) {
+      result.same = absent;
+      result.now = "nothing";
+      return result;
+    }
+    struct stat st = {};
+    struct statfs vfs = {};
+    if (::fstat(object->get(), &st) != 0) return result;
+    result.pseudo = ::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type));
+    result.inode = read.moved ? 0 : st.st_ino;
+    result.owner = owner_of(st);
+    result.now = read.moved ? "it changed while the rehearsal ran" : describe(st);
+    result.same = !absent && !read.moved && is_same(read, object->get(), st);
+    return result;
+  }
+
+  void report(const HostRead& read, std::string now, std::string owner) {
+    const char* use = (read.uses & effects::kReadExecuted) != 0 ? "executed"
+                      : (read.uses & effects::kReadListed) != 0 ? "listed"
+                      : (read.uses & effects::kReadOpened) != 0 ? "read"
+                      : (read.uses == effects::kReadAbsent)     ? "looked for in vain"
+                                                                : "looked at";
+    std::string then = read.uses == effects::kReadAbsent
+                           ? std::string("nothing")
+                           : describe(type_word(read.identity.mode), read.identity.ino, read.identity.size,
+                                      read.identity.ctime_ns, read.sha256);
+    note(rules_, result_, {read.path, use, std::move(then), std::move(now), std::move(owner)});
+  }
+
+  static bool is_same(const HostRead& read, int object, const struct stat& st) {
+    const effects::ReadIdentity& then = read.identity;
+    const bool same_object = st.st_ino == then.ino && (then.dev == 0 || st.st_dev == then.dev);
+    std::optional<UniqueFd> file;
+    if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
+      if (auto opened = sys::open(sys::fd_path(object).c_str(), O_RDONLY | O_NONBLOCK | O_NOATIME | O_NOCTTY))
+        file = std::move(*opened);
+    }
+    bool same_generation = true;
+    if (file && then.generation) {
+      const auto now = generation_of(file->get());
+      same_generation = !now || *now == *then.generation;
+    }
+    if (same_object && same_generation && to_ns(st.st_ctim) == then.ctime_ns) return true;
+    if (S_ISDIR(st.st_mode)) {
+      // Its entries matter only to who listed them.
+      return same_object && same_generation && (read.uses & effects::kReadListed) == 0 &&
+             (then.mode == 0 || then.mode == st.st_mode);
+    }
+    if (!S_ISREG(st.st_mode) || !read.sha256 || !file || static_cast<std::uint64_t>(st.st_size) != then.size)
+      return false;
+    const auto digest = sha256_fd(file->get(), nullptr, then.size);
+    return digest && *digest == *read.sha256;
+  }
+
+  int root_;
+  const ReadContext& context_;
+  const StalenessRules& rules_;
+  Staleness& result_;
+};
+
+}  // namespace
+
+Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& context,
+                         const StalenessRules& rules, Staleness& result) {
+  RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
+  ReadCheck check(root.get(), context, rules, result);
+  for (const HostRead& read : reads) {
+    if (!read.path.starts_with('/'))
+      return fail("the read list holds no absolute path", ExitCode::kDataError);
+    RH_CHECK(check.check(read));
+  }
+  return {};
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,23 @@
+// The way back, tried before it is needed: a promotion of the run and its rollback, through the same plan,
+// binding and transaction, on a stand-in of what the run changed (scratch_layer.h). Nothing of the host is
+// touched.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "promote/frozen_bundle.h"
+#include "report/run_record.h"
+
+namespace rehearse::promote {
+
+/// Never an error: what stands against it is its result.
+report::UndoTrial try_undo(const FrozenBundle& frozen);
+
+/// What no rollback of this run takes back, a line each.
+std::vector<std::string> irreversible(const report::RunRecord& record,
+                                      const std::vector<std::string>& changed_mounts);
+
+}  // namespace rehearse::promote

@@ -1,0 +1,13 @@
+// The report's lines about the way back.
+#pragma once
+
+#include <string>
+
+#include "report/run_record.h"
+
+namespace rehearse::report {
+
+/// "rollback  verified in 3 ms on a stand-in" and what cannot be taken back, a line each; escaped.
+std::string undo_text(const UndoTrial& trial);
+
+}  // namespace rehearse::report
