@@ -28,6 +28,9 @@ class Sweep(Case):
         self.hostile = str(self.base / "hostile")
         shutil.copy(os.environ["HOSTILE"], self.hostile)
         self.marker = self.host / "marker"
+        # An injected failure may also meet the action, and leave one that does nothing: even that is not accepted here.
+        self.policy = self.base / "nothing.toml"
+        self.policy.write_text('schema = "rehearse.policy/1"\n[[rule]]\nid = "test.never"\nlevel = "yellow"\nwhy = "x"\nfix = "x"\n[rule.match.command]\nexit = 99\n')
         self.action = ["sh", "-c", f"for c in 2 6 10; do {self.hostile} $c; done >&2; touch {self.marker}"]
 
     def set_up_calls(self) -> collections.Counter[str]:
@@ -64,7 +67,7 @@ class Sweep(Case):
 
     def inject(self, name: str, n: int) -> None:
         started = time.monotonic()
-        done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={name}:error=EPERM:when={n}", *self.command("run", "--", *self.action)],
+        done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={name}:error=EPERM:when={n}", *self.command("run", "--policy", str(self.policy), "--", *self.action)],
                               capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=30 * harness.SLOW)
         self.assertLess(time.monotonic() - started, (4 + 2) * harness.SLOW, "hangs")
         self.assertNotEqual(done.returncode, 0)

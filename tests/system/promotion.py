@@ -103,7 +103,7 @@ why = "Whatever it did."
 fix = "Nothing."
 [rule.match.only]
 files = ["/**"]
-units = ["*"]
+units = ["*:*"]
 net = ["*"]
 privileged = ["*"]
 accounts = ["*"]
