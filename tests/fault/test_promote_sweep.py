@@ -103,7 +103,7 @@ class Sweep(PromoteCase):
             if name in LEFT_ALONE or (only is not None and name not in only):
                 continue
             numbers = list(range(1, count + 1))
-            most = int(os.environ.get("REHEARSE_SWEEP_EACH", "8")) if name in CHANGING else 2
+            most = int(os.environ.get("REHEARSE_SWEEP_EACH", "5")) if name in CHANGING else 2
             if not full and count > most:
                 numbers = sorted({1 + i * (count - 1) // (most - 1) for i in range(most)})
             picked += [(name, n) for n in numbers]

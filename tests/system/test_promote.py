@@ -640,7 +640,7 @@ class Random(PromoteCase):
 
     def test_sequences(self) -> None:
         first = int(os.environ.get("REHEARSE_SEED", "1"))
-        count = int(os.environ.get("REHEARSE_SEQUENCES", "6"))
+        count = int(os.environ.get("REHEARSE_SEQUENCES", "4"))
         kinds = os.environ.get("REHEARSE_FILESYSTEMS", "root ext4 xfs btrfs tmpfs").split()
         for kind in kinds:
             image = Image(self, kind) if kind != "root" else None

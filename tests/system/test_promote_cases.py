@@ -295,7 +295,7 @@ class Unobserved(PromoteCase):
 class OneAmongMany(PromoteCase):
     """One object that may not be promoted among many that may (REHEARSE_MANY: how many): nothing is, in bounded memory and time."""
 
-    COUNT = int(os.environ.get("REHEARSE_MANY", "50000"))
+    COUNT = int(os.environ.get("REHEARSE_MANY", "20000"))
     MOST_BYTES = 1 << 30
     MOST_SECONDS = 60 * harness.SLOW
 
