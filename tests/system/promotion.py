@@ -1,4 +1,4 @@
-"""What the tests of promotion share: a rehearsal, its approval by a person at a terminal, its promotion; trees with everything that is to be equal."""
+"""What the tests of promotion share: a policy, a rehearsal, its approval by a person at a terminal, its promotion; trees with everything that is to be equal."""
 
 from __future__ import annotations
 
@@ -94,7 +94,25 @@ def differences(a: Tree, b: Tree, times: bool = True, recent: int | None = None)
     return lines
 
 
+# Approvals of a lone root at a terminal also of runs that were not recorded.
+LET_INCONCLUSIVE_PASS = '[approval.inconclusive]\nroles = ["root"]\nnot_requester = false\n'
+
+
 class PromoteCase(Case):
+    def policy(self, text: str) -> None:
+        """The policy in force, in this mount namespace only; an empty directory is all that the host sees."""
+        place, files = Path("/etc/rehearse"), self.base / "policy"
+        if not files.exists():
+            if not place.exists():
+                place.mkdir()
+                self.addCleanup(place.rmdir)
+            elif any(place.iterdir()):
+                harness.skip("this host has a policy of its own")
+            (files / "policy.d").mkdir(parents=True)
+            subprocess.run(["mount", "--bind", files, place], check=True)
+            self.addCleanup(lambda: harness.wait_for(lambda: subprocess.run(["umount", place], capture_output=True, check=False).returncode == 0))
+        (files / "policy.d" / "test.toml").write_text('schema = "rehearse.policy/1"\n' + text)
+
     def try_out(self, script: str, *options: str, cwd: str | Path | None = None, expect: int | None = 0) -> Result:
         return self.shell(script, "--cwd", str(cwd or self.host), *options, expect=expect)
 
