@@ -60,6 +60,10 @@ class Promotion {
     }
     RH_CHECK(preflight());
     outcome_.check_ns = monotonic_ns() - begun;
+    if (!order_.dry_run && volumes_.empty() && authority_.skip) {
+      // Nothing is to be installed; that nobody had to look at it is on record all the same.
+      RH_TRY(outcome_.decision, decisions_->add(*authority_.skip));
+    }
     if (order_.dry_run || volumes_.empty()) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);

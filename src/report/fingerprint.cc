@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <climits>
+#include <filesystem>
 #include <set>
 
 #include "base/digest.h"
@@ -92,16 +94,29 @@ std::string line_of(const Change& change) {
   return escape_text(line);
 }
 
-std::string joined(std::string_view cwd, const std::string& word) {
-  if (word.starts_with('/')) return word;
-  return std::string(cwd) + (cwd.ends_with('/') ? "" : "/") + word;
+std::string absolute(const std::string& cwd, const std::string& word) {
+  return (std::filesystem::path(cwd) / word).lexically_normal().string();
 }
 
-/// Programs by their content; files that the command names and that were opened by their identity.
-Result<void> add_reads(const RunRecord& record, int fd, std::set<std::string>& lines, std::string& unclean) {
+/// Files that the action's command lines name, if they are files at all: scripts and the like. Names that are
+/// relative are taken to be so to the directory that the action began in.
+std::set<std::string> named_files(const RunRecord& record) {
   std::set<std::string> named;
-  for (std::size_t i = 1; i < record.action.argv.size(); ++i)
-    named.insert(joined(record.action.cwd, record.action.argv[i]));
+  const auto name_all = [&](const std::vector<std::string>& argv) {
+    for (const std::string& word : argv)
+      if (!word.empty() && word.size() < PATH_MAX) named.insert(absolute(record.action.cwd, word));
+  };
+  name_all(record.action.argv);
+  for (const ProcessRecord& process : record.processes) {
+    name_all(process.argv);
+    if (!process.script.empty()) named.insert(absolute(record.action.cwd, process.script));
+  }
+  return named;
+}
+
+/// Programs by their content; files that the command lines name and that were opened by their identity.
+Result<void> add_reads(const RunRecord& record, int fd, std::set<std::string>& lines, std::string& unclean) {
+  const std::set<std::string> named = named_files(record);
   return effects::read_read_list(fd, [&](const effects::HostRead& read) {
     const auto& id = read.identity;
     const std::string identity = fmt::format("{}:{}:{}", id.ino, id.ctime_ns, id.size);
