@@ -72,7 +72,7 @@ Result<int> approve_verb(Globals& globals, Arguments arguments) {
   RH_CHECK(promote::may_approve(desk.matter(), desk.decider));
   RH_TRY(const std::int64_t holds, lifetime(desk, words.expires));
   ledger::Decision decision = desk.begin(ledger::Verb::kApproved, words.reason);
-  decision.expires_ns = decision.created_ns + holds;
+  decision.expires_ns = later(decision.created_ns, holds);
   RH_TRY(decision.id, desk.decisions.add(decision));
   RH_TRY(const std::string next, what_is_next(desk, decision));
   return print_decision(globals, decision,

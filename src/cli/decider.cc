@@ -2,6 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "base/clock.h"
 #include "base/json_writer.h"
 #include "cli/run_at.h"
@@ -22,6 +25,10 @@ Result<promote::Decider> this_decider() {
   decider.who = requester();
   RH_TRY(decider.person, host::find_person(promote::person_of(decider.who)));
   return decider;
+}
+
+std::int64_t later(std::int64_t ns, std::int64_t length) {
+  return ns + std::min(length, INT64_MAX - ns);
 }
 
 Result<void> check_reason(const std::string& reason) {

@@ -18,6 +18,9 @@ namespace rehearse::cli {
 /// The person behind this process, as the kernel and the files of this host know them.
 Result<promote::Decider> this_decider();
 
+/// `length` from `ns` on; never later than the latest time there is.
+std::int64_t later(std::int64_t ns, std::int64_t length);
+
 /// kUsage unless it is 1 to 4096 bytes.
 Result<void> check_reason(const std::string& reason);
 

@@ -21,7 +21,7 @@ constexpr std::size_t kMostTicket = 200;
 
 /// A length of time from now, or a point: "2h", "2026-11-29T18:00:00Z".
 Result<std::int64_t> parse_time(const std::string& text, const char* option, std::int64_t now_ns) {
-  if (const auto length = parse_duration(text)) return now_ns + *length;
+  if (const auto length = parse_duration(text)) return later(now_ns, *length);
   if (const auto point = parse_rfc3339(text)) return *point;
   return fail(fmt::format("{}: \"{}\" is neither a length of time nor a point", option, text.substr(0, 60)),
               ExitCode::kUsage, "write 2h, or 2026-11-29T18:00:00Z");

@@ -116,9 +116,8 @@ Result<std::int64_t> Decisions::Impl::admit(const Admission& admission) {
     const bool named = std::ranges::find(admission.decisions, decision.id) != admission.decisions.end();
     if (named && !decision.used_by.empty()) return refuse("its approval was used meanwhile");
     if (named) rests_on = decision.id;
-    // What was approved at the same time by more people than needed is not kept for another promotion.
-    const bool lets_pass = decision.verb == Verb::kApproved || decision.verb == Verb::kOverridden;
-    if (lets_pass && decision.used_by.empty())
+    const bool spent = std::ranges::find(admission.spends, decision.id) != admission.spends.end();
+    if (spent && decision.used_by.empty())
       RH_CHECK(use(decision.id, admission.promotion, admission.effects.at_ns));
   }
   if (admission.skip) {

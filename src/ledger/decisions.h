@@ -79,6 +79,7 @@ struct Admission {
   std::int64_t newest_seen = 0;         ///< id of the newest decision about the run that was looked at
   std::vector<std::int64_t> decisions;  ///< it rests on these
   std::optional<Decision> skip;         ///< it rests on none: this is added, and used
+  std::vector<std::int64_t> spends;     ///< these are used up: the same, and all that another could rest on
   PromotionEffects effects;
 };
 
@@ -98,9 +99,8 @@ class Decisions {
   /// Of the newest so many approved runs: how long each waited for its first approval.
   Result<std::vector<std::int64_t>> approval_waits(std::size_t most);
 
-  /// In one step: uses up the decisions, and with them every other one about the run that would let it pass,
-  /// and records the effects. Returns the number of the decision it rests on, or kNotApproved if one was used
-  /// or another was made meanwhile.
+  /// In one step: uses up what the promotion spends, and records the effects. Returns the number of the
+  /// decision it rests on, or kNotApproved if one was used or another was made meanwhile.
   Result<std::int64_t> admit(const Admission& admission);
   /// Gives back what the promotion used: it changed nothing.
   Result<void> release(const std::string& promotion);

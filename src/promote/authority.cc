@@ -44,6 +44,7 @@ Result<Authority> find_authority(const ledger::StateDir& state, ledger::Decision
   RH_CHECK(check_clock(newest, now_ns));
   RH_TRY(const auto all, decisions.of_run(frozen.record.id));
   if (!all.empty()) authority.newest_seen = all.back().id;
+  authority.spends = spent_by_promotion(all, now_ns);
   const Matter matter{frozen.record, authority.policy, now_ns};
   auto passage = find_passage(matter, hex(frozen.seal), all, host::find_person);
   if (passage) {

@@ -18,6 +18,7 @@ struct Authority {
   verdict::Policy policy;
   std::vector<std::int64_t> decisions;   ///< it rests on these
   std::optional<ledger::Decision> skip;  ///< or on none: why no person has to decide
+  std::vector<std::int64_t> spends;
   std::int64_t newest_seen = 0;
   std::string reason;  ///< one line
 };

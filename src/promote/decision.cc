@@ -222,19 +222,21 @@ std::int64_t longest_approval(const Matter& matter) {
 Result<Passage> find_passage(const Matter& matter, const std::string& seal,
                              std::span<const Decision> decisions, const FindPerson& find_person) {
   const report::RunRecord& record = matter.record;
+  const auto open = open_ones(decisions);
+  // Before anything that is read from the files is believed.
+  for (const Decision* decision : open)
+    if (decision->used_by.empty() && decision->digest == record.digest && decision->seal != seal)
+      return fail("run " + record.id + ": its files are not those that were approved", ExitCode::kDataError,
+                  "rehearse again");
   RH_CHECK(check_policy(matter));
   std::string why;
   std::string fix = "decide: rehearse approve " + named(record) + " --reason ...";
   Passage approvals;
   std::vector<std::uint32_t> people;
   std::string names;
-  const auto open = open_ones(decisions);
   for (const Decision* decision : open) {
     why = void_because(*decision, matter);
     if (!why.empty()) continue;
-    if (decision->seal != seal)
-      return fail("run " + record.id + ": its files are not those that were approved", ExitCode::kDataError,
-                  "rehearse again");
     RH_TRY(const host::Person person, find_person(decision->person));
     if (decision->verb == Verb::kOverridden) {
       RH_CHECK(check_overridable(matter));
@@ -266,6 +268,15 @@ Result<Passage> find_passage(const Matter& matter, const std::string& seal,
                             people.size(), names, need),
                 ExitCode::kNotApproved, fix);
   return fail("run " + record.id + ": " + why, ExitCode::kNotApproved, fix);
+}
+
+std::vector<std::int64_t> spent_by_promotion(std::span<const Decision> decisions, std::int64_t now_ns) {
+  std::vector<std::int64_t> spent;
+  for (const Decision* decision : open_ones(decisions)) {
+    const bool expired = decision->expires_ns != 0 && decision->expires_ns <= now_ns;
+    if (decision->used_by.empty() && !expired) spent.push_back(decision->id);
+  }
+  return spent;
 }
 
 bool is_closed(std::span<const Decision> decisions) {

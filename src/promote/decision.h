@@ -74,6 +74,11 @@ struct Passage {
 Result<Passage> find_passage(const Matter& matter, const std::string& seal,
                              std::span<const ledger::Decision> decisions, const FindPerson& find_person);
 
+/// What a promotion of the run uses up: all that could let another one begin, also what was approved by more
+/// people than needed or by somebody who may not any more.
+std::vector<std::int64_t> spent_by_promotion(std::span<const ledger::Decision> decisions,
+                                             std::int64_t now_ns);
+
 /// True if the newest word about the run is a rejection: nothing but a new approval opens it again.
 bool is_closed(std::span<const ledger::Decision> decisions);
 

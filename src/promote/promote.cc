@@ -280,8 +280,9 @@ class Promotion {
     commit_order.prepare = [&] { return stage_all(commit_order.tag); };
     commit_order.admit = [&](std::span<const Operation> operations) -> Result<void> {
       outcome_.stage_ns = monotonic_ns() - begun;
-      RH_TRY(outcome_.decision, decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen,
-                                                   authority_.decisions, authority_.skip, effects_}));
+      RH_TRY(outcome_.decision,
+             decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen, authority_.decisions,
+                                authority_.skip, authority_.spends, effects_}));
       return record("begun", operations.size(), "");
     };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };

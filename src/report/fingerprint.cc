@@ -104,7 +104,8 @@ std::set<std::string> named_files(const RunRecord& record) {
   std::set<std::string> named;
   const auto name_all = [&](const std::vector<std::string>& argv) {
     for (const std::string& word : argv)
-      if (!word.empty() && word.size() < PATH_MAX) named.insert(absolute(record.action.cwd, word));
+      if (!word.empty() && word.size() < PATH_MAX && named.size() <= kMostLines)
+        named.insert(absolute(record.action.cwd, word));
   };
   name_all(record.action.argv);
   for (const ProcessRecord& process : record.processes) {
@@ -117,6 +118,8 @@ std::set<std::string> named_files(const RunRecord& record) {
 /// Programs by their content; files that the command lines name and that were opened by their identity.
 Result<void> add_reads(const RunRecord& record, int fd, std::set<std::string>& lines, std::string& unclean) {
   const std::set<std::string> named = named_files(record);
+  if (named.size() > kMostLines && unclean.empty())
+    unclean = fmt::format("its command lines have more than {} words", kMostLines);
   return effects::read_read_list(fd, [&](const effects::HostRead& read) {
     const auto& id = read.identity;
     const std::string identity = fmt::format("{}:{}:{}", id.ino, id.ctime_ns, id.size);

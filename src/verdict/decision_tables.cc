@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kHourNs = 3'600'000'000'000;
 constexpr std::int64_t kDayNs = 24 * kHourNs;
+constexpr std::int64_t kLongestNs = 3650 * kDayNs;
 
 Result<std::vector<std::string>> read_roles(const TomlTable& table) {
   RH_TRY(auto roles, table.texts("roles"));
@@ -23,6 +24,8 @@ Result<std::optional<std::int64_t>> read_duration(const TomlTable& table, std::s
   const auto duration = parse_duration(*text);
   if (!duration || *duration <= 0)
     return table.error_at(key, "is no length of time", fmt::format("write {} = \"4h\"", key));
+  if (*duration > kLongestNs)
+    return table.error_at(key, "is longer than ten years", fmt::format("write {} = \"4h\"", key));
   return std::optional(*duration);
 }
 

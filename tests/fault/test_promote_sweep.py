@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import harness
-from promotion import INCOMPLETE, LET_INCONCLUSIVE_PASS, PromoteCase, Tree, differences, main_in_private_mounts
+from promotion import INCOMPLETE, PromoteCase, Tree, differences, main_in_private_mounts
 
 SETUP = r"""
 mkdir -p d/sub k/deep away; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v; echo six >away/w
@@ -66,7 +66,6 @@ class Sweep(PromoteCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.policy(LET_INCONCLUSIVE_PASS)
         harness.need("strace", "losetup")
         self.disks = [Disk(self, "disk")]
         self.state = self.disks[0].mount / "state"

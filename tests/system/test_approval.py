@@ -29,6 +29,8 @@ AMONG_PEOPLE = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group &&
 
 
 class ApprovalCase(PromoteCase):
+    shipped = None
+
     def setUp(self) -> None:
         super().setUp()
         if not os.path.exists("/proc/self/loginuid"):
@@ -190,7 +192,7 @@ class Stops(ApprovalCase):
 
     def test_the_policy_cannot_be_read(self) -> None:
         run = self.approved()
-        (self.base / "policy/policy.d/test.toml").write_text("nonsense")
+        self.policy_file.write_text("nonsense")
         self.try_promote(run, CONFIG, "test.toml:1")
         self.decide(BEN, "approve", run, expect=CONFIG)
 
@@ -242,13 +244,13 @@ class Stops(ApprovalCase):
         rule = '[[rule]]\nid = "site.f"\nlevel = "red"\nwhy = "w"\n[rule.match.file]\npath = "{0}/f"\n' \
                '[[exception]]\nrule = "site.f"\npath = "{0}/f"\nowner = "ann"\nreason = "r"\nexpires = 2999-01-01\n'
         self.policy(ONE + rule.format(self.host))
-        os.utime(self.base / "policy/policy.d/test.toml", (1, 1))
+        os.utime(self.policy_file, (1, 1))
         run = self.run_by(EVE)
         self.assertEqual(run.code, harness.YELLOW, run.doc["verdict"]["findings"])
-        self.decide(ANN, "approve", run)
         # Nobody can wait for 2999: the record says that the exception it rested on ended earlier.
         path = self.state / "runs" / run.doc["id"] / "run.json"
         path.write_text(path.read_text().replace("2999-01-01", "2026-01-01"))
+        self.decide(ANN, "approve", run, expect=NOT_APPROVED)
         self.try_promote(run, NOT_APPROVED, "expired on 2026-01-01")
 
     def test_two_promotions_race_for_one_approval(self) -> None:
@@ -284,6 +286,44 @@ class Stops(ApprovalCase):
         for statement in ("UPDATE decisions SET expires_ns = 0", "DELETE FROM decisions"):
             with self.assertRaises(sqlite3.IntegrityError):
                 self.write_ledger(statement)
+
+
+# What version 2 of the ledger had of decisions and promotions.
+LEDGER_TWO = """
+CREATE TABLE runs (id TEXT PRIMARY KEY NOT NULL, created_ns INTEGER NOT NULL, argv TEXT NOT NULL, verdict TEXT NOT NULL, exit INTEGER, signal INTEGER,
+  created INTEGER NOT NULL DEFAULT 0, modified INTEGER NOT NULL DEFAULT 0, deleted INTEGER NOT NULL DEFAULT 0, metadata INTEGER NOT NULL DEFAULT 0,
+  renamed INTEGER NOT NULL DEFAULT 0, type INTEGER NOT NULL DEFAULT 0, identical INTEGER NOT NULL DEFAULT 0, written_bytes INTEGER NOT NULL DEFAULT 0,
+  wall_ns INTEGER NOT NULL DEFAULT 0, state TEXT NOT NULL, digest TEXT NOT NULL, requester_uid INTEGER NOT NULL DEFAULT 0, pinned INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
+CREATE TABLE decisions (id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, digest TEXT NOT NULL, seal TEXT NOT NULL,
+  verb TEXT NOT NULL CHECK (verb IN ('approved', 'rejected')), reason ANY NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, used_by TEXT,
+  uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY) STRICT;
+CREATE INDEX decisions_by_run ON decisions (run);
+CREATE TABLE promotions (id TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL, digest TEXT NOT NULL, kind TEXT NOT NULL, decision INTEGER NOT NULL,
+  started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL, result TEXT NOT NULL CHECK (result IN ('begun', 'done', 'rolled back', 'incomplete')),
+  operations INTEGER NOT NULL, window_ns INTEGER NOT NULL, detail ANY NOT NULL,
+  uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY) STRICT, WITHOUT ROWID;
+CREATE INDEX promotions_by_run ON promotions (run);
+PRAGMA user_version = 2;
+"""
+
+
+class OlderLedger(ApprovalCase):
+    def test_decisions_are_taken_over_and_let_nothing_pass(self) -> None:
+        self.policy("")
+        run = self.run_by(EVE)
+        for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm"):
+            (self.state / name).unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(self.state / "ledger.db")) as database, database:
+            database.executescript(LEDGER_TWO)
+            for used, login in (("'x/1'", "NULL"), ("NULL", str(EVE))):
+                database.execute(f"INSERT INTO decisions (run, digest, seal, verb, reason, created_ns, expires_ns, used_by, uid, loginuid, sudo_uid) "
+                                 f"VALUES ('{run.doc['id']}', 'sha256:before', 's', 'approved', 'r', 1, {time.time_ns() + 10**15}, {used}, 0, {login}, {ANN})")
+        why = json.loads(self.call("show", run.doc["id"], "--why").out)["decisions"]
+        self.assertEqual([(d["id"], d["verb"], d["uid"], d["used_by"], d["policy_digest"]) for d in why],
+                         [(1, "approved", ANN, "x/1", ""), (2, "approved", EVE, "", "")])
+        self.try_promote(run, NOT_APPROVED, "another digest")
+        self.decide(EVE, "approve", run)
+        self.try_promote(run, 0)
 
 
 class Overrides(ApprovalCase):

@@ -197,6 +197,21 @@ TEST_CASE("Taking back and rejecting") {
   CHECK(bed.passage());
 }
 
+TEST_CASE("A promotion uses up all that another could rest on") {
+  Bed bed;
+  const auto spent = [&] { return spent_by_promotion(bed.decisions, kNow); };
+  bed.add(Verb::kApproved, kAnn);
+  bed.add(Verb::kRejected, kEve);
+  bed.add(Verb::kApproved, kAnn).used_by = "x/1";
+  bed.add(Verb::kApproved, kBen).expires_ns = kNow;
+  bed.add(Verb::kApproved, kAnn);
+  bed.add(Verb::kOverridden, kCal);
+  bed.add(Verb::kApproved, kEve);  // may not, or not any more
+  CHECK(spent() == std::vector<std::int64_t>{5, 6, 7});
+  bed.add(Verb::kRevoked, kAnn);
+  CHECK(spent() == std::vector<std::int64_t>{6, 7});
+}
+
 TEST_CASE("Red and inconclusive runs need a table of their own; hard findings stay") {
   for (const auto level : {verdict::Level::kRed, verdict::Level::kInconclusive}) {
     Bed bed(level);
