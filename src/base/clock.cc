@@ -27,6 +27,23 @@ std::string rfc3339(std::int64_t epoch_ns) {
   return text;
 }
 
+Result<std::int64_t> parse_rfc3339(std::string_view text) {
+  const std::string word(text.substr(0, 64));
+  struct tm t = {};
+  const char* at = ::strptime(word.c_str(), "%Y-%m-%dT%H:%M:%S", &t);
+  std::int64_t below = 0;
+  if (at != nullptr && *at == '.') {
+    ++at;
+    for (std::int64_t unit = kSecond / 10; *at >= '0' && *at <= '9'; ++at, unit /= 10)
+      below += (*at - '0') * unit;
+  }
+  constexpr std::int64_t kLatest = INT64_MAX / kSecond - 1;
+  const time_t seconds = at == nullptr ? -1 : ::timegm(&t);
+  if (at == nullptr || std::string_view(at) != "Z" || text.size() > 64 || seconds < 0 || seconds > kLatest)
+    return fail("\"" + word + "\" is no point in time", ExitCode::kUsage, "write 2026-11-29T18:00:00Z");
+  return std::int64_t{seconds} * kSecond + below;
+}
+
 std::string compact_time(std::int64_t epoch_ns) {
   const struct tm t = utc(epoch_ns);
   char text[80];

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <ctime>
 #include <string>
+#include <string_view>
+
+#include "base/result.h"
 
 namespace rehearse {
 
@@ -25,6 +28,9 @@ inline std::int64_t realtime_ns() {
 
 /// "2026-11-24T02:05:15.123Z" from nanoseconds since the epoch.
 std::string rfc3339(std::int64_t epoch_ns);
+/// Its inverse, in UTC: "2026-11-24T02:05:15Z", with or without a fraction of the second. kUsage on anything
+/// else.
+Result<std::int64_t> parse_rfc3339(std::string_view text);
 /// "20261124-020515", the sortable head of a run id.
 std::string compact_time(std::int64_t epoch_ns);
 

@@ -15,6 +15,7 @@ enum class ExitCode : int {
   kDiverged = 15,            ///< promoted, and the host's service manager did not do what was rehearsed
   kRolledBack = 16,          ///< a promotion failed and was undone completely
   kRollbackIncomplete = 17,  ///< the host is neither as before nor as promoted: page someone
+  kHalted = 18,              ///< a budget of the policy is used up for now
   kUsage = 64,               ///< EX_USAGE: the command line is wrong
   kDataError = 65,           ///< EX_DATAERR: input data is wrong
   kUnavailable = 69,         ///< EX_UNAVAILABLE: this host cannot do it

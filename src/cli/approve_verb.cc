@@ -1,118 +1,127 @@
-// rehearse approve|reject RUN@DIGEST --reason TEXT: a person's decision about what a run would do.
+// rehearse approve|reject|revoke RUN@DIGEST --reason TEXT: a person's decision about what a run would do.
 
-#include <fmt/core.h>
-#include <unistd.h>
+#include <fmt/format.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <optional>
+#include <algorithm>
 
 #include "base/clock.h"
 #include "base/escape.h"
-#include "base/json_writer.h"
 #include "base/units.h"
-#include "cli/run_at.h"
+#include "cli/decider.h"
 #include "cli/verbs.h"
-#include "ledger/decisions.h"
 #include "ledger/undo_trials.h"
-#include "promote/decision.h"
-#include "promote/frozen_bundle.h"
 #include "promote/undo_trial.h"
 #include "report/undo_text.h"
-#include "report/writer.h"
 
 namespace rehearse::cli {
 namespace {
 
-constexpr std::size_t kMostReason = 4096;
-
-Result<int> decide(Globals& globals, Arguments arguments, ledger::Verb verb) {
-  const bool approves = verb == ledger::Verb::kApproved;
+struct Words {
   std::string run;
   std::string reason;
-  std::string expires = "4h";
-  CLI::App app(approves ? "Approve what a run would do, so that it can be promoted once"
-                        : "Reject what a run would do: it cannot be promoted",
-               approves ? "approve" : "reject");
+  std::string expires;
+};
+
+Result<bool> parse_words(Globals& globals, Arguments arguments, const char* verb, const char* about,
+                         Words& words) {
+  CLI::App app(about, verb);
   add_globals(app, globals);
-  app.add_option("RUN@DIGEST", run, "The run and its digest, as the report prints them")->required();
-  app.add_option("--reason", reason, "Why; kept in the ledger")->required()->type_name("TEXT");
-  if (approves)
-    app.add_option("--expires", expires, "How long the approval holds (default 4h)")->type_name("TIME");
+  app.add_option("RUN@DIGEST", words.run, "The run and its digest, as the report prints them")->required();
+  app.add_option("--reason", words.reason, "Why; kept in the ledger")->required()->type_name("TEXT");
+  if (std::string_view(verb) == "approve")
+    app.add_option("--expires", words.expires,
+                   "How long the approval holds (default: the policy's ttl, or 4h)")
+        ->type_name("TIME");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
-  if (!go_on) return 0;
-  RH_TRY(const std::int64_t lifetime, parse_duration(expires));
-  if (reason.empty() || reason.size() > kMostReason)
-    return fail("--reason wants 1 to 4096 bytes of text", ExitCode::kUsage, "say why");
+  if (go_on) RH_CHECK(check_reason(words.reason));
+  return go_on;
+}
 
-  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  RH_TRY(const promote::RunAtDigest named, resolve_run(state, run));
-  RH_TRY(const promote::FrozenBundle frozen, promote::open_frozen(state, named.run, named.digest));
-  ledger::Decision decision;
-  decision.run = frozen.record.id;
-  decision.digest = frozen.record.digest;
-  decision.seal = hex(frozen.seal);
-  decision.verb = verb;
-  decision.who = requester();
-  decision.reason = reason;
-  decision.created_ns = realtime_ns();
-  decision.expires_ns = decision.created_ns + lifetime;
-  RH_CHECK(promote::may_decide(decision.who, frozen.record.requester));
-  if (approves) RH_CHECK(promote::is_known_whole(frozen.record));
-  if (approves && frozen.record.verdict.level == verdict::Level::kRed)
-    return fail("run " + decision.run + " is red: policy blocks it", ExitCode::kRed,
-                "see: rehearse show " + decision.run);
-  RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state));
-  // The way back is tried before there is anything to take back; what came of it does not decide.
-  std::optional<report::UndoTrial> trial;
-  if (approves) {
-    trial = promote::try_undo(frozen);
-    RH_CHECK(ledger::put_undo_trial(state, decision.run, decision.digest, *trial));
-  }
-  RH_TRY(decision.id, decisions.add(decision));
+Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
+  const std::int64_t longest = promote::longest_approval(desk.matter());
+  if (asked.empty()) return longest != 0 ? longest : promote::kApprovalTtlNs;
+  RH_TRY(const std::int64_t wanted, parse_duration(asked));
+  if (longest != 0 && wanted > longest)
+    return fail(fmt::format("--expires {}: the policy lets an approval of this run hold {}",
+                            asked.substr(0, 40), format_duration(longest)),
+                ExitCode::kUsage, "ask for less");
+  return wanted;
+}
 
-  report::Writer out(STDOUT_FILENO);
-  if (globals.json) {
-    std::string text;
-    JsonWriter json(text);
-    json.open_object().key("schema").string("rehearse.decision/1").key("decision").integer(decision.id);
-    json.key("run").string(decision.run).key("digest").string(decision.digest);
-    json.key("verb").string(approves ? "approved" : "rejected");
-    json.key("uid").integer(std::uint64_t{promote::person_of(decision.who)});
-    json.bytes("reason", reason);
-    json.key("created").string(rfc3339(decision.created_ns)).key("expires");
-    if (approves)
-      json.string(rfc3339(decision.expires_ns));
-    else
-      json.null();
-    if (trial) {
-      json.key("rollback").open_object().key("verified").boolean(trial->verified);
-      json.key("seconds").seconds(trial->took_ns).bytes("why", trial->why).key("irreversible").open_array();
-      for (const std::string& line : trial->irreversible) json.string(to_utf8_lossy(line));
-      json.close_array().close_object();
-    }
-    json.close_object();
-    out.put(text + "\n");
-  } else if (approves) {
-    out.put(report::undo_text(*trial));
-    out.put(fmt::format("approved until {}, once\nnext  rehearse promote {}@{}\n",
-                        rfc3339(decision.expires_ns), decision.run, decision.digest));
-  } else {
-    out.put("rejected\n");
-  }
-  RH_CHECK(out.flush());
-  return 0;
+/// What is left to do before the run can be promoted.
+Result<std::string> what_is_next(Desk& desk, const ledger::Decision& decision) {
+  RH_TRY(const auto all, desk.decisions.of_run(decision.run));
+  const auto passage = promote::find_passage(desk.matter(), decision.seal, all, host::find_person);
+  const std::string name = decision.run + "@" + decision.digest;
+  if (passage) return "next  rehearse promote " + name + "\n";
+  return "not yet: " + escape_text(passage.error().what) + "\n";
 }
 
 }  // namespace
 
 Result<int> approve_verb(Globals& globals, Arguments arguments) {
-  return decide(globals, std::move(arguments), ledger::Verb::kApproved);
+  Words words;
+  RH_TRY(const bool go_on,
+         parse_words(globals, std::move(arguments), "approve",
+                     "Approve what a run would do, so that it can be promoted once", words));
+  if (!go_on) return 0;
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(Desk desk, open_desk(state, words.run));
+  RH_CHECK(promote::check_policy(desk.matter()));
+  RH_CHECK(promote::is_known_whole(desk.frozen.record));
+  RH_CHECK(promote::check_approvable(desk.matter()));
+  RH_CHECK(promote::may_approve(desk.matter(), desk.decider));
+  RH_TRY(const std::int64_t holds, lifetime(desk, words.expires));
+  ledger::Decision decision = desk.begin(ledger::Verb::kApproved, words.reason);
+  decision.expires_ns = later(decision.created_ns, holds);
+  // The way back is tried before there is anything to take back; what came of it does not decide.
+  const report::UndoTrial trial = promote::try_undo(desk.frozen);
+  RH_CHECK(ledger::put_undo_trial(state, decision.run, decision.digest, trial));
+  RH_TRY(decision.id, desk.decisions.add(decision));
+  RH_TRY(const std::string next, what_is_next(desk, decision));
+  return print_decision(globals, decision,
+                        fmt::format("{}approved until {}, once\n{}", report::undo_text(trial),
+                                    rfc3339(decision.expires_ns), next),
+                        &trial);
 }
 
 Result<int> reject_verb(Globals& globals, Arguments arguments) {
-  return decide(globals, std::move(arguments), ledger::Verb::kRejected);
+  Words words;
+  RH_TRY(const bool go_on,
+         parse_words(globals, std::move(arguments), "reject",
+                     "Reject what a run would do: what was decided before does not let it pass", words));
+  if (!go_on) return 0;
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(Desk desk, open_desk(state, words.run));
+  RH_CHECK(promote::may_decide(desk.decider.who));
+  ledger::Decision decision = desk.begin(ledger::Verb::kRejected, words.reason);
+  RH_TRY(decision.id, desk.decisions.add(decision));
+  return print_decision(globals, decision, "rejected\n");
+}
+
+Result<int> revoke_verb(Globals& globals, Arguments arguments) {
+  Words words;
+  RH_TRY(const bool go_on, parse_words(globals, std::move(arguments), "revoke",
+                                       "Take back what you approved or overrode, before it is used", words));
+  if (!go_on) return 0;
+  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
+  RH_TRY(Desk desk, open_desk(state, words.run));
+  RH_CHECK(promote::may_decide(desk.decider.who));
+  RH_TRY(const auto all, desk.decisions.of_run(desk.frozen.record.id));
+  const auto mine = std::ranges::count_if(all, [&](const ledger::Decision& one) {
+    return one.person == desk.decider.person.uid && one.used_by.empty() &&
+           (one.verb == ledger::Verb::kApproved || one.verb == ledger::Verb::kOverridden);
+  });
+  if (mine == 0)
+    return fail(
+        host::name_of(desk.decider.person) + " has no unused approval of run " + desk.frozen.record.id,
+        ExitCode::kUsage, "to keep it from being promoted whoever approves: rehearse reject");
+  ledger::Decision decision = desk.begin(ledger::Verb::kRevoked, words.reason);
+  RH_TRY(decision.id, desk.decisions.add(decision));
+  return print_decision(globals, decision, "taken back\n");
 }
 
 }  // namespace rehearse::cli

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "cli/decision_text.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/ledger.h"
@@ -103,6 +104,18 @@ std::string row_line(const ledger::Row& row, const report::Style& style, std::si
   return fmt::format("{:<22}  {}  {:<6}  {}  {}\n", escape_text(row.id, 80), word, ended, counts, command);
 }
 
+Result<int> list_overrides(const Globals& globals, const std::optional<ledger::StateDir>& state) {
+  std::vector<ledger::Decision> all;
+  if (state) {
+    RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(*state));
+    RH_TRY(all, decisions.overrides());
+  }
+  report::Writer out(STDOUT_FILENO);
+  out.put(globals.json ? overrides_json(all, realtime_ns()) : overrides_text(all, realtime_ns()));
+  RH_CHECK(out.flush());
+  return 0;
+}
+
 }  // namespace
 
 Result<int> list_verb(Globals& globals, Arguments arguments) {
@@ -111,11 +124,14 @@ Result<int> list_verb(Globals& globals, Arguments arguments) {
   add_globals(app, globals);
   app.add_option("--limit", filter.limit, "At most so many (default: all)")->type_name("N");
   app.add_flag("--removed", filter.include_removed, "Also runs whose bundle was removed");
+  bool overrides = false;
+  app.add_flag("--overrides", overrides, "Runs that passed without approval, and whether that was reviewed");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
 
   std::vector<ledger::Row> rows;
   RH_TRY(const std::optional<ledger::StateDir> state, open_existing_state(globals));
+  if (overrides) return list_overrides(globals, state);
   if (state) {
     std::string notice;
     RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(*state, &notice));

@@ -53,6 +53,7 @@ std::string promotion_json(const Outcome& outcome) {
   json.key("dry_run").boolean(outcome.dry_run).key("result").string(result_word(outcome));
   json.key("exit").integer(std::int64_t{static_cast<int>(outcome.exit)});
   json.key("why").string(to_utf8_lossy(outcome.why)).key("fix").string(to_utf8_lossy(outcome.fix));
+  json.bytes("authority", outcome.authority);
   json.key("decision").integer(outcome.decision).key("started").string(rfc3339(outcome.started_ns));
   json.key("operations").open_array();
   for (const promote::Shown& shown : outcome.operations) {
@@ -109,6 +110,7 @@ std::string promotion_text(const Outcome& outcome) {
     for (std::size_t i = 0; i < std::min(count, kMostLines); ++i) text += "  " + line(i) + "\n";
     if (count > kMostLines) text += fmt::format("  ... {} more: --json has them all\n", count - kMostLines);
   };
+  if (!outcome.authority.empty()) text += "  " + escape_text(outcome.authority) + "\n";
   if (!outcome.why.empty()) text += "  " + escape_text(outcome.why) + "\n";
   const auto& moved = outcome.staleness.moved;
   list("moved since the rehearsal", moved.size(), [&](std::size_t i) {

@@ -16,7 +16,7 @@ namespace {
 /// Options as they stand on the line, before they are understood.
 struct Words {
   std::string timeout, memory, max_write, trace_buffer, capture, profile = "shifted", tty = "auto",
-                                                                 fail_on = "yellow";
+                                                                 fail_on = "yellow", deadline;
 };
 
 Result<void> read_amounts(const Words& words, Options& action) {
@@ -107,6 +107,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
       ->check(CLI::IsMember({"auto", "always", "never"}));
   app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")
       ->check(CLI::IsMember({"shifted", "root"}));
+  app.add_option("--deadline", words.deadline,
+                 "How soon it has to be promoted (30m): says so if approval usually takes longer")
+      ->type_name("TIME");
   app.add_flag("--passthrough-exit", options.passthrough_exit, "Exit with the command's own status");
   app.add_option("--fail-on", words.fail_on,
                  "Which verdicts give a non-zero exit status: red, yellow or never");
@@ -131,6 +134,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   }
   RH_TRY(options.fail_on, verdict::parse_fail_on(words.fail_on));
   RH_CHECK(read_amounts(words, options.action));
+  if (!words.deadline.empty()) {
+    RH_TRY(options.deadline_ns, parse_duration(words.deadline));
+  }
   options.action.state = globals.state;
   options.action.root_profile = words.profile == "root";
   options.action.out = globals.json ? STDERR_FILENO : STDOUT_FILENO;

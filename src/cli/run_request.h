@@ -10,6 +10,7 @@ namespace rehearse::cli {
 struct RunOptions {
   Options action;
   bool plan_only = false;
+  std::int64_t deadline_ns = 0;  ///< by when it has to be promoted, from now on; 0: no matter
   bool passthrough_exit = false;
   verdict::FailOn fail_on = verdict::FailOn::kYellow;
 };

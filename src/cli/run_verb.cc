@@ -4,14 +4,19 @@
 
 #include <CLI/App.hpp>
 #include <csignal>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "cli/progress.h"
 #include "cli/run_request.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
+#include "ledger/decisions.h"
+#include "promote/decision.h"
 #include "rehearsal/network_print.h"
 #include "rehearsal/rehearsal.h"
 #include "report/json.h"
@@ -60,6 +65,26 @@ std::string plan_json(const Order& order) {
   return document.dump(2) + '\n';
 }
 
+/// Where approvals usually take longer than there is time: who may do without, and how.
+void offer_override(const RunOptions& options, const Order& order, const Finished& run) {
+  const report::RunRecord& record = run.record;
+  const promote::Matter matter{record, run.policy, realtime_ns()};
+  auto decisions = ledger::Decisions::open(*order.state);
+  if (!decisions || !promote::check_overridable(matter)) return;
+  const auto waits = decisions->approval_waits(promote::kWaitsCounted);
+  const auto forecast = waits ? promote::forecast(*waits) : std::nullopt;
+  if (!forecast || *forecast <= options.deadline_ns) return;
+  std::string roles;
+  for (const std::string& role : run.policy.overriding->roles) roles += (roles.empty() ? "" : ", ") + role;
+  std::fprintf(stderr,
+               "deadline  approval usually takes %s (median of %zu), more than the %s there are\n"
+               "          a member of %s may do without: rehearse override %s@%s --reason ... --ticket ... "
+               "--until ...\n",
+               format_duration(*forecast).c_str(), waits->size(),
+               format_duration(options.deadline_ns).c_str(), escape_text(roles, 200).c_str(),
+               record.id.c_str(), record.digest.c_str());
+}
+
 int exit_status(const RunOptions& options, const report::RunRecord& record) {
   const report::Command& command = record.command;
   if (options.passthrough_exit) {
@@ -90,6 +115,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const Finished run, rehearse(order));
   progress.clear();
   RH_CHECK(print_report(globals, run));
+  if (options.deadline_ns != 0) offer_override(options, order, run);
   freeze_in_background(run.bundle);
   return exit_status(options, run.record);
 }

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "cli/decision_text.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/state.h"
@@ -19,14 +20,23 @@
 namespace rehearse::cli {
 namespace {
 
-Result<int> show_why(const Globals& globals, const report::RunRecord& record, const std::string& id) {
+/// Of a ledger that cannot be read the report says nothing: the run's own files are there all the same.
+std::vector<ledger::Decision> decisions_of(const ledger::StateDir& state, const std::string& run) {
+  auto decisions = ledger::Decisions::open(state);
+  auto all = decisions ? decisions->of_run(run) : Result<std::vector<ledger::Decision>>();
+  return all ? std::move(*all) : std::vector<ledger::Decision>();
+}
+
+Result<int> show_why(const Globals& globals, const report::RunRecord& record, const std::string& id,
+                     const std::vector<ledger::Decision>& decisions) {
   const auto current = verdict::load_policy({});
   const std::string digest = current ? current->digest : std::string();
   const report::TerminalOptions options = terminal_options(globals, STDOUT_FILENO, id);
   report::Writer out(STDOUT_FILENO);
-  out.put(globals.json ? report::why_json(record, digest)
+  out.put(globals.json ? report::why_json(record, digest, decisions_json(decisions))
                        : report::why_text(record, digest, "rehearse " + options.state_option, options.bundle,
                                           report::Style(options.color)));
+  if (!globals.json && !decisions.empty()) out.put("\nWho decided what\n" + decisions_text(decisions));
   RH_CHECK(out.flush());
   return 0;
 }
@@ -50,7 +60,8 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
                 ExitCode::kDataError);
   }
   RH_TRY(report::RunRecord record, bundle.read_record());
-  if (why) return show_why(globals, record, bundle.id());
+  const auto decisions = decisions_of(state, record.id);
+  if (why) return show_why(globals, record, bundle.id(), decisions);
   // Without a ledger the report is the same, but for what is kept there.
   if (auto trial = ledger::undo_trial_of(state, record.id, record.digest))
     record.rollback = std::move(*trial);
@@ -61,6 +72,7 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   } else {
     RH_CHECK(report::write_terminal_report(out, record, manifest.get(),
                                            terminal_options(globals, STDOUT_FILENO, bundle.id())));
+    if (!decisions.empty()) out.put("\nDecisions\n" + decisions_text(decisions));
   }
   RH_CHECK(out.flush());
   return 0;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "base/sys.h"
+#include "host/people.h"
 
 namespace rehearse::host {
 namespace {
@@ -89,7 +90,10 @@ Requester read_requester() {
   requester.uid = ::getuid();
   if (const auto text = sys::read_file("/proc/self/loginuid", 64))
     requester.loginuid = number(split(*text, '\n')[0]);
-  if (const char* claimed = std::getenv("SUDO_UID"); claimed != nullptr) requester.sudo_uid = number(claimed);
+  if (requester.uid == 0 && !requester.loginuid) requester.sudo_uid = user_behind_me();
+  requester.attested = requester.loginuid || requester.sudo_uid || std::getenv("SUDO_UID") == nullptr;
+  if (const char* claimed = std::getenv("SUDO_UID"); claimed != nullptr && !requester.sudo_uid)
+    requester.sudo_uid = number(claimed);
   for (int fd = 0; fd <= 2; ++fd) {
     if (::isatty(fd) != 1) continue;
     if (const auto name = sys::read_link_at(AT_FDCWD, sys::fd_path(fd).c_str())) requester.tty = *name;

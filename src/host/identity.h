@@ -28,7 +28,10 @@ Result<User> find_user(std::string_view name_or_uid);
 struct Requester {
   std::uint32_t uid = 0;
   std::optional<std::uint32_t> loginuid;
-  std::optional<std::uint32_t> sudo_uid;  ///< from the environment: claimed
+  /// The user who became root, by the kernel's word (the nearest ancestor that is not root's); where it has
+  /// none, what the environment claims.
+  std::optional<std::uint32_t> sudo_uid;
+  bool attested = true;  ///< false: the person is known from the environment alone
   std::optional<std::string> tty;
   std::optional<std::string> unit;
 };

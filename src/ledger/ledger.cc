@@ -14,11 +14,12 @@
 #include "base/sys.h"
 #include "ledger/database.h"
 #include "ledger/layout.h"
+#include "ledger/standing.h"
 
 namespace rehearse::ledger {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 3;
+constexpr std::int64_t kSchemaVersion = 4;
 constexpr std::int64_t kYoungNs = 60'000'000'000;
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
@@ -68,6 +69,58 @@ CREATE TABLE undo_trials (
   took_ns INTEGER NOT NULL, tried_ns INTEGER NOT NULL, irreversible TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 3;
+)";
+// Decisions by more than one person, under a policy; nothing of them is ever changed. Old ones are taken
+// over; the person behind them was not kept apart: the login user, else who used sudo, else the user.
+constexpr const char* kSchemaApproval = R"(
+ALTER TABLE decisions RENAME TO decisions_before;
+DROP INDEX decisions_by_run;
+CREATE TABLE decisions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  run TEXT NOT NULL, digest TEXT NOT NULL, seal TEXT NOT NULL, policy TEXT NOT NULL,
+  verb TEXT NOT NULL CHECK (verb IN ('approved', 'rejected', 'revoked', 'overridden', 'reviewed', 'skipped')),
+  reason ANY NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+  ticket ANY NOT NULL, review_due_ns INTEGER NOT NULL, about INTEGER NOT NULL,
+  person INTEGER NOT NULL, uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY
+) STRICT;
+CREATE INDEX decisions_by_run ON decisions (run);
+CREATE TABLE decision_uses (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  decision INTEGER NOT NULL, promotion TEXT NOT NULL, verb TEXT NOT NULL CHECK (verb IN ('used', 'released')),
+  at_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX decision_uses_by_decision ON decision_uses (decision);
+INSERT INTO decisions SELECT id, run, digest, seal, '', verb, reason, created_ns, expires_ns, '', 0, 0,
+  coalesce(loginuid, sudo_uid, uid), uid, loginuid, sudo_uid, tty, unit FROM decisions_before;
+INSERT INTO decision_uses (decision, promotion, verb, at_ns)
+  SELECT id, used_by, 'used', created_ns FROM decisions_before WHERE used_by IS NOT NULL;
+DROP TABLE decisions_before;
+CREATE TABLE promotion_effects (
+  promotion TEXT PRIMARY KEY NOT NULL, at_ns INTEGER NOT NULL, changes INTEGER NOT NULL, deletes INTEGER NOT NULL,
+  bytes_written INTEGER NOT NULL, units_restarted INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX promotion_effects_by_time ON promotion_effects (at_ns);
+CREATE TABLE fingerprints (
+  run TEXT PRIMARY KEY NOT NULL, created_ns INTEGER NOT NULL, template TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  envelope TEXT NOT NULL, policy TEXT NOT NULL, title ANY NOT NULL, unclean ANY NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fingerprints_by_template ON fingerprints (template, created_ns);
+CREATE TABLE envelopes (digest TEXT PRIMARY KEY NOT NULL, lines ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE standing (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  verb TEXT NOT NULL CHECK (verb IN ('granted', 'revoked', 'resampled')),
+  about INTEGER NOT NULL, run TEXT NOT NULL, template TEXT NOT NULL, fingerprint TEXT NOT NULL,
+  envelope TEXT NOT NULL, policy TEXT NOT NULL, title ANY NOT NULL, reason ANY NOT NULL,
+  created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+  person INTEGER NOT NULL, uid INTEGER NOT NULL, loginuid INTEGER, sudo_uid INTEGER, tty ANY, unit ANY
+) STRICT;
+CREATE TRIGGER decisions_stay BEFORE UPDATE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are kept as made'); END;
+CREATE TRIGGER decisions_last BEFORE DELETE ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are kept'); END;
+CREATE TRIGGER uses_stay BEFORE UPDATE ON decision_uses BEGIN SELECT RAISE(ABORT, 'uses are kept as made'); END;
+CREATE TRIGGER uses_last BEFORE DELETE ON decision_uses BEGIN SELECT RAISE(ABORT, 'uses are kept'); END;
+CREATE TRIGGER standing_stays BEFORE UPDATE ON standing BEGIN SELECT RAISE(ABORT, 'grants are kept as made'); END;
+CREATE TRIGGER standing_lasts BEFORE DELETE ON standing BEGIN SELECT RAISE(ABORT, 'grants are kept'); END;
+PRAGMA user_version = 4;
 )";
 constexpr const char* kInsert =
     "INSERT INTO runs (id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, "
@@ -158,6 +211,7 @@ struct Ledger::Impl {
 
   [[nodiscard]] Result<StateDir> state_dir() const { return StateDir::open(path, Create::kNo); }
   Result<void> insert(const Row& row);
+  Result<void> keep_print_of(const Bundle& bundle, const report::RunRecord& record);
   Result<void> take_in(const StateDir& from, const std::string& id);
   Result<void> drain(const StateDir& from);
 };
@@ -177,11 +231,23 @@ Result<void> Ledger::Impl::insert(const Row& row) {
   return statement.run();
 }
 
+/// A bundle whose files are damaged has no fingerprint: nothing rests on it.
+Result<void> Ledger::Impl::keep_print_of(const Bundle& bundle, const report::RunRecord& record) {
+  const auto manifest = bundle.open_file("manifest");
+  const auto reads = bundle.open_file("reads");
+  const auto print =
+      report::fingerprint_of(record, manifest ? manifest->get() : -1, reads ? reads->get() : -1);
+  return print ? keep_print(database, record, *print, realtime_ns()) : Result<void>();
+}
+
 /// A bundle without a readable run.json is that of an interrupted run.
 Result<void> Ledger::Impl::take_in(const StateDir& from, const std::string& id) {
   auto bundle = from.open_run(id);
   if (!bundle) return {};  // removed meanwhile
-  if (auto record = bundle->read_record()) return insert(row_of(*record));
+  if (auto record = bundle->read_record()) {
+    RH_CHECK(insert(row_of(*record)));
+    return keep_print_of(*bundle, *record);
+  }
   Row row;
   row.id = id;
   row.created_ns = time_of_run(id);
@@ -235,6 +301,7 @@ Result<bool> prepare_schema(Database& database) {
   RH_CHECK(bring_up(0, kSchema));
   RH_CHECK(bring_up(1, kSchemaTwo));
   RH_CHECK(bring_up(2, kSchemaThree));
+  RH_CHECK(bring_up(3, kSchemaApproval));
   RH_CHECK(database.execute("COMMIT"));
   return again == 0;
 }

@@ -1,30 +1,100 @@
-// Who may decide about a run, and which decision lets a promotion begin.
+// Who may decide about a run, and which decisions let a promotion begin (docs/approval.md). Pure: what is
+// known of people and policy is handed in.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "base/digest.h"
 #include "base/result.h"
+#include "host/people.h"
 #include "ledger/decisions.h"
 #include "report/run_record.h"
+#include "verdict/policy.h"
 
 namespace rehearse::promote {
 
-/// The person behind a requester: the login user if the kernel knows one, else who claims to have used sudo,
-/// else the user itself.
+inline constexpr std::int64_t kApprovalTtlNs = 4 * 3'600'000'000'000;  ///< where the policy says nothing
+
+/// A run that is to be decided about.
+struct Matter {
+  const report::RunRecord& record;
+  const verdict::Policy& policy;  ///< in force now
+  std::int64_t now_ns = 0;
+};
+
+/// Who is asking, as the kernel and the files of this host know them.
+struct Decider {
+  report::Requester who;
+  bool attested = true;  ///< false: the person is known from the environment alone
+  host::Person person;
+};
+
+using FindPerson = std::function<Result<host::Person>(std::uint32_t uid)>;
+
+/// The person behind a requester: the login user if the kernel knows one, else who used sudo, else the user
+/// itself.
 std::uint32_t person_of(const report::Requester& requester);
 
-/// The rule while there is no policy: a person at a terminal, about a run of their own. Units, sockets and
-/// programs without a terminal may not. kNoPermission says which of it does not hold.
-Result<void> may_decide(const report::Requester& who, const report::Requester& requester_of_run);
+/// A person at a terminal: units, sockets and programs without one may not decide, not even with no.
+/// kNoPermission.
+Result<void> may_decide(const report::Requester& who);
+/// kTryLater if something in the ledger is later than now: what has expired cannot be told then.
+Result<void> check_clock(const ledger::Decisions::Newest& newest, std::int64_t now_ns);
+/// kStale if the run was judged by another policy than the one in force, kNotApproved if an exception that it
+/// rests on has expired.
+Result<void> check_policy(const Matter& matter);
+/// kRed or kInconclusive if no approval can let the run pass.
+Result<void> check_approvable(const Matter& matter);
+/// The same of an override; kNoPermission if the policy has none.
+Result<void> check_overridable(const Matter& matter);
 
 /// kInconclusive if the run's list of changes lacks anything: what it did cannot be installed as it was.
 Result<void> is_known_whole(const report::RunRecord& record);
 
-/// The newest decision about exactly this digest and these files that is an approval, unused and not expired.
-/// kNotApproved says why there is none.
-Result<ledger::Decision> valid_decision(ledger::Decisions& decisions, const std::string& run,
-                                        const std::string& digest, const Sha256& seal, std::int64_t now_ns);
+/// kNoPermission says which rule keeps this person from it.
+Result<void> may_approve(const Matter& matter, const Decider& decider);
+Result<void> may_override(const Matter& matter, const Decider& decider);
+
+/// A standing approval; kNoPermission also where the policy has no [standing].
+Result<void> may_grant(const verdict::Policy& policy, const Decider& decider);
+
+/// How long an approval of this run may hold.
+std::int64_t longest_approval(const Matter& matter);
+
+/// What lets a promotion begin.
+struct Passage {
+  std::vector<std::int64_t> decisions;
+  std::string reason;  ///< one line: "approved by ann, ben"
+};
+
+/// From all decisions about the run, oldest first: as many valid approvals of different people as the policy
+/// wants, or an override. An approval counts if it is for this digest, these files and this policy, neither
+/// used, expired, taken back nor followed by a rejection, and if the person may still give it.
+Result<Passage> find_passage(const Matter& matter, const std::string& seal,
+                             std::span<const ledger::Decision> decisions, const FindPerson& find_person);
+
+/// What a promotion of the run uses up: all that could let another one begin, also what was approved by more
+/// people than needed or by somebody who may not any more.
+std::vector<std::int64_t> spent_by_promotion(std::span<const ledger::Decision> decisions,
+                                             std::int64_t now_ns);
+
+/// True if the newest word about the run is a rejection: nothing but a new approval opens it again.
+bool is_closed(std::span<const ledger::Decision> decisions);
+
+/// How long a run will wait for its approval: the median of how long the last ones did; nothing is known
+/// without any.
+inline constexpr std::size_t kWaitsCounted = 100;
+std::optional<std::int64_t> forecast(std::vector<std::int64_t> waits);
+
+/// Of all overrides and reviews, the newest override of a run whose id starts with `run` that nobody has
+/// reviewed. kUsage if there is none, or the start is that of several runs.
+Result<const ledger::Decision*> unreviewed_of(std::span<const ledger::Decision> all, const std::string& run);
+bool is_reviewed(std::span<const ledger::Decision> all, const ledger::Decision& override_of);
+/// Anybody at a terminal but who overrode.
+Result<void> may_review(const ledger::Decision& override_of, const Decider& decider);
 
 }  // namespace rehearse::promote

@@ -13,7 +13,9 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/package_index.h"
+#include "promote/authority.h"
 #include "promote/binding.h"
+#include "promote/budget.h"
 #include "promote/commit.h"
 #include "promote/decision.h"
 #include "promote/lock.h"
@@ -48,6 +50,7 @@ class Promotion {
     RH_CHECK(is_known_whole(frozen_->record));
     if (!order_.dry_run) RH_CHECK(find_decision());
     RH_CHECK(plan());
+    if (!order_.dry_run) RH_CHECK(check_spending());
     outcome_.left_out = plan_.left_out;
     show_operations();
     plan_units();
@@ -61,6 +64,10 @@ class Promotion {
     }
     RH_CHECK(preflight());
     outcome_.check_ns = monotonic_ns() - begun;
+    if (!order_.dry_run && volumes_.empty() && !units_.pending() && authority_.skip) {
+      // Nothing is to be installed; that nobody had to look at it is on record all the same.
+      RH_TRY(outcome_.decision, decisions_->add(*authority_.skip));
+    }
     if (order_.dry_run || (volumes_.empty() && !units_.pending())) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);
@@ -89,10 +96,16 @@ class Promotion {
 
   Result<void> find_decision() {
     RH_TRY(decisions_, open_decisions());
-    RH_TRY(const ledger::Decision decision,
-           valid_decision(*decisions_, outcome_.run, outcome_.digest, frozen_->seal, realtime_ns()));
-    outcome_.decision = decision.id;
+    RH_TRY(authority_, find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns()));
+    outcome_.authority = authority_.reason;
     return {};
+  }
+
+  Result<void> check_spending() {
+    const std::int64_t now = realtime_ns();
+    effects_ = effects_of(*frozen_, plan_.taken, now);
+    RH_TRY(const auto spent, decisions_->effects_since(now - kBudgetWindowNs));
+    return check_budgets(authority_.policy.limits_per_hour, spent, effects_, now);
   }
   Result<std::unique_ptr<ledger::Decisions>> open_decisions() {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
@@ -263,7 +276,8 @@ class Promotion {
     commit_order.header.run = outcome_.run;
     commit_order.header.number = kept.empty() ? 1 : kept.back() + 1;
     commit_order.header.digest = outcome_.digest;
-    commit_order.header.decision = static_cast<std::uint64_t>(outcome_.decision);
+    if (!authority_.decisions.empty())
+      commit_order.header.decision = static_cast<std::uint64_t>(authority_.decisions.back());
     commit_order.header.whole = order_.selection.takes_all();
     commit_order.header.begun_ns = outcome_.started_ns;
     RH_TRY(commit_order.header.boot_id, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
@@ -274,10 +288,9 @@ class Promotion {
     commit_order.prepare = [&] { return stage_all(commit_order.tag); };
     commit_order.admit = [&](std::span<const Operation> operations) -> Result<void> {
       outcome_.stage_ns = monotonic_ns() - begun;
-      RH_TRY(const bool mine, decisions_->use(outcome_.decision, outcome_.id));
-      if (!mine)
-        return fail("run " + outcome_.run + ": its approval was used meanwhile", ExitCode::kNotApproved,
-                    "decide again");
+      RH_TRY(outcome_.decision,
+             decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen, authority_.decisions,
+                                authority_.skip, authority_.spends, effects_}));
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record("begun", operations.size(), "");
     };
@@ -290,7 +303,7 @@ class Promotion {
     commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
     auto result = commit(commit_order);
     if (!result) {
-      (void)decisions_->release(outcome_.decision, outcome_.id);
+      (void)decisions_->release(outcome_.id);
       UnitWork::withdraw(state_, outcome_.id);
       (void)decisions_->end(outcome_.id, "rolled back", result.error().what, realtime_ns());
       return tl::make_unexpected(std::move(result).error());
@@ -302,10 +315,11 @@ class Promotion {
                        : result->undone.failed.empty() ? "rolled back"
                                                        : "incomplete";
     if (!result->committed && result->undone.failed.empty()) {
-      (void)decisions_->release(outcome_.decision, outcome_.id);
+      (void)decisions_->release(outcome_.id);
       UnitWork::withdraw(state_, outcome_.id);
     }
     (void)record(word, outcome_.operations.size(), outcome_.why);
+    (void)learn_from(state_, authority_, outcome_.exit, outcome_.why);
     return {};
   }
 
@@ -451,6 +465,8 @@ class Promotion {
   Outcome outcome_;
   std::unique_ptr<FrozenBundle> frozen_;
   std::unique_ptr<ledger::Decisions> decisions_;
+  Authority authority_;
+  ledger::PromotionEffects effects_;
   Plan plan_;
   std::map<std::uint32_t, std::unique_ptr<UsedVolume>> by_layer_;
   std::vector<UsedVolume> volumes_;  ///< of plan_.layers

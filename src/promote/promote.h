@@ -56,6 +56,7 @@ struct Outcome {
   std::vector<std::string> kept;        ///< somebody's edits that had to make room, and where they are
   std::vector<std::string> not_undone;
   std::int64_t decision = 0;
+  std::string authority;        ///< what let it begin, one line
   std::int64_t started_ns = 0;  ///< CLOCK_REALTIME
   std::int64_t check_ns = 0;    ///< durations
   std::int64_t stage_ns = 0;

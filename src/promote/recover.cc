@@ -146,8 +146,7 @@ class Recovery {
   Result<void> give_back(const char* why) {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
     UnitWork::withdraw(state_, result_.id);
-    if (journal_.header.decision != 0)
-      RH_CHECK(decisions.release(static_cast<std::int64_t>(journal_.header.decision), result_.id));
+    RH_CHECK(decisions.release(result_.id));
     return decisions.end(result_.id, "rolled back", why, realtime_ns());
   }
 

@@ -24,6 +24,8 @@ class PolicyLoad final : public sandbox::Meanwhile {
 
   /// After finish().
   [[nodiscard]] const verdict::Policy& policy() const { return *policy_; }
+  /// The same, once there is no more use for it here.
+  verdict::Policy take_policy() { return std::move(*policy_); }
 
  private:
   std::vector<std::string> sources_;

@@ -375,7 +375,7 @@ Result<Finished> rehearse(const Order& order) {
   RH_CHECK(judge(run, load.policy(), state, bundle));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
-  return Finished{std::move(bundle), std::move(run.record)};
+  return Finished{std::move(bundle), std::move(run.record), load.take_policy()};
 }
 
 void freeze_in_background(const ledger::Bundle& bundle) {

@@ -13,6 +13,7 @@
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
 #include "sandbox/plan.h"
+#include "verdict/policy.h"
 
 namespace rehearse {
 
@@ -31,6 +32,7 @@ struct Order {
 struct Finished {
   ledger::Bundle bundle;
   report::RunRecord record;
+  verdict::Policy policy;  ///< that it was judged by
 };
 
 enum class Purpose { kShow, kRun };

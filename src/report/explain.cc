@@ -253,7 +253,7 @@ std::string why_text(const RunRecord& record, const std::string& current, const 
   return out;
 }
 
-std::string why_json(const RunRecord& record, const std::string& current) {
+std::string why_json(const RunRecord& record, const std::string& current, const std::string& decisions) {
   std::string text;
   JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.why/1").bytes("run", record.id);
@@ -272,7 +272,9 @@ std::string why_json(const RunRecord& record, const std::string& current) {
     json.bytes("expires", one.expires).key("count").integer(one.count);
     json.key("applied").boolean(one.refused.empty()).bytes("refused", one.refused).close_object();
   }
-  json.close_array().key("clock_trusted").boolean(record.verdict.clock_trusted).close_object();
+  json.close_array().key("clock_trusted").boolean(record.verdict.clock_trusted);
+  if (!decisions.empty()) text += ",\"decisions\":" + decisions;
+  json.close_object();
   return text + '\n';
 }
 

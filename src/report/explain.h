@@ -25,6 +25,7 @@ std::string explain_json(const RunRecord& record, const verdict::Policy& policy,
 /// `current`: digest of the policy in force now, or empty where it cannot be read.
 std::string why_text(const RunRecord& record, const std::string& current, const std::string& command_start,
                      const std::string& bundle, const Style& style);
-std::string why_json(const RunRecord& record, const std::string& current);
+/// `decisions`: a JSON array of what people decided, or empty.
+std::string why_json(const RunRecord& record, const std::string& current, const std::string& decisions = {});
 
 }  // namespace rehearse::report

@@ -88,6 +88,29 @@ struct Approval {
   std::int64_t ttl_ns = 0;  ///< 0: the default
 };
 
+/// [override]: who may let a run pass without approval when there is no time for one.
+struct OverrideTable {
+  std::vector<std::string> roles;  ///< groups of this host
+  std::int64_t max_ttl_ns = 0;
+  std::int64_t review_within_ns = 0;
+};
+
+/// [standing]: when a person may approve what comes again and again, once for all of it.
+struct StandingTable {
+  std::int64_t runs = 100;  ///< clean and independent, of one fingerprint
+  std::int64_t days = 7;    ///< within these last days
+  std::int64_t distinct_days = 3;
+  std::int64_t ttl_ns = 0;         ///< of a grant
+  std::int64_t resample = 25;      ///< a person is asked all the same for one in so many
+  std::vector<std::string> roles;  ///< who may grant
+};
+
+/// [skip]: what is promoted without a person.
+struct SkipTable {
+  bool read_only = false;            ///< runs that were proved to write nothing
+  std::vector<std::string> classes;  ///< of action files: green and reversible runs of these
+};
+
 /// [[test]]
 struct PolicyTest {
   std::string name;
@@ -111,6 +134,9 @@ struct Policy {
   std::vector<Exception> exceptions;
   std::map<std::string, std::int64_t> limits_per_hour;
   std::map<std::string, Approval> approvals;  ///< by level
+  std::optional<OverrideTable> overriding;
+  std::optional<StandingTable> standing;
+  SkipTable skip;
   std::vector<PolicyTest> tests;
   std::vector<PolicyFile> files;
   std::string canonical;  ///< RFC 8785

@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "base/toml_file.h"
 #include "base/units.h"
+#include "verdict/decision_tables.h"
 #include "verdict/match_table.h"
 
 namespace rehearse::verdict {
@@ -19,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "rehearse.policy/1";
-constexpr std::string_view kLater[] = {"standing", "override", "breaker", "skip", "promote", "audit"};
+constexpr std::string_view kLater[] = {"breaker", "promote", "audit"};
 constexpr std::string_view kReserved[] = {"core.", "policy.", "expect."};
 constexpr std::size_t kMostRules = 200'000;
 
@@ -172,25 +173,6 @@ Result<Exception> read_exception(const TomlTable& table) {
   return exception;
 }
 
-Result<Approval> read_approval(const TomlTable& table) {
-  RH_CHECK(table.allow_only({"need", "roles", "not_requester", "ttl"}));
-  Approval approval;
-  RH_TRY(const auto need, table.integer("need", 1, 10));
-  approval.need = need.value_or(1);
-  RH_TRY(approval.roles, table.texts("roles"));
-  if (approval.roles.empty())
-    return table.error("\"roles\" is missing or empty", "name groups of this host: roles = [\"operators\"]");
-  RH_TRY(const auto other, table.boolean("not_requester"));
-  approval.not_requester = other.value_or(true);
-  RH_TRY(const auto ttl, table.text("ttl"));
-  if (ttl) {
-    auto duration = parse_duration(*ttl);
-    if (!duration || *duration <= 0) return table.error_at("ttl", "is no time to live", "write ttl = \"4h\"");
-    approval.ttl_ns = *duration;
-  }
-  return approval;
-}
-
 Result<PolicyTest> read_test(const TomlTable& table, const std::string& directory) {
   RH_CHECK(table.allow_only({"name", "bundle", "expect"}));
   PolicyTest test;
@@ -218,7 +200,7 @@ struct Part {
   std::vector<Rule> rules;
   std::vector<Exception> exceptions;
   std::map<std::string, std::int64_t> limits;
-  std::map<std::string, Approval> approvals;
+  DecisionTables decisions;
   std::vector<PolicyTest> tests;
 };
 
@@ -249,7 +231,8 @@ Result<Part> read_part(const TomlTable& root, const std::string& directory) {
       return root.error_at(later, "is not supported by this version",
                            "leave it out: nothing would come of it");
   }
-  RH_CHECK(root.allow_only({"schema", "limits", "rule", "exception", "approval", "test"}));
+  RH_CHECK(root.allow_only(
+      {"schema", "limits", "rule", "exception", "approval", "override", "standing", "skip", "test"}));
   RH_TRY(const auto schema, root.text("schema"));
   if (!schema)
     return root.error("\"schema\" is missing",
@@ -269,14 +252,7 @@ Result<Part> read_part(const TomlTable& root, const std::string& directory) {
     part.exceptions.push_back(std::move(exception));
   }
   RH_CHECK(read_limits(root, part));
-  RH_TRY(const auto approval, root.table("approval"));
-  if (approval) {
-    RH_CHECK(approval->allow_only({"green", "yellow", "red"}));
-    for (const std::string& level : approval->keys()) {
-      RH_TRY(const auto table, approval->table(level));
-      RH_TRY(part.approvals[level], read_approval(*table));
-    }
-  }
+  RH_TRY(part.decisions, read_decision_tables(root));
   RH_TRY(const auto tests, root.tables("test"));
   for (const TomlTable& table : tests) {
     RH_TRY(auto test, read_test(table, directory));
@@ -336,7 +312,7 @@ Result<void> PolicyMerge::add(std::string_view text, const std::string& path, st
   append(policy.exceptions, part.exceptions);
   append(policy.tests, part.tests);
   for (const auto& [key, value] : part.limits) policy.limits_per_hour[key] = value;
-  for (auto& [level, approval] : part.approvals) policy.approvals[level] = std::move(approval);
+  merge_decision_tables(std::move(part.decisions), policy);
   policy.files.push_back({path, hex(sha256(text)), mtime_ns});
   for (const auto& [key, node] : root.raw()) {
     const std::string name(key.str());
@@ -348,7 +324,7 @@ Result<void> PolicyMerge::add(std::string_view text, const std::string& path, st
       there.insert(there.end(), value.begin(), value.end());
     } else if (name == "approval" && there.is_object()) {
       there.update(value);  // as above: level by level
-    } else if (there.is_object()) {
+    } else if (there.is_object() && name == "limits") {
       merge_tables(there, value);
     } else {
       there = value;

@@ -145,7 +145,7 @@ class Decisions(PromoteCase):
         self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
         self.promote(run)
         self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
-        rows = self.ledger("SELECT * FROM decisions ORDER BY id")
+        rows = self.ledger("SELECT d.*, (SELECT promotion FROM decision_uses u WHERE u.decision = d.id) AS used_by FROM decisions d ORDER BY id")
         self.assertEqual([(row["verb"], row["used_by"]) for row in rows],
                          [("approved", None), ("rejected", None), ("approved", None), ("approved", f"{run.doc['id']}/1")])
         self.assertEqual(rows[0]["reason"], "a test")

@@ -69,7 +69,11 @@ TEST_CASE("What is wrong is named with file, line, column and the nearest word")
   check_error(kRule + "size = 1.5\n", "neither a whole number nor a text");
   check_error(kRule + "at_least = 3\nat_most = 2\n", "is less than at_least");
   check_error(kRule + "[rule.match.fiel]\n", "the nearest known key is \"file\"");
-  check_error(kRule + "[standing]\n", "is not supported by this version");
+  check_error(kRule + "[breaker]\n", "is not supported by this version");
+  check_error(kRule + "[standing]\n", "\"roles\" is missing or empty");
+  check_error(kRule + "[standing]\nroles = [\"a\"]\ndays = 2\n", "distinct_days is more than days");
+  check_error(kRule + "[override]\nroles = [\"a\"]\nmax_ttl = \"x\"\n", "is no length of time");
+  check_error(kRule + "[skip]\nread_onyl = true\n", "the nearest known key is \"read_only\"");
   check_error("", "\"schema\" is missing");
   check_error("schema = \"rehearse.policy/2\"", "write \"rehearse.policy/1\"");
   check_error(kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"redd\"\n", "did you mean \"red\"?");
@@ -133,6 +137,22 @@ expect = { verdict = "yellow", rules = ["id.user-added"] }
   check_error(kHead + "[approval.red]\nneed = 0\n", "out of range");
   check_error(kHead + "[limits]\nper_hour = { delets = 1 }\n", "nearest known key is \"deletes\"");
   check_error(kHead + "[[test]]\nname = \"t\"\nbundle = \"b\"\nexpect = {}\n", "expects nothing");
+}
+
+TEST_CASE("Overrides, standing approvals and skips are read; the last file that has a table decides") {
+  const auto policy =
+      read({kHead + "[override]\nroles = [\"a\"]\n[standing]\nroles = [\"b\"]\n[skip]\nread_only = true\n",
+            kHead + "[standing]\nroles = [\"c\"]\nruns = 5\nttl = \"2d\"\n"});
+  REQUIRE(policy);
+  CHECK(policy->overriding->max_ttl_ns == 4 * 3'600'000'000'000);
+  CHECK(policy->standing->roles == std::vector<std::string>{"c"});
+  CHECK(policy->standing->runs == 5);
+  CHECK(policy->standing->resample == 25);
+  CHECK(policy->skip.read_only);
+  CHECK(
+      policy->canonical ==
+      R"({"override":{"roles":["a"]},"schema":"rehearse.policy/1","skip":{"read_only":true},"standing":{"roles":["c"],"runs":5,"ttl":"2d"}})");
+  CHECK(!read({kRule})->standing);
 }
 
 TEST_CASE(

@@ -1,0 +1,30 @@
+// Why no person has to decide about a run: it wrote nothing, it is of a class that the policy lets pass, or a
+// person has approved all runs of its kind. The run was rehearsed and judged all the same.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "ledger/standing.h"
+#include "promote/decision.h"
+#include "promote/frozen_bundle.h"
+
+namespace rehearse::promote {
+
+struct Skip {
+  std::string reason;      ///< why it passes, or empty
+  std::int64_t grant = 0;  ///< that it passes by
+  std::string why_not;     ///< what kept it from passing by something that might have let it
+};
+
+/// Empty: it wrote nothing, asked nothing of the service manager, and tried nothing that only an
+/// administrator may; else what it did. Pure.
+std::string what_it_wrote(const report::RunRecord& record);
+/// Empty: `rehearse rollback` takes back all of it; else what it would not. Pure.
+std::string what_stays(const FrozenBundle& frozen);
+
+/// Ends grants that this run shows to be out of date, and picks those that a person looks at all the same.
+Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const FrozenBundle& frozen);
+
+}  // namespace rehearse::promote
