@@ -142,7 +142,7 @@ class OwnPolicy(PolicyCase):
 
     def test_a_policy_that_cannot_be_read_stops_the_run_before_it_starts(self) -> None:
         marker = self.base / "marker"
-        for text, part in (('[[rule]]\nidd = "x"\n', "unknown key"), ("[[rule", "policy.toml:2"), ("[standing]\n", "not supported")):
+        for text, part in (('[[rule]]\nidd = "x"\n', "unknown key"), ("[[rule", "policy.toml:2"), ("[breaker]\n", "not supported")):
             result = self.call("run", "--policy", self.policy(text), "--", "touch", str(marker), json_out=False)
             self.assertEqual(result.code, 78, result.err)
             self.assertEqual(result.err.count(b"\n"), 1)
