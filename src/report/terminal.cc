@@ -87,6 +87,22 @@ class Report {
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
     line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
+    if (awaits_decision())
+      line("decide", command_line("approve " + id + '@' + escape_text(short_digest(), 80) + " --reason ..."));
+  }
+
+  /// There is something to promote, and nothing in its way but the word of a person.
+  [[nodiscard]] bool awaits_decision() const {
+    const verdict::Level level = record_.verdict.level;
+    const bool open = level == verdict::Level::kGreen || level == verdict::Level::kYellow;
+    const bool asks = std::ranges::any_of(record_.units, &UnitRecord::changes);
+    return open && !record_.digest.empty() && (asks || counts_line(record_.counts) != counts_line({}));
+  }
+
+  /// As much of it as an approval has to name (docs/promotion.md).
+  [[nodiscard]] std::string short_digest() const {
+    const std::string_view hex(record_.digest);
+    return std::string(hex.substr(hex.find(':') + 1, 16));
   }
 
   [[nodiscard]] std::string further_counts() const {

@@ -81,6 +81,7 @@ TEST_CASE("Golden: a small report") {
             rfc3339(record.created_ns) + R"(
   digest    sha256:00ff
   next      rehearse diff 20261124-020515-abcdef   rehearse show 20261124-020515-abcdef --json
+  decide    rehearse approve 20261124-020515-abcdef@00ff --reason ...
 
 Action as the runtime saw it
   command   sh -c 'echo hi > /etc/x'
