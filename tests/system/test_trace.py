@@ -243,11 +243,15 @@ class Trace(Case):
         script = f"""cd {self.host}; cat read ./rewritten; stat seen none >&2; ls sub; readlink link; test -e sub/entry
             echo new > rewritten; echo own > made; cat made; stat made; rm gone; cat gone; stat gone
             cp /bin/true mine; ./mine; (cd sub; stat ../seen; cat ../no/such); true"""
-        self.complete(self.shell(script))
-        reads = self.reads()
         host = str(self.host)
         def entry(name: str) -> Document:
             return reads.get(f"{host}/{name}", {"uses": []})
+        # Where the kernel has taken a page of the caller away by the time the call returns, the host is asked instead.
+        for _ in range(3):
+            self.complete(self.shell(script))
+            reads = self.reads()
+            if all(entry(name).get("source") == "caller" for name in ("seen", "sub/entry")):
+                break
         for name, use, source in (("read", "opened", "kernel"), ("rewritten", "opened", "kernel"), ("seen", "attributes", "caller"), ("sub", "listed", "kernel"),
                                   ("link", "present", "host"), ("sub/entry", "attributes", "caller")):
             self.assertIn(use, entry(name)["uses"], (name, sorted(reads)))
