@@ -78,7 +78,7 @@ Result<Worker> Worker::start(const EngineSetup& setup) {
 }
 
 Result<void> Worker::serve(const RunSockets& sockets) {
-  const auto sent = send_sockets(control_.get(), sockets);
+  auto sent = send_sockets(control_.get(), sockets);
   // One that has ended has said why.
   RH_CHECK(process_.wait_ready());
   return sent;

@@ -101,6 +101,7 @@ Result<std::optional<std::string>> try_it(std::span<const effects::Change> chang
   const std::int64_t started = monotonic_ns();
   std::vector<Operation> back = inverted(operations);
   std::vector<Volume*> lent;
+  lent.reserve(volumes.size());
   for (Volume& volume : volumes) lent.push_back(&volume);
   RH_TRY(const auto times, kept_times(lent, back));
   back.insert(back.end(), times.begin(), times.end());

@@ -17,8 +17,6 @@ namespace rehearse {
 namespace {
 
 using verdict::PolicyFacts;
-using verdict::Row;
-using verdict::Rows;
 using verdict::StreamFact;
 using verdict::Subject;
 using verdict::Value;
