@@ -1,9 +1,11 @@
-// Letters, digits and case in ASCII, whatever the locale: protocols are not written in a language.
+// Letters, digits, case and separators in ASCII, whatever the locale: protocols are not written in a
+// language.
 #pragma once
 
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rehearse {
 
@@ -21,6 +23,17 @@ inline std::string ascii_lower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = ascii_lower(c);
   return lower;
+}
+
+/// What stands between the separators, empty parts too: one part more than there are separators.
+inline std::vector<std::string_view> split(std::string_view text, char by) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(by, at), text.size());
+    parts.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return parts;
 }
 
 inline bool equal_ignoring_case(std::string_view a, std::string_view b) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <set>
 
+#include "base/ascii.h"
+
 namespace rehearse::effects {
 namespace {
 
@@ -22,16 +24,6 @@ struct Group {
   std::uint32_t gid = 0;
   std::set<std::string> members;
 };
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const std::size_t end = text.find(at);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/clock.h"
+#include "base/message.h"
 #include "base/sys.h"
 #include "sandbox/init_config.h"
 
@@ -61,7 +62,7 @@ Result<bool> AfterRun::start_next() {
 }
 
 Result<void> AfterRun::ask(const InsideProgram& program) {
-  RH_TRY(std::string request, request_of(program, plan_));
+  RH_TRY(const std::string request, request_of(program, plan_));
   // Nothing of the host's is handed in, not even its /dev/null. An empty pipe ends at once.
   RH_TRY(auto in, sys::pipe(O_CLOEXEC));
   in.write.reset();
@@ -70,19 +71,7 @@ Result<void> AfterRun::ask(const InsideProgram& program) {
   for (const auto* pipe : {&out.read, &err.read})
     if (::fcntl(pipe->get(), F_SETFL, O_NONBLOCK) != 0) return sys::last_error("fcntl", "O_NONBLOCK");
   const int fds[3] = {in.read.get(), out.write.get(), err.write.get()};
-  struct iovec iov = {request.data(), request.size()};
-  alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
-  struct msghdr header = {};
-  header.msg_iov = &iov;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof control;
-  struct cmsghdr* part = CMSG_FIRSTHDR(&header);
-  part->cmsg_level = SOL_SOCKET;
-  part->cmsg_type = SCM_RIGHTS;
-  part->cmsg_len = CMSG_LEN(sizeof fds);
-  std::memcpy(CMSG_DATA(part), fds, sizeof fds);
-  if (::sendmsg(control_, &header, MSG_NOSIGNAL) < 0) return sys::last_error("sendmsg", "to init");
+  RH_CHECK(send_message(control_, request, fds));
   out_ = std::move(out.read);
   err_ = std::move(err.read);
   return {};
