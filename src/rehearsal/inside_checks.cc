@@ -104,12 +104,12 @@ std::string last_said(const report::InsideRecord& run) {
 std::optional<sandbox::InsideProgram> InsideChecks::next() {
   if (!validations_) validations_ = validations_for(shipped_validators(), bundle_, plan_);
   const std::size_t turn = ends_.size();
-  if (turn < validations_->size()) {
-    const Validation& validation = (*validations_)[turn];
+  if (turn < validations_->runs.size()) {
+    const Validation& validation = validations_->runs[turn];
     return sandbox::InsideProgram{validation.argv, false, validation.validator->timeout_ns};
   }
-  if (turn >= validations_->size() + probes()) return std::nullopt;
-  const verdict::Probe& probe = expected_->probes[turn - validations_->size()];
+  if (turn >= validations_->runs.size() + probes()) return std::nullopt;
+  const verdict::Probe& probe = expected_->probes[turn - validations_->runs.size()];
   return sandbox::InsideProgram{probe.run, true, probe.timeout_ns};
 }
 
@@ -118,10 +118,10 @@ void InsideChecks::ended(sandbox::InsideEnd end) {
 }
 
 void InsideChecks::describe(const Recording* recording, report::RunRecord& record) const {
-  const std::size_t first_probe = validations_ ? validations_->size() : 0;
+  const std::size_t first_probe = validations_ ? validations_->runs.size() : 0;
   const auto end_at = [this](std::size_t i) { return i < ends_.size() ? &ends_[i] : nullptr; };
   for (std::size_t i = 0; i < first_probe; ++i) {
-    const Validation& validation = (*validations_)[i];
+    const Validation& validation = validations_->runs[i];
     record.validations.push_back({describe_run(validation.argv, end_at(i), recording),
                                   result_of(*validation.validator, end_at(i)), validation.files});
   }
@@ -129,6 +129,9 @@ void InsideChecks::describe(const Recording* recording, report::RunRecord& recor
     const verdict::Probe& probe = expected_->probes[i];
     record.probes.push_back({describe_run(probe.run, end_at(first_probe + i), recording), probe.exit, false});
   }
+  if (validations_ && validations_->cut)
+    record.gaps.push_back({"validators: not all changed configuration was validated",
+                           "more of it changed than they look at in one run", verdict::Level::kYellow});
   std::vector<report::InsideRecord*> runs;
   std::map<std::uint32_t, const char*> roles;
   for (auto& validation : record.validations) {
@@ -148,7 +151,7 @@ void InsideChecks::describe(const Recording* recording, report::RunRecord& recor
 }
 
 std::vector<verdict::ProbeOutcome> InsideChecks::outcomes() const {
-  const std::size_t first_probe = validations_ ? validations_->size() : 0;
+  const std::size_t first_probe = validations_ ? validations_->runs.size() : 0;
   std::vector<verdict::ProbeOutcome> outcomes(probes());
   for (std::size_t i = 0; i < probes(); ++i) {
     verdict::ProbeOutcome& outcome = outcomes[i];

@@ -40,8 +40,8 @@ class InsideChecks final : public sandbox::AfterAction {
   const ledger::Bundle& bundle_;
   const sandbox::Plan& plan_;
   const verdict::Expectations* expected_;
-  std::optional<std::vector<Validation>> validations_;  ///< found when the action has ended
-  std::vector<sandbox::InsideEnd> ends_;                ///< of validations, then of probes
+  std::optional<Validations> validations_;  ///< found when the action has ended
+  std::vector<sandbox::InsideEnd> ends_;    ///< of validations, then of probes
 };
 
 /// For the failures: what the validators said. One that is not installed, or could not tell, becomes a gap.

@@ -61,18 +61,18 @@ class Uppers {
  public:
   Uppers(const ledger::Bundle& bundle, const sandbox::Plan& plan) : bundle_(bundle), plan_(plan) {}
 
-  /// Calls `visit` for each path that `pattern` means and that is not a directory.
+  /// Calls `visit` for each path that `pattern` means and that is not a directory. False: there are more.
   template <class Visit>
-  void each(const std::string& pattern, const Visit& visit) {
+  bool each(const std::string& pattern, const Visit& visit) {
     std::string top = pattern.substr(0, pattern.find('*'));
     if (top.size() < pattern.size()) top.resize(top.rfind('/'));
     const auto [upper, rest] = open_layer(top);
-    if (!upper.valid()) return;
+    if (!upper.valid()) return true;
     auto object = rest.empty() ? sys::dup(upper.get())
                                : sys::open_beneath(upper.get(), rest.c_str(), O_PATH | O_NOFOLLOW);
-    if (!object) return;
+    if (!object) return true;
     std::size_t left = kMostEntries;
-    walk(object->get(), top, kDeepest, left, [&](const std::string& path, const struct stat& st) {
+    return walk(object->get(), top, kDeepest, left, [&](const std::string& path, const struct stat& st) {
       if (verdict::path_matches(pattern, path)) visit(path, st);
     });
   }
@@ -95,46 +95,58 @@ class Uppers {
   }
 
   template <class Visit>
-  static void walk(int object, const std::string& path, int depth, std::size_t& left, const Visit& visit) {
+  static bool walk(int object, const std::string& path, int depth, std::size_t& left, const Visit& visit) {
     const auto st = sys::stat_fd(object);
-    if (!st || left == 0) return;
+    if (!st || left == 0) return false;
     --left;
-    if (!S_ISDIR(st->st_mode)) return visit(path, *st);
-    if (depth == 0) return;
+    if (!S_ISDIR(st->st_mode)) {
+      visit(path, *st);
+      return true;
+    }
+    if (depth == 0) return false;
     auto listing = sys::open_beneath(object, ".", O_RDONLY | O_DIRECTORY);
-    if (!listing) return;
+    if (!listing) return false;
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
-    if (!entries) return;
+    if (!entries) return false;
+    bool whole = true;
     while (const struct dirent* entry = ::readdir(entries.get())) {
       const std::string name = entry->d_name;
       if (name == "." || name == "..") continue;
       auto child = sys::open_beneath(::dirfd(entries.get()), name.c_str(), O_PATH | O_NOFOLLOW);
       std::string below = path;
-      if (child) walk(child->get(), below.append("/").append(name), depth - 1, left, visit);
+      // One that is gone by now is not there to be validated.
+      if (child) whole = walk(child->get(), below.append("/").append(name), depth - 1, left, visit) && whole;
     }
+    return whole;
   }
 
   const ledger::Bundle& bundle_;
   const sandbox::Plan& plan_;
 };
 
+bool is_by_unit(const Validator& validator) {
+  return std::ranges::find(validator.run, kUnit) != validator.run.end();
+}
+
 void add_runs(const Validator& validator, const std::vector<std::string>& changed,
-              const std::set<std::string>& gone, std::vector<Validation>& runs) {
+              const std::set<std::string>& gone, Validations& to) {
   if (changed.empty()) return;
-  const bool by_unit = std::ranges::find(validator.run, kUnit) != validator.run.end();
-  if (!by_unit) {
-    runs.push_back({&validator, validator.run, changed});
+  if (!is_by_unit(validator)) {
+    to.runs.push_back({&validator, validator.run, changed});
     return;
   }
   std::set<std::string> units;
   for (const std::string& file : changed) {
     const std::string unit = unit_of_path(file);
     // Of a unit that was removed there is nothing to be said.
-    if (unit.empty() || gone.contains(unit) || !units.insert(unit).second || runs.size() >= kMostRuns)
-      continue;
+    if (unit.empty() || gone.contains(unit) || !units.insert(unit).second) continue;
+    if (to.runs.size() >= kMostRuns) {
+      to.cut = true;
+      return;
+    }
     Validation run{&validator, validator.run, {file}};
     std::ranges::replace(run.argv, kUnit, unit);
-    runs.push_back(std::move(run));
+    to.runs.push_back(std::move(run));
   }
 }
 
@@ -185,23 +197,27 @@ const std::vector<Validator>& shipped_validators() {
   return kShipped;
 }
 
-std::vector<Validation> validations_for(const std::vector<Validator>& validators,
-                                        const ledger::Bundle& bundle, const sandbox::Plan& plan) {
+Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle,
+                            const sandbox::Plan& plan) {
   Uppers uppers(bundle, plan);
-  std::vector<Validation> runs;
+  Validations found;
   for (const Validator& validator : validators) {
     std::vector<std::string> changed;
     std::set<std::string> gone;
     for (const std::string& pattern : validator.files) {
-      uppers.each(pattern, [&](const std::string& path, const struct stat& st) {
+      const bool whole = uppers.each(pattern, [&](const std::string& path, const struct stat& st) {
         if (S_ISCHR(st.st_mode)) gone.insert(path);  // a whiteout
-        if (changed.size() < kMostFiles) changed.push_back(path);
+        if (changed.size() < kMostFiles)
+          changed.push_back(path);
+        else if (is_by_unit(validator))
+          found.cut = true;
       });
+      found.cut = found.cut || !whole;
     }
     std::ranges::sort(changed);
-    add_runs(validator, changed, gone, runs);
+    add_runs(validator, changed, gone, found);
   }
-  return runs;
+  return found;
 }
 
 }  // namespace rehearse

@@ -32,10 +32,15 @@ struct Validation {
   std::vector<std::string> files;  ///< that have changed: the first of them
 };
 
+struct Validations {
+  std::vector<Validation> runs;
+  bool cut = false;  ///< more has changed than was looked at, or than is validated
+};
+
 /// Looks through the uppers of a run that is still alive, by descriptor and bounded; nothing in them is
 /// followed.
-std::vector<Validation> validations_for(const std::vector<Validator>& validators,
-                                        const ledger::Bundle& bundle, const sandbox::Plan& plan);
+Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle,
+                            const sandbox::Plan& plan);
 
 /// The unit that a path below a directory of unit files belongs to, as systemd-analyze takes it: the path of
 /// a unit file, the name for a drop-in; "" if it is neither.

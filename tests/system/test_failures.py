@@ -250,6 +250,14 @@ class Configuration(FailureCase):
         good = self.shell(f"printf '[Service]\\nExecStart=/bin/true\\n' > {unit}")
         self.none(good)
 
+    def test_what_was_too_much_to_validate_is_said(self) -> None:
+        def gaps(count: int) -> list[str]:
+            units = f"i=0; while [ $i -lt {count} ]; do printf '[Service]\nExecStart=/bin/true\n' > /etc/systemd/system/rehearse-trial$i.service; i=$((i+1)); done"
+            return [gap["what"] for gap in self.shell(units).doc["fidelity"]["gaps"]]
+        cut = "validators: not all changed configuration was validated"
+        self.assertNotIn(cut, gaps(2))
+        self.assertIn(cut, gaps(17))
+
     def test_a_validator_that_is_not_installed_is_named(self) -> None:
         if shutil.which("nginx", path=harness.PATH) is not None:
             harness.skip("nginx is installed here")
