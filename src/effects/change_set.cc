@@ -90,6 +90,7 @@ class Comparer {
       RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(),
                                            pair.after->st, Content::kHash));
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
+      if (change.before) keep_what_was_not_shown(change);
     }
     change.type = file_type(*(pair.after ? pair.after->st : pair.before->st));
     const auto undigested = [&](const std::optional<Pair::Side>& side,
@@ -114,6 +115,15 @@ class Comparer {
     }
     outcome.change = std::move(change);
     return {};
+  }
+
+  void keep_what_was_not_shown(Change& change) const {
+    const auto names = layer_.xattrs_not_shown.find(change.path);
+    if (names == layer_.xattrs_not_shown.end()) return;
+    for (const std::string& name : names->second) {
+      const auto value = change.before->xattrs.find(name);
+      if (value != change.before->xattrs.end()) change.after->xattrs.insert(*value);
+    }
   }
 
   /// The names an object has as the action saw it, and where it came from.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Layer {
       masked;  ///< paths relative to the layer (no leading slash) shown as empty placeholders
   std::vector<std::string> hidden;  ///< directories shown as empty (rehearse's own state): nothing below them
                                     ///< is part of the mirror, so nothing below is ever "deleted"
+  std::map<std::string, std::vector<std::string>>
+      xattrs_not_shown;  ///< by path as the action saw it: attributes of the host's that it was not shown;
+                         ///< that the upper lacks them is no change of the action's
 };
 
 }  // namespace rehearse::effects

@@ -29,9 +29,8 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
 std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
   std::set<std::string> paths;
   for (const sandbox::LayerEvidence& layer : evidence.layers) {
-    const std::string top = layer.mountpoint == "/" ? "" : layer.mountpoint;
     for (const auto* list : {&layer.masked, &layer.hidden})
-      for (const std::string& path : *list) paths.insert(top + '/' + path);
+      for (const std::string& path : *list) paths.insert(layer.seen_at(path));
   }
   return paths;
 }
@@ -50,11 +49,8 @@ std::string some(const std::set<std::string>& paths) {
 
 std::set<std::string> shadowed_paths(const sandbox::Evidence& evidence) {
   std::set<std::string> paths;
-  for (const sandbox::LayerEvidence& layer : evidence.layers) {
-    const std::string top = layer.mountpoint == "/" ? "" : layer.mountpoint;
-    for (const std::string& path : layer.shadowed)
-      paths.insert(path.empty() ? layer.mountpoint : top + '/' + path);
-  }
+  for (const sandbox::LayerEvidence& layer : evidence.layers)
+    for (const std::string& path : layer.shadowed) paths.insert(layer.seen_at(path));
   return paths;
 }
 

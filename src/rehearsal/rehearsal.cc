@@ -156,6 +156,8 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     layer.lower = std::move(from.lower);
     layer.masked = from.masked;  // what was read is compared with them later
     layer.hidden = from.hidden;
+    for (auto& [path, names] : from.xattrs_not_shown)
+      layer.xattrs_not_shown.emplace(from.seen_at(path), std::move(names));
     layers.push_back(std::move(layer));
   }
   return layers;

@@ -64,19 +64,19 @@ void shift_acl(std::string& value, std::uint32_t shift) {
   }
 }
 
-/// False if one of them could not be set.
-bool copy_xattrs_shifted(int from, int to, std::uint32_t shift) {
+/// The names that could not be set.
+std::vector<std::string> copy_xattrs_shifted(int from, int to, std::uint32_t shift) {
+  std::vector<std::string> refused;
   const auto names = sys::list_xattrs(from);
-  if (!names) return names.error().err == EOPNOTSUPP;
-  bool all = true;
+  if (!names) return refused;
   for (const std::string& name : *names) {
     if (name.starts_with("trusted.overlay.")) continue;
     auto value = sys::get_xattr(from, name.c_str());
     if (!value) continue;
     if (name.starts_with("system.posix_acl_")) shift_acl(*value, shift);
-    all = sys::set_xattr(to, name.c_str(), *value).has_value() && all;
+    if (!sys::set_xattr(to, name.c_str(), *value)) refused.push_back(name);
   }
-  return all;
+  return refused;
 }
 
 /// A writable layer's mount attributes, as the host's mount has them. Device nodes never work.
@@ -251,12 +251,13 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     }
     return true;
   };
-  const auto look_like = [&](int from, int to) -> Result<void> {
+  const auto look_like = [&](const std::string& path, int from, int to) -> Result<void> {
     RH_TRY(const auto st, sys::stat_fd(from));
     const std::uint32_t shift = userns_ >= 0 ? kIdShift : 0;
     if (::fchown(to, st.st_uid + shift, st.st_gid + shift) != 0) return sys::last_error("fchown", "mask");
     if (::fchmod(to, st.st_mode & 07777U) != 0) return sys::last_error("fchmod", "mask");
-    if (!copy_xattrs_shifted(from, to, shift)) {
+    if (auto refused = copy_xattrs_shifted(from, to, shift); !refused.empty()) {
+      evidence.xattrs_not_shown.emplace(path, std::move(refused));
       gap("extended attributes of what holds a masked file",
           "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
           "them",
@@ -283,7 +284,7 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
            sys::open_beneath(mask.get(), addition.path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644));
     RH_CHECK(sys::write_all(file.get(), content + addition.text));
     if (original) {
-      RH_CHECK(look_like(original->get(), file.get()));
+      RH_CHECK(look_like(addition.path, original->get(), file.get()));
     } else if (::fchown(file.get(), root, root) != 0) {
       return sys::last_error("fchown", "mask");
     }
@@ -297,7 +298,7 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
     RH_TRY(const bool there, make_parents(path));
     if (!there) continue;
     RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
-    RH_CHECK(look_like(original->get(), placeholder.get()));
+    RH_CHECK(look_like(path, original->get(), placeholder.get()));
     evidence.masked.push_back(path);
   }
   for (const std::string& path : absent) {
@@ -318,9 +319,9 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
   for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
     RH_TRY(auto from, open_directory(lower, parent->c_str()));
     RH_TRY(auto to, open_directory(mask.get(), parent->c_str()));
-    RH_CHECK(look_like(from.get(), to.get()));
+    RH_CHECK(look_like(*parent, from.get(), to.get()));
   }
-  RH_CHECK(look_like(lower, mask.get()));
+  RH_CHECK(look_like("", lower, mask.get()));
   evidence.shadowed.assign(parents.begin(), parents.end());
   evidence.shadowed.emplace_back();
   RH_TRY(sources_[index].mask_root, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));

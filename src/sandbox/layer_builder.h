@@ -5,6 +5,7 @@
 // MOUNT_ATTR_IDMAP, 5.12).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,14 @@ struct LayerEvidence {
   std::vector<std::string> hidden;
   std::vector<std::string>
       shadowed;  ///< directories that the mask layer shows in place of the host's own; "" is the root
+  std::map<std::string, std::vector<std::string>>
+      xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
   bool copied = false;
+
+  /// Where the action sees `path` of this layer; "" is the layer's root.
+  [[nodiscard]] std::string seen_at(const std::string& path) const {
+    return path.empty() ? mountpoint : (mountpoint == "/" ? "" : mountpoint) + '/' + path;
+  }
 };
 
 /// A layer ready to be attached.

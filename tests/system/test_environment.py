@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -100,12 +101,12 @@ class Environment(Case):
     def test_network_has_loopback_only(self) -> None:
         self.assertEqual(self.inside("ls /sys/class/net"), b"lo\n")
 
-    def test_service_manager_is_hidden_where_there_is_one(self) -> None:
+    def test_service_manager_is_stood_in_for_where_there_is_one(self) -> None:
         if not Path("/run/systemd/system").is_dir():
             harness.skip("systemd is not the service manager here")
-        self.assertEqual(self.inside("test -e /run/systemd/system && echo there"), b"")
-        gaps = self.shell("true").doc["fidelity"]["gaps"]
-        self.assertTrue(any("/run/systemd/system" in gap["what"] for gap in gaps))
+        result = self.shell("test -d /run/systemd/system && systemctl restart systemd-journald && echo done >&2")
+        self.assertEqual(result.err.strip(), b"done")
+        self.assertTrue(any("systemd-journald" in json.dumps(unit) for unit in result.doc["units"]), result.doc["units"])
 
 
 if __name__ == "__main__":
