@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -138,13 +139,10 @@ Result<Rule> read_rule(const TomlTable& table) {
   return rule;
 }
 
-/// Days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-std::int64_t days_of(int year, unsigned month, unsigned day) {
-  const std::int64_t y = month <= 2 ? year - 1 : year;
-  const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
-  const auto of_era = static_cast<std::int64_t>(y - era * 400);
-  const std::int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-  return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+std::int64_t days_since_1970(const toml::date& date) {
+  const std::chrono::year_month_day day{std::chrono::year{date.year}, std::chrono::month{date.month},
+                                        std::chrono::day{date.day}};
+  return std::chrono::sys_days{day}.time_since_epoch().count();
 }
 
 Result<Exception> read_exception(const TomlTable& table) {
@@ -169,7 +167,7 @@ Result<Exception> read_exception(const TomlTable& table) {
   const auto& date = table.raw().get("expires")->as_date()->get();
   constexpr std::int64_t kDayNs = 86'400'000'000'000;
   constexpr std::int64_t kLastDay = INT64_MAX / kDayNs;  // in the year 2262
-  exception.expires_ns = std::clamp(days_of(date.year, date.month, date.day), -kLastDay, kLastDay) * kDayNs;
+  exception.expires_ns = std::clamp(days_since_1970(date), -kLastDay, kLastDay) * kDayNs;
   return exception;
 }
 
