@@ -175,7 +175,7 @@ class Files(HostCase):
 
     def what_differs(self, *runs: dict) -> list:
         """What of two equal runs is not the same, of all that the digest covers."""
-        reads = [self.call("trace", run["id"], "--reads", json_out=False).out.splitlines() for run in runs]
+        reads = [self.call("trace", run["id"], "--reads").out.splitlines() for run in runs]
         sides = [[json.dumps(item, sort_keys=True) for item in run["fidelity"]["gaps"] + run["layers"]] + read for run, read in zip(runs, reads)]
         return [sorted(set(one) - set(other)) for one, other in (sides, sides[::-1])]
 
