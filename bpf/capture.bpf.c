@@ -74,9 +74,9 @@ static __always_inline void attach_text(struct draft* draft, u8 arg, const void*
   grow(draft, (u32)n - 1);
 }
 
-static __always_inline void attach_bytes(struct draft* draft, u8 arg, const void* from, u64 wanted,
+static __always_inline void attach_bytes(struct draft* draft, u8 kind, u8 arg, const void* from, u64 wanted,
                                          u32 most) {
-  struct rh_attachment* made = attach(draft, RH_BLOB, arg);
+  struct rh_attachment* made = attach(draft, kind, arg);
   if (!made) return;
   u32 at = draft->size;
   if (at > SCRATCH_BYTES) return;
@@ -90,6 +90,31 @@ static __always_inline void attach_bytes(struct draft* draft, u8 arg, const void
   }
   made->length = length;
   grow(draft, length);
+}
+
+#define SOCKADDR_MOST 128
+
+/// The address that a message goes to, or came from.
+static __always_inline void attach_peer(struct draft* draft, u8 arg, const void* message) {
+  struct {
+    u64 address;
+    u32 length;
+    u32 pad;
+  } name = {};
+  if (bpf_probe_read_user(&name, sizeof name, message) != 0 || name.address == 0) return;
+  attach_bytes(draft, RH_PEER, arg, (void*)name.address, name.length, SOCKADDR_MOST);
+}
+
+/// How many bytes there are of `memory`, as the call says.
+static __always_inline u64 bytes_wanted(const volatile struct rh_memory* memory, const u64* arg, s64 result) {
+  u32 length = memory->length;
+  if (length == RH_BY_RESULT) return result > 0 ? (u64)result * memory->unit : 0;
+  if (length > 5) return memory->most;
+  u64 number = arg[length];
+  if (memory->unit != 0) return (u64)(u32)number * memory->unit;
+  u32 there = 0;
+  bpf_probe_read_user(&there, sizeof there, (void*)number);
+  return there;
 }
 
 static __always_inline void attach_creds(struct draft* draft) {
@@ -302,6 +327,12 @@ static __always_inline void record_plain(struct run* run, struct pt_regs* regs, 
   commit(run, &call->head, size);
 }
 
+/// Whether memory that a call reads (or fills in) is to be looked at now.
+static __always_inline bool_t is_moment(u32 direction, u32 flags, u8 kind, s64 result) {
+  if (direction == RH_OUT) return kind == RH_EXIT && result >= 0;
+  return kind == RH_ENTER || !(flags & RH_AT_ENTRY) || result < 0;
+}
+
 static __always_inline void record_full(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result,
                                         const volatile struct rh_call_plan* plan, u8 abi) {
   struct draft draft;
@@ -318,26 +349,22 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
   for (int i = 0; i < 6; ++i) call->arg[i] = arg[i];
   if (plan && abi != 1) {
 #pragma unroll
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 4; ++i) {
       u32 which = plan->text[i];
       if (which > 5) break;
       u64 from = call->arg[which];
       if (from) attach_text(&draft, (u8)which, (void*)from, 0);
     }
-    u32 blob = plan->blob;
-    bool_t now = kind == RH_ENTER ? plan->blob_at == 1 : plan->blob_at == 2 && result >= 0;
-    if (blob < 6 && now && call->arg[blob] != 0) {
-      u64 wanted = plan->blob_bytes;
-      u32 length = plan->blob_length;
-      if (length < 6) {
-        wanted = call->arg[length];
-        if (kind == RH_EXIT) {
-          u32 there = 0;
-          bpf_probe_read_user(&there, sizeof there, (void*)wanted);
-          wanted = there;
-        }
-      }
-      attach_bytes(&draft, (u8)blob, (void*)call->arg[blob], wanted, plan->blob_bytes);
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const volatile struct rh_memory* memory = &plan->memory[i];
+      u32 which = memory->arg;
+      if (which > 5) break;
+      u64 from = call->arg[which];
+      if (from == 0 || !is_moment(memory->direction, plan->flags, kind, result)) continue;
+      attach_bytes(&draft, RH_BLOB, (u8)which, (void*)from, bytes_wanted(memory, call->arg, result),
+                   memory->most);
+      if (i == 0 && (plan->flags & RH_MESSAGE)) attach_peer(&draft, (u8)which, (void*)from);
     }
     if (kind == RH_EXIT && result >= 0) {
       if (plan->flags & RH_RETURNS_FD) attach_descriptor(&draft, (int)result);
@@ -363,7 +390,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   u8 abi = abi_of(nr);
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
-    if (plan->text[0] == RH_NONE && plan->blob_at != 2 &&
+    if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE &&
         !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES)))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
@@ -384,7 +411,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs* regs, long id) {
   if (!current_run(&run)) return 0;
   u8 abi = abi_of(nr);
   if (abi != 0) return 0;
-  if (plan->text[0] == RH_NONE && plan->blob_at != 1)
+  if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE)
     record_plain(&run, regs, RH_ENTER, nr, 0, plan->args);
   else
     record_full(&run, regs, RH_ENTER, nr, 0, plan, abi);

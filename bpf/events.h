@@ -26,6 +26,8 @@ enum rh_kind {
   RH_URING = 9,   /* rh_uring: io_uring did something that no system call shows */
   RH_SOCKET = 10, /* rh_socket: a socket was given an address */
   RH_PACKET = 11, /* rh_packet, then bytes: went over the run's loopback device, to the gate or from it */
+  RH_LATE = 12,   /* by user space, before the RH_EXIT of the same thread and call: rh_head, then RH_TEXT that
+                     was   copied from the process long after */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -53,6 +55,7 @@ enum rh_attachment_kind {
   RH_PATH = 4,  /* names from the leaf to the root, each ended by NUL, as the kernel has them */
   RH_CREDS = 5, /* rh_creds */
   RH_KTEXT = 6, /* a kernel string */
+  RH_PEER = 7,  /* bytes of user memory: the socket address that the struct msghdr of argument `arg` names */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -275,17 +278,35 @@ struct rh_gate {
 #define RH_RETURNS_FD 2u /* attach what the returned descriptor stands for */
 #define RH_HAS_CREDS 4u  /* attach the thread's credentials after it */
 #define RH_MOVES 8u      /* attach the thread's working and root directory after it */
+#define RH_MESSAGE 16u   /* the first of `memory` is a struct msghdr, or begins with one: attach RH_PEER */
 #define RH_NONE 0xff
+
+/* `direction` of an rh_memory. What goes in is read when the call begins, where that is recorded, else when
+ * it returns; also then if it has failed, since a call that the filter refuses never begins. */
+#define RH_IN 1u
+#define RH_OUT 2u
+
+/* `length` of an rh_memory, apart from the number of an argument. */
+#define RH_FIXED 0xff
+#define RH_BY_RESULT 0xfe
+
+/* Bytes of user memory that are attached to a call. */
+struct rh_memory {
+  __u8 arg; /* that points to them, or RH_NONE: no more */
+  __u8 direction;
+  __u8 length; /* argument that says how many, RH_BY_RESULT or RH_FIXED: `most` */
+  __u8
+      unit; /* bytes that one of that number stands for; 0: the argument points to a 32-bit number of bytes */
+  __u16 most;
+  __u16 pad;
+};
 
 struct rh_call_plan {
   __u8 args;
   __u8 flags;
-  __u8 text[3];     /* arguments that are user strings; RH_NONE: no more */
-  __u8 blob;        /* argument that is bytes of user memory, or RH_NONE */
-  __u8 blob_length; /* argument with their number, or RH_NONE: blob_bytes of them */
-  __u8 blob_at;     /* 1 at entry, 2 after success (blob_length then points to a 32-bit number) */
-  __u16 blob_bytes; /* at most */
+  __u8 text[4]; /* arguments that are user strings; RH_NONE: no more */
   __u16 pad;
+  struct rh_memory memory[2];
 };
 
 struct rh_config {

@@ -218,11 +218,49 @@ void find_changed_by(const Runs& runs, verdict::Finding finding, std::vector<ver
   if (!finding.evidence.empty()) findings.push_back(std::move(finding));
 }
 
+/// Calls of one kind of doubt as a finding; none if there are none.
+void find_doubts(const trace::ArgumentDoubts& doubts, trace::Doubt doubt, verdict::Finding finding,
+                 std::vector<verdict::Finding>& findings) {
+  constexpr std::size_t kMostEvidence = 40;
+  for (const auto& [seen, count] : doubts.list()) {
+    const auto& [kind, call] = seen;
+    if (kind != doubt || finding.evidence.size() >= kMostEvidence) continue;
+    std::string text = fmt::format("process {}: {}", call.process, call.text);
+    if (!call.truth.empty()) text += ", in truth " + call.truth;
+    if (count > 1) text += fmt::format(", {} times", count);
+    finding.evidence.push_back({"call", std::move(text)});
+  }
+  if (doubts.total(doubt) > finding.evidence.size() && !finding.evidence.empty())
+    finding.evidence.push_back({"call", fmt::format("{} such calls in all", doubts.total(doubt))});
+  if (!finding.evidence.empty()) findings.push_back(std::move(finding));
+}
+
+void find_doubts(const trace::ArgumentDoubts& doubts, std::vector<verdict::Finding>& findings) {
+  const auto find = [&](trace::Doubt doubt, const char* rule, const char* why, const char* fix) {
+    find_doubts(doubts, doubt, {rule, verdict::Level::kYellow, "soft", {}, why, fix}, findings);
+  };
+  find(trace::Doubt::kChanged, "core.argument-tampering",
+       "An argument in the process's memory was another one when the call returned than when it began: what "
+       "is "
+       "shown of it may not be what the kernel acted on. Programs do not do this by chance.",
+       "Believe the files that were opened and changed; look at the calls with `trace RUN --where "
+       "'evt.tampered = true'`.");
+  find(trace::Doubt::kUnread, "core.argument-unread",
+       "An argument could be read neither when the call began, nor when it returned, nor later: what it "
+       "named is "
+       "not known where the kernel does not tell.",
+       "Look at the calls with `trace RUN --where 'evt.unread = true'`.");
+  find(trace::Doubt::kLate, "core.argument-late",
+       "An argument could be read only after the call had returned: it may have been another one by then.",
+       "Look at the calls with `trace RUN --where 'evt.late = true'`.");
+}
+
 }  // namespace
 
 std::vector<verdict::Finding> find_more(const FindingSources& from, report::RunRecord& record) {
   from.checks->describe(from.recording, record);
   std::vector<verdict::Finding> findings = failures(from, record);
+  if (from.recording != nullptr) find_doubts(from.recording->doubts(), findings);
   if (from.expected != nullptr) {
     auto more = expectations(from, record);
     std::ranges::move(more, std::back_inserter(findings));

@@ -109,6 +109,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         outside_.add(event, events_);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
+        doubts_.add(event, events_);
         return true;
       }),
       reads_(apart_from_host(plan)) {}

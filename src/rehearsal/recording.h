@@ -12,6 +12,7 @@
 #include "rehearsal/network.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
+#include "trace/argument_doubts.h"
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
@@ -44,6 +45,8 @@ class Recording final : public sandbox::Recorder {
   [[nodiscard]] std::vector<trace::CallFailure> failed_calls() const {
     return failures_.list(events_.tree());
   }
+  /// After finish(): the calls whose strings may not be what the kernel acted on.
+  [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
   /// After finish(): what was changed by what PID 1 started beside the action, by process.
   [[nodiscard]] const trace::ToolChanges& tool_changes() const { return tool_changes_; }
 
@@ -72,6 +75,7 @@ class Recording final : public sandbox::Recorder {
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
+  trace::ArgumentDoubts doubts_;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;

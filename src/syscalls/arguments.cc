@@ -68,19 +68,6 @@ void append_with_mode(std::string& out, const NameSet& set, std::uint64_t value)
   append_mode(out, value & kModeMask);
 }
 
-void append_file_type(std::string& out, std::uint64_t value) {
-  constexpr std::uint64_t kTypeMask = 0170000;
-  const std::uint64_t type = value & kTypeMask;
-  const std::string_view name = choice_name(names::FileKind, type);
-  if (!name.empty()) {
-    out += name;
-    out += '|';
-    append_mode(out, value & 0xffffU & ~kTypeMask);
-  } else {
-    append_mode(out, value & 0xffffU);
-  }
-}
-
 void append_quota_command(std::string& out, std::uint64_t value) {
   const auto command = static_cast<std::uint32_t>(value);
   constexpr std::uint32_t kTypeMask = 0xff;
@@ -214,6 +201,19 @@ bool append_number(std::string& out, Arg kind, std::uint64_t value) {
 
 }  // namespace
 
+void append_file_type(std::string& out, std::uint64_t value) {
+  constexpr std::uint64_t kTypeMask = 0170000;
+  const std::uint64_t type = value & kTypeMask;
+  const std::string_view name = choice_name(names::FileKind, type);
+  if (!name.empty()) {
+    out += name;
+    out += '|';
+    append_mode(out, value & 0xffffU & ~kTypeMask);
+  } else {
+    append_mode(out, value & 0xffffU);
+  }
+}
+
 void append_personality(std::string& out, std::uint64_t value) {
   const std::uint64_t number = value & 0xffffffffU;
   if (number == 0xffffffffU) {  // asks
@@ -238,6 +238,7 @@ void append_argument(std::string& out, const Call& call, std::size_t index, Arg 
     append_names(out, *set, value);
     return;
   }
+  if (append_struct(out, call, index, kind)) return;
   switch (kind) {
     case kPath:
     case kString:
@@ -256,31 +257,9 @@ void append_argument(std::string& out, const Call& call, std::size_t index, Arg 
     case kIoprio:
       append_ioprio(out, value);
       return;
-    case kSockaddrIn:
-    case kSockaddrOut:
-      if (call.blobs[index]) {
-        append_sockaddr(out, *call.blobs[index]);
-      } else {
-        append_pointer(out, value);
-      }
-      return;
     case kSockaddrLength:
       if (index > 0 && call.blobs[index - 1]) {
         fmt::format_to(std::back_inserter(out), "[{}]", call.blobs[index - 1]->size());
-      } else {
-        append_pointer(out, value);
-      }
-      return;
-    case kCloneArgs:
-      if (call.blobs[index]) {
-        append_clone_args(out, *call.blobs[index]);
-      } else {
-        append_pointer(out, value);
-      }
-      return;
-    case kOpenHow:
-      if (call.blobs[index]) {
-        append_open_how(out, *call.blobs[index]);
       } else {
         append_pointer(out, value);
       }

@@ -12,6 +12,9 @@ namespace rehearse::syscalls {
 /// Argument `index`, which is a `kind` (resolved: see variants.h), appended.
 void append_argument(std::string& out, const Call& call, std::size_t index, Arg kind);
 
+/// S_IFREG|0644
+void append_file_type(std::string& out, std::uint64_t value);
+
 /// PER_LINUX|ADDR_NO_RANDOMIZE
 void append_personality(std::string& out, std::uint64_t value);
 

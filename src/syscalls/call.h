@@ -2,8 +2,8 @@
 //
 // What comes from user memory is hostile; every function here is total and gives printable ASCII, one line,
 // whatever the call holds. A name is shown only for a value the kernel would understand so: `int` arguments
-// are read from their low 32 bits, as the kernel does. Structures behind pointers are not decoded, except
-// socket addresses and clone_args: their pointer is shown.
+// are read from their low 32 bits, as the kernel does. Of structures behind pointers those of structs.def
+// are decoded, of the others the pointer is shown.
 #pragma once
 
 #include <array>
@@ -32,8 +32,9 @@ struct Call {
   std::int64_t result = 0;  ///< as the kernel returned it: -4095..-1 is an error; 0 if it has not returned
   /// User string (or captured buffer) of argument i. Absent: could not be read, the pointer is shown.
   std::array<std::optional<Text>, kMaxArguments> texts = {};
-  /// Raw bytes behind argument i: a socket address or clone_args.
+  /// Raw bytes behind argument i (structs.def).
   std::array<std::optional<std::string>, kMaxArguments> blobs = {};
+  std::optional<std::string> peer = {};      ///< the socket address that a struct msghdr names
   std::vector<std::string> argv = {};        ///< execve; empty: could not be read
   std::vector<std::string> envp_names = {};  ///< execve: variables' names; only their number is shown
   std::uint32_t abi = 0;                     ///< Abi

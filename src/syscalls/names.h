@@ -40,11 +40,11 @@ namespace names {
 #define NAMED(name) extern const NameSet name;
 #include "syscalls/named_args.def"
 #undef NAMED
-extern const NameSet CapAmbient, Capability, Clone3Flags, Dumpable, EtherProtocol, FdFlags, FileKind, FutexOp,
-    HardwareType, InetProtocol, IoprioClass, IpOption, IpcFlags, Ipv6Option, KeySpecial, LeaseType,
-    NetlinkOption, NetlinkProtocol, NotifyFlags, PacketOption, PacketType, Personality, PtraceOptions,
-    QuotaSubcommand, QuotaType, SealFlags, SeccompMode, Securebits, ShmgetFlags, SocketOption, SyslogAction,
-    TcpOption;
+extern const NameSet CapAmbient, Capability, CapVersion, Clone3Flags, Dumpable, EpollEvents, EtherProtocol,
+    FdFlags, FileKind, FutexOp, HardwareType, InetProtocol, IoprioClass, IpOption, IpcFlags, Ipv6Option,
+    KeySpecial, LeaseType, NetlinkOption, NetlinkProtocol, NotifyFlags, PacketOption, PacketType, Personality,
+    PollEvents, Propagation, PtraceOptions, QuotaSubcommand, QuotaType, SchedFlags, SealFlags, SeccompMode,
+    Securebits, ShmgetFlags, SigactionFlags, SocketOption, StatxAttributes, SyslogAction, TcpOption;
 extern const NameSet IoctlRequest;
 }  // namespace names
 

@@ -12,7 +12,7 @@ constexpr Syscall make(std::uint32_t nr, std::string_view name, Class classes, P
   Syscall call = {nr, name, classes, privilege, result, sizeof...(args), {args...}};
   for (std::uint8_t i = 0; i < call.count; ++i) {
     if (call.args[i] != Arg::kPath && call.args[i] != Arg::kString) continue;
-    call.string_indices.at(call.string_count++) = i;  // a fourth one does not compile
+    call.string_indices.at(call.string_count++) = i;  // a fifth one does not compile
   }
   return call;
 }

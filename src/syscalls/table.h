@@ -53,13 +53,13 @@ enum class Arg : std::uint8_t {
   kIpcKey,
   kKey,  ///< a kernel key's serial number
   kIoprio,
-  kSockaddrIn,      ///< its length is the next argument
-  kSockaddrOut,     ///< a pointer to its length is the next argument
-  kSockaddrLength,  ///< that pointer
+  kSockaddrLength,  ///< pointer to the length of what the argument before it points to
   kArgv,
   kEnvp,
-  kCloneArgs,  ///< struct clone_args, its size is the next argument
-  kOpenHow,    ///< struct open_how, its size is the next argument
+// Pointers to structures.
+#define STRUCT(name, ...) k##name,
+#include "syscalls/structs.def"
+#undef STRUCT
   kFutexOp,
   kPersonality,
   kIpcFlags,
@@ -196,18 +196,13 @@ struct Syscall {
   std::uint8_t count;  ///< how many arguments
   std::array<Arg, kMaxArguments> args;
 
-  /// Indices of the NUL-terminated user strings, in order; the first `strings().size()` of at most three.
+  /// Indices of the NUL-terminated user strings, in order; the first `strings().size()` of at most four.
   [[nodiscard]] constexpr std::span<const std::uint8_t> strings() const {
     return std::span(string_indices).first(string_count);
   }
   /// Index of the socket address that goes in (its length: index + 1), or comes out (pointer to length: + 1).
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_in() const { return find(Arg::kSockaddrIn); }
   [[nodiscard]] constexpr std::optional<std::uint8_t> sockaddr_out() const { return find(Arg::kSockaddrOut); }
-  /// Index of a structure that goes in, whose size is the next argument.
-  [[nodiscard]] constexpr std::optional<std::uint8_t> sized_struct() const {
-    const auto clone = find(Arg::kCloneArgs);
-    return clone ? clone : find(Arg::kOpenHow);
-  }
   /// Record it when it is entered: what it reads may have changed or the caller may be gone when it returns.
   [[nodiscard]] constexpr bool at_entry() const {
     return string_count > 0 || sockaddr_in().has_value() || has(classes, Class::kBlocks);
@@ -220,7 +215,7 @@ struct Syscall {
   }
 
   std::uint8_t string_count = 0;
-  std::array<std::uint8_t, 3> string_indices = {};
+  std::array<std::uint8_t, 4> string_indices = {};
 };
 
 /// The whole table, ascending by number.

@@ -48,8 +48,11 @@ void append_mode(std::string& out, std::uint64_t mode) {
 
 void append_device(std::string& out, std::uint64_t dev) {
   const std::uint64_t low = dev & 0xffffffffU;
-  fmt::format_to(std::back_inserter(out), "makedev(0x{:x}, 0x{:x})", (low >> 8U) & 0xfffU,
-                 (low & 0xffU) | ((low >> 12U) & 0xfff00U));
+  out += "makedev(";
+  append_hex(out, (low >> 8U) & 0xfffU);
+  out += ", ";
+  append_hex(out, (low & 0xffU) | ((low >> 12U) & 0xfff00U));
+  out += ')';
 }
 
 }  // namespace rehearse::syscalls

@@ -2,16 +2,13 @@
 
 #include <algorithm>
 
+#include "syscalls/structs.h"
 #include "syscalls/table.h"
-#include "trace/stat_buffer.h"
 
 namespace rehearse::trace {
 namespace {
 
 using syscalls::Nr;
-
-constexpr std::uint16_t kMostSockaddr = 128;  ///< sizeof(struct sockaddr_storage)
-constexpr std::uint16_t kMostStruct = 128;    ///< struct clone_args, struct open_how
 
 /// Opens something that has a path.
 bool opens_file(std::uint32_t nr) {
@@ -32,27 +29,43 @@ bool moves(std::uint32_t nr) {
   return nr == Nr::chdir || nr == Nr::fchdir || nr == Nr::chroot || nr == Nr::pivot_root;
 }
 
-void plan_blob(struct rh_call_plan& plan, const syscalls::Syscall& call) {
-  if (const auto in = call.sockaddr_in()) {
-    plan.blob = *in;
-    plan.blob_length = static_cast<std::uint8_t>(*in + 1);
-    plan.blob_at = 1;
-    plan.blob_bytes = kMostSockaddr;
-  } else if (const auto out = call.sockaddr_out()) {
-    plan.blob = *out;
-    plan.blob_length = static_cast<std::uint8_t>(*out + 1);
-    plan.blob_at = 2;
-    plan.blob_bytes = kMostSockaddr;
-  } else if (const auto sized = call.sized_struct()) {
-    plan.blob = *sized;
-    plan.blob_length = static_cast<std::uint8_t>(*sized + 1);
-    plan.blob_at = 1;
-    plan.blob_bytes = kMostStruct;
-  } else if (const auto buffer = stat_buffer(call.nr)) {
-    plan.blob = buffer->arg;
-    plan.blob_at = 2;
-    plan.blob_bytes = buffer->bytes;
+struct rh_memory plan_memory(const syscalls::Capture& capture) {
+  using Length = syscalls::Capture::Length;
+  struct rh_memory memory = {};
+  memory.arg = capture.arg;
+  memory.direction = capture.out ? RH_OUT : RH_IN;
+  memory.unit = capture.length == Length::kPointer ? 0 : capture.unit;
+  memory.most = capture.most;
+  switch (capture.length) {
+    case Length::kFixed:
+      memory.length = RH_FIXED;
+      break;
+    case Length::kNext:
+    case Length::kPointer:
+      memory.length = static_cast<std::uint8_t>(capture.arg + 1);
+      break;
+    case Length::kBefore:
+      memory.length = static_cast<std::uint8_t>(capture.arg - 1);
+      break;
+    case Length::kResult:
+      memory.length = RH_BY_RESULT;
+      break;
   }
+  return memory;
+}
+
+void plan_memories(struct rh_call_plan& plan, const syscalls::Syscall& call) {
+  std::size_t count = 0;
+  for (std::uint8_t i = 0; i < call.count && count < std::size(plan.memory); ++i) {
+    if (const auto capture = syscalls::capture_of(call.args[i], i))
+      plan.memory[count++] = plan_memory(*capture);
+  }
+}
+
+bool names_peer(const syscalls::Syscall& call) {
+  constexpr syscalls::Arg kMessages[] = {syscalls::Arg::kMessage, syscalls::Arg::kMessageOut,
+                                         syscalls::Arg::kMessages, syscalls::Arg::kMessagesOut};
+  return std::ranges::any_of(kMessages, [&](syscalls::Arg kind) { return call.find(kind).has_value(); });
 }
 
 }  // namespace
@@ -63,17 +76,18 @@ void fill_call_plans(struct rh_call_plan* plans) {
     plan = {};
     plan.args = syscalls::kMaxArguments;
     std::ranges::fill(plan.text, RH_NONE);
-    plan.blob = plan.blob_length = RH_NONE;
+    for (struct rh_memory& memory : plan.memory) memory.arg = RH_NONE;
     const syscalls::Syscall* call = syscalls::find_syscall(nr);
     if (call == nullptr) continue;
     plan.args = call->count;
     std::ranges::copy(call->strings(), plan.text);
-    plan_blob(plan, *call);
-    if ((call->at_entry() && !moves_bytes(nr)) || plan.blob_at == 1 ||
+    plan_memories(plan, *call);
+    if ((call->at_entry() && !moves_bytes(nr)) || call->sockaddr_in() ||
         call->result == syscalls::Return::kNever || nr == Nr::rt_sigreturn)
       plan.flags |= RH_AT_ENTRY;
     if (opens_file(nr)) plan.flags |= RH_RETURNS_FD;
     if (moves(nr)) plan.flags |= RH_MOVES;
+    if (names_peer(*call)) plan.flags |= RH_MESSAGE;
     if (call->privilege == syscalls::Privilege::kIds) plan.flags |= RH_HAS_CREDS;
   }
 }

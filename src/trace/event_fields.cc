@@ -150,6 +150,10 @@ Value EventFields::event_value(Field field, const FieldArgument& argument) const
     }
     case Field::kEvtTampered:
       return event_.tampered();
+    case Field::kEvtLate:
+      return event_.has_late_copy();
+    case Field::kEvtUnread:
+      return event_.has_unread();
     case Field::kEvtPrivileged:
       return !attempt_kind(event_, stream_).empty();
     default:
@@ -292,10 +296,15 @@ Value EventFields::address_value(Field field) const {
   std::optional<Endpoint> server = event_.fd == nullptr ? std::nullopt : event_.fd->server;
   const std::optional<Endpoint> client = event_.fd == nullptr ? std::nullopt : event_.fd->client;
   // What a failed connect or a datagram was meant for.
-  if (event_.type == EventType::kCall && event_.entry != nullptr && !server) {
-    event_.entry->each_attachment([&](const Attachment& attachment) {
-      if (attachment.kind == RH_BLOB) server = endpoint_of(attachment.bytes);
-    });
+  const syscalls::Syscall* call = known(event_);
+  if (call != nullptr && !server) {
+    const bool sends = call->find(syscalls::Arg::kMessage) || call->find(syscalls::Arg::kMessages);
+    const auto take = [&](const Attachment& attachment) {
+      const bool names = call->sockaddr_in() && attachment.kind == RH_BLOB;
+      if (names || (sends && attachment.kind == RH_PEER)) server = endpoint_of(attachment.bytes);
+    };
+    if (event_.entry != nullptr) event_.entry->each_attachment(take);
+    if (!server) event_.record->each_attachment(take);
   }
   const std::optional<Endpoint>& asked = field == Field::kFdSip || field == Field::kFdSport   ? server
                                          : field == Field::kFdCip || field == Field::kFdCport ? client

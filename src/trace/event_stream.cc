@@ -26,7 +26,18 @@ void take_attachments(syscalls::Call& call, const Record& record) {
           syscalls::Text{std::string(attachment.bytes), (attachment.flags & RH_CUT) != 0};
     if (attachment.kind == RH_BLOB && !call.blobs[attachment.arg])
       call.blobs[attachment.arg] = std::string(attachment.bytes);
+    if (attachment.kind == RH_PEER && !call.peer) call.peer = std::string(attachment.bytes);
   });
+}
+
+/// The string of argument `arg`, nothing if it could not be read or is not there.
+std::optional<std::string_view> text_of(const Record& record, unsigned arg) {
+  std::optional<std::string_view> text;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == RH_TEXT && attachment.arg == arg && (attachment.flags & RH_FAULT) == 0)
+      text = attachment.bytes;
+  });
+  return text;
 }
 
 /// The descriptor a call works on: its first argument, if the table says that it is one.
@@ -85,23 +96,64 @@ syscalls::Call TraceEvent::call() const {
     take_attachments(call, *entry);
   }
   take_attachments(call, from);
+  if (late != nullptr) take_attachments(call, *late);
   if (executes(from) && returned_zero() && !process->images.empty())
     call.argv = process->images.back().words();
   return call;
+}
+
+Provenance TraceEvent::provenance(unsigned arg) const {
+  if (type != EventType::kCall) return Provenance::kNone;
+  const std::optional<std::string_view> before = entry == nullptr ? std::nullopt : text_of(*entry, arg);
+  const std::optional<std::string_view> after = unfinished ? std::nullopt : text_of(*record, arg);
+  if (before) return after && *after != *before ? Provenance::kChanged : Provenance::kBegin;
+  if (after) return Provenance::kReturn;
+  return late != nullptr && text_of(*late, arg) ? Provenance::kLate : Provenance::kNone;
 }
 
 bool TraceEvent::tampered() const {
   if (type != EventType::kCall || entry == nullptr || unfinished) return false;
   bool differs = false;
   entry->each_attachment([&](const Attachment& before) {
-    if (before.kind != RH_TEXT || (before.flags & RH_FAULT) != 0) return;
-    record->each_attachment([&](const Attachment& after) {
-      if (after.kind == RH_TEXT && after.arg == before.arg && (after.flags & RH_FAULT) == 0 &&
-          after.bytes != before.bytes)
-        differs = true;
-    });
+    if (before.kind == RH_TEXT && provenance(before.arg) == Provenance::kChanged) differs = true;
   });
   return differs;
+}
+
+bool TraceEvent::has_late_copy() const {
+  if (type != EventType::kCall || late == nullptr) return false;
+  bool found = false;
+  late->each_attachment([&](const Attachment& copy) {
+    if (copy.kind == RH_TEXT && provenance(copy.arg) == Provenance::kLate) found = true;
+  });
+  return found;
+}
+
+bool TraceEvent::has_unread() const {
+  // With EFAULT the kernel has not read it either.
+  if (type != EventType::kCall || unfinished || result() == -EFAULT) return false;
+  bool found = false;
+  record->each_attachment([&](const Attachment& after) {
+    if (after.kind == RH_TEXT && (after.flags & RH_FAULT) != 0 && provenance(after.arg) == Provenance::kNone)
+      found = true;
+  });
+  return found;
+}
+
+const char* to_string(Provenance provenance) {
+  switch (provenance) {
+    case Provenance::kBegin:
+      return "enter";
+    case Provenance::kReturn:
+      return "exit";
+    case Provenance::kChanged:
+      return "diff";
+    case Provenance::kLate:
+      return "late";
+    case Provenance::kNone:
+      break;
+  }
+  return "none";
 }
 
 bool TraceEvent::returned_zero() const {
@@ -143,6 +195,9 @@ bool EventStream::add(const Record& record) {
   switch (head.kind) {
     case RH_ENTER:
       begun_[head.tid].assign(reinterpret_cast<const char*>(&head), head.size);
+      return true;
+    case RH_LATE:
+      late_[head.tid].assign(reinterpret_cast<const char*>(&head), head.size);
       return true;
     case RH_EXIT:
       return finish_call(record);
@@ -217,11 +272,19 @@ bool EventStream::finish_call(const Record& record) {
     begin = std::move(found->second);
     begun_.erase(found);
   }
+  std::string copied;
+  if (const auto found = late_.find(head.tid); found != late_.end()) {
+    copied = std::move(found->second);
+    late_.erase(found);
+  }
   TraceEvent event;
   event.record = &record;
   event.tid = head.tid;
   event.time_ns = head.time_ns;
   event.process = shown(head.tid);
+  std::optional<Record> late;
+  if (!copied.empty()) late = Record::at(copied);
+  if (late && late->head().nr == head.nr) event.late = &*late;
   std::optional<Record> entry;
   if (!begin.empty()) entry = Record::at(begin);
   if (entry && entry->head().nr == head.nr) {

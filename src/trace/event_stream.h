@@ -16,6 +16,12 @@
 
 namespace rehearse::trace {
 
+/// When a string was read from the caller's memory. kChanged: it was another one when the call returned than
+/// when it began; the first is shown. kNone: never, or it is no string.
+enum class Provenance : std::uint8_t { kNone, kBegin, kReturn, kChanged, kLate };
+/// "none", "enter", "exit", "diff", "late".
+const char* to_string(Provenance provenance);
+
 enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket };
 
 /// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
@@ -29,6 +35,7 @@ struct TraceEvent {
   std::uint32_t tid = 0;           ///< on the host
   const Record* record = nullptr;  ///< of a call: its return, or its begin if unfinished
   const Record* entry = nullptr;   ///< of a call: its begin
+  const Record* late = nullptr;    ///< of a call: strings that were copied long after its return
   const FdInfo* fd = nullptr;      ///< what it works on, or has opened; none: not known
   std::int32_t fd_number = -1;
 
@@ -36,6 +43,11 @@ struct TraceEvent {
   [[nodiscard]] syscalls::Call call() const;
   /// A string in user memory was another one when the call returned: "argument tampering".
   [[nodiscard]] bool tampered() const;
+  /// Whose word string argument `arg` is.
+  [[nodiscard]] Provenance provenance(unsigned arg) const;
+  /// A string is a late copy; could be read at no time at all.
+  [[nodiscard]] bool has_late_copy() const;
+  [[nodiscard]] bool has_unread() const;
   [[nodiscard]] bool failed() const;
   [[nodiscard]] bool returned_zero() const;
   [[nodiscard]] std::int64_t result() const;
@@ -84,6 +96,7 @@ class EventStream {
   FdTable fds_;
   Directories directories_{fds_};
   std::unordered_map<std::uint32_t, std::string> begun_;    ///< by thread: the record of a call's begin
+  std::unordered_map<std::uint32_t, std::string> late_;     ///< by thread: late copies for the next return
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
   std::uint64_t number_ = 0;
   std::uint64_t begun_ns_ = 0;

@@ -41,6 +41,8 @@ std::string call_line(const TraceEvent& event) {
   else if (event.fd != nullptr && !event.fd->name.empty())
     line += "  <" + std::to_string(event.fd_number) + ": " + escape_text(event.fd->name, 4096) + '>';
   if (event.tampered()) line += "  !! an argument changed during the call";
+  if (event.has_late_copy()) line += "  !! an argument was read long after the call";
+  if (event.has_unread()) line += "  !! an argument could not be read";
   return line;
 }
 
@@ -123,7 +125,8 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     for (unsigned i = 0; i < call.texts.size(); ++i) {
       if (!call.texts[i]) continue;
       json.open_object().key("arg").integer(std::uint64_t{i}).bytes("value", call.texts[i]->bytes);
-      json.key("cut").boolean(call.texts[i]->truncated).close_object();
+      json.key("cut").boolean(call.texts[i]->truncated);
+      json.key("seen").string(to_string(event.provenance(i))).close_object();
     }
     json.close_array();
     json.key("result");
@@ -142,6 +145,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     else
       json.null();
     json.key("tampered").boolean(event.tampered());
+    json.key("unread").boolean(event.has_unread());
     if (event.fd != nullptr) {
       json.key("fd").open_object().key("number").integer(std::int64_t{event.fd_number});
       json.bytes("name", event.fd->name).key("kind").string(std::string(1, event.fd->type));

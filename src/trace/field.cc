@@ -34,6 +34,8 @@ constexpr FieldInfo kFields[] = {
     {Field::kEvtIsOpenWrite, "evt.is_open_write", kBool, kNone, "true for an open for writing"},
     {Field::kEvtTampered, "evt.tampered", kBool, kNone,
      "true if an argument may not be what the kernel acted on"},
+    {Field::kEvtLate, "evt.late", kBool, kNone, "true if an argument was only read long after the call"},
+    {Field::kEvtUnread, "evt.unread", kBool, kNone, "true if an argument could be read at no time"},
     {Field::kEvtPrivileged, "evt.privileged", kBool, kNone,
      "true if the report lists it among the privileged attempts"},
     {Field::kProcPid, "proc.pid", kInt, kNone, "process id as the host sees it"},

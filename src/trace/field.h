@@ -26,6 +26,8 @@ enum class Field : std::uint8_t {
   kEvtIsOpenRead,
   kEvtIsOpenWrite,
   kEvtTampered,
+  kEvtLate,
+  kEvtUnread,
   kEvtPrivileged,
   kProcPid,
   kProcVpid,

@@ -62,6 +62,25 @@ bool is_loopback(const IpAddress& address) {
   return address.is_v4() ? address.bytes[12] == 127 : address == kLoopback6;
 }
 
+/// Calls that name where to: connect and sendto when they begin, sendmsg and sendmmsg (the first message)
+/// when they return.
+bool asks(const struct rh_head& head) {
+  return head.abi == 0 && (head.nr == Nr::connect || head.nr == Nr::sendto || head.nr == Nr::sendmsg ||
+                           head.nr == Nr::sendmmsg);
+}
+
+/// The socket address that such a call names, nothing if this record does not have it.
+std::optional<std::string_view> asked_address(const Record& record) {
+  const struct rh_head& head = record.head();
+  const bool begins = head.nr == Nr::connect || head.nr == Nr::sendto;
+  std::optional<std::string_view> address;
+  if (head.kind != (begins ? RH_ENTER : RH_EXIT)) return address;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind == (begins ? RH_BLOB : RH_PEER)) address = attachment.bytes;
+  });
+  return address;
+}
+
 bool is_pending(std::int64_t result) {
   return result == -EINPROGRESS || result == -EAGAIN || result == -EINTR || result == -EALREADY ||
          result == -EISCONN;
@@ -83,14 +102,13 @@ std::string unix_path(std::string_view sockaddr) {
 void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
   const struct rh_head& head = record.head();
   if (head.kind != RH_SOCKET && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
-  const bool asks = head.abi == 0 && (head.nr == Nr::connect || head.nr == Nr::sendto);
   const bool makes = head.abi == 0 && head.nr == Nr::socket;
-  if (head.kind != RH_SOCKET && !asks && !makes) return;
+  if (head.kind != RH_SOCKET && !asks(head) && !makes) return;
   const Process* process = tree.of_action(head.tid);
   if (process == nullptr) return;
   if (head.kind == RH_SOCKET) {
     if (const auto* socket = record.as<struct rh_socket>()) judged(record, *socket, *process);
-  } else if (asks) {
+  } else if (asks(head)) {
     local(record, *process);
     by_hand(record, *process);
   } else if (head.kind == RH_EXIT) {
@@ -117,14 +135,12 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
 
 void NetworkAttempts::local(const Record& record, const Process& process) {
   const struct rh_head& head = record.head();
-  if (head.kind == RH_ENTER) {
-    asked_.erase(head.tid);
-    record.each_attachment([&](const Attachment& attachment) {
-      std::string path = attachment.kind == RH_BLOB ? unix_path(attachment.bytes) : std::string();
-      if (!path.empty() && asked_.size() < kMostAsked) asked_[head.tid] = std::move(path);
-    });
-    return;
+  if (head.kind == RH_ENTER) asked_.erase(head.tid);
+  if (const auto address = asked_address(record)) {
+    std::string path = unix_path(*address);
+    if (!path.empty() && asked_.size() < kMostAsked) asked_[head.tid] = std::move(path);
   }
+  if (head.kind == RH_ENTER) return;
   const auto found = asked_.find(head.tid);
   if (found == asked_.end()) return;
   const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
@@ -143,21 +159,19 @@ void NetworkAttempts::local(const Record& record, const Process& process) {
 
 /// What a raw socket is given: of these the hooks hear nothing, and nothing of it gets out.
 void NetworkAttempts::by_hand(const Record& record, const Process& process) {
-  if (record.head().kind != RH_ENTER) return;
+  const auto address = asked_address(record);
   const auto socket = raw_.find({process.id, record.argument(0)});
-  if (socket == raw_.end()) return;
-  record.each_attachment([&](const Attachment& attachment) {
-    const auto to = attachment.kind == RH_BLOB ? internet_address(attachment.bytes) : std::nullopt;
-    if (!to || is_loopback(*to)) return;
-    NetworkAttempt attempt;
-    attempt.transport = transport_of(socket->second);
-    attempt.address = *to;
-    attempt.process = process.id;
-    attempt.sends = true;
-    attempt.verdict = RH_DENY;
-    attempt.first_ns = record.head().time_ns;
-    note(std::move(attempt));
-  });
+  if (!address || socket == raw_.end()) return;
+  const auto to = internet_address(*address);
+  if (!to || is_loopback(*to)) return;
+  NetworkAttempt attempt;
+  attempt.transport = transport_of(socket->second);
+  attempt.address = *to;
+  attempt.process = process.id;
+  attempt.sends = true;
+  attempt.verdict = RH_DENY;
+  attempt.first_ns = record.head().time_ns;
+  note(std::move(attempt));
 }
 
 void NetworkAttempts::made(const Record& record, const Process& process) {

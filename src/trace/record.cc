@@ -27,6 +27,8 @@ std::size_t Record::attachments_begin() const {
     case RH_EXIT:
     case RH_ENTER:
       return RH_CALL_BYTES(std::size_t{head_->args});
+    case RH_LATE:
+      return sizeof(struct rh_head);
     case RH_EXEC:
       return head_->size >= sizeof(struct rh_exec) ? sizeof(struct rh_exec) : 0;
     default:

@@ -1,10 +1,14 @@
 #include "trace/redactor.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "base/ascii.h"
 #include "base/secret_words.h"
+#include "trace/record.h"
 
 namespace rehearse::trace {
 namespace {
@@ -16,6 +20,32 @@ bool mask_url(char* word, std::size_t size) {
   const TextRange password = url_password({word, size});
   std::fill_n(word + password.begin, password.size, '*');
   return password.size > 0;
+}
+
+/// The values of secret options in `a=b,password=c`.
+void mask_options(char* options, std::size_t size) {
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= size; ++i) {
+    if (i < size && options[i] != ',') continue;
+    const std::string_view option(options + begin, i - begin);
+    const std::size_t sign = option.find('=');
+    if (sign != std::string_view::npos) {
+      const std::string name = ascii_lower(option.substr(0, sign));
+      if (name == "pass" || names_secret(name)) std::fill(options + begin + sign + 1, options + i, '*');
+    }
+    begin = i + 1;
+  }
+}
+
+void mask_mount(struct rh_head& head) {
+  constexpr std::uint8_t kData = 4;
+  const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
+  if (!record) return;
+  record->each_attachment([](const Attachment& attachment) {
+    // The record is the caller's, who let us write in it.
+    if (attachment.kind == RH_TEXT && attachment.arg == kData)
+      mask_options(const_cast<char*>(attachment.bytes.data()), attachment.bytes.size());
+  });
 }
 
 }  // namespace
@@ -47,6 +77,8 @@ bool Redactor::take(State& state, char* bytes, std::size_t size) {
 }
 
 void Redactor::redact(struct rh_head& head) {
+  const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT;
+  if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);
   if (head.nr == 0) states_.erase(head.tid);  // the beginning of a list

@@ -1,6 +1,6 @@
-// Takes secrets out of argument lists before anything is kept: `--password=VALUE`, `--token VALUE`,
-// `PASSWORD=VALUE`, `Authorization: VALUE`, `scheme://user:VALUE@host`. What is taken out is overwritten with
-// asterisks, byte for byte.
+// Takes secrets out of argument lists and of mount options before anything is kept: `--password=VALUE`,
+// `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `scheme://user:VALUE@host`, `-o password=VALUE`.
+// What is taken out is overwritten with asterisks, byte for byte.
 //
 // A name is secret if it contains password, passwd, passphrase, secret, token, apikey, api-key, api_key,
 // private-key, private_key, credential or authorization, and does not end like a path's name (file, path,
@@ -17,8 +17,8 @@ namespace rehearse::trace {
 
 class Redactor {
  public:
-  /// Overwrites what is secret in the pieces of argument lists (RH_ARGV), in the order of time; marks a piece
-  /// in which it did. `head` is the whole record, writable.
+  /// Overwrites what is secret in the pieces of argument lists (RH_ARGV), in the order of time, and marks a
+  /// piece in which it did; and in the options of mount(2). `head` is the whole record, writable.
   void redact(struct rh_head& head);
 
  private:

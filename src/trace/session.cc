@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "trace/governor.h"
+#include "trace/late_copies.h"
 #include "trace/programs.h"
 #include "trace/redactor.h"
 #include "trace/ring_slot.h"
@@ -204,6 +205,11 @@ class Recorder final : public Session {
     ++records_;
     redactor_.redact(head);
     if (head.kind == RH_EXIT) ++exits_;
+    if (const auto* late = late_.before(Record(head))) pass_on(*late);
+    pass_on(head);
+  }
+
+  void pass_on(const struct rh_head& head) {
     if (options_.observe) options_.observe(Record(head));
     keep_result(store_.add(head));
   }
@@ -261,6 +267,7 @@ class Recorder final : public Session {
   StoreWriter store_;
   SessionOptions options_;
   Redactor redactor_;
+  LateCopies late_;
   std::vector<Pending> pending_;
   UniqueFd wake_;
   std::unique_ptr<Governor> governor_;

@@ -55,8 +55,8 @@ Result<void> StoreWriter::add(const struct rh_head& record) {
   ++head_.records;
   head_.kinds |= 1U << (record.kind & 31U);
   head_.threads |= 1U << ((record.tid * 2654435761U) >> 27U);
-  if ((record.kind == RH_EXIT || record.kind == RH_ENTER) && record.nr < RH_CALLS)
-    head_.calls[record.nr / 64] |= std::uint64_t{1} << (record.nr % 64);
+  const bool call = record.kind == RH_EXIT || record.kind == RH_ENTER || record.kind == RH_LATE;
+  if (call && record.nr < RH_CALLS) head_.calls[record.nr / 64] |= std::uint64_t{1} << (record.nr % 64);
   ++records_;
   return raw_.size() >= kBlockBytes ? flush() : Result<void>{};
 }

@@ -181,6 +181,32 @@ int flip(long number) {
   return 0;
 }
 
+/// Opens a name in a page that is not there when the call begins, so that the kernel alone brings it in; the
+/// call waits, and before it returns the page is taken away: for whoever asks for it again, or for good.
+int absent(bool for_good) {
+  char directory[] = "/tmp/rehearse-calls-XXXXXX";
+  if (::mkdtemp(directory) == nullptr) return 1;
+  const std::string fifo = std::string(directory) + "/fifo";
+  const std::string names = std::string(directory) + "/names";
+  const int fd = ::open(names.c_str(), O_RDWR | O_CREAT, 0600);
+  if (fd < 0 || ::ftruncate(fd, 4096) != 0 || ::mkfifo(fifo.c_str(), 0600) != 0) return 1;
+  if (::pwrite(fd, fifo.c_str(), fifo.size() + 1, 64) < 0) return 1;
+  auto* page = static_cast<char*>(::mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE, fd, 0));
+  if (page == MAP_FAILED) return 1;
+  std::thread other([&] {
+    ::usleep(20'000);
+    if (for_good)
+      ::munmap(page, 4096);
+    else
+      ::madvise(page, 4096, MADV_DONTNEED);
+    ::open(fifo.c_str(), O_WRONLY);
+  });
+  const int opened = static_cast<int>(call(SYS_open, page + 64, O_RDONLY));
+  other.join();
+  ::usleep(300'000);
+  return opened < 0 ? 1 : 0;
+}
+
 /// A number once and again: processes that live for an instant.
 int storm(int number) {
   for (int i = 0; i < number; ++i) {
@@ -316,6 +342,7 @@ int main(int argc, char** argv) {
   if (what == "killed") return killed();
   if (what == "flood") return flood(static_cast<int>(number(2, 4)), number(3, 100'000));
   if (what == "flip") return flip(number(2, 20'000));
+  if (what == "absent") return absent(argc > 2);
   if (what == "storm") return storm(static_cast<int>(number(2, 500)));
   if (what == "places") return places();
   if (what == "memfd") return memfd();
@@ -323,8 +350,9 @@ int main(int argc, char** argv) {
   if (what == "share") return share();
   if (what == "pass") return pass();
   if (what == "marks") return marks(static_cast<int>(number(2, 100)));
-  std::fprintf(stderr,
-               "usage: calls "
-               "basic|exec|families|killed|flood|flip|storm|places|memfd|open-flood|share|pass|marks\n");
+  std::fprintf(
+      stderr,
+      "usage: calls "
+      "basic|exec|families|killed|flood|flip|absent|storm|places|memfd|open-flood|share|pass|marks\n");
   return 2;
 }

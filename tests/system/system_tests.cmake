@@ -14,6 +14,11 @@ target_compile_options(calls PRIVATE -Wall -Wextra -Werror -O1)
 target_link_options(calls PRIVATE -static)
 target_link_libraries(calls PRIVATE Threads::Threads)
 
+add_executable(every_call ${PROJECT_SOURCE_DIR}/tests/system/every_call.cc)
+target_compile_options(every_call PRIVATE -Wall -Wextra -Werror -O1)
+target_link_options(every_call PRIVATE -static)
+target_link_libraries(every_call PRIVATE rehearse_syscalls)
+
 add_executable(gate_bed ${PROJECT_SOURCE_DIR}/tests/system/gate_bed.cc)
 target_link_libraries(gate_bed PRIVATE rehearse_gate rehearse_trace rehearse_host)
 if(REHEARSE_STATIC)
@@ -30,7 +35,7 @@ endif()
 function(rehearse_python_test name file timeout)
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
-    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
+    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;EVERY_CALL=$<TARGET_FILE:every_call>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
 endfunction()
 
 rehearse_python_test(system.actions system/test_actions.py 400)

@@ -19,6 +19,28 @@ import harness
 from harness import Case, Document, Result
 
 
+SYSCALLS_PAGE = Path(__file__).resolve().parents[2] / "docs/syscalls.md"
+# Calls that strace shows with more than rehearse, or otherwise: the rest of the line is the same.
+SHOWN_OTHERWISE = {
+    # Bytes that are moved are not recorded.
+    "read", "write", "pread64", "pwrite64", "sendto", "recvfrom", "mq_timedsend", "msgsnd", "getrandom", "add_key", "kexec_file_load",
+    # Pieces of what is moved: the pointer is shown.
+    "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "vmsplice", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "process_vm_readv", "process_vm_writev", "process_madvise",
+    # Structures and numbers behind pointers that are not decoded.
+    "select", "pselect6", "mincore", "sendfile", "splice", "copy_file_range", "accept", "accept4", "getsockname", "getpeername", "getsockopt", "uname", "semop", "semtimedop", "gettimeofday",
+    "getrusage", "sysinfo", "times", "time", "getresuid", "getresgid", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "sigaltstack", "_sysctl", "sched_getaffinity", "sched_setaffinity",
+    "get_thread_area", "set_thread_area", "timer_create", "mbind", "set_mempolicy", "get_mempolicy", "mq_notify", "mq_getsetattr", "migrate_pages", "move_pages", "perf_event_open",
+    "name_to_handle_at", "open_by_handle_at", "getcpu", "io_cancel", "io_submit", "io_pgetevents", "io_uring_setup", "io_uring_register", "futex_waitv", "statfs", "fstatfs", "getdents", "getdents64", "prctl",
+    "kexec_load",
+    # Lists of words of a program that could not be executed.
+    "execve", "execveat",
+    # Which of two spellings of nothing, whether a needless argument is shown, names that this strace does not know.
+    "socket", "socketpair", "arch_prctl", "create_module", "futex", "set_tid_address", "restart_syscall", "mq_open", "membarrier", "rseq",
+    # Sets of signals whose size says that they are none, capabilities without a header that says how many there are, a name that is too long: shown though refused unread.
+    "rt_sigprocmask", "rt_sigpending", "rt_sigtimedwait", "epoll_pwait", "epoll_pwait2", "signalfd", "signalfd4", "capget", "capset", "sethostname", "setdomainname",
+}
+
+
 class Trace(Case):
     calls = os.environ.get("CALLS", "")
 
@@ -70,6 +92,37 @@ class Trace(Case):
         # Only calls whose buffers strace prints differ at all.
         self.assertLessEqual({name(o) for o, _ in different}, {"read", "write", "pread64", "readlink", "getrandom", "execve", "mmap", "brk", "prctl", "rt_sigprocmask", "rseq"}, different)
 
+    def observed_twice(self) -> tuple[list[str], list[str]]:
+        """One process that makes every call there is, as strace and as rehearse saw it, between its two marks."""
+        program = shutil.copy(os.environ["EVERY_CALL"], self.host / "every")
+        log = self.host / "log"
+        result = self.run_in(["timeout", "60", "sh", "-c", f"strace -o {log} -e signal=none -X abbrev -s 32 {program} 2>&1; cat {log} >&2"])
+        self.complete(result)
+        process = next(p["id"] for p in result.doc["processes"] if p["exe"] == str(program))
+        ours = [re.sub(r"^\[\d+\] [0-9.]+ ", "", line) for line in self.lines("--process", str(process))]
+        theirs = result.err.decode("latin1").splitlines()
+        return between_marks(ours), between_marks(theirs)
+
+    def test_every_call_that_can_be_made_as_strace_sees_it(self) -> None:
+        """The same process is traced by both: name, every argument and result are the same, pointers and all."""
+        harness.need("strace")
+        ours, theirs = self.observed_twice()
+        self.assertEqual(len(ours), len(theirs))
+        numbers = {int(number): name for number, name in re.findall(r"\| (\d+) \| `(\w+)`", SYSCALLS_PAGE.read_text())}
+        different: dict[str, list[tuple[str, str]]] = {}
+        for our, their in zip(map(comparable, ours), map(comparable, theirs)):
+            # What this strace has no name for is shown by number and in hex.
+            unknown = re.match(r"syscall_0x([0-9a-f]+)\(", their)
+            called = numbers[int(unknown[1], 16)] if unknown else name(their)
+            self.assertEqual((name(our), result_of(our).split(" (")[0]), (called, result_of(their).split(" (")[0]), (our, their))
+            if not unknown and our != their:
+                different.setdefault(called, []).append((our, their))
+        made = {name(line) for line in ours}
+        left_out = dict(line.split(": ", 1) for line in subprocess.run([os.environ["EVERY_CALL"], "--left-out"], capture_output=True, text=True, check=True).stdout.splitlines())
+        self.assertEqual(made | left_out.keys(), set(numbers.values()), "a system call that is neither made nor left out with a reason")
+        print(f"{len(ours)} calls of {len(made)} names, {len(left_out)} left out; shown otherwise than by strace: {sorted(different)}")
+        self.assertLessEqual(different.keys(), SHOWN_OTHERWISE, {k: v for k, v in different.items() if k not in SHOWN_OTHERWISE})
+
     def test_processes_are_complete(self) -> None:
         result = self.traced("families")
         self.complete(result)
@@ -119,7 +172,8 @@ class Trace(Case):
         tampered = 0
         # On a busy host the other thread may hardly run.
         for _ in range(5):
-            self.complete(self.traced("flip", "20000"))
+            result = self.traced("flip", "20000")
+            self.complete(result)
             for event in self.events("--where", "evt.type = openat and evt.failed = false and fd.name startswith /etc/"):
                 names.add(event["fd"]["name"])
                 tampered += event["tampered"]
@@ -128,6 +182,35 @@ class Trace(Case):
                 break
         self.assertEqual(names, {"/etc/passwd", "/etc/shadow"})
         self.assertGreater(tampered, 0, "a name that changed between begin and return is not marked")
+        finding = next(f for f in result.doc["verdict"]["findings"] if f["rule"] == "core.argument-tampering")
+        self.assertRegex(str(finding["evidence"]), r'openat\(AT_FDCWD, "/etc/\w+", O_RDONLY\), in truth /etc/(passwd|shadow)')
+
+    def test_a_name_that_is_there_for_the_kernel_alone(self) -> None:
+        """Its page is away when the call begins and when it returns: it is copied late, and the trace and the report say so."""
+        result = self.traced("absent")
+        self.complete(result)
+        self.assertEqual(result.doc["command"]["exit"], 0)
+        opened = [e for e in self.events("--where", "evt.type = open")]
+        self.assertEqual([(e["strings"][0]["seen"], e["unread"]) for e in opened], [("late", False)])
+        path = opened[0]["strings"][0]["value"]
+        self.assertRegex(path, r"^/tmp/rehearse-calls-\w{6}/fifo$")
+        self.assertEqual(opened[0]["fd"]["name"], path, "the kernel's word and the late one")
+        self.assertEqual(self.events("--where", "evt.late = true"), opened)
+        self.assertIn(f'open("{path}", O_RDONLY) = 4<{path}>  !! an argument was read long after the call', "".join(self.lines("--where", "evt.late = true")))
+        finding = next(f for f in result.doc["verdict"]["findings"] if f["rule"] == "core.argument-late")
+        self.assertEqual([e["text"] for e in finding["evidence"]], [f'process 1: open("{path}", O_RDONLY), in truth {path}'])
+        self.assertEqual(result.code, harness.YELLOW)
+
+    def test_a_name_that_is_gone(self) -> None:
+        """The page is never there again: the name is unknown, and nothing is made up."""
+        result = self.traced("absent", "for-good")
+        self.complete(result)
+        opened = self.events("--where", "evt.unread = true")
+        self.assertEqual([(e["name"], e["strings"]) for e in opened], [("open", [])])
+        self.assertRegex(opened[0]["text"], r"^0x[0-9a-f]+, O_RDONLY$")
+        self.assertRegex(opened[0]["fd"]["name"], r"^/tmp/rehearse-calls-\w{6}/fifo$", "what was opened is known all the same")
+        self.assertIn("core.argument-unread", [f["rule"] for f in result.doc["verdict"]["findings"]])
+        self.assertEqual(result.code, harness.YELLOW)
 
     def test_one_file_by_many_names(self) -> None:
         """Copied descriptors, working directories, roots and links of /proc: the kernel's own path is the one that is told."""
@@ -202,7 +285,7 @@ class Trace(Case):
         attempts = {(a["what"], a["result"], a["errno"]): a["detail"] for a in result.doc["attempts"]}
         self.assertIn('mount("none", "/mnt", "tmpfs"', attempts[("mount", "contained", None)])
         self.assertEqual(attempts[("namespace", "denied", "EPERM")], "unshare(CLONE_NEWUSER)")
-        self.assertIn("makedev(0x8, 0x0)", attempts[("raw device", "denied", "EPERM")])
+        self.assertIn("makedev(0x8, 0)", attempts[("raw device", "denied", "EPERM")])
         self.assertIn('"ip_forward"', attempts[("sysctl", "contained", None)], "a relative path hides a kernel parameter")
         self.assertEqual(len(attempts), 4, attempts)
         self.assertEqual(result.doc["counts"]["attempts"], 4)
@@ -601,6 +684,21 @@ def is_populated(pid: int) -> bool:
     """Whether anything lives in its run."""
     group = group_of(pid)
     return group is not None and "populated 1" in (group / "cgroup.events").read_text()
+
+
+def between_marks(lines: list[str]) -> list[str]:
+    lines = [line for line in lines if not line.startswith(("---", "===", "+++", "***"))]
+    marks = [i for i, line in enumerate(lines) if line.startswith("close(-77777)")]
+    return lines[marks[0] + 1:marks[1]]
+
+
+def comparable(line: str) -> str:
+    """Without what only one of two observers of a call tells."""
+    line = re.sub(r"  !! .*$", "", line)
+    line = re.sub(r"  <-?\d+: .*>$", "", line)
+    line = re.sub(r"(= \d+)<.*>$", r"\1", line)
+    line = re.sub(r"(= \d+) \(.*\)$", r"\1", line)
+    return re.sub(r"\)\s+= ", ") = ", line)
 
 
 def plain(line: str) -> str:

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <string>
 
+#include "syscalls/structs.h"
 #include "syscalls/table.h"
 
 using namespace rehearse::syscalls;
@@ -77,11 +78,18 @@ TEST_CASE("arguments are where the decoder and a recorder look for them") {
       if (kind == Arg::kPath || kind == Arg::kString) CHECK(call.strings()[strings++] == i);
       if (kind == Arg::kSockaddrOut) CHECK(call.args[i + 1] == Arg::kSockaddrLength);
       if (kind == Arg::kSockaddrIn) CHECK((call.args[i + 1] == Arg::kInt || call.args[i + 1] == Arg::kUint));
-      if (kind == Arg::kCloneArgs || kind == Arg::kOpenHow) CHECK(call.args[i + 1] == Arg::kSize);
+      const auto capture = capture_of(kind, static_cast<std::uint8_t>(i));
+      if (!capture) continue;
+      using Length = Capture::Length;
+      if (capture->length == Length::kNext || capture->length == Length::kPointer) CHECK(i + 1 < call.count);
+      if (capture->length == Length::kBefore) CHECK(i > 0);
+      // The programs read at most this much, and only what has a size.
+      CHECK(capture->most < 4096);
+      CHECK(capture->unit > 0);
     }
     CHECK(strings == call.strings().size());
   }
-  CHECK(find_syscall(Nr::mount)->strings().size() == 3);
+  CHECK(find_syscall(Nr::mount)->strings().size() == 4);
   CHECK(find_syscall(Nr::connect)->sockaddr_in() == 1);
   CHECK(find_syscall(Nr::sendto)->sockaddr_in() == 4);
   CHECK(find_syscall(Nr::recvfrom)->sockaddr_out() == 4);

@@ -1,5 +1,7 @@
 #include "trace/redactor.h"
 
+#include <sys/syscall.h>
+
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <string>
@@ -45,6 +47,30 @@ TEST_CASE("Secrets are overwritten, byte for byte") {
   CHECK(same({"MYSQL_PASSWD=a=b", "y"}) == list({"MYSQL_PASSWD=***", "y"}));
   CHECK(same({"-H", "Authorization: Bearer x"}) == list({"-H", "Authorization:*********"}));
   CHECK(same({"https://me:abc@host/p"}) == list({"https://me:***@host/p"}));
+}
+
+TEST_CASE("Passwords among the options of mount are overwritten") {
+  const auto kept_options = [](const std::string& options) {
+    Redactor redactor;
+    std::vector<std::uint64_t> memory(64);
+    auto& call = *reinterpret_cast<struct rh_call*>(memory.data());
+    auto& data = *reinterpret_cast<struct rh_attachment*>(reinterpret_cast<char*>(&call) + RH_CALL_BYTES(5));
+    call.head.kind = RH_EXIT;
+    call.head.nr = SYS_mount;
+    call.head.args = 5;
+    data.kind = RH_TEXT;
+    data.arg = 4;
+    data.length = static_cast<std::uint32_t>(options.size());
+    std::memcpy(&data + 1, options.data(), options.size());
+    call.head.size =
+        static_cast<std::uint32_t>((RH_CALL_BYTES(5) + sizeof data + options.size() + 7) & ~std::size_t{7});
+    redactor.redact(call.head);
+    return std::string(reinterpret_cast<const char*>(&data + 1), options.size());
+  };
+  CHECK(kept_options("user=me,password=abc,vers=3") == "user=me,password=***,vers=3");
+  CHECK(kept_options("PASS=a=b") == "PASS=***");
+  CHECK(kept_options("lowerdir=/a,upperdir=/b") == "lowerdir=/a,upperdir=/b");
+  CHECK(kept_options("password=") == "password=");
 }
 
 TEST_CASE("What is no secret stays") {

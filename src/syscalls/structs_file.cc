@@ -1,0 +1,98 @@
+// Attributes of files and mounts, and what is waited for on descriptors.
+#include <sys/stat.h>
+
+#include "syscalls/arguments.h"
+#include "syscalls/names.h"
+#include "syscalls/struct_bytes.h"
+#include "syscalls/structs.h"
+#include "syscalls/text.h"
+
+namespace rehearse::syscalls {
+namespace {
+
+void append_event(std::string& out, std::string_view bytes) {
+  out += "{events=";
+  append_names(out, names::EpollEvents, load<std::uint32_t>(bytes, 0));
+  const auto data = load<std::uint64_t>(bytes, 4);
+  append_format(out, ", data={{u32={}, u64={}}}}}", static_cast<std::uint32_t>(data), data);
+}
+
+bool is_device(std::uint32_t mode) {
+  return S_ISCHR(mode) || S_ISBLK(mode);
+}
+
+}  // namespace
+
+void append_mount_attr(std::string& out, const StructView& from) {
+  if (from.bytes.size() < 32) return append_quoted(out, from.bytes);
+  const auto field = [&](std::size_t i) { return load<std::uint64_t>(from.bytes, i * 8); };
+  out += "{attr_set=";
+  append_names(out, names::MountAttributes, field(0));
+  out += ", attr_clr=";
+  append_names(out, names::MountAttributes, field(1));
+  out += ", propagation=";
+  append_names(out, names::Propagation, field(2));
+  append_format(out, ", userns_fd={}}}", field(3));
+}
+
+void append_epoll_event(std::string& out, const StructView& from) {
+  constexpr std::uint32_t kDelete = 2;  // EPOLL_CTL_DEL looks at none
+  if (static_cast<std::uint32_t>(from.call.args[1]) == kDelete)
+    return append_pointer(out, from.call.args[from.index]);
+  if (from.bytes.size() < 12) return append_quoted(out, from.bytes);
+  append_event(out, from.bytes);
+}
+
+void append_epoll_events(std::string& out, const StructView& from) {
+  append_list(out, from.bytes, 12, [&](std::string_view one) { append_event(out, one); });
+  if (from.call.result > static_cast<std::int64_t>(from.bytes.size() / 12)) {
+    out.pop_back();
+    out += ", ...]";
+  }
+}
+
+void append_pollfds(std::string& out, const StructView& from) {
+  append_list(out, from.bytes, 8, [&](std::string_view one) {
+    const auto fd = load<std::int32_t>(one, 0);
+    append_format(out, "{{fd={}", fd);
+    if (fd >= 0) {
+      out += ", events=";
+      append_names(out, names::PollEvents, load<std::uint16_t>(one, 4));
+    }
+    out += '}';
+  });
+  if (static_cast<std::uint32_t>(from.call.args[from.index + 1]) > from.bytes.size() / 8) {
+    out.pop_back();
+    out += ", ...]";
+  }
+}
+
+void append_stat(std::string& out, const StructView& from) {
+  struct stat st = {};
+  if (from.bytes.size() < offsetof(struct stat, st_blksize)) return append_quoted(out, from.bytes);
+  std::memcpy(&st, from.bytes.data(), std::min(sizeof st, from.bytes.size()));
+  out += "{st_mode=";
+  append_file_type(out, st.st_mode);
+  if (is_device(st.st_mode)) {
+    out += ", st_rdev=";
+    append_device(out, st.st_rdev);
+  } else {
+    append_format(out, ", st_size={}", st.st_size);
+  }
+  out += ", ...}";
+}
+
+void append_statx(std::string& out, const StructView& from) {
+  struct statx st = {};
+  if (from.bytes.size() < offsetof(struct statx, stx_blocks)) return append_quoted(out, from.bytes);
+  std::memcpy(&st, from.bytes.data(), std::min(sizeof st, from.bytes.size()));
+  out += "{stx_mask=";
+  append_names(out, names::StatxMask, st.stx_mask);
+  out += ", stx_attributes=";
+  append_names(out, names::StatxAttributes, st.stx_attributes);
+  out += ", stx_mode=";
+  append_file_type(out, st.stx_mode);
+  append_format(out, ", stx_size={}, ...}}", st.stx_size);
+}
+
+}  // namespace rehearse::syscalls
