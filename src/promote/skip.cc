@@ -73,7 +73,11 @@ Result<Skip> find_grant(ledger::Standing& standing, const Matter& matter) {
 
 }  // namespace
 
-std::string what_it_wrote(const report::RunRecord& record) {
+std::string why_not_read_only(const report::RunRecord& record) {
+  const auto& enforced = record.read_only;
+  if (!enforced) return "it was rehearsed without --read-only";
+  if (enforced->attempts_total != 0) return "it tried to write";
+  if (!enforced->proved()) return "whether it tried to write was not recorded";
   if (record.counts.total() != 0) return fmt::format("it wrote to {} files", record.counts.total());
   if (asks_units(record)) return "it asked the service manager for something";
   if (record.attempts_total != 0) return "it tried what only an administrator may";
@@ -100,9 +104,9 @@ Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const F
   const Level level = matter.record.verdict.level;
   Skip skip;
   if (level == Level::kGreen && table.read_only) {
-    const std::string wrote = what_it_wrote(matter.record);
-    if (wrote.empty()) return Skip{"read-only: it wrote nothing", 0, {}};
-    skip.why_not = "it is not read-only: " + wrote;
+    const std::string why_not = why_not_read_only(matter.record);
+    if (why_not.empty()) return Skip{"read-only: it could write nothing, and did not try", 0, {}};
+    skip.why_not = "it is not read-only: " + why_not;
   }
   const std::string kind = matter.record.action.kind.value_or("");
   const bool named = std::ranges::find(table.classes, kind) != table.classes.end();

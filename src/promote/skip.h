@@ -1,5 +1,5 @@
-// Why no person has to decide about a run: it wrote nothing, it is of a class that the policy lets pass, or a
-// person has approved all runs of its kind. The run was rehearsed and judged all the same.
+// Why no person has to decide about a run: it could write nothing, it is of a class that the policy lets
+// pass, or a person has approved all runs of its kind. The run was rehearsed and judged all the same.
 #pragma once
 
 #include <optional>
@@ -18,9 +18,9 @@ struct Skip {
   std::string why_not;     ///< what kept it from passing by something that might have let it
 };
 
-/// Empty: it wrote nothing, asked nothing of the service manager, and tried nothing that only an
-/// administrator may; else what it did. Pure.
-std::string what_it_wrote(const report::RunRecord& record);
+/// Empty: it was kept from writing and did not try, asked nothing of the service manager, talked to nobody
+/// and tried nothing that only an administrator may; else which of these it is not. Pure.
+std::string why_not_read_only(const report::RunRecord& record);
 /// Empty: `rehearse rollback` takes back all of it; else what it would not. Pure.
 std::string what_stays(const FrozenBundle& frozen);
 

@@ -26,6 +26,7 @@ struct LayerEvidence {
   std::vector<std::string>
       shadowed;  ///< directories that the mask layer shows in place of the host's own; "" is the root
   bool copied = false;
+  bool scratch = false;  ///< what is in it is thrown away
 };
 
 /// A layer ready to be attached.
