@@ -53,6 +53,14 @@ Result<bool> passes(ledger::Standing& standing, const Matter& matter, const ledg
   return true;
 }
 
+/// Empty: the way back was tried, and leads back to all there was.
+Result<std::string> why_irreversible(const FrozenBundle& frozen, const TryUndo& try_undo) {
+  if (std::string stays = what_stays(frozen); !stays.empty()) return stays;
+  RH_TRY(const report::UndoTrial trial, try_undo());
+  if (!trial.verified) return "its rollback failed on a stand-in: " + trial.why;
+  return trial.irreversible.empty() ? std::string() : trial.irreversible.front();
+}
+
 Result<Skip> find_grant(ledger::Standing& standing, const Matter& matter) {
   Skip skip;
   RH_TRY(const auto print, standing.of_run(matter.record.id));
@@ -99,7 +107,8 @@ std::string what_stays(const FrozenBundle& frozen) {
   return {};
 }
 
-Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const FrozenBundle& frozen) {
+Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const FrozenBundle& frozen,
+                       const TryUndo& try_undo) {
   const verdict::SkipTable& table = matter.policy.skip;
   const Level level = matter.record.verdict.level;
   Skip skip;
@@ -111,8 +120,8 @@ Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const F
   const std::string kind = matter.record.action.kind.value_or("");
   const bool named = std::ranges::find(table.classes, kind) != table.classes.end();
   if (level == Level::kGreen && named && !kind.empty()) {
-    const std::string stays = what_stays(frozen);
-    if (stays.empty()) return Skip{"class " + kind + ": green, and can be taken back", 0, {}};
+    RH_TRY(const std::string stays, why_irreversible(frozen, try_undo));
+    if (stays.empty()) return Skip{"class " + kind + ": green, and the way back was tried", 0, {}};
     skip.why_not = "class " + kind + " passes only what can be taken back: " + stays;
   }
   if (level != Level::kGreen && level != Level::kYellow) return skip;
