@@ -32,6 +32,8 @@ struct Options {
   std::string expect;                       ///< path of a file of expectations: docs/action-files.md
   bool validators = true;  ///< check configuration that has changed, inside (docs/failures.md)
   std::string claim;  ///< what the requester says that the action does: kept, never verified; at most 16 KiB
+  /// Where nothing can be written; an attempt ends the run, and it is rehearsed in full.
+  bool read_only = false;
   std::optional<std::int64_t> wall_ns;  ///< the action is killed after this time
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> pids;
@@ -55,6 +57,7 @@ struct Options {
   int err = 2;
   std::function<void(std::uint64_t)>
       progress;  ///< called now and then with the number of changes read so far
+  std::function<void(const std::string&)> notice;  ///< called with a line that a person should see at once
 };
 
 enum class Level : std::uint8_t { kGreen, kYellow, kInconclusive, kRed };

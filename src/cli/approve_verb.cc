@@ -12,7 +12,6 @@
 #include "base/units.h"
 #include "cli/decider.h"
 #include "cli/verbs.h"
-#include "ledger/undo_trials.h"
 #include "promote/undo_trial.h"
 #include "report/undo_text.h"
 
@@ -78,8 +77,7 @@ Result<int> approve_verb(Globals& globals, Arguments arguments) {
   ledger::Decision decision = desk.begin(ledger::Verb::kApproved, words.reason);
   decision.expires_ns = later(decision.created_ns, holds);
   // The way back is tried before there is anything to take back; what came of it does not decide.
-  const report::UndoTrial trial = promote::try_undo(desk.frozen);
-  RH_CHECK(ledger::put_undo_trial(state, decision.run, decision.digest, trial));
+  RH_TRY(const report::UndoTrial trial, promote::known_undo(state, desk.frozen));
   RH_TRY(decision.id, desk.decisions.add(decision));
   RH_TRY(const std::string next, what_is_next(desk, decision));
   return print_decision(globals, decision,

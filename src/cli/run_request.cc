@@ -60,6 +60,8 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
       ->type_name("TEXT");
   app.add_flag("!--no-validators", options.action.validators,
                "Do not check changed configuration inside (docs/failures.md)");
+  app.add_flag("--read-only", options.action.read_only,
+               "Let it write nothing; if it tries, end it and rehearse it in full");
   app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
   app.add_option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
   app.add_option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");

@@ -105,6 +105,9 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
   }
   ::signal(SIGPIPE, SIG_IGN);
   Progress progress("reading changes");
+  options.action.notice = [](const std::string& line) {
+    std::fprintf(stderr, "rehearse: %s\n", line.c_str());
+  };
   options.action.progress = [&progress](std::uint64_t records) { progress.show(records); };
   RH_TRY(const Order order,
          plan_rehearsal(options.action, options.plan_only ? Purpose::kShow : Purpose::kRun));

@@ -6,6 +6,7 @@
 #include "ledger/standing.h"
 #include "promote/decision.h"
 #include "promote/skip.h"
+#include "promote/undo_trial.h"
 #include "verdict/policy_set.h"
 
 namespace rehearse::promote {
@@ -56,7 +57,8 @@ Result<Authority> find_authority(const ledger::StateDir& state, ledger::Decision
     return tl::make_unexpected(std::move(passage).error());
   RH_CHECK(check_policy(matter));
   RH_TRY(ledger::Standing standing, ledger::Standing::open(state));
-  RH_TRY(const Skip skip, find_skip(standing, matter, frozen));
+  const TryUndo try_undo = [&] { return known_undo(state, frozen); };
+  RH_TRY(const Skip skip, find_skip(standing, matter, frozen, try_undo));
   if (skip.reason.empty()) {
     Error error = std::move(passage).error();
     if (!skip.why_not.empty()) error.what += " (" + skip.why_not + ")";

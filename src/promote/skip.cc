@@ -53,6 +53,14 @@ Result<bool> passes(ledger::Standing& standing, const Matter& matter, const ledg
   return true;
 }
 
+/// Empty: the way back was tried, and leads back to all there was.
+Result<std::string> why_irreversible(const FrozenBundle& frozen, const TryUndo& try_undo) {
+  if (std::string stays = what_stays(frozen); !stays.empty()) return stays;
+  RH_TRY(const report::UndoTrial trial, try_undo());
+  if (!trial.verified) return "its rollback failed on a stand-in: " + trial.why;
+  return trial.irreversible.empty() ? std::string() : trial.irreversible.front();
+}
+
 Result<Skip> find_grant(ledger::Standing& standing, const Matter& matter) {
   Skip skip;
   RH_TRY(const auto print, standing.of_run(matter.record.id));
@@ -73,7 +81,11 @@ Result<Skip> find_grant(ledger::Standing& standing, const Matter& matter) {
 
 }  // namespace
 
-std::string what_it_wrote(const report::RunRecord& record) {
+std::string why_not_read_only(const report::RunRecord& record) {
+  const auto& enforced = record.read_only;
+  if (!enforced) return "it was rehearsed without --read-only";
+  if (enforced->attempts_total != 0) return "it tried to write";
+  if (!enforced->proved()) return "whether it tried to write was not recorded";
   if (record.counts.total() != 0) return fmt::format("it wrote to {} files", record.counts.total());
   if (asks_units(record)) return "it asked the service manager for something";
   if (record.attempts_total != 0) return "it tried what only an administrator may";
@@ -95,20 +107,21 @@ std::string what_stays(const FrozenBundle& frozen) {
   return {};
 }
 
-Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const FrozenBundle& frozen) {
+Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const FrozenBundle& frozen,
+                       const TryUndo& try_undo) {
   const verdict::SkipTable& table = matter.policy.skip;
   const Level level = matter.record.verdict.level;
   Skip skip;
   if (level == Level::kGreen && table.read_only) {
-    const std::string wrote = what_it_wrote(matter.record);
-    if (wrote.empty()) return Skip{"read-only: it wrote nothing", 0, {}};
-    skip.why_not = "it is not read-only: " + wrote;
+    const std::string why_not = why_not_read_only(matter.record);
+    if (why_not.empty()) return Skip{"read-only: it could write nothing, and did not try", 0, {}};
+    skip.why_not = "it is not read-only: " + why_not;
   }
   const std::string kind = matter.record.action.kind.value_or("");
   const bool named = std::ranges::find(table.classes, kind) != table.classes.end();
   if (level == Level::kGreen && named && !kind.empty()) {
-    const std::string stays = what_stays(frozen);
-    if (stays.empty()) return Skip{"class " + kind + ": green, and can be taken back", 0, {}};
+    RH_TRY(const std::string stays, why_irreversible(frozen, try_undo));
+    if (stays.empty()) return Skip{"class " + kind + ": green, and the way back was tried", 0, {}};
     skip.why_not = "class " + kind + " passes only what can be taken back: " + stays;
   }
   if (level != Level::kGreen && level != Level::kYellow) return skip;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "ledger/undo_trials.h"
 #include "promote/binding.h"
 #include "promote/commit.h"
 #include "promote/kept_times.h"
@@ -161,6 +162,15 @@ report::UndoTrial try_undo(const FrozenBundle& frozen) {
   else if (*tried)
     trial.why = **tried;
   trial.irreversible = irreversible(frozen.record, mounts);
+  return trial;
+}
+
+Result<report::UndoTrial> known_undo(const ledger::StateDir& state, const FrozenBundle& frozen) {
+  const report::RunRecord& record = frozen.record;
+  RH_TRY(auto known, ledger::undo_trial_of(state, record.id, record.digest));
+  if (known && known->verified) return std::move(*known);
+  report::UndoTrial trial = try_undo(frozen);
+  RH_CHECK(ledger::put_undo_trial(state, record.id, record.digest, trial));
   return trial;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ledger/state.h"
 #include "promote/frozen_bundle.h"
 #include "report/run_record.h"
 
@@ -15,6 +16,10 @@ namespace rehearse::promote {
 
 /// Never an error: what stands against it is its result.
 report::UndoTrial try_undo(const FrozenBundle& frozen);
+
+/// The same, made once: what the ledger has of a trial that verified this digest, else a new one, which it
+/// keeps.
+Result<report::UndoTrial> known_undo(const ledger::StateDir& state, const FrozenBundle& frozen);
 
 /// What no rollback of this run takes back, a line each.
 std::vector<std::string> irreversible(const report::RunRecord& record,

@@ -73,6 +73,8 @@ Result<void> read_head(const TomlTable& root, ActionFile& file) {
   file.user = user.value_or("");
   RH_TRY(const auto cwd, plain_text(root, "cwd"));
   file.cwd = cwd.value_or("");
+  RH_TRY(const auto read_only, root.boolean("read_only"));
+  file.read_only = read_only.value_or(false);
   if (cwd && !cwd->starts_with('/'))
     return root.error_at("cwd", fmt::format("\"{}\" is not an absolute path", *cwd), "begin it with a slash");
   return {};
@@ -128,8 +130,8 @@ Result<void> read_mirror(const TomlTable& root, ActionFile& file) {
 Result<ActionFile> parse_action_file(std::string text, const std::string& path) {
   RH_TRY(const auto toml, TomlFile::parse(text, path));
   const TomlTable root = toml.root();
-  RH_CHECK(root.allow_only({"schema", "name", "class", "argv", "extra_args", "user", "cwd", "env", "limits",
-                            "mirror", "pass", "deny", "mock", "expect", "probe"}));
+  RH_CHECK(root.allow_only({"schema", "name", "class", "argv", "extra_args", "user", "cwd", "read_only",
+                            "env", "limits", "mirror", "pass", "deny", "mock", "expect", "probe"}));
   ActionFile file;
   file.path = path;
   RH_CHECK(read_head(root, file));
@@ -192,6 +194,7 @@ Result<Options> with_action(Options options, const ActionFile& file) {
   };
   fill(options.user, file.user);
   fill(options.cwd, file.cwd);
+  options.read_only = options.read_only || file.read_only;
   fill_limit(options.wall_ns, file.wall_ns);
   fill_limit(options.memory_bytes, file.memory_bytes);
   fill_limit(options.pids, file.pids);

@@ -30,6 +30,7 @@ struct ActionFile {
   std::vector<std::string> env;  ///< NAME or NAME=VALUE
   std::vector<std::string> hide;
   std::vector<std::string> mask;
+  bool read_only = false;
   std::optional<std::int64_t> wall_ns;
   std::optional<std::uint64_t> memory_bytes;
   std::optional<std::uint64_t> pids;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "base/star_pattern.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "gate/rule_text.h"
@@ -55,10 +54,7 @@ Result<std::optional<std::vector<std::string>>> items(const TomlTable& table, st
 using Complaint = std::pair<std::string, std::string>;
 
 Complaint check_path(const std::string& item) {
-  if (item.size() > kLongestPattern) return {"is too long", "write a shorter pattern"};
-  if (!item.starts_with('/') && !item.starts_with("**"))
-    return {"is not an absolute path or pattern", "begin it with a slash: /etc/nginx/**"};
-  return {};
+  return {verdict::PathGlobs::fault(item), "write an absolute path or pattern: /etc/nginx/**"};
 }
 
 Complaint check_endpoint(const std::string& item) {

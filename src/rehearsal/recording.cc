@@ -110,9 +110,17 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
+        if (watch_ != nullptr) watch_writes(event);
         return true;
       }),
       reads_(apart_from_host(plan)) {}
+
+/// What is started beside the action, to look at what it did, may fail at writing.
+void Recording::watch_writes(const trace::TraceEvent& event) {
+  const std::string_view kind = trace::write_kind(event, events_);
+  if (kind.empty() || tool_changes_.root_of(event.process->id, events_.tree()) > 1) return;
+  watch_->note(trace::describe_write(event, events_, kind));
+}
 
 Result<void> Recording::begin(int cgroup) {
   if (cgroup < 0) {

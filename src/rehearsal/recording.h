@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "ledger/state.h"
 #include "rehearsal/network.h"
+#include "rehearsal/write_watch.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
 #include "trace/argument_doubts.h"
@@ -29,6 +30,8 @@ class Recording final : public sandbox::Recorder {
   /// Into the files `trace` and `reads` of the bundle; all borrowed.
   Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
             const Options& options);
+  /// Before begin(): tells it what the action tries to write. Borrowed.
+  void watch(WriteWatch& watch) { watch_ = &watch; }
 
   Result<void> begin(int cgroup) override;
   Result<std::unique_ptr<Entry>> enter(UniqueFd network) override;
@@ -51,6 +54,7 @@ class Recording final : public sandbox::Recorder {
   [[nodiscard]] const trace::ToolChanges& tool_changes() const { return tool_changes_; }
 
  private:
+  void watch_writes(const trace::TraceEvent& event);
   void finish_trace(report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
   void list_network(report::RunRecord& record);
@@ -76,6 +80,7 @@ class Recording final : public sandbox::Recorder {
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;
+  WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;

@@ -18,14 +18,16 @@
 #include "ledger/ledger.h"
 #include "rehearsal/derived_facts.h"
 #include "rehearsal/findings.h"
+#include "rehearsal/input_again.h"
 #include "rehearsal/inside_checks.h"
 #include "rehearsal/judgement.h"
 #include "rehearsal/policy_load.h"
+#include "rehearsal/read_only_run.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
+#include "rehearsal/run_gaps.h"
 #include "rehearsal/service_manager.h"
 #include "report/digest.h"
-#include "report/network_text.h"
 #include "sandbox/child.h"
 #include "sandbox/leftovers.h"
 #include "sandbox/sandbox.h"
@@ -35,9 +37,17 @@
 namespace rehearse {
 namespace {
 
+/// What keeps a run from writing, or has made it the second of two.
+struct Trial {
+  WriteWatch* watch = nullptr;        ///< none: it may write
+  const WriteWatch* tried = nullptr;  ///< what the run before this one was ended for
+  const InputAgain* input = nullptr;
+};
+
 /// What one rehearsal carries from step to step.
 struct Run {
   const Order& order;
+  const Trial& trial;
   report::RunRecord record;
   std::int64_t phase_start = 0;
 
@@ -108,6 +118,9 @@ Result<sandbox::Rehearsal> execute(Run& run, const ledger::Bundle& bundle, Recor
   around.manager = &manager;
   around.meanwhile = &load;
   around.after = &checks;
+  if (run.trial.watch != nullptr) around.stop = run.trial.watch->stop();
+  if (run.trial.watch != nullptr) run.trial.input->keep(around.streams);
+  if (run.trial.tried != nullptr) run.trial.input->repeat(around.streams);
   around.streams.in = run.order.options.in;
   around.streams.err = run.order.options.err;
   around.streams.out = run.order.options.out;
@@ -135,18 +148,19 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
   run.record.gaps = run.order.plan.gaps;
   run.record.gaps.insert(run.record.gaps.end(), evidence.gaps.begin(), evidence.gaps.end());
   for (const sandbox::LayerEvidence& layer : evidence.layers) {
+    if (layer.scratch) continue;
     run.record.layers.push_back({layer.index, layer.mountpoint, layer.fstype, layer.aliases});
   }
 }
 
-/// The layers as the change set wants them: by mount point.
+/// The layers as the change set wants them: by mount point. Those that are scratch, or those that are not.
 Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
-                                                std::vector<sandbox::LayerEvidence>& evidence) {
+                                                std::vector<sandbox::LayerEvidence>& evidence, bool scratch) {
   std::sort(evidence.begin(), evidence.end(),
             [](const auto& a, const auto& b) { return a.mountpoint < b.mountpoint; });
   std::vector<effects::Layer> layers;
   for (sandbox::LayerEvidence& from : evidence) {
-    if (!from.lower.valid()) continue;
+    if (!from.lower.valid() || from.scratch != scratch) continue;
     const std::string directory = "uppers/" + std::to_string(from.index);
     effects::Layer layer;
     layer.number = from.index;
@@ -165,7 +179,7 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
 
 Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state, const ledger::Bundle& bundle,
                                         sandbox::Evidence& evidence) {
-  RH_TRY(auto layers, open_layers(bundle, evidence.layers));
+  RH_TRY(auto layers, open_layers(bundle, evidence.layers, false));
   RH_TRY(auto file, bundle.create_file("manifest"));
   RH_TRY(auto writer, effects::ManifestWriter::create(std::move(file)));
   effects::ChangeSetOptions options;
@@ -181,6 +195,17 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   run.record.manifest_root = hex(changes.root);
   run.record.command.written_bytes = changes.written_bytes;
   return changes;
+}
+
+/// After everything that notes attempts has ended. False: it tried to write.
+Result<bool> wrote_nothing(Run& run, const ledger::Bundle& bundle, sandbox::Evidence& evidence) {
+  WriteWatch& watch = *run.trial.watch;
+  RH_TRY(const auto scratch, open_layers(bundle, evidence.layers, true));
+  RH_TRY(const auto fresh, look_at_scratch(scratch, evidence, watch));
+  run.record.read_only = describe_read_only(watch, true);
+  run.record.read_only->scratch = fresh;
+  run.record.read_only->watched = run.record.trace.has_value();
+  return watch.total() == 0 || evidence.interrupted_by.has_value();
 }
 
 /// What the service manager was asked. Each question is listed once with how often; of requests that change
@@ -206,99 +231,6 @@ void list_units(const ServiceManager& manager, const Recording* recording, repor
   }
 }
 
-void manager_gaps(const ServiceManager& manager, report::RunRecord& record) {
-  std::uint64_t mocked = 0;
-  for (const report::UnitRecord& asked : record.units) {
-    if (asked.changes() && asked.answered == "mocked") mocked += asked.count;
-  }
-  if (mocked != 0) {
-    record.gaps.push_back({fmt::format("service manager: {} request{} answered and not carried out", mocked,
-                                       mocked == 1 ? "" : "s"),
-                           "whether the services would have come up was not seen", verdict::Level::kYellow});
-  }
-  if (manager.unrecorded() != 0) {
-    record.gaps.push_back({fmt::format("{} requests to the service manager not kept", manager.unrecorded()),
-                           "more than a report keeps", verdict::Level::kInconclusive});
-  }
-}
-
-/// What the action met in place of the world outside.
-void network_gaps(report::RunRecord& record) {
-  const report::NetworkCounts network = report::count_network(record);
-  const auto gap = [&record](std::uint64_t count, const char* what, const char* why) {
-    if (count != 0)
-      record.gaps.push_back(
-          {fmt::format("network: {} attempts {}", count, what), why, verdict::Level::kYellow});
-  };
-  gap(network.denied, "denied", "what they would have led to was not seen");
-  gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
-}
-
-/// What is wrong with the run whatever the policy, and what was not like production.
-void find_and_name_gaps(Run& run, const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
-                        const ServiceManager& manager, std::vector<verdict::Finding> found) {
-  verdict::Facts facts;
-  facts.found = std::move(found);
-  facts.exit = evidence.exit;
-  facts.signal = evidence.signal;
-  facts.timed_out = evidence.timed_out;
-  facts.start_error = evidence.start_error;
-  facts.limits_hit = evidence.limits_hit;
-  for (const sandbox::Leftover& process : evidence.leftover) {
-    std::string line = std::to_string(process.pid) + ' ' + process.comm;
-    for (const std::string& word : process.argv) line += ' ' + word;
-    facts.leftover.push_back(std::move(line));
-  }
-  facts.output_cut = evidence.output_cut;
-  facts.base_moved = changes.base_moved;
-  facts.reads_moved = run.record.reads.moved;
-  facts.mock_trouble = run.record.mock_trouble;
-  facts.masked = changes.masked;
-  facts.unobserved = evidence.unobserved;
-  facts.unobserved.insert(facts.unobserved.end(), changes.unobserved.begin(), changes.unobserved.end());
-  run.record.changes_unobserved = changes.missing;
-  for (const std::string& line : manager.trouble()) facts.unobserved.push_back("service manager: " + line);
-  manager_gaps(manager, run.record);
-  if (!run.record.trace) {
-    run.record.gaps.push_back(
-        {"system calls were not recorded", "asked for with --no-trace", verdict::Level::kInconclusive});
-    run.record.gaps.push_back(
-        {"network: loopback only",
-         "without a trace there is no gate: every outside destination is unreachable inside",
-         verdict::Level::kYellow});
-  } else {
-    for (const std::string& line : run.record.trace->trouble) facts.unobserved.push_back("trace: " + line);
-    network_gaps(run.record);
-    if (run.record.reads.unplaced != 0) {
-      run.record.gaps.push_back(
-          {fmt::format("{} lookups of names", run.record.reads.unplaced),
-           "they began in a directory whose path is too long or not known: what they rest "
-           "on is not in the read set",
-           verdict::Level::kYellow});
-    }
-    if (run.order.network->authority) {
-      run.record.gaps.push_back({"trusted certificates: the run's own authority is among them",
-                                 "mocked services speak TLS", verdict::Level::kYellow});
-    }
-    if (!run.record.trace->real_time) {
-      run.record.gaps.push_back(
-          {"the trace's governor runs without real-time priority",
-           "this host refuses it; had a record been lost, the run would be inconclusive",
-           verdict::Level::kGreen});
-    }
-  }
-  if (evidence.interrupted_by) {
-    facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
-                               sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
-  }
-  for (const std::string& path : changes.setid_lost) {
-    run.record.gaps.push_back({"setuid or setgid bit of " + path,
-                               "a write inside clears it; a write of the host's root keeps it",
-                               verdict::Level::kYellow});
-  }
-  run.record.verdict.findings = verdict::core_findings(facts);
-}
-
 /// The policy goes into the bundle as it was: who reads the verdict later can see what it was judged by.
 Result<void> judge(Run& run, const verdict::Policy& policy, const ledger::StateDir& state,
                    const ledger::Bundle& bundle) {
@@ -312,14 +244,16 @@ Result<void> judge(Run& run, const verdict::Policy& policy, const ledger::StateD
 
 }  // namespace
 
-Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
+Result<Order> plan_rehearsal(const Options& asked, Purpose purpose, Writes writes) {
   Order order;
   order.begun_ns = monotonic_ns();
+  order.asked = asked;
   order.options = asked;
   if (!asked.action.empty()) {
     RH_TRY(order.action, read_action_file(asked.action));
     RH_TRY(order.options, with_action(asked, *order.action));
   }
+  if (writes == Writes::kAllowed) order.options.read_only = false;
   const Options& options = order.options;
   if (purpose == Purpose::kShow) RH_CHECK(verdict::load_policy(options.policy));
   RH_TRY(order.expected, plan_expectations(options, order.action ? &*order.action : nullptr));
@@ -332,15 +266,20 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose) {
   }
   RH_TRY(order.network, plan_network(options, order.action ? &*order.action : nullptr,
                                      order.state ? &*order.state : nullptr));
+  if (options.read_only && !order.network->rules.pass.empty())
+    return fail("--read-only: a network rule lets something out, which cannot be taken back",
+                ExitCode::kUsage, "leave the rule out (--pass, [[pass]]), or mock the service");
   request.additions = order.network->trust();
   RH_TRY(order.facts, host::read_host_facts());
   RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
   return order;
 }
 
-Result<Finished> rehearse(const Order& order) {
-  Run run{order, {}, order.begun_ns};
-  const NoUmask exact;
+namespace {
+
+/// Nothing: it tried to write and was ended; `input_cut`: what it had read is not all kept.
+Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& trial, bool& input_cut) {
+  Run run{order, trial, {}, order.begun_ns};
   describe_request(run);
   const ledger::StateDir& state = *order.state;
   RH_CHECK(ledger::collect_interrupted(state,
@@ -350,7 +289,9 @@ Result<Finished> rehearse(const Order& order) {
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
   if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
+  if (recording && trial.watch != nullptr) recording->watch(*trial.watch);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
+  if (trial.watch != nullptr) manager.watch(*trial.watch);
   const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
   InsideChecks checks(bundle, order.plan, expected, order.options.validators);
   PolicyLoad load(order.options.policy);
@@ -369,15 +310,53 @@ Result<Finished> rehearse(const Order& order) {
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.record);
+  if (trial.tried != nullptr) run.record.read_only = describe_read_only(*trial.tried, false);
+  if (trial.watch != nullptr) {
+    RH_TRY(const bool nothing, wrote_nothing(run, bundle, evidence));
+    input_cut = evidence.input_cut;
+    if (!nothing) {
+      RH_CHECK(bundle.remove());
+      return std::optional<Finished>();
+    }
+  }
   list_units(manager, recording ? &*recording : nullptr, run.record);
   auto found = find_more(
       {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},
       run.record);
-  find_and_name_gaps(run, evidence, changes, manager, std::move(found));
+  find_and_name_gaps(evidence, changes, manager, *order.network, std::move(found), run.record);
   RH_CHECK(judge(run, load.policy(), state, bundle));
   run.record.phases.judge_ns = run.end_phase();
   RH_CHECK(bundle.finish(run.record));
-  return Finished{std::move(bundle), std::move(run.record), load.take_policy()};
+  return std::optional<Finished>(Finished{std::move(bundle), std::move(run.record), load.take_policy()});
+}
+
+/// Where it can write nothing; if it tries, again where it can.
+Result<Finished> rehearse_read_only(const Order& order) {
+  RH_TRY(const auto watch, WriteWatch::create());
+  RH_TRY(const auto input, InputAgain::create(order.options.in));
+  bool input_cut = false;
+  Trial trial;
+  trial.watch = watch.get();
+  trial.input = &input;
+  RH_TRY(auto finished, rehearse_once(order, trial, input_cut));
+  if (finished) return std::move(*finished);
+  RH_CHECK(input.rewind(input_cut));
+  if (order.options.notice) order.options.notice(tried_line(*watch));
+  RH_TRY(const Order full, plan_rehearsal(order.asked, Purpose::kRun, Writes::kAllowed));
+  trial.watch = nullptr;
+  trial.tried = watch.get();
+  RH_TRY(finished, rehearse_once(full, trial, input_cut));
+  return std::move(*finished);
+}
+
+}  // namespace
+
+Result<Finished> rehearse(const Order& order) {
+  const NoUmask exact;
+  if (order.plan.request.read_only) return rehearse_read_only(order);
+  bool input_cut = false;
+  RH_TRY(auto finished, rehearse_once(order, Trial(), input_cut));
+  return std::move(*finished);
 }
 
 void freeze_in_background(const ledger::Bundle& bundle) {

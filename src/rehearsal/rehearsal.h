@@ -19,6 +19,7 @@ namespace rehearse {
 
 /// What is to be rehearsed, planned already.
 struct Order {
+  Options asked;
   Options options;  ///< those asked for, with what the action file says
   std::optional<ActionFile> action;
   std::optional<verdict::Expectations> expected;  ///< declared of it
@@ -38,7 +39,9 @@ struct Finished {
 enum class Purpose { kShow, kRun };
 /// Reads the facts and makes the plan. kShow changes nothing; kRun opens the state directory, and makes it
 /// where there is none: what is hidden from the action is what this descriptor refers to.
-Result<Order> plan_rehearsal(const Options& options, Purpose purpose);
+/// kAllowed: whatever the options and the action file say of writing nothing.
+enum class Writes { kAsAsked, kAllowed };
+Result<Order> plan_rehearsal(const Options& options, Purpose purpose, Writes writes = Writes::kAsAsked);
 
 /// Runs it. First collects what killed runs left. An error means that the action never ran or that its
 /// evidence could not be kept.

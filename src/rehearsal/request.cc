@@ -55,6 +55,17 @@ Result<void> resolve_paths(const Options& options, sandbox::Request& request) {
   return {};
 }
 
+/// What is there for everybody to throw things into.
+void find_scratch(sandbox::Request& request) {
+  for (const char* path : {"/tmp", "/var/tmp"}) {
+    const auto directory = sys::open(path, O_PATH | O_DIRECTORY);
+    if (!directory) continue;
+    auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(directory->get()).c_str());
+    if (!real || *real == "/" || std::ranges::find(request.scratch, *real) != request.scratch.end()) continue;
+    request.scratch.push_back(std::move(*real));
+  }
+}
+
 Result<void> resolve_identity(const Options& options, sandbox::Request& request, std::string& home) {
   home = "/root";
   if (options.user.empty()) return {};
@@ -138,6 +149,8 @@ Result<sandbox::Request> make_request(const Options& options) {
   RH_CHECK(resolve_identity(options, request, home));
   RH_CHECK(collect_environment(options, home, request));
   RH_CHECK(resolve_paths(options, request));
+  request.read_only = options.read_only;
+  if (request.read_only) find_scratch(request);
   RH_TRY(request.cwd, working_directory(options));
   return request;
 }

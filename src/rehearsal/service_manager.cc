@@ -132,6 +132,8 @@ class ServiceManager::Session {
         RH_TRY(auto request, units::to_request(std::move(message)));
         if (owner_.requests_.size() >= units::kMaxRecords) return fail("the worker records more than it may");
         const auto client = static_cast<std::size_t>(request.process);
+        if (owner_.watch_ != nullptr && units::changes_host(request))
+          owner_.watch_->note({"unit request", request.request + ' ' + request.unit, {}, 0, {}, {}, 0});
         HeardRequest& heard = owner_.requests_.emplace_back();
         heard.request = std::move(request);
         if (client > 0 && client <= clients_.size()) heard.client = clients_[client - 1];

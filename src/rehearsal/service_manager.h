@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "rehearsal/write_watch.h"
 #include "sandbox/sandbox.h"
 #include "units/manager.h"
 
@@ -35,6 +36,8 @@ class ServiceManager final : public sandbox::ServiceManager {
   ServiceManager& operator=(const ServiceManager&) = delete;
   ~ServiceManager() override { end(); }
 
+  /// Before begin(): tells it what is asked for that would change the host. Borrowed.
+  void watch(WriteWatch& watch) { watch_ = &watch; }
   Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) override;
   /// Nothing of the action lives any more. Then the others may be called.
   void end();
@@ -52,6 +55,7 @@ class ServiceManager final : public sandbox::ServiceManager {
   void wait_for_client();
 
   std::uint32_t uid_shift_;
+  WriteWatch* watch_ = nullptr;
   UniqueFd listener_;
   UniqueFd init_;
   UniqueFd tools_;

@@ -13,7 +13,7 @@
 #include "base/sys.h"
 #include "base/toml_file.h"
 #include "base/units.h"
-#include "verdict/expectation.h"
+#include "verdict/path_globs.h"
 
 extern "C" const char rehearse_validators[];
 extern "C" const char rehearse_validators_end[];
@@ -37,8 +37,11 @@ Result<Validator> read_validator(const TomlTable& table) {
     return table.error("\"files\" or \"run\" is missing or empty",
                        "write files = [\"/etc/x/**\"] and run = [\"x\", \"-t\"]");
   for (const std::string& pattern : validator.files) {
-    if (!pattern.starts_with('/'))
-      return table.error_at("files", fmt::format("\"{}\" is not absolute", pattern), "begin it with a slash");
+    if (const std::string fault = verdict::PathGlobs::fault(pattern);
+        !fault.empty() || !pattern.starts_with('/'))
+      return table.error_at("files",
+                            fmt::format("\"{}\" {}", pattern, fault.empty() ? "is not absolute" : fault),
+                            "write a pattern as policies have them, that begins with a slash");
   }
   for (const auto& [key, into] :
        {std::pair("unsure", &validator.unsure), std::pair("passed", &validator.passed)}) {
@@ -64,7 +67,10 @@ class Uppers {
   /// Calls `visit` for each path that `pattern` means and that is not a directory. False: there are more.
   template <class Visit>
   bool each(const std::string& pattern, const Visit& visit) {
-    std::string top = pattern.substr(0, pattern.find('*'));
+    verdict::PathGlobs globs;
+    globs.add(pattern);
+    verdict::PathMatcher matcher(globs);
+    std::string top = pattern.substr(0, pattern.find_first_of("*?[\\"));
     if (top.size() < pattern.size()) top.resize(top.rfind('/'));
     const auto [upper, rest] = open_layer(top);
     if (!upper.valid()) return true;
@@ -73,7 +79,7 @@ class Uppers {
     if (!object) return true;
     std::size_t left = kMostEntries;
     return walk(object->get(), top, kDeepest, left, [&](const std::string& path, const struct stat& st) {
-      if (verdict::path_matches(pattern, path)) visit(path, st);
+      if (!matcher.match(path).empty()) visit(path, st);
     });
   }
 

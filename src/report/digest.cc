@@ -104,6 +104,8 @@ std::string canonical_json(const RunRecord& record) {
   }
   json.close_array().key("profile");
   value(json, record.profile);
+  if (record.read_only && record.read_only->enforced)
+    json.key("read_only").string(record.read_only->proved() ? "proved" : "enforced");
   json.close_object();
 
   if (record.trace) json.key("read_root").string(to_utf8_lossy(record.reads.root));

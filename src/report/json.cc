@@ -267,6 +267,20 @@ void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.close_object();
 }
 
+void read_only(JsonWriter& json, const ReadOnlyRecord& record) {
+  json.key("read_only").open_object().key("enforced").boolean(record.enforced);
+  json.key("watched").boolean(record.watched).key("proved").boolean(record.proved());
+  json.key("scratch").integer(record.scratch).key("attempts_total").integer(record.attempts_total);
+  json.key("attempts").open_array();
+  for (const WriteAttemptRecord& attempt : record.attempts) {
+    json.open_object().bytes("what", attempt.what).bytes("call", attempt.detail);
+    json.bytes("path", attempt.path).bytes("errno", attempt.error).bytes("exe", attempt.exe);
+    words(json, "argv", attempt.argv);
+    json.close_object();
+  }
+  json.close_array().close_object();
+}
+
 void traced(JsonWriter& json, const TraceRecord& trace) {
   json.key("trace").open_object().key("events").integer(trace.events);
   json.key("syscalls").integer(trace.syscalls).key("lost").integer(trace.lost);
@@ -343,6 +357,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
     networked(json, record);
     read_files(json, record.reads);
   }
+  if (record.read_only) read_only(json, *record.read_only);
   asked_of_manager(json, record);
   accounts_and_packages(json, record);
   write_expectations(json, record);

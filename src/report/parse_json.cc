@@ -160,6 +160,24 @@ ProcessRecord read_process(Reader& json) {
   return process;
 }
 
+void read_read_only(Reader json, ReadOnlyRecord& record, std::string& error) {
+  record.enforced = json.boolean("enforced");
+  record.watched = json.boolean("watched");
+  record.scratch = json.integer<std::uint64_t>("scratch");
+  record.attempts_total = json.integer<std::uint64_t>("attempts_total");
+  json.each("attempts", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    WriteAttemptRecord attempt;
+    attempt.what = reader.bytes("what");
+    attempt.detail = reader.bytes("call");
+    attempt.path = reader.bytes("path");
+    attempt.error = reader.bytes("errno");
+    attempt.exe = reader.bytes("exe");
+    attempt.argv = reader.words("argv");
+    record.attempts.push_back(std::move(attempt));
+  });
+}
+
 void read_rest(Reader& json, RunRecord& record, std::string& error) {
   Reader host = json.child("host");
   record.host_name = host.bytes("name");
@@ -269,6 +287,8 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       record.processes.push_back(read_process(reader));
     });
   }
+  if (json.find("read_only") != nullptr)
+    read_read_only(json.child("read_only"), record.read_only.emplace(), error);
   json.each("units", [&](const Json& item, const std::string& where) {
     Reader reader(item, where + ".", error);
     UnitRecord asked;

@@ -209,6 +209,28 @@ struct TraceRecord {
   std::vector<std::string> trouble;  ///< why it is not complete; empty: it is
 };
 
+/// A call that would have written something, of an action that was not to write.
+struct WriteAttemptRecord {
+  std::string what;    ///< "file", "unit request", or a kind of attempt
+  std::string detail;  ///< the call, or the request; strings in it are the action's word
+  std::string path;    ///< of a file
+  std::string error;   ///< name of the errno, if it got one
+  std::string exe;     ///< of who made it
+  std::vector<std::string> argv;
+};
+
+/// What came of running it where nothing can be written.
+struct ReadOnlyRecord {
+  bool enforced = false;      ///< this run could not write; false: it had tried to, and this is the full one
+  bool watched = false;       ///< attempts were looked for: without a trace only the file systems refuse
+  std::uint64_t scratch = 0;  ///< objects that were new in scratch directories at its end, thrown away
+  std::vector<WriteAttemptRecord> attempts;  ///< the first of them
+  std::uint64_t attempts_total = 0;
+
+  /// It wrote nothing because it could not, and did not try.
+  [[nodiscard]] bool proved() const { return enforced && watched && attempts_total == 0; }
+};
+
 /// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
 /// What came of trying the rollback before it is needed. Not part of run.json: the ledger has it.
 struct UndoTrial {
@@ -266,6 +288,7 @@ struct RunRecord {
   std::vector<ValidationRecord> validations;
   /// What the list of changes lacks, a line each: a run that has any cannot be promoted.
   std::vector<std::string> changes_unobserved;
+  std::optional<ReadOnlyRecord> read_only;  ///< nothing: it might write
   ReadsRecord reads;
   std::vector<effects::AccountChange> accounts;
   std::string accounts_unknown;  ///< why there may be more than these; empty: these are all

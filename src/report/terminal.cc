@@ -17,6 +17,7 @@
 #include "report/expect_text.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
+#include "report/read_only_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
 #include "report/undo_text.h"
@@ -132,6 +133,12 @@ class Report {
     out_.put(claim_text(record_,
                         counts_line(record_.counts) + further_counts() + ", " + ending(record_.command),
                         options_.columns));
+  }
+
+  void read_only() {
+    if (!record_.read_only) return;
+    title("Read-only");
+    out_.put(read_only_text(*record_.read_only, options_.columns));
   }
 
   void expectations() {
@@ -333,6 +340,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   Report report(out, record, options);
   report.verdict_bar();
   report.action();
+  report.read_only();
   report.findings();
   report.expectations();
   RH_CHECK(write_destructive(out, summary, manifest_fd, options));

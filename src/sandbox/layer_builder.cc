@@ -125,6 +125,7 @@ Result<void> LayerBuilder::clone_host() {
     evidence.fstype = mount.fstype;
     evidence.mountpoint = mount.mountpoint;
     evidence.hidden = plan_.layers[i].hidden;
+    evidence.scratch = mount.scratch;
     const char* path = mount.mountpoint.c_str() + 1;
     auto object = sys::open_at2(root.get(), *path == '\0' ? "." : path, O_PATH | O_NOFOLLOW, 0, kInRoot);
     if (!object) return with_context(object.error(), "mount " + mount.mountpoint);

@@ -34,6 +34,7 @@ struct LayerEvidence {
   [[nodiscard]] std::string seen_at(const std::string& path) const {
     return path.empty() ? mountpoint : (mountpoint == "/" ? "" : mountpoint) + '/' + path;
   }
+  bool scratch = false;  ///< what is in it is thrown away
 };
 
 /// A layer ready to be attached.

@@ -1,6 +1,7 @@
 #include "sandbox/plan.h"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 
@@ -60,9 +61,11 @@ class Planner {
 
   Result<Plan> make() {
     RH_CHECK(classify_mounts());
+    if (plan_.request.read_only) place_scratch();
     drop_orphans();
     assign_layers();
     RH_CHECK(hide_all());
+    if (plan_.request.read_only) make_read_only();
     place_masks();
     decide_limits();
     name_gaps();
@@ -73,6 +76,8 @@ class Planner {
   Result<void> classify_mounts();
   void classify_kernel(const Mount& mount, MountPlan& shown) const;
   void assign_layers();
+  void place_scratch();
+  void make_read_only();
   Result<void> hide(const std::string& path, const char* why);
   Result<void> hide_all();
   void drop_orphans();
@@ -106,6 +111,7 @@ class Planner {
   const host::HostFacts& facts_;
   Plan plan_;
   std::vector<const Mount*> sources_;  ///< parallel to plan_.mounts
+  std::deque<Mount> made_;             ///< those that the host does not have
 };
 
 void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
@@ -176,6 +182,35 @@ Result<void> Planner::classify_mounts() {
   return {};
 }
 
+/// A directory that is a mount already is scratch as a whole; any other becomes one.
+void Planner::place_scratch() {
+  for (const std::string& path : plan_.request.scratch) {
+    const std::size_t at = mount_of(path);
+    MountPlan& above = plan_.mounts[at];
+    if (above.show != Show::kOverlay || above.read_only || above.scratch) continue;
+    if (above.mountpoint == path) {
+      above.scratch = at != 0;
+      continue;
+    }
+    Mount& source = made_.emplace_back(*sources_[at]);
+    source.mountpoint = path;
+    source.root = join(source.root, below(path, above.mountpoint));
+    MountPlan shown = above;
+    shown.mountpoint = path;
+    shown.scratch = true;
+    const auto after = static_cast<std::ptrdiff_t>(at) + 1;  // what is mounted below it comes later
+    plan_.mounts.insert(plan_.mounts.begin() + after, std::move(shown));
+    sources_.insert(sources_.begin() + after, &source);
+  }
+}
+
+/// Everything that would outlive the run. What the host shows read-only already stays so.
+void Planner::make_read_only() {
+  for (MountPlan& mount : plan_.mounts) {
+    if (mount.show == Show::kOverlay || mount.show == Show::kAlias) mount.read_only |= !mount.scratch;
+  }
+}
+
 /// What lies on a mount that is not shown has no place to be mounted on.
 void Planner::drop_orphans() {
   for (std::size_t i = 1; i < plan_.mounts.size(); ++i) {
@@ -200,7 +235,10 @@ void Planner::drop_orphans() {
 void Planner::assign_layers() {
   std::map<std::string, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
-    if (plan_.mounts[i].show == Show::kOverlay) groups[superblock_key(*sources_[i])].push_back(i);
+    if (plan_.mounts[i].show != Show::kOverlay) continue;
+    std::string key = superblock_key(*sources_[i]);
+    if (plan_.mounts[i].scratch) key += " scratch " + plan_.mounts[i].mountpoint;
+    groups[key].push_back(i);
   }
   std::vector<std::size_t> owner(plan_.mounts.size(), SIZE_MAX);
   for (auto& [key, members] : groups) {
@@ -381,6 +419,16 @@ void Planner::name_gaps() {
     for (const std::string& path : plan_.request.mask) names += (names.empty() ? "" : ", ") + path;
     // What opens one of them is named when the run has ended (rehearsal/recording.cc).
     gap(std::to_string(plan_.request.mask.size()) + " secret file(s) shown empty", names, Level::kGreen);
+  }
+  if (plan_.request.read_only) {
+    std::string names;
+    for (const MountPlan& mount : plan_.mounts) {
+      if (mount.scratch) names += (names.empty() ? "" : ", ") + mount.mountpoint;
+    }
+    gap("file systems are mounted read-only",
+        names.empty() ? "asked for with --read-only"
+                      : "asked for with --read-only; what is new below " + names + " is thrown away",
+        Level::kGreen);
   }
   if (plan_.systemd_hidden) {
     gap("/run/systemd/system hidden",

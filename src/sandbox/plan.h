@@ -52,6 +52,7 @@ struct MountPlan {
   std::uint32_t layer = 0;  ///< kOverlay: its index; kAlias: the layer it is part of
   std::string subpath;      ///< kAlias: path inside the layer, no leading slash, may be empty
   bool read_only = false;
+  bool scratch = false;  ///< a layer of its own in a read-only run: may be written, and is thrown away
   bool nosuid = false;
   bool noexec = false;
   Fallback fallback = Fallback::kCopy;

@@ -66,7 +66,9 @@ std::string plan_text(const Plan& plan) {
                       request.profile == Profile::kShifted ? kIdRange - 1 : 0,
                       request.profile == Profile::kShifted ? kIdShift : 0);
   text += fmt::format("  terminal: {}\n", request.terminal ? "its own" : "none, pipes");
-  text += fmt::format("  service manager: {}\n\nMounts\n", manager_name(plan));
+  text += fmt::format("  service manager: {}\n", manager_name(plan));
+  if (request.read_only) text += "  read-only: an attempt to write ends it, and it is rehearsed in full\n";
+  text += "\nMounts\n";
   for (const MountPlan& mount : plan.mounts) {
     text += fmt::format("  {:<30} {:<10} {}", escape_text(mount.mountpoint), escape_text(mount.fstype),
                         to_string(mount.show));
@@ -75,6 +77,7 @@ std::string plan_text(const Plan& plan) {
       text += fmt::format(" of layer {} at /{}", mount.layer, escape_text(mount.subpath));
     if (mount.read_only && (mount.show == Show::kOverlay || mount.show == Show::kAlias))
       text += ", read-only";
+    if (mount.scratch) text += ", scratch: thrown away";
     if (!mount.why.empty()) text += ": " + escape_text(mount.why);
     text += '\n';
   }
@@ -123,7 +126,8 @@ std::string plan_json(const Plan& plan) {
                         {"gid", request.identity.gid},
                         {"groups", request.identity.groups},
                         {"env", env},
-                        {"terminal", request.terminal}};
+                        {"terminal", request.terminal},
+                        {"read_only", request.read_only}};
   document["service_manager"] = plan.service_manager ? "mocked" : plan.systemd_hidden ? "hidden" : "none";
   document["namespaces"] = {"mount", "pid", "net", "ipc", "uts", "cgroup"};
   if (request.profile == Profile::kShifted) {
@@ -136,7 +140,8 @@ std::string plan_json(const Plan& plan) {
                  {"fstype", to_utf8_lossy(mount.fstype)},
                  {"source", to_utf8_lossy(mount.source)},
                  {"show", to_string(mount.show)},
-                 {"read_only", mount.read_only}};
+                 {"read_only", mount.read_only},
+                 {"scratch", mount.scratch}};
     if (mount.show == Show::kOverlay) line["fallback"] = fallback_name(mount.fallback);
     if (mount.show == Show::kOverlay || mount.show == Show::kAlias) line["layer"] = mount.layer;
     if (mount.show == Show::kAlias) line["subpath"] = to_utf8_lossy(mount.subpath);

@@ -86,6 +86,9 @@ Relay::Relay(Relay&& other) noexcept
       err_(std::move(other.err_)),
       pending_(std::move(other.pending_)),
       input_open_(other.input_open_),
+      again_open_(other.again_open_),
+      kept_in_(other.kept_in_),
+      input_cut_(other.input_cut_),
       terminal_(other.terminal_),
       saved_(other.saved_) {
   for (int i = 0; i < 3; ++i) {
@@ -120,7 +123,7 @@ void Relay::add_polls(std::vector<struct pollfd>& polls) {
     slot = polls.size();
     polls.push_back({fd, events, 0});
   };
-  if (input_open_ && pending_.empty() && in_foreground()) add(poll_in_, streams_.in, POLLIN);
+  if (input_open_ && pending_.empty() && (again_open_ || in_foreground())) add(poll_in_, source(), POLLIN);
   if (input_.valid() && !pending_.empty()) add(poll_input_, input_.get(), POLLOUT);
   const auto add_output = [&](std::size_t& slot, const Output& output) {
     // What the operator has not taken yet holds the action back, and nothing else.
@@ -223,18 +226,29 @@ bool Relay::move_output(Output& output) {
   return true;
 }
 
-void Relay::move_input() {
-  if (pending_.empty() && input_open_) {
-    char buffer[kChunk / 4];
-    const ssize_t n = ::read(streams_.in, buffer, sizeof buffer);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0) {
-      input_open_ = false;
-      if (!terminal_) input_.reset();  // the action reads end of file
-      return;
-    }
-    pending_.assign(buffer, static_cast<std::size_t>(n));
+/// False: there is nothing for the action now.
+bool Relay::read_input() {
+  char buffer[kChunk / 4];
+  const ssize_t n = ::read(source(), buffer, sizeof buffer);
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (n <= 0 && std::exchange(again_open_, false)) return false;  // and now the operator's own
+  if (n <= 0) {
+    input_open_ = false;
+    if (!terminal_) input_.reset();  // the action reads end of file
+    return false;
   }
+  pending_.assign(buffer, static_cast<std::size_t>(n));
+  if (streams_.kept_in >= 0) keep_input();
+  return true;
+}
+
+void Relay::keep_input() {
+  kept_in_ += pending_.size();
+  if (kept_in_ > streams_.kept_limit || !sys::write_all(streams_.kept_in, pending_)) input_cut_ = true;
+}
+
+void Relay::move_input() {
+  if (pending_.empty() && input_open_ && !read_input()) return;
   if (!input_.valid()) {
     pending_.clear();
     return;

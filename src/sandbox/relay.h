@@ -20,6 +20,8 @@ struct Streams {
   int in = 0;
   int out = 1;  ///< relayed live; -1: only kept
   int err = 2;
+  int again = -1;     ///< a file that the action reads before `in`, from where it stands
+  int kept_in = -1;   ///< a file to which all that is read from `in` is appended
   int kept_out = -1;  ///< files of the bundle
   int kept_err = -1;
   std::uint64_t kept_limit = std::uint64_t{16} << 20U;
@@ -57,6 +59,8 @@ class Relay {
   [[nodiscard]] std::uint64_t out_bytes() const { return out_.total; }
   [[nodiscard]] std::uint64_t err_bytes() const { return err_.total; }
   [[nodiscard]] bool cut() const { return out_.cut || err_.cut; }
+  /// The file of what was read is not all of it.
+  [[nodiscard]] bool input_cut() const { return input_cut_; }
   /// The other side of rehearse's standard output has gone away (EPIPE) or failed.
   [[nodiscard]] bool relay_lost() const { return out_.lost || err_.lost; }
 
@@ -76,9 +80,12 @@ class Relay {
     void deliver();
     void give_up();
   };
-  explicit Relay(const Streams& streams) : streams_(streams) {}
+  explicit Relay(const Streams& streams) : streams_(streams), again_open_(streams.again >= 0) {}
   bool move_output(Output& output);
   void move_input();
+  bool read_input();
+  void keep_input();
+  [[nodiscard]] int source() const { return again_open_ ? streams_.again : streams_.in; }
   [[nodiscard]] bool in_foreground() const;
 
   Streams streams_;
@@ -89,6 +96,9 @@ class Relay {
   Output err_;
   std::string pending_;  ///< read from the operator, not yet taken by the action
   bool input_open_ = true;
+  bool again_open_ = false;
+  std::uint64_t kept_in_ = 0;
+  bool input_cut_ = false;
   bool terminal_ = false;
   std::optional<struct termios> saved_;
   std::size_t poll_in_ = SIZE_MAX, poll_input_ = SIZE_MAX, poll_out_ = SIZE_MAX, poll_err_ = SIZE_MAX;

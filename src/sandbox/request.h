@@ -52,7 +52,9 @@ struct Request {
   std::vector<std::string>
       mask;  ///< absolute paths of files shown as empty placeholders: found secrets and --mask
   std::vector<Addition> additions;
-  std::string state_dir;  ///< canonical path of the state directory: always hidden
+  bool read_only = false;            ///< every layer is mounted read-only, but for `scratch`
+  std::vector<std::string> scratch;  ///< canonical paths of directories whose content nobody relies on
+  std::string state_dir;             ///< canonical path of the state directory: always hidden
 };
 
 }  // namespace rehearse::sandbox

@@ -273,6 +273,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   run.relay = &*relay;
   run.writes = &writes;
   run.signals = &signals;
+  run.stop = around.stop;
   run.after = around.after;
   RH_CHECK(supervise(plan, run, evidence));
 

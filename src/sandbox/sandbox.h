@@ -60,6 +60,7 @@ struct Surroundings {
   Recorder* recorder = nullptr;       ///< none: nothing is recorded
   ServiceManager* manager = nullptr;  ///< must be there if the plan says that one answers
   Meanwhile* meanwhile = nullptr;     ///< done while the sandbox is built
+  int stop = -1;                      ///< readable: the action is to end now; borrowed
   AfterAction* after = nullptr;       ///< what is to be run inside when the action has ended
 };
 

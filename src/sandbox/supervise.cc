@@ -84,15 +84,18 @@ Result<void> Supervisor::step() {
   polls_.clear();
   polls_.push_back({run_.control, POLLIN, 0});
   polls_.push_back({run_.signals->fd(), POLLIN, 0});
+  polls_.push_back({killed_ ? -1 : run_.stop, POLLIN, 0});
   if (after_ != nullptr) after_->add_polls(polls_);
   run_.relay->add_polls(polls_);
   const int ready = ::poll(polls_.data(), polls_.size(), timeout_ms());
   if (ready < 0 && errno != EINTR) return sys::last_error("poll");
   if (ready > 0) {
     if (polls_[1].revents != 0) hear_signal();
-    if (after_ != nullptr) after_->move(&polls_[2]);
-    run_.relay->move(polls_, after_ != nullptr ? 2 + AfterRun::kPolls : 2);
+    constexpr std::size_t kOwn = 3;
+    if (after_ != nullptr) after_->move(&polls_[kOwn]);
+    run_.relay->move(polls_, after_ != nullptr ? kOwn + AfterRun::kPolls : kOwn);
     if (polls_[0].revents != 0) RH_CHECK(hear_init());
+    if (polls_[2].revents != 0) kill_all();
   }
   if (!action_ended_ || after_ != nullptr) keep_limits();
   if (after_ != nullptr) RH_CHECK(after_->keep_time());
@@ -311,6 +314,7 @@ void Supervisor::account() {
   evidence_.stdout_bytes = run_.relay->out_bytes();
   evidence_.stderr_bytes = run_.relay->err_bytes();
   evidence_.output_cut = run_.relay->cut();
+  evidence_.input_cut = run_.relay->input_cut();
 }
 
 }  // namespace

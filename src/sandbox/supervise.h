@@ -36,6 +36,7 @@ struct Supervision {
   Relay* relay = nullptr;
   WriteLimit* writes = nullptr;
   const Signals* signals = nullptr;
+  int stop = -1;                 ///< readable: the action is to end now; -1: nobody says so
   AfterAction* after = nullptr;  ///< what is to be run inside when the action has ended, if anything is
 };
 

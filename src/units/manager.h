@@ -51,6 +51,11 @@ struct UnitRequest {
   pid_t process = 0;              ///< the client's, in its own pid namespace; 0: not known
 };
 
+/// Whether the host would be another one after it.
+inline bool changes_host(const UnitRequest& asked) {
+  return asked.request != "query" && asked.answered != Answered::kRefused;
+}
+
 /// Who is at the other end of a connection.
 struct Peer {
   pid_t process = 0;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/star_pattern.h"
 #include "base/units.h"
 
 namespace rehearse::verdict {
@@ -24,19 +23,6 @@ std::string less_than_time(std::int64_t ns) {
 }
 std::string less_than_bytes(std::uint64_t bytes) {
   return "<" + format_bytes(bytes);
-}
-
-bool matches_any(const std::vector<std::string>& patterns, std::string_view path) {
-  return std::ranges::any_of(patterns,
-                             [&](const std::string& pattern) { return path_matches(pattern, path); });
-}
-
-/// A renamed directory is one record: what a pattern means below its old name went with it.
-bool speaks_of(const std::string& pattern, std::string_view path, std::string_view from) {
-  if (path_matches(pattern, path)) return true;
-  if (from.empty()) return false;
-  return path_matches(pattern, from) ||
-         (pattern.starts_with(from) && pattern.size() > from.size() && pattern[from.size()] == '/');
 }
 
 void note(ChangedPaths::Unexpected& list, std::string_view path) {
@@ -139,12 +125,6 @@ bool Expectations::any() const {
          !must_not_change.empty() || net || units || !probes.empty();
 }
 
-bool path_matches(std::string_view pattern, std::string_view path) {
-  if (star_matches(pattern, path, Star::kStopsAtSlash)) return true;
-  return pattern.ends_with("/**") &&
-         star_matches(pattern.substr(0, pattern.size() - 3), path, Star::kStopsAtSlash);
-}
-
 std::vector<Wanted> declared(const Expectations& expected) {
   std::vector<Wanted> all;
   if (expected.exit) all.push_back({"exit", {std::to_string(*expected.exit)}});
@@ -162,21 +142,45 @@ std::vector<Wanted> declared(const Expectations& expected) {
 }
 
 ChangedPaths::ChangedPaths(const Expectations& expected)
-    : expected_(expected), changed_(expected.must_change.size(), false) {}
+    : limited_(expected.may_change.has_value()), changed_(expected.must_change.size(), false) {
+  if (limited_) may_ = add(*expected.may_change);
+  must_ = add(expected.must_change);
+  must_not_ = add(expected.must_not_change);
+  matcher_.emplace(globs_);
+}
+
+std::vector<ChangedPaths::Pattern> ChangedPaths::add(const std::vector<std::string>& patterns) {
+  std::vector<Pattern> numbers;
+  for (const std::string& pattern : patterns) {
+    const std::uint32_t glob = globs_.add(pattern);
+    const bool deep = pattern.ends_with("/**");
+    const std::string top = deep ? pattern.substr(0, std::max<std::size_t>(1, pattern.size() - 3)) : pattern;
+    numbers.push_back({glob, globs_.add(top)});
+  }
+  return numbers;
+}
+
+std::vector<bool> ChangedPaths::matching(std::string_view path, bool below) {
+  std::vector<bool> holds(globs_.size(), false);
+  for (const std::uint32_t glob : matcher_->match(path, below)) holds[glob] = true;
+  return holds;
+}
 
 void ChangedPaths::add(std::string_view path, std::string_view from) {
-  for (std::size_t i = 0; i < changed_.size(); ++i) {
-    if (!changed_[i]) changed_[i] = speaks_of(expected_.must_change[i], path, from);
+  const auto any = [](const std::vector<Pattern>& patterns, const std::vector<bool>& holds) {
+    return std::ranges::any_of(patterns, [&](const Pattern& one) { return one.holds(holds); });
+  };
+  const std::vector<bool> now = matching(path, false);
+  if (limited_ && !any(may_, now)) note(beside_, path);
+  std::vector<bool> either = now;
+  if (!from.empty()) {
+    if (limited_ && !any(may_, matching(from, false))) note(beside_, from);
+    // A renamed directory is one record: what a pattern means below its old name went with it.
+    const std::vector<bool> gone = matching(from, true);
+    for (std::size_t i = 0; i < either.size(); ++i) either[i] = either[i] || gone[i];
   }
-  if (expected_.may_change) {
-    if (!matches_any(*expected_.may_change, path)) note(beside_, path);
-    if (!from.empty() && !matches_any(*expected_.may_change, from)) note(beside_, from);
-  }
-  for (const std::string& pattern : expected_.must_not_change) {
-    if (!speaks_of(pattern, path, from)) continue;
-    note(against_, path);
-    break;
-  }
+  for (std::size_t i = 0; i < changed_.size(); ++i) changed_[i] = changed_[i] || must_[i].holds(either);
+  if (any(must_not_, either)) note(against_, path);
 }
 
 std::vector<Expectation> compare(const Expectations& expected, const Happened& happened,

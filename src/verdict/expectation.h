@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "verdict/finding.h"
+#include "verdict/path_globs.h"
 
 namespace rehearse::verdict {
 
@@ -19,8 +20,8 @@ struct Probe {
   std::vector<std::string> stdout_contains;
 };
 
-/// An absent member expects nothing. Patterns: base/star_pattern.h as a path; one that ends in `/**` also
-/// means the directory itself.
+/// An absent member expects nothing. Patterns: path_globs.h; one that ends in `/**` also means the directory
+/// itself.
 struct Expectations {
   std::string source;            ///< the file that says so
   Level level = Level::kYellow;  ///< of what is not met
@@ -69,6 +70,8 @@ struct ProbeOutcome {
 class ChangedPaths {
  public:
   explicit ChangedPaths(const Expectations& expected);
+  ChangedPaths(const ChangedPaths&) = delete;
+  ChangedPaths& operator=(const ChangedPaths&) = delete;
   /// `from`: the old path of a renamed object, else empty.
   void add(std::string_view path, std::string_view from);
 
@@ -83,7 +86,21 @@ class ChangedPaths {
   [[nodiscard]] const std::vector<bool>& changed() const { return changed_; }
 
  private:
-  const Expectations& expected_;
+  /// Numbers of its globs: the pattern, and of one that ends in `/**` the directory itself.
+  struct Pattern {
+    std::uint32_t glob;
+    std::uint32_t top;
+    [[nodiscard]] bool holds(const std::vector<bool>& globs) const { return globs[glob] || globs[top]; }
+  };
+  std::vector<Pattern> add(const std::vector<std::string>& patterns);
+  std::vector<bool> matching(std::string_view path, bool below);
+
+  PathGlobs globs_;
+  std::optional<PathMatcher> matcher_;  ///< refers to them
+  bool limited_;                        ///< nothing may change but `may_`
+  std::vector<Pattern> may_;
+  std::vector<Pattern> must_;
+  std::vector<Pattern> must_not_;
   std::vector<bool> changed_;
   Unexpected beside_;   ///< may_change
   Unexpected against_;  ///< must_not_change
@@ -118,8 +135,5 @@ std::vector<Expectation> compare(const Expectations& expected, const Happened& h
 std::vector<Finding> judge_expectations(const Expectations& expected,
                                         const std::vector<Expectation>& compared, const ChangedPaths& paths,
                                         const Happened& happened);
-
-/// Whether `pattern` speaks of `path`.
-bool path_matches(std::string_view pattern, std::string_view path);
 
 }  // namespace rehearse::verdict

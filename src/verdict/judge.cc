@@ -58,6 +58,12 @@ void judge_command(const Facts& facts, std::vector<Finding>& out) {
                 "Processes outlived the command. They were ended here; on the host they would go on.",
                 "Start long-running processes from a unit."));
   }
+  if (!facts.write_attempts.empty()) {
+    out.push_back(finding("core.not-read-only", Level::kYellow, lines("attempt", facts.write_attempts),
+                          "The command was to write nothing, and tried to.",
+                          "Look whether it changes what it should, or leave --read-only out."));
+    out.back().enforce = "advisory";  // it was rehearsed as any other is
+  }
   if (facts.output_cut) {
     out.push_back(finding("core.output-cut", Level::kYellow, {},
                           "The command wrote more output than is kept: the stored copy ends early.",

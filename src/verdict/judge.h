@@ -26,6 +26,7 @@ struct Facts {
   std::vector<std::string> limits_hit;  ///< one line each: "write 1.0 GiB", "memory 2.0 GiB"
   std::vector<std::string> leftover;    ///< processes that outlived the command: "4242 nginx: worker"
   bool output_cut = false;
+  std::vector<std::string> write_attempts;    ///< of an action that was not to write
   std::uint64_t base_moved = 0;               ///< records whose host object changed after the run began
   std::vector<std::string> base_moved_paths;  ///< the first of them
   std::vector<std::string> reads_moved;       ///< paths the action read that the host changed meanwhile
@@ -36,7 +37,8 @@ struct Facts {
 };
 
 /// Rules: core.command-failed, core.command-killed, core.not-started, core.limit-hit, core.timed-out,
-/// core.leftover-processes, core.output-cut, core.base-moved, core.read-moved, core.mock-unmatched,
+/// core.leftover-processes, core.output-cut, core.not-read-only,
+/// core.base-moved, core.read-moved, core.mock-unmatched,
 /// core.masked-write, core.unobserved. They are kept with the run, and go into every judgement of it.
 std::vector<Finding> core_findings(const Facts& facts);
 

@@ -390,12 +390,14 @@ class Skips(ApprovalCase):
 
     def test_classes_of_the_policy(self) -> None:
         self.policy('[skip]\nread_only = true\nclasses = ["config"]\n' + self.RULE.format(self.host))
-        reads = self.run_by(EVE, "cat f")
+        reads = self.run_by(EVE, "cat f", "--read-only")
         self.assertEqual(reads.code, GREEN, reads.doc["verdict"]["findings"])
         self.try_promote(reads, 0, "read-only")
-        writes = self.run_by(EVE)
-        self.assertEqual(writes.code, GREEN)
-        self.try_promote(writes, NOT_APPROVED, "it is not read-only: it wrote to 1 files")
+        # That a run changed nothing is not enough.
+        self.try_promote(self.run_by(EVE, "cat f"), NOT_APPROVED, "it is not read-only: it was rehearsed without --read-only")
+        writes = self.run_by(EVE, "chmod 600 f", "--read-only")
+        self.assertEqual(writes.code, GREEN, writes.doc["verdict"]["findings"])
+        self.try_promote(writes, NOT_APPROVED, "it is not read-only: it tried to write")
         action = self.base / "tune.toml"
         action.write_text('schema = "rehearse.action/1"\nname = "tune"\nclass = "config"\nargv = ["sh", "-c", "echo new >>f"]\n'
                           f'cwd = "{self.host}"\n')
@@ -403,13 +405,13 @@ class Skips(ApprovalCase):
         self.assertEqual(tuned.code, GREEN, tuned.err)
         self.try_promote(tuned, 0, "class config: green, and can be taken back")
         skipped = self.ledger("SELECT verb, reason FROM decisions WHERE verb = 'skipped'")
-        self.assertEqual(sorted(row["reason"] for row in skipped), ["class config: green, and can be taken back", "read-only: it wrote nothing"])
+        self.assertEqual(sorted(row["reason"] for row in skipped), ["class config: green, and can be taken back", "read-only: it could write nothing, and did not try"])
 
     def test_not_unless_the_policy_says_so_and_not_after_a_rejection(self) -> None:
         self.policy(self.RULE.format(self.host))
         self.try_promote(self.run_by(EVE), NOT_APPROVED)
         self.policy('[skip]\nread_only = true\n' + self.RULE.format(self.host))
-        run = self.run_by(EVE, "cat f")
+        run = self.run_by(EVE, "cat f", "--read-only")
         self.decide(ANN, "reject", run)
         self.try_promote(run, NOT_APPROVED, "rejected")
 

@@ -66,6 +66,15 @@ class ServiceManager(Case):
     def units(document: Document) -> list[tuple[str, str, str]]:
         return [(u["request"], u["unit"], u["answered"]) for u in document["units"]]
 
+    def test_a_read_only_run_ends_at_a_request_that_changes_something(self) -> None:
+        looks = self.asked("systemctl is-active web >&2; systemctl status web >/dev/null; true", "--read-only")
+        self.assertTrue(looks.doc["read_only"]["proved"], looks.doc["read_only"])
+        asks = self.asked("systemctl is-active web >&2; systemctl restart cron; systemctl is-active cron >&2", "--read-only")
+        self.assertFalse(asks.doc["read_only"]["enforced"])
+        self.assertEqual([(a["what"], a["call"]) for a in asks.doc["read_only"]["attempts"]], [("unit request", "restart cron.service")])
+        self.assertIn(("restart", "cron.service", "mocked"), self.units(asks.doc))
+        self.assertEqual(self.host_requests(), [])
+
     def test_state_is_kept_inside_and_the_host_is_asked_nothing(self) -> None:
         result = self.asked("systemctl is-active web >&2; systemctl stop web; systemctl is-active web >&2; systemctl restart cron && systemctl is-active cron >&2; systemctl start absent; echo $? >&2;"
                             "systemctl start once && systemctl show once -p ActiveState --value >&2; systemctl is-failed broken >&2; service web start; systemctl is-active web >&2")

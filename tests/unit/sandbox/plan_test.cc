@@ -329,3 +329,43 @@ TEST_CASE("the root profile: no cgroup tree, no CAP_SYS_ADMIN, its gap first") {
   REQUIRE_FALSE(plan->gaps.empty());
   CHECK(plan->gaps.front().what == "root profile: no user namespace");
 }
+
+TEST_CASE("where nothing may be written only directories for throwing away are writable") {
+  Request request = simple_request();
+  request.read_only = true;
+  request.scratch = {"/tmp", "/var/tmp"};
+  const auto plan = make_plan(request, host_with({{"/", "/", "ext4", "8:1"},
+                                                  {"/", "/tmp", "tmpfs", "0:30"},
+                                                  {"/", "/tmp/disk", "ext4", "8:3"},
+                                                  {"/srv", "/mnt/srv", "ext4", "8:1"},
+                                                  {"/", "/var", "xfs", "8:2"}}));
+  REQUIRE(plan);
+  CHECK(mount_at(*plan, "/").read_only);
+  CHECK(mount_at(*plan, "/var").read_only);
+  CHECK(mount_at(*plan, "/tmp/disk").read_only);
+  CHECK(mount_at(*plan, "/mnt/srv").show == Show::kAlias);
+  CHECK(mount_at(*plan, "/mnt/srv").read_only);
+  // A mount of the host is scratch as a whole; what is none becomes a layer of its own, after its parent.
+  CHECK((mount_at(*plan, "/tmp").scratch && !mount_at(*plan, "/tmp").read_only));
+  const MountPlan& made = mount_at(*plan, "/var/tmp");
+  CHECK((made.scratch && !made.read_only && made.show == Show::kOverlay));
+  CHECK(made.layer != mount_at(*plan, "/var").layer);
+  CHECK(&made > &mount_at(*plan, "/var"));
+  CHECK(has_gap(*plan, "read-only", verdict::Level::kGreen));
+
+  request.read_only = false;
+  request.scratch.clear();
+  const auto usual = make_plan(request, host_with({{"/", "/", "ext4", "8:1"}}));
+  REQUIRE(usual);
+  CHECK((!mount_at(*usual, "/").read_only && usual->mounts.size() == 1));
+}
+
+TEST_CASE("what the host shows read-only is no place to throw things into") {
+  Request request = simple_request();
+  request.read_only = true;
+  request.scratch = {"/tmp"};
+  const auto plan =
+      make_plan(request, host_with({{"/", "/", "ext4", "8:1"}, {"/", "/tmp", "ext4", "8:2,ro,relatime"}}));
+  REQUIRE(plan);
+  CHECK((mount_at(*plan, "/tmp").read_only && !mount_at(*plan, "/tmp").scratch));
+}

@@ -1,0 +1,68 @@
+#include "trace/write_attempts.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "syscalls/call.h"
+#include "syscalls/table.h"
+#include "trace/attempt_kind.h"
+#include "trace/open_call.h"
+
+namespace rehearse::trace {
+namespace {
+
+constexpr std::size_t kLongestDetail = 2048;
+
+/// Attempts whose effect would be on the host and stay there. The others look, or concern the caller itself.
+constexpr std::string_view kChanging[] = {
+    "accounting", "clock",  "device control", "filesystem", "hostname", "io_uring", "kexec",
+    "kill",       "module", "mount",          "quota",      "reboot",   "swap",     "call convention"};
+/// Places that count only if they were to be written.
+constexpr std::string_view kPlaces[] = {"kernel", "raw device", "sysctl"};
+
+template <std::size_t N>
+bool is_among(std::string_view word, const std::string_view (&list)[N]) {
+  return std::ranges::find(list, word) != std::end(list);
+}
+
+bool would_write(const TraceEvent& event) {
+  const auto flags = open_flags(*event.record, event.entry);
+  return flags ? opens_for_writing(*flags) : true;
+}
+
+}  // namespace
+
+std::string_view write_kind(const TraceEvent& event, const EventStream& events) {
+  if (event.type != EventType::kCall && event.type != EventType::kUring) return "";
+  if (event.type == EventType::kCall && event.unfinished) return "";
+  const std::string_view kind = attempt_kind(event, events);
+  if (is_among(kind, kChanging)) return kind;
+  if (is_among(kind, kPlaces) && would_write(event)) return kind;
+  if (event.failed() && event.result() == -EROFS) return "file";
+  return "";
+}
+
+WriteAttempt describe_write(const TraceEvent& event, const EventStream& events, std::string_view kind) {
+  WriteAttempt attempt;
+  attempt.what = kind;
+  attempt.process = event.process->id;
+  if (const Image* image = events.tree().image_of(*event.process)) {
+    attempt.exe = image->path;
+    attempt.argv = image->words();
+  }
+  if (event.type == EventType::kUring) {
+    attempt.detail = "an operation that no system call shows";
+    return attempt;
+  }
+  const syscalls::Call call = event.call();
+  attempt.detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
+  if (attempt.detail.size() > kLongestDetail) attempt.detail.resize(kLongestDetail);
+  attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
+  if (kind != "file") return attempt;
+  const syscalls::Syscall* known = syscalls::find_syscall(event.record->head().nr);
+  const auto arg = known == nullptr ? std::nullopt : known->find(syscalls::Arg::kPath);
+  attempt.path = arg ? events.place(event, *arg) : events.place(event);
+  return attempt;
+}
+
+}  // namespace rehearse::trace
