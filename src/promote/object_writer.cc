@@ -301,4 +301,11 @@ Result<void> make_hollow(int to, const std::string& name, FileType type,
   return apply_settings(to, name, type, settings_of(attributes));
 }
 
+Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns) {
+  const struct timespec times[2] = {{0, UTIME_OMIT}, timespec_of(mtime_ns)};
+  const char* what = name.empty() ? "." : name.c_str();
+  if (::utimensat(dir, what, times, AT_SYMLINK_NOFOLLOW) != 0) return sys::last_error("utimensat", name);
+  return {};
+}
+
 }  // namespace rehearse::promote

@@ -18,6 +18,9 @@ Result<Settings> read_settings(int dir, const std::string& name, effects::FileTy
 /// gets more rights on the way than before or after. Idempotent.
 Result<void> apply_settings(int dir, const std::string& name, effects::FileType type, const Settings& wanted);
 
+/// Sets the modification time alone of `name` in `dir`, or of `dir` itself if that is empty.
+Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns);
+
 /// Copies the regular file open as `source` into the empty file `target`: shared blocks where the filesystem
 /// can, else data only, so that holes stay holes.
 Result<void> copy_content(int source, int target);

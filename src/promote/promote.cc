@@ -189,18 +189,29 @@ class Promotion {
 
   Result<void> check_staleness() {
     progress("comparing with the host", 0);
+    RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 64));
+    StalenessRules rules = order_.staleness;
+    rules.other_boot = !boot.starts_with(frozen_->record.host_boot_id);
     std::vector<Volume> volumes = lend();
-    auto checked =
-        check_written(frozen_->changes, plan_, volumes, order_.staleness, facts_, outcome_.staleness);
+    auto checked = check_written(frozen_->changes, plan_, volumes, rules, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
-      checked = check_reads(frozen_->reads, read_context(), order_.staleness, outcome_.staleness);
+      checked = check_reads(frozen_->reads, read_context(), rules, outcome_.staleness);
     } else if (checked) {
-      checked = check_mounts(frozen_->changes, plan_, volumes, frozen_->record.created_ns, order_.staleness,
+      checked = check_mounts(frozen_->changes, plan_, volumes, frozen_->record.created_ns, rules,
                              state_.path(), outcome_.staleness);
     }
     take_home(volumes);
     if (checked) name_owners();
     return checked;
+  }
+
+  /// Where the host has what record `i` was about before, absolute.
+  std::string origin_of(std::size_t i) const {
+    for (const LayerPlan& layer : plan_.layers) {
+      if (layer.layer == frozen_->changes[i].layer)
+        return (layer.mountpoint == "/" ? "" : layer.mountpoint) + '/' + plan_.origins[i];
+    }
+    return frozen_->changes[i].path;
   }
 
   ReadContext read_context() const {
@@ -216,6 +227,7 @@ class Promotion {
       const std::string& path = change.from.empty() ? change.path : change.from;
       if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) {
         context.unmoved.insert(path);
+        context.unmoved.insert(origin_of(i));
         context.compared.emplace(change.before->dev, change.before->ino);
       }
       if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)

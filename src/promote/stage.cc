@@ -230,6 +230,8 @@ Result<Staged> Stager::adopt(const StageItem& item) {
   const std::string name(leaf_of(place.path));
   if (change.type == FileType::kDir) {
     RH_TRY(const UniqueFd own, sys::dup(dir));
+    // One that was on the host and came back here by an exchange has a new time on xfs.
+    RH_CHECK(set_time(own.get(), name, change.after->mtime_ns));
     RH_CHECK(verify_tree(own.get(), name, item.change, item.path));
     return staged(std::move(place));
   }

@@ -42,6 +42,7 @@ struct StalenessRules {
   std::vector<std::string>
       accept;  ///< absolute paths that the operator named; what is below them is meant too
   std::vector<std::string> ignore;  ///< path globs; `**` crosses slashes
+  bool other_boot = false;  ///< the run is of another one: its device numbers say nothing about today's
 };
 
 /// Paths that change without anybody doing anything: logs, caches, who is logged in.

@@ -125,9 +125,10 @@ class ReadCheck {
     note(rules_, result_, {read.path, use, std::move(then), std::move(now), std::move(owner)});
   }
 
-  static bool is_same(const HostRead& read, int object, const struct stat& st) {
+  [[nodiscard]] bool is_same(const HostRead& read, int object, const struct stat& st) const {
     const effects::ReadIdentity& then = read.identity;
-    const bool same_object = st.st_ino == then.ino && (then.dev == 0 || st.st_dev == then.dev);
+    const bool same_device = then.dev == 0 || st.st_dev == then.dev || rules_.other_boot;
+    const bool same_object = st.st_ino == then.ino && same_device;
     std::optional<UniqueFd> file;
     if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) {
       if (auto opened = sys::open(sys::fd_path(object).c_str(), O_RDONLY | O_NONBLOCK | O_NOATIME | O_NOCTTY))

@@ -183,7 +183,8 @@ class WrittenCheck {
       return {};
     }
     // A layer that the kernel cannot map was shown as a copy: then only content and attributes are known.
-    const bool known = before.dev == volume.device();
+    const bool renumbered = rules_.other_boot && st->st_ino == before.ino && now.ctime_ns == before.ctime_ns;
+    const bool known = before.dev == volume.device() || renumbered;
     RH_TRY(const int dir, volume.parent({Area::kHost, path}));
     const std::string name = path.empty() ? "." : std::string(leaf_of(path));
     const bool same_object = known && st->st_ino == before.ino;

@@ -21,20 +21,6 @@ using effects::FileType;
 constexpr unsigned kNoReplace = RENAME_NOREPLACE;
 constexpr unsigned kExchanged = RENAME_EXCHANGE;
 
-Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns) {
-  struct timespec times[2] = {};
-  times[0].tv_nsec = UTIME_OMIT;
-  times[1].tv_sec = mtime_ns / 1'000'000'000;
-  times[1].tv_nsec = mtime_ns % 1'000'000'000;
-  if (times[1].tv_nsec < 0) {
-    times[1].tv_nsec += 1'000'000'000;
-    --times[1].tv_sec;
-  }
-  const char* what = name.empty() ? "." : name.c_str();
-  if (::utimensat(dir, what, times, AT_SYMLINK_NOFOLLOW) != 0) return sys::last_error("utimensat", name);
-  return {};
-}
-
 /// The bytes of `from` into the very file `to`, which keeps its inode.
 Result<void> rewrite(Volume& volume, const Place& from, const Place& to, const Facts& facts,
                      std::uint64_t old_size) {

@@ -62,6 +62,15 @@ Fate settle_absent(HostRead& read, const HostRoot& host, std::int64_t started_ns
   return Fate::kKeep;
 }
 
+/// Where the layers lie on several filesystems overlayfs marks a short inode number with the one it is of, in
+/// the bits above (xino): what the caller was told is then not the host's number.
+void take_host_number(HostRead& read, const HostRoot& host) {
+  const auto now = look(host, read);
+  if (now && now->ctime_ns == read.identity.ctime_ns && now->size == read.identity.size &&
+      now->ino == (read.identity.ino & UINT32_MAX))
+    read.identity = *now;
+}
+
 /// Something whose identity as it was is not known, or is that of the action's own copy.
 Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
   const auto now = look(host, read);
@@ -80,7 +89,10 @@ Fate settle(HostRead& read, const HostRoot& host, std::int64_t started_ns, bool 
       read.moved = read.identity.ctime_ns > started_ns;
       return Fate::kKeep;
     case ReadSource::kCaller:
-      if (read.identity.ctime_ns < started_ns - kTickNs) return Fate::kKeep;
+      if (read.identity.ctime_ns < started_ns - kTickNs) {
+        if (read.identity.ino >> 32U != 0) take_host_number(read, host);
+        return Fate::kKeep;
+      }
       return settle_by_host(read, host, started_ns);
     default:
       return settle_by_host(read, host, started_ns);

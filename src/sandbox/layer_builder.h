@@ -29,12 +29,12 @@ struct LayerEvidence {
   std::map<std::string, std::vector<std::string>>
       xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
   bool copied = false;
+  bool scratch = false;  ///< what is in it is thrown away
 
   /// Where the action sees `path` of this layer; "" is the layer's root.
   [[nodiscard]] std::string seen_at(const std::string& path) const {
     return path.empty() ? mountpoint : (mountpoint == "/" ? "" : mountpoint) + '/' + path;
   }
-  bool scratch = false;  ///< what is in it is thrown away
 };
 
 /// A layer ready to be attached.

@@ -31,11 +31,20 @@ if(REHEARSE_STATIC)
   target_link_options(manager_server PRIVATE -static)
 endif()
 
+# Cutting the power of disks needs FUSE; without its library (LGPL-2.1, linked by this program alone) that test is skipped.
+pkg_check_modules(FUSE3 IMPORTED_TARGET fuse3)
+if(FUSE3_FOUND)
+  add_executable(disk_recorder ${PROJECT_SOURCE_DIR}/tests/fault/disk_recorder.cc)
+  target_compile_options(disk_recorder PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Werror -O2)
+  target_link_libraries(disk_recorder PRIVATE PkgConfig::FUSE3)
+  set(disk_recorder $<TARGET_FILE:disk_recorder>)
+endif()
+
 # rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
 function(rehearse_python_test name file timeout)
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
-    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;EVERY_CALL=$<TARGET_FILE:every_call>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
+    ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;EVERY_CALL=$<TARGET_FILE:every_call>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;DISK_RECORDER=${disk_recorder};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")
 endfunction()
 
 rehearse_python_test(system.actions system/test_actions.py 400)
