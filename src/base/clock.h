@@ -25,6 +25,11 @@ inline std::int64_t monotonic_ns() {
 inline std::int64_t realtime_ns() {
   return clock_ns(CLOCK_REALTIME);
 }
+/// No file that is changed from now on gets an earlier time: filesystems stamp with the last timer tick's
+/// (current_time(), fs/inode.c; since 6.13 at least that).
+inline std::int64_t earliest_stamp_ns() {
+  return clock_ns(CLOCK_REALTIME_COARSE);
+}
 
 /// "2026-11-24T02:05:15.123Z" from nanoseconds since the epoch.
 std::string rfc3339(std::int64_t epoch_ns);

@@ -20,7 +20,6 @@
 namespace rehearse::effects {
 namespace {
 
-constexpr std::int64_t kTickNs = 10'000'000;  ///< timestamps may be a timer tick old (before Linux 6.13)
 constexpr std::size_t kMaxUnobserved = 100;
 
 /// What a worker makes of a Pair: a record, or trouble.
@@ -35,9 +34,7 @@ struct Outcome {
 class Comparer {
  public:
   Comparer(const Layer& layer, const ChangeSetOptions& options)
-      : layer_(layer),
-        options_(options),
-        window_{options.started_ns - kTickNs, options.finished_ns + kTickNs} {}
+      : layer_(layer), options_(options), window_{options.earliest_stamp_ns, options.finished_ns} {}
 
   void operator()(Pair& pair, std::vector<Outcome>& outcomes) const {
     Outcome outcome;

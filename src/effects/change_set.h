@@ -40,10 +40,11 @@ struct ChangeSet {
 };
 
 struct ChangeSetOptions {
-  std::int64_t started_ns = 0;   ///< CLOCK_REALTIME when the action was started
-  std::int64_t finished_ns = 0;  ///< CLOCK_REALTIME when it had ended
-  int cache = -1;                ///< directory of root's own for what helps the next run; borrowed, optional
-  unsigned threads = 0;          ///< 0: one per online CPU
+  std::int64_t started_ns = 0;         ///< CLOCK_REALTIME when the action was started
+  std::int64_t earliest_stamp_ns = 0;  ///< the earliest time that a file changed since then can have
+  std::int64_t finished_ns = 0;        ///< CLOCK_REALTIME when it had ended
+  int cache = -1;        ///< directory of root's own for what helps the next run; borrowed, optional
+  unsigned threads = 0;  ///< 0: one per online CPU
   /// Called from the calling thread for each record, in manifest order.
   std::function<void(const Change&)> observe;
   /// Called now and then from the calling thread with the number of records so far.

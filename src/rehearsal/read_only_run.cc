@@ -17,6 +17,7 @@ Result<std::uint64_t> look_at_scratch(const std::vector<effects::Layer>& layers,
   RH_TRY(auto writer, effects::ManifestWriter::create(std::move(list)));
   effects::ChangeSetOptions options;
   options.started_ns = evidence.started_ns;
+  options.earliest_stamp_ns = evidence.earliest_stamp_ns;
   options.finished_ns = evidence.finished_ns;
   std::uint64_t fresh = 0;
   options.observe = [&](const effects::Change& change) {

@@ -24,7 +24,6 @@ constexpr std::size_t kMostSegments = 128;
 
 /// Times of files are of the clock's last tick, which may lie before what CLOCK_REALTIME showed (4 ms at 250
 /// Hz).
-constexpr std::int64_t kTickNs = 10'000'000;
 
 /// What the host has under the path that was read.
 std::optional<ReadIdentity> look(const HostRoot& host, const HostRead& read) {
@@ -81,21 +80,21 @@ Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_n
   return Fate::kKeep;
 }
 
-Fate settle(HostRead& read, const HostRoot& host, std::int64_t started_ns, bool shadowed) {
-  if (read.uses == effects::kReadAbsent) return settle_absent(read, host, started_ns);
-  if (shadowed) return settle_by_host(read, host, started_ns);
+Fate settle(HostRead& read, const HostRoot& host, const RunStart& start, bool shadowed) {
+  if (read.uses == effects::kReadAbsent) return settle_absent(read, host, start.realtime_ns);
+  if (shadowed) return settle_by_host(read, host, start.realtime_ns);
   switch (read.source) {
     case ReadSource::kKernel:
-      read.moved = read.identity.ctime_ns > started_ns;
+      read.moved = read.identity.ctime_ns > start.realtime_ns;
       return Fate::kKeep;
     case ReadSource::kCaller:
-      if (read.identity.ctime_ns < started_ns - kTickNs) {
+      if (read.identity.ctime_ns < start.earliest_stamp_ns) {
         if (read.identity.ino >> 32U != 0) take_host_number(read, host);
         return Fate::kKeep;
       }
-      return settle_by_host(read, host, started_ns);
+      return settle_by_host(read, host, start.realtime_ns);
     default:
-      return settle_by_host(read, host, started_ns);
+      return settle_by_host(read, host, start.realtime_ns);
   }
 }
 
@@ -156,19 +155,19 @@ std::string elf_interpreter(int fd) {
   return {};
 }
 
-std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, std::int64_t started_ns,
+std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,
                                    const std::set<std::string>& masked,
                                    const std::set<std::string>& shadowed) {
   std::erase_if(reads, [&](HostRead& read) {
     return masked.contains(read.path) ||
-           settle(read, host, started_ns, shadowed.contains(read.path)) == Fate::kDrop;
+           settle(read, host, start, shadowed.contains(read.path)) == Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {
     if ((read.uses & effects::kReadExecuted) == 0) continue;
     if (std::string path = digest_executed(read, host); !path.empty()) interpreters.insert(std::move(path));
   }
-  for (const std::string& path : interpreters) add_interpreter(reads, path, host, started_ns);
+  for (const std::string& path : interpreters) add_interpreter(reads, path, host, start.realtime_ns);
   return reads;
 }
 

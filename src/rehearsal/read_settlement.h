@@ -13,12 +13,17 @@
 
 namespace rehearse {
 
-/// `reads`: as trace::ReadSet gives them. `started_ns`: CLOCK_REALTIME before the run saw the host; an object
-/// that has not changed since is what the run has seen. `masked`: paths inside that do not show the host's
-/// object. `shadowed`: directories whose identity inside is that of the mask layer, while what they hold is
-/// the host's. Sorted by path.
+/// Before the run saw the host.
+struct RunStart {
+  std::int64_t realtime_ns = 0;
+  std::int64_t earliest_stamp_ns = 0;  ///< as in base/clock.h
+};
+
+/// `reads`: as trace::ReadSet gives them. An object that has not changed since `start` is what the run has
+/// seen. `masked`: paths inside that do not show the host's object. `shadowed`: directories whose identity
+/// inside is that of the mask layer, while what they hold is the host's. Sorted by path.
 std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
-                                            std::int64_t started_ns, const std::set<std::string>& masked,
+                                            const RunStart& start, const std::set<std::string>& masked,
                                             const std::set<std::string>& shadowed);
 
 /// The program interpreter that an ELF file names (PT_INTERP), "" if it names none. `fd` may be anything.

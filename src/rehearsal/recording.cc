@@ -274,7 +274,8 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     return;
   }
   const auto reads =
-      settle_reads(std::move(collected), *host, evidence.started_ns, masked, shadowed_paths(evidence));
+      settle_reads(std::move(collected), *host, {evidence.started_ns, evidence.earliest_stamp_ns}, masked,
+                   shadowed_paths(evidence));
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

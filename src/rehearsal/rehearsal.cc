@@ -185,6 +185,7 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   effects::ChangeSetOptions options;
   options.cache = state.fd();
   options.started_ns = evidence.started_ns;
+  options.earliest_stamp_ns = evidence.earliest_stamp_ns;
   options.finished_ns = evidence.finished_ns;
   options.progress = run.order.options.progress;
   DerivedFacts derived;

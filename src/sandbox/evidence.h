@@ -31,7 +31,8 @@ struct Evidence {
   std::vector<std::string> unobserved;  ///< never green
   std::vector<verdict::Gap> gaps;
   std::vector<LayerEvidence> layers;
-  std::int64_t started_ns = 0;  ///< CLOCK_REALTIME
+  std::int64_t started_ns = 0;         ///< CLOCK_REALTIME
+  std::int64_t earliest_stamp_ns = 0;  ///< at the start: what has an earlier ctime is as it was then
   std::int64_t finished_ns = 0;
   std::int64_t wall_ns = 0;
   std::int64_t user_ns = 0;

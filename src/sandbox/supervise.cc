@@ -31,6 +31,7 @@ class Supervisor {
 
   Result<void> run() {
     started_ = monotonic_ns();
+    evidence_.earliest_stamp_ns = earliest_stamp_ns();
     evidence_.started_ns = realtime_ns();
     while (!action_ended_ && !killed_) RH_CHECK(step());
     if (run_.after != nullptr && !killed_ && evidence_.start_error.empty()) run_after(*run_.after);
