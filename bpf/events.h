@@ -27,7 +27,7 @@ enum rh_kind {
   RH_SOCKET = 10, /* rh_socket: a socket was given an address */
   RH_PACKET = 11, /* rh_packet, then bytes: went over the run's loopback device, to the gate or from it */
   RH_LATE = 12,   /* by user space, before the RH_EXIT of the same thread and call: rh_head, then RH_TEXT that
-                     was   copied from the process long after */
+                     was copied from the process long after */
   RH_UNIX = 13,   /* rh_unix: a local socket was given an address */
 };
 
