@@ -3,10 +3,17 @@
 // write: see events.h for the records and ARCHITECTURE.md for why they lie in rings of our own.
 #include "ring.h"
 
+#include <bpf/bpf_endian.h>
+
 #define TS_COMPAT 2
 #define X32_BIT 0x40000000
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SCRATCH_BYTES (24u << 10)
+#define AF_INET 2
+#define AF_INET6 10
+#define EINPROGRESS 115
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
 
 struct scratch {
   u8 data[SCRATCH_BYTES +
@@ -259,14 +266,46 @@ static __always_inline void attach_places(struct draft* draft) {
   attach_object(draft, &fs->root, RH_ROOT);
 }
 
-static __always_inline void attach_descriptor(struct draft* draft, int fd) {
+static __always_inline struct file* file_of(int fd) {
   struct task_struct* task = (void*)bpf_get_current_task();
   struct fdtable* table = BPF_CORE_READ(task, files, fdt);
-  if (fd < 0 || (u32)fd >= BPF_CORE_READ(table, max_fds)) return;
+  if (fd < 0 || (u32)fd >= BPF_CORE_READ(table, max_fds)) return 0;
   struct file** slots = BPF_CORE_READ(table, fd);
   struct file* file = 0;
   bpf_probe_read_kernel(&file, sizeof file, slots + fd);
+  return file;
+}
+
+static __always_inline void attach_descriptor(struct draft* draft, int fd) {
+  struct file* file = file_of(fd);
   if (file) attach_file(draft, file);
+}
+
+/// Where the internet socket `fd` is connected to, and from which port: by it the gate's word of a connection
+/// is known to be this process's.
+static __always_inline void attach_ends(struct draft* draft, int fd) {
+  struct file* file = file_of(fd);
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
+  struct socket* socket = BPF_CORE_READ(file, private_data);
+  struct sock* sock = BPF_CORE_READ(socket, sk);
+  u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+  if (family != AF_INET && family != AF_INET6) return;
+  struct rh_attachment* made = attach(draft, RH_ENDS, 0);
+  if (!made || draft->size > SCRATCH_BYTES) return;
+  struct rh_ends* to = (void*)(draft->scratch->data + draft->size);
+  if (family == AF_INET) {
+    __builtin_memset(to->remote, 0, 10);
+    to->remote[10] = to->remote[11] = 0xff;
+    u32 address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+    __builtin_memcpy(to->remote + 12, &address, 4);
+  } else {
+    bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_daddr);
+  }
+  to->remote_port = bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport));
+  to->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+  to->protocol = BPF_CORE_READ(sock, sk_protocol);
+  made->length = sizeof *to;
+  draft->size += sizeof *to;
 }
 
 /// The draft, as one record.
@@ -333,6 +372,11 @@ static __always_inline bool_t is_moment(u32 direction, u32 flags, u8 kind, s64 r
   return kind == RH_ENTER || !(flags & RH_AT_ENTRY) || result < 0;
 }
 
+/// Or begins to.
+static __always_inline bool_t connects(const volatile struct rh_call_plan* plan, s64 result) {
+  return (plan->flags & RH_CONNECTS) && (result >= 0 || result == -EINPROGRESS);
+}
+
 static __always_inline void record_full(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result,
                                         const volatile struct rh_call_plan* plan, u8 abi) {
   struct draft draft;
@@ -371,6 +415,7 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (plan->flags & RH_HAS_CREDS) attach_creds(&draft);
       if (plan->flags & RH_MOVES) attach_places(&draft);
     }
+    if (kind == RH_EXIT && connects(plan, result)) attach_ends(&draft, (int)call->arg[0]);
   }
   publish(run, &draft);
 }
@@ -391,7 +436,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
     if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE &&
-        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES)))
+        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES)) && !connects(plan, result))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
       record_full(&run, regs, RH_EXIT, nr, result, plan, abi);

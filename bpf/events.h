@@ -27,7 +27,8 @@ enum rh_kind {
   RH_SOCKET = 10, /* rh_socket: a socket was given an address */
   RH_PACKET = 11, /* rh_packet, then bytes: went over the run's loopback device, to the gate or from it */
   RH_LATE = 12,   /* by user space, before the RH_EXIT of the same thread and call: rh_head, then RH_TEXT that
-                     was   copied from the process long after */
+                     was copied from the process long after */
+  RH_UNIX = 13,   /* rh_unix: a local socket was given an address */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -56,6 +57,7 @@ enum rh_attachment_kind {
   RH_CREDS = 5, /* rh_creds */
   RH_KTEXT = 6, /* a kernel string */
   RH_PEER = 7,  /* bytes of user memory: the socket address that the struct msghdr of argument `arg` names */
+  RH_ENDS = 8,  /* rh_ends: what an internet socket is connected to, and from where */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -90,6 +92,13 @@ struct rh_file {
   __u32 gid;
   __u32 flags; /* RH_ON_OVERLAY, RH_UPPER */
   __u32 rdev;
+};
+
+struct rh_ends {
+  __u8 remote[16]; /* IPv4 as mapped into IPv6 */
+  __u16 remote_port;
+  __u16 local_port;
+  __u32 protocol;
 };
 
 struct rh_creds {
@@ -180,10 +189,23 @@ struct rh_socket {
   __u8 protocol; /* of the socket: IPPROTO_TCP, IPPROTO_UDP, ... */
   __u8 listened; /* loopback: something inside has this address */
   __u16 port;
-  __u16 error; /* of RH_DENY */
-  __u16 rule;  /* that decided, from 1; 0: the default */
-  __u16 pad[3];
+  __u16 error;  /* of RH_DENY */
+  __u16 rule;   /* that decided, from 1; 0: the default */
+  __u16 source; /* port of the socket, 0: it has none yet */
+  __u16 pad[2];
   __u8 address[16]; /* IPv4 as mapped into IPv6 */
+};
+
+#define RH_UNIX_MAX 112u
+
+/* Linux 6.7 and later; the kernel's copy of the address. */
+struct rh_unix {
+  struct rh_head head;
+  __u8 what; /* RH_CONNECT, RH_SEND */
+  __u8 pad;
+  __u16 length;
+  __u32 pad2;
+  __u8 address[RH_UNIX_MAX]; /* struct sockaddr_un */
 };
 
 enum rh_way {
@@ -279,6 +301,7 @@ struct rh_gate {
 #define RH_HAS_CREDS 4u  /* attach the thread's credentials after it */
 #define RH_MOVES 8u      /* attach the thread's working and root directory after it */
 #define RH_MESSAGE 16u   /* the first of `memory` is a struct msghdr, or begins with one: attach RH_PEER */
+#define RH_CONNECTS 32u  /* attach where the socket that it names is connected to, if it worked or goes on */
 #define RH_NONE 0xff
 
 /* `direction` of an rh_memory. What goes in is read when the call begins, where that is recorded, else when

@@ -16,8 +16,6 @@
 
 #include "gate_rules.h"
 
-#define AF_INET 2
-#define AF_INET6 10
 #define SOL_SOCKET 1
 #define SO_BINDTODEVICE 25
 #define SO_MARK 36
@@ -96,7 +94,8 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
     record->port = asked->port;
     record->error = told.error;
     record->rule = told.rule;
-    record->pad[0] = record->pad[1] = record->pad[2] = 0;
+    record->source = ctx->sk ? (u16)ctx->sk->src_port : 0;
+    record->pad[0] = record->pad[1] = 0;
     __builtin_memcpy(record->address, asked->address, 16);
     commit(&run, &record->head, sizeof *record);
   }
@@ -139,6 +138,39 @@ int on_bind4(struct bpf_sock_addr* ctx) {
 SEC("cgroup/bind6")
 int on_bind6(struct bpf_sock_addr* ctx) {
   return judge6(ctx, RH_BIND);
+}
+
+// ---- local sockets: recorded here, decided by what there is to connect to ----
+
+extern void* bpf_cast_to_kern_ctx(void* ctx) __ksym __weak;
+
+static __always_inline int record_unix(struct bpf_sock_addr* ctx, u8 what) {
+  struct run run = {};
+  if (!current_run(&run)) return 1;
+  struct bpf_sock_addr_kern* call = bpf_cast_to_kern_ctx(ctx);
+  struct sockaddr* address = call->uaddr;
+  u32 length = call->uaddrlen;
+  if (length > RH_UNIX_MAX) length = RH_UNIX_MAX;
+  struct rh_unix* record = reserve(&run, sizeof *record);
+  if (!record) return 1;
+  fill_head(&record->head, RH_UNIX);
+  record->what = what;
+  record->pad = 0;
+  record->pad2 = 0;
+  record->length = bpf_probe_read_kernel(record->address, length, address) == 0 ? (u16)length : 0;
+  commit(&run, &record->head, sizeof *record);
+  return 1;
+}
+
+/* The section gives the kind of program; that it is for local sockets is said when it is loaded, on kernels
+ * that have the hook. */
+SEC("?cgroup/connect4")
+int on_unix(struct bpf_sock_addr* ctx) {
+  return record_unix(ctx, RH_CONNECT);
+}
+SEC("?cgroup/sendmsg4")
+int on_unix_send(struct bpf_sock_addr* ctx) {
+  return record_unix(ctx, RH_SEND);
 }
 
 // ---- the loopback device of the run ----

@@ -105,6 +105,7 @@ struct path {
 };
 struct file {
   struct inode* f_inode;
+  void* private_data;
   struct path f_path;
 };
 struct fs_struct {
@@ -136,6 +137,29 @@ struct ovl_inode___v6_1 {
 };
 struct ovl_inode___v6_5 {
   struct ovl_entry___v6_5* oe;
+};
+
+struct sock_common {
+  unsigned short skc_family;
+  u32 skc_daddr;
+  u16 skc_dport;
+  u16 skc_num;
+  struct {
+    u8 bytes[16];
+  } skc_v6_daddr;
+};
+struct sock {
+  struct sock_common __sk_common;
+  u16 sk_protocol;
+};
+struct socket {
+  struct sock* sk;
+};
+struct sockaddr;
+/* Linux 6.7: with a length. */
+struct bpf_sock_addr_kern {
+  struct sockaddr* uaddr;
+  u32 uaddrlen;
 };
 
 struct upid {

@@ -36,11 +36,16 @@ std::optional<IpAddress> parse_ip(std::string_view text) {
 }
 
 std::string_view format_ip(const IpAddress& address, std::span<char, 46> buffer) {
-  const bool four = address.is_v4();
-  const void* const bytes = address.bytes.data() + (four ? kMapped.size() : 0);
-  const char* const text =
-      ::inet_ntop(four ? AF_INET : AF_INET6, bytes, buffer.data(), static_cast<socklen_t>(buffer.size()));
-  return text == nullptr ? std::string_view() : std::string_view(text);
+  if (!address.is_v4()) {
+    const char* const text = ::inet_ntop(AF_INET6, address.bytes.data(), buffer.data(), INET6_ADDRSTRLEN);
+    return text == nullptr ? std::string_view() : std::string_view(text);
+  }
+  char* end = buffer.data();
+  for (std::size_t i = kMapped.size(); i < address.bytes.size(); ++i) {
+    if (i > kMapped.size()) *end++ = '.';
+    end = std::to_chars(end, buffer.data() + buffer.size(), address.bytes[i]).ptr;
+  }
+  return {buffer.data(), end};
 }
 
 std::string format_ip(const IpAddress& address) {

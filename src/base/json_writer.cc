@@ -125,13 +125,15 @@ JsonWriter& JsonWriter::string(std::string_view utf8) {
 
 JsonWriter& JsonWriter::integer(std::int64_t value) {
   separate();
-  fmt::format_to(std::back_inserter(out_), "{}", value);
+  const fmt::format_int text(value);
+  out_.append(text.data(), text.size());
   return *this;
 }
 
 JsonWriter& JsonWriter::integer(std::uint64_t value) {
   separate();
-  fmt::format_to(std::back_inserter(out_), "{}", value);
+  const fmt::format_int text(value);
+  out_.append(text.data(), text.size());
   return *this;
 }
 

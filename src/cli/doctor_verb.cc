@@ -94,7 +94,13 @@ host::Check gate_check(const host::HostFacts& facts) {
       "the gate: socket hooks deny, the packet program (clsact) and socket assignment bring what is "
       "passed or mocked";
   const auto works = probe_gate(facts.cgroups);
-  if (works) return check;
+  if (works) {
+    check.what +=
+        works->hears_local_sockets
+            ? "; hooks in the kernel tell of local sockets, too"
+            : "; of local sockets the trace tells (the kernel has no hooks for them before Linux 6.7)";
+    return check;
+  }
   check.status = host::Status::kDegraded;
   check.what = "the gate: " + works.error().what;
   check.meaning =

@@ -20,7 +20,7 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kLastPatience = kSecond;
 constexpr std::int64_t kMemoryInterval = kSecond / 20;
 constexpr std::int64_t kLogInterval = kSecond / 10;
-constexpr int kAcceptsATurn = 64;
+constexpr int kMostAccepts = 64;  ///< a turn
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::uint64_t kOtherDescriptors = 64;  ///< files, sockets of the run, the resolver's
 
@@ -41,11 +41,19 @@ bool speaks_tls(const Rules& rules) {
 class Engine::Listener final : public EventLoop::Watcher {
  public:
   Listener(Engine& engine, int fd) : engine_(engine), fd_(fd) {}
-  void on_ready(std::uint32_t /*events*/) override { engine_.accept(fd_); }
+  /// The kernel says in the next turn that there are more: as long as nobody queues, one call less for each.
+  void on_ready(std::uint32_t /*events*/) override {
+    const bool queued = engine_.turns_ == last_turn_ + 1;
+    accepts_ = queued ? std::min(2 * accepts_, kMostAccepts) : 1;
+    last_turn_ = engine_.turns_;
+    engine_.accept(fd_, accepts_);
+  }
 
  private:
   Engine& engine_;
   int fd_;
+  int accepts_ = 1;
+  std::uint64_t last_turn_ = 0;
 };
 
 class Engine::Control final : public EventLoop::Watcher {
@@ -120,8 +128,8 @@ Result<void> Engine::begin(const RunSockets& sockets) {
 
 // ---- connections ----
 
-void Engine::accept(int listener) {
-  for (int i = 0; i < kAcceptsATurn; ++i) {
+void Engine::accept(int listener, int most) {
+  for (int i = 0; i < most; ++i) {
     SocketAddress client;
     UniqueFd socket(::accept4(listener, client.get(), &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket.valid()) return;
@@ -210,6 +218,7 @@ void Engine::watch_memory() {
 }
 
 Result<void> Engine::turn(std::int64_t most_ns) {
+  ++turns_;
   RH_CHECK(loop_->turn(most_ns));
   clear_ended();
   watch_memory();

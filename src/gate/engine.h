@@ -65,7 +65,7 @@ class Engine {
   explicit Engine(const EngineSetup& setup);
   Result<void> prepare();
   Result<void> share_descriptors(std::uint64_t descriptors);
-  void accept(int listener);
+  void accept(int listener, int most);
   void take(UniqueFd client, const IpAddress& client_address, std::uint16_t client_port);
   std::unique_ptr<Connection> make_connection(const Decision& decision, const Destination& destination,
                                               ConnectionRecord& record);
@@ -93,6 +93,7 @@ class Engine {
   std::unique_ptr<Control> control_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::size_t most_connections_ = 0;
+  std::uint64_t turns_ = 0;  ///< of the loop
   std::int64_t memory_seen_ns_ = 0;
   std::int64_t flushed_ns_ = 0;
   bool finishing_ = false;

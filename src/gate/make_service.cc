@@ -22,6 +22,11 @@ std::unique_ptr<Service> service_of(const ReplayMock& mock) {
   return make_replay_service(*mock.recording);
 }
 
+/// Of UDP: no connection is ever made to it.
+std::unique_ptr<Service> service_of(const DatagramMock& /*mock*/) {
+  return nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<Service> make_service(const MockService& mock) {

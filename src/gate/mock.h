@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "gate/datagram_mock.h"
+
 namespace rehearse::gate {
 
 struct Header {
@@ -65,6 +67,7 @@ struct ReplayMock {
   Recording* recording = nullptr;
 };
 
-using MockService = std::variant<HttpMock, SmtpMock, ScriptMock, ReplayMock>;
+/// All but DatagramMock are of TCP.
+using MockService = std::variant<HttpMock, SmtpMock, ScriptMock, ReplayMock, DatagramMock>;
 
 }  // namespace rehearse::gate

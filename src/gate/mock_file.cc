@@ -19,7 +19,7 @@ namespace rehearse::gate {
 namespace {
 
 constexpr std::int64_t kLongestLatencyNs = 3'600'000'000'000;
-constexpr std::string_view kServices[] = {"http", "reply", "script", "smtp", "dns"};
+constexpr std::string_view kServices[] = {"http", "reply", "script", "smtp", "dns", "datagrams"};
 
 /// Where body files are, and how much of them was read.
 struct Bodies {
@@ -227,6 +227,41 @@ Result<SmtpMock> read_smtp(const TomlTable& mock) {
   return smtp;
 }
 
+Result<DatagramRoute> read_datagram(const TomlTable& table) {
+  RH_CHECK(table.allow_only({"expect", "expect_hex", "reply", "reply_hex"}));
+  DatagramRoute route;
+  RH_TRY(const auto line, table.text("expect"));
+  RH_TRY(auto bytes, parsed(table, "expect_hex", parse_hex_pattern));
+  RH_TRY(const auto text, table.text("reply"));
+  RH_TRY(auto hex, parsed(table, "reply_hex", parse_hex_reply));
+  if (line && bytes) return table.error_at("expect_hex", "there is \"expect\" too", "leave one of them out");
+  if (text && hex) return table.error_at("reply_hex", "there is \"reply\" too", "leave one of them out");
+  if (line) {
+    RH_CHECK(check_pattern(table, "expect", *line));
+    route.expect = *line;
+  }
+  if (bytes) route.expect = std::move(*bytes);
+  if (text && text->size() > kLargestDatagram)
+    return table.error_at("reply", "is longer than a datagram can be", "65507 bytes at most");
+  route.replies = text || hex;
+  if (text) route.reply.emplace_back(*text);
+  if (hex) route.reply = std::move(*hex);
+  return route;
+}
+
+Result<DatagramMock> read_datagrams(const TomlTable& mock) {
+  DatagramMock datagrams;
+  RH_TRY(const auto tables, mock.tables("datagrams"));
+  for (const TomlTable& table : tables) {
+    RH_TRY(DatagramRoute route, read_datagram(table));
+    datagrams.routes.push_back(std::move(route));
+  }
+  if (datagrams.routes.empty())
+    return mock.error_at("datagrams", "has no routes",
+                         "write datagrams = [ { expect = \"*\", reply = \"ok\" } ]");
+  return datagrams;
+}
+
 Result<DnsMock> read_record(const TomlTable& table) {
   RH_CHECK(table.allow_only({"name", "type", "data", "ttl"}));
   DnsMock record;
@@ -266,26 +301,44 @@ Result<std::string_view> service_key(const TomlTable& mock) {
     found = key;
   }
   if (!found.empty()) return found;
-  return mock.error("it says nothing", "write one of http, reply, script, smtp and dns");
+  return mock.error("it says nothing", "write one of http, reply, script, smtp, datagrams and dns");
 }
 
-Result<MockService> read_service(const TomlTable& mock, std::string_view key, Bodies& bodies) {
+Result<MockService> read_service(const TomlTable& mock, std::string_view key, Protocol protocol,
+                                 Bodies& bodies) {
   if (key == "http") return read_http(mock, bodies);
   if (key == "smtp") return read_smtp(mock);
   if (key == "script") return read_script(mock);
+  if (key == "datagrams") return read_datagrams(mock);
   RH_TRY(const auto reply, mock.text("reply"));
-  return ScriptMock{{{std::nullopt, *reply}}};
+  if (protocol == Protocol::kTcp) return ScriptMock{{{std::nullopt, *reply}}};
+  if (reply->size() > kLargestDatagram)
+    return mock.error_at("reply", "is longer than a datagram can be", "65507 bytes at most");
+  return DatagramMock{{{std::monostate(), {*reply}, true}}};
+}
+
+/// Of UDP there are datagrams, of TCP everything else; a reply is either's.
+Result<> check_protocol(const TomlTable& mock, std::string_view key, Protocol protocol) {
+  if (protocol == Protocol::kTcp) {
+    if (key == "datagrams") return mock.error_at("listen", "datagrams are of UDP", "write udp:HOST:PORT");
+    return {};
+  }
+  if (mock.has("tls")) return mock.error_at("tls", "there is none over UDP", "leave the key out");
+  if (key == "reply" || key == "datagrams") return {};
+  return mock.error_at(key, "is a service of TCP, and the mock listens on UDP",
+                       "write datagrams = [ { expect = \"*\", reply = \"ok\" } ], or tcp:HOST:PORT");
 }
 
 Result<> read_mock(const TomlTable& table, MockFile& file, Bodies& bodies) {
-  RH_CHECK(table.allow_only({"listen", "tls", "http", "reply", "script", "smtp", "dns"}));
+  RH_CHECK(table.allow_only({"listen", "tls", "http", "reply", "script", "smtp", "dns", "datagrams"}));
   RH_TRY(const std::string_view key, service_key(table));
   if (key == "dns") return read_dns(table, file.dns);
   Mock mock;
   RH_TRY(mock.listen, required(table, "listen", parse_listen, "tcp:api.example.com:80"));
   RH_TRY(const auto tls, table.boolean("tls"));
   mock.tls = tls.value_or(false);
-  RH_TRY(mock.service, read_service(table, key, bodies));
+  RH_CHECK(check_protocol(table, key, mock.listen.protocol));
+  RH_TRY(mock.service, read_service(table, key, mock.listen.protocol, bodies));
   mock.place = table.place();
   file.rules.mock.push_back(std::move(mock));
   return {};

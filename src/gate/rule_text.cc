@@ -337,12 +337,11 @@ Result<DenyRule> parse_deny(std::string_view text) {
 
 Result<Endpoint> parse_listen(std::string_view text) {
   RH_TRY(Endpoint endpoint, parse_endpoint(Piece{text}));
-  if (endpoint.protocol != Protocol::kTcp)
-    return rule_error(Piece{text}, "mock services speak TCP",
-                      "write tcp:HOST:PORT; DNS has its own key, dns");
   if (std::holds_alternative<HostLoopback>(endpoint.target))
-    return rule_error(Piece{text}, "a mock listens inside, where there is no host-loopback",
-                      fmt::format("write tcp:127.0.0.1:{}", to_text(endpoint.ports)));
+    return rule_error(
+        Piece{text}, "a mock listens inside, where there is no host-loopback",
+        fmt::format("write {}:127.0.0.1:{}", endpoint.protocol == Protocol::kTcp ? "tcp" : "udp",
+                    to_text(endpoint.ports)));
   return endpoint;
 }
 

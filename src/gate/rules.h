@@ -90,7 +90,7 @@ struct DenyRule {
 
 /// A service that the gate plays where `listen` is asked for.
 struct Mock {
-  Endpoint listen;   ///< TCP; no host-loopback
+  Endpoint listen;   ///< of UDP if the service is a DatagramMock, else of TCP; no host-loopback
   bool tls = false;  ///< the bytes of the service are within TLS
   MockService service;
   std::string place;  ///< "FILE:LINE" of its table, for reports

@@ -47,7 +47,7 @@ class Service {
   virtual void on_timer(Wire& /*wire*/) {}
 };
 
-/// The service that a mock plays. The mock outlives it.
+/// The service that a mock of TCP plays; null for one of UDP. The mock outlives it.
 std::unique_ptr<Service> make_service(const MockService& mock);
 std::unique_ptr<Service> make_service(MockService&& mock) = delete;
 /// A service that answers from a recording, which outlives it and is shared by the run's connections to one

@@ -17,6 +17,7 @@ constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 Result<void> StreamSocket::take(UniqueFd fd) {
   fd_ = std::move(fd);
+  readable_ = true;  // most clients speak first, and have by the time they are accepted
   return loop_.watch(fd_.get(), kInput, *this);
 }
 

@@ -21,6 +21,8 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kPatience = 60 * kSecond;
 constexpr std::uint16_t kDnsPort = 53;
 constexpr std::size_t kMostDenied = 4096;
+constexpr std::size_t kMostMocked = 4096;
+constexpr std::size_t kMostQuoted = 200;
 constexpr std::size_t kMostWaiting = 16;  ///< datagrams for a name that is being resolved
 constexpr std::size_t kMostWaitingBytes = std::size_t{128} << 10U;
 constexpr int kAnswersATurn = 64;
@@ -237,6 +239,7 @@ void UdpGate::clear_ended() {
 
 void UdpGate::finish() {
   for (auto& [ends, flow] : flows_) flow->end({});
+  end_mocked();
   flows_.clear();
 }
 
@@ -290,6 +293,7 @@ void UdpGate::take(const Ends& ends, std::string_view payload) {
   const Destination destination =
       names_.destination(Protocol::kUdp, ends.destination.address, ends.destination.port);
   const Decision decision = decide(context_.rules, destination);
+  if (decision.action == Action::kMock) return mock(ends, destination, decision, payload);
   const bool nameless = destination.synthetic && !destination.name;
   if (decision.action == Action::kPass && !nameless) {
     ConnectionRecord record = record_of(ends, destination);
@@ -314,6 +318,45 @@ void UdpGate::open_flow(const Ends& ends, ConnectionRecord record, const PassRul
       *flows_.emplace(ends, std::make_unique<Flow>(*this, ends, std::move(record), rule)).first->second;
   flow.begin(synthetic);
   flow.send(payload);
+}
+
+/// Each datagram is an exchange; those between two ends are one connection of the log.
+void UdpGate::mock(const Ends& ends, const Destination& destination, const Decision& decision,
+                   std::string_view payload) {
+  const auto* mock = std::get_if<DatagramMock>(&decision.mock->service);
+  if (mock == nullptr) return deny(ends, record_of(ends, destination), decision);
+  auto found = mocked_.find(ends);
+  if (found == mocked_.end()) {
+    if (mocked_.size() == kMostMocked) end_mocked();
+    found = mocked_.emplace(ends, record_of(ends, destination)).first;
+    found->second.verdict = GateVerdict::kMocked;
+    found->second.rule = rule_text(decision);
+    ++context_.totals.flows;
+  }
+  ConnectionRecord& record = found->second;
+  record.bytes_out += payload.size();
+  record.ended_ns = context_.loop.now();
+  Exchange exchange;
+  exchange.request.append(payload);
+  const DatagramRoute* const route = find_route(*mock, payload);
+  if (route == nullptr) {
+    exchange.outcome = Outcome::kUnmatched;
+    exchange.remark = fmt::format("no datagram of the mock is like \"{}\"", payload.substr(0, kMostQuoted));
+  } else if (route->replies) {
+    const std::string reply = make_reply(*route, payload);
+    if (send_packet(sockets_, ends.destination, ends.client, reply)) {
+      record.bytes_in += reply.size();
+      exchange.reply.append(reply);
+    } else {
+      ++context_.totals.dropped_datagrams;
+    }
+  }
+  keep_exchange(context_, record, std::move(exchange));
+}
+
+void UdpGate::end_mocked() {
+  for (const auto& [ends, record] : mocked_) context_.log.write(record);
+  mocked_.clear();
 }
 
 void UdpGate::deny(const Ends& ends, ConnectionRecord record, const Decision& decision) {

@@ -1,5 +1,6 @@
-// The datagrams of the action that came to the gate: questions to name servers are answered, what a rule
-// passes is sent on from the host's side and answered to where it came from, anything else is dropped.
+// The datagrams of the action that came to the gate: questions to name servers are answered, mocks answer by
+// themselves, what a rule passes is sent on from the host's side and answered to where it came from, anything
+// else is dropped.
 #pragma once
 
 #include <array>
@@ -50,6 +51,9 @@ class UdpGate {
   void take(const Ends& ends, std::string_view payload);
   void open_flow(const Ends& ends, ConnectionRecord record, const PassRule& rule, std::string_view payload);
   void deny(const Ends& ends, ConnectionRecord record, const Decision& decision);
+  void mock(const Ends& ends, const Destination& destination, const Decision& decision,
+            std::string_view payload);
+  void end_mocked();
   void answer(const Ends& ends, std::string_view payload);
   void remove(const Ends& ends);
   [[nodiscard]] ConnectionRecord record_of(const Ends& ends, const Destination& destination);
@@ -63,8 +67,9 @@ class UdpGate {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::map<Ends, std::unique_ptr<Flow>> flows_;
   std::vector<std::unique_ptr<Flow>> ended_;
-  std::set<Ends> denied_;           ///< that the log has; emptied when there are many
-  std::unique_ptr<char[]> buffer_;  ///< for kBatch datagrams; not cleared
+  std::map<Ends, ConnectionRecord> mocked_;  ///< that the log has not yet
+  std::set<Ends> denied_;                    ///< that the log has; emptied when there are many
+  std::unique_ptr<char[]> buffer_;           ///< for kBatch datagrams; not cleared
 };
 
 }  // namespace rehearse::gate

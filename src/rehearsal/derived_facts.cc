@@ -16,8 +16,10 @@ constexpr const char* kPasswd = "/etc/passwd";
 constexpr const char* kShadow = "/etc/shadow";
 constexpr const char* kGroup = "/etc/group";
 constexpr const char* kStatus = "/var/lib/dpkg/status";
-constexpr const char* kWatched[] = {kPasswd, kShadow, kGroup, kStatus};
+constexpr const char* kHosts = "/etc/hosts";
+constexpr const char* kWatched[] = {kPasswd, kShadow, kGroup, kStatus, kHosts};
 constexpr std::size_t kLargestAccounts = std::size_t{4} << 20U;
+constexpr std::size_t kLargestHosts = std::size_t{1} << 20U;
 constexpr std::size_t kLargestStatus = std::size_t{64} << 20U;
 
 Result<std::string> read_below(int root, std::string_view path, std::size_t limit) {
@@ -75,6 +77,13 @@ DerivedFacts::Pair DerivedFacts::read(const std::vector<effects::Layer>& layers,
   take(layer->lower.get(), change.before, pair.before);
   take(layer->upper.get(), change.after, pair.after);
   return pair;
+}
+
+std::string DerivedFacts::hosts(const std::vector<effects::Layer>& layers) const {
+  std::string trouble;  // a name less
+  const Pair pair = read(layers, kHosts, kLargestHosts, trouble);
+  if (pair.changed) return pair.after + '\n' + pair.before;
+  return sys::read_file(kHosts, kLargestHosts).value_or("");
 }
 
 void DerivedFacts::derive(const std::vector<effects::Layer>& layers, report::RunRecord& record) const {

@@ -19,6 +19,8 @@ class DerivedFacts {
   /// Reads the files that changed, in both versions, and fills in `accounts` and `packages`. What cannot be
   /// read is said in the record: the facts are unknown then.
   void derive(const std::vector<effects::Layer>& layers, report::RunRecord& record) const;
+  /// hosts(5) as the action left it, then, if it changed, as it was before.
+  [[nodiscard]] std::string hosts(const std::vector<effects::Layer>& layers) const;
 
  private:
   struct Pair;

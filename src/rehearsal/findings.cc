@@ -12,6 +12,7 @@
 #include "base/ip_address.h"
 #include "effects/manifest.h"
 #include "gate/rule_text.h"
+#include "report/network_text.h"
 #include "syscalls/table.h"
 #include "verdict/failure.h"
 
@@ -138,7 +139,7 @@ bool allows(const gate::Endpoint& allowed, const report::NetworkRecord& to) {
   if (to.proto != (udp ? "udp" : "tcp") || !allowed.ports.contains(to.port)) return false;
   if (std::holds_alternative<gate::AnyHost>(allowed.target)) return true;
   if (const auto* name = std::get_if<gate::NameTarget>(&allowed.target))
-    return !to.name.empty() && gate::matches_name(*name, to.name);
+    return !report::proven_name(to).empty() && gate::matches_name(*name, report::proven_name(to));
   const auto address = parse_ip(to.dst);
   if (!address) return false;
   if (const auto* block = std::get_if<IpBlock>(&allowed.target)) return block->contains(*address);

@@ -32,6 +32,7 @@ namespace {
 constexpr int kPatience = 20'000;  ///< milliseconds, for all of it
 constexpr int kConnectPatience = 2'000;
 constexpr std::uint16_t kPort = 9;
+constexpr const char* kHears = "local sockets";  ///< what the one who has tried it says
 // TEST-NET-1 (RFC 5737): nobody's.
 constexpr IpAddress kPassed = IpAddress::v4({192, 0, 2, 1});
 constexpr IpAddress kDenied = IpAddress::v4({192, 0, 2, 2});
@@ -126,7 +127,7 @@ Result<void> tell(int status) {
   }
 }
 
-Result<void> try_gate(const host::Cgroups& cgroups) {
+Result<GateAbilities> try_gate(const host::Cgroups& cgroups) {
   // Without pins the programs are this process's own and go with it.
   RH_CHECK(sys::unshare(CLONE_NEWNS));
   RH_CHECK(sys::make_private_recursive());
@@ -162,19 +163,22 @@ Result<void> try_gate(const host::Cgroups& cgroups) {
   go.write.reset();
   int status = 0;
   if (::waitpid(inside, &status, 0) < 0) return sys::last_error("waitpid");
+  const GateAbilities abilities = {session->hears_local_sockets()};
   (void)session->finish();
-  return tell(status);
+  RH_CHECK(tell(status));
+  return abilities;
 }
 
 }  // namespace
 
-Result<void> probe_gate(const host::Cgroups& cgroups) {
+Result<GateAbilities> probe_gate(const host::Cgroups& cgroups) {
   RH_TRY(auto said, sys::pipe(O_CLOEXEC));
   const pid_t child = ::fork();
   if (child < 0) return sys::last_error("fork");
   if (child == 0) {
     const auto worked = try_gate(cgroups);
-    if (!worked) (void)sys::write_all(said.write.get(), worked.error().what);
+    const std::string text = !worked ? worked.error().what : worked->hears_local_sockets ? kHears : "";
+    (void)sys::write_all(said.write.get(), text);
     ::_exit(worked ? 0 : 1);
   }
   said.write.reset();
@@ -187,7 +191,7 @@ Result<void> probe_gate(const host::Cgroups& cgroups) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return GateAbilities{text == kHears};
   return fail(text.empty() ? "the attempt did not end" : text);
 }
 

@@ -6,9 +6,13 @@
 
 namespace rehearse {
 
+struct GateAbilities {
+  bool hears_local_sockets = false;  ///< by hooks in the kernel; else the trace alone tells of them
+};
+
 /// In a throw-away process with a network namespace of its own: a connection is denied by the socket hooks,
 /// another one arrives at the gate by the packet program. The error says which part does not work. Nothing is
 /// left behind.
-Result<void> probe_gate(const host::Cgroups& cgroups);
+Result<GateAbilities> probe_gate(const host::Cgroups& cgroups);
 
 }  // namespace rehearse

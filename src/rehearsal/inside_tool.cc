@@ -1,6 +1,8 @@
 #include "rehearsal/inside_tool.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -38,6 +40,7 @@ void InsideTool::start_next() {
 Result<void> InsideTool::start(const std::vector<std::string>& argv) {
   sandbox::ToolRequest head = {};
   head.argc = static_cast<std::uint32_t>(argv.size());
+  head.seconds = kPatienceSeconds;
   std::string request(reinterpret_cast<const char*>(&head), sizeof head);
   for (const std::string& word : argv) request.append(word.c_str(), word.size() + 1);
   if (request.size() > sandbox::kMaxToolRequest || argv.size() > sandbox::kMaxToolWords)
@@ -90,6 +93,12 @@ std::optional<InsideTool::Ended> InsideTool::serve(const struct pollfd* polls) {
     const ssize_t n = ::recv(socket_.get(), &end, sizeof end, MSG_DONTWAIT);
     has_ended_ = n >= 0;  // 0: there is no init any more
     if (n == sizeof end && end.error == 0 && WIFEXITED(end.status)) running_->exit = WEXITSTATUS(end.status);
+    if (n == sizeof end && end.error == 0 && WIFSIGNALED(end.status))
+      running_->err +=
+          fmt::format("\nIt was killed by SIG{}{}.", sigabbrev_np(WTERMSIG(end.status)),
+                      WTERMSIG(end.status) == SIGKILL
+                          ? fmt::format(", as is what does not end within {} s", kPatienceSeconds)
+                          : "");
   }
   if (!has_ended_) return std::nullopt;
   // What it left running may hold the pipes for ever: what is in them now is what it said.

@@ -28,6 +28,8 @@ class InsideTool {
   /// is read and dropped.
   InsideTool(UniqueFd socket, std::size_t most) : socket_(std::move(socket)), most_(most) {}
 
+  /// One that runs longer is killed, with its process group.
+  static constexpr std::uint32_t kPatienceSeconds = 15;
   /// `argv[0]`: a path inside. Its turn comes when those before it have ended.
   void run(std::uint64_t ticket, std::vector<std::string> argv);
   [[nodiscard]] std::size_t waiting() const { return queue_.size(); }

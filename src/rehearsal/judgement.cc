@@ -11,6 +11,7 @@
 #include "effects/manifest.h"
 #include "effects/read_list.h"
 #include "report/change_text.h"
+#include "report/network_text.h"
 #include "trace/read_set.h"
 
 namespace rehearse {
@@ -251,11 +252,12 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
     std::vector<std::string> ends;
     const bool ported = to.proto == "tcp" || to.proto == "udp";
     const std::string port = ported ? fmt::format(":{}", to.port) : std::string();
-    if (!to.name.empty()) ends.push_back(to.name + port);
+    const std::string name = report::proven_name(to);
+    if (!name.empty()) ends.push_back(name + port);
     ends.push_back(to.dst + port);
     std::string text = fmt::format("{} {} {}", to.verdict, to.proto, ends.front());
     add_row(facts, Subject::kNet, std::move(text),
-            {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, to.name, to.dst,
+            {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, name, to.dst,
              std::int64_t{to.port}, number(to.bytes_out), executable(record, to.process)});
   }
   for (const report::DnsRecord& asked : record.dns) {

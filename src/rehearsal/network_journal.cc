@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/sys.h"
@@ -17,6 +18,7 @@ namespace rehearse {
 namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
+constexpr const char* kHosts = "/etc/hosts";
 
 const char* name_of(trace::Transport transport) {
   switch (transport) {
@@ -55,10 +57,6 @@ bool would_be_local(const trace::NetworkAttempt& attempt) {
          gate::classify(attempt.address) == gate::AddressClass::kLoopback;
 }
 
-gate::Protocol protocol_of(const trace::NetworkAttempt& attempt) {
-  return attempt.transport == trace::Transport::kUdp ? gate::Protocol::kUdp : gate::Protocol::kTcp;
-}
-
 bool is_question(const trace::NetworkAttempt& attempt) {
   return attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort;
 }
@@ -84,8 +82,8 @@ std::optional<std::string> socket_on_host(const std::string& path) {
 
 }  // namespace
 
-NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan)
-    : log_(std::move(log)), plan_(plan) {
+NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan, gate::HostsFile hosts)
+    : log_(std::move(log)), plan_(plan), hosts_(std::move(hosts)) {
   for (const gate::QuestionRecord& asked : log_.questions)
     for (const IpAddress& address : asked.question.addresses) names_.emplace(address, asked.question.name);
   for (const gate::ConnectionRecord& connection : log_.connections)
@@ -99,7 +97,9 @@ bool NetworkJournal::only_names_address(const trace::NetworkAttempt& attempt) co
 }
 
 std::vector<report::NetworkRecord> NetworkJournal::describe(
-    const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns) {
+    const std::vector<trace::NetworkAttempt>& attempts, const std::vector<trace::SocketSource>& sources,
+    std::uint64_t begun_ns) {
+  owners_ = find_owners(log_.connections, attempts, sources);
   // Whom an attempt is for, and whose it is: a name stands for all its addresses.
   using Aim = std::tuple<std::uint32_t, std::string, std::uint16_t>;
   const auto aim_of = [this](const trace::NetworkAttempt& attempt) -> Aim {
@@ -125,11 +125,11 @@ std::vector<report::NetworkRecord> NetworkJournal::describe(
 }
 
 void NetworkJournal::add_unattended(const std::vector<trace::NetworkAttempt>& attempts,
-                                    std::uint64_t begun_ns,
-                                    std::vector<report::NetworkRecord>& records) const {
+                                    std::uint64_t begun_ns, std::vector<report::NetworkRecord>& records) {
   std::set<Destination> attended;
   for (const trace::NetworkAttempt& attempt : attempts) {
-    if (attempt.verdict == RH_GATE) attended.insert({protocol_of(attempt), attempt.address, attempt.port});
+    if (attempt.verdict == RH_GATE)
+      attended.insert({protocol_of(attempt.transport), attempt.address, attempt.port});
   }
   for (const auto& [destination, connections] : connections_) {
     if (attended.contains(destination)) continue;
@@ -155,13 +155,24 @@ report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& atte
   to.process = attempt.process;
   to.count = attempt.count;
   if (is_internet(attempt)) {
-    if (const auto name = names_.find(attempt.address); name != names_.end()) to.name = name->second;
+    add_name(attempt.address, to);
     add_rule(attempt, to);
     if (attempt.verdict == RH_GATE)
-      add_connections({protocol_of(attempt), attempt.address, attempt.port}, to);
+      add_connections({protocol_of(attempt.transport), attempt.address, attempt.port}, to);
   }
   if (would_be_local(attempt)) add_local(attempt, to);
   return to;
+}
+
+/// A name that the gate has answered, or one that needed no answer. Of the run's own addresses there is
+/// nothing to say.
+void NetworkJournal::add_name(const IpAddress& address, report::NetworkRecord& to) const {
+  if (const auto name = names_.find(address); name != names_.end()) {
+    to.name = name->second;
+  } else if (gate::classify(address) != gate::AddressClass::kLoopback) {
+    to.name = hosts_.name_of(address);
+    if (!to.name.empty()) to.name_from = kHosts;
+  }
 }
 
 void NetworkJournal::add_rule(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const {
@@ -171,8 +182,8 @@ void NetworkJournal::add_rule(const trace::NetworkAttempt& attempt, report::Netw
   to.verdict = verdict_of(decision.action);
 }
 
-/// What the gate's own decision was is what happened.
-void NetworkJournal::add_connections(const Destination& destination, report::NetworkRecord& to) const {
+/// What the gate's own decision was is what happened. A process has the bytes of its own connections.
+void NetworkJournal::add_connections(const Destination& destination, report::NetworkRecord& to) {
   const auto found = connections_.find(destination);
   if (found == connections_.end()) {
     to.verdict = "denied";
@@ -182,7 +193,15 @@ void NetworkJournal::add_connections(const Destination& destination, report::Net
   const auto take = [](std::string& into, const std::string& from) {
     if (into.empty()) into = from;
   };
-  const auto& connections = found->second;
+  std::vector<const gate::ConnectionRecord*> connections;
+  const auto owner_of = [this](const gate::ConnectionRecord* connection) {
+    const auto owner = owners_.find(connection);
+    return owner == owners_.end() ? 0 : owner->second;
+  };
+  std::ranges::copy_if(found->second, std::back_inserter(connections),
+                       [&](const auto* connection) { return owner_of(connection) == to.process; });
+  // One that connected and whose packets the gate has not told from another's.
+  if (connections.empty()) connections = found->second;
   const auto is_denied = [](const auto* one) { return one->verdict == gate::GateVerdict::kDenied; };
   const auto denied = static_cast<std::size_t>(std::ranges::count_if(connections, is_denied));
   const auto taken = std::ranges::find_if_not(connections, is_denied);
@@ -194,6 +213,7 @@ void NetworkJournal::add_connections(const Destination& destination, report::Net
     take(to.http_path, connection->http_path);
     take(to.rule, connection->rule);
     take(to.ended, connection->error);
+    if (owner_of(connection) != to.process || !counted_.insert(connection).second) continue;
     to.bytes_out += connection->bytes_out;
     to.bytes_in += connection->bytes_in;
   }

@@ -17,6 +17,7 @@ const char* kind_of(const gate::Mock& mock) {
   if (std::holds_alternative<gate::HttpMock>(mock.service)) return mock.tls ? "http over TLS" : "http";
   if (std::holds_alternative<gate::SmtpMock>(mock.service)) return "smtp";
   if (std::holds_alternative<gate::ScriptMock>(mock.service)) return mock.tls ? "script over TLS" : "script";
+  if (std::holds_alternative<gate::DatagramMock>(mock.service)) return "datagrams";
   return "recording";
 }
 

@@ -143,11 +143,12 @@ Result<std::unique_ptr<Recording::Entry>> Recording::enter(UniqueFd network) {
   return gate_.enter(std::move(network), *session_);
 }
 
-void Recording::finish(const sandbox::Evidence& evidence, report::RunRecord& record) {
+void Recording::finish(const sandbox::Evidence& evidence, const std::string& hosts,
+                       report::RunRecord& record) {
   if (!session_) return;
   finish_trace(record);
   list_attempts(record);
-  list_network(record);
+  list_network(hosts, record);
   list_outside_writes(record);
   list_reads(evidence, record);
   list_processes(record);
@@ -183,7 +184,7 @@ void Recording::list_attempts(report::RunRecord& record) {
                                     " more privileged attempts are in the trace only");
 }
 
-void Recording::list_network(report::RunRecord& record) {
+void Recording::list_network(const std::string& hosts, report::RunRecord& record) {
   std::vector<std::string>& trouble = record.trace->trouble;
   auto log = gate_.finish();
   if (!log) {
@@ -201,8 +202,8 @@ void Recording::list_network(report::RunRecord& record) {
       record.mock_trouble.push_back(std::to_string(log->totals->unused_recordings) +
                                     " recorded exchanges were not asked for");
   }
-  NetworkJournal journal(std::move(*log), gate_.plan());
-  record.network = journal.describe(network_.list(), events_.begun_ns());
+  NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts));
+  record.network = journal.describe(network_.list(), network_.sources(), events_.begun_ns());
   record.dns = journal.questions();
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");

@@ -39,7 +39,8 @@ class Recording final : public sandbox::Recorder {
   void end() { gate_.end(); }
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
-  void finish(const sandbox::Evidence& evidence, report::RunRecord& record);
+  /// `hosts`: the clone's hosts(5).
+  void finish(const sandbox::Evidence& evidence, const std::string& hosts, report::RunRecord& record);
   /// After finish(): the id of the process that had number `pid` in the run at that moment; 0: none.
   [[nodiscard]] std::uint32_t process_at(std::uint32_t pid, std::uint64_t time_ns) const;
   /// The same of one that PID 1 started beside the action, no sooner than that.
@@ -57,7 +58,7 @@ class Recording final : public sandbox::Recorder {
   void watch_writes(const trace::TraceEvent& event);
   void finish_trace(report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
-  void list_network(report::RunRecord& record);
+  void list_network(const std::string& hosts, report::RunRecord& record);
   void list_mock_trouble(report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;

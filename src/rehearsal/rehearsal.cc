@@ -50,6 +50,7 @@ struct Run {
   const Trial& trial;
   report::RunRecord record;
   std::int64_t phase_start = 0;
+  std::string hosts = {};  ///< the clone's hosts(5)
 
   std::int64_t end_phase() {
     const std::int64_t now = monotonic_ns();
@@ -192,6 +193,7 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
   options.observe = [&derived](const effects::Change& change) { derived.note(change); };
   RH_TRY(auto changes, effects::collect_changes(layers, options, *writer));
   derived.derive(layers, run.record);
+  run.hosts = derived.hosts(layers);
   run.record.counts = changes.counts;
   run.record.manifest_root = hex(changes.root);
   run.record.command.written_bytes = changes.written_bytes;
@@ -310,7 +312,7 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
-  if (recording) recording->finish(evidence, run.record);
+  if (recording) recording->finish(evidence, run.hosts, run.record);
   if (trial.tried != nullptr) run.record.read_only = describe_read_only(*trial.tried, false);
   if (trial.watch != nullptr) {
     RH_TRY(const bool nothing, wrote_nothing(run, bundle, evidence));

@@ -12,6 +12,7 @@
 #include "base/escape.h"
 #include "effects/manifest.h"
 #include "effects/read_list.h"
+#include "report/network_text.h"
 
 namespace rehearse::report {
 namespace {
@@ -144,7 +145,8 @@ void add_rest(const RunRecord& record, std::set<std::string>& lines) {
   for (const NetworkRecord& to : record.network) {
     if (to.probe || to.verdict == "absent") continue;
     // A synthetic address is another one each time; a name is what was meant.
-    const std::string& end = to.name.empty() ? to.dst : to.name;
+    const std::string name = proven_name(to);
+    const std::string& end = name.empty() ? to.dst : name;
     add(fmt::format("net {} {} {}:{}", to.verdict, to.proto, pattern_of(end), to.port));
   }
   for (const UnitRecord& unit : record.units)

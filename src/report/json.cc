@@ -206,6 +206,7 @@ void networked(JsonWriter& json, const RunRecord& record) {
     json.open_object().bytes("verdict", to.verdict).bytes("proto", to.proto).bytes("dst", to.dst);
     json.key("port").integer(std::uint64_t{to.port});
     text("name", to.name);
+    text("name_from", to.name_from);
     text("sni", to.sni);
     text("http_host", to.http_host);
     text("http_path", to.http_path);

@@ -32,7 +32,8 @@ std::string destination(const NetworkRecord& to) {
   const std::string dst = escape_text(to.dst, kNameLimit);
   const std::string port = to.port == 0 ? "" : fmt::format(":{}", to.port);
   if (!to.name.empty())
-    return fmt::format("{} {}{} ({})", proto, escape_text(to.name, kNameLimit), port, dst);
+    return fmt::format("{} {}{} ({}{})", proto, escape_text(to.name, kNameLimit), port, dst,
+                       to.name_from.empty() ? "" : " by " + escape_text(to.name_from, kNameLimit));
   const bool six = !port.empty() && to.dst.find(':') != std::string::npos;
   return fmt::format("{} {}{}", proto, six ? '[' + dst + ']' : dst, port);
 }
@@ -94,6 +95,10 @@ NetworkCounts count_network(const RunRecord& record) {
       counts.mocked += to.count;
   }
   return counts;
+}
+
+std::string proven_name(const NetworkRecord& to) {
+  return to.name_from.empty() ? to.name : std::string();
 }
 
 std::string network_line(const NetworkCounts& counts) {

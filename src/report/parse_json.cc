@@ -247,6 +247,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       to.dst = reader.bytes("dst");
       to.port = reader.integer<std::uint16_t>("port");
       to.name = reader.bytes("name");
+      to.name_from = reader.bytes("name_from");
       to.sni = reader.bytes("sni");
       to.http_host = reader.bytes("http_host");
       to.http_path = reader.bytes("http_path");

@@ -127,6 +127,7 @@ struct NetworkRecord {
   std::string dst;    ///< address, path of a local socket, or what kind of socket was asked for
   std::uint16_t port = 0;
   std::string name;       ///< that the address was looked up by
+  std::string name_from;  ///< "/etc/hosts": of the clone; empty: the gate's answer
   std::string sni;        ///< what the client said in TLS
   std::string http_host;  ///< and in HTTP
   std::string http_path;
@@ -140,7 +141,7 @@ struct NetworkRecord {
   std::uint32_t process = 0;
   std::int64_t time_ns = 0;  ///< since the action began
   std::uint64_t count = 0;
-  std::uint64_t bytes_out = 0;  ///< that were passed or mocked, over all attempts alike
+  std::uint64_t bytes_out = 0;  ///< that were passed or mocked, of this process to this destination
   std::uint64_t bytes_in = 0;
 };
 

@@ -20,7 +20,7 @@ namespace {
 
 using syscalls::Nr;
 
-constexpr std::size_t kMost = 65536;
+constexpr std::size_t kMost = 65536;  ///< attempts, and sources
 constexpr std::size_t kMostAsked = 65536;
 
 Transport transport_of(std::uint8_t protocol) {
@@ -101,16 +101,24 @@ std::string unix_path(std::string_view sockaddr) {
 
 void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
   const struct rh_head& head = record.head();
-  if (head.kind != RH_SOCKET && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
+  const bool hook = head.kind == RH_SOCKET || head.kind == RH_UNIX;
+  if (!hook && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
   const bool makes = head.abi == 0 && head.nr == Nr::socket;
-  if (head.kind != RH_SOCKET && !asks(head) && !makes) return;
+  // Calls of another kind have other numbers: the hook has said that this one names a local socket.
+  const bool foreign = head.abi != 0 && head.kind == RH_EXIT && asked_.contains(head.tid);
+  if (!hook && !asks(head) && !makes && !foreign) return;
   const Process* process = tree.of_action(head.tid);
   if (process == nullptr) return;
   if (head.kind == RH_SOCKET) {
     if (const auto* socket = record.as<struct rh_socket>()) judged(record, *socket, *process);
+  } else if (head.kind == RH_UNIX) {
+    if (const auto* socket = record.as<struct rh_unix>()) named(record, *socket);
+  } else if (foreign) {
+    local(record, *process);
   } else if (asks(head)) {
     local(record, *process);
     by_hand(record, *process);
+    connected(record, *process);
   } else if (head.kind == RH_EXIT) {
     made(record, *process);
   }
@@ -130,13 +138,53 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
   // Nothing listens there: the run's own network refuses it.
   if (socket.verdict == RH_NATURAL) attempt.error = ECONNREFUSED;
   attempt.first_ns = record.head().time_ns;
+  if (socket.source != 0 && socket.what == RH_SEND && socket.verdict == RH_GATE)
+    note(SocketSource{attempt.transport, attempt.address, attempt.port, socket.source, process.id,
+                      attempt.first_ns});
   note(std::move(attempt));
+}
+
+/// The kernel's copy of the address that the call in progress names: what it looks at, whatever the caller's
+/// memory says by now.
+void NetworkAttempts::named(const Record& record, const struct rh_unix& socket) {
+  const std::size_t length = std::min<std::size_t>(socket.length, sizeof socket.address);
+  std::string path = unix_path({reinterpret_cast<const char*>(socket.address), length});
+  if (!path.empty() && asked_.size() < kMostAsked) asked_[record.head().tid] = std::move(path);
+}
+
+void NetworkAttempts::connected(const Record& record, const Process& process) {
+  if (record.head().kind != RH_EXIT) return;
+  record.each_attachment([&](const Attachment& attachment) {
+    const auto* ends = attachment.kind == RH_ENDS ? attachment.as<struct rh_ends>() : nullptr;
+    if (ends == nullptr || ends->local_port == 0) return;
+    SocketSource source;
+    source.transport = transport_of(static_cast<std::uint8_t>(ends->protocol));
+    std::memcpy(source.address.bytes.data(), ends->remote, sizeof ends->remote);
+    source.port = ends->remote_port;
+    source.source = ends->local_port;
+    source.process = process.id;
+    source.time_ns = record.head().time_ns;
+    note(source);
+  });
+}
+
+/// A socket that sends again and again is one source.
+void NetworkAttempts::note(const SocketSource& source) {
+  if (!sources_.empty()) {
+    const SocketSource& last = sources_.back();
+    if (last.source == source.source && last.process == source.process && last.address == source.address &&
+        last.port == source.port && last.transport == source.transport)
+      return;
+  }
+  if (sources_.size() < kMost) sources_.push_back(source);
 }
 
 void NetworkAttempts::local(const Record& record, const Process& process) {
   const struct rh_head& head = record.head();
   if (head.kind == RH_ENTER) asked_.erase(head.tid);
-  if (const auto address = asked_address(record)) {
+  // What the kernel has said counts.
+  const bool known = asked_.contains(head.tid);
+  if (const auto address = known ? std::nullopt : asked_address(record)) {
     std::string path = unix_path(*address);
     if (!path.empty() && asked_.size() < kMostAsked) asked_[head.tid] = std::move(path);
   }

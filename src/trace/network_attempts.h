@@ -41,6 +41,16 @@ struct NetworkAttempt {
   std::uint64_t first_ns = 0;  ///< CLOCK_MONOTONIC
 };
 
+/// A socket of the action that the gate may know by its port: whose it is.
+struct SocketSource {
+  Transport transport = Transport::kTcp;
+  IpAddress address;  ///< to which it was connected, or sent
+  std::uint16_t port = 0;
+  std::uint16_t source = 0;   ///< its own port
+  std::uint32_t process = 0;  ///< id
+  std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+};
+
 class NetworkAttempts {
  public:
   /// `tree` has taken the record already.
@@ -48,19 +58,25 @@ class NetworkAttempts {
 
   /// In the order in which they were first made. Traffic to what the action itself listens on is none.
   [[nodiscard]] const std::vector<NetworkAttempt>& list() const { return list_; }
+  /// In the order of their times; of a run with very many not all.
+  [[nodiscard]] const std::vector<SocketSource>& sources() const { return sources_; }
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
 
  private:
   void judged(const Record& record, const struct rh_socket& socket, const Process& process);
+  void named(const Record& record, const struct rh_unix& socket);
+  void connected(const Record& record, const Process& process);
   void local(const Record& record, const Process& process);
   void by_hand(const Record& record, const Process& process);
   void made(const Record& record, const Process& process);
   void refused_family(const Record& record, const Process& process);
   void note(NetworkAttempt attempt);
+  void note(const SocketSource& source);
 
   using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::uint32_t, bool, std::uint8_t,
                          std::uint16_t, int>;
   std::vector<NetworkAttempt> list_;
+  std::vector<SocketSource> sources_;
   std::map<Key, std::size_t> known_;
   std::unordered_map<std::uint32_t, std::string> asked_;  ///< by thread: the local socket its call names
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint8_t> raw_;  ///< by process, descriptor: protocol

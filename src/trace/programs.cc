@@ -38,6 +38,10 @@ constexpr const char* kPrograms[] = {"on_sys_exit", "on_sys_enter", "on_fork",  
 /// Not every kernel has io_uring.
 constexpr const char* kOptional = "on_uring";
 
+/// Of Linux 6.7; not in the headers of Debian 12.
+constexpr auto kUnixConnect = static_cast<enum bpf_attach_type>(49);
+constexpr auto kUnixSend = static_cast<enum bpf_attach_type>(50);
+
 struct Hook {
   const char* name;
   enum bpf_attach_type type;
@@ -46,6 +50,8 @@ constexpr Hook kHooks[] = {
     {"on_connect4", BPF_CGROUP_INET4_CONNECT}, {"on_connect6", BPF_CGROUP_INET6_CONNECT},
     {"on_send4", BPF_CGROUP_UDP4_SENDMSG},     {"on_send6", BPF_CGROUP_UDP6_SENDMSG},
     {"on_bind4", BPF_CGROUP_INET4_BIND},       {"on_bind6", BPF_CGROUP_INET6_BIND}};
+/// Where the kernel has none, the trace tells of local sockets what the caller's memory said.
+constexpr Hook kUnixHooks[] = {{"on_unix", kUnixConnect}, {"on_unix_send", kUnixSend}};
 constexpr const char* kPackets = "on_loopback";
 
 std::string_view object() {
@@ -60,6 +66,18 @@ std::uint32_t ring_bytes_for(unsigned cpus) {
 tl::unexpected<Error> refused(int error, const std::string& what) {
   return fail_errno(error, "system calls cannot be recorded: " + what, ExitCode::kUnavailable,
                     "see `rehearse doctor`");
+}
+
+/// Whether the kernel takes a program for this hook: it is asked by giving it one that does nothing.
+bool has_hook(enum bpf_attach_type type) {
+  const struct bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1},
+                                     {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  struct bpf_prog_load_opts options = {};
+  options.sz = sizeof options;
+  options.expected_attach_type = type;
+  return UniqueFd(::bpf_prog_load(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, "rehearse_probe", "GPL", program,
+                                  std::size(program), &options))
+      .valid();
 }
 
 /// libbpf writes to stderr unless told otherwise; its last line goes into the error.
@@ -184,12 +202,19 @@ Result<Programs> Programs::open() {
   if (is_bpf_filesystem()) {
     RH_TRY(const bool there, programs.open_pinned());
     if (there) return programs;
-    RH_CHECK(programs.load());
+    RH_CHECK(programs.load_what_can_be());
     RH_CHECK(programs.pin());
     return programs;
   }
-  RH_CHECK(programs.load());
+  RH_CHECK(programs.load_what_can_be());
   return programs;
+}
+
+/// A kernel may have the hooks on local sockets and not take these programs: the others matter more.
+Result<void> Programs::load_what_can_be() {
+  const bool unix_hooks = has_hook(kUnixConnect) && has_hook(kUnixSend);
+  if (unix_hooks && load(true)) return {};
+  return load(false);
 }
 
 Result<bool> Programs::open_pinned() {
@@ -222,7 +247,7 @@ Result<void> Programs::take_programs(const std::function<UniqueFd(const char*)>&
   for (const char* name : kPrograms) {
     UniqueFd fd = get(name);
     if (fd.valid())
-      programs_.push_back({name, std::move(fd), UniqueFd()});
+      programs_.push_back({name, std::move(fd), UniqueFd(), {}});
     else if (std::strcmp(name, kOptional) != 0)
       return refused(errno, name);
   }
@@ -230,14 +255,18 @@ Result<void> Programs::take_programs(const std::function<UniqueFd(const char*)>&
   for (const Hook& hook : kHooks) {
     UniqueFd fd = get(hook.name);
     if (!fd.valid()) return refused(errno, hook.name);
-    hooks_.push_back({hook.name, std::move(fd), UniqueFd()});
+    hooks_.push_back({hook.name, std::move(fd), UniqueFd(), hook.type});
+  }
+  for (const Hook& hook : kUnixHooks) {
+    if (UniqueFd fd = get(hook.name); fd.valid())
+      hooks_.push_back({hook.name, std::move(fd), UniqueFd(), hook.type});
   }
   packets_ = get(kPackets);
   if (!packets_.valid()) return refused(errno, kPackets);
   return {};
 }
 
-Result<void> Programs::load() {
+Result<void> Programs::load(bool unix_hooks) {
   ::libbpf_set_print(keep_line);
   libbpf_said.clear();
   struct bpf_object_open_opts options = {};
@@ -273,6 +302,12 @@ Result<void> Programs::load() {
     return fail("the recording programs have other constants");
   if (::libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0)
     ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kOptional), true);
+  for (const Hook& hook : kUnixHooks) {
+    struct bpf_program* program = ::bpf_object__find_program_by_name(loaded.get(), hook.name);
+    if (!unix_hooks || program == nullptr) continue;
+    ::bpf_program__set_expected_attach_type(program, hook.type);
+    ::bpf_program__set_autoload(program, true);
+  }
   libbpf_said.clear();  // of the search above, which may be in vain
   if (const int r = ::bpf_object__load(loaded.get()); r != 0) return refused(-r, libbpf_said);
 
@@ -355,18 +390,22 @@ Result<void> Programs::attach_hooks(int cgroup) {
     if (auto made = sys::mkdir_at(AT_FDCWD, links.c_str(), 0700); !made && made.error().err != EEXIST)
       return tl::make_unexpected(made.error());
   }
-  for (std::size_t i = 0; i < hooks_.size(); ++i) {
-    const std::string pin = links + '/' + hooks_[i].name;
+  for (Program& hook : hooks_) {
+    const std::string pin = links + '/' + hook.name;
     if (shared() && ::access(pin.c_str(), F_OK) == 0) continue;
-    UniqueFd link(
-        ::bpf_link_create(hooks_[i].fd.get(), shared() ? parent.get() : cgroup, kHooks[i].type, nullptr));
-    if (!link.valid()) return refused(errno, hooks_[i].name);
+    UniqueFd link(::bpf_link_create(hook.fd.get(), shared() ? parent.get() : cgroup,
+                                    static_cast<enum bpf_attach_type>(hook.type), nullptr));
+    if (!link.valid()) return refused(errno, hook.name);
     if (!shared())
-      hooks_[i].link = std::move(link);
+      hook.link = std::move(link);
     else if (::bpf_obj_pin(link.get(), pin.c_str()) != 0)
       return refused(errno, pin);
   }
   return {};
+}
+
+bool Programs::hears_local_sockets() const {
+  return std::ranges::any_of(hooks_, [](const Program& hook) { return hook.name == kUnixHooks[0].name; });
 }
 
 bool Programs::detach() {

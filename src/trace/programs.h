@@ -40,6 +40,8 @@ class Programs {
   [[nodiscard]] int runs() const { return runs_.get(); }
   /// Of traffic control: for the loopback device of a run's network namespace.
   [[nodiscard]] int packet_program() const { return packets_.get(); }
+  /// Whether the kernel's hooks tell of local sockets (Linux 6.7); else it is the trace that does.
+  [[nodiscard]] bool hears_local_sockets() const;
   [[nodiscard]] std::uint32_t ring_bytes() const { return ring_bytes_; }
   [[nodiscard]] unsigned cpus() const { return cpus_; }
   [[nodiscard]] bool shared() const { return directory_.valid(); }
@@ -55,13 +57,15 @@ class Programs {
     std::string name;
     UniqueFd fd;
     UniqueFd link;
+    unsigned type = 0;  ///< of a hook: enum bpf_attach_type
   };
   Programs() = default;
   [[nodiscard]] Result<void> take_maps(const std::function<UniqueFd(const char*)>& get);
   [[nodiscard]] Result<void> take_programs(const std::function<UniqueFd(const char*)>& get);
   Result<void> attach_tracepoints(const std::string& links);
   Result<void> attach_hooks(int cgroup);
-  Result<void> load();
+  Result<void> load_what_can_be();
+  Result<void> load(bool unix_hooks);
   Result<void> pin();
   Result<bool> open_pinned();
 

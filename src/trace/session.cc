@@ -84,6 +84,7 @@ class Recorder final : public Session {
   }
   [[nodiscard]] int packet_program() const override { return programs_.packet_program(); }
   [[nodiscard]] std::uint16_t packet_class() const override { return slot_.packet_class(); }
+  [[nodiscard]] bool hears_local_sockets() const override { return programs_.hears_local_sockets(); }
 
   Completeness finish() override {
     slot_.end();

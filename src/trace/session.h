@@ -57,6 +57,8 @@ class Session {
   virtual struct rh_gate& gate() = 0;
   /// For the run's loopback device; borrowed.
   [[nodiscard]] virtual int packet_program() const = 0;
+  /// Whether the kernel's hooks tell of local sockets; else only the calls that name them do.
+  [[nodiscard]] virtual bool hears_local_sockets() const = 0;
   /// RH_CLASS, with which it is to be attached there.
   [[nodiscard]] virtual std::uint16_t packet_class() const = 0;
 

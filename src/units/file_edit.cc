@@ -139,7 +139,13 @@ tl::unexpected<BusError> failed(const EditAnswer& answer) {
     if (!line.empty()) chosen = line;
   }
   if (answer.exit < 0 || chosen.empty()) {
-    return refuse(bus_error::kFailed, "systemctl could not be run in the rehearsal's clone");
+    // Who has not let it run, or end, has said why last.
+    for (std::string_view rest = answer.err; !rest.empty();) {
+      const std::string_view line = next_line(rest);
+      if (!line.empty()) chosen = line;
+    }
+    return refuse(bus_error::kFailed, fmt::format("systemctl could not be run in the rehearsal's clone{}{}",
+                                                  chosen.empty() ? "" : ": ", chosen));
   }
   return tl::make_unexpected(translate(chosen));
 }

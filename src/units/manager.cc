@@ -88,6 +88,17 @@ std::string_view Manager::output(ConnectionId id) const {
   return found == connections_.end() ? std::string_view() : std::string_view(found->second->output);
 }
 
+std::size_t Manager::pending_output() const {
+  std::size_t size = 0;
+  for (const auto& [id, connection] : connections_) size += connection->output.size();
+  return size;
+}
+
+bool Manager::waits_for_edit(ConnectionId id) const {
+  const auto found = connections_.find(id);
+  return found != connections_.end() && found->second->waiting;
+}
+
 void Manager::sent(ConnectionId id, std::size_t size) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;

@@ -97,6 +97,10 @@ class Manager {
   /// What is to be sent to the client; sent() takes the first `size` bytes off it.
   [[nodiscard]] std::string_view output(ConnectionId id) const;
   void sent(ConnectionId id, std::size_t size);
+  /// Of all clients together.
+  [[nodiscard]] std::size_t pending_output() const;
+  /// Whether the client's next answer needs the editor's.
+  [[nodiscard]] bool waits_for_edit(ConnectionId id) const;
   /// Whether the connection is to be closed once its output has been sent.
   [[nodiscard]] bool finished(ConnectionId id) const;
 

@@ -147,7 +147,7 @@ Result<void> serve(const HostUnits& host, UniqueFd root, UniqueFd listener, Chan
       drain_until = monotonic_ns() + kDrainPatience;
       manager.abandon_edits("The action had ended before systemctl had.");
     }
-    const int ready = ::poll(polls.data(), polls.size(), draining ? 0 : -1);
+    const int ready = ::poll(polls.data(), polls.size(), draining ? 0 : clients.patience());
     if (ready < 0 && errno != EINTR) return sys::last_error("poll");
     if (polls[0].revents != 0) RH_CHECK(channel.receive());
     clients.serve(std::span(polls).subspan(1));

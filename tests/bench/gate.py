@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast the gate's worker is: mocked requests, and bytes of a passed stream against the same without it. Needs root, GATE_BED and GATE_LOAD."""
+"""How fast the gate is: connects that it denies, mocked requests, and bytes of a passed stream, each against the same without it. Needs root, GATE_BED and GATE_LOAD."""
 import os, subprocess, tempfile, time
 
 BED, LOAD = os.environ["GATE_BED"], os.environ["GATE_LOAD"]
@@ -22,6 +22,9 @@ def best(measure):
     return max(measure() for _ in range(ROUNDS))
 
 
+print("connect that is refused, us:     direct %6.2f   denied by the gate %6.2f" % tuple(
+    min(measure() for _ in range(ROUNDS)) / 1000 for measure in
+    (lambda: number([LOAD, "refused", "127.0.0.1", "1", "1"]), lambda: behind("refused", "192.0.2.1", "80", "1"))))
 servers = [subprocess.Popen([LOAD, "swallow", "7001"]), subprocess.Popen([LOAD, "serve", "7002"])]
 time.sleep(0.3)
 try:

@@ -3,15 +3,19 @@
 //   gate_load new ADDRESS PORT SECONDS     requests a second, each on a connection of its own
 //   gate_load keep ADDRESS PORT SECONDS    requests a second on one connection
 //   gate_load send ADDRESS PORT MEBIBYTES  bytes a second of one stream
-//   gate_load swallow PORT                 the other end of `send`
-//   gate_load serve PORT                   answers requests, with nothing of HTTP but its form
+//   gate_load refused ADDRESS PORT SECONDS nanoseconds that a connect takes that is refused, the fastest
+//   tenth of them gate_load swallow PORT                 the other end of `send` gate_load serve PORT answers
+//   requests, with nothing of HTTP but its form
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -96,6 +100,24 @@ void measure_stream(const struct sockaddr_in& address, std::size_t mebibytes) {
   std::printf("%.0f\n", static_cast<double>(mebibytes << 20U) / (now() - begun));
 }
 
+void measure_refusals(const struct sockaddr_in& address, double seconds) {
+  const double begun = now();
+  std::vector<double> took;
+  while (now() - begun < seconds) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const double before = now();
+    if (::connect(fd, reinterpret_cast<const struct sockaddr*>(&address), sizeof address) == 0 ||
+        errno != ECONNREFUSED)
+      die("connect");
+    took.push_back(now() - before);
+    ::close(fd);
+  }
+  // Interruptions are not what is measured.
+  const std::size_t tenth = took.size() / 10;
+  std::nth_element(took.begin(), took.begin() + static_cast<std::ptrdiff_t>(tenth), took.end());
+  std::printf("%.0f\n", took[tenth] * 1e9);
+}
+
 void answer(int fd) {
   std::vector<char> buffer(1 << 16);
   while (::recv(fd, buffer.data(), buffer.size(), 0) > 0) {
@@ -141,6 +163,8 @@ int main(int argc, char** argv) {
   const struct sockaddr_in address = to(argv[2], argv[3]);
   if (what == "send") {
     measure_stream(address, std::strtoul(argv[4], nullptr, 10));
+  } else if (what == "refused") {
+    measure_refusals(address, std::atof(argv[4]));
   } else {
     measure_requests(address, std::atof(argv[4]), what == "keep");
   }

@@ -26,7 +26,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const Mock& mock : file->rules.mock) {
     FUZZ_REQUIRE(parse_listen(to_text(mock.listen)).value() == mock.listen);
     FUZZ_REQUIRE(mock.place.starts_with("m.toml:"));
-    FUZZ_REQUIRE(make_service(mock.service) != nullptr);
+    const auto* datagrams = std::get_if<DatagramMock>(&mock.service);
+    FUZZ_REQUIRE((datagrams != nullptr) == (mock.listen.protocol == Protocol::kUdp));
+    FUZZ_REQUIRE((make_service(mock.service) == nullptr) == (datagrams != nullptr));
+    if (datagrams == nullptr) continue;
+    const DatagramRoute* const route = find_route(*datagrams, mock.place);
+    if (route != nullptr) FUZZ_REQUIRE(make_reply(*route, mock.place).size() <= kLargestDatagram);
   }
   return 0;
 }

@@ -145,7 +145,7 @@ void run(Manager& manager, Editor& editor, UniqueFd listener, int records) {
   for (;;) {
     std::vector<struct pollfd> polls;
     clients.add_polls(polls);
-    if (::poll(polls.data(), polls.size(), -1) < 0) continue;
+    if (::poll(polls.data(), polls.size(), clients.patience()) < 0) continue;
     clients.serve(polls);
     editor.work(manager);
     clients.flush();

@@ -170,6 +170,46 @@ class Mocked(Gate):
         self.assertIn("unknown ca", seen.connections[-1]["error"])
         self.assertEqual([e["request"]["head"] for e in seen.exchanges][:2], ["GET /x HTTP/1.1", "GET /y HTTP/1.1"])
 
+    def test_datagrams(self):
+        seen = self.behind("""#python
+            import binascii
+            with gate_socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.connect(("10.0.0.5", 123))
+                s.send(b"\\x1b" + bytes(39) + b"MYSTAMP!")
+                print(binascii.hexlify(s.recv(100)).decode())
+                s.send(b"no such thing")
+            with gate_socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                for n in range(3):
+                    s.sendto(b"<34>sshd: line %d\\n" % n, ("10.0.0.6", 514))
+                    s.sendto(b"count:1|c", ("10.0.0.7", 8125))
+                    print(s.recvfrom(100))
+            with gate_socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+                s.sendto(b"six", ("2001:db8::7", 7))
+                print(s.recvfrom(100)[0])
+        """, mock="""
+            [[mock]]
+            listen = "udp:10.0.0.5:123"
+            datagrams = [ { expect_hex = "?b *", reply_hex = "1c 01 {40:8}" } ]
+            [[mock]]
+            listen = "udp:*:514"
+            datagrams = [ { expect = "<*>*" } ]
+            [[mock]]
+            listen = "udp:10.0.0.7:8125"
+            reply = "ok"
+            [[mock]]
+            listen = "udp:[2001:db8::]/32:7"
+            reply = "echo"
+        """)
+        self.assertEqual(seen.out.splitlines(), ["1c01" + b"MYSTAMP!".hex()] + ["(b'ok', ('10.0.0.7', 8125))"] * 3 + ["b'echo'"], seen.err)
+        by_port = {c["port"]: c for c in seen.connections}
+        self.assertEqual({p: (c["protocol"], c["verdict"]) for p, c in by_port.items()},
+                         dict.fromkeys((123, 514, 8125, 7), ("udp", "mocked")))
+        self.assertEqual((by_port[123]["bytes_out"], by_port[123]["bytes_in"]), (48 + 13, 10))
+        self.assertEqual((by_port[8125]["bytes_out"], by_port[8125]["bytes_in"]), (27, 6))
+        outcomes = sorted((e["port"], e["outcome"], base64.b64decode(e["request"]["body"])[-4:]) for e in seen.exchanges)
+        self.assertEqual(outcomes, sorted([(123, "served", b"AMP!"), (123, "unmatched", b"hing"), (7, "served", b"six")] +
+                                          [(514, "served", b"e %d\n" % n) for n in range(3)] + [(8125, "served", b":1|c")] * 3))
+
     def test_mail(self):
         seen = self.behind("""#python
             import smtplib
@@ -339,9 +379,10 @@ class Passed(Gate):
             block = b"x" * (1 << 20)
             for i in range(1024): s.sendall(block)
             s.shutdown(socket.SHUT_WR)
-            print(s.recv(100).decode(), worker_memory())
+            print(s.recv(100).decode(), worker_memory(), worker_threads())
             """ % server.port, options=["--pass", "host-loopback:%d" % server.port])
-        got, memory = seen.out.split()
+        got, memory, threads = seen.out.split()
+        self.assertEqual(threads, "1")
         self.assertEqual(int(got), size, seen.err)
         self.assertLess(int(memory), LIMIT)
         self.assertEqual(seen.connections[0]["bytes_out"], size)
@@ -381,10 +422,11 @@ class Hostile(Gate):
             for s in held[::100]:
                 s.sendall(b"ple.com\\r\\n\\r\\n")
                 assert b"hello" in s.recv(1000)
-            print(len(held), worker_memory())
+            print(len(held), worker_memory(), worker_threads())
             """, HTTP, timeout=300)
         self.assertEqual(seen.status, 0, seen.err)
-        count, memory = seen.out.split()
+        count, memory, threads = seen.out.split()
+        self.assertEqual(threads, "1")
         self.assertEqual(int(count), 10000)
         self.assertLess(int(memory), LIMIT)
         self.assertEqual(seen.totals["connections"], 10000)
@@ -443,12 +485,13 @@ class Hostile(Gate):
             print(pour(443, b"\\x16\\x03\\x01\\x40\\x00\\x01\\xff\\xff\\xff", b"x" * 16384))
             print(pour(443, b"", os.urandom(16384)))
             time.sleep(0.5)
-            print(worker_memory())
+            print(worker_threads(), worker_memory())
             """ % server.port, HTTP, options=["--pass", "host-loopback:%d" % server.port])
         endless.set()
         lines = seen.out.splitlines()
         self.assertEqual(lines[0], str(4000 * 65536), seen.err)
-        self.assertLess(int(lines[-1]), LIMIT, seen.out)
+        self.assertEqual(lines[-1].split()[0], "1", seen.out)
+        self.assertLess(int(lines[-1].split()[1]), LIMIT, seen.out)
 
     def test_malformed_http_and_tls(self):
         seen = self.behind("""#python
@@ -490,6 +533,27 @@ class Hostile(Gate):
         tls, clear, memory, threads = lines[1].split()
         self.assertEqual((tls, clear, threads), ("True", "True", "1"))
         self.assertLess(int(memory), LIMIT)
+
+    def test_a_flood_of_mocked_datagrams(self):
+        seen = self.behind("""#python
+            for n in range(9000):  # more ends than are kept at once
+                s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.bind(("127.0.%d.%d" % (n >> 8, n & 255), 0))
+                s.sendto(bytes(1000), ("10.0.0.5", 9))
+                s.close()
+            with gate_socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(0.2)
+                for n in range(50):
+                    s.sendto(b"ping", ("10.0.0.5", 9))
+                    try:
+                        print(s.recv(100), worker_threads(), worker_memory() < %d)
+                        break
+                    except TimeoutError:
+                        pass
+        """ % LIMIT, mock='[[mock]]\nlisten = "udp:10.0.0.5:9"\nreply = "pong"\n')
+        self.assertEqual(seen.out.split("\n")[0], "b'pong' 1 True", seen.err)
+        self.assertGreater(len(seen.connections), 4096)
+        self.assertEqual(seen.totals["refused"], 0)
 
     def test_endless_replies_that_nobody_reads(self):
         endless = threading.Event()

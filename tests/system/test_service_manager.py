@@ -28,6 +28,24 @@ for _ in $(seq 250); do [ -S /run/systemd/private ] && break; sleep 0.02; done
 set +e
 """
 
+# What speaks to the manager without libraries.
+CLIENT = r"""
+import os, socket, struct, time
+def string(s): return struct.pack('<I', len(s)) + s + b'\0'
+def align(b, n): return b + b'\0' * (-len(b) % n)
+def call(member, signature, body, flags):
+    fields = b''
+    for code, kind, value in ((1, b'o', string(b'/org/freedesktop/systemd1')), (2, b's', string(b'org.freedesktop.systemd1.Manager')),
+                              (3, b's', string(member)), (8, b'g', bytes([len(signature)]) + signature + b'\0')):
+        fields = align(fields, 8) + bytes([code, 1]) + kind + b'\0' + value
+    return align(struct.pack('<cBBBIII', b'l', 1, flags, 1, len(body), 1, len(fields)) + fields, 8) + body
+def client(said=b''):
+    made = socket.socket(socket.AF_UNIX)
+    made.connect('/run/systemd/private')
+    if said: made.sendall(b'\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n' + said)
+    return made
+"""
+
 
 class ServiceManager(Case):
     def setUp(self) -> None:
@@ -178,6 +196,38 @@ class ServiceManager(Case):
         result = self.asked("printf '#!/bin/sh\\nexec yes\\n' > /tmp/new; cp /usr/bin/systemctl /tmp/sc; chmod 755 /tmp/new; mv /tmp/new /usr/bin/systemctl; timeout 2 /tmp/sc enable web; true")
         self.assertEqual(result.doc["command"]["exit"], 0)
 
+    def test_a_systemctl_that_does_not_end_is_ended(self) -> None:
+        """Whoever wants an edit after it waits until then, and not for ever."""
+        result = self.asked("cp /usr/bin/systemctl /tmp/sc; printf '#!/bin/sh\\n[ -e /tmp/once ] && exec /tmp/sc \"$@\"\\n: > /tmp/once; sleep 1000 & exec sleep 1000\\n' > /tmp/new;"
+                            "chmod 755 /tmp/new; mv /tmp/new /usr/bin/systemctl; timeout 60 /tmp/sc enable web & sleep 1; timeout 60 /tmp/sc mask app >&2; echo $? >&2; wait; true")
+        self.assertIn(b"within 15 s", result.err)
+        self.assertTrue(result.err.rstrip().endswith(b"0"), result.err)
+        self.assertEqual([u for u in self.units(result.doc) if u[0] != "query"],
+                         [("enable", "web.service", "refused"), ("mask", "app.service", "carried-out")])
+        self.assertEqual(result.doc["command"]["leftover_processes"], [])
+
+    def test_silent_clients_keep_nobody_waiting(self) -> None:
+        silent = self.base / "silent.py"
+        silent.write_text(CLIENT + "many = [client() for _ in range(64)]\nos.system('touch /tmp/ready'); time.sleep(60)\n", encoding="ascii")
+        begun = time.monotonic()
+        result = self.asked(f"python3 {silent} & while ! [ -e /tmp/ready ]; do sleep 0.1; done; for i in 1 2 3 4; do timeout 5 systemctl is-active web >&2; done; kill %1; true")
+        self.assertEqual(result.err.count(b"active\n"), 4, result.err)
+        self.assertLess(time.monotonic() - begun, 20 * harness.SLOW)
+        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
+
+    def test_clients_that_never_read(self) -> None:
+        """With 15,000 units a list is megabytes: what nobody reads is kept within bounds, and the others are served."""
+        with open(self.base / "list", "a", encoding="ascii") as units:
+            for n in range(15000):
+                units.write(f"many{n}.service loaded active running\n")
+        greedy = self.base / "greedy.py"
+        greedy.write_text(CLIENT + "many = [client(call(b'ListUnits', b'', b'', 0) * 8) for _ in range(63)]\n"
+                          "time.sleep(3); os.system('touch /tmp/ready'); time.sleep(60)\n", encoding="ascii")
+        result = self.asked(f"python3 {greedy} & while ! [ -e /tmp/ready ]; do sleep 0.1; done; timeout 20 systemctl list-units | wc -l >&2; timeout 10 systemctl is-active web >&2; kill %1; true")
+        self.assertGreater(int(result.err.split()[0]), 15000)
+        self.assertTrue(result.err.endswith(b"active\n"), result.err)
+        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
+
     def test_a_tool_gets_nothing_of_the_hosts(self) -> None:
         """What runs as systemctl is the action's file: its descriptors are pipes, none of them the host's /dev/null."""
         result = self.asked("cp /usr/bin/systemctl /tmp/sc; printf '#!/bin/sh\\nls -l /proc/self/fd > /tmp/fds; stat -L -c \"%%F\" /dev/stdin >> /tmp/fds; cat >> /tmp/fds\\n' > /tmp/new; chmod 755 /tmp/new;"
@@ -188,19 +238,9 @@ class ServiceManager(Case):
     def test_what_is_asked_last_is_recorded(self) -> None:
         client = self.base / "last.py"
         client.write_text(
-            "import socket, struct\n"
-            "def string(s): return struct.pack('<I', len(s)) + s + b'\\0'\n"
-            "def align(b, n): return b + b'\\0' * (-len(b) % n)\n"
-            "def field(code, sig, value): return bytes([code, 1]) + sig + b'\\0' + value\n"
-            "body = align(string(b'web.service'), 4) + string(b'replace')\n"
-            "fields = b''\n"
-            "for code, sig, value in ((1, b'o', string(b'/org/freedesktop/systemd1')), (2, b's', string(b'org.freedesktop.systemd1.Manager')), (3, b's', string(b'StopUnit')), (8, b'g', b'\\2ss\\0')):\n"
-            "    fields = align(fields, 8) + field(code, sig, value)\n"
-            "call = align(struct.pack('<cBBBIII', b'l', 1, 1, 1, len(body), 1, len(fields)) + fields, 8) + body\n"
-            "many = []\n"
+            CLIENT + "many = []\n"
             "for _ in range(120):\n"
-            "    s = socket.socket(socket.AF_UNIX); s.connect('/run/systemd/private'); many.append(s)\n"
-            "    s.sendall(b'\\0AUTH EXTERNAL\\r\\nDATA\\r\\nBEGIN\\r\\n' + call)\n", encoding="ascii")
+            "    many.append(client(call(b'StopUnit', b'ss', align(string(b'web.service'), 4) + string(b'replace'), 1)))\n", encoding="ascii")
         result = self.asked(f"exec python3 {client}")
         self.assertEqual(sum(u["count"] for u in result.doc["units"] if u["request"] == "stop"), 120, result.doc["units"])
 

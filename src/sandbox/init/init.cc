@@ -124,8 +124,9 @@ void install_filter() {
     }
     const bool free = config->tools != 0 && tool.pid == 0;
     PollFd fds[3] = {{kInitControlFd, 1, 0}, {signals, 1, 0}, {free ? kInitToolsFd : -1, 1, 0}};
-    // The time-out is a backstop for a lost wake-up; nothing waits for it otherwise.
+    // The time-out is for a tool that does not end, and a backstop for a lost wake-up.
     call(SYS_poll, fds, 3, 1000);
+    tool.kill_if_late();
     if (fds[0].revents != 0) hear_supervisor(probe);
     if (fds[1].revents != 0) {
       char drain[sizeof(struct signalfd_siginfo)];

@@ -106,6 +106,7 @@ struct InitMessage {
 /// come with it. Answered by one ToolEnd.
 struct ToolRequest {
   std::uint32_t argc;
+  std::uint32_t seconds;  ///< after which it is killed, with its process group
 };
 inline constexpr std::uint32_t kMaxToolRequest = 64U << 10U;
 inline constexpr std::uint32_t kMaxToolWords = 4096;

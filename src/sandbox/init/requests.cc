@@ -50,7 +50,24 @@ long spawn_and_close(Start& start) {
   return pid;
 }
 
+long seconds_now() {
+  long now[2] = {};
+  call(SYS_clock_gettime, 1 /* CLOCK_MONOTONIC */, now);
+  return now[0];
+}
+
+/// It leads a session of its own, and so a process group.
+void stop_group(long pid) {
+  if (pid <= 0) return;
+  call(SYS_kill, -pid, 9);
+  call(SYS_kill, pid, 9);
+}
+
 }  // namespace
+
+void Tool::kill_if_late() const {
+  if (pid > 0 && seconds_now() >= until_s) stop_group(pid);
+}
 
 void Tool::end(int error, int status) {
   const ToolEnd message = {error, status};
@@ -78,6 +95,7 @@ void Tool::run() {
   start.candidates = &path;
   start.candidate_count = 1;
   start.argv = words;
+  until_s = seconds_now() + static_cast<long>(head.seconds);
   pid = spawn_and_close(start);
   if (pid < 0) return end(static_cast<int>(-pid), 0);
   // It is reaped like one that ran.
@@ -94,11 +112,8 @@ void Probe::end(InitStep step, long error, int status) {
   pid = 0;
 }
 
-/// It leads a session of its own, and so a process group.
 void Probe::stop() const {
-  if (pid <= 0) return;
-  call(SYS_kill, -pid, 9);
-  call(SYS_kill, pid, 9);
+  stop_group(pid);
 }
 
 void Probe::run(long size, const int fds[3]) {

@@ -9,9 +9,12 @@ namespace rehearse::sandbox {
 /// The program of rehearse's own that runs, if one does.
 struct Tool {
   long pid = 0;
+  long until_s = 0;  ///< of CLOCK_MONOTONIC
 
   /// Takes one request from kInitToolsFd and starts it.
   void run();
+  /// Kills it, with its process group, when its time is over. It is reaped as usual.
+  void kill_if_late() const;
   /// Answers it: `error` is an errno, `status` that of wait(2).
   void end(int error, int status);
 };

@@ -169,12 +169,48 @@ TEST_CASE("Wrong files name file, line, column, the thing and the remedy") {
   CHECK(wrong("[[deny]]\nto = \"tcp:*:1\"\nerrno = \"EAGAIN\"\n")
             .starts_with("m.toml:3:9: \"errno\" of [[deny]]: 'EAGAIN' is no way to deny"));
   CHECK(wrong("[[mock]]\nlisten = \"tcp:a:1\"\n") ==
-        "m.toml:1:1: [[mock]]: it says nothing (write one of http, reply, script, smtp and dns)");
+        "m.toml:1:1: [[mock]]: it says nothing (write one of http, reply, script, smtp, datagrams and dns)");
   CHECK(wrong("[[mock]]\nlisten = \"tcp:a:1\"\nreply = \"\"\nsmtp = {}\n") ==
         "m.toml:4:8: \"smtp\" of [[mock]]: there is \"reply\" too (write a [[mock]] for each service)");
   CHECK(wrong("[[mock]]\nreply = \"\"\n").starts_with("m.toml:1:1: [[mock]]: \"listen\" is missing"));
-  CHECK(wrong("[[mock]]\nlisten = \"udp:a:1\"\nreply = \"\"\n")
-            .starts_with("m.toml:2:10: \"listen\" of [[mock]]: rule, column 1: mock services speak TCP"));
+}
+
+TEST_CASE("Mocks of UDP") {
+  const auto file = parse(R"(
+[[mock]]
+listen = "udp:syslog.example.com:514"
+datagrams = [ { expect = "<*>*" }, { expect_hex = "1b *", reply_hex = "24 {40:8}" }, { reply = "what?" } ]
+[[mock]]
+listen = "udp:10.0.0.5:7"
+reply = "ok"
+)");
+  REQUIRE(file);
+  const auto& routes = std::get<DatagramMock>(file->rules.mock[0].service).routes;
+  REQUIRE(routes.size() == 3);
+  CHECK(!routes[0].replies);
+  CHECK(make_reply(routes[1], std::string(48, 'x')) == "\x24xxxxxxxx");
+  CHECK(make_reply(routes[2], "") == "what?");
+  const auto& canned = std::get<DatagramMock>(file->rules.mock[1].service);
+  CHECK(make_reply(*find_route(canned, "anything"), "anything") == "ok");
+
+  const auto mock = [](const std::string& listen, const std::string& rest) {
+    return wrong("[[mock]]\nlisten = \"" + listen + "\"\n" + rest + "\n");
+  };
+  CHECK(mock("tcp:a:1", "datagrams = [ {} ]") ==
+        "m.toml:2:10: \"listen\" of [[mock]]: datagrams are of UDP (write udp:HOST:PORT)");
+  CHECK(
+      mock("udp:a:1", "http = [ {} ]").starts_with("m.toml:3:8: \"http\" of [[mock]]: is a service of TCP"));
+  CHECK(mock("udp:a:1", "reply = \"\"\ntls = true")
+            .starts_with("m.toml:4:7: \"tls\" of [[mock]]: there is none"));
+  CHECK(
+      mock("udp:a:1", "datagrams = []").starts_with("m.toml:3:13: \"datagrams\" of [[mock]]: has no routes"));
+  CHECK(mock("udp:a:1", "datagrams = [ { expect = \"a\", expect_hex = \"00\" } ]")
+            .starts_with("m.toml:3:45: \"expect_hex\" of [[mock]].datagrams[0]: there is \"expect\" too"));
+  CHECK(
+      mock("udp:a:1", "datagrams = [ { reply_hex = \"0\" } ]") ==
+      "m.toml:3:29: \"reply_hex\" of [[mock]].datagrams[0]: \"0\" cannot be read (write pairs of hexadecimal "
+      "digits: 1b 00 ff)");
+  CHECK(mock("udp:host-loopback:1", "reply = \"\"").find("write udp:127.0.0.1:1") != std::string::npos);
 }
 
 TEST_CASE("Wrong routes") {

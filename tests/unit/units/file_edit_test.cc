@@ -97,6 +97,8 @@ TEST_CASE("its errors become the manager's") {
         "UnitExists: File /etc/x already exists and is a symlink to /y.");
   CHECK(error(1, "Failed to do: Read-only file system\n") == "Failed: Read-only file system");
   CHECK(error(-1, "") == "Failed: systemctl could not be run in the rehearsal's clone");
+  CHECK(error(-1, "Failed to x: y\nIt was killed.") ==
+        "Failed: systemctl could not be run in the rehearsal's clone: It was killed.");
 }
 
 TEST_CASE("states and lists") {
