@@ -12,6 +12,7 @@
 #include <tuple>
 
 #include "base/clock.h"
+#include "base/secret_words.h"
 #include "base/sys.h"
 #include "effects/change_set.h"
 #include "host/identity.h"
@@ -70,6 +71,17 @@ class NoUmask {
   mode_t before_;
 };
 
+/// What is kept of the request is read by others than who made it.
+void hide_secrets(report::Action& action) {
+  action.redacted = mask_words(action.argv);
+  for (auto& [name, value] : action.env) {
+    std::vector<std::string> words = {name + '=' + value};
+    if (!mask_words(words)) continue;
+    value = words.front().substr(name.size() + 1);
+    action.redacted = true;
+  }
+}
+
 void describe_request(Run& run) {
   const sandbox::Request& request = run.order.plan.request;
   report::RunRecord& record = run.record;
@@ -88,6 +100,7 @@ void describe_request(Run& run) {
   record.action.uid = request.identity.uid;
   record.action.gid = request.identity.gid;
   record.action.env = request.env;
+  hide_secrets(record.action);
   if (!run.order.options.claim.empty()) record.action.claimed = run.order.options.claim;
   if (const auto& expected = run.order.expected)
     record.action.expect = report::Declared{expected->source, expected->level, verdict::declared(*expected)};
@@ -144,7 +157,7 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
   command.stderr_bytes = evidence.stderr_bytes;
   command.output_cut = evidence.output_cut;
   for (const sandbox::Leftover& process : evidence.leftover)
-    command.leftover.push_back({process.pid, process.comm, process.argv});
+    mask_words(command.leftover.emplace_back(process.pid, process.comm, process.argv).argv);
   run.record.limits = evidence.limit_notes;
   run.record.gaps = run.order.plan.gaps;
   run.record.gaps.insert(run.record.gaps.end(), evidence.gaps.begin(), evidence.gaps.end());

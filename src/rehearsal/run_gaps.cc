@@ -51,7 +51,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   facts.timed_out = evidence.timed_out;
   facts.start_error = evidence.start_error;
   facts.limits_hit = evidence.limits_hit;
-  for (const sandbox::Leftover& process : evidence.leftover) {
+  for (const report::LeftoverProcess& process : record.command.leftover) {
     std::string line = std::to_string(process.pid) + ' ' + process.comm;
     for (const std::string& word : process.argv) line += ' ' + word;
     facts.leftover.push_back(std::move(line));

@@ -78,6 +78,7 @@ void action(JsonWriter& json, const Action& what) {
   json.bytes("cwd", what.cwd);
   json.key("uid").integer(std::uint64_t{what.uid}).key("gid").integer(std::uint64_t{what.gid});
   environment(json, what.env);
+  json.key("redacted").boolean(what.redacted);
   optional_bytes(json, "claimed", what.claimed);
   if (what.expect) write_declared(json, *what.expect);
   json.close_object();

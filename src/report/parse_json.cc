@@ -27,6 +27,7 @@ void read_action(Reader json, Action& action) {
   action.name = json.optional_bytes("name");
   action.kind = json.optional_bytes("class");
   action.argv = json.words("argv");
+  action.redacted = json.find("redacted") != nullptr && json.boolean("redacted");
   action.cwd = json.bytes("cwd");
   action.uid = json.integer<std::uint32_t>("uid");
   action.gid = json.integer<std::uint32_t>("gid");

@@ -3,7 +3,8 @@
 // Where the filesystem has project quotas (ext4 with -O project,quota and prjquota; xfs with pquota) the
 // kernel enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs;
 // at the limit it is frozen and killed. The sampled limit is soft: what is written between two samples is not
-// held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way.
+// held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way, and a few MiB for the report
+// are taken beforehand.
 #pragma once
 
 #include <cstdint>
@@ -37,11 +38,13 @@ class WriteLimit {
  private:
   WriteLimit() = default;
   bool set_quota(int uppers, std::uint64_t limit);
+  void lay_ballast();
   void observe_fullness();
 
   UniqueFd uppers_;
   UniqueFd
       bundle_;  ///< outside the project: below it, statfs tells the project's space, not the filesystem's
+  UniqueFd ballast_;  ///< space that is given back when the run has ended, for the manifest and the report
   std::optional<std::uint64_t> limit_;
   std::uint32_t project_ = 0;  ///< 0: no quota
   std::uint64_t floor_ = 0;

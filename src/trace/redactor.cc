@@ -13,15 +13,6 @@
 namespace rehearse::trace {
 namespace {
 
-constexpr std::size_t kLongestName = 256;
-
-/// The password of a URL within one word.
-bool mask_url(char* word, std::size_t size) {
-  const TextRange password = url_password({word, size});
-  std::fill_n(word + password.begin, password.size, '*');
-  return password.size > 0;
-}
-
 /// The values of secret options in `a=b,password=c`.
 void mask_options(char* options, std::size_t size) {
   std::size_t begin = 0;
@@ -50,43 +41,16 @@ void mask_mount(struct rh_head& head) {
 
 }  // namespace
 
-bool Redactor::take(State& state, char* bytes, std::size_t size) {
-  bool masked = false;
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < size; ++i) {
-    const char c = bytes[i];
-    if (c == '\0') {
-      masked = mask_url(bytes + begin, i - begin) || masked;
-      // An option by itself: its value is the next word.
-      const bool option = state.word.size() > 1 && state.word[0] == '-' && !state.masking;
-      state.masking = option && state.word.find('=') == std::string::npos && names_secret(state.word);
-      state.word.clear();
-      begin = i + 1;
-      continue;
-    }
-    if (state.masking) {
-      bytes[i] = '*';
-      masked = true;
-      continue;
-    }
-    if (state.word.size() >= kLongestName) continue;
-    if ((c == '=' || c == ':') && names_secret(state.word)) state.masking = true;
-    state.word += ascii_lower(c);
-  }
-  return masked;
-}
-
 void Redactor::redact(struct rh_head& head) {
   const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT;
   if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);
-  if (head.nr == 0) states_.erase(head.tid);  // the beginning of a list
+  if (head.nr == 0) lists_.erase(head.tid);  // the beginning of a list
   if (chunk.flags != 0 || chunk.length > head.size - sizeof chunk) return;
-  State& state = states_[head.tid];
-  if (take(state, reinterpret_cast<char*>(&chunk + 1), chunk.length)) chunk.flags |= RH_REDACTED;
+  if (lists_[head.tid].take(reinterpret_cast<char*>(&chunk + 1), chunk.length)) chunk.flags |= RH_REDACTED;
   // A list that ends here leaves nothing behind.
-  if (chunk.length < RH_CHUNK_BYTES) states_.erase(head.tid);
+  if (chunk.length < RH_CHUNK_BYTES) lists_.erase(head.tid);
 }
 
 }  // namespace rehearse::trace

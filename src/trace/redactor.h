@@ -1,6 +1,5 @@
-// Takes secrets out of argument lists and of mount options before anything is kept: `--password=VALUE`,
-// `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `scheme://user:VALUE@host`, `-o password=VALUE`.
-// What is taken out is overwritten with asterisks, byte for byte.
+// Takes secrets out of argument lists (WordMask) and of mount options (`password=VALUE`) before anything is
+// kept. What is taken out is overwritten with asterisks, byte for byte.
 //
 // A name is secret if it contains password, passwd, passphrase, secret, token, apikey, api-key, api_key,
 // private-key, private_key, credential or authorization, and does not end like a path's name (file, path,
@@ -8,9 +7,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <unordered_map>
 
+#include "base/secret_words.h"
 #include "bpf/events.h"
 
 namespace rehearse::trace {
@@ -22,14 +21,7 @@ class Redactor {
   void redact(struct rh_head& head);
 
  private:
-  /// Where the list of one thread stands: a word may go on in the next piece.
-  struct State {
-    std::string word;      ///< its beginning, in lower case
-    bool masking = false;  ///< the rest of this word is secret
-  };
-  static bool take(State& state, char* bytes, std::size_t size);
-
-  std::unordered_map<std::uint32_t, State> states_;
+  std::unordered_map<std::uint32_t, WordMask> lists_;  ///< by thread: a word may go on in the next piece
 };
 
 }  // namespace rehearse::trace

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import common
+from workload import make_package, make_repository, reset_root
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = """#include <algorithm>
@@ -98,46 +99,6 @@ class Bench:
         if run.returncode != 0:
             raise SystemExit(f"bare overlay: {run.stderr}")
         return last_line(run.stderr)
-
-
-def make_repository(path, files):
-    for i in range(files):
-        directory = f"{path}/d{i // 1000:02}/e{i // 50:04}"
-        if i % 50 == 0:
-            os.makedirs(directory)
-        with open(f"{directory}/f{i}.c", "w", encoding="ascii") as file:
-            file.write(f"int f{i}(void) {{ return {i}; }}\n" * (1 + i % 40))
-    git = ["git", "-C", path, "-c", "user.name=bench", "-c", "user.email=bench@example.org", "-c", "gc.auto=0"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "files"]):
-        subprocess.run([*git, *words], check=True)
-
-
-def make_package(scratch, files):
-    tree = f"{scratch}/package"
-    os.makedirs(f"{tree}/DEBIAN")
-    with open(f"{tree}/DEBIAN/control", "w", encoding="ascii") as file:
-        file.write("Package: rehearse-bench\nVersion: 1\nArchitecture: all\nMaintainer: bench <bench@example.org>\n"
-                   "Description: files to unpack\n")
-    for i in range(files):
-        directory = f"{tree}/usr/share/rehearse-bench/{i // 100:03}"
-        if i % 100 == 0:
-            os.makedirs(directory)
-        with open(f"{directory}/{i}", "w", encoding="ascii") as file:
-            file.write(f"line {i}\n" * (50 + i % 500))
-    package = f"{scratch}/bench.deb"
-    subprocess.run(["dpkg-deb", "-Znone", "--root-owner-group", "-b", tree, package], stdout=common.NULL, check=True)
-    return package
-
-
-def reset_root(root):
-    """An empty system for dpkg --root: the host's own packages are never touched."""
-    shutil.rmtree(root, ignore_errors=True)
-    for name in ("info", "updates", "triggers"):
-        os.makedirs(f"{root}/var/lib/dpkg/{name}")
-    for name in ("status", "available"):
-        with open(f"{root}/var/lib/dpkg/{name}", "w", encoding="ascii"):
-            pass
-    subprocess.run(["sync", "-f", root], check=True)
 
 
 def main():

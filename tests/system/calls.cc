@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -207,6 +208,45 @@ int absent(bool for_good) {
   return opened < 0 ? 1 : 0;
 }
 
+/// A sleep that is interrupted and goes on by itself, one that a handler ends, and threads that die in calls
+/// with their process.
+int restarts() {
+  static std::atomic<int> sleeping;
+  const auto sleep_a_while = [] {
+    const struct timespec while_ = {0, 300'000'000};
+    return static_cast<int>(call(SYS_nanosleep, &while_, nullptr));
+  };
+  pid_t child = ::fork();
+  if (child == 0) ::_exit(sleep_a_while() == 0 ? 21 : 1);
+  ::usleep(100'000);
+  ::kill(child, SIGSTOP);
+  ::usleep(50'000);
+  ::kill(child, SIGCONT);
+  ::waitpid(child, nullptr, 0);
+  child = ::fork();
+  if (child == 0) {
+    ::signal(SIGUSR1, [](int) {});
+    ::_exit(sleep_a_while() == -1 && errno == EINTR ? 22 : 1);
+  }
+  ::usleep(100'000);
+  ::kill(child, SIGUSR1);
+  ::waitpid(child, nullptr, 0);
+  child = ::fork();
+  if (child == 0) {
+    for (int i = 0; i < 3; ++i) {
+      std::thread([] {
+        ++sleeping;
+        ::pause();
+      }).detach();
+    }
+    while (sleeping < 3) ::usleep(1000);
+    ::usleep(50'000);
+    call(SYS_exit_group, 23);
+  }
+  ::waitpid(child, nullptr, 0);
+  return 0;
+}
+
 /// A number once and again: processes that live for an instant.
 int storm(int number) {
   for (int i = 0; i < number; ++i) {
@@ -343,6 +383,7 @@ int main(int argc, char** argv) {
   if (what == "flood") return flood(static_cast<int>(number(2, 4)), number(3, 100'000));
   if (what == "flip") return flip(number(2, 20'000));
   if (what == "absent") return absent(argc > 2);
+  if (what == "restarts") return restarts();
   if (what == "storm") return storm(static_cast<int>(number(2, 500)));
   if (what == "places") return places();
   if (what == "memfd") return memfd();
@@ -350,9 +391,9 @@ int main(int argc, char** argv) {
   if (what == "share") return share();
   if (what == "pass") return pass();
   if (what == "marks") return marks(static_cast<int>(number(2, 100)));
-  std::fprintf(
-      stderr,
-      "usage: calls "
-      "basic|exec|families|killed|flood|flip|absent|storm|places|memfd|open-flood|share|pass|marks\n");
+  std::fprintf(stderr,
+               "usage: calls "
+               "basic|exec|families|killed|flood|flip|absent|restarts|storm|places|memfd|open-flood|share|"
+               "pass|marks\n");
   return 2;
 }

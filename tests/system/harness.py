@@ -274,6 +274,36 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return found
 
 
+class Bystanders:
+    """Processes of the host that have nothing to do with any run: they live on, and nothing about them changes. (Of others nobody
+    knows whether they end by themselves.)"""
+
+    def __init__(self) -> None:
+        self.processes = [subprocess.Popen(["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, **who)
+                          for who in ({}, {"user": 65534, "group": 65534, "extra_groups": []})]
+        wait_for(lambda: all(Path(f"/proc/{p.pid}/comm").read_text() == "sleep\n" for p in self.processes))
+
+    def state(self) -> dict[str, Any]:
+        return {f"process {p.pid}": self.of(p.pid) for p in self.processes}
+
+    @staticmethod
+    def of(pid: int) -> tuple[Any, ...]:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            # State, parent, group, session, terminal; priority, nice, threads; start; processor's class.
+            chosen = [fields[i] for i in (0, 1, 2, 3, 4, 15, 16, 17, 19, 38)]
+            files = [Path(f"/proc/{pid}/{name}").read_text() for name in ("cgroup", "oom_score_adj", "limits", "cmdline", "uid_map")]
+            status = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(("Uid", "Gid", "Groups", "Cap", "SigP", "ShdP", "SigB", "SigI", "SigC", "Cpus_allowed:", "Seccomp:", "TracerPid"))]
+            spaces = [os.readlink(f"/proc/{pid}/ns/{name}") for name in ("mnt", "net", "pid", "user", "uts", "ipc", "cgroup")]
+        except OSError as error:
+            return (f"gone: {error}",)
+        return (*chosen, *files, *status, *spaces)
+
+    def end(self) -> None:
+        for process in self.processes:
+            kill_and_reap(process)
+
+
 class HostCase(Case):
     """As Case; the host is compared before the first test of the class and after the last."""
 
@@ -282,11 +312,13 @@ class HostCase(Case):
     @classmethod
     def setUpClass(cls) -> None:
         binary()
-        cls.before = snapshot(cls.whole_host)
+        cls.bystanders = Bystanders()
+        cls.before = snapshot(cls.whole_host) | {"processes": cls.bystanders.state()}
 
     @classmethod
     def tearDownClass(cls) -> None:
-        changed = differences(cls.before, snapshot(cls.whole_host))
+        changed = differences(cls.before, snapshot(cls.whole_host) | {"processes": cls.bystanders.state()})
+        cls.bystanders.end()
         if changed:
             raise AssertionError("the host changed:\n" + "\n".join(changed[:50]))
 

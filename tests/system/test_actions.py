@@ -56,6 +56,43 @@ class Actions(HostCase):
         redis = [line for line in result.err.splitlines() if line.startswith(b"redis:")]
         self.assertEqual(len(redis), 1)
 
+    def repacked(self, deb: str) -> str:
+        """The same package as a newer version."""
+        tree = self.packages / "repacked"
+        subprocess.run(["dpkg-deb", "-R", deb, str(tree)], check=True)
+        control = tree / "DEBIAN/control"
+        lines = [line + "+trial1" if line.startswith("Version: ") else line for line in control.read_text().splitlines()]
+        control.write_text("\n".join(lines) + "\n")
+        newer = str(self.packages / "newer.deb")
+        subprocess.run(["dpkg-deb", "-Znone", "-b", str(tree), newer], check=True, capture_output=True)
+        return newer
+
+    def test_upgrade_a_package(self) -> None:
+        """Its own scripts are told of both versions, its configuration is kept, the account that it made stays, and purging takes both away."""
+        debs = self.debs("redis", "lib", "lua")
+        newer = self.repacked(next(deb for deb in debs.split() if os.path.basename(deb).startswith("redis-server")))
+        result = self.shell(
+            f"export DEBIAN_FRONTEND=noninteractive; dpkg -i {debs} >&2 && echo '# mine' >> /etc/redis/redis.conf && dpkg -i {newer} >&2 && tail -n 1 /etc/redis/redis.conf >&2 && "
+            "dpkg-query -W -f 'now ${Version} ${db:Status-Status}\\n' redis-server >&2 && getent passwd redis >/dev/null && redis-server --version >&2")
+        self.assertRegex(result.err, rb"(?m)^now \S+\+trial1 installed$")
+        self.assertIn(b"Unpacking redis-server", result.err)
+        self.assertIn(b"over (", result.err)
+        self.assertIn(b"\n# mine\n", result.err)
+        self.change(result, "/etc/redis/redis.conf", "created")
+        packages = {p["name"]: p for p in result.doc["packages"]}
+        self.assertTrue(packages["redis-server"]["after"].endswith("+trial1"), packages["redis-server"])
+
+    def test_capabilities_lists_and_setuid(self) -> None:
+        harness.need("setcap", "setfacl")
+        result = self.shell(
+            f"cd {self.host} && cp /bin/true c && setcap cap_net_bind_service=ep c && getcap c >&2 && cp /bin/true s && chmod 4755 s && echo x > l && setfacl -m u:1000:rw,g:4:r l && getfacl -cn l 2>/dev/null | grep user:1000 >&2")
+        self.assertIn(b"cap_net_bind_service=ep", result.err)
+        self.assertIn(b"user:1000:rw-", result.err)
+        self.assertIsNotNone(self.change(result, self.host / "c", "created")["after"]["caps"])
+        self.assertEqual(self.change(result, self.host / "s", "created")["after"]["mode"], "04755")
+        self.assertIsNotNone(self.change(result, self.host / "l", "created")["after"]["acl"])
+        self.assertIn("priv.setuid-new", [f["rule"] for f in result.doc["verdict"]["findings"]])
+
     def test_accounts(self) -> None:
         harness.need("useradd", "passwd", "userdel", "su", "sudo")
         result = self.shell("useradd -m -s /bin/sh trial && echo trial:secret | chpasswd && su trial -c 'id -un; echo mine > ~/f' >&2 && sudo -u trial id -un >&2 && stat -c %U /home/trial/f >&2 && passwd -l trial >&2")
@@ -73,6 +110,7 @@ class Actions(HostCase):
         self.assertIn(b"1234:2345", result.err)
         self.change(result, "/etc/alternatives/trial", "created")
         self.change(result, "/etc/hosts", "modified")
+        self.assertRegex(self.call("diff", "last", "/etc/hosts", json_out=False).out, rb"(?m)^\+.*LOCALHOST")
         self.assertEqual(result.changes[os.fsencode(f"{self.host}/t/a")]["after"]["uid"], 1234)
 
     def test_cron_and_logrotate(self) -> None:
@@ -80,6 +118,8 @@ class Actions(HostCase):
         result = self.shell(
             f"echo '1 2 3 4 5 true' | crontab - && crontab -l >&2; echo line > {self.host}/log; printf '{self.host}/log {{ rotate 1\\n create\\n su root root\\n}}\\n' > {self.host}/conf; chmod 755 {self.host}; logrotate -f -s {self.host}/st {self.host}/conf >&2")
         self.assertIn(b"1 2 3 4 5 true", result.err)
+        self.change(result, "/var/spool/cron/crontabs/root", "created")
+        self.assertEqual(self.change(result, self.host / "log", "created")["after"]["size"], 0)
         self.change(result, self.host / "log.1", "created")
 
     def test_git_and_a_build(self) -> None:

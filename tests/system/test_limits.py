@@ -62,6 +62,23 @@ class Limits(Case):
         self.assertIn("space", self.evidence(result))
         self.assertEqual(subprocess.run(["ls", "/var/tmp/rehearse-fill"], capture_output=True, check=False).returncode, 2)
 
+    def test_all_space_taken_in_one_call(self) -> None:
+        """Faster than any sample: the action is told ENOSPC, and the report is written and says so."""
+        harness.need("mkfs.ext4", "mount", "python3")
+        action = "import os; f = os.open('/var/tmp/rehearse-fill', os.O_RDWR | os.O_CREAT)\ntry: os.posix_fallocate(f, 0, 100 << 30)\nexcept OSError as e: os.write(2, b'told %d' % e.errno); os._exit(3)"
+        script = (
+            'truncate -s 200M "$B/img"; mkfs.ext4 -q -F -m 0 "$B/img"; mkdir "$B/small"; mount -o loop "$B/img" "$B/small"; mkdir -m 700 "$B/small/state"; '
+            '"$REHEARSE" --state "$B/small/state" --json run -- python3 -c "$ACTION" || test $? = 10 -o $? = 12'
+        )
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "ACTION": action})
+        self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+        result = Result(0, done.stdout, done.stderr, 0)
+        self.assertIn(b"told 28", done.stderr)
+        self.assertEqual(result.doc["command"]["exit"], 3)
+        self.assertIn("space", str(result.doc["command"]) + self.evidence(result))
+        self.assertIn("core.limit-hit", self.rules(result))
+        self.assertIn(b"/var/tmp/rehearse-fill", result.changes)
+
     def test_written_bytes_by_project_quota(self) -> None:
         harness.need("mkfs.ext4", "mkfs.xfs", "mount")
         tried = 0

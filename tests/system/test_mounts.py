@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -66,13 +67,16 @@ class Mounts(Case):
         setup = SETUP
         for kind in kinds:
             force = {"ext4": "-q -F", "xfs": "-q -f", "btrfs": "-q -f", "vfat": ""}[kind]
-            setup += f'truncate -s 320M "$B/{kind}.img"; mkfs.{kind} {force} "$B/{kind}.img" >/dev/null 2>&1; mkdir {kind}; mount -o loop "$B/{kind}.img" {kind}; echo {kind} > {kind}/f; mkdir {kind}/d; echo 1 > {kind}/d/x\n'
-        action = f"cd {self.base}/m && for k in {' '.join(kinds)}; do echo new >> $k/f && mv $k/d $k/e && dd if=/dev/zero of=$k/zero bs=1M count=1 2>/dev/null && chmod 600 $k/f && cat $k/f >&2; done"
-        doc = self.rehearse_in(setup, action, "\n".join(f"test $(cat {k}/f) = {k}; test -e {k}/d/x; umount {k}" for k in kinds))
+            setup += f'truncate -s 320M "$B/{kind}.img"; mkfs.{kind} {force} "$B/{kind}.img" >/dev/null 2>&1; mkdir {kind}; mount -o loop "$B/{kind}.img" {kind}; echo {kind} > {kind}/f; mkdir {kind}/d; echo 1 > {kind}/d/x; dd if=/dev/urandom of={kind}/over bs=4k count=9 status=none; cp {kind}/over "$B/{kind}.over"\n'
+        action = f"cd {self.base}/m && for k in {' '.join(kinds)}; do echo new >> $k/f && mv $k/d $k/e && dd if=/dev/zero of=$k/zero bs=1M count=1 2>/dev/null && dd if=/dev/zero of=$k/over bs=4k count=3 conv=notrunc 2>/dev/null && chmod 600 $k/f && cat $k/f >&2; done"
+        doc = self.rehearse_in(setup, action, "\n".join(f"test $(cat {k}/f) = {k}; test -e {k}/d/x; cmp {k}/over \"$B/{k}.over\"; umount {k}" for k in kinds))
         self.assertEqual(doc["command"]["exit"], 0, self.err)
         paths = self.paths(doc)
         for kind in kinds:
             self.assertEqual(paths[os.fsencode(f"{self.base}/m/{kind}/f")], "modified")
+            over = next(entry for entry in doc["changes"] if harness.path_of(entry) == os.fsencode(f"{self.base}/m/{kind}/over"))
+            content = bytes(3 * 4096) + (self.base / f"{kind}.over").read_bytes()[3 * 4096:]
+            self.assertEqual((over["change"], over["after"]["sha256"].removeprefix("sha256:")), ("modified", hashlib.sha256(content).hexdigest()))
             if kind != "vfat":
                 self.assertEqual(paths[os.fsencode(f"{self.base}/m/{kind}/e")], "renamed")
 
@@ -89,6 +93,21 @@ class Mounts(Case):
         doc = self.rehearse_in(SETUP + "mkdir fuse; bindfs /etc fuse", f"ls -A {self.base}/m/fuse >&2", "umount fuse")
         self.assertEqual(doc["verdict"]["level"], "inconclusive")
         self.assertTrue(any("/m/fuse hidden" in gap["what"] for gap in doc["fidelity"]["gaps"]))
+
+    def test_what_cannot_be_idmapped_is_copied_or_hidden_and_named(self) -> None:
+        """ramfs: small, it is copied; large, it is hidden. Written to inside, and as it was outside."""
+        script = f"cd {self.base}/m && cat ram/f >&2; echo new > ram/f; ls -A big >&2; echo x > big/y"
+        setup = SETUP + 'mkdir ram big; mount -t ramfs r ram; echo kept > ram/f; mount -t ramfs r2 big; dd if=/dev/zero of=big/f bs=1M count=80 status=none'
+        doc = self.rehearse_in(setup, script, "test $(cat ram/f) = kept; test ! -e big/y; umount ram big")
+        gaps = {gap["what"]: gap["cap"] for gap in doc["fidelity"]["gaps"]}
+        self.assertEqual(gaps.get(f"mount {self.base}/m/ram copied"), "yellow", gaps)
+        self.assertEqual(gaps.get(f"mount {self.base}/m/big hidden"), "inconclusive", gaps)
+        self.assertEqual(doc["verdict"]["level"], "inconclusive")
+        self.assertTrue(self.err.startswith(b"kept\n"), self.err)
+        self.assertIn(b"Read-only", self.err)
+        paths = self.paths(doc)
+        self.assertEqual(paths.get(os.fsencode(f"{self.base}/m/ram/f")), "modified")
+        self.assertFalse([path for path in paths if b"/m/big/" in path])
 
     def test_a_mount_can_be_hidden(self) -> None:
         done = harness.PrivateMounts.run(f'{SETUP}\nmkdir t; mount -t tmpfs t t; echo secret > t/f\n"$REHEARSE" --state "$B/state" --json run --hide "$PWD/t" -- ls -A "$PWD/t"', {"B": str(self.base), "REHEARSE": self.rehearse})

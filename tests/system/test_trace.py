@@ -156,6 +156,23 @@ class Trace(Case):
             last = [e for e in self.events("--process", str(process)) if e["type"] == "syscall"][-1]
             self.assertEqual(last["name"], call)
 
+    def test_calls_that_go_on_and_threads_that_die_in_calls(self) -> None:
+        """A stopped sleep is one that goes on by restart_syscall; a handled signal ends one; exit_group ends threads in their calls."""
+        result = self.traced("restarts")
+        self.complete(result)
+        processes = result.doc["processes"]
+        self.assertEqual([(p["exit"], p["threads"]) for p in processes], [(0, 1), (21, 1), (22, 1), (23, 4)])
+        def sleeps(process: int) -> list[tuple[str, str]]:
+            return [(e["name"], e["errno"] or str(e["result"])) for e in self.events("--process", str(process)) if e.get("name") in ("nanosleep", "restart_syscall")]
+        self.assertEqual(sleeps(2), [("nanosleep", "ERESTART_RESTARTBLOCK"), ("restart_syscall", "0")])
+        self.assertEqual(sleeps(3)[0], ("nanosleep", "ERESTART_RESTARTBLOCK"))
+        self.assertEqual([name for name, _ in sleeps(3)], ["nanosleep"], "a call that a handler has ended does not go on")
+        self.assertIn(("rt_sigreturn", None), [(e["name"], e["result"]) for e in self.events("--process", "3") if e["type"] == "syscall"])
+        last = [e for e in self.events("--process", "4") if e.get("name") in ("pause", "exit_group")]
+        self.assertEqual(sorted(e["name"] for e in last), ["exit_group", "pause", "pause", "pause"])
+        self.assertEqual({e["result"] for e in last if e["name"] == "exit_group"}, {None})
+        self.assertEqual(len({e["tid"] for e in last}), 4)
+
     def test_refused_calls_are_there(self) -> None:
         harness.need("python3")
         script = "import ctypes,os; c=ctypes.CDLL(None,use_errno=True); [c.syscall(n,0,0,0) for n in (425,429,321,165,175)]"
@@ -305,6 +322,20 @@ class Trace(Case):
         self.assertTrue(process["argv_redacted"])
         shown = self.call("trace", "last", json_out=False)
         self.assertNotIn(b"hunter2", shown.out)
+
+    def test_secrets_are_in_nothing_that_is_kept(self) -> None:
+        """Given to the action as words and in its environment: it has them, and no file of the bundle or the ledger does."""
+        script = 'test "$DB_PASSWORD$1" = hunter2--token=hunter2 && echo had them >&2; sleep 60 & exec sleep --help secret=hunter2 >/dev/null'
+        result = self.run_in(["sh", "-c", script, "sh", "--token=hunter2"], "--env", "DB_PASSWORD=hunter2")
+        self.complete(result)
+        self.assertIn(b"had them", result.err)
+        action = result.doc["action"]
+        self.assertEqual((action["argv"][-1], action["env"]["DB_PASSWORD"], action["redacted"]), ("--token=*******", "*******", True))
+        self.assertFalse(self.run_in(["true"]).doc["action"]["redacted"])
+        self.assertTrue(harness.wait_for(lambda: (self.state / "runs" / result.doc["id"] / "frozen").exists()))
+        found = subprocess.run(["grep", "-rlaF", "hunter2", str(self.state)], capture_output=True, text=True, check=False).stdout.split()
+        self.assertEqual(found, [])
+        self.assertNotIn(b"hunter2", self.call("trace", result.doc["id"], json_out=False).out + self.call("show", result.doc["id"], json_out=False).out)
 
     def test_the_same_files_are_the_same_read_set(self) -> None:
         first, second = (self.run_in(["cat", "/etc/passwd"]).doc["reads"] for _ in range(2))
@@ -588,6 +619,30 @@ class Trace(Case):
         self.assertEqual(shown.code, harness.INCONCLUSIVE)
         self.assertIn(b"trace cut here", shown.err)
         self.assertRegex(shown.out.decode(), r"(?m)^ +\d{4,} .* getppid$")
+
+    def test_a_disk_that_is_full(self) -> None:
+        """Somebody else fills the disk on which the trace is written: what is kept can be read, and nothing is called complete."""
+        harness.need("mkfs.ext4", "mount", "fallocate")
+        # A sampled reserve may end the run first; that is honest too.
+        script = (
+            'truncate -s 160M "$B/img"; mkfs.ext4 -q -F -m 0 "$B/img"; mkdir "$B/small"; mount -o loop "$B/img" "$B/small"; mkdir -m 700 "$B/small/state"\n'
+            '"$REHEARSE" --state "$B/small/state" --json run -- "$PROGRAM" flood 2 400000000 > "$B/document" & run=$!\n'
+            'while ! ls "$B/small/state/runs"/*/trace 2>/dev/null; do sleep 0.05; done; sleep 1; fallocate -l 1T "$B/small/fill" 2>/dev/null || true\n'
+            'sleep 0.2; wait $run && code=0 || code=$?; echo "code $code" >&2; rm -f "$B/small/fill"\n'
+            '"$REHEARSE" --state "$B/small/state" trace last --summary || echo "trace $?" >&2'
+        )
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "PROGRAM": str(self.program)})
+        self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+        self.assertRegex(done.stdout.decode(), r"(?m)^ +\d{4,} .* getppid$", done.stderr)
+        code = int(re.search(rb"code (\d+)", done.stderr)[1])  # type: ignore[index]
+        self.assertNotEqual(code, harness.GREEN)
+        text = (self.base / "document").read_bytes()
+        if code == harness.CANT_CREATE:
+            self.assertIn(b"No space left", text + done.stderr)
+            return
+        result = Result(code, text, done.stderr, 0)
+        self.assertIn("space", str(result.doc["verdict"]["findings"]))
+        self.assertEqual(result.doc["trace"]["complete"], not result.doc["trace"]["trouble"])
 
     def test_fifty_runs_at_once_do_not_cross(self) -> None:
         number = 50
