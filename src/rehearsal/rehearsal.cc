@@ -346,6 +346,12 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   return std::optional<Finished>(Finished{std::move(bundle), std::move(run.record), load.take_policy()});
 }
 
+/// Only a trial may come to nothing.
+Result<Finished> kept(std::optional<Finished> finished) {
+  if (!finished) return fail("the run left no record", ExitCode::kFailure, "please report it");
+  return std::move(*finished);
+}
+
 /// Where it can write nothing; if it tries, again where it can.
 Result<Finished> rehearse_read_only(const Order& order) {
   RH_TRY(const auto watch, WriteWatch::create());
@@ -362,7 +368,7 @@ Result<Finished> rehearse_read_only(const Order& order) {
   trial.watch = nullptr;
   trial.tried = watch.get();
   RH_TRY(finished, rehearse_once(full, trial, input_cut));
-  return std::move(*finished);
+  return kept(std::move(finished));
 }
 
 }  // namespace
@@ -372,7 +378,7 @@ Result<Finished> rehearse(const Order& order) {
   if (order.plan.request.read_only) return rehearse_read_only(order);
   bool input_cut = false;
   RH_TRY(auto finished, rehearse_once(order, Trial(), input_cut));
-  return std::move(*finished);
+  return kept(std::move(finished));
 }
 
 void freeze_in_background(const ledger::Bundle& bundle) {
