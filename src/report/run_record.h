@@ -42,7 +42,7 @@ struct Action {
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::pair<std::string, std::string>> env;
-  bool redacted = false;  ///< secrets in argv and env were overwritten with asterisks
+  bool redacted = false;               ///< secrets in argv and env were overwritten with asterisks
   std::optional<std::string> claimed;  ///< what the requester says of it: never verified
   std::optional<Declared> expect;
 };

@@ -129,7 +129,8 @@ WriteLimit::~WriteLimit() {
   ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_SETQUOTA), project_, &none);
 }
 
-/// One call can take all that is free, faster than any sample: what became of it still has to be written down.
+/// One call can take all that is free, faster than any sample: what became of it still has to be written
+/// down.
 void WriteLimit::lay_ballast() {
   ballast_.reset(::openat(bundle_.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
   if (ballast_.valid() && ::fallocate(ballast_.get(), 0, 0, kBallast) != 0) ballast_.reset();
