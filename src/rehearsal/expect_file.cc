@@ -6,9 +6,12 @@
 
 #include <algorithm>
 
+#include "base/star_pattern.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "gate/rule_text.h"
+#include "verdict/subjects.h"
+#include "verdict/wildcard.h"
 
 namespace rehearse {
 namespace {
@@ -71,6 +74,40 @@ Complaint check_unit(const std::string& item) {
   return {"is no unit", "write nginx.service, nginx.service:restart or manager:daemon-reload"};
 }
 
+/// "WHAT:NAME"; `WHAT` is a pattern of words that policies know of that subject.
+Complaint check_name(const std::string& item, verdict::Subject subject) {
+  const bool accounts = subject == verdict::Subject::kAccount;
+  const std::string fix = accounts ? "write \"user-added:deploy\" or \"member-added:deploy:sudo\""
+                                   : "write \"installed:nginx\" or \"*:libssl*\"";
+  if (item.size() > kLongestPattern) return {"is too long", "write a shorter pattern"};
+  const std::size_t colon = item.find(':');
+  if (colon == std::string::npos || colon + 1 == item.size())
+    return {"does not say what becomes of what", fix};
+  const std::string what = item.substr(0, colon);
+  const auto& keys = verdict::keys_of(subject).keys;
+  const auto key = std::ranges::find(keys, std::string_view("what"), &verdict::Key::name);
+  const auto is_meant = [&](std::string_view word) { return verdict::wildcard_matches(what, word); };
+  if (key == keys.end() || std::ranges::any_of(key->words, is_meant)) return {};
+  std::string words;
+  for (const std::string_view word : key->words) words.append(words.empty() ? "" : ", ").append(word);
+  return {"begins with no change that there is", "write one of " + words + ", or *"};
+}
+
+Result<void> read_names(const TomlTable& table, std::string_view key, verdict::Subject subject,
+                        verdict::ExpectedNames& names) {
+  RH_TRY(const auto lists, table.table(key));
+  if (!lists) return {};
+  RH_CHECK(lists->allow_only({"may", "must", "must_not"}));
+  const auto check = [subject](const std::string& item) { return check_name(item, subject); };
+  RH_TRY(names.may, items(*lists, "may", check));
+  RH_TRY(auto must, items(*lists, "must", check));
+  RH_TRY(auto must_not, items(*lists, "must_not", check));
+  names.must = must.value_or(std::vector<std::string>());
+  names.must_not = must_not.value_or(std::vector<std::string>());
+  if (!names.any()) return lists->error("is empty", "write may = [], must = [...] or must_not = [...]");
+  return {};
+}
+
 Result<void> read_lists(const TomlTable& table, verdict::Expectations& expected) {
   RH_TRY(expected.may_change, items(table, "may_change", check_path));
   RH_TRY(auto must, items(table, "must_change", check_path));
@@ -79,12 +116,14 @@ Result<void> read_lists(const TomlTable& table, verdict::Expectations& expected)
   expected.must_not_change = must_not.value_or(std::vector<std::string>());
   RH_TRY(expected.net, items(table, "net", check_endpoint));
   RH_TRY(expected.units, items(table, "units", check_unit));
+  RH_CHECK(read_names(table, "accounts", verdict::Subject::kAccount, expected.accounts));
+  RH_CHECK(read_names(table, "packages", verdict::Subject::kPackage, expected.packages));
   return {};
 }
 
 Result<void> read_expect(const TomlTable& table, verdict::Expectations& expected) {
   RH_CHECK(table.allow_only({"exit", "wall", "cpu", "memory", "write", "may_change", "must_change",
-                             "must_not_change", "net", "units", "level"}));
+                             "must_not_change", "net", "units", "accounts", "packages", "level"}));
   RH_TRY(const auto exit, table.integer("exit", 0, 255));
   if (exit) expected.exit = static_cast<int>(*exit);
   RH_TRY(expected.wall_ns, less_than<std::int64_t>(table, "wall", parse_duration, "<30s"));

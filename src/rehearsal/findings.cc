@@ -175,6 +175,18 @@ std::string ending_of(const sandbox::Evidence& evidence) {
   return evidence.exit ? fmt::format("{}", *evidence.exit) : "not known";
 }
 
+void take_names(const report::RunRecord& record, verdict::Happened& happened) {
+  for (const effects::AccountChange& change : record.accounts) {
+    std::string text = change.what + ':' + (change.name.empty() ? change.group : change.name);
+    if (change.what.starts_with("member-")) text += ':' + change.group;
+    happened.accounts.all.push_back(std::move(text));
+  }
+  happened.accounts.unknown = record.accounts_unknown;
+  for (const effects::PackageChange& change : record.packages)
+    happened.packages.all.push_back(change.what + ':' + change.name);
+  happened.packages.unknown = record.packages_unknown;
+}
+
 std::vector<verdict::Finding> expectations(const FindingSources& from, report::RunRecord& record) {
   const verdict::Expectations& expected = *from.expected;
   verdict::Happened happened;
@@ -198,6 +210,7 @@ std::vector<verdict::Finding> expectations(const FindingSources& from, report::R
     if (asked.request != "query" && is_action(record, asked.process))
       happened.units.push_back({asked.unit, asked.request});
   }
+  take_names(record, happened);
   happened.probes = from.checks->outcomes();
   record.expectations = verdict::compare(expected, happened, paths);
   std::size_t probe = 0;

@@ -89,9 +89,64 @@ constexpr Rule kRules[] = {
     {"must_not_change", "expect.must-not-change", "Something changed that was declared not to."},
     {"net", "expect.net", "The command asked for network addresses that were not declared."},
     {"units", "expect.units", "The command asked the service manager for what was not declared."},
+    {"accounts.may", "expect.accounts-may", "Users or groups changed that were not declared to."},
+    {"accounts.must", "expect.accounts-must", "Users or groups that were declared to change did not."},
+    {"accounts.must_not", "expect.accounts-must-not", "Users or groups changed that were declared not to."},
+    {"packages.may", "expect.packages-may", "Packages changed that were not declared to."},
+    {"packages.must", "expect.packages-must", "Packages that were declared to change did not."},
+    {"packages.must_not", "expect.packages-must-not", "Packages changed that were declared not to."},
     {"probe", "expect.probe",
      "A probe that was run inside after the command did not find what was declared."},
 };
+
+std::string listed(const std::vector<std::string>& names, const char* none) {
+  if (names.empty()) return none;
+  return names.front() + (names.size() > 1 ? " and " + std::to_string(names.size() - 1) + " more" : "");
+}
+
+/// Rows of one kind. What is not all known meets nothing but what it shows to have happened.
+void compare_names(const std::string& kind, const ExpectedNames& expected, const NamedChanges& happened,
+                   std::vector<Expectation>& rows) {
+  const std::string unknown = "not all known: " + happened.unknown;
+  const bool known = happened.unknown.empty();
+  if (expected.may) {
+    const auto beside = picked(happened, *expected.may, false);
+    const bool none = beside.empty();
+    rows.push_back({kind + ".may", joined(*expected.may, " "),
+                    none && !known ? unknown : listed(beside, "nothing else"), none && known});
+  }
+  for (const std::string& pattern : expected.must) {
+    const bool met = has_change(happened, pattern);
+    rows.push_back({kind + ".must", pattern, met ? "changed" : known ? "did not change" : unknown, met});
+  }
+  if (!expected.must_not.empty()) {
+    const auto against = picked(happened, expected.must_not, true);
+    const bool none = against.empty();
+    rows.push_back({kind + ".must_not", joined(expected.must_not, " "),
+                    none && !known ? unknown : listed(against, "none of them"), none && known});
+  }
+}
+
+void declare_names(const std::string& kind, const ExpectedNames& expected, std::vector<Wanted>& all) {
+  if (expected.may) all.push_back({kind + ".may", *expected.may});
+  if (!expected.must.empty()) all.push_back({kind + ".must", expected.must});
+  if (!expected.must_not.empty()) all.push_back({kind + ".must_not", expected.must_not});
+}
+
+/// The changes that a row only counts.
+void add_names(std::string_view kind, const Happened& happened, const Expectations& expected,
+               std::vector<Evidence>& evidence) {
+  const bool accounts = kind.starts_with("accounts.");
+  const ExpectedNames& wanted = accounts ? expected.accounts : expected.packages;
+  const NamedChanges& changes = accounts ? happened.accounts : happened.packages;
+  std::vector<std::string> names;
+  if (kind.ends_with(".may") && wanted.may) names = picked(changes, *wanted.may, false);
+  if (kind.ends_with(".must_not")) names = picked(changes, wanted.must_not, true);
+  for (std::size_t i = 0; i < std::min(names.size(), kMostListed); ++i)
+    evidence.push_back({accounts ? "account" : "package", names[i]});
+  if (names.size() > kMostListed)
+    evidence.push_back({"count", std::to_string(names.size() - kMostListed) + " more"});
+}
 
 void add_details(const char* what, const ChangedPaths& paths, const Happened& happened,
                  const Expectations& expected, std::vector<Evidence>& evidence) {
@@ -103,6 +158,8 @@ void add_details(const char* what, const ChangedPaths& paths, const Happened& ha
   };
   if (kind == "may_change") files(paths.beside());
   if (kind == "must_not_change") files(paths.against());
+  if (kind.starts_with("accounts.") || kind.starts_with("packages."))
+    add_names(kind, happened, expected, evidence);
   if (kind == "net") {
     for (std::size_t i = 0; i < std::min(happened.network.size(), kMostListed); ++i)
       evidence.push_back({"network", happened.network[i]});
@@ -122,7 +179,7 @@ void add_details(const char* what, const ChangedPaths& paths, const Happened& ha
 
 bool Expectations::any() const {
   return exit || wall_ns || cpu_ns || memory_bytes || write_bytes || may_change || !must_change.empty() ||
-         !must_not_change.empty() || net || units || !probes.empty();
+         !must_not_change.empty() || net || units || accounts.any() || packages.any() || !probes.empty();
 }
 
 std::vector<Wanted> declared(const Expectations& expected) {
@@ -137,6 +194,8 @@ std::vector<Wanted> declared(const Expectations& expected) {
   if (!expected.must_not_change.empty()) all.push_back({"must_not_change", expected.must_not_change});
   if (expected.net) all.push_back({"net", *expected.net});
   if (expected.units) all.push_back({"units", *expected.units});
+  declare_names("accounts", expected.accounts, all);
+  declare_names("packages", expected.packages, all);
   for (const Probe& probe : expected.probes) all.push_back({"probe", {wanted_of(probe)}});
   return all;
 }
@@ -231,6 +290,8 @@ std::vector<Expectation> compare(const Expectations& expected, const Happened& h
     add("units", joined(*expected.units, " "), met ? "nothing else" : beside->unit + ':' + beside->request,
         met);
   }
+  compare_names("accounts", expected.accounts, happened.accounts, rows);
+  compare_names("packages", expected.packages, happened.packages, rows);
   for (std::size_t i = 0; i < expected.probes.size(); ++i)
     rows.push_back(
         compare_probe(expected.probes[i], i < happened.probes.size() ? &happened.probes[i] : nullptr));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "verdict/expected_names.h"
 #include "verdict/finding.h"
 #include "verdict/path_globs.h"
 
@@ -35,6 +36,8 @@ struct Expectations {
   std::vector<std::string> must_not_change;
   std::optional<std::vector<std::string>> net;    ///< endpoints that may be asked for, and nothing else
   std::optional<std::vector<std::string>> units;  ///< "UNIT" or "UNIT:REQUEST"; "manager" has no unit
+  ExpectedNames accounts;
+  ExpectedNames packages;
   std::vector<Probe> probes;
 
   [[nodiscard]] bool any() const;
@@ -121,7 +124,9 @@ struct Happened {
     std::string unit;
     std::string request;
   };
-  std::vector<Asked> units;          ///< requests that change something, and refused ones
+  std::vector<Asked> units;  ///< requests that change something, and refused ones
+  NamedChanges accounts;
+  NamedChanges packages;
   std::vector<ProbeOutcome> probes;  ///< as many as are expected, in order
 };
 
@@ -131,7 +136,7 @@ std::vector<Expectation> compare(const Expectations& expected, const Happened& h
 
 /// One finding for each kind of expectation that was not met: expect.exit, expect.wall, expect.cpu,
 /// expect.memory, expect.write, expect.may-change, expect.must-change, expect.must-not-change, expect.net,
-/// expect.units, expect.probe.
+/// expect.units, expect.accounts-may, -must, -must-not, expect.packages-may, -must, -must-not, expect.probe.
 std::vector<Finding> judge_expectations(const Expectations& expected,
                                         const std::vector<Expectation>& compared, const ChangedPaths& paths,
                                         const Happened& happened);

@@ -403,9 +403,38 @@ class Skips(ApprovalCase):
                           f'cwd = "{self.host}"\n')
         tuned = self.as_user(EVE, "run", "--action", str(action))
         self.assertEqual(tuned.code, GREEN, tuned.err)
-        self.try_promote(tuned, 0, "class config: green, and can be taken back")
+        self.assertNotIn("rollback", self.call("show", tuned.doc["id"]).doc)
+        self.try_promote(tuned, 0, "class config: green, and the way back was tried")
+        trial = self.call("show", tuned.doc["id"]).doc["rollback"]
+        self.assertTrue(trial["verified"] and trial["irreversible"] == [], trial)
+        back = self.call("rollback", tuned.doc["id"])
+        self.assertEqual((back.code, (self.host / "f").read_text()), (0, "old\n"))
         skipped = self.ledger("SELECT verb, reason FROM decisions WHERE verb = 'skipped'")
-        self.assertEqual(sorted(row["reason"] for row in skipped), ["class config: green, and can be taken back", "read-only: it could write nothing, and did not try"])
+        self.assertEqual(sorted(row["reason"] for row in skipped), ["class config: green, and the way back was tried", "read-only: it could write nothing, and did not try"])
+
+    def test_a_class_needs_a_way_back_that_was_tried(self) -> None:
+        harness.need("setfattr")
+        self.policy('[skip]\nclasses = ["config"]\n' + self.RULE.format(self.host))
+        action = self.base / "mark.toml"
+        # An attribute to which overlays give a meaning of their own is nothing that a stand-in takes.
+        action.write_text('schema = "rehearse.action/1"\nname = "mark"\nclass = "config"\nargv = ["setfattr", "-n", "user.overlay.x", "-v", "1", "f"]\n'
+                          f'cwd = "{self.host}"\n')
+        run = self.as_user(EVE, "run", "--action", str(action))
+        self.assertEqual(run.code, GREEN, run.err)
+        self.try_promote(run, NOT_APPROVED, "its rollback failed on a stand-in")
+        self.assertFalse(self.call("show", run.doc["id"]).doc["rollback"]["verified"])
+
+    def test_a_trial_that_verified_is_not_made_again(self) -> None:
+        self.policy('[approval.green]\nroles = ["rh-operators"]\n[skip]\nclasses = ["config"]\n' + self.RULE.format(self.host))
+        action = self.base / "tune.toml"
+        action.write_text('schema = "rehearse.action/1"\nname = "tune"\nclass = "config"\nargv = ["sh", "-c", "echo new >>f"]\n'
+                          f'cwd = "{self.host}"\n')
+        run = self.as_user(EVE, "run", "--action", str(action))
+        self.decide(ANN, "approve", run)
+        tried = self.ledger("SELECT tried_ns FROM undo_trials")
+        self.decide(ANN, "revoke", run)
+        self.try_promote(run, 0, "class config")
+        self.assertEqual(self.ledger("SELECT tried_ns FROM undo_trials"), tried)
 
     def test_not_unless_the_policy_says_so_and_not_after_a_rejection(self) -> None:
         self.policy(self.RULE.format(self.host))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import harness
@@ -50,6 +51,32 @@ class Declared(ExpectCase):
         report = self.report(result)
         self.assertIn("Expected of it", report)
         self.assertRegex(report, r"met +must_change: ")
+
+    def test_accounts_and_packages(self) -> None:
+        harness.need("useradd", "usermod")
+        tables = ('[expect.accounts]\nmay = ["user-added:rh-trial", "group-added:rh-trial", "member-added:rh-trial:*", "password-*:rh-trial"]\nmust = ["user-added:rh-trial"]\n'
+                  'must_not = ["*:root"]\n[expect.packages]\nmay = []\n')
+        good = self.expect(tables, ["sh", "-c", "useradd rh-trial && usermod -aG games rh-trial"])
+        self.assertEqual(self.unmet(good), [], good.doc["expectations"])
+        self.assertEqual([row["what"] for row in good.doc["expectations"]], ["accounts.may", "accounts.must", "accounts.must_not", "packages.may"])
+        bad = self.expect(tables, ["sh", "-c", "usermod -s /bin/false root && useradd rh-other"])
+        self.assertEqual(self.unmet(bad), ["accounts.may", "accounts.must", "accounts.must_not"])
+        rules = self.rules(bad)
+        self.assertEqual(sorted(rules), ["expect.accounts-may", "expect.accounts-must", "expect.accounts-must-not"])
+        self.assertIn({"kind": "account", "text": "user-added:rh-other"}, rules["expect.accounts-may"]["evidence"])
+        self.assertIn({"kind": "account", "text": "user-changed:root"}, rules["expect.accounts-must-not"]["evidence"])
+
+    def test_packages(self) -> None:
+        harness.need("dpkg", "dpkg-deb")
+        tree = self.base / "rehearse-trial"
+        (tree / "DEBIAN").mkdir(parents=True)
+        (tree / "DEBIAN" / "control").write_text("Package: rehearse-trial\nVersion: 1\nArchitecture: all\nMaintainer: x <x@example.com>\nDescription: x\n", encoding="ascii")
+        (tree / "DEBIAN").chmod(0o755)
+        done = subprocess.run(["dpkg-deb", "--root-owner-group", "-b", str(tree), str(self.host / "p.deb")], capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        install = ["dpkg", "-i", str(self.host / "p.deb")]
+        self.assertEqual(self.unmet(self.expect('[expect.packages]\nmust = ["installed:rehearse-*"]\nmay = ["*:rehearse-trial"]\n', install)), [])
+        self.assertEqual(self.unmet(self.expect('[expect.packages]\nmay = []\nmust_not = ["installed:*"]\n', install)), ["packages.may", "packages.must_not"])
 
     def test_each_mismatch_is_a_finding(self) -> None:
         harness.need("curl")

@@ -29,6 +29,9 @@ TEST_CASE("everything that can be expected") {
       "net = [\"api.example.com:80\", \"udp:[2001:db8::1]:53\"]\nunits = [\"nginx.service:reload\", "
       "\"manager:daemon-reload\"]\n"
       "level = \"red\"\n"
+      "[expect.accounts]\nmust = [\"user-added:deploy\", \"member-added:deploy:*\"]\n[expect.packages]\nmay "
+      "= []\n"
+      "must_not = [\"*:nginx*\"]\n"
       "[[probe]]\nrun = [\"nginx\", \"-t\"]\n[[probe]]\nrun = [\"curl\", \"localhost\"]\nexit = 7\ntimeout = "
       "\"5s\"\nstdout = [\"ok\"]\n";
   const auto expected = parse_expect_file(kHead + tables, "e.toml");
@@ -43,6 +46,10 @@ TEST_CASE("everything that can be expected") {
   CHECK(expected->probes[1].exit == 7);
   CHECK(expected->probes[1].timeout_ns == 5'000'000'000);
   CHECK(expected->net->size() == 2);
+  CHECK(expected->accounts.must.size() == 2);
+  CHECK_FALSE(expected->accounts.may);
+  CHECK(expected->packages.may == std::vector<std::string>());
+  CHECK(expected->packages.must_not.size() == 1);
 
   const auto action =
       parse_action_file("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = [\"a\"]\n" + tables, "a.toml");
@@ -74,6 +81,16 @@ TEST_CASE("what is wrong with expectations is one line that names the place") {
   CHECK(error_of(kHead + "[expect]\nmay_change = [\"etc\"]\n").starts_with("e.toml:3:14: "));
   CHECK(error_of(kHead + "[expect]\nnet = [\"example.com\"]\n").starts_with("e.toml:3:7: "));
   CHECK(error_of(kHead + "[expect]\nunits = [\"nginx\"]\n").starts_with("e.toml:3:9: "));
+  CHECK(error_of(kHead + "[expect]\nmay_change = [\"/etc**\"]\n").starts_with("e.toml:3:14: "));
+  CHECK(error_of(kHead + "[expect]\naccounts = [\"user-added:x\"]\n").starts_with("e.toml:3:12: "));
+  const std::string vague = error_of(kHead + "[expect.accounts]\nmust = [\"deploy\"]\n");
+  CHECK(vague.starts_with("e.toml:3:8: "));
+  CHECK(vague.find("\"deploy\" does not say what becomes of what") != std::string::npos);
+  CHECK(parse_expect_file(kHead + "[expect.accounts]\nmay = [\"password-*:x\", \"*:y\"]\n", "e.toml"));
+  CHECK(error_of(kHead + "[expect.accounts]\nmay = [\"installed:x\"]\n").starts_with("e.toml:3:7: "));
+  CHECK(error_of(kHead + "[expect.packages]\nmust_not = [\"removed:\"]\n").starts_with("e.toml:3:12: "));
+  CHECK(error_of(kHead + "[expect.packages]\nmusst = []\n").starts_with("e.toml:3:1: unknown key \"musst\""));
+  CHECK(error_of(kHead + "[expect.packages]\n").find("is empty") != std::string::npos);
   CHECK(error_of(kHead + "[expect]\nlevel = \"green\"\n").starts_with("e.toml:3:9: "));
   CHECK(error_of(kHead + "[[probe]]\nexit = 0\n").find("\"run\" is missing") != std::string::npos);
   CHECK(error_of(kHead + "[[probe]]\nrun = [\"a\"]\ntimeout = \"2h\"\n").starts_with("e.toml:4:11: "));

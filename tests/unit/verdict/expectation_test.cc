@@ -125,3 +125,50 @@ TEST_CASE("many unexpected paths are counted, not all listed") {
   CHECK(judged.findings[0].evidence.size() < 30);
   CHECK(judged.findings[0].evidence.back().text == "980 more");
 }
+
+TEST_CASE("accounts and packages that may, must and must not change") {
+  Expectations expected;
+  expected.accounts.may = std::vector<std::string>{"user-added:deploy", "member-*:deploy:www-data"};
+  expected.accounts.must = {"user-added:deploy"};
+  expected.accounts.must_not = {"*:root"};
+  expected.packages.may = std::vector<std::string>();
+  expected.packages.must_not = {"removed:*"};
+  Happened happened = well();
+  happened.accounts.all = {"user-added:deploy", "member-added:deploy:www-data"};
+  auto judged = judge(expected, happened);
+  CHECK(judged.findings.empty());
+  REQUIRE(judged.rows.size() == 5);
+  CHECK(declared(expected).size() == 5);
+
+  happened.accounts.all = {"user-changed:root", "user-removed:deploy"};
+  happened.packages.all = {"removed:nginx"};
+  judged = judge(expected, happened);
+  CHECK(rules(judged) ==
+        "expect.accounts-may expect.accounts-must expect.accounts-must-not expect.packages-may "
+        "expect.packages-must-not");
+  CHECK(judged.findings[0].evidence.back().text == "user-removed:deploy");
+  CHECK(judged.findings[2].evidence.back().text == "user-changed:root");
+
+  // Of what is not all known only what happened is met.
+  happened.accounts.all = {"user-added:deploy"};
+  happened.packages.all.clear();
+  happened.accounts.unknown = happened.packages.unknown = "a file could not be read";
+  judged = judge(expected, happened);
+  CHECK(rules(judged) ==
+        "expect.accounts-may expect.accounts-must-not expect.packages-may expect.packages-must-not");
+  CHECK(judged.rows[0].got.find("a file could not be read") != std::string::npos);
+}
+
+TEST_CASE("patterns of paths are those of policies, and a deep one means its top too") {
+  Expectations expected;
+  expected.may_change = {"/etc/nginx/**", "/srv/site?/[ab]"};
+  CHECK(judge(expected, well(), {{"/etc/nginx", ""}, {"/etc/nginx/a/b", ""}, {"/srv/site1/a", ""}})
+            .findings.empty());
+  CHECK(rules(judge(expected, well(), {{"/etc/nginx2", ""}})) == "expect.may-change");
+  CHECK(rules(judge(expected, well(), {{"/srv/site1/c", ""}})) == "expect.may-change");
+  expected.may_change = {"/**"};
+  CHECK(judge(expected, well(), {{"/", ""}, {"/a", ""}}).findings.empty());
+  // The same pattern in two lists.
+  expected.must_change = {"/**", "/x"};
+  CHECK(rules(judge(expected, well(), {{"/a", ""}})) == "expect.must-change");
+}
