@@ -12,6 +12,7 @@
 #include "base/ip_address.h"
 #include "effects/manifest.h"
 #include "gate/rule_text.h"
+#include "rehearsal/validation.h"
 #include "report/network_text.h"
 #include "syscalls/table.h"
 #include "verdict/failure.h"
@@ -220,7 +221,7 @@ std::vector<verdict::Finding> expectations(const FindingSources& from, report::R
   return verdict::judge_expectations(expected, record.expectations, paths, happened);
 }
 
-/// Changes that a probe or a validator may have made are in the change set with the action's.
+/// Changes that a probe may have made are in the change set with the action's.
 template <class Runs>
 void find_changed_by(const Runs& runs, verdict::Finding finding, std::vector<verdict::Finding>& findings) {
   constexpr std::size_t kMostEvidence = 40;
@@ -272,7 +273,7 @@ void find_doubts(const trace::ArgumentDoubts& doubts, std::vector<verdict::Findi
 }  // namespace
 
 std::vector<verdict::Finding> find_more(const FindingSources& from, report::RunRecord& record) {
-  from.checks->describe(from.recording, record);
+  from.checks->describe(*from.bundle, from.recording, record);
   std::vector<verdict::Finding> findings = failures(from, record);
   if (from.recording != nullptr) find_doubts(from.recording->doubts(), findings);
   if (from.expected != nullptr) {
@@ -288,16 +289,6 @@ std::vector<verdict::Finding> find_more(const FindingSources& from, report::RunR
        "A probe that was run inside after the command wrote to these files too: what became of them is not "
        "the command's work alone, and is among the changes.",
        "Use a probe that only looks."},
-      findings);
-  find_changed_by(
-      record.validations,
-      {"expect.validator-changed",
-       verdict::Level::kYellow,
-       "soft",
-       {},
-       "A validator that was run inside after the command wrote to these files too: what became of them is "
-       "not the command's work alone, and is among the changes.",
-       "Rehearse with --no-validators to see the command's changes alone."},
       findings);
   return findings;
 }

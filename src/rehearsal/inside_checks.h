@@ -1,5 +1,4 @@
-// What is run inside when the action has ended: first validators of the configuration that it changed, then
-// the probes that were declared.
+// The probes that were declared: run inside when the action has ended.
 #pragma once
 
 #include <cstddef>
@@ -8,43 +7,31 @@
 
 #include "ledger/state.h"
 #include "rehearsal/recording.h"
-#include "rehearsal/validators.h"
 #include "report/run_record.h"
 #include "sandbox/after_run.h"
 #include "verdict/expectation.h"
-#include "verdict/failure.h"
 
 namespace rehearse {
 
 class InsideChecks final : public sandbox::AfterAction {
  public:
-  /// All borrowed. `expected`: absent if nothing was declared.
-  InsideChecks(const ledger::Bundle& bundle, const sandbox::Plan& plan, const verdict::Expectations* expected,
-               bool validate)
-      : bundle_(bundle), plan_(plan), expected_(expected) {
-    if (!validate) validations_.emplace();
-  }
+  /// Borrowed; absent if nothing was declared.
+  explicit InsideChecks(const verdict::Expectations* expected) : expected_(expected) {}
 
   std::optional<sandbox::InsideProgram> next() override;
   void ended(sandbox::InsideEnd end) override;
 
   /// After the run: into the record, with the processes that they were. `recording` has finished; absent:
-  /// nothing was recorded.
-  void describe(const Recording* recording, report::RunRecord& record) const;
+  /// nothing was recorded. `bundle`: of the run, with its manifest.
+  void describe(const ledger::Bundle& bundle, const Recording* recording, report::RunRecord& record) const;
   /// How the probes ended, one for each that was declared.
   [[nodiscard]] std::vector<verdict::ProbeOutcome> outcomes() const;
 
  private:
   [[nodiscard]] std::size_t probes() const { return expected_ == nullptr ? 0 : expected_->probes.size(); }
 
-  const ledger::Bundle& bundle_;
-  const sandbox::Plan& plan_;
   const verdict::Expectations* expected_;
-  std::optional<Validations> validations_;  ///< found when the action has ended
-  std::vector<sandbox::InsideEnd> ends_;    ///< of validations, then of probes
+  std::vector<sandbox::InsideEnd> ends_;
 };
-
-/// For the failures: what the validators said. One that is not installed, or could not tell, becomes a gap.
-std::vector<verdict::ConfigCheck> config_checks(report::RunRecord& record);
 
 }  // namespace rehearse

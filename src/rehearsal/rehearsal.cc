@@ -28,6 +28,7 @@
 #include "rehearsal/request.h"
 #include "rehearsal/run_gaps.h"
 #include "rehearsal/service_manager.h"
+#include "rehearsal/validation.h"
 #include "report/digest.h"
 #include "sandbox/child.h"
 #include "sandbox/leftovers.h"
@@ -309,7 +310,7 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   if (trial.watch != nullptr) manager.watch(*trial.watch);
   const verdict::Expectations* expected = order.expected ? &*order.expected : nullptr;
-  InsideChecks checks(bundle, order.plan, expected, order.options.validators);
+  InsideChecks checks(expected);
   PolicyLoad load(order.options.policy);
   auto rehearsal = execute(run, bundle, recording ? &*recording : nullptr, manager, load, checks);
   if (!rehearsal) {
@@ -335,6 +336,8 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
       return std::optional<Finished>();
     }
   }
+  if (order.options.validators && evidence.start_error.empty() && !evidence.interrupted_by)
+    validate({&state, &bundle, &order.plan, &order.facts}, run.record);
   list_units(manager, recording ? &*recording : nullptr, run.record);
   auto found = find_more(
       {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},

@@ -1,18 +1,14 @@
 #include "rehearsal/validators.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <re2/re2.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <memory>
 #include <set>
 
-#include "base/sys.h"
 #include "base/toml_file.h"
 #include "base/units.h"
+#include "effects/manifest.h"
 #include "verdict/path_globs.h"
 
 extern "C" const char rehearse_validators[];
@@ -22,10 +18,8 @@ namespace rehearse {
 namespace {
 
 constexpr std::string_view kSchema = "rehearse.validators/1";
-constexpr std::size_t kMostEntries = 4096;  ///< of uppers that are looked at, for each pattern
 constexpr std::size_t kMostFiles = 16;
 constexpr std::size_t kMostRuns = 24;
-constexpr int kDeepest = 16;
 constexpr std::string_view kUnit = "{unit}";
 
 Result<Validator> read_validator(const TomlTable& table) {
@@ -37,8 +31,11 @@ Result<Validator> read_validator(const TomlTable& table) {
     return table.error("\"files\" or \"run\" is missing or empty",
                        "write files = [\"/etc/x/**\"] and run = [\"x\", \"-t\"]");
   for (const std::string& pattern : validator.files) {
-    if (!pattern.starts_with('/'))
-      return table.error_at("files", fmt::format("\"{}\" is not absolute", pattern), "begin it with a slash");
+    if (const std::string fault = verdict::PathGlobs::fault(pattern);
+        !fault.empty() || !pattern.starts_with('/'))
+      return table.error_at("files",
+                            fmt::format("\"{}\" {}", pattern, fault.empty() ? "is not absolute" : fault),
+                            "write a pattern as policies have them, that begins with a slash");
   }
   for (const auto& [key, into] :
        {std::pair("unsure", &validator.unsure), std::pair("passed", &validator.passed)}) {
@@ -56,79 +53,29 @@ Result<Validator> read_validator(const TomlTable& table) {
   return validator;
 }
 
-/// What the upper of the layer that shows a path holds of it.
-class Uppers {
- public:
-  Uppers(const ledger::Bundle& bundle, const sandbox::Plan& plan) : bundle_(bundle), plan_(plan) {}
-
-  /// Calls `visit` for each path that `pattern` means and that is not a directory. False: there are more.
-  template <class Visit>
-  bool each(const std::string& pattern, const Visit& visit) {
-    verdict::PathGlobs globs;
-    globs.add(pattern);
-    verdict::PathMatcher matcher(globs);
-    std::string top = pattern.substr(0, pattern.find_first_of("*?[\\"));
-    if (top.size() < pattern.size()) top.resize(top.rfind('/'));
-    const auto [upper, rest] = open_layer(top);
-    if (!upper.valid()) return true;
-    auto object = rest.empty() ? sys::dup(upper.get())
-                               : sys::open_beneath(upper.get(), rest.c_str(), O_PATH | O_NOFOLLOW);
-    if (!object) return true;
-    std::size_t left = kMostEntries;
-    return walk(object->get(), top, kDeepest, left, [&](const std::string& path, const struct stat& st) {
-      if (!matcher.match(path).empty()) visit(path, st);
-    });
-  }
-
- private:
-  /// The upper's root and the path within it.
-  std::pair<UniqueFd, std::string> open_layer(const std::string& path) const {
-    const sandbox::MountPlan* best = nullptr;
-    for (const sandbox::MountPlan& mount : plan_.mounts) {
-      if (mount.show != sandbox::Show::kOverlay) continue;
-      const std::string prefix = mount.mountpoint == "/" ? "/" : mount.mountpoint + '/';
-      if (!(path + '/').starts_with(prefix)) continue;
-      if (best == nullptr || mount.mountpoint.size() > best->mountpoint.size()) best = &mount;
-    }
-    if (best == nullptr) return {};
-    auto upper = bundle_.open_dir(fmt::format("uppers/{}/upper", best->layer).c_str());
-    if (!upper) return {};
-    const std::size_t cut = best->mountpoint == "/" ? 1 : best->mountpoint.size() + 1;
-    return {std::move(*upper), path.size() > cut ? path.substr(cut) : std::string()};
-  }
-
-  template <class Visit>
-  static bool walk(int object, const std::string& path, int depth, std::size_t& left, const Visit& visit) {
-    const auto st = sys::stat_fd(object);
-    if (!st || left == 0) return false;
-    --left;
-    if (!S_ISDIR(st->st_mode)) {
-      visit(path, *st);
-      return true;
-    }
-    if (depth == 0) return false;
-    auto listing = sys::open_beneath(object, ".", O_RDONLY | O_DIRECTORY);
-    if (!listing) return false;
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
-    if (!entries) return false;
-    bool whole = true;
-    while (const struct dirent* entry = ::readdir(entries.get())) {
-      const std::string name = entry->d_name;
-      if (name == "." || name == "..") continue;
-      auto child = sys::open_beneath(::dirfd(entries.get()), name.c_str(), O_PATH | O_NOFOLLOW);
-      std::string below = path;
-      // One that is gone by now is not there to be validated.
-      if (child) whole = walk(child->get(), below.append("/").append(name), depth - 1, left, visit) && whole;
-    }
-    return whole;
-  }
-
-  const ledger::Bundle& bundle_;
-  const sandbox::Plan& plan_;
-};
-
 bool is_by_unit(const Validator& validator) {
   return std::ranges::find(validator.run, kUnit) != validator.run.end();
+}
+
+/// What has changed of the files of one validator.
+struct Changed {
+  std::vector<std::string> files;
+  std::set<std::string> gone;
+  bool more = false;
+
+  void add(const effects::Change& change) {
+    if (change.kind == effects::ChangeKind::kDeleted) gone.insert(change.path);
+    if (files.size() < kMostFiles)
+      files.push_back(change.path);
+    else
+      more = true;
+  }
+};
+
+/// A directory says nothing, but one with all that is in it.
+bool counts(const effects::Change& change) {
+  if (change.kind == effects::ChangeKind::kIdentical) return false;
+  return change.type != effects::FileType::kDir || change.kind == effects::ChangeKind::kRenamed;
 }
 
 void add_runs(const Validator& validator, const std::vector<std::string>& changed,
@@ -200,25 +147,35 @@ const std::vector<Validator>& shipped_validators() {
   return kShipped;
 }
 
-Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle,
-                            const sandbox::Plan& plan) {
-  Uppers uppers(bundle, plan);
-  Validations found;
-  for (const Validator& validator : validators) {
-    std::vector<std::string> changed;
-    std::set<std::string> gone;
-    for (const std::string& pattern : validator.files) {
-      const bool whole = uppers.each(pattern, [&](const std::string& path, const struct stat& st) {
-        if (S_ISCHR(st.st_mode)) gone.insert(path);  // a whiteout
-        if (changed.size() < kMostFiles)
-          changed.push_back(path);
-        else if (is_by_unit(validator))
-          found.cut = true;
-      });
-      found.cut = found.cut || !whole;
+Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle) {
+  verdict::PathGlobs globs;
+  std::vector<std::set<std::size_t>> whose;  // by glob
+  for (std::size_t i = 0; i < validators.size(); ++i) {
+    for (const std::string& pattern : validators[i].files) {
+      const std::uint32_t glob = globs.add(pattern);
+      whose.resize(globs.size());
+      whose[glob].insert(i);
     }
-    std::ranges::sort(changed);
-    add_runs(validator, changed, gone, found);
+  }
+  verdict::PathMatcher matcher(globs);
+  std::vector<Changed> changed(validators.size());
+  Validations found;
+  const auto manifest = bundle.open_file("manifest");
+  const auto read = !manifest ? tl::make_unexpected(manifest.error())
+                              : effects::read_manifest(manifest->get(), [&](const effects::Change& change) {
+                                  if (!counts(change)) return true;
+                                  const bool renamed = change.kind == effects::ChangeKind::kRenamed;
+                                  std::set<std::size_t> of;
+                                  for (const auto glob : matcher.match(change.path, renamed))
+                                    of.insert(whose[glob].begin(), whose[glob].end());
+                                  for (const std::size_t i : of) changed[i].add(change);
+                                  return true;
+                                });
+  found.cut = !read;
+  for (std::size_t i = 0; i < validators.size(); ++i) {
+    found.cut = found.cut || (changed[i].more && is_by_unit(validators[i]));
+    std::ranges::sort(changed[i].files);
+    add_runs(validators[i], changed[i].files, changed[i].gone, found);
   }
   return found;
 }

@@ -9,12 +9,11 @@
 
 #include "base/result.h"
 #include "ledger/state.h"
-#include "sandbox/plan.h"
 
 namespace rehearse {
 
 struct Validator {
-  std::vector<std::string> files;  ///< patterns, base/star_pattern.h as a path
+  std::vector<std::string> files;  ///< patterns, verdict/path_globs.h
   std::vector<std::string> run;    ///< "{unit}": once for each unit that changed
   std::string unsure;              ///< RE2: output with it says that the validator itself could not work
   std::string passed;              ///< RE2: a failure with this output came after all was read: it is valid
@@ -37,10 +36,8 @@ struct Validations {
   bool cut = false;  ///< more has changed than was looked at, or than is validated
 };
 
-/// Looks through the uppers of a run that is still alive, by descriptor and bounded; nothing in them is
-/// followed.
-Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle,
-                            const sandbox::Plan& plan);
+/// By the manifest of a run.
+Validations validations_for(const std::vector<Validator>& validators, const ledger::Bundle& bundle);
 
 /// The unit that a path below a directory of unit files belongs to, as systemd-analyze takes it: the path of
 /// a unit file, the name for a drop-in; "" if it is neither.

@@ -83,7 +83,10 @@ void write_expectations(JsonWriter& json, const RunRecord& record) {
   for (const ValidationRecord& validation : record.validations) {
     json.open_object();
     write_inside(json, validation.run);
-    json.bytes("result", validation.result).words("files", validation.files).close_object();
+    json.bytes("result", validation.result).words("files", validation.files);
+    if (!validation.before.empty())
+      json.bytes("before", validation.before).bytes("before_said", validation.before_said);
+    json.close_object();
   }
   json.close_array();
 }
@@ -112,6 +115,8 @@ void read_expectations(JsonReader& json, RunRecord& record) {
     validation.run = read_inside(reader);
     validation.result = reader.bytes("result");
     validation.files = reader.words("files");
+    validation.before = reader.bytes("before");
+    validation.before_said = reader.bytes("before_said");
     record.validations.push_back(std::move(validation));
   });
 }

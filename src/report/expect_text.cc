@@ -97,6 +97,8 @@ std::string inside_text(const RunRecord& record, const Style& style) {
     const std::string word = fmt::format("{:<7}", escape_text(validation.result, 16));
     text += inside_line(validation.run, valid ? word : style.yellow(word));
     if (!valid) text += printed(validation.run);
+    if (!validation.before.empty())
+      text += "      without the command's changes: " + escape_text(validation.before, 16) + '\n';
   }
   return text;
 }

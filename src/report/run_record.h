@@ -188,11 +188,13 @@ struct ProbeRecord {
   int expected_exit = 0;
   bool met = false;
 };
-/// A validator, because files that it knows had changed.
+/// A validator, because files that it knows had changed: run in a clone of its own.
 struct ValidationRecord {
   InsideRecord run;
   std::string result;  ///< valid, invalid; unknown: it could not tell
   std::vector<std::string> files;
+  std::string before;       ///< the same without the action's changes, if it was invalid with them; or empty
+  std::string before_said;  ///< then: the end of what it printed
 };
 
 /// What was recorded, and whether it is all.

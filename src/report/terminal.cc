@@ -148,7 +148,7 @@ class Report {
       out_.put(expectations_text(record_, style_));
     }
     if (record_.probes.empty() && record_.validations.empty()) return;
-    title("Run inside after it");
+    title("Run after it");
     out_.put(inside_text(record_, style_));
   }
 

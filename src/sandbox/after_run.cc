@@ -20,8 +20,7 @@ namespace {
 constexpr std::int64_t kKillPatience = 10'000'000'000;
 constexpr const char* kToolPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-std::string search_path(const InsideProgram& program, const Plan& plan) {
-  if (!program.as_action) return kToolPath;
+std::string search_path(const Plan& plan) {
   for (const auto& [name, value] : plan.request.env) {
     if (name == "PATH") return value;
   }
@@ -30,11 +29,9 @@ std::string search_path(const InsideProgram& program, const Plan& plan) {
 
 Result<std::string> request_of(const InsideProgram& program, const Plan& plan) {
   if (program.argv.empty()) return fail("there is no command");
-  const std::vector<std::string> candidates =
-      exec_candidates(program.argv.front(), search_path(program, plan));
+  const std::vector<std::string> candidates = exec_candidates(program.argv.front(), search_path(plan));
   ProbeRequest head = {};
   head.command = InitCommand::kProbe;
-  head.as_action = program.as_action ? 1 : 0;
   head.candidates = static_cast<std::uint32_t>(candidates.size());
   head.argc = static_cast<std::uint32_t>(program.argv.size());
   std::string request(reinterpret_cast<const char*>(&head), sizeof head);

@@ -1,5 +1,5 @@
-// What is run inside when the action has ended and before what it left running is ended: probes and
-// validators, one after the other, started by the run's PID 1 under the action's filter.
+// What is run inside when the action has ended and before what it left running is ended: probes, one after
+// the other, started by the run's PID 1 under the action's filter.
 #pragma once
 
 #include <poll.h>
@@ -17,8 +17,7 @@
 namespace rehearse::sandbox {
 
 struct InsideProgram {
-  std::vector<std::string> argv;  ///< argv[0] is looked for in the PATH that it gets
-  bool as_action = true;          ///< the action's user, directory and environment; else root's, in /
+  std::vector<std::string> argv;  ///< argv[0] is looked for in the action's PATH; it runs as the action did
   std::int64_t timeout_ns = 0;
 };
 

@@ -21,6 +21,7 @@
 namespace rehearse::sandbox {
 namespace {
 
+constexpr const char* kShownAgain = "again";  // work directories in the bundle of a run that is shown again
 constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
 
 std::string parent_of(const std::string& path) {
@@ -169,6 +170,9 @@ Result<void> LayerBuilder::clone_host() {
     if (mount.show == Show::kAlias) evidence_[mount.layer].aliases.push_back(mount.mountpoint);
   }
   RH_TRY(bundle_clone_, sys::clone_mount(bundle_, ""));
+  if (base_ >= 0) {
+    RH_TRY(base_clone_, sys::clone_mount(base_, ""));
+  }
   return {};
 }
 
@@ -191,6 +195,10 @@ Result<void> LayerBuilder::prepare() {
                       ExitCode::kUnavailable, "use --state on ext4, xfs or btrfs, or --profile=root");
   }
   RH_CHECK(attach_in_stage(bundle_clone_.get(), "bundle"));
+  if (base_ >= 0) {
+    RH_CHECK(sys::set_mount_attributes(base_clone_.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, userns_));
+    RH_CHECK(attach_in_stage(base_clone_.get(), "base"));
+  }
   // Closing a detached mount waits for a grace period each; attached, all of them end with the stage, at
   // once.
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
@@ -212,6 +220,7 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
   const std::string number = std::to_string(index);
   RH_TRY(source.upper, open_in_bundle("uppers/" + number + "/upper"));
   RH_TRY(source.work, open_in_bundle("uppers/" + number + "/work"));
+  if (base_ >= 0) RH_CHECK(prepare_base(index));
   if (!built_[index].file.empty()) {
     RH_TRY(source.lower_root, open_in_bundle("copies/" + number));
     source.lowerdir = sys::fd_path(source.lower_root.get());
@@ -376,6 +385,42 @@ Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why
   return {};
 }
 
+/// With a work directory of its own: that of the run says that it was mounted `volatile`.
+Result<void> LayerBuilder::prepare_base(std::uint32_t index) {
+  Source& source = sources_[index];
+  const std::string number = std::to_string(index);
+  RH_CHECK(make_bundle_directory(base_, kShownAgain, index));
+  const auto open = [&](const std::string& path) {
+    return sys::open_beneath(base_clone_.get(), path.c_str(), O_PATH | O_DIRECTORY);
+  };
+  RH_TRY(source.base_upper, open("uppers/" + number + "/upper"));
+  RH_TRY(source.base_work, open(std::string(kShownAgain) + '/' + number));
+  const std::string place = "base" + number;
+  RH_CHECK(sys::mkdir_at(stage_, place.c_str(), 0700));
+  RH_TRY(source.base_place, sys::open_beneath(stage_, place.c_str(), O_PATH | O_DIRECTORY));
+  return {};
+}
+
+/// The host with the run's changes, as a lower layer. A run's upper cannot be one of several lower layers
+/// itself: it lies inside the host's root, which is another (ELOOP). Without an index: that is bound to the
+/// lower layers that the run had, and a mask is made anew.
+Result<void> LayerBuilder::mount_base(Source& source) const {
+  RH_TRY(auto context, sys::fs_open("overlay"));
+  const int fs = context.get();
+  RH_CHECK(sys::fs_set_string(fs, "lowerdir", source.lowerdir.c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "upperdir", sys::fd_path(source.base_upper.get()).c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "workdir", sys::fd_path(source.base_work.get()).c_str()));
+  RH_CHECK(sys::fs_set_string(fs, "redirect_dir", "on"));
+  RH_CHECK(sys::fs_set_string(fs, "index", "off"));
+  RH_CHECK(sys::fs_set_string(fs, "metacopy", "off"));
+  RH_CHECK(sys::fs_set_flag(fs, "volatile"));
+  RH_CHECK(sys::fs_create(fs));
+  RH_TRY(source.base_mount, sys::fs_mount(fs, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME));
+  RH_CHECK(sys::attach_mount(source.base_mount.get(), source.base_place.get()));
+  source.lowerdir = sys::fd_path(source.base_mount.get());
+  return {};
+}
+
 Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
   RH_TRY(auto context, sys::fs_open("overlay"));
   const int fs = context.get();
@@ -383,7 +428,8 @@ Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
   RH_CHECK(sys::fs_set_string(fs, "upperdir", sys::fd_path(source.upper.get()).c_str()));
   RH_CHECK(sys::fs_set_string(fs, "workdir", sys::fd_path(source.work.get()).c_str()));
   RH_CHECK(sys::fs_set_string(fs, "redirect_dir", "on"));
-  RH_CHECK(sys::fs_set_string(fs, "index", "on"));
+  // A layer over a layer has no file handles to keep an index by.
+  RH_CHECK(sys::fs_set_string(fs, "index", base_ >= 0 ? "off" : "on"));
   RH_CHECK(sys::fs_set_string(fs, "metacopy", "off"));
   RH_CHECK(sys::fs_set_string(fs, "xino", "auto"));
   RH_CHECK(sys::fs_set_flag(fs, "volatile"));
@@ -399,6 +445,10 @@ Result<void> LayerBuilder::mount_overlays() {
     BuiltLayer& built = built_[i];
     const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
     if (!built.replacement.empty() || built.mount.valid()) continue;
+    if (base_ >= 0) {
+      if (auto below = mount_base(sources_[i]); !below)
+        return with_context(below.error(), "layer over " + mount.mountpoint);
+    }
     auto overlay = mount_overlay(sources_[i]);
     if (!overlay && !evidence_[i].copied) {
       if (auto fell = fall_back(i, overlay.error().what); !fell) return fell;
@@ -435,6 +485,7 @@ Result<void> LayerBuilder::verify() const {
           "see the kernel log for overlayfs; the state directory must be on a filesystem that takes layers");
     }
     for (const char* feature : {"redirect_dir", "index"}) {
+      if (base_ >= 0 && std::string_view(feature) == "index") continue;
       if (options.find(std::string(",") + feature + "=on") != std::string::npos) continue;
       // Not shown when it is the module's default.
       const auto standard =

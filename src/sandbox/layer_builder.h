@@ -47,8 +47,9 @@ struct BuiltLayer {
 
 class LayerBuilder {
  public:
-  /// `bundle` is the run's directory on the state filesystem; borrowed.
-  LayerBuilder(const Plan& plan, int bundle) : plan_(plan), bundle_(bundle) {}
+  /// `bundle` is the run's directory on the state filesystem; borrowed. `base`: that of a run of the same
+  /// mounts that has ended, or -1: what is shown is the host with its changes, which stay as they are.
+  LayerBuilder(const Plan& plan, int bundle, int base) : plan_(plan), bundle_(bundle), base_(base) {}
   /// A private tmpfs of the builder's namespace; borrowed.
   void use_stage(int stage) { stage_ = stage; }
   /// The run's user namespace, or -1 for the root profile; borrowed.
@@ -76,6 +77,11 @@ class LayerBuilder {
     UniqueFd mask_root;
     UniqueFd upper;
     UniqueFd work;
+    // Of the run that is shown below: a layer of its own, which nobody sees but the one above it.
+    UniqueFd base_upper;
+    UniqueFd base_work;
+    UniqueFd base_place;
+    UniqueFd base_mount;
   };
 
   Result<void> prepare_layer(std::uint32_t index);
@@ -83,6 +89,8 @@ class LayerBuilder {
   Result<void> fall_back(std::uint32_t index, const std::string& why);
   Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
+  Result<void> prepare_base(std::uint32_t index);
+  Result<void> mount_base(Source& source) const;
   Result<UniqueFd> mount_overlay(const Source& source) const;
   void gap(std::string what, std::string why, verdict::Level cap) {
     gaps_.push_back({std::move(what), std::move(why), cap});
@@ -90,8 +98,10 @@ class LayerBuilder {
 
   const Plan& plan_;
   int bundle_;
+  int base_;
   int stage_ = -1;
   int userns_ = -1;
+  UniqueFd base_clone_;    ///< idmapped as well
   UniqueFd bundle_clone_;  ///< idmapped, nosuid, nodev: what the overlays use as upper
   std::vector<Source> sources_;
   std::vector<BuiltLayer> built_;

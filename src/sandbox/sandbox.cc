@@ -222,7 +222,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
   if (around.recorder != nullptr) RH_CHECK(around.recorder->begin(cgroup.fd()));
   if (around.meanwhile != nullptr) around.meanwhile->start();
-  LayerBuilder layers(plan, around.bundle);
+  LayerBuilder layers(plan, around.bundle, around.base);
   RH_CHECK(layers.clone_host());
   RH_TRY(auto uppers, sys::open_beneath(around.bundle, "uppers", O_RDONLY | O_DIRECTORY));
   RH_TRY(auto writes, WriteLimit::create(uppers.get(), plan.request.limits.write_bytes));

@@ -55,6 +55,7 @@ class Meanwhile {
 struct Surroundings {
   std::string_view id;  ///< of the run
   int bundle = -1;      ///< the run's directory; borrowed
+  int base = -1;        ///< directory of a run that has ended, whose changes are shown; borrowed
   Streams streams;
   const host::HostFacts* facts = nullptr;
   Recorder* recorder = nullptr;       ///< none: nothing is recorded

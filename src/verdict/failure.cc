@@ -125,11 +125,17 @@ class Classifier {
       if (check.valid) continue;
       add(FailureKind::kConfigInvalid, "command", check.command);
       add(FailureKind::kConfigInvalid, "said", check.said);
+      if (check.valid_before == false)
+        add(FailureKind::kConfigInvalid, "before", "was invalid before: " + check.said_before);
+      if (check.valid_before == true) add(FailureKind::kConfigInvalid, "before", "was valid before");
       add_files(check);
       kinds_[FailureKind::kConfigInvalid].fix =
-          "Correct the file: the validator was run inside, after the command. It is not known whether it "
-          "would have "
-          "passed before; rehearse the validator alone to see.";
+          check.valid_before == false
+              ? "It was invalid before the command, too: see whether that is the same fault, and "
+                "correct the file on the host."
+          : check.valid_before == true
+              ? "Correct what the command writes: without its changes the file is valid."
+              : "Correct the file. Whether it was valid before is not known.";
     }
   }
 

@@ -55,7 +55,9 @@ struct ConfigCheck {
   std::string command;             ///< as a line
   std::vector<std::string> files;  ///< that had changed
   bool valid = true;
-  std::string said;  ///< the end of what it printed
+  std::string said;                       ///< the end of what it printed
+  std::optional<bool> valid_before = {};  ///< without the command's changes; nothing: not known
+  std::string said_before = {};
 };
 
 struct FailureFacts {

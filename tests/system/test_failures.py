@@ -223,14 +223,49 @@ class Configuration(FailureCase):
         result = self.shell("printf 'this is not sudoers\\n' > /etc/sudoers.d/rehearse-trial; chmod 440 /etc/sudoers.d/rehearse-trial")
         finding = self.one(result, "config-invalid", "/etc/sudoers.d/rehearse-trial", "syntax error")
         self.assertEqual(finding["enforce"], "soft")
-        self.assertEqual(self.validation(result, "visudo")["result"], "invalid")
+        row = self.validation(result, "visudo")
+        self.assertEqual((row["result"], row["before"]), ("invalid", "valid"))
+        self.assertIn({"kind": "before", "text": "was valid before"}, finding["evidence"])
         report = self.call("show", "last", json_out=False).out.decode()
-        self.assertIn("Run inside after it", report)
+        self.assertIn("Run after it", report)
+        self.assertIn("without the command's changes: valid", report)
         good = self.shell("printf '# nothing\\n' > /etc/sudoers.d/rehearse-trial; chmod 440 /etc/sudoers.d/rehearse-trial")
         self.none(good)
         self.assertEqual(self.validation(good, "visudo")["result"], "valid")
-        roles = {p["role"] for p in good.doc["processes"]}
-        self.assertEqual(roles, {"action", "validator"})
+        self.assertNotIn("before", self.validation(good, "visudo"))
+        self.assertEqual({p["role"] for p in good.doc["processes"]}, {"action"})
+
+    def test_what_was_broken_before_is_told_from_what_the_action_broke(self) -> None:
+        harness.need("visudo", "unshare")
+        # A host with a broken file: in a mount namespace of its own, /etc is a copy.
+        broken = "cp -a /etc \"$WORK/etc\"; mount -t tmpfs -o mode=755 tmpfs /etc; cp -a \"$WORK/etc/.\" /etc/; set +e; mkdir -p /etc/sudoers.d; printf 'not sudoers\\n' > /etc/sudoers.d/old; chmod 440 /etc/sudoers.d/old\n"
+        (self.base / "action").write_text("printf '# nothing\\n' > /etc/sudoers.d/new; chmod 440 /etc/sudoers.d/new\n", encoding="ascii")
+        done = harness.PrivateMounts.run(broken + " ".join(self.command("run")) + ' -- sh "$WORK/action"\n', {"WORK": str(self.base), "PATH": harness.PATH}, 120)
+        result = Result(done.returncode, done.stdout, done.stderr, 0)
+        finding = self.one(result, "config-invalid", "/etc/sudoers.d/new", "was invalid before: ")
+        self.assertIn("It was invalid before the command, too", finding["fix"])
+        self.assertEqual(self.validation(result, "visudo")["before"], "invalid")
+
+    def test_what_a_validator_writes_is_no_change(self) -> None:
+        # A validator that writes, over the host's own: the action installs it.
+        script = ("printf '#!/bin/sh\\necho log >> /var/log/rehearse-trial.log; echo pid > /run/rehearse-trial.pid; rm -f /etc/hostname; cat /etc/sudoers.d/rehearse-trial /root/deep/er; exit 1\\n'"
+                  " > /usr/local/sbin/visudo; chmod 755 /usr/local/sbin/visudo; mkdir -p /root/deep; printf 'below\\n' > /root/deep/er; printf 'mine\\n' > /etc/sudoers.d/rehearse-trial")
+        result = self.shell(script)
+        row = self.validation(result, "visudo")
+        # It saw what the action had written, in every layer, and nobody sees what it wrote.
+        self.assertEqual((row["exit"], row["stdout"]), (1, "mine\nbelow\n"))
+        paths = {c["path"] for c in result.doc["changes"] if c["change"] != "metadata"}
+        self.assertLessEqual({"/usr/local/sbin/visudo", "/root/deep/er", "/etc/sudoers.d/rehearse-trial"}, paths)
+        self.assertFalse(paths & {"/var/log/rehearse-trial.log", "/run/rehearse-trial.pid", "/etc/hostname"}, paths)
+        self.assertEqual([run["id"] for run in self.call("list").doc["runs"]], [result.doc["id"]])
+        # Its own bundle is gone, and nothing was added to the run's.
+        self.assertEqual(os.listdir(self.state / "runs"), [result.doc["id"]])
+        self.assertNotIn("again", os.listdir(self.state / "runs" / result.doc["id"]))
+
+    def test_a_validator_meets_the_files_of_renamed_directories(self) -> None:
+        harness.need("visudo")
+        result = self.shell("mkdir /etc/new.d; printf 'not sudoers\\n' > /etc/new.d/trial; chmod 440 /etc/new.d/trial; rm -rf /etc/sudoers.d; mv /etc/new.d /etc/sudoers.d")
+        self.assertEqual(self.validation(result, "visudo")["result"], "invalid")
 
     def test_sshd(self) -> None:
         if not os.path.exists("/usr/sbin/sshd") or not os.path.exists("/etc/ssh/sshd_config"):

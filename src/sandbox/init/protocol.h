@@ -120,8 +120,7 @@ struct ToolEnd {
 /// the control socket, one at a time. `candidates` paths, to be tried in turn, and the `argc` words of the
 /// command follow, each ended by NUL; together at most kMaxToolRequest bytes and kMaxToolWords strings.
 struct ProbeRequest {
-  InitCommand command;      ///< kProbe
-  std::uint32_t as_action;  ///< 1: its user, directory and environment; 0: as a ToolRequest's
+  InitCommand command;  ///< kProbe
   std::uint32_t candidates;
   std::uint32_t argc;
 };

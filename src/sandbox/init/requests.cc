@@ -119,13 +119,8 @@ void Probe::stop() const {
 void Probe::run(long size, const int fds[3]) {
   ProbeRequest head = {};
   memcpy(&head, request, sizeof head);
-  Start start = {};
-  if (head.as_action != 0) {
-    start = action_start();
-    start.terminal = false;
-  } else {
-    start_as_tool(start);
-  }
+  Start start = action_start();
+  start.terminal = false;
   memcpy(start.fds, fds, sizeof start.fds);
   if (!split_request(size, sizeof head, head.candidates, head.argc) || head.candidates == 0) {
     for (const int fd : start.fds) call(SYS_close, fd);

@@ -174,6 +174,15 @@ TEST_CASE("a validator's no is a finding whatever the command's end") {
   CHECK(found[0].enforce == "soft");
   CHECK(has(found[0], "file", "/etc/sudoers.d/x"));
   CHECK_FALSE(has(found[0], "file", "/etc/ssh/sshd_config"));
+  // Whether it was so before is said, where that is known.
+  CHECK(found[0].fix.find("Whether it was valid before is not known") != std::string::npos);
+  facts.checks[0].valid_before = false;
+  facts.checks[0].said_before = "syntax error near line 9";
+  const auto before = judge(facts);
+  CHECK(has(before[0], "before", "was invalid before: syntax error near line 9"));
+  CHECK(before[0].fix.find("invalid before the command, too") != std::string::npos);
+  facts.checks[0].valid_before = true;
+  CHECK(has(judge(facts)[0], "before", "was valid before"));
   // Of many files the one that is named, and always what was said.
   facts.checks = {{"nginx -t", std::vector<std::string>(20, "/etc/nginx/x"), false,
                    "unknown directive in /etc/nginx/b:8"}};
