@@ -31,8 +31,9 @@ namespace {
 /// unfinished control string (CAN, ST), soft reset (DECSTR), main screen, ASCII, no colours, a fresh line.
 constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0m\r\n";
 
-Result<void> print_report(const Globals& globals, const Finished& run) {
+Result<void> print_report(const Globals& globals, Finished& run) {
   RH_TRY(auto manifest, run.bundle.open_file("manifest"));
+  RH_CHECK(ask_who_is_affected(run.record, manifest.get()));
   if (globals.json) return report::write_run_json(STDOUT_FILENO, run.record, manifest.get());
   const report::TerminalOptions options = terminal_options(globals, STDERR_FILENO, run.bundle.id());
   report::Writer out(STDERR_FILENO);
@@ -115,7 +116,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
     RH_CHECK(sys::write_all(STDOUT_FILENO, globals.json ? plan_json(order) : plan_text(order)));
     return 0;
   }
-  RH_TRY(const Finished run, rehearse(order));
+  RH_TRY(Finished run, rehearse(order));
   progress.clear();
   RH_CHECK(print_report(globals, run));
   if (options.deadline_ns != 0) offer_override(options, order, run);

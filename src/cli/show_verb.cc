@@ -7,11 +7,15 @@
 #include <CLI/Formatter.hpp>
 
 #include "cli/decision_text.h"
+#include "cli/output_file.h"
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
+#include "ledger/history.h"
 #include "ledger/state.h"
 #include "ledger/undo_trials.h"
+#include "promote/affected.h"
 #include "report/explain.h"
+#include "report/html.h"
 #include "report/json.h"
 #include "report/style.h"
 #include "report/terminal.h"
@@ -41,17 +45,34 @@ Result<int> show_why(const Globals& globals, const report::RunRecord& record, co
   return 0;
 }
 
+/// Whole under its name, or not there.
+Result<void> write_html(const std::string& path, const report::RunRecord& record, int manifest_fd) {
+  if (path == "-") {
+    report::Writer out(STDOUT_FILENO);
+    return report::write_html_report(out, record, manifest_fd);
+  }
+  RH_TRY(auto file, OutputFile::create(path, OutputFile::Existing::kReplace));
+  report::Writer out(file.fd());
+  RH_CHECK(report::write_html_report(out, record, manifest_fd));
+  return file.keep();
+}
+
 }  // namespace
 
 Result<int> show_verb(Globals& globals, Arguments arguments) {
   std::string run;
+  std::string html;
   bool why = false;
   CLI::App app("Print the report of a run", "show");
   add_globals(app, globals);
   app.add_option("RUN", run, "Run id, the unique start of one, or `last`")->required();
   app.add_flag("--why", why, "What the verdict rests on: data, policy, exceptions, and how to look again");
+  app.add_option("--html", html, "Write it as one file for a browser; - is standard output")
+      ->type_name("FILE");
   RH_TRY(const bool go_on, parse(app, std::move(arguments)));
   if (!go_on) return 0;
+  if (!html.empty() && (why || globals.json))
+    return fail("show: --html is a form of its own", ExitCode::kUsage, "leave --json and --why out");
 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   RH_TRY(const ledger::Bundle bundle, state.open_run(run));
@@ -65,7 +86,13 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   // Without a ledger the report is the same, but for what is kept there.
   if (auto trial = ledger::undo_trial_of(state, record.id, record.digest))
     record.rollback = std::move(*trial);
+  if (auto history = ledger::history_of(state, record.id)) record.history = std::move(*history);
   RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  RH_CHECK(ask_who_is_affected(record, manifest.get()));
+  if (!html.empty()) {
+    RH_CHECK(write_html(html, record, manifest.get()));
+    return 0;
+  }
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {
     RH_CHECK(report::write_run_json(out, record, manifest.get()));

@@ -1,6 +1,9 @@
 #include "cli/verb_support.h"
 
+#include <algorithm>
+
 #include "base/escape.h"
+#include "promote/affected.h"
 
 namespace rehearse::cli {
 
@@ -23,6 +26,13 @@ report::TerminalOptions terminal_options(const Globals& globals, int fd, const s
   options.bundle = globals.state + "/runs/" + id;
   if (globals.state != Globals().state) options.state_option = "--state " + shell_quote(globals.state) + ' ';
   return options;
+}
+
+Result<void> ask_who_is_affected(report::RunRecord& record, int manifest_fd) {
+  const bool asks = std::ranges::any_of(record.units, &report::UnitRecord::changes);
+  if (record.counts.total() == record.counts.identical && !asks) return {};
+  RH_TRY(record.affected, promote::find_affected(record, manifest_fd));
+  return {};
 }
 
 }  // namespace rehearse::cli

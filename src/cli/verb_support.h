@@ -15,6 +15,9 @@ Result<std::optional<ledger::StateDir>> open_existing_state(const Globals& globa
 
 bool use_color(const Globals& globals, int fd);
 
+/// Fills in who would notice the run's changes now; nothing if there are none.
+Result<void> ask_who_is_affected(report::RunRecord& record, int manifest_fd);
+
 /// Options of the terminal report on `fd` for run `id`.
 report::TerminalOptions terminal_options(const Globals& globals, int fd, const std::string& id);
 

@@ -149,4 +149,16 @@ Result<Listeners> Listeners::read() {
   return listeners;
 }
 
+std::vector<std::string> Listeners::of(std::uint32_t pid) const {
+  std::vector<std::string> sockets;
+  const auto add = [&](const char* kind, const std::string& name, std::uint64_t inode) {
+    const auto owner = owners_.find(inode);
+    if (owner != owners_.end() && owner->second.pid == pid) sockets.push_back(kind + name);
+  };
+  for (const auto& [port, inode] : tcp_) add("tcp ", std::to_string(port), inode);
+  for (const auto& [port, inode] : udp_) add("udp ", std::to_string(port), inode);
+  for (const auto& [path, inode] : unix_) add("unix ", path, inode);
+  return sockets;
+}
+
 }  // namespace rehearse::host

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -28,6 +29,9 @@ class Listeners {
   [[nodiscard]] std::optional<Listener> udp(std::uint16_t port) const { return find(udp_, port); }
   /// By its path, or "@name".
   [[nodiscard]] std::optional<Listener> local(const std::string& path) const { return find(unix_, path); }
+
+  /// What process `pid` is known to listen on: "tcp 80", "udp 53", "unix /run/x", raw.
+  [[nodiscard]] std::vector<std::string> of(std::uint32_t pid) const;
 
  private:
   template <class Key>

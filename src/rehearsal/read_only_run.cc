@@ -10,6 +10,18 @@
 
 namespace rehearse {
 
+namespace {
+
+/// What others keep there is another now. The host itself goes on using it meanwhile: that a directory has
+/// got entries, or an object another time, is nobody's attempt.
+bool touches_others(const effects::Change& change) {
+  if (change.kind == effects::ChangeKind::kIdentical) return false;
+  if (change.kind != effects::ChangeKind::kMetadata || !change.before || !change.after) return true;
+  return !report::metadata_differences(*change.before, *change.after).empty();
+}
+
+}  // namespace
+
 Result<std::uint64_t> look_at_scratch(const std::vector<effects::Layer>& layers,
                                       const sandbox::Evidence& evidence, WriteWatch& watch) {
   if (layers.empty()) return std::uint64_t{0};
@@ -23,7 +35,7 @@ Result<std::uint64_t> look_at_scratch(const std::vector<effects::Layer>& layers,
   options.observe = [&](const effects::Change& change) {
     if (change.kind == effects::ChangeKind::kCreated) {
       ++fresh;
-    } else if (!report::is_noise(change)) {
+    } else if (touches_others(change)) {
       watch.note({"file",
                   std::string(report::to_string(change.kind)) +
                       " in a scratch directory, though it was there before",

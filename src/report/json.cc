@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "effects/manifest.h"
+#include "report/context_text.h"
 #include "report/expect_json.h"
 #include "report/network_text.h"
 #include "report/units_text.h"
@@ -387,6 +388,8 @@ void tail(JsonWriter& json, const RunRecord& record) {
   json.key("run_s").seconds(phases.run_ns).key("read_s").seconds(phases.read_ns);
   json.key("judge_s").seconds(phases.judge_ns).close_object();
   if (record.rollback) undo_trial(json, *record.rollback);
+  if (record.affected) write_affected(json, *record.affected);
+  if (record.history) write_history(json, *record.history);
   json.close_object();
 }
 

@@ -235,7 +235,6 @@ struct ReadOnlyRecord {
   [[nodiscard]] bool proved() const { return enforced && watched && attempts_total == 0; }
 };
 
-/// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
 /// What came of trying the rollback before it is needed. Not part of run.json: the ledger has it.
 struct UndoTrial {
   bool verified = false;
@@ -245,6 +244,53 @@ struct UndoTrial {
   std::vector<std::string> irreversible;  ///< what no rollback takes back, a line each
 };
 
+/// Who would notice the changes now: not part of run.json, the host is asked when the report is made.
+struct AffectedProcess {
+  std::int32_t pid = 0;
+  std::string comm;
+};
+struct AffectedOne {
+  std::string unit;  ///< or empty: one process
+  std::vector<AffectedProcess> processes;
+  std::vector<std::string> reasons;  ///< "maps /usr/lib/libssl.so.3", "asked to restart"; the first of them
+  std::uint64_t reasons_total = 0;
+  std::vector<std::string> listens;  ///< "tcp 80", "unix /run/x"
+};
+struct LoggedIn {
+  std::string user;
+  std::string line;
+  std::string from;
+  std::int64_t since_ns = 0;
+};
+struct Affected {
+  std::int64_t at_ns = 0;
+  std::vector<AffectedOne> who;
+  std::vector<LoggedIn> logins;
+  bool cut = false;  ///< not all that changes was looked for
+};
+
+/// Another run of the same action. Not part of run.json either: the ledger has it.
+struct EarlierRun {
+  std::string id;
+  std::int64_t created_ns = 0;
+  std::string verdict;
+  std::optional<int> exit;
+  std::optional<int> signal;
+  bool same_effects = false;
+  std::string unclean;   ///< why it is not clean; empty: it is
+  std::string promoted;  ///< what came of its promotion: done, rolled back, incomplete; empty: none
+  bool rolled_back = false;
+};
+struct History {
+  std::uint64_t runs = 0;
+  std::uint64_t same_effects = 0;
+  std::uint64_t clean_streak = 0;  ///< of the newest, this run among them
+  std::uint64_t promoted = 0;      ///< this run among them
+  std::uint64_t diverged = 0;      ///< promotions that came to anything but done
+  std::vector<EarlierRun> latest;
+};
+
+/// A layer as the bundle keeps it: `uppers/<index>/{upper,work}`.
 struct LayerRecord {
   std::uint32_t index = 0;
   std::string mountpoint;
@@ -300,6 +346,8 @@ struct RunRecord {
   std::string packages_unknown;
   Phases phases;
   std::optional<UndoTrial> rollback;  ///< nothing: it was not tried
+  std::optional<Affected> affected;   ///< nothing: not asked
+  std::optional<History> history;     ///< nothing: no other run is known
 };
 
 }  // namespace rehearse::report

@@ -14,10 +14,12 @@
 #include "base/units.h"
 #include "report/attempts_text.h"
 #include "report/change_list.h"
+#include "report/context_text.h"
 #include "report/expect_text.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/read_only_text.h"
+#include "report/run_text.h"
 #include "report/style.h"
 #include "report/text_width.h"
 #include "report/undo_text.h"
@@ -30,49 +32,6 @@ constexpr std::size_t kValueLimit = 4096;  // of one value a person reads; JSON 
 constexpr std::size_t kShownEvidence = 20;
 constexpr std::size_t kWordsLimit = 64U * 1024;
 
-std::string words_text(const std::vector<std::string>& argv, std::size_t limit) {
-  std::string text;
-  std::size_t shown = 0;
-  for (const std::string& word : argv) {
-    if (text.size() > limit) break;
-    if (shown++ > 0) text += ' ';
-    text += word.size() > limit ? escape_text(word, limit) : shell_quote(word);
-  }
-  if (shown < argv.size()) text += fmt::format(" …(+{} words)", argv.size() - shown);
-  return text;
-}
-
-std::string ending(const Command& command) {
-  if (!command.error.empty()) return "never started";
-  if (command.timed_out) return "timed out";
-  if (command.signal) {
-    const char* name = ::sigabbrev_np(*command.signal);
-    return name != nullptr ? std::string("killed by SIG") + name
-                           : fmt::format("killed by signal {}", *command.signal);
-  }
-  return command.exit ? fmt::format("exit {}", *command.exit) : "no exit status";
-}
-
-/// One sentence for the verdict bar.
-std::string sentence(const RunRecord& record) {
-  const auto& verdict = record.verdict;
-  const auto first =
-      std::find_if(verdict.findings.begin(), verdict.findings.end(),
-                   [&](const verdict::Finding& f) { return f.level == verdict.level && f.decides(); });
-  const std::string why = first != verdict.findings.end() ? escape_text(first->why, 300) : std::string();
-  switch (verdict.level) {
-    case verdict::Level::kGreen:
-      return "Every effect is one that policy accepts. " + why;
-    case verdict::Level::kYellow:
-      return "A person has to decide. " + why;
-    case verdict::Level::kInconclusive:
-      return "The evidence does not suffice for a verdict. " + why;
-    case verdict::Level::kRed:
-      return "Blocked. " + why;
-  }
-  return {};
-}
-
 class Report {
  public:
   Report(Writer& out, const RunRecord& record, const TerminalOptions& options)
@@ -82,8 +41,8 @@ class Report {
     out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
                          style_.bold(counts_line(record_.counts) + further_counts()),
                          format_bytes(record_.command.written_bytes),
-                         format_duration(record_.command.wall_ns), ending(record_.command)));
-    prose(sentence(record_), 2);
+                         format_duration(record_.command.wall_ns), ending_text(record_.command)));
+    prose(verdict_sentence(record_), 2);
     const std::string id = escape_text(record_.id, 80);
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
@@ -131,7 +90,7 @@ class Report {
     line("asked by", who);
     if (!record_.command.error.empty()) line("error", escape_text(record_.command.error, kValueLimit));
     out_.put(claim_text(record_,
-                        counts_line(record_.counts) + further_counts() + ", " + ending(record_.command),
+                        counts_line(record_.counts) + further_counts() + ", " + ending_text(record_.command),
                         options_.columns));
   }
 
@@ -171,6 +130,18 @@ class Report {
       out_.put(fmt::format("  at best {}  {}\n", style_.level(gap.cap), escape_text(gap.what, kValueLimit)));
       prose(escape_text(gap.why, kValueLimit), 6);
     }
+  }
+
+  void affected() {
+    if (!record_.affected) return;
+    title("Who is affected, as of now");
+    out_.put(affected_text(*record_.affected, options_.columns));
+  }
+
+  void history() {
+    if (!record_.history) return;
+    title("History");
+    out_.put(history_text(*record_.history, style_, options_.columns));
   }
 
   void leftovers() {
@@ -345,6 +316,8 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.expectations();
   RH_CHECK(write_destructive(out, summary, manifest_fd, options));
   report.unobserved();
+  if (record.rollback) out.put("\n" + undo_text(*record.rollback));
+  report.affected();
   report.leftovers();
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
@@ -353,7 +326,7 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.network();
   report.processes();
   report.resources();
-  if (record.rollback) out.put("\n" + undo_text(*record.rollback));
+  report.history();
   report.kept();
   return out.flush();
 }

@@ -103,7 +103,9 @@ run["action"].update(env={}, claimed="c", expect={"source": "e.toml", "level": "
 ran = {"argv": ["true"], "ran": True, "exit": 0, "signal": None, "timed_out": False, "error": None, "wall_s": 0.1, "stdout": "o", "stderr": "e",
        "process": 2, "changed": ["/x"]}
 run.update(expectations=[{"what": "exit", "wanted": "0", "got": "1", "met": False}], probes=[{**ran, "expected_exit": 0, "met": True}],
-           validations=[{**ran, "result": "valid", "files": ["/etc/sudoers"]}])
+           validations=[{**ran, "result": "invalid", "files": ["/etc/sudoers"], "before": "invalid", "before_said": "x"}],
+           read_only={"enforced": False, "watched": True, "scratch": 2, "attempts_total": 1,
+                      "attempts": [{"what": "file", "call": "openat()", "path": "/etc/x", "errno": "EROFS", "exe": "/bin/sh", "argv": ["sh"]}]})
 seed("run_json", "expected", json.dumps(run))
 
 EXPECT = """schema = "rehearse.expect/1"
@@ -117,6 +119,11 @@ must_not_change = ["/etc/passwd"]
 net = ["api.example.com:80", "udp:10.0.0.0/8:53"]
 units = ["nginx.service:restart", "manager:daemon-reload"]
 level = "red"
+[expect.accounts]
+must = ["user-added:deploy", "member-added:deploy:*"]
+[expect.packages]
+may = []
+must_not = ["removed:*"]
 [[probe]]
 run = ["nginx", "-t"]
 exit = 1
