@@ -348,7 +348,7 @@ Result<Finished> rehearse_read_only(const Order& order) {
   trial.watch = nullptr;
   trial.tried = watch.get();
   RH_TRY(finished, rehearse_once(full, trial, input_cut));
-  return std::move(*finished);
+  return std::move(finished).value();
 }
 
 }  // namespace
@@ -358,7 +358,7 @@ Result<Finished> rehearse(const Order& order) {
   if (order.plan.request.read_only) return rehearse_read_only(order);
   bool input_cut = false;
   RH_TRY(auto finished, rehearse_once(order, Trial(), input_cut));
-  return std::move(*finished);
+  return std::move(finished).value();
 }
 
 void freeze_in_background(const ledger::Bundle& bundle) {
