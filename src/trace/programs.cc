@@ -191,6 +191,16 @@ bool detach_if_last(const std::string& directory, UniqueFd users) {
   return true;
 }
 
+/// The programs tell an upper file from a lower one by overlayfs's own structures. Where it is a module, its
+/// types are there once it is loaded, and a program that was loaded before would never know them.
+Result<void> need_overlay_types() {
+  (void)sys::fs_open("overlay");  // has the kernel load it
+  const auto exists = [](const char* path) { return ::access(path, F_OK) == 0; };
+  if (exists("/sys/module/overlay/coresize") && !exists("/sys/kernel/btf/overlay"))
+    return refused(ENODATA, "the types of the module overlay (CONFIG_DEBUG_INFO_BTF_MODULES)");
+  return {};
+}
+
 }  // namespace
 
 Result<Programs> Programs::open() {
@@ -212,6 +222,7 @@ Result<Programs> Programs::open() {
 
 /// A kernel may have the hooks on local sockets and not take these programs: the others matter more.
 Result<void> Programs::load_what_can_be() {
+  RH_CHECK(need_overlay_types());
   const bool unix_hooks = has_hook(kUnixConnect) && has_hook(kUnixSend);
   if (unix_hooks && load(true)) return {};
   return load(false);
