@@ -250,7 +250,7 @@ struct AffectedProcess {
   std::string comm;
 };
 struct AffectedOne {
-  std::string unit;  ///< or empty: one process
+  std::string unit;  ///< or empty: processes of one name that belong to none
   std::vector<AffectedProcess> processes;
   std::vector<std::string> reasons;  ///< "maps /usr/lib/libssl.so.3", "asked to restart"; the first of them
   std::uint64_t reasons_total = 0;
