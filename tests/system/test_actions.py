@@ -69,7 +69,7 @@ class Actions(HostCase):
 
     def test_upgrade_a_package(self) -> None:
         """Its own scripts are told of both versions, its configuration is kept, the account that it made stays, and purging takes both away."""
-        debs = self.debs("redis", "lib", "lua")
+        debs = self.debs("redis", "liblzf", "liblua", "lua-", "libjemalloc", "libatomic")
         newer = self.repacked(next(deb for deb in debs.split() if os.path.basename(deb).startswith("redis-server")))
         result = self.shell(
             f"export DEBIAN_FRONTEND=noninteractive; dpkg -i {debs} >&2 && echo '# mine' >> /etc/redis/redis.conf && dpkg -i {newer} >&2 && tail -n 1 /etc/redis/redis.conf >&2 && "
@@ -89,7 +89,7 @@ class Actions(HostCase):
         self.assertIn(b"cap_net_bind_service=ep", result.err)
         self.assertIn(b"user:1000:rw-", result.err)
         self.assertIsNotNone(self.change(result, self.host / "c", "created")["after"]["caps"])
-        self.assertEqual(self.change(result, self.host / "s", "created")["after"]["mode"], "04755")
+        self.assertEqual(self.change(result, self.host / "s", "created")["after"]["mode"], "4755")
         self.assertIsNotNone(self.change(result, self.host / "l", "created")["after"]["acl"])
         self.assertIn("priv.setuid-new", [f["rule"] for f in result.doc["verdict"]["findings"]])
 

@@ -627,7 +627,7 @@ class Trace(Case):
         script = (
             'truncate -s 160M "$B/img"; mkfs.ext4 -q -F -m 0 "$B/img"; mkdir "$B/small"; mount -o loop "$B/img" "$B/small"; mkdir -m 700 "$B/small/state"\n'
             '"$REHEARSE" --state "$B/small/state" --json run -- "$PROGRAM" flood 2 400000000 > "$B/document" & run=$!\n'
-            'while ! ls "$B/small/state/runs"/*/trace 2>/dev/null; do sleep 0.05; done; sleep 1; fallocate -l 1T "$B/small/fill" 2>/dev/null || true\n'
+            'while [ -z "$(find "$B/small/state/runs" -name trace -size +64k 2>/dev/null)" ] && kill -0 $run; do sleep 0.05; done; fallocate -l 1T "$B/small/fill" 2>/dev/null || true\n'
             'sleep 0.2; wait $run && code=0 || code=$?; echo "code $code" >&2; rm -f "$B/small/fill"\n'
             '"$REHEARSE" --state "$B/small/state" trace last --summary || echo "trace $?" >&2'
         )
