@@ -204,6 +204,7 @@ class Commit {
     auto ready = make_ready(std::move(file));
     if (!ready) {
       for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+      order_.given_up(ready.error().what);
       for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
       return tl::make_unexpected(std::move(ready).error());
     }
@@ -266,7 +267,7 @@ class Commit {
     if (result_.committed) {
       for (std::uint32_t v = 0; v < order_.volumes.size(); ++v)
         finish_committed(order_.volumes[v], v, order_.header, operations_);
-      if (order_.settled) order_.settled();
+      if (!order_.settled(result_)) return;
       (void)journals_.keep(run, *order_.bundle, order_.header.number);
       return;
     }
@@ -274,6 +275,7 @@ class Commit {
     if (result_.undone.kept.empty()) {
       for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
     }
+    order_.given_up(result_.why);
     (void)journals_.discard({run, true});
   }
 

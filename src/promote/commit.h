@@ -67,8 +67,11 @@ struct CommitOrder {
   /// After all operations, beside what the transaction itself checks.
   std::function<Result<void>(std::span<Volume>)> verify;
   std::function<void(std::uint64_t)> progress;
-  /// When all files are in place and durable; the journal is still where recovery looks for it.
-  std::function<void()> settled;
+  /// When all files are in place and durable. An error leaves the journal where recovery looks for it.
+  std::function<Result<void>(const CommitResult&)> settled;
+  /// When everything is as it was, for this reason. The journal is still there: what is written down of it
+  /// now is not lost by a crash.
+  std::function<void(const std::string& why)> given_up;
 };
 
 /// An error: nothing of the host has changed and nothing is left. Otherwise the result says what came of it.

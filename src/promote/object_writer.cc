@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "base/sys.h"
 #include "effects/attributes.h"
@@ -299,6 +301,31 @@ Result<void> make_hollow(int to, const std::string& name, FileType type,
     RH_CHECK(make_node(to, name, type, attributes));
   }
   return apply_settings(to, name, type, settings_of(attributes));
+}
+
+Settings taken_back(Settings now, const Settings& ours, const Settings& before, bool whole) {
+  if (!whole || now.mode == ours.mode) now.mode = before.mode;
+  if (now.uid == ours.uid) now.uid = before.uid;
+  if (now.gid == ours.gid) now.gid = before.gid;
+  if (now.mtime_ns == ours.mtime_ns) now.mtime_ns = before.mtime_ns;
+  if (now.flags == ours.flags) now.flags = before.flags;
+  const auto value_of = [](const Settings& settings, const std::string& name) {
+    const auto found = settings.xattrs.find(name);
+    return found == settings.xattrs.end() ? std::optional<std::string>() : std::optional(found->second);
+  };
+  std::set<std::string> names;
+  for (const Settings* settings : {&ours, &before}) {
+    for (const auto& [name, value] : settings->xattrs) names.insert(name);
+  }
+  for (const std::string& name : names) {
+    const bool right = name == kCapability || name == "system.posix_acl_access";
+    if (value_of(now, name) != value_of(ours, name) && (whole || !right)) continue;
+    if (auto value = value_of(before, name))
+      now.xattrs[name] = std::move(*value);
+    else
+      now.xattrs.erase(name);
+  }
+  return now;
 }
 
 Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns) {

@@ -152,7 +152,7 @@ class Promotion {
   void plan_units() {
     units_ = UnitWork(plan_unit_steps(frozen_->record.units));
     if (!order_.units.carry_out) units_.leave("--no-units");
-    if (!order_.selection.takes_all()) units_.leave("a part is promoted: its requests are about the whole");
+    if (!order_.selection.takes_all()) units_.leave_other_parts(frozen_->changes, plan_.taken);
     outcome_.units = units_.steps();
   }
 
@@ -306,31 +306,26 @@ class Promotion {
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record("begun", operations.size(), "");
     };
-    commit_order.settled = [&] {
+    commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       settled_ns_ = monotonic_ns();
+      outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units,
                        [&](std::uint64_t count) { progress("asking the service manager", count); });
+      take_units();
+      return record("done", outcome_.operations.size(), outcome_.why);
+    };
+    commit_order.given_up = [&](const std::string& why) {
+      (void)decisions_->release(outcome_.id);
+      UnitWork::withdraw(state_, outcome_.id);
+      (void)decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };
     commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
-    auto result = commit(commit_order);
-    if (!result) {
-      (void)decisions_->release(outcome_.id);
-      UnitWork::withdraw(state_, outcome_.id);
-      (void)decisions_->end(outcome_.id, "rolled back", result.error().what, realtime_ns());
-      return tl::make_unexpected(std::move(result).error());
-    }
+    RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = (settled_ns_ != 0 ? settled_ns_ : monotonic_ns()) - begun - outcome_.stage_ns;
-    outcome_.window_ns = result->window_ns;
-    take_result(*result);
-    const char* word = result->committed               ? "done"
-                       : result->undone.failed.empty() ? "rolled back"
-                                                       : "incomplete";
-    if (!result->committed && result->undone.failed.empty()) {
-      (void)decisions_->release(outcome_.id);
-      UnitWork::withdraw(state_, outcome_.id);
-    }
-    (void)record(word, outcome_.operations.size(), outcome_.why);
+    outcome_.window_ns = result.window_ns;
+    take_result(result);
+    if (!result.undone.failed.empty()) (void)record("incomplete", outcome_.operations.size(), outcome_.why);
     (void)learn_from(state_, authority_, outcome_.exit, outcome_.why);
     return {};
   }
@@ -338,7 +333,7 @@ class Promotion {
   void take_result(const CommitResult& result) {
     outcome_.kept = result.undone.kept;
     outcome_.not_undone = result.undone.failed;
-    if (result.committed) return take_units();
+    if (result.committed) return;
     outcome_.why = result.why;
     outcome_.fix = result.fix;
     if (!result.undone.failed.empty())

@@ -63,10 +63,10 @@ class Recovery {
     return std::move(result_);
   }
 
-  /// A store that was made and got no token yet.
+  /// A store that was made and got no token yet, or none that outlived a power cut.
   Result<void> remove_half_made(UsedVolume& used) {
-    if (used.entry.adopted || used.volume.root() < 0) return {};
-    if (!used.volume.open_store(pending_.run)) {
+    if (used.volume.root() < 0) return {};
+    if (!used.entry.adopted && !used.volume.open_store(pending_.run)) {
       (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
       return {};
     }
@@ -114,6 +114,9 @@ class Recovery {
       if (forward) {
         finish_committed(found.volumes[v], static_cast<std::uint32_t>(v), journal_.header,
                          journal_.operations);
+        // A rollback takes along what its promotion had staged.
+        if (journal_.header.kind == JournalKind::kRollback)
+          RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.of)));
       } else if (result_.notes.empty()) {
         RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
       }

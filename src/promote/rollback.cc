@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -20,6 +21,7 @@
 #include "promote/lock.h"
 #include "promote/object_writer.h"
 #include "promote/recover.h"
+#include "promote/rollback_binding.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 
@@ -51,7 +53,8 @@ class Rollback {
     RH_CHECK(read_changes());
     RH_CHECK(choose());
     RH_CHECK(plan_units());
-    RH_CHECK(bind());
+    RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept},
+                           outcome_.staleness));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
@@ -93,19 +96,6 @@ class Rollback {
 
   Volume& volume(const Operation& operation) { return volumes_[operation.volume].volume; }
 
-  /// Nothing where nothing is, also if the way there is gone.
-  Result<std::optional<struct stat>> look(const Operation& operation, const Place& place) {
-    auto found = volume(operation).find(place);
-    if (found) return *found;
-    const int err = found.error().err;
-    if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV) return std::optional<struct stat>();
-    return tl::make_unexpected(std::move(found).error());
-  }
-
-  static std::string key(const Operation& operation, const Place& place) {
-    return fmt::format("{}{}{}", operation.volume, place.area == Area::kHost ? 'h' : 's', place.path);
-  }
-
   /// What makes an operation known again in the journal of the rollback that took it back.
   static std::string mark_of(const Operation& operation, bool inverted) {
     const bool swapped =
@@ -114,8 +104,8 @@ class Rollback {
     const Place& to = swapped ? operation.from : operation.to;
     // A rewrite has its two sources exchanged.
     const bool rewrite = operation.kind == OperationKind::kRewrite;
-    return fmt::format("{}:{}>{}", static_cast<int>(operation.kind), rewrite ? "" : key(operation, from),
-                       key(operation, to));
+    return fmt::format("{}:{}>{}", static_cast<int>(operation.kind),
+                       rewrite ? "" : place_key(operation, from), place_key(operation, to));
   }
 
   /// A directory's time that is set to what it was: done again as often as need be, and nothing by itself.
@@ -171,18 +161,6 @@ class Rollback {
     return {};
   }
 
-  Result<std::optional<Settings>> settings_now(const Operation& operation, const Place& place) {
-    RH_TRY(const auto st, look(operation, place));
-    if (!st) return std::optional<Settings>();
-    if (place.path.empty()) {
-      RH_TRY(Settings settings, read_settings(volume(operation).root(), "", operation.type));
-      return std::optional(std::move(settings));
-    }
-    RH_TRY(const int dir, volume(operation).parent(place));
-    RH_TRY(Settings settings, read_settings(dir, std::string(leaf_of(place.path)), operation.type));
-    return std::optional(std::move(settings));
-  }
-
   Result<void> read_changes() {
     RH_TRY(const UniqueFd manifest, bundle_.open_file("manifest"));
     return effects::read_manifest(manifest.get(), [&](const Change& change) {
@@ -209,9 +187,9 @@ class Rollback {
       auto paths = host_paths(operation);
       // The two halves of a move through the store go together.
       if (operation.kind == OperationKind::kMove && operation.to.area == Area::kStore)
-        parked[key(operation, operation.to)] = paths.front();
+        parked[place_key(operation, operation.to)] = paths.front();
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore) {
-        const auto from = parked.find(key(operation, operation.from));
+        const auto from = parked.find(place_key(operation, operation.from));
         if (from != parked.end()) paths.push_back(from->second);
       }
       std::size_t taken = 0;
@@ -257,194 +235,6 @@ class Rollback {
     outcome_.operations.push_back(std::move(shown));
   }
 
-  void moved(const std::string& path, std::string then, std::string now) {
-    for (const std::string& accepted : order_.accept) {
-      if (!is_below(path, accepted)) continue;
-      outcome_.staleness.accepted.push_back(path);
-      return;
-    }
-    outcome_.staleness.moved.push_back({path, "promoted", std::move(then), std::move(now), ""});
-  }
-
-  /// Fills in what is expected of each object and finds what has changed since.
-  Result<void> bind() {
-    std::unordered_map<std::string, bool> from_store;  // store places that get their object by an earlier one
-    for (Operation& operation : operations_) {
-      switch (operation.kind) {
-        case OperationKind::kMove:
-          RH_CHECK(bind_move(operation, from_store));
-          break;
-        case OperationKind::kExchange:
-          RH_CHECK(bind_exchange(operation));
-          break;
-        case OperationKind::kAttributes:
-          RH_CHECK(bind_attributes(operation));
-          break;
-        case OperationKind::kRewrite:
-          RH_CHECK(bind_rewrite(operation));
-          break;
-      }
-    }
-    return {};
-  }
-
-  Result<void> bind_move(Operation& operation, std::unordered_map<std::string, bool>& from_store) {
-    const std::uint64_t ino = operation.object.ino;
-    if (operation.from.area == Area::kHost) {
-      const std::string shown = volume(operation).shown(operation.from);
-      RH_TRY(const auto st, look(operation, operation.from));
-      if (!st || st->st_ino != ino) {
-        moved(shown, "the promoted object", st ? "another object" : "nothing");
-        return {};
-      }
-      operation.object = facts_of(*st);
-      operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
-      if (operation.to.area == Area::kStore) {
-        from_store[key(operation, operation.to)] = true;
-        if (renamed_here(operation)) return {};
-        return check_unchanged(operation, operation.from, *st);
-      }
-      return {};
-    }
-    // Out of the store: nothing may be in its way, and nobody has written to it.
-    if (!from_store.contains(key(operation, operation.from))) {
-      RH_TRY(const auto st, look(operation, operation.from));
-      if (!st || st->st_ino != ino)
-        return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
-                    "it cannot be taken back");
-      check_kept(operation, operation.object, *st, volume(operation).shown(operation.to));
-      operation.object = facts_of(*st);
-    }
-    RH_TRY(const auto newcomer, look(operation, operation.to));
-    const bool leaves = std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume &&
-             other.from == operation.to;
-    });
-    if (newcomer && !leaves) {
-      // Accepting does not help: it would have to be overwritten.
-      outcome_.staleness.moved.push_back(
-          {volume(operation).shown(operation.to), "removed", "nothing",
-           fmt::format("inode {}, {} bytes", newcomer->st_ino, newcomer->st_size), ""});
-    }
-    return {};
-  }
-
-  /// A renamed object of the host, parked on its way: what is in it goes with it.
-  bool renamed_here(const Operation& operation) const {
-    for (const Operation& other : operations_) {
-      if (other.kind == OperationKind::kMove && other.volume == operation.volume &&
-          other.from == operation.to)
-        return true;
-    }
-    return false;
-  }
-
-  void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
-                  const std::string& shown) {
-    // An object with several names may have got new attributes by the promotion itself.
-    if (S_ISDIR(st.st_mode) || operation.entries || st.st_nlink > 1) return;
-    if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
-    moved(shown, "as it was when it was replaced",
-          "its old object was written to since, by somebody who had it open");
-  }
-
-  Result<void> bind_exchange(Operation& operation) {
-    const std::string shown = volume(operation).shown(operation.to);
-    RH_TRY(const auto kept, look(operation, operation.from));
-    if (!kept || kept->st_ino != operation.object.ino)
-      return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
-                  "it cannot be taken back");
-    check_kept(operation, operation.object, *kept, shown);
-    operation.object = facts_of(*kept);
-    RH_TRY(const auto st, look(operation, operation.to));
-    if (!st) {
-      outcome_.staleness.moved.push_back({shown, "promoted", "the promoted object", "nothing", ""});
-      return {};
-    }
-    const bool ours = st->st_ino == operation.displaced.ino;
-    operation.displaced = facts_of(*st);
-    operation.entries = S_ISDIR(st->st_mode);
-    if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) operation.displaced.ctime_ns = 0;
-    if (!ours) {
-      moved(shown, "the promoted object",
-            fmt::format("another object: inode {}, {} bytes", st->st_ino, st->st_size));
-      return {};
-    }
-    return check_unchanged(operation, operation.to, *st);
-  }
-
-  Result<void> bind_attributes(Operation& operation) {
-    operation.entries = true;
-    RH_TRY(const auto st, look(operation, operation.from));
-    if (!st || st->st_ino != operation.object.ino || !operation.before) return {};  // nothing to set any more
-    const std::uint64_t ino = operation.object.ino;
-    operation.object = facts_of(*st);
-    operation.object.ino = ino;
-    if (operation.time_only || to_ns(st->st_ctim) <= journal_.settled_ns) return {};
-    RH_TRY(auto now, settings_now(operation, operation.from));
-    Settings promoted = *operation.before;
-    if (operation.type == FileType::kDir) promoted.mtime_ns = now->mtime_ns;
-    if (now && *now == promoted) return {};
-    moved(volume(operation).shown(operation.from), "the promoted attributes", "other attributes");
-    return {};
-  }
-
-  Result<void> bind_rewrite(Operation& operation) {
-    const std::string shown = volume(operation).shown(operation.to);
-    RH_TRY(const auto st, look(operation, operation.to));
-    const bool same_object = st && st->st_ino == operation.object.ino;
-    if (!same_object) {
-      moved(shown, "the promoted file", st ? "another object" : "nothing");
-      return {};
-    }
-    operation.object = facts_of(*st);
-    return check_unchanged(operation, operation.to, *st);
-  }
-
-  /// The object is as the manifest has it; a directory with all that is in it.
-  Result<void> check_unchanged(const Operation& operation, const Place& place, const struct stat& st) {
-    Volume& on = volume(operation);
-    const std::string shown = on.shown(place);
-    const auto record = after_.find(shown);
-    if (record == after_.end()) return {};
-    const auto& [type, after] = record->second;
-    const bool is_directory = S_ISDIR(st.st_mode);
-    const bool settled = to_ns(st.st_ctim) <= journal_.settled_ns;
-    if (!settled || (!is_directory && to_ns(st.st_mtim) != after.mtime_ns)) {
-      RH_TRY(const int dir, on.parent(place));
-      std::optional<struct stat> opened = st;
-      RH_TRY(const Attributes now, effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(),
-                                                            opened, effects::Content::kHash));
-      Settings wanted = settings_of(after);
-      Settings found = settings_of(now);
-      if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
-      const bool equal = wanted == found && now.target == after.target && now.rdev == after.rdev &&
-                         (type != FileType::kFile || now.sha256 == after.sha256);
-      if (!equal) moved(shown, "as it was promoted", "edited since");
-    }
-    if (!is_directory) return {};
-    RH_TRY(const UniqueFd directory, open_below(on.root(), place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    RH_TRY(const auto names, effects::Listing::read(directory.get()));
-    for (const effects::Listed& entry : names) {
-      const Place below{Area::kHost, place.path + '/' + std::string(entry.name)};
-      if (comes_out(operation, below)) continue;
-      if (after_.contains(on.shown(below))) {
-        RH_TRY(const auto child, on.find(below));
-        if (child) RH_CHECK(check_unchanged(operation, below, *child));
-      } else {
-        outcome_.staleness.moved.push_back({on.shown(below), "promoted", "nothing", "made since", ""});
-      }
-    }
-    return {};
-  }
-
-  /// It is taken out of that directory before the directory goes.
-  bool comes_out(const Operation& operation, const Place& place) const {
-    return std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == place;
-    });
-  }
-
   Result<void> commit_all() {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
     CommitOrder commit_order;
@@ -464,38 +254,36 @@ class Rollback {
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record(decisions, "begun", "");
     };
-    commit_order.settled = [&] {
+    commit_order.settled = [&](const CommitResult& result) -> Result<void> {
+      outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units, [&](std::uint64_t count) {
         if (order_.progress) order_.progress("asking the service manager", count);
       });
+      take_units();
+      for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
+      return record(decisions, "done", outcome_.why);
+    };
+    commit_order.given_up = [&](const std::string& why) {
+      UnitWork::withdraw(state_, outcome_.id);
+      (void)decisions.end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.progress = [&](std::uint64_t count) {
       if (order_.progress) order_.progress("rolling back", count);
     };
     outcome_.id = outcome_.run + '/' + std::to_string(next_);
     const std::int64_t begun = monotonic_ns();
-    auto result = commit(commit_order);
-    if (!result) {
-      UnitWork::withdraw(state_, outcome_.id);
-      (void)decisions.end(outcome_.id, "rolled back", result.error().what, realtime_ns());
-      return tl::make_unexpected(std::move(result).error());
-    }
+    RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = monotonic_ns() - begun;
-    outcome_.window_ns = result->window_ns;
-    outcome_.kept = result->undone.kept;
-    outcome_.not_undone = result->undone.failed;
-    if (result->committed) {
-      for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
-      take_units();
-      return record(decisions, "done", outcome_.why);
-    }
-    UnitWork::withdraw(state_, outcome_.id);
-    outcome_.why = result->why;
-    outcome_.fix = result->fix;
-    outcome_.exit = !result->undone.failed.empty()      ? ExitCode::kRollbackIncomplete
-                    : result->cause == ExitCode::kStale ? ExitCode::kStale
-                                                        : ExitCode::kFailure;
-    (void)record(decisions, result->undone.failed.empty() ? "rolled back" : "incomplete", outcome_.why);
+    outcome_.window_ns = result.window_ns;
+    outcome_.kept = result.undone.kept;
+    outcome_.not_undone = result.undone.failed;
+    if (result.committed) return {};
+    outcome_.why = result.why;
+    outcome_.fix = result.fix;
+    outcome_.exit = !result.undone.failed.empty()      ? ExitCode::kRollbackIncomplete
+                    : result.cause == ExitCode::kStale ? ExitCode::kStale
+                                                       : ExitCode::kFailure;
+    if (!result.undone.failed.empty()) (void)record(decisions, "incomplete", outcome_.why);
     return {};
   }
 
@@ -536,7 +324,7 @@ class Rollback {
   std::vector<Operation> operations_;
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
   UnitWork units_;
-  std::unordered_map<std::string, std::pair<FileType, Attributes>> after_;  ///< of the manifest, by path
+  RecordedObjects after_;
 };
 
 }  // namespace

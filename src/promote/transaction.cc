@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <unordered_set>
 
@@ -118,19 +119,61 @@ void Transaction::look_ahead() {
     if (!found || !*found) continue;
     if (exchange && !expect(operation, operation.from, operation.object, false)) continue;
     if (!is_expected(facts_of(**found), exchange ? operation.displaced : operation.object)) continue;
-    seen_[i] = {true, (*found)->st_mode, (*found)->st_uid, (*found)->st_gid};
+    auto appearance = appearance_of(volume(operation), place, **found);
+    if (!appearance) continue;
+    seen_[i].ahead = true;
+    seen_[i].appearance = std::move(*appearance);
   }
 }
 
-Result<void> Transaction::perform_one(const Operation& operation, bool seen) {
+/// Keeps what stands at `place`, which is about to be taken away, looks like.
+Result<void> Transaction::see(const Operation& operation, const Place& place, Seen& seen) {
+  RH_TRY(const auto st, volume(operation).find(place));
+  if (!st) return fail_errno(ENOENT, volume(operation).shown(place));
+  RH_TRY(seen.appearance, appearance_of(volume(operation), place, *st));
+  return {};
+}
+
+/// What is to get new attributes has those that they were made from: else an edit would be overwritten.
+Result<void> Transaction::expect_settings(const Operation& operation) {
+  if (!operation.before || operation.time_only) return {};
+  const std::string name(leaf_of(operation.to.path));
+  RH_TRY(const int dir, operation.to.path.empty() ? Result<int>(volume(operation).root())
+                                                  : volume(operation).parent(operation.to));
+  RH_TRY(Settings now, read_settings(dir, name, operation.type));
+  Settings then = *operation.before;
+  then.mtime_ns = now.mtime_ns;  // earlier operations move it
+  if (operation.entries && operation.type == FileType::kFile) {
+    // A rewrite has taken it away.
+    for (Settings* settings : {&now, &then}) settings->xattrs.erase("security.capability");
+  }
+  if (now == then) return {};
+  return fail(volume(operation).shown(operation.to) + " was changed while it was being promoted",
+              ExitCode::kStale, "rehearse again");
+}
+
+Result<void> Transaction::set_one(const Operation& operation) {
+  if (!operation.after) return {};
+  const std::string name(leaf_of(operation.to.path));
+  RH_TRY(const int dir, operation.to.path.empty() ? Result<int>(volume(operation).root())
+                                                  : volume(operation).parent(operation.to));
+  if (operation.time_only) return set_time(dir, name, operation.after->mtime_ns);
+  return apply_settings(dir, name, operation.type, *operation.after);
+}
+
+Result<void> Transaction::perform_one(const Operation& operation, Seen& seen) {
   const bool is_host = operation.from.area == Area::kHost;
   switch (operation.kind) {
     case OperationKind::kMove:
-      if (!seen) RH_CHECK(expect(operation, operation.from, operation.object, is_host && !operation.entries));
+      if (!seen.ahead) {
+        RH_CHECK(expect(operation, operation.from, operation.object, is_host && !operation.entries));
+        if (is_host && operation.to.area == Area::kStore) RH_CHECK(see(operation, operation.from, seen));
+      }
       return rename(operation, operation.from, operation.to, kNoReplace);
     case OperationKind::kExchange:
-      if (!seen) {
+      if (!seen.ahead) {
         RH_CHECK(expect(operation, operation.to, operation.displaced, !operation.entries));
+        RH_CHECK(see(operation, operation.to, seen));
         RH_CHECK(expect(operation, operation.from, operation.object, false));
       }
       return rename(operation, operation.from, operation.to, kExchanged);
@@ -139,11 +182,11 @@ Result<void> Transaction::perform_one(const Operation& operation, bool seen) {
       RH_CHECK(
           expect(operation, operation.to, operation.object,
                  operation.type != FileType::kDir && !operation.entries && operation.from == operation.to));
-      const std::string name(leaf_of(operation.to.path));
-      RH_TRY(const int dir, operation.to.path.empty() ? Result<int>(volume(operation).root())
-                                                      : volume(operation).parent(operation.to));
-      if (operation.time_only) return set_time(dir, name, operation.after->mtime_ns);
-      return apply_settings(dir, name, operation.type, *operation.after);
+      RH_CHECK(expect_settings(operation));
+      seen.begun = true;
+      RH_CHECK(set_one(operation));
+      seen.done = true;
+      return {};
     }
     case OperationKind::kRewrite:
       RH_CHECK(expect(operation, operation.to, operation.object, true));
@@ -161,7 +204,7 @@ Result<void> Transaction::perform(const std::function<void(std::uint64_t)>& prog
     if (renames && first == 0) first = monotonic_ns();
     // Of one that fails half-way, something may have been done.
     ++done_;
-    RH_CHECK(perform_one(operation, seen_[done_ - 1].seen));
+    RH_CHECK(perform_one(operation, seen_[done_ - 1]));
     if (renames) window_ns_ = monotonic_ns() - first;
     if (progress && (done_ & 255U) == 0) progress(done_);
   }
@@ -173,6 +216,13 @@ Result<void> Transaction::check_displaced() {
   for (const Operation& operation : operations_) {
     if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
       moved_on.insert(std::to_string(operation.volume) + ':' + operation.from.path);
+  }
+  // Objects that this list itself gives attributes, under another of their names.
+  std::set<std::pair<std::uint32_t, std::uint64_t>> set;
+  for (const Operation& operation : operations_) {
+    const bool sets = operation.kind == OperationKind::kAttributes && operation.after;
+    if (sets || operation.kind == OperationKind::kRewrite)
+      set.emplace(operation.volume, operation.object.ino);
   }
   for (std::size_t i = 0; i < operations_.size(); ++i) {
     const Operation& operation = operations_[i];
@@ -186,16 +236,14 @@ Result<void> Transaction::check_displaced() {
     const std::string shown = volume(operation).shown(exchange ? operation.to : operation.from);
     if (!st) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
     const Facts now = facts_of(*st);
-    // Its other names may have got new attributes by an operation of this list.
-    const bool linked = !S_ISDIR(st->st_mode) && st->st_nlink > 1;
-    const bool other_time =
-        !S_ISDIR(st->st_mode) && !operation.entries && !linked && now.mtime_ns != then.mtime_ns;
-    const bool other_size = !S_ISDIR(st->st_mode) && !operation.entries && now.size != then.size;
-    const Seen& seen = seen_[i];
-    const bool other_attributes =
-        seen.seen && !linked &&
-        (seen.mode != st->st_mode || seen.uid != st->st_uid || seen.gid != st->st_gid);
-    const bool written = now.ino != then.ino || other_time || other_size || other_attributes;
+    const bool ours = set.contains({operation.volume, now.ino});
+    const bool file = !S_ISDIR(st->st_mode) && !operation.entries;
+    bool written = now.ino != then.ino || (file && now.size != then.size) ||
+                   (file && !ours && now.mtime_ns != then.mtime_ns);
+    if (!written && !ours && seen_[i].appearance) {
+      RH_TRY(const Appearance appearance, appearance_of(volume(operation), place, *st));
+      written = appearance != *seen_[i].appearance;
+    }
     if (written)
       return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
   }
@@ -262,6 +310,19 @@ Result<void> Transaction::undo_exchange(const Operation& operation, Undone& repo
   return {};
 }
 
+Result<void> Transaction::unset_one(const Operation& operation, int dir, const std::string& name) {
+  const Seen* seen =
+      seen_.empty() ? nullptr : &seen_[static_cast<std::size_t>(&operation - operations_.data())];
+  const bool is_directory = operation.type == FileType::kDir;
+  if (seen != nullptr && !seen->begun)  // not come to; but renames move a directory's time
+    return is_directory ? set_time(dir, name, operation.before->mtime_ns) : Result<void>();
+  RH_TRY(Settings now, read_settings(dir, name, operation.type));
+  if (is_directory) now.mtime_ns = operation.after->mtime_ns;
+  const bool whole = seen != nullptr && seen->done;
+  return apply_settings(dir, name, operation.type,
+                        taken_back(std::move(now), *operation.after, *operation.before, whole));
+}
+
 Result<void> Transaction::undo_one(const Operation& operation, Undone& report) {
   switch (operation.kind) {
     case OperationKind::kMove:
@@ -275,7 +336,8 @@ Result<void> Transaction::undo_one(const Operation& operation, Undone& report) {
       RH_TRY(const int dir, operation.from.path.empty() ? Result<int>(volume(operation).root())
                                                         : volume(operation).parent(operation.from));
       if (operation.time_only) return set_time(dir, name, operation.before->mtime_ns);
-      return apply_settings(dir, name, operation.type, *operation.before);
+      if (!operation.after) return apply_settings(dir, name, operation.type, *operation.before);
+      return unset_one(operation, dir, name);
     }
     case OperationKind::kRewrite: {
       RH_TRY(const auto st, volume(operation).find(operation.to));
@@ -340,7 +402,10 @@ Result<bool> Transaction::all_done() {
 Result<void> Transaction::set_attributes() {
   for (Volume& on : volumes_) on.forget_parents();
   for (const Operation& operation : operations_) {
-    if (operation.kind == OperationKind::kAttributes) RH_CHECK(perform_one(operation, false));
+    if (operation.kind != OperationKind::kAttributes || !operation.after) continue;
+    // Its change time may be that of a first try.
+    RH_CHECK(expect(operation, operation.to, operation.object, false));
+    RH_CHECK(set_one(operation));
   }
   return {};
 }

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "promote/appearance.h"
 #include "promote/operation.h"
 #include "promote/volume.h"
 
@@ -52,16 +54,20 @@ class Transaction {
   Result<void> set_attributes();
 
  private:
-  /// What an object that is to be taken away was like just before the first rename, beside its `Facts`.
+  /// What is known of an operation beside what it says itself.
   struct Seen {
-    bool seen = false;  ///< it stood where its operation expects it
-    std::uint32_t mode = 0;
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
+    bool ahead = false;  ///< its object was looked at before the first rename, and is as expected
+    std::optional<Appearance> appearance;  ///< of an object that is taken away, before its rename
+    bool begun = false;                    ///< kAttributes: something may have been set
+    bool done = false;                     ///< kAttributes: everything was
   };
 
   void look_ahead();
-  Result<void> perform_one(const Operation& operation, bool seen);
+  Result<void> see(const Operation& operation, const Place& place, Seen& seen);
+  Result<void> perform_one(const Operation& operation, Seen& seen);
+  Result<void> expect_settings(const Operation& operation);
+  Result<void> set_one(const Operation& operation);
+  Result<void> unset_one(const Operation& operation, int dir, const std::string& name);
   Result<void> undo_one(const Operation& operation, Undone& report);
   Result<void> undo_move(const Operation& operation, Undone& report);
   Result<void> undo_exchange(const Operation& operation, Undone& report);
@@ -74,7 +80,7 @@ class Transaction {
 
   std::span<Volume> volumes_;
   std::span<const Operation> operations_;
-  std::vector<Seen> seen_;  ///< of each operation
+  std::vector<Seen> seen_;  ///< of each operation; empty where `perform` was not called
   std::size_t done_ = 0;
   std::int64_t window_ns_ = 0;
 };

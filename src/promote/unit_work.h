@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "ledger/state.h"
 #include "ledger/unit_steps.h"
+#include "promote/unit_part.h"
 
 namespace rehearse::promote {
 
@@ -26,6 +28,10 @@ class UnitWork {
   [[nodiscard]] const std::vector<ledger::UnitStep>& steps() const { return steps_; }
   /// Whether there is anything to ask the manager.
   [[nodiscard]] bool pending() const;
+  /// Only a part of the run is promoted (unit_part.h).
+  void leave_other_parts(std::span<const effects::Change> changes, const std::vector<bool>& taken) {
+    promote::leave_other_parts(steps_, changes, taken);
+  }
   /// What is pending is not to be carried out, for this reason.
   void leave(const std::string& why);
 

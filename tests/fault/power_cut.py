@@ -30,12 +30,14 @@ class Kind:
     make: list[str]
     size: str
     examine: list[str]
+    torn: bool = True  # blocks may be torn
 
 
 KINDS = {
     # Nothing is left for the kernel to initialize in the background: it would be most of the log.
     "ext4": Kind(["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"], "48M", ["e2fsck", "-fn"]),
-    "xfs": Kind(["mkfs.xfs", "-q", "-f"], "320M", ["xfs_repair", "-n"]),
+    # Replaying its log it takes a block whose first sector is new for new as a whole: no torn block of its own is survived, whoever wrote there.
+    "xfs": Kind(["mkfs.xfs", "-q", "-f"], "320M", ["xfs_repair", "-n"], torn=False),
     "btrfs": Kind(["mkfs.btrfs", "-q", "-f"], "128M", ["btrfs", "check"]),
 }
 
@@ -239,15 +241,16 @@ def pieces(entry: Entry) -> Iterator[Entry]:
         at = end
 
 
-def choose_cuts(log: Log, spans: list[tuple[str, str, float]], count: int, seed: int) -> list[Cut]:
+def choose_cuts(log: Log, spans: list[tuple[str, str, float]], count: int, seed: int, torn: bool) -> list[Cut]:
     """So many cuts, in order. Each span between two marks gets its share of them; right at its end, when somebody has just been told of it, everything unflushed is lost."""
     chance = random.Random(seed)
     cuts = [Cut(log.marks[end], seed, "lost") for _, end, _ in spans]
+    fates = ["lost", "written", "some", "some", "some"] + ["torn", "torn"] * torn
     whole = sum(weight for _, _, weight in spans)
     for begin, end, weight in spans:
         for _ in range(round(max(count - len(spans), 0) * weight / whole)):
             at = chance.randint(log.marks[begin], log.marks[end])
-            cuts.append(Cut(at, chance.randrange(1 << 30), chance.choice(["lost", "written", "some", "some", "some", "torn", "torn"])))
+            cuts.append(Cut(at, chance.randrange(1 << 30), chance.choice(fates)))
     return sorted(cuts[-count:] if count < len(spans) else cuts, key=lambda cut: cut.at)
 
 

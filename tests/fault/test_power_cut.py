@@ -18,7 +18,7 @@ from typing import Iterator
 
 import harness
 import promotion
-from power_cut import Cut, Disks, Log, Progress, Recorder, Replay, choose_cuts, examine, unmount
+from power_cut import KINDS, Cut, Disks, Log, Progress, Recorder, Replay, choose_cuts, examine, unmount
 from promotion import PromoteCase, Tree, differences
 
 SETUP = r"""
@@ -188,7 +188,7 @@ class PowerCut(PromoteCase):
     def cuts(self) -> list[Cut]:
         count = int(os.environ.get("REHEARSE_CUTS", "20"))
         spans = [(begin, end, weight) for begin, end, weight, _ in SPANS]
-        return choose_cuts(self.log, spans, max(count // 2, 1), int(os.environ.get("REHEARSE_SEED", "1")))
+        return choose_cuts(self.log, spans, max(count // 2, 1), int(os.environ.get("REHEARSE_SEED", "1")), KINDS[self.kind].torn)
 
     def span_of(self, cut: Cut) -> tuple[str, str, float, set[str]]:
         """The last span that had begun: at its very beginning what came before is acknowledged."""
@@ -219,6 +219,8 @@ class PowerCut(PromoteCase):
             self.assertEqual(list((self.state / "promotions").glob("*")), [])
             if state == "old" and cut.at < self.log.marks["left"]:
                 self.assert_nothing_staged([self.top.parent])
+            if state == "old" and self.count > 1:
+                self.assertFalse((self.top.parent / ".rehearse").exists(), "a store is left where nothing is kept")
             if known:
                 self.go_on(cut, state)
         finally:

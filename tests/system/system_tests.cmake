@@ -80,10 +80,11 @@ rehearse_python_test(system.trace system/test_trace.py 300)
 rehearse_python_test(system.systemd system/test_systemd.py 120)
 rehearse_python_test(redteam.contained redteam/test_hostile.py 600)
 rehearse_python_test(fault.promote_sweep fault/test_promote_sweep.py 1500)
+rehearse_python_test(fault.power_cut fault/test_power_cut.py 400)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
-add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root)
+add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root promote_root)
 set_tests_properties(system.booted PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 RUN_SERIAL TRUE)
 
 # Recorded runs, judged without root.

@@ -121,6 +121,22 @@ class Units(PromoteCase):
         self.assertEqual(self.steps(done), ["left restart web.service"])
         self.assertEqual(self.asked(), [])
 
+    def test_requests_of_a_part(self) -> None:
+        """Those of units whose files the part brings."""
+        unit = "[Service]\nExecStart=/bin/sleep 9\n"
+        for name in ("ours.service", "other.service"):
+            self.addCleanup(Path("/run/systemd/system", name).unlink, missing_ok=True)
+        run = self.try_out(f"echo new >>f; cd /run/systemd/system; for i in ours other; do printf '{unit}' >$i.service; done; mkdir other.service.d; echo >other.service.d/a.conf;"
+                           "systemctl daemon-reload; systemctl start ours; systemctl start other; systemctl restart web")
+        name = self.approve(run)
+        done = self.call("promote", name, "--only", str(self.host / "f"))
+        self.assertEqual((done.code, self.steps(done)), (0, ["left daemon-reload", "left start ours.service", "left start other.service", "left restart web.service"]), done.err)
+        self.assertEqual(self.asked(), [])
+        done = self.promote(run, "--only", "/run/systemd/system/ours.service", "--only", "/run/systemd/system/other.service")
+        self.assertEqual(self.steps(done), ["done daemon-reload", "done start ours.service", "left start other.service", "left restart web.service"], done.out)
+        self.assertEqual(self.asked(), ["daemon-reload", "start ours.service replace"])
+        self.assertIn("not all files", done.doc["units"][2]["detail"])
+
     def test_a_request_that_fails_is_said(self) -> None:
         run = self.try_out("echo new >>f; systemctl start once; systemctl restart web")
         name = self.approve(run)

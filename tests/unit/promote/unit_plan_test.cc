@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "catch2/catch.hpp"
+#include "promote/unit_part.h"
 
 using namespace rehearse;
 using namespace rehearse::promote;
@@ -116,4 +117,29 @@ TEST_CASE("what nothing takes back is named") {
   left.result = StepResult::kLeft;
   CHECK(lines(plan_unit_undo(std::vector<UnitStep>{kill, failed, left})) ==
         Lines{"start b.service", "left kill (SIGHUP main) a.service !"});
+}
+
+TEST_CASE("a part takes along the requests of the units whose files it brings, all of them") {
+  std::vector<UnitStep> steps = plan_unit_steps(std::vector<UnitRecord>{
+      asked("daemon-reload", ""), asked("start", "a.service"), asked("start", "b@x.service"),
+      asked("restart", "c.service"), asked("start", "ab.service"), asked("reboot", "")});
+  std::vector<effects::Change> changes(6);
+  changes[0].path = "/etc/systemd/system/a.service";
+  changes[1].path = "/etc/systemd/system/multi-user.target.wants/a.service";
+  changes[2].path = "/usr/lib/systemd/system/b@.service";
+  changes[3].path = "/etc/systemd/system.control/c.service.d/50-x.conf";
+  changes[4].path = "/etc/c.service";
+  changes[5].path = "/etc/systemd/systemd/ab.service";
+  const auto part = [&](std::vector<bool> taken) {
+    auto here = steps;
+    leave_other_parts(here, changes, taken);
+    return lines(here);
+  };
+  CHECK(part({true, true, true, true, false, true}) == Lines{"daemon-reload", "start a.service",
+                                                             "start b@x.service", "restart c.service",
+                                                             "left start ab.service", "left reboot !"});
+  CHECK(part({true, false, false, false, true, true}) ==
+        Lines{"daemon-reload", "left start a.service", "left start b@x.service", "left restart c.service",
+              "left start ab.service", "left reboot !"});
+  CHECK(part({false, false, false, false, true, true}).front() == "left daemon-reload");
 }

@@ -1,0 +1,38 @@
+// What a rollback expects of each object, taken from the host as it is now, and what has changed since the
+// promotion.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "effects/change.h"
+#include "promote/commit.h"
+#include "promote/operation.h"
+#include "promote/staleness.h"
+
+namespace rehearse::promote {
+
+/// Of the manifest's objects after the run, by absolute path.
+using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileType, effects::Attributes>>;
+
+/// Everything is borrowed.
+struct RollbackBinding {
+  std::span<UsedVolume> volumes;
+  std::vector<Operation>& operations;  ///< those of the promotion, inverted: gets what stands now
+  const RecordedObjects& after;
+  std::int64_t settled_ns = 0;  ///< when the promotion was over: what has not changed since is as it left it
+  const std::vector<std::string>& accept;  ///< paths that the operator named: edits there do not stop it
+};
+
+/// What has changed comes back in `result`; an error: what was kept is gone.
+Result<void> bind_rollback(const RollbackBinding& order, Staleness& result);
+
+/// A place of a volume as one word, to compare by.
+std::string place_key(const Operation& operation, const Place& place);
+
+}  // namespace rehearse::promote

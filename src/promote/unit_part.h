@@ -1,0 +1,19 @@
+// Which unit requests go along where only a part of a run is promoted. Pure.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "effects/change.h"
+#include "ledger/unit_steps.h"
+
+namespace rehearse::promote {
+
+/// Leaves, with the reason, each pending step whose unit files are not all in the part. To a unit belong its
+/// file, that of its template, its drop-ins and the links that enable it, as far as the run changed them. A
+/// daemon-reload belongs to any unit file. What belongs to no unit file is about the whole run.
+/// `taken[i]`: `changes[i]` is in the part.
+void leave_other_parts(std::span<ledger::UnitStep> steps, std::span<const effects::Change> changes,
+                       const std::vector<bool>& taken);
+
+}  // namespace rehearse::promote
