@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
@@ -204,6 +205,17 @@ class Decisions(PromoteCase):
             f.write(bytes([byte ^ 1]))
 
 
+def await_process(words: bytes) -> None:
+    """Until a process runs these words, each ended by a NUL."""
+    for _ in range(3000):
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                if process.read_bytes() == words:
+                    return
+        time.sleep(0.02)
+    raise AssertionError(f"{words!r} never ran")
+
+
 class Stale(PromoteCase):
     """Each fact that moves is named, and nothing changes."""
 
@@ -308,8 +320,10 @@ class Stale(PromoteCase):
 
     def test_changed_while_it_ran(self) -> None:
         flag = self.host / "flag"
-        threading.Thread(target=lambda: (time.sleep(1.5), (self.host / "f").write_text("meanwhile\n"))).start()
-        run = self.try_out("cat f >/dev/null; sleep 3; echo more >>f")
+        meanwhile = threading.Thread(target=lambda: (await_process(b"sleep\0003.017\0"), (self.host / "f").write_text("meanwhile\n")))
+        meanwhile.start()
+        run = self.try_out("cat f >/dev/null; sleep 3.017; echo more >>f")
+        meanwhile.join()
         time.sleep(0.2)
         result = self.call("promote", self.approve(run))
         self.assertEqual(result.code, STALE, result.out)
