@@ -189,7 +189,7 @@ class Mocked(Gate):
         """, mock="""
             [[mock]]
             listen = "udp:10.0.0.5:123"
-            datagrams = [ { expect_hex = "?b *", reply_hex = "1c 01 {40:8}" } ]
+            datagrams = [ { expect_hex = "1b *", reply_hex = "1c 01 {40:8}" } ]
             [[mock]]
             listen = "udp:*:514"
             datagrams = [ { expect = "<*>*" } ]
@@ -538,7 +538,7 @@ class Hostile(Gate):
         seen = self.behind("""#python
             for n in range(9000):  # more ends than are kept at once
                 s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
-                s.bind(("127.0.%d.%d" % (n >> 8, n & 255), 0))
+                s.bind((f"127.0.{n >> 8}.{n & 255}", 0))
                 s.sendto(bytes(1000), ("10.0.0.5", 9))
                 s.close()
             with gate_socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
