@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 
 #include "base/clock.h"
@@ -21,9 +22,6 @@ using effects::ReadSource;
 
 constexpr std::size_t kMostInterpreter = 4096;
 constexpr std::size_t kMostSegments = 128;
-
-/// Times of files are of the clock's last tick, which may lie before what CLOCK_REALTIME showed (4 ms at 250
-/// Hz).
 
 /// What the host has under the path that was read.
 std::optional<ReadIdentity> look(const HostRoot& host, const HostRead& read) {
@@ -48,6 +46,26 @@ std::optional<UniqueFd> open_same(const HostRoot& host, const HostRead& read) {
   if (!file) return std::nullopt;
   return std::move(*file);
 }
+
+/// The kernel names the superblock's device; stat(2), which later comparisons ask, has a number of its own
+/// for each subvolume of btrfs. Of a filesystem where they are the same one object is looked at.
+class DeviceNumbers {
+ public:
+  explicit DeviceNumbers(const HostRoot& host) : host_(host) {}
+
+  void correct(HostRead& read) {
+    const auto known = differ_.find(read.identity.dev);
+    if (known != differ_.end() && !known->second) return;
+    const auto now = look(host_, read);
+    if (!now || now->ino != read.identity.ino || now->ctime_ns != read.identity.ctime_ns) return;
+    differ_.emplace(read.identity.dev, now->dev != read.identity.dev);
+    read.identity.dev = now->dev;
+  }
+
+ private:
+  const HostRoot& host_;
+  std::map<std::uint64_t, bool> differ_;
+};
 
 enum class Fate : std::uint8_t { kKeep, kDrop };
 
@@ -80,12 +98,14 @@ Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_n
   return Fate::kKeep;
 }
 
-Fate settle(HostRead& read, const HostRoot& host, const RunStart& start, bool shadowed) {
+Fate settle(HostRead& read, const HostRoot& host, DeviceNumbers& devices, const RunStart& start,
+            bool shadowed) {
   if (read.uses == effects::kReadAbsent) return settle_absent(read, host, start.realtime_ns);
   if (shadowed) return settle_by_host(read, host, start.realtime_ns);
   switch (read.source) {
     case ReadSource::kKernel:
       read.moved = read.identity.ctime_ns > start.realtime_ns;
+      devices.correct(read);
       return Fate::kKeep;
     case ReadSource::kCaller:
       if (read.identity.ctime_ns < start.earliest_stamp_ns) {
@@ -158,9 +178,10 @@ std::string elf_interpreter(int fd) {
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,
                                    const std::set<std::string>& masked,
                                    const std::set<std::string>& shadowed) {
+  DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
     return masked.contains(read.path) ||
-           settle(read, host, start, shadowed.contains(read.path)) == Fate::kDrop;
+           settle(read, host, devices, start, shadowed.contains(read.path)) == Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

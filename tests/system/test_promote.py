@@ -743,6 +743,7 @@ class Random(PromoteCase):
         if seed % 3 == 0:
             self.promote(run, *self.through_own_links(run))
             self.assertEqual(differences(Tree(self.base / "native"), Tree(top), recent=started), [], native.stdout.decode())
+            self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
 
 
 if __name__ == "__main__":
