@@ -203,14 +203,14 @@ class ServiceManager(Case):
         self.assertIn(b"within 15 s", result.err)
         self.assertTrue(result.err.rstrip().endswith(b"0"), result.err)
         self.assertEqual([u for u in self.units(result.doc) if u[0] != "query"],
-                         [("enable", "web.service", "refused"), ("mask", "app.service", "carried-out")])
+                         [("enable", "web.service", "refused"), ("mask", "app.service", "carried-out"), ("daemon-reload", "", "mocked")])
         self.assertEqual(result.doc["command"]["leftover_processes"], [])
 
     def test_silent_clients_keep_nobody_waiting(self) -> None:
         silent = self.base / "silent.py"
         silent.write_text(CLIENT + "many = [client() for _ in range(64)]\nos.system('touch /tmp/ready'); time.sleep(60)\n", encoding="ascii")
         begun = time.monotonic()
-        result = self.asked(f"python3 {silent} & while ! [ -e /tmp/ready ]; do sleep 0.1; done; for i in 1 2 3 4; do timeout 5 systemctl is-active web >&2; done; kill %1; true")
+        result = self.asked(f"python3 {silent} & silent=$!; while ! [ -e /tmp/ready ]; do sleep 0.1; done; for i in 1 2 3 4; do timeout 5 systemctl is-active web >&2; done; kill $silent; true")
         self.assertEqual(result.err.count(b"active\n"), 4, result.err)
         self.assertLess(time.monotonic() - begun, 20 * harness.SLOW)
         self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
@@ -223,7 +223,7 @@ class ServiceManager(Case):
         greedy = self.base / "greedy.py"
         greedy.write_text(CLIENT + "many = [client(call(b'ListUnits', b'', b'', 0) * 8) for _ in range(63)]\n"
                           "time.sleep(3); os.system('touch /tmp/ready'); time.sleep(60)\n", encoding="ascii")
-        result = self.asked(f"python3 {greedy} & while ! [ -e /tmp/ready ]; do sleep 0.1; done; timeout 20 systemctl list-units | wc -l >&2; timeout 10 systemctl is-active web >&2; kill %1; true")
+        result = self.asked(f"python3 {greedy} & greedy=$!; while ! [ -e /tmp/ready ]; do sleep 0.1; done; timeout 20 systemctl list-units | wc -l >&2; timeout 10 systemctl is-active web >&2; kill $greedy; true")
         self.assertGreater(int(result.err.split()[0]), 15000)
         self.assertTrue(result.err.endswith(b"active\n"), result.err)
         self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
