@@ -179,10 +179,12 @@ Result<void> Volume::remove_store(const std::string& id) {
   store_.reset();
   RH_CHECK(ledger::remove_tree(all->get(), id.c_str()));
   if (!sys::unlink_at(root_.get(), kStoreDirectory, AT_REMOVEDIR))
-    return {};  // other runs keep something there
+    return sys::sync_file(all->get());  // other runs keep something there
   const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
   (void)::utimensat(root_.get(), ".", times, 0);
-  return {};
+  // Whoever forgets the store's journal next must not see the store again after a power cut.
+  RH_TRY(const auto top, sys::open_at2(root_.get(), ".", O_RDONLY | O_DIRECTORY, 0, kResolve));
+  return sys::sync_file(top.get());
 }
 
 Result<int> Volume::parent(const Place& place) {

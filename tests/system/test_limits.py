@@ -74,7 +74,7 @@ class Limits(Case):
         self.assertEqual(done.returncode, 0, done.stderr[-1000:])
         result = Result(0, done.stdout, done.stderr, 0)
         self.assertIn(b"told 28", done.stderr)
-        self.assertEqual(result.doc["command"]["exit"], 3)
+        self.assertIn(result.doc["command"]["exit"], (3, None), "told, and then at most killed")
         self.assertIn("space", str(result.doc["command"]) + self.evidence(result))
         self.assertIn("core.limit-hit", self.rules(result))
         self.assertIn(b"/var/tmp/rehearse-fill", result.changes)
