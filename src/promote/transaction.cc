@@ -21,6 +21,7 @@ using effects::FileType;
 
 constexpr unsigned kNoReplace = RENAME_NOREPLACE;
 constexpr unsigned kExchanged = RENAME_EXCHANGE;
+constexpr unsigned kPatience = 300;
 
 /// The bytes of `from` into the very file `to`, which keeps its inode.
 Result<void> rewrite(Volume& volume, const Place& from, const Place& to, const Facts& facts,
@@ -47,13 +48,18 @@ bool is_expected(const Facts& now, const Facts& facts) {
 }  // namespace
 
 Result<bool> Transaction::stands(const Operation& operation, const Place& place, std::uint64_t inode) {
-  auto found = volume(operation).find(place);
-  if (!found) {
+  while (true) {
+    auto found = volume(operation).find(place);
+    if (found) return *found && (*found)->st_ino == inode;
     const int err = found.error().err;
-    if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV) return false;
-    return tl::make_unexpected(std::move(found).error());
+    if (err != ENOENT && err != ENOTDIR && err != ELOOP && err != EXDEV)
+      return tl::make_unexpected(std::move(found).error());
+    // Somebody may be about to put the directory back.
+    if (patience_ == 0) return false;
+    --patience_;
+    ::usleep(1000);
+    volume(operation).forget_parents();
   }
-  return *found && (*found)->st_ino == inode;
 }
 
 Result<void> Transaction::expect(const Operation& operation, const Place& place, const Facts& facts,
@@ -355,6 +361,7 @@ Result<void> Transaction::undo_one(const Operation& operation, Undone& report) {
 
 Undone Transaction::undo_first(std::size_t count) {
   Undone report;
+  patience_ = kPatience;
   for (Volume& on : volumes_) on.forget_parents();
   const auto undo_it = [&](const Operation& operation) {
     if (auto undone = undo_one(operation, report); !undone)
@@ -369,6 +376,7 @@ Undone Transaction::undo_first(std::size_t count) {
   for (const Operation& operation : operations_) {
     if (operation.kind == OperationKind::kAttributes) undo_it(operation);
   }
+  patience_ = 0;
   return report;
 }
 

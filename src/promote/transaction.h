@@ -82,6 +82,8 @@ class Transaction {
   std::span<const Operation> operations_;
   std::vector<Seen> seen_;  ///< of each operation; empty where `perform` was not called
   std::size_t done_ = 0;
+  unsigned patience_ =
+      0;  ///< while undoing: how often a directory that is elsewhere is looked for again, 1 ms apart
   std::int64_t window_ns_ = 0;
 };
 
