@@ -3,8 +3,8 @@
 // Where the filesystem has project quotas (ext4 with -O project,quota and prjquota; xfs with pquota) the
 // kernel enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs;
 // at the limit it is frozen and killed. The sampled limit is soft: what is written between two samples is not
-// held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way, and a few MiB for the report
-// are taken beforehand.
+// held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way, and a few MiB for the
+// report are taken beforehand.
 #pragma once
 
 #include <cstdint>
