@@ -16,7 +16,8 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs what is missing; asks apt nothing when everything is there.
+# Installs what is missing; asks apt nothing when everything is there. Waits for another installer: a fresh machine often
+# brings itself up to date.
 install_packages() {
   local missing=() package
   for package in "$@"; do
@@ -25,7 +26,7 @@ install_packages() {
   [ ${#missing[@]} = 0 ] && return 0
   echo "installing: ${missing[*]}"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # build PRESET [TARGET...]
