@@ -29,6 +29,7 @@ enum rh_kind {
   RH_LATE = 12,   /* by user space, before the RH_EXIT of the same thread and call: rh_head, then RH_TEXT that
                      was copied from the process long after */
   RH_UNIX = 13,   /* rh_unix: a local socket was given an address */
+  RH_MODULE = 14, /* rh_module: the kernel would have loaded a module for the caller, and was refused */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -166,6 +167,14 @@ struct rh_uring {
   struct rh_head head;
   __u32 opcode;
   __u32 flags;
+};
+
+#define RH_MODULE_NAME 64
+
+/* As the kernel would have handed it to modprobe: "fs-xfs", "net-pf-16-proto-4". */
+struct rh_module {
+  struct rh_head head;
+  char name[RH_MODULE_NAME]; /* ends with NUL */
 };
 
 enum rh_socket_what {

@@ -2,5 +2,6 @@
 // All programs, as one object: they share the maps of ring.h.
 #include "capture.bpf.c"
 #include "gate.bpf.c"
+#include "module.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

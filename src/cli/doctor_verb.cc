@@ -15,6 +15,7 @@
 #include "base/units.h"
 #include "cli/verbs.h"
 #include "host/features.h"
+#include "host/kernel_modules.h"
 #include "rehearsal/gate_probe.h"
 #include "report/terminal.h"
 #include "sandbox/plan.h"
@@ -99,6 +100,9 @@ host::Check gate_check(const host::HostFacts& facts) {
         works->hears_local_sockets
             ? "; hooks in the kernel tell of local sockets, too"
             : "; of local sockets the trace tells (the kernel has no hooks for them before Linux 6.7)";
+    check.what += works->keeps_modules_out || !host::loads_modules()
+                      ? "; the kernel loads no module for an action"
+                      : "; the kernel may load modules for an action (it lets no program refuse that)";
     return check;
   }
   check.status = host::Status::kDegraded;

@@ -158,6 +158,8 @@ std::optional<OcsfActivity> OcsfExporter::activity_of(const TraceEvent& event) c
       return OcsfActivity{OcsfClass::kProcess, ocsf::kProcessTerminate};
     case EventType::kUring:
       return OcsfActivity{OcsfClass::kKernel, ocsf::kKernelInvoke};
+    case EventType::kModule:
+      return OcsfActivity{OcsfClass::kModule, ocsf::kModuleLoad};
     case EventType::kSignal:
     case EventType::kSocket:  // the call that it is of is told already
       return std::nullopt;
@@ -334,6 +336,13 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
       break;
     }
     case OcsfClass::kModule: {
+      if (event.type == EventType::kModule) {
+        // load_type_id 99: another way than from a file; the kernel asked by this name.
+        json.key("module").open_object().key("load_type_id").integer(std::uint64_t{99});
+        json.key("load_type").string("Requested by the kernel");
+        json.key("function_name").string(to_utf8_lossy(trace::module_name(*event.record))).close_object();
+        break;
+      }
       const syscalls::Call call = event.call();
       std::string path = event.fd != nullptr ? event.fd->name : std::string();
       if (event.record->head().nr == Nr::delete_module && call.texts[0]) path = call.texts[0]->bytes;

@@ -245,6 +245,9 @@ Result<void> PerfettoExporter::event(const TraceEvent& event, const trace::Event
       if (uring != nullptr) annotate("opcode", std::int64_t{uring->opcode});
       break;
     }
+    case EventType::kModule:
+      named(fmt::format("module {} refused", trace::module_name(*event.record)));
+      break;
     case EventType::kSocket:
       named(trace::socket_text(*event.record->as<struct rh_socket>()));
       break;

@@ -158,6 +158,9 @@ Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventSt
       if (const auto* uring = event.record->as<struct rh_uring>())
         insert.bind(kArguments, fmt::format("opcode={}", uring->opcode));
       break;
+    case EventType::kModule:
+      insert.bind(kName, trace::module_name(*event.record));
+      break;
     case EventType::kSocket:
       insert.bind(kName, trace::what_of(*event.record->as<struct rh_socket>()))
           .bind(kArguments, trace::socket_text(*event.record->as<struct rh_socket>()));

@@ -109,6 +109,7 @@ Result<void> StraceExporter::event(const TraceEvent& event, const trace::EventSt
     case EventType::kStart:
     case EventType::kUring:
     case EventType::kSocket:
+    case EventType::kModule:
       break;
   }
   return {};

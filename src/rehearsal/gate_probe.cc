@@ -32,7 +32,9 @@ namespace {
 constexpr int kPatience = 20'000;  ///< milliseconds, for all of it
 constexpr int kConnectPatience = 2'000;
 constexpr std::uint16_t kPort = 9;
-constexpr const char* kHears = "local sockets";  ///< what the one who has tried it says
+// What the one who has tried it says.
+constexpr const char* kHears = "local sockets ";
+constexpr const char* kKeepsOut = "modules ";
 // TEST-NET-1 (RFC 5737): nobody's.
 constexpr IpAddress kPassed = IpAddress::v4({192, 0, 2, 1});
 constexpr IpAddress kDenied = IpAddress::v4({192, 0, 2, 2});
@@ -163,7 +165,7 @@ Result<GateAbilities> try_gate(const host::Cgroups& cgroups) {
   go.write.reset();
   int status = 0;
   if (::waitpid(inside, &status, 0) < 0) return sys::last_error("waitpid");
-  const GateAbilities abilities = {session->hears_local_sockets()};
+  const GateAbilities abilities = {session->hears_local_sockets(), session->keeps_modules_out()};
   (void)session->finish();
   RH_CHECK(tell(status));
   return abilities;
@@ -177,7 +179,9 @@ Result<GateAbilities> probe_gate(const host::Cgroups& cgroups) {
   if (child < 0) return sys::last_error("fork");
   if (child == 0) {
     const auto worked = try_gate(cgroups);
-    const std::string text = !worked ? worked.error().what : worked->hears_local_sockets ? kHears : "";
+    std::string text = worked ? "" : worked.error().what;
+    if (worked && worked->hears_local_sockets) text += kHears;
+    if (worked && worked->keeps_modules_out) text += kKeepsOut;
     (void)sys::write_all(said.write.get(), text);
     ::_exit(worked ? 0 : 1);
   }
@@ -191,7 +195,8 @@ Result<GateAbilities> probe_gate(const host::Cgroups& cgroups) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) return GateAbilities{text == kHears};
+  if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    return GateAbilities{text.contains(kHears), text.contains(kKeepsOut)};
   return fail(text.empty() ? "the attempt did not end" : text);
 }
 

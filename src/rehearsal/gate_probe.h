@@ -8,6 +8,7 @@ namespace rehearse {
 
 struct GateAbilities {
   bool hears_local_sockets = false;  ///< by hooks in the kernel; else the trace alone tells of them
+  bool keeps_modules_out = false;    ///< the kernel loads no module for a run
 };
 
 /// In a throw-away process with a network namespace of its own: a connection is denied by the socket hooks,

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
+#include "host/kernel_modules.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
@@ -155,6 +156,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
 }
 
 void Recording::finish_trace(report::RunRecord& record) {
+  const bool guarded = session_->keeps_modules_out();
   const trace::Completeness result = session_->finish();
   session_.reset();
   report::TraceRecord& trace = record.trace.emplace();
@@ -168,6 +170,7 @@ void Recording::finish_trace(report::RunRecord& record) {
   trace.freezes = result.freezes;
   trace.frozen_ns = result.frozen_ns;
   trace.real_time = result.real_time;
+  trace.may_load_modules = !guarded && host::loads_modules();
   trace.root = result.root;
   trace.trouble = result.trouble;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "report/network_text.h"
@@ -86,6 +87,21 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
     if (network.authority) {
       record.gaps.push_back({"trusted certificates: the run's own authority is among them",
                              "mocked services speak TLS", verdict::Level::kYellow});
+    }
+    if (record.trace->may_load_modules) {
+      record.gaps.push_back(
+          {"kernel modules",
+           "this kernel lets nobody refuse them: a mount, a device or a socket of a kind that "
+           "is not there may have it load one, which stays on the host",
+           verdict::Level::kGreen});
+    }
+    const auto modules = std::ranges::count_if(
+        record.attempts, [](const report::AttemptRecord& each) { return each.what == "module autoload"; });
+    if (modules != 0) {
+      record.gaps.push_back({fmt::format("kernel modules: {} not loaded", modules),
+                             "what they would have made possible was not seen; `modprobe` them on the host "
+                             "first, if it uses them anyway",
+                             verdict::Level::kYellow});
     }
     if (!record.trace->real_time) {
       record.gaps.push_back({"the trace's governor runs without real-time priority",

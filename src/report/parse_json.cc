@@ -228,6 +228,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     trace.freezes = from.integer<std::uint64_t>("freezes");
     trace.frozen_ns = from.seconds("frozen_s");
     trace.real_time = from.boolean("real_time");
+    trace.may_load_modules = from.boolean("may_load_modules");
     trace.root = from.bytes("root");
     if (trace.root.starts_with("sha256:")) trace.root.erase(0, 7);
     trace.trouble = from.words("trouble");

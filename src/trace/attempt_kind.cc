@@ -255,10 +255,12 @@ std::string_view to_string(Outcome outcome) {
 
 std::string_view attempt_kind(const TraceEvent& event, const EventStream& events) {
   if (event.type == EventType::kUring) return "io_uring";
+  if (event.type == EventType::kModule) return "module autoload";
   return event.type == EventType::kCall ? of_call(event, events) : "";
 }
 
 Outcome outcome_of(const TraceEvent& event) {
+  if (event.type == EventType::kModule) return Outcome::kDenied;
   if (event.type != EventType::kCall) return Outcome::kContained;
   // A caller that the filter kills is told nothing: its registers are as they were.
   const struct rh_head& head = event.record->head();

@@ -25,6 +25,7 @@ std::string_view to_string(Outcome outcome);
 ///   probe         looks for what betrays a user namespace or a container
 ///   kill          signals to everybody, to init, or to a process that is not there inside
 ///   socket        a family or protocol that is not there inside
+///   module autoload   what it asked for would have had the kernel load a module
 ///   call convention   a call of i386 or x32
 std::string_view attempt_kind(const TraceEvent& event, const EventStream& events);
 Outcome outcome_of(const TraceEvent& event);

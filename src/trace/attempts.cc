@@ -16,6 +16,8 @@ constexpr std::size_t kLongestDetail = 2048;
 
 std::string Attempts::describe(const TraceEvent& event, std::string_view kind) const {
   if (event.type == EventType::kUring) return "an operation that no system call shows";
+  if (event.type == EventType::kModule)
+    return "the kernel would have loaded the module " + escape_text(module_name(*event.record));
   const syscalls::Call call = event.call();
   std::string detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
   if (detail.size() > kLongestDetail) detail.resize(kLongestDetail);

@@ -10,8 +10,8 @@ namespace rehearse::trace {
 namespace {
 
 /// Events that are no system calls; ids above all of those.
-constexpr std::string_view kOtherTypes[] = {"procexec",      "procstart", "procexit",
-                                            "signaldeliver", "iouring",   "netverdict"};
+constexpr std::string_view kOtherTypes[] = {"procexec", "procstart",  "procexit",     "signaldeliver",
+                                            "iouring",  "netverdict", "modulerequest"};
 constexpr std::uint32_t kOtherIds = 1U << 15U;
 
 std::string_view other_type(EventType type) {
@@ -28,6 +28,8 @@ std::string_view other_type(EventType type) {
       return kOtherTypes[4];
     case EventType::kSocket:
       return kOtherTypes[5];
+    case EventType::kModule:
+      return kOtherTypes[6];
     case EventType::kCall:
       break;
   }

@@ -161,11 +161,12 @@ bool TraceEvent::returned_zero() const {
 }
 
 bool TraceEvent::failed() const {
+  if (type == EventType::kModule) return true;
   return type == EventType::kCall && !unfinished && result() < 0 && result() >= -kMostErrno;
 }
 
 std::int64_t TraceEvent::result() const {
-  return call_of(*record).result;
+  return type == EventType::kModule ? -EPERM : call_of(*record).result;
 }
 
 const Process* EventStream::shown(std::uint32_t tid) const {
@@ -245,6 +246,10 @@ bool EventStream::add(const Record& record) {
     case RH_URING:
       event.type = EventType::kUring;
       event.process = shown(head.tid);
+      return event.process == nullptr || emit(event);
+    case RH_MODULE:
+      event.type = EventType::kModule;
+      event.process = record.as<struct rh_module>() == nullptr ? nullptr : shown(head.tid);
       return event.process == nullptr || emit(event);
     case RH_SOCKET:
       event.type = EventType::kSocket;

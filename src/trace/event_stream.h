@@ -22,7 +22,7 @@ enum class Provenance : std::uint8_t { kNone, kBegin, kReturn, kChanged, kLate }
 /// "none", "enter", "exit", "diff", "late".
 const char* to_string(Provenance provenance);
 
-enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket };
+enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket, kModule };
 
 /// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
 struct TraceEvent {

@@ -68,6 +68,8 @@ const char* event_type_name(EventType type) {
       return "io_uring";
     case EventType::kSocket:
       return "network";
+    case EventType::kModule:
+      return "module";
   }
   return "";
 }
@@ -98,6 +100,9 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
     }
     case EventType::kSocket:
       return line + "=== " + socket_text(*event.record->as<struct rh_socket>()) + " ===";
+    case EventType::kModule:
+      return line + "=== the kernel was not let load the module " + escape_text(module_name(*event.record)) +
+             " ===";
   }
   return line;
 }
@@ -190,6 +195,8 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
       json.string(syscalls::errno_name(socket.error));
     else
       json.null();
+  } else if (event.type == EventType::kModule) {
+    json.bytes("module", module_name(*event.record));
   } else if (const auto* uring = event.record->as<struct rh_uring>()) {
     json.key("opcode").integer(std::uint64_t{uring->opcode});
   }

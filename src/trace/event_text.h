@@ -7,7 +7,7 @@
 
 namespace rehearse::trace {
 
-/// "syscall", "exec", "start", "end", "signal", "io_uring", "network".
+/// "syscall", "exec", "start", "end", "signal", "io_uring", "network", "module".
 const char* event_type_name(EventType type);
 
 /// "[3] 0.001402 openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 3</etc/passwd>", without a newline. The number

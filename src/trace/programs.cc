@@ -53,6 +53,9 @@ constexpr Hook kHooks[] = {
 /// Where the kernel has none, the trace tells of local sockets what the caller's memory said.
 constexpr Hook kUnixHooks[] = {{"on_unix", kUnixConnect}, {"on_unix_send", kUnixSend}};
 constexpr const char* kPackets = "on_loopback";
+/// Stays attached once it is: nobody but a run's own processes notices it.
+constexpr const char* kModules = "on_module";
+constexpr const char* kModulesHook = "security_kernel_module_request";
 
 std::string_view object() {
   return {rehearse_bpf_object, static_cast<std::size_t>(rehearse_bpf_object_end - rehearse_bpf_object)};
@@ -220,12 +223,17 @@ Result<Programs> Programs::open() {
   return programs;
 }
 
-/// A kernel may have the hooks on local sockets and not take these programs: the others matter more.
+/// A kernel may have the hooks on local sockets, or the functions that a program may stand in for, and not
+/// take these programs: the others matter more.
 Result<void> Programs::load_what_can_be() {
   RH_CHECK(need_overlay_types());
   const bool unix_hooks = has_hook(kUnixConnect) && has_hook(kUnixSend);
-  if (unix_hooks && load(true)) return {};
-  return load(false);
+  const bool modules = ::libbpf_find_vmlinux_btf_id(kModulesHook, BPF_MODIFY_RETURN) > 0;
+  for (const Extras extras : {Extras{true, true}, Extras{false, true}, Extras{true, false}}) {
+    if (extras.unix_hooks > unix_hooks || extras.modules > modules) continue;
+    if (load(extras)) return {};
+  }
+  return load({});
 }
 
 Result<bool> Programs::open_pinned() {
@@ -274,10 +282,11 @@ Result<void> Programs::take_programs(const std::function<UniqueFd(const char*)>&
   }
   packets_ = get(kPackets);
   if (!packets_.valid()) return refused(errno, kPackets);
+  modules_ = {kModules, get(kModules), UniqueFd(), 0};
   return {};
 }
 
-Result<void> Programs::load(bool unix_hooks) {
+Result<void> Programs::load(Extras extras) {
   ::libbpf_set_print(keep_line);
   libbpf_said.clear();
   struct bpf_object_open_opts options = {};
@@ -315,10 +324,12 @@ Result<void> Programs::load(bool unix_hooks) {
     ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kOptional), true);
   for (const Hook& hook : kUnixHooks) {
     struct bpf_program* program = ::bpf_object__find_program_by_name(loaded.get(), hook.name);
-    if (!unix_hooks || program == nullptr) continue;
+    if (!extras.unix_hooks || program == nullptr) continue;
     ::bpf_program__set_expected_attach_type(program, hook.type);
     ::bpf_program__set_autoload(program, true);
   }
+  if (extras.modules)
+    ::bpf_program__set_autoload(::bpf_object__find_program_by_name(loaded.get(), kModules), true);
   libbpf_said.clear();  // of the search above, which may be in vain
   if (const int r = ::bpf_object__load(loaded.get()); r != 0) return refused(-r, libbpf_said);
 
@@ -349,6 +360,7 @@ Result<void> Programs::pin() {
   for (const auto* list : {&programs_, &hooks_})
     for (const Program& program : *list) pin(program.fd, program.name);
   pin(packets_, kPackets);
+  if (modules_.fd.valid()) pin(modules_.fd, kModules);
   if (!done || ::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, wanted.c_str(), RENAME_NOREPLACE) != 0) {
     const int error = errno;
     remove_tree(made);
@@ -361,6 +373,7 @@ Result<void> Programs::pin() {
 Result<void> Programs::attach(int cgroup) {
   if (!shared()) {
     RH_CHECK(attach_tracepoints({}));
+    keep_modules_out({});
     return attach_hooks(cgroup);
   }
   const std::string directory = pin_directory();
@@ -369,7 +382,19 @@ Result<void> Programs::attach(int cgroup) {
   RH_TRY(users_, open_lock(directory, "users"));
   RH_CHECK(lock(users_.get(), LOCK_SH));
   RH_CHECK(attach_tracepoints(directory + "/links/"));
+  keep_modules_out(directory + "/modules");
   return attach_hooks(cgroup);
+}
+
+/// `pin`: of the link, which stays; empty: it is this run's. Where the kernel lets no program stand in for
+/// its functions there is none.
+void Programs::keep_modules_out(const std::string& pin) {
+  keeps_modules_out_ = !pin.empty() && ::access(pin.c_str(), F_OK) == 0;
+  if (keeps_modules_out_ || !modules_.fd.valid()) return;
+  UniqueFd link(::bpf_raw_tracepoint_open(nullptr, modules_.fd.get()));
+  if (!link.valid()) return;
+  keeps_modules_out_ = pin.empty() || ::bpf_obj_pin(link.get(), pin.c_str()) == 0;
+  if (pin.empty()) modules_.link = std::move(link);
 }
 
 /// `links`: where they are pinned; empty: they are this run's.
@@ -422,6 +447,7 @@ bool Programs::hears_local_sockets() const {
 bool Programs::detach() {
   for (auto* list : {&programs_, &hooks_})
     for (Program& program : *list) program.link.reset();
+  modules_.link.reset();
   if (!shared() || !users_.valid()) return true;
   return detach_if_last(pin_directory(), std::move(users_));
 }

@@ -42,6 +42,8 @@ class Programs {
   [[nodiscard]] int packet_program() const { return packets_.get(); }
   /// Whether the kernel's hooks tell of local sockets (Linux 6.7); else it is the trace that does.
   [[nodiscard]] bool hears_local_sockets() const;
+  /// After attach(): the kernel loads no module for a process of a run. False: it lets no program say so.
+  [[nodiscard]] bool keeps_modules_out() const { return keeps_modules_out_; }
   [[nodiscard]] std::uint32_t ring_bytes() const { return ring_bytes_; }
   [[nodiscard]] unsigned cpus() const { return cpus_; }
   [[nodiscard]] bool shared() const { return directory_.valid(); }
@@ -59,13 +61,19 @@ class Programs {
     UniqueFd link;
     unsigned type = 0;  ///< of a hook: enum bpf_attach_type
   };
+  /// What not every kernel takes.
+  struct Extras {
+    bool unix_hooks = false;
+    bool modules = false;
+  };
   Programs() = default;
   [[nodiscard]] Result<void> take_maps(const std::function<UniqueFd(const char*)>& get);
   [[nodiscard]] Result<void> take_programs(const std::function<UniqueFd(const char*)>& get);
   Result<void> attach_tracepoints(const std::string& links);
   Result<void> attach_hooks(int cgroup);
   Result<void> load_what_can_be();
-  Result<void> load(bool unix_hooks);
+  Result<void> load(Extras extras);
+  void keep_modules_out(const std::string& pin);
   Result<void> pin();
   Result<bool> open_pinned();
 
@@ -76,6 +84,8 @@ class Programs {
   std::vector<Program> programs_;  ///< on tracepoints
   std::vector<Program> hooks_;     ///< on socket addresses
   UniqueFd packets_;
+  Program modules_;  ///< refuses modules
+  bool keeps_modules_out_ = false;
   UniqueFd directory_;  ///< of the pins
   UniqueFd users_;      ///< its lock says that a run is active
   std::uint32_t ring_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "trace/record.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,12 @@ std::size_t Record::attachments_begin() const {
     default:
       return 0;
   }
+}
+
+std::string_view module_name(const Record& record) {
+  const auto* module = record.head().kind == RH_MODULE ? record.as<struct rh_module>() : nullptr;
+  if (module == nullptr) return {};
+  return {module->name, ::strnlen(module->name, sizeof module->name)};
 }
 
 std::string path_of(std::string_view names) {

@@ -69,6 +69,10 @@ class Record {
   const struct rh_head* head_;
 };
 
+/// "fs-xfs": what an RH_MODULE record says the kernel wanted; a caller may have chosen it. "" if it says
+/// nothing.
+std::string_view module_name(const Record& record);
+
 /// "/usr/bin/true" from an RH_PATH attachment: names from the leaf to the root.
 std::string path_of(std::string_view names);
 

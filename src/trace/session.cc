@@ -85,6 +85,7 @@ class Recorder final : public Session {
   [[nodiscard]] int packet_program() const override { return programs_.packet_program(); }
   [[nodiscard]] std::uint16_t packet_class() const override { return slot_.packet_class(); }
   [[nodiscard]] bool hears_local_sockets() const override { return programs_.hears_local_sockets(); }
+  [[nodiscard]] bool keeps_modules_out() const override { return programs_.keeps_modules_out(); }
 
   Completeness finish() override {
     slot_.end();

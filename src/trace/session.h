@@ -59,6 +59,8 @@ class Session {
   [[nodiscard]] virtual int packet_program() const = 0;
   /// Whether the kernel's hooks tell of local sockets; else only the calls that name them do.
   [[nodiscard]] virtual bool hears_local_sockets() const = 0;
+  /// Whether the kernel loads no module for the run's processes; else it may.
+  [[nodiscard]] virtual bool keeps_modules_out() const = 0;
   /// RH_CLASS, with which it is to be attached there.
   [[nodiscard]] virtual std::uint16_t packet_class() const = 0;
 

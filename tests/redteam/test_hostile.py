@@ -55,6 +55,9 @@ TRACED = {
     "61": ["evt.type = rmdir and evt.arg.path = /etc/hidden and evt.res = EDOM", "evt.type = mkdir and evt.arg.path = /tmp/smuggled and evt.failed = false"],
 }
 
+if os.path.exists("/proc/modules"):
+    ATTEMPTS["17"].append(("module autoload", "fs-weirdfs"))
+
 
 class Hostile(HostCase):
     def setUp(self) -> None:

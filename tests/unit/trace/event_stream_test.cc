@@ -11,6 +11,7 @@
 #include "records.h"
 #include "trace/attempt_kind.h"
 #include "trace/event_stream.h"
+#include "trace/event_text.h"
 
 using namespace rehearse::trace;
 
@@ -28,6 +29,8 @@ class Run {
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
           kind = attempt_kind(event, events);
+          outcome = outcome_of(event);
+          line = event_line(event, 0);
           working = events.working_directory(event);
           return true;
         }) {
@@ -92,6 +95,8 @@ class Run {
 
   RecordMaker make;
   std::string fd_name, place, kind, working;
+  std::string line;
+  Outcome outcome = Outcome::kContained;
   bool connected = false;
   EventStream events;
 };
@@ -235,4 +240,15 @@ TEST_CASE("signals to who was never there are attempts") {
   CHECK(run.kind.empty());
   run.call(20, SYS_kill, {static_cast<std::uint64_t>(-1), SIGTERM}, 0);
   CHECK(run.kind == "kill");
+}
+
+TEST_CASE("a module that the kernel wanted is an attempt that was denied") {
+  Run run;
+  struct rh_module wanted = {};
+  std::memset(wanted.name, 'x', sizeof wanted.name);  // as long as there is room, without an end
+  std::memcpy(wanted.name, "fs-\x1b[31m", 8);
+  run.events.add(run.make.begin(wanted, RH_MODULE, 20).done());
+  CHECK(run.kind == "module autoload");
+  CHECK(run.line.find("load the module fs-\\u{001B}[31mxxx") != std::string::npos);
+  CHECK(run.outcome == Outcome::kDenied);
 }
