@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "host/people.h"
 #include "promote/decision.h"
+#include "report/decision_text.h"
 
 namespace rehearse::cli {
 namespace {
@@ -14,82 +15,69 @@ namespace {
 using ledger::Decision;
 using ledger::Verb;
 
-std::string from_where(const Decision& decision) {
-  std::string text;
-  if (decision.who.tty) text += ", " + escape_text(*decision.who.tty, 64);
-  if (decision.who.unit) text += ", " + escape_text(*decision.who.unit, 128);
-  return text;
-}
-
-void time_member(JsonWriter& json, const char* name, std::int64_t ns) {
-  json.key(name);
-  if (ns == 0)
-    json.null();
-  else
-    json.string(rfc3339(ns));
-}
-
-void text_member(JsonWriter& json, const char* name, const std::optional<std::string>& text) {
-  if (text)
-    json.bytes(name, *text);
-  else
-    json.key(name).null();
-}
-
-void members(JsonWriter& json, const Decision& decision) {
-  json.key("id").integer(decision.id).bytes("run", decision.run).bytes("digest", decision.digest);
-  json.bytes("policy_digest", decision.policy).key("verb").string(ledger::to_string(decision.verb));
-  json.key("uid").integer(std::uint64_t{decision.person});
-  text_member(json, "tty", decision.who.tty);
-  text_member(json, "unit", decision.who.unit);
-  json.bytes("reason", decision.reason).bytes("ticket", decision.ticket);
-  time_member(json, "created", decision.created_ns);
-  time_member(json, "expires", decision.expires_ns);
-  time_member(json, "review_due", decision.review_due_ns);
-  json.key("about").integer(decision.about).bytes("used_by", decision.used_by);
-}
-
-}  // namespace
-
-std::string person_text(std::uint32_t uid) {
+std::string name_of(std::uint32_t uid) {
   const auto person = host::find_person(uid);
-  if (!person || person->name.empty()) return fmt::format("uid {}", uid);
-  return fmt::format("{} (uid {})", escape_text(person->name, 64), uid);
+  return person ? person->name : std::string();
 }
 
-std::string decisions_text(std::span<const Decision> decisions) {
-  std::string out;
-  for (const Decision& decision : decisions) {
-    out += fmt::format("  {:<10} by {}{}, at {}", ledger::to_string(decision.verb),
-                       person_text(decision.person), from_where(decision), rfc3339(decision.created_ns));
-    if (decision.expires_ns != 0) out += ", until " + rfc3339(decision.expires_ns);
-    if (!decision.used_by.empty()) out += ", used by " + escape_text(decision.used_by, 64);
-    out += '\n';
-    const auto more = [&out](const std::string& text) { out += "             " + text + '\n'; };
-    more(escape_text(decision.reason, 4096));
-    if (!decision.ticket.empty()) more("ticket " + escape_text(decision.ticket, 256));
-    if (decision.review_due_ns != 0) more("review due " + rfc3339(decision.review_due_ns));
-    if (!decision.policy.empty()) more("policy " + escape_text(decision.policy, 80));
-  }
-  return out;
-}
-
-std::string decisions_json(std::span<const Decision> decisions) {
-  std::string text;
-  JsonWriter json(text);
-  json.open_array();
-  for (const Decision& decision : decisions) {
-    json.open_object();
-    members(json, decision);
-    json.close_object();
-  }
-  json.close_array();
-  return text;
+report::PromotionRecord promotion_record(const ledger::PromotionRow& row) {
+  report::PromotionRecord record;
+  record.id = row.id;
+  record.kind = row.kind;
+  record.decision = row.decision;
+  record.person = promote::person_of(row.who);
+  record.name = name_of(record.person);
+  record.started_ns = row.started_ns;
+  record.finished_ns = row.finished_ns;
+  record.result = row.result;
+  record.operations = row.operations;
+  record.detail = row.detail;
+  return record;
 }
 
 const char* review_state(std::span<const Decision> all, const Decision& override_of, std::int64_t now_ns) {
   if (promote::is_reviewed(all, override_of)) return "reviewed";
   return override_of.review_due_ns < now_ns ? "OVERDUE" : "awaits review";
+}
+
+}  // namespace
+
+std::string person_text(std::uint32_t uid) {
+  return report::person_text(uid, name_of(uid));
+}
+
+report::DecisionRecord decision_record(const Decision& decision) {
+  report::DecisionRecord record;
+  record.id = decision.id;
+  record.run = decision.run;
+  record.digest = decision.digest;
+  record.policy = decision.policy;
+  record.verb = ledger::to_string(decision.verb);
+  record.person = decision.person;
+  record.name = name_of(decision.person);
+  record.tty = decision.who.tty;
+  record.unit = decision.who.unit;
+  record.reason = decision.reason;
+  record.ticket = decision.ticket;
+  record.created_ns = decision.created_ns;
+  record.expires_ns = decision.expires_ns;
+  record.review_due_ns = decision.review_due_ns;
+  record.about = decision.about;
+  record.used_by = decision.used_by;
+  return record;
+}
+
+report::Decided decided_about(const ledger::StateDir& state, const std::string& run) {
+  report::Decided decided;
+  auto ledger = ledger::Decisions::open(state);
+  if (!ledger) return decided;
+  if (const auto decisions = ledger->of_run(run)) {
+    for (const Decision& decision : *decisions) decided.decisions.push_back(decision_record(decision));
+  }
+  if (const auto promotions = ledger->promotions_of(run)) {
+    for (const ledger::PromotionRow& row : *promotions) decided.promotions.push_back(promotion_record(row));
+  }
+  return decided;
 }
 
 std::string overrides_text(std::span<const Decision> all, std::int64_t now_ns) {
@@ -98,9 +86,12 @@ std::string overrides_text(std::span<const Decision> all, std::int64_t now_ns) {
     if (decision.verb != Verb::kOverridden) continue;
     out += fmt::format("{:<13}  {}  due {}\n", review_state(all, decision, now_ns),
                        escape_text(decision.run, 64), rfc3339(decision.review_due_ns));
-    out += decisions_text({&decision, 1});
+    report::Decided about;
+    about.decisions.push_back(decision_record(decision));
     for (const Decision& review : all)
-      if (review.verb == Verb::kReviewed && review.about == decision.id) out += decisions_text({&review, 1});
+      if (review.verb == Verb::kReviewed && review.about == decision.id)
+        about.decisions.push_back(decision_record(review));
+    out += report::decided_text(about, 0);
   }
   return out.empty() ? "no overrides\n" : out;
 }
@@ -112,7 +103,7 @@ std::string overrides_json(std::span<const Decision> all, std::int64_t now_ns) {
   for (const Decision& decision : all) {
     if (decision.verb != Verb::kOverridden) continue;
     json.open_object();
-    members(json, decision);
+    report::write_decision(json, decision_record(decision));
     json.key("state").string(review_state(all, decision, now_ns)).close_object();
   }
   json.close_array().close_object();

@@ -17,6 +17,7 @@
 #include "host/features.h"
 #include "host/kernel_modules.h"
 #include "rehearsal/gate_probe.h"
+#include "rehearsal/read_only_probe.h"
 #include "report/terminal.h"
 #include "sandbox/plan.h"
 #include "units/host_units.h"
@@ -142,6 +143,27 @@ host::Check manager_check(const host::HostFacts& facts) {
   return check;
 }
 
+/// Whether `run --read-only` keeps its word here.
+host::Check read_only_check(const std::string& state) {
+  host::Check check{"rehearsal.read-only", "Read-only runs", host::Status::kOk, "", "", "", false};
+  const auto able = probe_read_only(state);
+  if (able && able->proves) {
+    check.what = "--read-only: a write was refused, noticed and ended the run; what only reads was proved to";
+    return check;
+  }
+  check.status = host::Status::kDegraded;
+  if (able) {
+    check.what = "--read-only: a write is refused, but what only reads cannot be proved to: " + able->why_not;
+    check.meaning = "no run is let pass as read-only ([skip] read_only of the policy)";
+    check.fix = "see what is said of tracing above: attempts to write are found in the trace";
+    return check;
+  }
+  check.what = "--read-only: " + able.error().what;
+  check.meaning = "no action can be rehearsed read-only";
+  check.fix = able.error().fix.empty() ? "see what is said above" : able.error().fix;
+  return check;
+}
+
 }  // namespace
 
 Result<int> doctor_verb(Globals& globals, Arguments arguments) {
@@ -159,10 +181,12 @@ Result<int> doctor_verb(Globals& globals, Arguments arguments) {
   const auto state = std::find_if(checks.begin(), checks.end(),
                                   [](const host::Check& check) { return check.group == "State directory"; });
   checks.insert(checks.insert(state, manager_check(facts)), gate_check(facts));
-  const host::Check* obstacle = nullptr;
-  for (const host::Check& check : checks) {
-    if (check.required && check.status == host::Status::kMissing && obstacle == nullptr) obstacle = &check;
-  }
+  const auto stands_in_the_way = [](const host::Check& check) {
+    return check.required && check.status == host::Status::kMissing;
+  };
+  if (std::ranges::none_of(checks, stands_in_the_way)) checks.push_back(read_only_check(globals.state));
+  const auto found = std::ranges::find_if(checks, stands_in_the_way);
+  const host::Check* obstacle = found == checks.end() ? nullptr : &*found;
   const bool color =
       globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(STDOUT_FILENO));
   RH_CHECK(sys::write_all(STDOUT_FILENO,

@@ -33,7 +33,7 @@ constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0
 
 Result<void> print_report(const Globals& globals, Finished& run) {
   RH_TRY(auto manifest, run.bundle.open_file("manifest"));
-  RH_CHECK(ask_who_is_affected(run.record, manifest.get()));
+  RH_CHECK(ask_host(run.record, manifest.get()));
   if (globals.json) return report::write_run_json(STDOUT_FILENO, run.record, manifest.get());
   const report::TerminalOptions options = terminal_options(globals, STDERR_FILENO, run.bundle.id());
   report::Writer out(STDERR_FILENO);

@@ -2,8 +2,15 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/escape.h"
+#include "cli/decision_text.h"
+#include "ledger/history.h"
+#include "ledger/undo_trials.h"
 #include "promote/affected.h"
+#include "promote/decision.h"
+#include "promote/undo_trial.h"
+#include "report/run_text.h"
 
 namespace rehearse::cli {
 
@@ -28,11 +35,23 @@ report::TerminalOptions terminal_options(const Globals& globals, int fd, const s
   return options;
 }
 
-Result<void> ask_who_is_affected(report::RunRecord& record, int manifest_fd) {
+Result<void> ask_host(report::RunRecord& record, int manifest_fd) {
   const bool asks = std::ranges::any_of(record.units, &report::UnitRecord::changes);
   if (record.counts.total() == record.counts.identical && !asks) return {};
   RH_TRY(record.affected, promote::find_affected(record, manifest_fd));
+  RH_TRY(record.rollback, promote::untried_undo(record, manifest_fd));
   return {};
+}
+
+report::Decided ask_ledger(report::RunRecord& record, const ledger::StateDir& state,
+                           const verdict::Policy* policy) {
+  if (auto trial = ledger::undo_trial_of(state, record.id, record.digest); trial && *trial)
+    record.rollback = std::move(*trial);
+  if (auto history = ledger::history_of(state, record.id)) record.history = std::move(*history);
+  report::Decided decided = decided_about(state, record.id);
+  if (policy != nullptr && report::awaits_decision(record))
+    decided.approval_rule = promote::approval_rule({record, *policy, realtime_ns()});
+  return decided;
 }
 
 }  // namespace rehearse::cli

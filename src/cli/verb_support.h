@@ -7,6 +7,7 @@
 #include "cli/verbs.h"
 #include "ledger/state.h"
 #include "report/terminal.h"
+#include "verdict/policy.h"
 
 namespace rehearse::cli {
 
@@ -15,8 +16,14 @@ Result<std::optional<ledger::StateDir>> open_existing_state(const Globals& globa
 
 bool use_color(const Globals& globals, int fd);
 
-/// Fills in who would notice the run's changes now; nothing if there are none.
-Result<void> ask_who_is_affected(report::RunRecord& record, int manifest_fd);
+/// Fills in what the host says of the run's changes now: who would notice them, and what could not be taken
+/// back; nothing if there are none.
+Result<void> ask_host(report::RunRecord& record, int manifest_fd);
+/// Fills in what the ledger has of the run's rollback and of other runs of the same action; returns what was
+/// decided about it, and by `policy` (the one in force; nullptr: it cannot be read) who may approve it. What
+/// cannot be read is left out.
+report::Decided ask_ledger(report::RunRecord& record, const ledger::StateDir& state,
+                           const verdict::Policy* policy);
 
 /// Options of the terminal report on `fd` for run `id`.
 report::TerminalOptions terminal_options(const Globals& globals, int fd, const std::string& id);

@@ -62,6 +62,10 @@ Result<void> may_override(const Matter& matter, const Decider& decider);
 /// A standing approval; kNoPermission also where the policy has no [standing].
 Result<void> may_grant(const verdict::Policy& policy, const Decider& decider);
 
+/// Who may approve the run, and for how long that holds, in a line for a report: "by 2 of operators, not the
+/// requester; once, within 4 h"; or why nobody can.
+std::string approval_rule(const Matter& matter);
+
 /// How long an approval of this run may hold.
 std::int64_t longest_approval(const Matter& matter);
 

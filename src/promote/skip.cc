@@ -18,6 +18,13 @@ bool reached_somebody(const report::RunRecord& record) {
                              [](const report::NetworkRecord& to) { return to.verdict == "passed"; });
 }
 
+bool tried_more_than_to_look(const report::RunRecord& record) {
+  std::uint64_t looks = 0;
+  for (const report::AttemptRecord& attempt : record.attempts)
+    looks += attempt.what == "look" ? attempt.count : 0;
+  return record.attempts_total > looks;
+}
+
 bool in_memory(const report::RunRecord& record, std::uint32_t layer) {
   return std::ranges::any_of(record.layers, [&](const report::LayerRecord& one) {
     return one.index == layer && (one.fstype == "tmpfs" || one.fstype == "ramfs");
@@ -88,7 +95,7 @@ std::string why_not_read_only(const report::RunRecord& record) {
   if (!enforced->proved()) return "whether it tried to write was not recorded";
   if (record.counts.total() != 0) return fmt::format("it wrote to {} files", record.counts.total());
   if (asks_units(record)) return "it asked the service manager for something";
-  if (record.attempts_total != 0) return "it tried what only an administrator may";
+  if (tried_more_than_to_look(record)) return "it tried what only an administrator may";
   for (const report::NetworkRecord& to : record.network)
     if (to.verdict == "passed" || to.verdict == "mocked" || to.verdict == "replayed")
       return "it talked to " + (to.name.empty() ? to.dst : to.name);
@@ -99,7 +106,7 @@ std::string what_stays(const FrozenBundle& frozen) {
   const report::RunRecord& record = frozen.record;
   if (asks_units(record)) return "what it asked of the service manager";
   if (reached_somebody(record)) return "what it sent out";
-  if (record.attempts_total != 0) return "what only an administrator may";
+  if (tried_more_than_to_look(record)) return "what only an administrator may";
   for (const effects::Change& change : frozen.changes) {
     if (change.masked) return change.path + ", which was hidden from it";
     if (in_memory(record, change.layer)) return change.path + ", which is in memory";

@@ -6,9 +6,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "effects/manifest.h"
 #include "ledger/undo_trials.h"
 #include "promote/binding.h"
 #include "promote/commit.h"
@@ -121,6 +123,10 @@ Result<std::optional<std::string>> try_it(std::span<const effects::Change> chang
   return std::optional<std::string>();
 }
 
+bool lies_in_memory(const report::LayerRecord& layer) {
+  return layer.fstype == "tmpfs" || layer.fstype == "ramfs";
+}
+
 }  // namespace
 
 std::vector<std::string> irreversible(const report::RunRecord& record,
@@ -135,13 +141,29 @@ std::vector<std::string> irreversible(const report::RunRecord& record,
                                   to.name.empty() ? fmt::format("{}:{}", to.dst, to.port) : to.name));
   }
   for (const report::LayerRecord& layer : record.layers) {
-    const bool memory = layer.fstype == "tmpfs" || layer.fstype == "ramfs";
     const bool changed =
         std::find(changed_mounts.begin(), changed_mounts.end(), layer.mountpoint) != changed_mounts.end();
-    if (memory && changed)
+    if (lies_in_memory(layer) && changed)
       lines.push_back("files on " + layer.mountpoint + ", which lies in memory: not after a reboot");
   }
   return lines;
+}
+
+Result<report::UndoTrial> untried_undo(const report::RunRecord& record, int manifest_fd) {
+  std::set<std::uint32_t> changed;
+  const bool matters = std::ranges::any_of(
+      record.layers, [](const report::LayerRecord& layer) { return lies_in_memory(layer); });
+  if (matters && manifest_fd >= 0)
+    RH_CHECK(effects::read_manifest(manifest_fd, [&changed](const effects::Change& change) {
+      if (change.kind != effects::ChangeKind::kIdentical) changed.insert(change.layer);
+      return true;
+    }));
+  std::vector<std::string> mounts;
+  for (const report::LayerRecord& layer : record.layers)
+    if (changed.contains(layer.index)) mounts.push_back(layer.mountpoint);
+  report::UndoTrial trial;
+  trial.irreversible = irreversible(record, mounts);
+  return trial;
 }
 
 report::UndoTrial try_undo(const FrozenBundle& frozen) {

@@ -21,6 +21,9 @@ report::UndoTrial try_undo(const FrozenBundle& frozen);
 /// keeps.
 Result<report::UndoTrial> known_undo(const ledger::StateDir& state, const FrozenBundle& frozen);
 
+/// A trial that has not been made: what is known without one. kDataError if the manifest is damaged.
+Result<report::UndoTrial> untried_undo(const report::RunRecord& record, int manifest_fd);
+
 /// What no rollback of this run takes back, a line each.
 std::vector<std::string> irreversible(const report::RunRecord& record,
                                       const std::vector<std::string>& changed_mounts);

@@ -288,9 +288,9 @@ std::string sysctl_name(const std::string& detail) {
 
 void attempts(const report::RunRecord& record, PolicyFacts& facts) {
   for (const report::AttemptRecord& attempt : record.attempts) {
-    add_row(facts, Subject::kPrivilege,
-            fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
-            {attempt.what, attempt.detail, attempt.result, attempt.error});
+    add_row(
+        facts, Subject::kPrivilege, fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
+        {attempt.what, attempt.detail, attempt.result, attempt.error, executable(record, attempt.process)});
     if (attempt.what == "sysctl")
       add_row(facts, Subject::kSysctl, sysctl_name(attempt.detail),
               {sysctl_name(attempt.detail), attempt.result});

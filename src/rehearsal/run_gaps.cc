@@ -40,6 +40,17 @@ void network_gaps(report::RunRecord& record) {
   gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
 }
 
+/// Other processes and sockets than its own are not there to be seen.
+void look_gaps(report::RunRecord& record) {
+  if (std::ranges::none_of(record.attempts,
+                           [](const report::AttemptRecord& attempt) { return attempt.what == "look"; }))
+    return;
+  record.gaps.push_back({"processes and sockets of this host",
+                         "the command looked for them, and inside there are the run's own only: what it says "
+                         "of them is not what it would say on the host",
+                         verdict::Level::kGreen});
+}
+
 }  // namespace
 
 void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
@@ -78,6 +89,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   } else {
     for (const std::string& line : record.trace->trouble) facts.unobserved.push_back("trace: " + line);
     network_gaps(record);
+    look_gaps(record);
     if (record.reads.unplaced != 0) {
       record.gaps.push_back({fmt::format("{} lookups of names", record.reads.unplaced),
                              "they began in a directory whose path is too long or not known: what they rest "

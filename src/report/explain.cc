@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "report/decision_text.h"
 
 namespace rehearse::report {
 namespace {
@@ -253,7 +254,7 @@ std::string why_text(const RunRecord& record, const std::string& current, const 
   return out;
 }
 
-std::string why_json(const RunRecord& record, const std::string& current, const std::string& decisions) {
+std::string why_json(const RunRecord& record, const std::string& current, const Decided& decided) {
   std::string text;
   JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.why/1").bytes("run", record.id);
@@ -273,7 +274,7 @@ std::string why_json(const RunRecord& record, const std::string& current, const 
     json.key("applied").boolean(one.refused.empty()).bytes("refused", one.refused).close_object();
   }
   json.close_array().key("clock_trusted").boolean(record.verdict.clock_trusted);
-  if (!decisions.empty()) text += ",\"decisions\":" + decisions;
+  write_decided(json, decided);
   json.close_object();
   return text + '\n';
 }

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "report/decision_text.h"
 #include "report/run_record.h"
 #include "report/style.h"
 #include "verdict/judge.h"
@@ -25,7 +26,6 @@ std::string explain_json(const RunRecord& record, const verdict::Policy& policy,
 /// `current`: digest of the policy in force now, or empty where it cannot be read.
 std::string why_text(const RunRecord& record, const std::string& current, const std::string& command_start,
                      const std::string& bundle, const Style& style);
-/// `decisions`: a JSON array of what people decided, or empty.
-std::string why_json(const RunRecord& record, const std::string& current, const std::string& decisions = {});
+std::string why_json(const RunRecord& record, const std::string& current, const Decided& decided);
 
 }  // namespace rehearse::report

@@ -13,8 +13,11 @@
 #include "report/change_list.h"
 #include "report/change_text.h"
 #include "report/context_text.h"
+#include "report/decision_text.h"
+#include "report/digest_words.h"
 #include "report/expect_text.h"
 #include "report/json.h"
+#include "report/named_changes_text.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/read_only_text.h"
@@ -85,7 +88,8 @@ std::string anchor(std::string_view rule) {
 
 class Page {
  public:
-  Page(Writer& out, const RunRecord& record) : out_(out), record_(record) {}
+  Page(Writer& out, const RunRecord& record, const Decided& decided)
+      : out_(out), record_(record), decided_(decided) {}
 
   void head() {
     const Sha256 digest = sha256(kStyle);
@@ -106,15 +110,18 @@ class Page {
   void bar() {
     out_.put(fmt::format("<header class=\"bar {0}\"><h1>{1}</h1><p>{2}</p>", level_of(record_.verdict.level),
                          upper(record_.verdict.level), html_text(verdict_sentence(record_))));
-    std::string counts = counts_line(record_.counts);
-    for (const std::string& line : {units_line(record_), network_line(count_network(record_))})
-      if (!line.empty()) counts += " · " + line;
-    out_.put(fmt::format("<p><strong>{}</strong> · {} · {} · {}</p>", html_text(counts),
+    out_.put(fmt::format("<p><strong>{}</strong> · {} · {} · {}</p>", html_text(effects_line(record_)),
                          format_bytes(record_.command.written_bytes),
                          format_duration(record_.command.wall_ns), html_text(ending_text(record_.command))));
     out_.put("<dl>");
     row("run", text(record_.id, 80) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) row("digest", text(record_.digest, 80));
+    if (const std::string words = digest_words(record_.digest); !words.empty()) row("", words);
+    if (const std::string latest = latest_text(decided_); !latest.empty())
+      row("so far", html_text(latest));
+    else if (awaits_decision(record_))
+      row("decide", "rehearse approve " + html_text(run_at_digest(record_)) + " --reason ...");
+    if (!decided_.approval_rule.empty() && awaits_decision(record_)) row("", text(decided_.approval_rule));
     out_.put("</dl></header>\n<nav>");
     for (const auto& [name, title] :
          {std::pair("action", "Action"), std::pair("findings", "Findings"),
@@ -130,9 +137,13 @@ class Page {
     out_.put("<dl>");
     if (action.name) row("name", text(*action.name));
     row("command", html_text(words_text(action.argv, kValueLimit)));
+    if (const std::string program = program_text(record_); !program.empty())
+      row("program", html_text(program));
     row("as", fmt::format("uid {} gid {} in {}", action.uid, action.gid, text(action.cwd)));
     row("host", fmt::format("{}, kernel {}, profile {}", text(record_.host_name, 256),
                             text(record_.host_kernel, 256), text(record_.profile, 64)));
+    if (const std::string more = environment_text(action, kValueLimit); !more.empty())
+      row("with", html_text(more));
     std::string who = fmt::format("uid {}", record_.requester.uid);
     if (record_.requester.loginuid) who += fmt::format(", login uid {}", *record_.requester.loginuid);
     if (record_.requester.sudo_uid)
@@ -143,7 +154,8 @@ class Page {
     out_.put("</dl>\n");
     if (action.claimed)
       out_.put("<div class=\"claim\"><strong>Claimed by the requester, not verified</strong><pre>" +
-               text(*action.claimed, 16U << 10U) + "</pre></div>\n");
+               text(*action.claimed, 16U << 10U) + "</pre><p>What happened: " +
+               html_text(effects_line(record_) + ", " + ending_text(record_.command)) + "</p></div>\n");
     if (record_.read_only) block("Read-only", read_only_text(*record_.read_only, 0));
   }
 
@@ -223,7 +235,9 @@ class Page {
   }
 
   void processes() {
-    section("processes", "Network, processes, resources");
+    section("processes", "Network, processes, resources, history");
+    if (const std::string named = named_changes_text(record_, kMostLines); !named.empty())
+      block("Accounts and packages", named);
     if (!record_.attempts.empty())
       block("Privileged attempts", attempts_text(record_, kMostLines, "`rehearse trace`"));
     if (!record_.reads.secrets.empty()) {
@@ -248,17 +262,14 @@ class Page {
                                    format_duration(command.wall_ns), format_duration(command.user_ns),
                                    format_duration(command.sys_ns), format_bytes(command.max_rss_bytes)));
     if (record_.history) block("History", history_text(*record_.history, kPlain, 0));
+    if (const std::string decided = decided_text(decided_, 0); !decided.empty())
+      block("Decided, and done since", decided);
   }
 
   void provenance() {
     section("provenance", "Provenance");
     out_.put("<dl>");
-    row("policy", text(record_.verdict.policy_digest, 80));
-    for (const std::string& file : record_.verdict.policy_files) row("from", text(file));
-    row("rehearse", text(record_.tool_version, 64));
-    row("manifest", "sha256:" + text(record_.manifest_root, 80));
-    if (record_.trace) row("trace", "sha256:" + text(record_.trace->root, 80));
-    if (record_.trace) row("reads", "sha256:" + text(record_.reads.root, 80));
+    for (const auto& [name, value] : report::provenance(record_)) row(name.c_str(), html_text(value));
     out_.put("</dl>\n");
     raw();
     out_.put("</body></html>\n");
@@ -328,6 +339,7 @@ class Page {
 
   Writer& out_;
   const RunRecord& record_;
+  const Decided& decided_;
 };
 
 const Style Page::kPlain(false);
@@ -361,9 +373,10 @@ std::string html_text(std::string_view utf8) {
   return out;
 }
 
-Result<void> write_html_report(Writer& out, const RunRecord& record, int manifest_fd) {
+Result<void> write_html_report(Writer& out, const RunRecord& record, int manifest_fd,
+                               const Decided& decided) {
   RH_TRY(const ManifestSummary summary, summarize(manifest_fd));
-  Page page(out, record);
+  Page page(out, record, decided);
   page.head();
   page.bar();
   page.action();

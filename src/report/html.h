@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "report/decision_text.h"
 #include "report/run_record.h"
 #include "report/writer.h"
 
@@ -12,7 +13,8 @@ namespace rehearse::report {
 /// the file load nothing and run nothing, and apply only its own style sheet. Changes beyond the first
 /// thousands are counted, destructive ones never left out. Memory is bounded whatever the size of the
 /// manifest.
-Result<void> write_html_report(Writer& out, const RunRecord& record, int manifest_fd);
+Result<void> write_html_report(Writer& out, const RunRecord& record, int manifest_fd,
+                               const Decided& decided = {});
 
 /// Text that is well-formed UTF-8 as text or attribute value of HTML.
 std::string html_text(std::string_view utf8);

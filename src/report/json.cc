@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "effects/manifest.h"
 #include "report/context_text.h"
+#include "report/decision_text.h"
 #include "report/expect_json.h"
 #include "report/network_text.h"
 #include "report/units_text.h"
@@ -348,13 +349,17 @@ void head(JsonWriter& json, const RunRecord& record) {
 
 void undo_trial(JsonWriter& json, const UndoTrial& trial) {
   json.key("rollback").open_object().key("verified").boolean(trial.verified);
-  json.key("seconds").seconds(trial.took_ns).key("tried").string(rfc3339(trial.tried_ns));
+  json.key("seconds").seconds(trial.took_ns).key("tried");
+  if (trial.tried_ns == 0)
+    json.null();
+  else
+    json.string(rfc3339(trial.tried_ns));
   json.bytes("why", trial.why);
   words(json, "irreversible", trial.irreversible);
   json.close_object();
 }
 
-void tail(JsonWriter& json, const RunRecord& record) {
+void tail(JsonWriter& json, const RunRecord& record, const Decided& decided) {
   if (record.trace) {
     processes(json, record);
     attempted(json, record);
@@ -391,6 +396,7 @@ void tail(JsonWriter& json, const RunRecord& record) {
   if (record.rollback) undo_trial(json, *record.rollback);
   if (record.affected) write_affected(json, *record.affected);
   if (record.history) write_history(json, *record.history);
+  write_decided(json, decided);
   json.close_object();
 }
 
@@ -401,12 +407,12 @@ std::string to_json(const RunRecord& record) {
   text.reserve(4096);
   JsonWriter json(text);
   head(json, record);
-  tail(json, record);
+  tail(json, record, {});
   text += '\n';
   return text;
 }
 
-Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_fd) {
+Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_fd, const Decided& decided) {
   std::string text;
   JsonWriter json(text);
   head(json, record);
@@ -423,7 +429,7 @@ Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_f
     }));
     json.close_array();
   }
-  tail(json, record);
+  tail(json, record, decided);
   text += '\n';
   out.put(text);
   return out.flush();
@@ -431,7 +437,7 @@ Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_f
 
 Result<void> write_run_json(int fd, const RunRecord& record, int manifest_fd) {
   Writer out(fd);
-  return write_run_json(out, record, manifest_fd);
+  return write_run_json(out, record, manifest_fd, {});
 }
 
 }  // namespace rehearse::report

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "effects/change.h"
+#include "report/decision_text.h"
 #include "report/run_record.h"
 #include "report/writer.h"
 
@@ -21,8 +22,10 @@ std::string to_json(const RunRecord& record);
 /// Inverse of to_json; accepts a full document too. kDataError names what is wrong. The text may be hostile.
 Result<RunRecord> parse_run_json(std::string_view text);
 
-/// The whole document with `changes` streamed from the manifest (-1: no changes part).
-Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_fd);
+/// The whole document with `changes` streamed from the manifest (-1: no changes part), and what the ledger
+/// has of the run.
+Result<void> write_run_json(Writer& out, const RunRecord& record, int manifest_fd,
+                            const Decided& decided = {});
 Result<void> write_run_json(int fd, const RunRecord& record, int manifest_fd);
 
 /// One element of `changes`.

@@ -15,7 +15,10 @@
 #include "report/attempts_text.h"
 #include "report/change_list.h"
 #include "report/context_text.h"
+#include "report/decision_text.h"
+#include "report/digest_words.h"
 #include "report/expect_text.h"
+#include "report/named_changes_text.h"
 #include "report/network_text.h"
 #include "report/process_text.h"
 #include "report/read_only_text.h"
@@ -34,42 +37,25 @@ constexpr std::size_t kWordsLimit = 64U * 1024;
 
 class Report {
  public:
-  Report(Writer& out, const RunRecord& record, const TerminalOptions& options)
-      : out_(out), record_(record), options_(options), style_(options.color) {}
+  Report(Writer& out, const RunRecord& record, const TerminalOptions& options, const Decided& decided)
+      : out_(out), record_(record), options_(options), decided_(decided), style_(options.color) {}
 
   void verdict_bar() {
     out_.put(fmt::format("{}  {} · {} · {} · {}\n", style_.level(record_.verdict.level, true),
-                         style_.bold(counts_line(record_.counts) + further_counts()),
-                         format_bytes(record_.command.written_bytes),
+                         style_.bold(effects_line(record_)), format_bytes(record_.command.written_bytes),
                          format_duration(record_.command.wall_ns), ending_text(record_.command)));
     prose(verdict_sentence(record_), 2);
     const std::string id = escape_text(record_.id, 80);
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
+    if (const std::string words = digest_words(record_.digest); !words.empty()) line("", words);
     line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
-    if (awaits_decision())
-      line("decide", command_line("approve " + id + '@' + escape_text(short_digest(), 80) + " --reason ..."));
-  }
-
-  /// There is something to promote, and nothing in its way but the word of a person.
-  [[nodiscard]] bool awaits_decision() const {
-    const verdict::Level level = record_.verdict.level;
-    const bool open = level == verdict::Level::kGreen || level == verdict::Level::kYellow;
-    const bool asks = std::ranges::any_of(record_.units, &UnitRecord::changes);
-    return open && !record_.digest.empty() && (asks || counts_line(record_.counts) != counts_line({}));
-  }
-
-  /// As much of it as an approval has to name (docs/promotion.md).
-  [[nodiscard]] std::string short_digest() const {
-    const std::string_view hex(record_.digest);
-    return std::string(hex.substr(hex.find(':') + 1, 16));
-  }
-
-  [[nodiscard]] std::string further_counts() const {
-    std::string text;
-    for (const std::string& line : {units_line(record_), network_line(count_network(record_))})
-      if (!line.empty()) text += " · " + line;
-    return text;
+    if (const std::string latest = latest_text(decided_); !latest.empty()) {
+      line("so far", latest);
+    } else if (awaits_decision(record_)) {
+      line("decide", command_line("approve " + run_at_digest(record_) + " --reason ..."));
+      if (!decided_.approval_rule.empty()) line("", escape_text(decided_.approval_rule, kValueLimit));
+    }
   }
 
   void action() {
@@ -77,10 +63,12 @@ class Report {
     const Action& action = record_.action;
     if (action.name) line("name", escape_text(*action.name, kValueLimit));
     line("command", words_text(action.argv, options_.columns > 0 ? kValueLimit : kWordsLimit));
+    if (const std::string program = program_text(record_); !program.empty()) line("program", program);
     line("as",
          fmt::format("uid {} gid {} in {}", action.uid, action.gid, escape_text(action.cwd, kValueLimit)));
     line("host", escape_text(record_.host_name, 256) + ", kernel " + escape_text(record_.host_kernel, 256) +
                      ", profile " + escape_text(record_.profile, 64));
+    if (const std::string more = environment_text(action, kValueLimit); !more.empty()) line("with", more);
     std::string who = fmt::format("uid {}", record_.requester.uid);
     if (record_.requester.loginuid) who += fmt::format(", login uid {}", *record_.requester.loginuid);
     if (record_.requester.sudo_uid)
@@ -89,9 +77,8 @@ class Report {
     if (record_.requester.tty) who += ", tty " + escape_text(*record_.requester.tty, 256);
     line("asked by", who);
     if (!record_.command.error.empty()) line("error", escape_text(record_.command.error, kValueLimit));
-    out_.put(claim_text(record_,
-                        counts_line(record_.counts) + further_counts() + ", " + ending_text(record_.command),
-                        options_.columns));
+    out_.put(
+        claim_text(record_, effects_line(record_) + ", " + ending_text(record_.command), options_.columns));
   }
 
   void read_only() {
@@ -132,6 +119,11 @@ class Report {
     }
   }
 
+  void rollback() {
+    if (!record_.rollback) return;
+    out_.put("\n" + undo_text(*record_.rollback));
+  }
+
   void affected() {
     if (!record_.affected) return;
     title("Who is affected, as of now");
@@ -142,6 +134,26 @@ class Report {
     if (!record_.history) return;
     title("History");
     out_.put(history_text(*record_.history, style_, options_.columns));
+  }
+
+  void decided() {
+    const std::string text = decided_text(decided_, options_.columns);
+    if (text.empty()) return;
+    title("Decided, and done since");
+    out_.put(text);
+  }
+
+  void accounts_and_packages() {
+    constexpr std::size_t kMost = 40;
+    const std::string text = named_changes_text(record_, kMost);
+    if (text.empty()) return;
+    title("Accounts and packages");
+    out_.put(text);
+  }
+
+  void provenance_list() {
+    title("Provenance");
+    for (const auto& [name, text] : provenance(record_)) line(name.c_str(), text);
   }
 
   void leftovers() {
@@ -268,6 +280,7 @@ class Report {
   Writer& out_;
   const RunRecord& record_;
   const TerminalOptions& options_;
+  const Decided& decided_;
   Style style_;
 };
 
@@ -306,9 +319,9 @@ std::string counts_line(const effects::Counts& counts) {
 }
 
 Result<void> write_terminal_report(Writer& out, const RunRecord& record, int manifest_fd,
-                                   const TerminalOptions& options) {
+                                   const TerminalOptions& options, const Decided& decided) {
   RH_TRY(const ManifestSummary summary, summarize(manifest_fd));
-  Report report(out, record, options);
+  Report report(out, record, options, decided);
   report.verdict_bar();
   report.action();
   report.read_only();
@@ -316,17 +329,20 @@ Result<void> write_terminal_report(Writer& out, const RunRecord& record, int man
   report.expectations();
   RH_CHECK(write_destructive(out, summary, manifest_fd, options));
   report.unobserved();
-  if (record.rollback) out.put("\n" + undo_text(*record.rollback));
+  report.rollback();
   report.affected();
   report.leftovers();
   RH_CHECK(write_owners(out, summary, manifest_fd, options,
                         report.command_line("diff " + escape_text(record.id, 80) + " --stat")));
+  report.accounts_and_packages();
   report.attempts();
   report.units();
   report.network();
   report.processes();
   report.resources();
   report.history();
+  report.decided();
+  report.provenance_list();
   report.kept();
   return out.flush();
 }

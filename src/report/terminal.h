@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "report/decision_text.h"
 #include "report/run_record.h"
 #include "report/writer.h"
 
@@ -26,7 +27,7 @@ bool want_color(int fd);
 /// its size. On a terminal long lists of created and modified paths are cut with a counted line; deletions
 /// and replacements never are.
 Result<void> write_terminal_report(Writer& out, const RunRecord& record, int manifest_fd,
-                                   const TerminalOptions& options);
+                                   const TerminalOptions& options, const Decided& decided = {});
 
 /// "+3 ~2 −1 files": zero counts are left out; "no file changes" if all are.
 std::string counts_line(const effects::Counts& counts);

@@ -7,7 +7,8 @@
 
 namespace rehearse::report {
 
-/// "rollback  verified in 3 ms on a stand-in" and what cannot be taken back, a line each; escaped.
+/// "rollback  verified in 3 ms on a stand-in", or why not, or that it has not been tried, and what cannot be
+/// taken back, a line each; escaped.
 std::string undo_text(const UndoTrial& trial);
 
 }  // namespace rehearse::report

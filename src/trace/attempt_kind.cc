@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/netlink.h>
+#include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -71,6 +73,21 @@ bool is_probe(std::string_view path) {
   return of.what == "uid_map" || of.what == "gid_map" || of.what.starts_with("ns/");
 }
 
+/// What only shows another process: inside there is but one that is not the action's own, the run's init. Its
+/// memory and what lies below its root are not among these.
+bool shows_process(std::string_view path) {
+  constexpr std::string_view kShown[] = {"auxv",      "environ", "fd",           "fdinfo",
+                                         "io",        "limits",  "maps",         "map_files",
+                                         "numa_maps", "smaps",   "smaps_rollup", "timers"};
+  const OfProcess of = of_process(path);
+  return of.who == "1" && std::ranges::find(kShown, of.what) != std::end(kShown);
+}
+
+/// What root of a host reads there, and changes nothing by that.
+bool only_shows(std::string_view path) {
+  return shows_process(path) || is_within(path, "/proc/sys");
+}
+
 /// A name in /dev that would be a device on a host.
 bool is_device(std::string_view path) {
   if (!is_within(path, "/dev") || path == "/dev") return false;
@@ -103,11 +120,14 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
   if (writes && is_within(path, "/proc/sys")) return "sysctl";
   const int error = error_of(event);
   if (is_device(path)) {
+    if (flags && !writes && !opened && path == "/dev/kmsg") return "look";
+    if (flags && !writes && !opened && path == "/dev/mem") return "physical memory";
     // A file in the place of a device is made by who would have written to the device.
     const bool file = opened && event.fd->known_file && S_ISREG(event.fd->file.mode);
     if ((file && writes) || error == ENOENT || error == ENXIO || error == ENODEV) return "raw device";
   }
-  if (is_refused(event) && is_administrator(event)) return kind_of_place(path);
+  if (is_refused(event) && is_administrator(event))
+    return flags && !writes && only_shows(path) ? "look" : kind_of_place(path);
   return is_probe(path) ? "probe" : "";
 }
 
@@ -127,6 +147,7 @@ std::string_view of_ioctl(const TraceEvent& event) {
   const std::uint64_t request = event.record->argument(1) & kInt;
   if (request == TIOCSTI || request == TIOCLINUX || request == TIOCSETD || request == TIOCCONS)
     return "terminal";
+  if (is_refused(event) && (request >> 8U & 0xffU) == NSIO) return "look";  // ioctl_ns(2): it only asks
   if (request == FIFREEZE || request == FITHAW || request == FITRIM) return "filesystem";
   return is_refused(event) && is_administrator(event) ? "device control" : "";
 }
@@ -136,8 +157,17 @@ std::string_view of_socket(const TraceEvent& event) {
   const int error = error_of(event);
   if (error == EPERM || error == EACCES) return "socket";
   const bool common = family == AF_UNIX || family == AF_INET || family == AF_INET6;
-  if (error == EPROTONOSUPPORT) return "socket";
+  const bool lists_sockets = family == AF_NETLINK && (event.record->argument(2) & kInt) == NETLINK_SOCK_DIAG;
+  if (error == EPROTONOSUPPORT) return lists_sockets ? "look" : "socket";
   return error == EAFNOSUPPORT && !common ? "socket" : "";
+}
+
+/// Reading the log leaves it as it is, unless it is read to be removed (syslog(2)).
+bool reads_kernel_log(const TraceEvent& event) {
+  constexpr std::uint64_t kReadAll = 3, kSizeUnread = 9, kSizeBuffer = 10;
+  const std::uint64_t action = event.record->argument(0) & kInt;
+  return event.record->head().nr == Nr::syslog &&
+         (action == kReadAll || action == kSizeUnread || action == kSizeBuffer);
 }
 
 /// A limit whose change the filter only pretends to make.
@@ -226,7 +256,7 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events) {
     case Privilege::kRawDevice:
       return makes_device(event) ? word : "";
     default:
-      return word;
+      return reads_kernel_log(event) ? "look" : word;
   }
 }
 

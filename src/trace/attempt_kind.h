@@ -22,7 +22,7 @@ std::string_view to_string(Outcome outcome);
 /// Beyond the privilege classes of the table:
 ///   sysctl, kernel, raw device, ptrace, namespace, file   by the path, where a change or an open was refused
 ///                 (EPERM, EACCES, EROFS) though the caller may override file permissions
-///   probe         looks for what betrays a user namespace or a container
+///   look, probe   asks what is shown of processes, sockets, settings; looks for what betrays a container
 ///   kill          signals to everybody, to init, or to a process that is not there inside
 ///   socket        a family or protocol that is not there inside
 ///   module autoload   what it asked for would have had the kernel load a module

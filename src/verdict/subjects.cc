@@ -84,6 +84,7 @@ constexpr Key kPrivilege[] = {
     {"detail", KeyKind::kText, {}, "the call; texts in it are the action's word"},
     {"result", KeyKind::kWord, kResults, ""},
     {"errno", KeyKind::kText, {}, "EPERM, ..."},
+    {"exe", KeyKind::kPath, {}, "of the process that tried it"},
 };
 constexpr Key kAccount[] = {
     {"what", KeyKind::kWord, kAccountChanges, "what became of it"},

@@ -111,6 +111,17 @@ class People(ApprovalCase):
         self.assertEqual(done.doc["authority"], "approved by ann, ben")
         self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
         self.try_promote(other, NOT_APPROVED, "was used by")     # replayed
+        # Every form of the report says who decided, and what was done since.
+        shown = self.call("show", other.doc["id"])
+        self.assertEqual([(d["verb"], d["uid"], d["reason"]) for d in shown.doc["decisions"]], [("approved", ANN, "because"), ("approved", BEN, "because")])
+        self.assertEqual([(p["kind"], p["result"], p["uid"]) for p in shown.doc["promotions"]], [("promote", "done", EVE)])
+        for form in ((), ("--md",), ("--html", "-")):
+            text = self.call("show", other.doc["id"], *form, json_out=False).out.decode()
+            for part in ("Decided, and done since", f"approved   by uid {BEN}", f"promoted   by uid {EVE}", "so far"):
+                self.assertIn(part, text, form)
+            self.assertNotIn("rehearse approve", text, form)
+        waiting = self.call("show", run.doc["id"], json_out=False).out.decode()
+        self.assertIn("so far    approved   by uid", waiting)
 
     def test_without_a_table_one_decides_about_runs_of_ones_own(self) -> None:
         self.policy("")

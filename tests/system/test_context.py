@@ -118,8 +118,31 @@ class Html(Case):
     def test_what_is_wrong_is_said(self) -> None:
         run = self.shell("true").doc["id"]
         self.assertEqual(self.call("show", run, "--html", str(self.base / "x")).code, harness.USAGE)
-        self.assertNotEqual(self.call("show", run, "--html", "/nonexistent/x", json_out=False).code, 0)
         self.assertFalse((self.base / "x").exists())
+        self.assertNotEqual(self.call("show", run, "--html", "/nonexistent/x", json_out=False).code, 0)
+        for forms in (("--md", "--sarif"), ("--md", "--html", "-"), ("--sarif", "--why")):
+            self.assertEqual(self.call("show", run, *forms, json_out=False).code, harness.USAGE, forms)
+
+
+class OtherForms(Case):
+    def test_markdown_and_sarif(self) -> None:
+        (self.host / "old").touch()
+        result = self.shell(f"echo '* * * * * root id' >/etc/cron.d/x; useradd rh-ann; rm {self.host}/old", "--claim", "nothing at all")
+        run = result.doc["id"]
+        text = self.call("show", run, "--md", json_out=False).out.decode()
+        self.assertTrue(text.startswith("## RED"), text[:100])
+        for part in ("latent.cron", "file: /etc/cron.d/x", "user-added rh-ann", f"− {self.host}/old", "Claimed by the requester, not verified", "rollback  not tried yet", result.doc["digest"]):
+            self.assertIn(part, text)
+        found = json.loads(self.call("show", run, "--sarif", json_out=False).out)["runs"][0]
+        places = [place["physicalLocation"]["artifactLocation"]["uri"] for one in found["results"] if one["ruleId"] == "latent.cron" for place in one["locations"]]
+        self.assertEqual((places, found["properties"]["verdict"]), (["file:///etc/cron.d/x"], "red"))
+
+    def test_the_head_of_the_report(self) -> None:
+        text = self.call("show", self.shell(f"echo a >{self.host}/f; useradd rh-ann", "--env", "RH_MODE=a b").doc["id"], json_out=False).out.decode()
+        self.assertRegex(text, r"\n  program   /\S+  sha256:[0-9a-f]{64}\n")
+        self.assertRegex(text, r"\n  digest    sha256:[0-9a-f]{64}\n            [a-z]+( [a-z]+){7}\n")
+        for part in ("1 account", "all reversible", "with      'RH_MODE=a b'", "by who asked for the run", "once, within 4", "Provenance"):
+            self.assertIn(part, text)
 
 
 if __name__ == "__main__":

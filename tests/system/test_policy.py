@@ -73,6 +73,19 @@ class BuiltIn(PolicyCase):
         added = self.judged("useradd ann; usermod -aG sudo ann 2>/dev/null || { groupadd docker; usermod -aG docker ann; }", RED, "id.administrators")
         self.assertIn({"what": "user-added", "name": "ann"}, [{k: a[k] for k in ("what", "name")} for a in added.doc["accounts"]])
 
+    def test_looking_is_fine_by_programs_that_are_there_for_it(self) -> None:
+        harness.need("ss", "ps", "python3")
+        self.judged("ss -tlnp > /dev/null; ps aux > /dev/null", GREEN, "safe.no-effects")
+        self.judged("ss -tK dst 192.0.2.1 > /dev/null; exit 0", YELLOW, "priv.connections-ended")
+        self.judged("ss --kill dst 192.0.2.1 > /dev/null; exit 0", YELLOW, "priv.connections-ended")
+        self.judged("python3 -Ic 'import socket; socket.socket(16, 3, 4)' 2> /dev/null; exit 0", YELLOW, "priv.look-by-other")
+        self.judged("head -c 1 /proc/1/mem; exit 0", YELLOW, "priv.attempt")
+        self.judged("head -c 1 /dev/mem; exit 0", RED, "priv.memory-read")
+        self.judged("lscpu > /dev/null; sysctl -a > /dev/null 2>&1; pgrep -u root sh > /dev/null", GREEN, "safe.no-effects")
+        self.judged("dmesg > /dev/null 2>&1; exit 0", GREEN, "safe.no-effects")
+        self.judged("dmesg -C > /dev/null 2>&1; exit 0", RED, "priv.kernel-attempt")
+        self.judged("head -c 1 /proc/1/environ; exit 0", YELLOW, "priv.look-by-other")
+
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged("for f in $(seq 250); do echo $f > /var/log/$f.log; done; rm /var/log/*.log; : > /var/log/wtmp; exit 0", RED, "log.deleted")

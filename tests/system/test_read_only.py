@@ -45,6 +45,14 @@ class ReadOnlyCase(Case):
         return self.call("show", result.doc["id"], json_out=False).out.decode()
 
 
+class Host(ReadOnlyCase):
+    def test_doctor_tries_it(self) -> None:
+        check = next(check for check in self.call("doctor").doc["checks"] if check["id"] == "rehearsal.read-only")
+        self.assertEqual(check["status"], "ok", check)
+        self.assertIn("a write was refused, noticed and ended the run", check["what"])
+        self.assertEqual([name for name in os.listdir(self.state.parent) if name.startswith(".rehearse-doctor")], [])
+
+
 class Reading(ReadOnlyCase):
     def test_what_only_reads_passes(self) -> None:
         result = self.read_only("grep -c root /etc/passwd; df / >/dev/null; ls -lR /etc >/dev/null; find /usr/share/doc -maxdepth 1 | wc -l")
@@ -54,9 +62,13 @@ class Reading(ReadOnlyCase):
         self.assertIn("nothing changed is enforced, not observed", " ".join(self.report(result).split()))
 
     def test_what_asks_the_kernel_passes_too(self) -> None:
-        # Green it is not: what they would have seen of the host's sockets and processes was refused them.
+        # That what they would have seen of the host's sockets and processes was not there to be seen is said.
         harness.need("ss", "ps")
-        self.proved(self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; mount >/dev/null"))
+        result = self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; mount >/dev/null", "--policy", "builtin")
+        self.proved(result)
+        self.assertEqual(result.doc["verdict"]["level"], "green", result.doc["verdict"]["findings"])
+        self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"look"})
+        self.assertIn(("processes and sockets of this host", "green"), [(gap["what"], gap["cap"]) for gap in result.doc["fidelity"]["gaps"]])
 
     def test_scratch_is_thrown_away(self) -> None:
         result = self.read_only(f"t=$(mktemp); echo 1 >$t; mktemp -p {self.host}; echo 2 >/dev/shm/x; sort </etc/passwd >$t; wc -l <$t")

@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
@@ -228,6 +230,43 @@ TEST_CASE("names lead where the kernel would take them") {
     run.moves(40, SYS_chdir, "/proc/sys", "/proc/sys");
     CHECK(run.refused(20, "x") == "/proc/sys/net/x");
   }
+}
+
+TEST_CASE("who only looks at other processes and sockets is told from who reads their memory") {
+  Run run;
+  const auto refused = [&](std::string_view path, std::uint64_t flags) {
+    run.call(20, SYS_openat, {kHere, 0x1000, flags}, -EACCES, {{1, std::string(path)}});
+    return run.kind;
+  };
+  CHECK(refused("/proc/1/environ", O_RDONLY) == "look");
+  CHECK(refused("/proc/1/fd", O_RDONLY | O_DIRECTORY) == "look");
+  CHECK(refused("/proc/1/mem", O_RDONLY) == "ptrace");
+  CHECK(refused("/proc/1/root/etc/shadow", O_RDONLY) == "ptrace");
+  CHECK(refused("/proc/1/environ", O_RDWR) == "ptrace");
+  CHECK(refused("/proc/7/environ", O_RDONLY) == "ptrace");
+  CHECK(refused("/proc/1/fd/../mem", O_RDONLY) == "ptrace");
+  CHECK(refused("/proc/sys/kernel/cad_pid", O_RDONLY) == "look");
+  CHECK(refused("/proc/sys/kernel/cad_pid", O_WRONLY) == "sysctl");
+  CHECK(refused("/proc/kcore", O_RDONLY) == "kernel");
+  const auto absent = [&](std::string_view path, std::uint64_t flags) {
+    run.call(20, SYS_openat, {kHere, 0x1000, flags}, -ENOENT, {{1, std::string(path)}});
+    return run.kind;
+  };
+  CHECK(absent("/dev/kmsg", O_RDONLY) == "look");
+  CHECK(absent("/dev/kmsg", O_WRONLY) == "raw device");
+  CHECK(absent("/dev/mem", O_RDONLY) == "physical memory");
+  CHECK(absent("/dev/mem", O_RDWR) == "raw device");
+  CHECK(absent("/dev/sda", O_RDONLY) == "raw device");
+  run.call(20, SYS_syslog, {3, 0, 0}, -EPERM);
+  CHECK(run.kind == "look");
+  run.call(20, SYS_syslog, {5, 0, 0}, -EPERM);
+  CHECK(run.kind == "kernel log");
+  run.call(20, SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG}, -EPROTONOSUPPORT);
+  CHECK(run.kind == "look");
+  run.call(20, SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_AUDIT}, -EAFNOSUPPORT);
+  CHECK(run.kind == "socket");
+  run.call(20, SYS_socket, {AF_INET, SOCK_STREAM, NETLINK_SOCK_DIAG}, -EPROTONOSUPPORT);
+  CHECK(run.kind == "socket");
 }
 
 TEST_CASE("signals to who was never there are attempts") {
