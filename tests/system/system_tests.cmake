@@ -84,7 +84,7 @@ rehearse_python_test(fault.power_cut fault/test_power_cut.py 400)
 rehearse_python_test(fault.sweep fault/test_sweep.py 400)
 
 # What may ruin its host, on one that may be ruined: a Debian tree booted with systemd (made once, two minutes).
-add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root)
+add_test(NAME system.booted COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-system booted native systemd manager whole_root promote_root)
 set_tests_properties(system.booted PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1200 RUN_SERIAL TRUE)
 
 # Recorded runs, judged without root.
