@@ -276,6 +276,7 @@ class Rollback {
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
     outcome_.kept = result.undone.kept;
+    outcome_.left_alone = result.undone.left;
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
     outcome_.why = result.why;
