@@ -283,11 +283,14 @@ class Commit {
       return;
     }
     if (!result_.undone.failed.empty()) return;
-    if (result_.undone.kept.empty()) {
-      for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+    const bool keeps = !result_.undone.kept.empty();
+    for (UsedVolume& used : order_.volumes) {
+      if (!keeps) (void)clean_up(used, run, order_.tag);
     }
     order_.given_up(result_.why);
-    (void)journals_.discard({run, true});
+    // What is kept in a store is this journal's: its number is not given out again.
+    (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)
+                 : journals_.discard({run, true}));
   }
 
   const CommitOrder& order_;

@@ -115,7 +115,10 @@ class Recovery {
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
     if (!forward) {
       RH_CHECK(give_back("interrupted; undone by recovery"));
-      RH_CHECK(journals_.discard(pending_));
+      // What is kept in a store is this journal's: its number is not given out again.
+      RH_CHECK(journal_.stage == Stage::kUndoneKept
+                   ? journals_.keep(pending_.run, bundle, journal_.header.number)
+                   : journals_.discard(pending_));
       return std::move(result_);
     }
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));

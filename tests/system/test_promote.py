@@ -757,6 +757,30 @@ class Moved(PromoteCase):
         self.assertTrue(place["/d/s3/g"].is_dir())
         self.assertEqual(differences(self.old, Tree(self.host), times=False), [])
 
+    def test_promoted_again(self) -> None:
+        """What was kept aside is there until the run goes, also where its place is not the run's own."""
+        image = Image(self, "ext4")
+        top = image.mount / "tree"
+        top.mkdir()
+        self.name_ = self.approve(self.try_out("mkdir n; echo n >n/o; echo f >f", "--no-trace", cwd=top))
+        self.killed("renameat2:signal=SIGKILL:when=3")
+        new = next(path for path in (top / "n", top / "f") if path.exists())
+        with open(new / "theirs" if new.is_dir() else new, "a", encoding="ascii") as file:
+            file.write("theirs\n")
+        result = self.recovered("undone", f"{new} had been edited meanwhile")
+        kept = Path(result.doc["recovered"][0]["notes"][0].split(" kept as ")[1])
+        kept = kept / "theirs" if kept.is_dir() else kept
+        run = self.name_.split("@")[0]
+        self.assertEqual(self.call("rollback", run).code, 64)
+        again = self.call("promote", self.name_, "--accept", str(image.mount))
+        self.assertEqual((again.code, again.doc["id"]), (0, f"{run}/2"), again.err)
+        self.assertTrue((top / "n/o").exists() and (top / "f").exists())
+        self.assertEqual(self.call("rollback", run).code, 0)
+        self.assertEqual(list(top.iterdir()), [])
+        self.assertTrue(kept.read_text().endswith("theirs\n"), kept)
+        self.assertEqual(self.call("rm", run).code, 0)
+        self.assertFalse((image.mount / ".rehearse").exists())
+
     def test_removed_before_it_was_come_to(self) -> None:
         self.killed("renameat2:signal=SIGKILL:when=3")
         for path in ("d/s1/g", "d/s1/f", "d/s2/g", "d/s2/f", "d/s30/g", "d/s30/f"):
