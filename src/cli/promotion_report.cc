@@ -89,6 +89,7 @@ std::string promotion_json(const Outcome& outcome) {
   json.close_array();
   strings(json, "notes", outcome.notes);
   strings(json, "kept", outcome.kept);
+  strings(json, "left_alone", outcome.left_alone);
   strings(json, "not_undone", outcome.not_undone);
   json.key("phases")
       .open_object()
@@ -147,6 +148,8 @@ std::string promotion_text(const Outcome& outcome) {
     return escape_text(outcome.left_out[i].path) + "  " + escape_text(outcome.left_out[i].why);
   });
   list("kept aside", outcome.kept.size(), [&](std::size_t i) { return escape_text(outcome.kept[i]); });
+  list("left as it is", outcome.left_alone.size(),
+       [&](std::size_t i) { return escape_text(outcome.left_alone[i]); });
   list("NOT UNDONE", outcome.not_undone.size(),
        [&](std::size_t i) { return escape_text(outcome.not_undone[i]); });
   if (!outcome.id.empty())

@@ -28,22 +28,21 @@ Result<std::string> read_grown(const Read& read, const char* what) {
 
 }  // namespace
 
-Result<Appearance> appearance_of(Volume& volume, const Place& place, const struct stat& st) {
+Result<Appearance> appearance_of(int dir, const std::string& name, const struct stat& st) {
   Appearance result{st.st_mode, st.st_uid, st.st_gid, {}};
-  RH_TRY(const int dir, volume.parent(place));
   // The last component is not followed, and no other is left to the path.
-  const std::string path = sys::fd_path(dir) + '/' + std::string(leaf_of(place.path));
+  const std::string path = sys::fd_path(dir) + '/' + name;
   RH_TRY(const std::string names,
          read_grown([&](char* to, std::size_t room) { return ::llistxattr(path.c_str(), to, room); },
                     "llistxattr"));
   for (std::string_view rest = names; !rest.empty();) {
-    const std::string name(rest.substr(0, rest.find('\0')));
-    rest.remove_prefix(name.size() + 1);
+    const std::string xattr(rest.substr(0, rest.find('\0')));
+    rest.remove_prefix(xattr.size() + 1);
     RH_TRY(const std::string value,
            read_grown(
-               [&](char* to, std::size_t room) { return ::lgetxattr(path.c_str(), name.c_str(), to, room); },
+               [&](char* to, std::size_t room) { return ::lgetxattr(path.c_str(), xattr.c_str(), to, room); },
                "lgetxattr"));
-    result.xattrs += name + '\0' + std::to_string(value.size()) + ':' + value;
+    result.xattrs += xattr + '\0' + std::to_string(value.size()) + ':' + value;
   }
   return result;
 }

@@ -8,7 +8,6 @@
 #include <string>
 
 #include "base/result.h"
-#include "promote/volume.h"
 
 namespace rehearse::promote {
 
@@ -20,7 +19,7 @@ struct Appearance {
   bool operator==(const Appearance&) const = default;
 };
 
-/// `st` is of what stands at `place`, whose parent is there.
-Result<Appearance> appearance_of(Volume& volume, const Place& place, const struct stat& st);
+/// `st` is of what is called `name` in the directory `dir`.
+Result<Appearance> appearance_of(int dir, const std::string& name, const struct stat& st);
 
 }  // namespace rehearse::promote

@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "effects/directory.h"
 #include "ledger/tree.h"
+#include "promote/noted_directories.h"
 #include "promote/stage.h"
 
 namespace rehearse::promote {
@@ -210,7 +211,7 @@ class Commit {
     }
     volumes_.reserve(order_.volumes.size());
     for (UsedVolume& used : order_.volumes) volumes_.push_back(std::move(used.volume));
-    Transaction transaction(volumes_, operations_);
+    Transaction transaction(volumes_, operations_, directories_);
     auto done = carry_out(transaction);
     result_.window_ns = transaction.window_ns();
     result_.touched = transaction.done() > 1;
@@ -234,12 +235,22 @@ class Commit {
     RH_CHECK(writer.sync());
     for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
     RH_TRY(operations_, order_.prepare());
+    RH_CHECK(note_all_directories());
     RH_CHECK(sync_volumes(order_.volumes));
+    for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
-    RH_CHECK(writer.mark(Stage::kReady));
+    ready_ns_ = realtime_ns();
+    RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     if (order_.admit) RH_CHECK(order_.admit(operations_));
     writer_.emplace(std::move(writer));
     return journals_.make_ready(order_.header.run);
+  }
+
+  Result<void> note_all_directories() {
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : order_.volumes) volumes.push_back(&used.volume);
+    RH_TRY(directories_, note_directories(volumes, operations_));
+    return {};
   }
 
   Result<void> carry_out(Transaction& transaction) {
@@ -252,14 +263,14 @@ class Commit {
   }
 
   void take_back(Transaction& transaction) {
-    result_.undone = transaction.undo_done();
+    result_.undone = transaction.undo_done(ready_ns_);
     if (!result_.undone.failed.empty()) return;
     for (Volume& volume : volumes_) {
       if (auto synced = sys::sync_filesystem(volume.store()); !synced)
         result_.undone.failed.push_back(volume.mountpoint() + ": " + synced.error().what);
     }
     // If this cannot be written, the next recovery finds nothing left to undo.
-    (void)writer_->mark(Stage::kUndone);
+    (void)writer_->mark(result_.undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept);
   }
 
   void finish() {
@@ -272,17 +283,22 @@ class Commit {
       return;
     }
     if (!result_.undone.failed.empty()) return;
-    if (result_.undone.kept.empty()) {
-      for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+    const bool keeps = !result_.undone.kept.empty();
+    for (UsedVolume& used : order_.volumes) {
+      if (!keeps) (void)clean_up(used, run, order_.tag);
     }
     order_.given_up(result_.why);
-    (void)journals_.discard({run, true});
+    // What is kept in a store is this journal's: its number is not given out again.
+    (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)
+                 : journals_.discard({run, true}));
   }
 
   const CommitOrder& order_;
   JournalStore journals_;
   std::optional<JournalWriter> writer_;
   std::vector<Operation> operations_;
+  std::vector<Directory> directories_;
+  std::int64_t ready_ns_ = 0;
   std::vector<Volume> volumes_;
   CommitResult result_;
 };

@@ -17,9 +17,10 @@ constexpr std::size_t kCheckSize = 16;
 constexpr std::uint64_t kMaxRecord = std::uint64_t{4} << 20U;
 constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 
-enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark };
+enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory };
 
-constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8;
+constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16;
+constexpr unsigned kAllFlags = 31;
 
 Sha256 chain(const Sha256& check, std::string_view record) {
   Sha256Hasher hasher;
@@ -94,7 +95,7 @@ bool decode(Decoder& in, Operation& operation) {
   const std::uint64_t type = in.number();
   const std::uint64_t flags = in.number();
   if (kind > static_cast<std::uint64_t>(OperationKind::kRewrite) ||
-      type > static_cast<std::uint64_t>(effects::FileType::kBlockDevice) || flags > 15)
+      type > static_cast<std::uint64_t>(effects::FileType::kBlockDevice) || flags > kAllFlags)
     return false;
   operation.kind = static_cast<OperationKind>(kind);
   operation.type = static_cast<effects::FileType>(type);
@@ -106,6 +107,10 @@ bool decode(Decoder& in, Operation& operation) {
   decode(in, operation.displaced);
   if ((flags & kHasBefore) != 0) decode(in, operation.before.emplace());
   if ((flags & kHasAfter) != 0) decode(in, operation.after.emplace());
+  if ((flags & kNotes) != 0) {
+    operation.from_directory = in.number32();
+    operation.to_directory = in.number32();
+  }
   return true;
 }
 
@@ -145,14 +150,30 @@ bool apply(std::string_view record, Journal& journal, bool first) {
     case Kind::kOperation: {
       Operation operation;
       if (!decode(in, operation) || operation.volume >= journal.volumes.size()) return false;
+      for (const std::uint32_t number : {operation.from_directory, operation.to_directory}) {
+        if (number != Operation::kNotNoted && number >= journal.directories.size()) return false;
+      }
       journal.operations.push_back(std::move(operation));
+      break;
+    }
+    case Kind::kDirectory: {
+      Directory directory;
+      directory.ino = in.number();
+      const std::uint64_t handles = in.number();
+      if (handles > 1) return false;
+      if (handles == 1) {
+        DirectoryHandle& handle = directory.handle.emplace();
+        handle.type = static_cast<std::int32_t>(in.signed_number());
+        handle.bytes = in.text();
+      }
+      journal.directories.push_back(std::move(directory));
       break;
     }
     case Kind::kMark: {
       const std::uint64_t stage = in.number();
-      if (stage > static_cast<std::uint64_t>(Stage::kUndone)) return false;
+      if (stage > static_cast<std::uint64_t>(Stage::kUndoneKept)) return false;
       journal.stage = static_cast<Stage>(stage);
-      journal.settled_ns = in.signed_number();
+      (journal.stage == Stage::kReady ? journal.ready_ns : journal.settled_ns) = in.signed_number();
       break;
     }
     default:
@@ -241,13 +262,25 @@ Result<void> JournalWriter::add(const JournalVolume& volume) {
   return add(record.bytes());
 }
 
+Result<void> JournalWriter::add(const Directory& directory) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kDirectory));
+  record.number(directory.ino);
+  record.number(directory.handle ? 1 : 0);
+  if (directory.handle) {
+    record.signed_number(directory.handle->type);
+    record.text(directory.handle->bytes);
+  }
+  return add(record.bytes());
+}
+
 Result<void> JournalWriter::add(const Operation& operation) {
   Encoder record;
   record.number(static_cast<std::uint64_t>(Kind::kOperation));
   record.number(static_cast<std::uint64_t>(operation.kind));
   record.number(static_cast<std::uint64_t>(operation.type));
   record.number((operation.before ? kHasBefore : 0U) | (operation.after ? kHasAfter : 0U) |
-                (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U));
+                (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U) | kNotes);
   record.number(operation.volume);
   encode(record, operation.from);
   encode(record, operation.to);
@@ -256,14 +289,16 @@ Result<void> JournalWriter::add(const Operation& operation) {
   encode(record, operation.displaced);
   if (operation.before) encode(record, *operation.before);
   if (operation.after) encode(record, *operation.after);
+  record.number(operation.from_directory);
+  record.number(operation.to_directory);
   return add(record.bytes());
 }
 
-Result<void> JournalWriter::mark(Stage stage, std::int64_t settled_ns) {
+Result<void> JournalWriter::mark(Stage stage, std::int64_t at_ns) {
   Encoder record;
   record.number(static_cast<std::uint64_t>(Kind::kMark));
   record.number(static_cast<std::uint64_t>(stage));
-  record.signed_number(settled_ns);
+  record.signed_number(at_ns);
   RH_CHECK(add(record.bytes()));
   return sync();
 }

@@ -46,14 +46,17 @@ enum class Stage : std::uint8_t {
   kPreparing,  ///< new objects are being staged; nothing of the host has changed
   kReady,      ///< all operations are in the journal and everything staged is durable; renames may have begun
   kCommitted,  ///< all operations are done and durable
-  kUndone,     ///< all that was done is undone
+  kUndone,     ///< all that was done is undone, durably
+  kUndoneKept,  ///< the same, and something of somebody else's lies in a store
 };
 
 struct Journal {
   JournalHeader header;
   std::vector<JournalVolume> volumes;
+  std::vector<Directory> directories;  ///< that the operations note
   std::vector<Operation> operations;
   Stage stage = Stage::kPreparing;
+  std::int64_t ready_ns = 0;    ///< CLOCK_REALTIME when everything was staged
   std::int64_t settled_ns = 0;  ///< kCommitted: CLOCK_REALTIME after the last operation
 };
 
@@ -65,9 +68,10 @@ class JournalWriter {
   static Result<JournalWriter> reopen(UniqueFd file);
 
   Result<void> add(const JournalVolume& volume);
+  Result<void> add(const Directory& directory);
   Result<void> add(const Operation& operation);
-  /// Writes the mark and makes everything before it durable.
-  Result<void> mark(Stage stage, std::int64_t settled_ns = 0);
+  /// Writes the mark and makes everything before it durable. `at_ns`: CLOCK_REALTIME when it was so.
+  Result<void> mark(Stage stage, std::int64_t at_ns = 0);
   Result<void> sync();
 
  private:

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "effects/change.h"
+#include "promote/directory_handle.h"
 
 namespace rehearse::promote {
 
@@ -60,7 +61,16 @@ enum class OperationKind : std::uint8_t {
   kRewrite,     ///< the bytes of the file at `to` become those of `from`; undone, those of `saved`
 };
 
+/// A directory of the host in which operations work, as it was before the first of them: it is known again
+/// wherever somebody moves it.
+struct Directory {
+  std::uint64_t ino = 0;
+  std::optional<DirectoryHandle> handle;  ///< none where the filesystem gives none out
+  bool operator==(const Directory&) const = default;
+};
+
 struct Operation {
+  static constexpr std::uint32_t kNotNoted = UINT32_MAX;
   OperationKind kind = OperationKind::kMove;
   std::uint32_t volume = 0;                           ///< index of the volume
   effects::FileType type = effects::FileType::kFile;  ///< kExchange: a directory if either object is one
@@ -73,6 +83,10 @@ struct Operation {
   bool time_only = false;  ///< kAttributes: nothing but the modification time is set
   std::optional<Settings> before;
   std::optional<Settings> after;  ///< kAttributes without it: only undoing sets anything
+  /// Numbers of the directories that hold `from` and `to` on the host; of a directory that gets attributes,
+  /// of itself there.
+  std::uint32_t from_directory = kNotNoted;
+  std::uint32_t to_directory = kNotNoted;
 };
 
 }  // namespace rehearse::promote

@@ -332,6 +332,7 @@ class Promotion {
 
   void take_result(const CommitResult& result) {
     outcome_.kept = result.undone.kept;
+    outcome_.left_alone = result.undone.left;
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return;
     outcome_.why = result.why;

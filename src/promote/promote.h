@@ -54,6 +54,8 @@ struct Outcome {
   std::vector<Shown> operations;
   std::vector<ledger::UnitStep> units;  ///< what was, or would be, asked of the service manager
   std::vector<std::string> kept;        ///< somebody's edits that had to make room, and where they are
+  /// When it was undone: what somebody had moved, replaced or removed meanwhile.
+  std::vector<std::string> left_alone;
   std::vector<std::string> not_undone;
   std::int64_t decision = 0;
   std::string authority;        ///< what let it begin, one line

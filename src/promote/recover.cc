@@ -8,7 +8,9 @@
 #include "base/sys.h"
 #include "ledger/decisions.h"
 #include "promote/commit.h"
+#include "promote/completion.h"
 #include "promote/journal_store.h"
+#include "promote/undo.h"
 #include "promote/unit_work.h"
 
 namespace rehearse::promote {
@@ -87,26 +89,15 @@ class Recovery {
       operations.push_back(operation);
       operations.back().volume = index[operation.volume];
     }
-    Transaction transaction(volumes, operations);
+    Site site(volumes, journal_.directories, Site::By::kNote);
     bool forward = journal_.stage == Stage::kCommitted;
-    if (!forward && journal_.stage == Stage::kReady) {
-      RH_TRY(forward, transaction.all_done());
+    if (journal_.stage == Stage::kReady) {
+      RH_TRY(forward, all_done(site, operations));
     }
-    if (forward && journal_.stage == Stage::kReady) {
-      RH_CHECK(transaction.set_attributes());
-      RH_CHECK(sync_all(volumes));
-      RH_CHECK(mark(Stage::kCommitted));
-    }
-    if (!forward) {
-      Undone undone = transaction.undo();
-      result_.notes = undone.kept;
-      if (!undone.failed.empty()) {
-        result_.way = Recovered::Way::kFailed;
-        result_.notes.insert(result_.notes.end(), undone.failed.begin(), undone.failed.end());
-        return std::move(result_);
-      }
-      RH_CHECK(sync_all(volumes));
-      RH_CHECK(mark(Stage::kUndone));
+    // What is kept is named again.
+    if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoneKept) {
+      RH_CHECK(forward ? finish(site, operations, volumes) : undo(site, operations, volumes));
+      if (result_.way == Recovered::Way::kFailed) return std::move(result_);
     }
     for (std::size_t v = 0; v < found.volumes.size(); ++v) {
       if (found.gone[v]) continue;
@@ -117,14 +108,17 @@ class Recovery {
         // A rollback takes along what its promotion had staged.
         if (journal_.header.kind == JournalKind::kRollback)
           RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.of)));
-      } else if (result_.notes.empty()) {
+      } else if (journal_.stage == Stage::kUndone) {
         RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
       }
     }
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
     if (!forward) {
       RH_CHECK(give_back("interrupted; undone by recovery"));
-      RH_CHECK(journals_.discard(pending_));
+      // What is kept in a store is this journal's: its number is not given out again.
+      RH_CHECK(journal_.stage == Stage::kUndoneKept
+                   ? journals_.keep(pending_.run, bundle, journal_.header.number)
+                   : journals_.discard(pending_));
       return std::move(result_);
     }
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
@@ -135,6 +129,24 @@ class Recovery {
     return std::move(result_);
   }
 
+  Result<void> finish(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
+    RH_TRY(result_.notes, give_all_settings(site, operations));
+    RH_CHECK(sync_all(volumes));
+    return mark(Stage::kCommitted);
+  }
+
+  Result<void> undo(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
+    Undone undone = Undo(site, operations, journal_.ready_ns).run(operations.size());
+    for (const auto* lines : {&undone.kept, &undone.left, &undone.failed})
+      result_.notes.insert(result_.notes.end(), lines->begin(), lines->end());
+    if (!undone.failed.empty()) {
+      result_.way = Recovered::Way::kFailed;
+      return {};
+    }
+    RH_CHECK(sync_all(volumes));
+    return mark(undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept);
+  }
+
   static Result<void> sync_all(std::vector<Volume>& volumes) {
     for (Volume& volume : volumes) RH_CHECK(sys::sync_filesystem(volume.store()));
     return {};
@@ -143,7 +155,9 @@ class Recovery {
   Result<void> mark(Stage stage) {
     RH_TRY(UniqueFd file, journals_.open(pending_));
     RH_TRY(JournalWriter writer, JournalWriter::reopen(std::move(file)));
-    return writer.mark(stage, realtime_ns());
+    RH_CHECK(writer.mark(stage, realtime_ns()));
+    journal_.stage = stage;
+    return {};
   }
 
   Result<void> give_back(const char* why) {

@@ -72,13 +72,12 @@ class Rollback {
   /// The newest promotion of which anything is in effect.
   Result<bool> find_promotion() {
     RH_TRY(const auto numbers, kept_journals(bundle_));
-    if (numbers.empty())
-      return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage,
-                  "there is nothing to take back");
-    next_ = numbers.back() + 1;
+    if (!numbers.empty()) next_ = numbers.back() + 1;
+    bool promoted = false;
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
       RH_TRY(Journal journal, read_kept_journal(bundle_, *number));
       if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
+      promoted = true;
       RH_TRY(auto found, find_volumes(journal, bundle_));
       for (std::size_t v = 0; v < found.gone.size(); ++v) {
         if (found.gone[v])
@@ -91,6 +90,9 @@ class Rollback {
       RH_TRY(const bool any, find_in_effect(numbers));
       if (any) return true;
     }
+    if (!promoted)
+      return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage,
+                  "there is nothing to take back");
     return false;
   }
 
@@ -276,6 +278,7 @@ class Rollback {
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
     outcome_.kept = result.undone.kept;
+    outcome_.left_alone = result.undone.left;
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
     outcome_.why = result.why;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "ledger/tree.h"
+#include "promote/directory_handle.h"
 
 namespace rehearse::promote {
 namespace {
@@ -124,19 +125,14 @@ Result<Volume> Volume::scratch(UniqueFd root, std::string mountpoint) {
 Result<bool> Volume::adopt_store(int directory) {
   RH_TRY(const struct stat wanted, sys::stat_fd(directory));
   if (wanted.st_dev != device_) return false;
-  alignas(struct file_handle) char buffer[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};
-  auto* handle = reinterpret_cast<struct file_handle*>(buffer);
-  handle->handle_bytes = MAX_HANDLE_SZ;
-  int mount = 0;
-  if (::name_to_handle_at(directory, "", handle, &mount, AT_EMPTY_PATH) != 0) return false;
-  // open_by_handle_at(2) wants a descriptor that is open for reading.
-  RH_TRY(const UniqueFd root, sys::open_at2(root_.get(), ".", O_RDONLY | O_DIRECTORY, 0, kResolve));
-  UniqueFd found(::open_by_handle_at(root.get(), handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!found.valid()) return false;
-  RH_TRY(const struct stat st, sys::stat_fd(found.get()));
+  const auto handle = handle_of(directory);
+  if (!handle) return false;
+  auto found = open_handle(root_.get(), *handle, O_RDONLY);
+  if (!found) return false;
+  RH_TRY(const struct stat st, sys::stat_fd(found->get()));
   if (st.st_dev != wanted.st_dev || st.st_ino != wanted.st_ino) return false;
   RH_TRY(store_name_, sys::read_link_at(AT_FDCWD, sys::fd_path(directory).c_str()));
-  store_ = std::move(found);
+  store_ = std::move(*found);
   return true;
 }
 

@@ -226,7 +226,8 @@ class Replay:
             for sector in range(block * BLOCK, (block + 1) * BLOCK, SECTOR):
                 for version in versions[:chance.randint(0, len(versions))]:
                     if version.offset <= sector < version.offset + version.length:
-                        os.pwrite(fd, self.log.bytes[version.data + sector - version.offset:][:SECTOR], sector)
+                        start = version.data + sector - version.offset
+                        os.pwrite(fd, self.log.bytes[start:start + SECTOR], sector)
             return
         count = len(versions) if fate == "written" else chance.randint(0, len(versions))
         for version in versions[:count]:

@@ -1,6 +1,6 @@
 """Cuts the power of the disks under a rehearsal, its approval, promotion, rollback and second promotion: what comes up again is old or new, as it was acknowledged, and everything works.
 
-REHEARSE_CUTS: so many cuts a filesystem (20), REHEARSE_SEED, REHEARSE_CUT_FS: "ext4 xfs btrfs". scripts/powercut tries hundreds.
+Of some, what recovers is cut again. REHEARSE_CUTS: so many cuts a filesystem (20), REHEARSE_SEED, REHEARSE_CUT_FS: "ext4 xfs btrfs". scripts/powercut tries hundreds.
 """
 
 from __future__ import annotations
@@ -184,6 +184,68 @@ class PowerCut(PromoteCase):
             print(f"noticed, as it should be: {failed[0][:300]}")
             return
         self.assertEqual(failed, [])
+        replay.close()
+        self.cut_recoveries(what)
+
+    def cut_recoveries(self, what: str) -> None:
+        """The power that fails again while what the first cut left is being recovered: some cuts of some recoveries."""
+        chance = random.Random(int(os.environ.get("REHEARSE_SEED", "1")) + 1)
+        wanted = int(os.environ.get("REHEARSE_CUTS", "20")) // 20
+        if wanted < 2:  # a sample
+            wanted = int(self.kind == "ext4" and self.count == 1)
+        if wanted == 0:
+            return
+        replay = Replay(self.log, self.base_images)
+        self.addCleanup(replay.close)
+        (self.ram / "again").mkdir()
+        recorder = Recorder(self.ram / "again", self.recorder_program, self.disks)
+        self.addCleanup(recorder.stop)
+        begun, first = time.monotonic(), sorted(chance.randint(self.log.marks[begin], self.log.marks[end])
+                                                for begin, end in [("approved", "promoted"), ("left", "back")] for _ in range(2 * wanted))
+        recoveries, found, failed = 0, {"old": 0, "new": 0}, []
+        with self.other_boot():
+            for at in first:
+                cut = Cut(at, chance.randrange(1 << 30), "some")
+                replay.make(cut, recorder.images)
+                again = self.recorded_recovery(cut, recorder) if recoveries < wanted else None
+                if again is None:
+                    continue
+                recoveries += 1
+                inner = Replay(again, [image.with_suffix(".base") for image in recorder.images])
+                seconds = choose_cuts(again, [("start", "recovered", 1)], 6, chance.randrange(1 << 30), KINDS[self.kind].torn)
+                for second in seconds:
+                    files = [self.ram / f"cut{i}" for i in range(self.count)]
+                    inner.make(second, files)
+                    try:
+                        found[self.come_up(cut, second.at, files)] += 1
+                    except (AssertionError, subprocess.CalledProcessError, OSError) as error:
+                        failed.append(f"{cut}, then while it recovered {second}: {error}")
+                    finally:
+                        self.disks.unmount()
+                inner.close()
+                again.bytes.close()
+        print(f"{what}: {recoveries} recoveries cut at {sum(found.values()) + len(failed)} moments in {time.monotonic() - begun:.1f} s; found old {found['old']}, new {found['new']}, wrong {len(failed)}")
+        self.assertGreater(recoveries, 0)
+        self.assertEqual(failed, [])
+
+    def recorded_recovery(self, cut: Cut, recorder: Recorder) -> Log | None:
+        """What a recovery on the disks of that cut writes; nothing if there is nothing to recover."""
+        self.boot_id.write_text(f"{uuid.UUID(int=random.Random(cut.seed).getrandbits(128))}\n")
+        recorder.keep()
+        recorder.start()
+        try:
+            if not list((self.state / "promotions").glob("*.ready")):
+                return None
+            recorder.mark("start")
+            neighbour = Neighbour(self.disks.mounts)
+            try:
+                self.step("recover")
+            finally:
+                neighbour.stop()
+            recorder.mark("recovered")
+        finally:
+            recorder.stop()
+        return Log(recorder.log_file)
 
     def cuts(self) -> list[Cut]:
         count = int(os.environ.get("REHEARSE_CUTS", "20"))

@@ -459,6 +459,8 @@ VOLUME = b"\2\1" + text(b"/srv") + b"\0" + text(b"token") + b"\2"
 EXCHANGE = b"\3\1\0\0\0" + b"\1" + text(b"upper/a") + b"\0" + text(b"a") + b"\0" + text(b"") + b"\5\2\2\3" * 2
 MOVE = b"\3\0\1\4\0" + b"\0" + text(b"d/\xff") + b"\1" + text(b"kept/p1-0") + b"\0" + text(b"") + b"\7\2\2\3\0\0\0\0"
 seed("journal", "whole", journal(HEADER, VOLUME, EXCHANGE, MOVE, b"\4\1\0", b"\4\2\2"))
+NOTE = b"\5\7\1\2" + text(b"handle")
+seed("journal", "noted", journal(HEADER, VOLUME, NOTE, EXCHANGE.replace(b"\3\1\0\0", b"\3\1\0\20") + b"\xff\xff\xff\xff\x0f\0"))
 seed("journal", "begun", journal(HEADER))
 seed("journal", "outside", journal(HEADER, VOLUME, EXCHANGE.replace(b"upper/a", b"../../a")))
 seed("journal", "torn", journal(HEADER, VOLUME, EXCHANGE)[:-3])

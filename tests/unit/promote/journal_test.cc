@@ -43,6 +43,7 @@ Operation some_operation(int number) {
   settings.xattrs = {{"user.k", std::string("v\0w", 3)}};
   if (number % 2 == 0) operation.before = settings;
   if (number % 3 == 0) operation.after = settings;
+  if (number == 4) operation.to_directory = 1;
   return operation;
 }
 
@@ -63,8 +64,10 @@ std::string whole_journal() {
   volume.adopted = true;
   volume.token = "token";
   REQUIRE(writer->add(volume));
+  REQUIRE(writer->add(Directory{7, std::nullopt}));
+  REQUIRE(writer->add(Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}}));
   for (int i = 0; i < 5; ++i) REQUIRE(writer->add(some_operation(i)));
-  REQUIRE(writer->mark(Stage::kReady));
+  REQUIRE(writer->mark(Stage::kReady, 41));
   REQUIRE(writer->mark(Stage::kCommitted, 42));
   std::string text = content(fd);
   ::close(fd);
@@ -91,9 +94,34 @@ TEST_CASE("a journal reads back as it was written") {
     CHECK(now.displaced == then.displaced);
     CHECK(now.before == then.before);
     CHECK(now.after == then.after);
+    CHECK(now.from_directory == then.from_directory);
+    CHECK(now.to_directory == then.to_directory);
   }
+  REQUIRE(journal->directories.size() == 2);
+  CHECK(!journal->directories[0].handle);
+  CHECK(journal->directories[1] == Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}});
   CHECK(journal->stage == Stage::kCommitted);
+  CHECK(journal->ready_ns == 41);
   CHECK(journal->settled_ns == 42);
+}
+
+TEST_CASE("an operation of a directory that the journal does not note is damage") {
+  UniqueFd file = memory_file();
+  const UniqueFd again(::dup(file.get()));
+  auto writer = JournalWriter::create(std::move(file), {});
+  REQUIRE(writer);
+  JournalVolume volume;
+  volume.mountpoint = "/";
+  REQUIRE(writer->add(volume));
+  REQUIRE(writer->add(Directory{7, std::nullopt}));
+  Operation operation;
+  operation.from_directory = 1;
+  REQUIRE(writer->add(operation));
+  REQUIRE(writer->sync());
+  const UniqueFd copy = file_with(content(again.get()));
+  const auto journal = read_journal(copy.get());
+  REQUIRE(!journal);
+  CHECK(journal.error().exit == ExitCode::kDataError);
 }
 
 TEST_CASE("a journal cut off anywhere is the last whole record, never nonsense") {

@@ -1,0 +1,18 @@
+// Which directories of the host a list of operations will work in, found before the first of them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "promote/operation.h"
+#include "promote/volume.h"
+
+namespace rehearse::promote {
+
+/// Writes the numbers of the returned directories into the operations. Everything is where it was before the
+/// first operation, which for new directories is the store. kStale names what has lost its directory.
+Result<std::vector<Directory>> note_directories(std::span<Volume* const> volumes,
+                                                std::span<Operation> operations);
+
+}  // namespace rehearse::promote

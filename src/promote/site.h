@@ -1,0 +1,84 @@
+// Where operations take place: finds their directories and the objects in them, and renames. While they are
+// carried out a directory is what its path leads to, and must be the one that was noted. When they are taken
+// back or finished it is the noted one, wherever somebody has moved it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "promote/operation.h"
+#include "promote/volume.h"
+
+namespace rehearse::promote {
+
+enum class End : std::uint8_t { kFrom, kTo };
+
+inline const Place& place_of(const Operation& operation, End end) {
+  return end == End::kFrom ? operation.from : operation.to;
+}
+
+/// Where an object is found. The descriptor (O_PATH) is borrowed until the next but one is asked for.
+struct Spot {
+  int dir = -1;
+  std::string name;  ///< empty: the directory is the object
+};
+
+/// What is found at an end of an operation.
+struct Look {
+  enum class What : std::uint8_t {
+    kObject,
+    kNothing,  ///< the directory is there, and nothing of that name
+    kGone,     ///< the directory is no more, nor what was in it
+    kLost,     ///< no way leads to the directory; it may exist
+  } what = What::kNothing;
+  struct stat st = {};  ///< kObject
+
+  [[nodiscard]] bool is(std::uint64_t inode) const { return what == What::kObject && st.st_ino == inode; }
+};
+
+class Site {
+ public:
+  enum class By : std::uint8_t { kPath, kNote };
+
+  /// All is borrowed. Without notes directories are found by their paths, whatever they are.
+  Site(std::span<Volume> volumes, std::span<const Directory> directories, By by)
+      : volumes_(volumes), directories_(directories), by_(by) {}
+
+  /// err ESTALE: the directory is no more.
+  Result<Spot> spot(const Operation& operation, End end);
+  Result<Look> look(const Operation& operation, End end);
+  /// Renames from one end of the operation to the other. `flags` as renameat2(2).
+  Result<void> rename(const Operation& operation, End source, unsigned flags);
+  /// For people.
+  [[nodiscard]] std::string shown(const Operation& operation, End end) const;
+  /// Opens directories anew.
+  void forget();
+
+  Volume& volume(const Operation& operation) { return volumes_[operation.volume]; }
+
+ private:
+  struct Opened {
+    std::uint32_t volume;
+    std::uint32_t number;
+    UniqueFd fd;
+  };
+
+  Result<int> open(const Operation& operation, std::uint32_t number, std::string_view path);
+  Result<UniqueFd> open_by_path(const Operation& operation, const Directory& directory,
+                                std::string_view path);
+  Result<UniqueFd> open_by_note(const Operation& operation, const Directory& directory,
+                                std::string_view path);
+
+  std::span<Volume> volumes_;
+  std::span<const Directory> directories_;
+  By by_;
+  std::vector<Opened> opened_;  ///< the last used at the end
+};
+
+}  // namespace rehearse::promote

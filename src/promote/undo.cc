@@ -1,0 +1,244 @@
+#include "promote/undo.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/clock.h"
+#include "promote/changed_since.h"
+#include "promote/object_writer.h"
+#include "promote/rewrite.h"
+
+namespace rehearse::promote {
+namespace {
+
+using effects::FileType;
+using What = Look::What;
+
+constexpr unsigned kPatience =
+    300;  ///< how often an object that is in no place is looked for again, 1 ms apart
+constexpr unsigned kTries = 1000;  ///< at one object, against somebody who moves it all the time
+
+/// What was looked at is not so any more: it is to be looked at again.
+bool has_moved(int err) {
+  return err == ENOENT || err == EEXIST || err == ENOTDIR || err == EISDIR || err == ESTALE;
+}
+
+tl::unexpected<Error> no_way(const std::string& shown) {
+  return fail(shown + ": no way leads to its directory", ExitCode::kFailure,
+              "put the directory back, then: rehearse recover");
+}
+
+}  // namespace
+
+/// Somebody may be about to put it back.
+bool Undo::wait() {
+  if (patience_ == 0) return false;
+  --patience_;
+  ::usleep(1000);
+  site_.forget();
+  return true;
+}
+
+/// Its object was parked there by an earlier operation, which may not have been come to.
+bool Undo::is_parked(const Operation& operation) const {
+  return std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
+    return other.kind == OperationKind::kMove && other.volume == operation.volume &&
+           other.to == operation.from;
+  });
+}
+
+Setting Undo::setting_of(const Operation& operation) const {
+  if (settings_.empty()) return Setting::kUnknown;
+  return settings_[static_cast<std::size_t>(&operation - operations_.data())];
+}
+
+Result<void> Undo::undo_move(const Operation& operation) {
+  const std::uint64_t inode = operation.object.ino;
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    RH_TRY(const Look there, site_.look(operation, End::kTo));
+    if (there.is(inode)) {
+      RH_TRY(const bool over, move_back(operation));
+      if (over) return {};
+      site_.forget();
+      continue;
+    }
+    RH_TRY(const Look here, site_.look(operation, End::kFrom));
+    if (here.is(inode)) return name_kept(operation);
+    if (is_parked(operation)) return {};
+    if (wait()) continue;
+    const End end = operation.from.area == Area::kHost ? End::kFrom : End::kTo;
+    if (there.what == What::kLost || here.what == What::kLost) return no_way(site_.shown(operation, end));
+    report_.left.push_back(site_.shown(operation, end) +
+                           ": somebody moved, replaced or removed it meanwhile; left as it is");
+    return {};
+  }
+  return fail("somebody moves it all the time");
+}
+
+/// The object stands at `to`. False: not any more.
+Result<bool> Undo::move_back(const Operation& operation) {
+  RH_TRY(const Look home, site_.look(operation, End::kFrom));
+  const std::string from = site_.shown(operation, End::kFrom);
+  const std::string to = site_.shown(operation, End::kTo);
+  if (home.what == What::kLost) return no_way(from);
+  if (home.what == What::kGone) {
+    auto& lines = operation.to.area == Area::kStore ? report_.kept : report_.left;
+    lines.push_back(from + ": its directory is gone; it is kept as " + to);
+    return true;
+  }
+  const bool taken = home.what == What::kObject;
+  auto back = site_.rename(operation, End::kTo, taken ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+  if (!back) {
+    if (has_moved(back.error().err)) return false;
+    return tl::make_unexpected(std::move(back).error());
+  }
+  ++report_.undone;
+  if (taken && operation.to.area == Area::kHost)
+    report_.left.push_back(from + " had been made anew meanwhile; that is " + to + " now");
+  RH_CHECK(name_kept(operation));
+  return true;
+}
+
+Result<void> Undo::undo_exchange(const Operation& operation) {
+  const std::string shown = site_.shown(operation, End::kTo);
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    RH_TRY(const Look host, site_.look(operation, End::kTo));
+    RH_TRY(const Look store, site_.look(operation, End::kFrom));
+    if (host.is(operation.displaced.ino)) return name_kept(operation);
+    if (!host.is(operation.object.ino)) {
+      // Never come to, and what stood there was replaced.
+      if (store.is(operation.object.ino)) return name_kept(operation);
+      if (!store.is(operation.displaced.ino))
+        return fail(shown + ": neither the old nor the new object is where it should be");
+      if (host.what != What::kObject && wait()) continue;
+      if (host.what == What::kLost) return no_way(shown);
+      if (host.what == What::kGone) {
+        report_.kept.push_back(shown + ": its directory is gone; the old object is kept as " +
+                               site_.shown(operation, End::kFrom));
+        return {};
+      }
+    }
+    // If somebody put another object in place of the new one, the old one comes back and theirs is kept.
+    const bool taken = host.what == What::kObject;
+    auto back = site_.rename(operation, End::kFrom, taken ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+    if (!back && has_moved(back.error().err)) {
+      site_.forget();
+      continue;
+    }
+    if (!back) return back;
+    ++report_.undone;
+    if (!taken)
+      report_.left.push_back(shown + " had been moved or removed meanwhile; the old object is back");
+    return name_kept(operation);
+  }
+  return fail("somebody moves it all the time");
+}
+
+/// A new object, which lies in the store again, was touched by somebody else.
+Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now) {
+  if (S_ISDIR(now.st_mode) && operation.kind == OperationKind::kMove && ready_ns_ != 0)
+    return changed_since(site_.volume(operation).store(), operation.from.path, ready_ns_);
+  return S_ISREG(now.st_mode) && (to_ns(now.st_mtim) != operation.object.mtime_ns ||
+                                  static_cast<std::uint64_t>(now.st_size) != operation.object.size);
+}
+
+/// Of an operation that is undone: what of somebody else's lies in the store where its new object came from,
+/// or where its old one was kept. It is told by what is there, so that a second try names it again.
+Result<void> Undo::name_kept(const Operation& operation) {
+  const bool exchange = operation.kind == OperationKind::kExchange;
+  const End end = operation.from.area == Area::kStore ? End::kFrom : End::kTo;
+  if (place_of(operation, end).area != Area::kStore) return {};
+  RH_TRY(const Look store, site_.look(operation, end));
+  if (store.what != What::kObject) return {};
+  const std::string shown = site_.shown(operation, end == End::kFrom ? End::kTo : End::kFrom);
+  const std::string kept = "; that is kept as " + site_.shown(operation, end);
+  if (end == End::kTo) {
+    report_.kept.push_back(shown + " had been made anew meanwhile" + kept);
+  } else if (!store.is(operation.object.ino)) {
+    if (exchange) report_.kept.push_back(shown + " had been replaced meanwhile" + kept);
+  } else {
+    RH_TRY(const bool edited, is_edited(operation, store.st));
+    if (edited) report_.kept.push_back(shown + " had been edited meanwhile" + kept);
+  }
+  return {};
+}
+
+Result<void> Undo::undo_attributes(const Operation& operation) {
+  if (!operation.before) return {};
+  const Setting setting = setting_of(operation);
+  const bool is_directory = operation.type == FileType::kDir;
+  RH_TRY(const Look here, site_.look(operation, End::kFrom));
+  if (!here.is(operation.object.ino)) {
+    const bool changed = setting != Setting::kNotBegun && operation.after && !operation.time_only;
+    if (!changed) return {};
+    if (here.what == What::kLost) return no_way(site_.shown(operation, End::kFrom));
+    report_.left.push_back(
+        site_.shown(operation, End::kFrom) +
+        ": somebody moved, replaced or removed it meanwhile; its attributes are left as they are");
+    return {};
+  }
+  RH_TRY(const Spot at, site_.spot(operation, End::kFrom));
+  if (operation.time_only) return set_time(at.dir, at.name, operation.before->mtime_ns);
+  if (!operation.after) return apply_settings(at.dir, at.name, operation.type, *operation.before);
+  if (setting == Setting::kNotBegun)  // but renames move a directory's time
+    return is_directory ? set_time(at.dir, at.name, operation.before->mtime_ns) : Result<void>();
+  RH_TRY(Settings now, read_settings(at.dir, at.name, operation.type));
+  if (is_directory) now.mtime_ns = operation.after->mtime_ns;
+  return apply_settings(
+      at.dir, at.name, operation.type,
+      taken_back(std::move(now), *operation.after, *operation.before, setting == Setting::kDone));
+}
+
+Result<void> Undo::undo_rewrite(const Operation& operation) {
+  RH_TRY(const Look there, site_.look(operation, End::kTo));
+  if (there.what == What::kLost) return no_way(site_.shown(operation, End::kTo));
+  if (!there.is(operation.object.ino)) {
+    report_.kept.push_back(site_.shown(operation, End::kTo) +
+                           " was moved, replaced or removed meanwhile; its old bytes are kept as " +
+                           site_.volume(operation).shown(operation.saved));
+    return {};
+  }
+  RH_CHECK(rewrite(site_, operation, operation.saved, static_cast<std::uint64_t>(there.st.st_size)));
+  RH_TRY(const Spot at, site_.spot(operation, End::kTo));
+  ++report_.undone;
+  return set_time(at.dir, at.name, operation.object.mtime_ns);
+}
+
+void Undo::undo(const Operation& operation) {
+  Result<void> undone;
+  switch (operation.kind) {
+    case OperationKind::kMove:
+      undone = undo_move(operation);
+      break;
+    case OperationKind::kExchange:
+      undone = undo_exchange(operation);
+      break;
+    case OperationKind::kAttributes:
+      undone = undo_attributes(operation);
+      break;
+    case OperationKind::kRewrite:
+      undone = undo_rewrite(operation);
+      break;
+  }
+  if (!undone) report_.failed.push_back(site_.shown(operation, End::kTo) + ": " + undone.error().what);
+}
+
+Undone Undo::run(std::size_t count) {
+  patience_ = kPatience;
+  site_.forget();
+  for (std::size_t i = count; i-- > 0;) {
+    if (operations_[i].kind != OperationKind::kAttributes) undo(operations_[i]);
+  }
+  // When everything is where it was: renames move the times of directories. Also of operations that were not
+  // come to, which find nothing changed otherwise.
+  site_.forget();
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kAttributes) undo(operation);
+  }
+  return std::move(report_);
+}
+
+}  // namespace rehearse::promote
