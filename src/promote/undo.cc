@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "base/clock.h"
@@ -42,12 +41,11 @@ bool Undo::wait() {
   return true;
 }
 
-/// Its object was parked there by an earlier operation, which may not have been come to.
+/// Its object was parked there by an earlier operation, which may not have been come to: it is none that came
+/// with the run.
 bool Undo::is_parked(const Operation& operation) const {
-  return std::any_of(operations_.begin(), operations_.end(), [&](const Operation& other) {
-    return other.kind == OperationKind::kMove && other.volume == operation.volume &&
-           other.to == operation.from;
-  });
+  return operation.from.area == Area::kStore &&
+         parked_.contains(std::to_string(operation.volume) + ':' + operation.from.path);
 }
 
 Setting Undo::setting_of(const Operation& operation) const {
@@ -150,7 +148,7 @@ Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now)
 Result<void> Undo::name_kept(const Operation& operation) {
   const bool exchange = operation.kind == OperationKind::kExchange;
   const End end = operation.from.area == Area::kStore ? End::kFrom : End::kTo;
-  if (place_of(operation, end).area != Area::kStore) return {};
+  if (place_of(operation, end).area != Area::kStore || is_parked(operation)) return {};
   RH_TRY(const Look store, site_.look(operation, end));
   if (store.what != What::kObject) return {};
   const std::string shown = site_.shown(operation, end == End::kFrom ? End::kTo : End::kFrom);
@@ -229,6 +227,10 @@ void Undo::undo(const Operation& operation) {
 Undone Undo::run(std::size_t count) {
   patience_ = kPatience;
   site_.forget();
+  for (const Operation& operation : operations_) {
+    if (operation.kind == OperationKind::kMove && operation.to.area == Area::kStore)
+      parked_.insert(std::to_string(operation.volume) + ':' + operation.to.path);
+  }
   for (std::size_t i = count; i-- > 0;) {
     if (operations_[i].kind != OperationKind::kAttributes) undo(operations_[i]);
   }

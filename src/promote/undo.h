@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -54,6 +55,7 @@ class Undo {
   std::span<const Operation> operations_;
   std::int64_t ready_ns_;
   std::span<const Setting> settings_;
+  std::unordered_set<std::string> parked_;  ///< places in stores that operations take objects of the host to
   Undone report_;
   unsigned patience_ = 0;
 };
