@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -94,6 +95,15 @@ class History(Case):
         self.assertEqual(self.call("rm", first.doc["id"]).code, 0)
         self.assertEqual(self.history(second)["runs"], 2)
         self.assertNotIn("history", self.call("show", self.shell("echo other").doc["id"]).doc)
+
+
+    def test_who_runs_it_at_a_terminal_sees_the_earlier_ones(self) -> None:
+        harness.need("script")
+        command = shlex.join(self.command("run", "--cwd", str(self.host), "--", "sh", "-c", f"echo a >{self.host}/f", json_out=False))
+        reports = [subprocess.run(["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout.decode() for _ in range(2)]
+        self.assertIn("Kept", reports[0])
+        self.assertNotIn("other run", reports[0])
+        self.assertIn("1 other run of this action, 1 with the same effects", reports[1])
 
 
 class Html(Case):
