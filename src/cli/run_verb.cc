@@ -16,10 +16,12 @@
 #include "cli/verb_support.h"
 #include "cli/verbs.h"
 #include "ledger/decisions.h"
+#include "ledger/history.h"
 #include "promote/decision.h"
 #include "rehearsal/network_print.h"
 #include "rehearsal/rehearsal.h"
 #include "report/json.h"
+#include "report/run_text.h"
 #include "report/terminal.h"
 #include "report/writer.h"
 #include "verdict/judge.h"
@@ -31,15 +33,27 @@ namespace {
 /// unfinished control string (CAN, ST), soft reset (DECSTR), main screen, ASCII, no colours, a fresh line.
 constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0m\r\n";
 
-Result<void> print_report(const Globals& globals, Finished& run) {
+Result<void> print_report(const Globals& globals, const Order& order, Finished& run) {
   RH_TRY(auto manifest, run.bundle.open_file("manifest"));
   RH_CHECK(ask_host(run.record, manifest.get()));
-  if (globals.json) return report::write_run_json(STDOUT_FILENO, run.record, manifest.get());
+  report::Decided decided;
+  if (report::awaits_decision(run.record))
+    decided.approval_rule = promote::approval_rule({run.record, run.policy, realtime_ns()});
+  if (globals.json) {
+    report::Writer out(STDOUT_FILENO);
+    return report::write_run_json(out, run.record, manifest.get(), decided);
+  }
+  // To start SQLite costs as much as a small run does: a person at a terminal does not notice, programs that
+  // want to know have `show`.
+  if (::isatty(STDERR_FILENO) == 1) {
+    if (auto history = ledger::history_of(*order.state, run.record.id))
+      run.record.history = std::move(*history);
+  }
   const report::TerminalOptions options = terminal_options(globals, STDERR_FILENO, run.bundle.id());
   report::Writer out(STDERR_FILENO);
   if (::isatty(STDERR_FILENO) == 1 && run.record.command.stdout_bytes + run.record.command.stderr_bytes > 0)
     out.put(kTerminalReset);
-  RH_CHECK(report::write_terminal_report(out, run.record, manifest.get(), options));
+  RH_CHECK(report::write_terminal_report(out, run.record, manifest.get(), options, decided));
   return out.flush();
 }
 
@@ -118,7 +132,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
   }
   RH_TRY(Finished run, rehearse(order));
   progress.clear();
-  RH_CHECK(print_report(globals, run));
+  RH_CHECK(print_report(globals, order, run));
   if (options.deadline_ns != 0) offer_override(options, order, run);
   freeze_in_background(run.bundle);
   return exit_status(options, run.record);

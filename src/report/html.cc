@@ -121,7 +121,8 @@ class Page {
       row("so far", html_text(latest));
     else if (awaits_decision(record_))
       row("decide", "rehearse approve " + html_text(run_at_digest(record_)) + " --reason ...");
-    if (!decided_.approval_rule.empty() && awaits_decision(record_)) row("", text(decided_.approval_rule));
+    if (!decided_.approval_rule.empty() && awaits_decision(record_) && decided_.promotions.empty())
+      row("", text(decided_.approval_rule));
     out_.put("</dl></header>\n<nav>");
     for (const auto& [name, title] :
          {std::pair("action", "Action"), std::pair("findings", "Findings"),

@@ -53,7 +53,7 @@ class Page {
       : record_(record), decided_(decided), command_(std::move(command)) {}
 
   void bar() {
-    page_ = fmt::format("## {} — rehearsed, nothing has changed\n", kPlain.level(record_.verdict.level));
+    page_ = fmt::format("## {} — what a rehearsal found\n", kPlain.level(record_.verdict.level));
     std::string lines = verdict_sentence(record_) + '\n';
     lines +=
         fmt::format("{} · {} · {} · {}\n", effects_line(record_), format_bytes(record_.command.written_bytes),

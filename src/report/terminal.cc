@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -35,6 +37,11 @@ constexpr std::size_t kValueLimit = 4096;  // of one value a person reads; JSON 
 constexpr std::size_t kShownEvidence = 20;
 constexpr std::size_t kWordsLimit = 64U * 1024;
 
+std::string without_newline(std::string text) {
+  text.pop_back();
+  return text;
+}
+
 class Report {
  public:
   Report(Writer& out, const RunRecord& record, const TerminalOptions& options, const Decided& decided)
@@ -48,14 +55,13 @@ class Report {
     const std::string id = escape_text(record_.id, 80);
     line("run", style_.bold(id) + "  " + rfc3339(record_.created_ns));
     if (!record_.digest.empty()) line("digest", escape_text(record_.digest, 80));
-    if (const std::string words = digest_words(record_.digest); !words.empty()) line("", words);
-    line("next", command_line("diff " + id) + "   " + command_line("show " + id + " --json"));
-    if (const std::string latest = latest_text(decided_); !latest.empty()) {
-      line("so far", latest);
-    } else if (awaits_decision(record_)) {
-      line("decide", command_line("approve " + run_at_digest(record_) + " --reason ..."));
-      if (!decided_.approval_rule.empty()) line("", escape_text(decided_.approval_rule, kValueLimit));
-    }
+    note("", digest_words(record_.digest));
+    commands("next", {command_line("diff " + id), command_line("show " + id + " --json")});
+    const std::string latest = latest_text(decided_);
+    note("so far", latest);
+    if (!awaits_decision(record_) || !decided_.promotions.empty()) return;
+    if (latest.empty()) line("decide", command_line("approve " + run_at_digest(record_) + " --reason ..."));
+    note("", escape_text(decided_.approval_rule, kValueLimit));
   }
 
   void action() {
@@ -218,8 +224,8 @@ class Report {
     if (trace.freezes != 0)
       line("frozen",
            fmt::format("{} times, {} in all, to keep up", trace.freezes, format_duration(trace.frozen_ns)));
-    line("next", command_line("trace " + escape_text(record_.id, 80)) + "   " +
-                     command_line("trace " + escape_text(record_.id, 80) + " --summary"));
+    const std::string traced = command_line("trace " + escape_text(record_.id, 80));
+    commands("next", {traced, traced + " --summary"});
   }
 
   void resources() {
@@ -252,6 +258,18 @@ class Report {
  private:
   void title(const char* text) { out_.put("\n" + style_.bold(text) + "\n"); }
   void line(const char* name, const std::string& text) { out_.put(fmt::format("  {:<9} {}\n", name, text)); }
+  /// Of words: broken between them, below each other. Nothing of none.
+  void note(const char* name, const std::string& text) {
+    if (text.empty()) return;
+    constexpr std::size_t kIndent = 12;
+    line(name, without_newline(wrap(text, kIndent, options_.columns)).substr(kIndent));
+  }
+  /// Commands to be copied: whole, side by side where there is room.
+  void commands(const char* name, const std::vector<std::string>& lines) {
+    const std::string all = fmt::format("{}", fmt::join(lines, "   "));
+    if (options_.columns == 0 || text_width(all) + 12 <= options_.columns) return line(name, all);
+    for (const std::string& one : lines) line(std::exchange(name, ""), one);
+  }
   void prose(const std::string& text, std::size_t indent) {
     if (!text.empty()) out_.put(wrap(text, indent, options_.columns));
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 
@@ -96,6 +97,15 @@ class History(Case):
         self.assertNotIn("history", self.call("show", self.shell("echo other").doc["id"]).doc)
 
 
+    def test_who_runs_it_at_a_terminal_sees_the_earlier_ones(self) -> None:
+        harness.need("script")
+        command = shlex.join(self.command("run", "--cwd", str(self.host), "--", "sh", "-c", f"echo a >{self.host}/f", json_out=False))
+        reports = [subprocess.run(["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout.decode() for _ in range(2)]
+        self.assertIn("Kept", reports[0])
+        self.assertNotIn("other run", reports[0])
+        self.assertIn("1 other run of this action, 1 with the same effects", reports[1])
+
+
 class Html(Case):
     def test_one_file_that_loads_and_runs_nothing(self) -> None:
         result = self.shell(f"echo '<b>&' >{self.host}/'<img src=x>'; echo '* * * * * root id' >/etc/cron.d/x; printf '</script>'", "--claim", "<script>alert(1)</script>")
@@ -141,7 +151,9 @@ class OtherForms(Case):
         text = self.call("show", self.shell(f"echo a >{self.host}/f; useradd rh-ann", "--env", "RH_MODE=a b").doc["id"], json_out=False).out.decode()
         self.assertRegex(text, r"\n  program   /\S+  sha256:[0-9a-f]{64}\n")
         self.assertRegex(text, r"\n  digest    sha256:[0-9a-f]{64}\n            [a-z]+( [a-z]+){7}\n")
-        for part in ("1 account", "all reversible", "with      'RH_MODE=a b'", "by who asked for the run", "once, within 4", "Provenance"):
+        self.assertRegex(text, r"· [12] accounts? · ")
+        self.assertRegex(text, r"\n  with      .*'RH_MODE=a b'\n")
+        for part in ("all reversible", "by who asked for the run", "once, within 4", "Provenance"):
             self.assertIn(part, text)
 
 

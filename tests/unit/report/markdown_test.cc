@@ -38,7 +38,7 @@ std::string outside_blocks(const std::string& text) {
 
 TEST_CASE("A report as Markdown has the verdict, the digest, how to decide, and the findings") {
   const std::string text = page(sample(), {change(ChangeKind::kDeleted, "/etc/old")});
-  CHECK(text.starts_with("## YELLOW — rehearsed, nothing has changed\n<pre>\n"));
+  CHECK(text.starts_with("## YELLOW — what a rehearsal found\n<pre>\n"));
   CHECK(text.find("digest    sha256:00ff\n          aardvark yucatan\n") != std::string::npos);
   CHECK(text.find("decide    rehearse approve 20261124-020515-abcdef@00ff --reason ...\n") !=
         std::string::npos);

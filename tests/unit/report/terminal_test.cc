@@ -80,6 +80,7 @@ TEST_CASE("Golden: a small report") {
   run       20261124-020515-abcdef  )" +
             rfc3339(record.created_ns) + R"(
   digest    sha256:00ff
+            aardvark yucatan
   next      rehearse diff 20261124-020515-abcdef   rehearse show 20261124-020515-abcdef --json
   decide    rehearse approve 20261124-020515-abcdef@00ff --reason ...
 
@@ -87,6 +88,7 @@ Action as the runtime saw it
   command   sh -c 'echo hi > /etc/x'
   as        uid 0 gid 0 in /
   host      box, kernel 6.1.0, profile shifted
+  with      PATH=/bin
   asked by  uid 0, login uid 1000, tty /dev/pts/0
 
 YELLOW  core.not-judged
@@ -117,6 +119,11 @@ Resources
   command   1.8 s wall, 0 us user, 0 us system, 0 B resident at most
   rehearse  plan 1.0 ms, build 2.0 ms, run 0 us, read 0 us, judge 0 us
   limit     write 1.0 GiB: project quota
+
+Provenance
+  mirror    the live host box, boot b00t
+  rehearse  0.1.0, kernel 6.1.0
+  manifest  sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 Kept
   bundle    /var/lib/rehearse/runs/20261124-020515-abcdef
