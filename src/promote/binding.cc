@@ -69,7 +69,7 @@ class Binder {
       if (operation.kind == OperationKind::kExchange && operation.type == FileType::kDir) {
         // xfs gives a directory that changes its parent by an exchange a new time.
         keep_time(step.to, operation.object, true);
-        keep_time(step.to, operation.displaced, false);
+        keep_time({Area::kHost, step.origin}, operation.displaced, false);
       }
       new_objects_[step.to.path] = operation.object;
       return {};

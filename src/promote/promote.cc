@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/path_moves.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/package_index.h"
@@ -436,18 +437,30 @@ class Promotion {
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
         parked.insert(operation.from.path);
     }
+    PathMoves moves;
+    const auto origin = [&moves](const std::string& path) {
+      const std::string before = moves.origin("host/" + path);
+      return before.starts_with("host/") ? before.substr(5)
+                                         : path;  // what comes from the store was never there
+    };
     for (const Operation& operation : operations) {
       const bool exchange = operation.kind == OperationKind::kExchange;
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kHost) {
+        const std::string from = origin(operation.from.path);
         if (operation.type == FileType::kDir && operation.to.area == Area::kStore &&
             !parked.contains(operation.to.path))
-          RH_CHECK(print_one(v, operation.from.path, operation.to.path, taken_before));
-        taken_before.insert(operation.from.path);
+          RH_CHECK(print_one(v, from, operation.to.path, taken_before));
+        taken_before.insert(from);
       } else if (exchange && operation.type == FileType::kDir) {
-        RH_CHECK(print_one(v, operation.to.path, operation.from.path, taken_before));
+        RH_CHECK(print_one(v, origin(operation.to.path), operation.from.path, taken_before));
       }
+      if (operation.kind == OperationKind::kMove) moves.move(key(operation.from), key(operation.to));
+      if (exchange) moves.exchange(key(operation.from), key(operation.to));
     }
     return {};
+  }
+  static std::string key(const Place& place) {
+    return (place.area == Area::kHost ? "host/" : "kept/") + place.path;
   }
   Result<void> print_one(std::uint32_t v, const std::string& host, const std::string& kept,
                          const std::set<std::string>& without) {

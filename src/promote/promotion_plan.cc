@@ -354,6 +354,7 @@ class LayerPlanner {
       } else {
         step.kind = ways_[i] == Way::kExchange ? OperationKind::kExchange : OperationKind::kMove;
         step.entries = ways_[i] == Way::kExchange && emptied_.contains(plan_.origins[i]);
+        step.origin = plan_.origins[i];
         step.stage = out_.stages.size();
         StageItem item;
         item.change = i;

@@ -43,8 +43,8 @@ struct Step {
   std::size_t parked = kNone;  ///< kMove: the step that took the object out
   bool to_kept = false;        ///< kMove: into the store
   bool entries = false;        ///< kMove of a directory from which earlier steps took something
-  std::string origin;          ///< kAttributes: where the object stands before the first operation
-  bool restore_time = false;   ///< kAttributes without a record: the directory gets the time it had
+  std::string origin;  ///< kAttributes, kExchange: where the old object stands before the first operation
+  bool restore_time = false;  ///< kAttributes without a record: the directory gets the time it had
 };
 
 struct LayerPlan {

@@ -60,6 +60,10 @@ bool lies_below(std::string_view path, std::string_view top) {
   return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
 }
 
+bool renames(std::uint32_t nr) {
+  return nr == Nr::rename || nr == Nr::renameat || nr == Nr::renameat2;
+}
+
 /// The path that a call names, and the directory that is relative to.
 struct Name {
   std::int32_t directory = AT_FDCWD;
@@ -125,14 +129,39 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
     if (known) object(event.fd->name, event.fd->file, effects::kReadListed);
   } else if (opens_path(nr) && event.result() >= 0) {
     // A secret is one by its name: opened for writing too, it is a copy from the first moment on.
-    if (known && is_secret(event.fd->name) && opens_to_read(event)) secrets_.insert(event.fd->name);
+    const std::string path = known ? moves_.origin(event.fd->name) : std::string();
+    if (is_secret(path) && opens_to_read(event)) secrets_.insert(path);
     // What a directory holds is read by listing it; opening it says only that it is there.
     if (known)
       object(event.fd->name, event.fd->file,
              S_ISDIR(event.fd->file.mode) ? effects::kReadPresent : effects::kReadOpened);
   } else {
     named(event, events);
+    if (renames(nr) && event.returned_zero()) renamed(event, events);
   }
+}
+
+/// Beyond the most that is kept of them, what is met under a new name counts as moved on the host: the worse.
+void ReadSet::renamed(const TraceEvent& event, const EventStream& events) {
+  const Record& record = *event.record;
+  const bool plain = record.head().nr == Nr::rename;
+  const unsigned to_arg = plain ? 1 : 3;
+  std::optional<std::string> from, to;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind != RH_TEXT || (attachment.flags & (RH_FAULT | RH_CUT)) != 0) return;
+    const auto directory = [&](unsigned arg) {
+      return plain ? AT_FDCWD : static_cast<std::int32_t>(record.argument(arg - 1U));
+    };
+    if (attachment.arg == (plain ? 0 : 1))
+      from = events.spell(event, directory(attachment.arg), attachment.bytes);
+    if (attachment.arg == to_arg) to = events.spell(event, directory(attachment.arg), attachment.bytes);
+  });
+  if (!from || !to || moves_.size() >= kMost) return;
+  constexpr std::uint64_t kExchange = 2;  // RENAME_EXCHANGE
+  if (record.head().nr == Nr::renameat2 && (record.argument(4) & kExchange) != 0)
+    moves_.exchange(*from, *to);
+  else
+    moves_.move(*from, *to);
 }
 
 void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {
@@ -180,7 +209,8 @@ void ReadSet::named(const TraceEvent& event, const EventStream& events) {
 
 /// The entry to fill in, with `use` noted; nullptr if this use says nothing of the host: what the action has
 /// removed is absent by its own doing, and what it has made where there was nothing is its own.
-ReadSet::Entry* ReadSet::entry(const std::string& path, std::uint8_t use) {
+ReadSet::Entry* ReadSet::entry(const std::string& met_at, std::uint8_t use) {
+  const std::string path = moves_.origin(met_at);
   auto found = entries_.find(path);
   if (found == entries_.end()) {
     if (std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); }))

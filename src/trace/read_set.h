@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/path_moves.h"
 #include "effects/read_list.h"
 #include "trace/event_stream.h"
 
@@ -43,10 +44,12 @@ class ReadSet {
   };
 
   void named(const TraceEvent& event, const EventStream& events);
+  void renamed(const TraceEvent& event, const EventStream& events);
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
-  Entry* entry(const std::string& path, std::uint8_t use);
+  Entry* entry(const std::string& met_at, std::uint8_t use);
 
   std::vector<std::string> apart_;
+  PathMoves moves_;  ///< what the action has renamed: what it meets under a new name has another on the host
   std::unordered_map<std::string, Entry> entries_;  ///< by path
   std::set<std::string> secrets_;
   std::uint64_t unplaced_ = 0;
