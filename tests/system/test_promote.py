@@ -43,6 +43,8 @@ ACTIONS = {
     "rename_over": "mv -T d/sub e/s 2>/dev/null; rm -r e/s; mv d/sub e/s; mv f d/x",
     "swap_directories": "mv d t; mv k d; mv t k",
     "move_and_make_again": "mv d dd; mkdir d; echo instead >d/x",
+    "replaced_in_a_moved_directory": "mv d dd; rm -r dd/sub; mkdir dd/sub; echo again >dd/sub/again; rm dd/x; mkdir dd/x; echo in >dd/x/in",
+    "read_under_a_given_name": "mv d k/d2; cat k/d2/sub/y k/d2/x >r; mv k kk; cat kk/v >>r",
     "rename_into_new": "mkdir n; mv d n/d; mv f n/f; mv k/v n/v",
     "opaque": "rm -r d; mkdir d; echo other >d/x; mkdir d/sub2",
     "file_to_directory": "rm d/x; mkdir d/x; echo in >d/x/in",
