@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -192,7 +193,13 @@ class WrittenCheck {
       return {};
     std::optional<struct stat> opened = *st;
     auto attributes = effects::read_attributes(dir, name.c_str(), opened, effects::Content::kHash);
-    if (!attributes) return with_context(attributes.error(), change.path);
+    if (!attributes) {
+      const int err = attributes.error().err;
+      if (err != ENOENT && err != ENOTDIR && err != ELOOP && err != ESTALE)
+        return with_context(attributes.error(), change.path);
+      note(rules_, result_, moved(i, then(i), "it is moved while it is looked at", ""));
+      return {};
+    }
     if (is_as_before(change, before, *attributes, *st, same_object || !known)) return {};
     note(rules_, result_, moved(i, then(i), describe(*st, attributes->sha256), owner_of(*st)));
     return {};
