@@ -209,7 +209,7 @@ struct TraceRecord {
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
   bool real_time = true;
-  bool may_load_modules = false;  ///< the kernel was not kept from loading modules for the action
+  bool may_load_modules = false;     ///< the kernel was not kept from loading modules for the action
   std::string root;                  ///< hex digest that stands for the file
   std::vector<std::string> trouble;  ///< why it is not complete; empty: it is
 };
