@@ -510,9 +510,11 @@ class Trace(Case):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             self.assertTrue(harness.wait_for(lambda: len(list(self.state.glob("runs/*/trace"))) > before, 20 * harness.SLOW))
             time.sleep(0.5 * harness.SLOW)
-            process.send_signal(signal.SIGSTOP)
-            time.sleep(2)
-            process.send_signal(signal.SIGCONT)
+            for i in range(8):  # at several moments: the action may be frozen at most of them
+                process.send_signal(signal.SIGSTOP)
+                time.sleep(0.3)
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.02 + 0.007 * i)
             out, err = process.communicate(timeout=100 * harness.SLOW)
         return Result(process.returncode, out, err, 0)
 
