@@ -336,16 +336,12 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
       break;
     }
     case OcsfClass::kModule: {
-      if (event.type == EventType::kModule) {
-        // load_type_id 99: another way than from a file; the kernel asked by this name.
-        json.key("module").open_object().key("load_type_id").integer(std::uint64_t{99});
-        json.key("load_type").string("Requested by the kernel");
-        json.key("function_name").string(to_utf8_lossy(trace::module_name(*event.record))).close_object();
-        break;
+      std::string path(trace::module_name(*event.record));  // the kernel's own name for it
+      if (event.type == EventType::kCall) {
+        path = event.fd != nullptr ? event.fd->name : std::string();
+        const syscalls::Call call = event.call();
+        if (event.record->head().nr == Nr::delete_module && call.texts[0]) path = call.texts[0]->bytes;
       }
-      const syscalls::Call call = event.call();
-      std::string path = event.fd != nullptr ? event.fd->name : std::string();
-      if (event.record->head().nr == Nr::delete_module && call.texts[0]) path = call.texts[0]->bytes;
       json.key("module").open_object().key("load_type_id").integer(std::uint64_t{0});
       put_file(json, "file", path, 0);
       json.close_object();

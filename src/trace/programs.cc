@@ -83,6 +83,19 @@ bool has_hook(enum bpf_attach_type type) {
       .valid();
 }
 
+/// The same for standing in for what the kernel asks before it loads a module. `function`: its BTF id.
+bool has_module_hook(int function) {
+  const struct bpf_insn program[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
+                                     {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  struct bpf_prog_load_opts options = {};
+  options.sz = sizeof options;
+  options.expected_attach_type = BPF_MODIFY_RETURN;
+  options.attach_btf_id = static_cast<__u32>(function);
+  return function > 0 && UniqueFd(::bpf_prog_load(BPF_PROG_TYPE_TRACING, "rehearse_probe", "GPL", program,
+                                                  std::size(program), &options))
+                             .valid();
+}
+
 /// libbpf writes to stderr unless told otherwise; its last line goes into the error.
 thread_local std::string libbpf_said;
 
@@ -227,12 +240,10 @@ Result<Programs> Programs::open() {
 /// take these programs: the others matter more.
 Result<void> Programs::load_what_can_be() {
   RH_CHECK(need_overlay_types());
-  const bool unix_hooks = has_hook(kUnixConnect) && has_hook(kUnixSend);
-  const bool modules = ::libbpf_find_vmlinux_btf_id(kModulesHook, BPF_MODIFY_RETURN) > 0;
-  for (const Extras extras : {Extras{true, true}, Extras{false, true}, Extras{true, false}}) {
-    if (extras.unix_hooks > unix_hooks || extras.modules > modules) continue;
-    if (load(extras)) return {};
-  }
+  ::libbpf_set_print(keep_line);
+  const Extras extras = {has_hook(kUnixConnect) && has_hook(kUnixSend),
+                         has_module_hook(::libbpf_find_vmlinux_btf_id(kModulesHook, BPF_MODIFY_RETURN))};
+  if ((extras.unix_hooks || extras.modules) && load(extras)) return {};
   return load({});
 }
 
@@ -287,7 +298,6 @@ Result<void> Programs::take_programs(const std::function<UniqueFd(const char*)>&
 }
 
 Result<void> Programs::load(Extras extras) {
-  ::libbpf_set_print(keep_line);
   libbpf_said.clear();
   struct bpf_object_open_opts options = {};
   options.sz = sizeof options;

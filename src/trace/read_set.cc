@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <string_view>
 
 #include "syscalls/table.h"
@@ -19,6 +20,7 @@ using effects::ReadSource;
 using syscalls::Nr;
 
 constexpr std::size_t kMost = 1'000'000;
+constexpr std::size_t kMostMoves = 100'000;
 
 /// The kernel's own encoding to that of stat(2).
 std::uint64_t device(std::uint32_t dev) {
@@ -69,17 +71,20 @@ struct Name {
   std::int32_t directory = AT_FDCWD;
   std::string_view path;
 };
-std::optional<Name> first_name(const syscalls::Syscall& call, const Record& record) {
-  const auto arg = call.find(syscalls::Arg::kPath);
-  if (!arg) return std::nullopt;
+/// Of the argument `arg`; nothing if it could not be read whole.
+std::optional<Name> name_in(const syscalls::Syscall& call, const Record& record, unsigned arg) {
   std::optional<Name> name;
   record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.kind == RH_TEXT && attachment.arg == *arg && (attachment.flags & (RH_FAULT | RH_CUT)) == 0)
+    if (attachment.kind == RH_TEXT && attachment.arg == arg && (attachment.flags & (RH_FAULT | RH_CUT)) == 0)
       name.emplace().path = attachment.bytes;
   });
-  if (name && *arg > 0 && call.args[*arg - 1U] == syscalls::Arg::kAtFd)
-    name->directory = static_cast<std::int32_t>(record.argument(*arg - 1U));
+  if (name && arg > 0 && call.args[arg - 1U] == syscalls::Arg::kAtFd)
+    name->directory = static_cast<std::int32_t>(record.argument(arg - 1U));
   return name;
+}
+std::optional<Name> first_name(const syscalls::Syscall& call, const Record& record) {
+  const auto arg = call.find(syscalls::Arg::kPath);
+  return arg ? name_in(call, record, *arg) : std::nullopt;
 }
 
 }  // namespace
@@ -144,21 +149,16 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
 /// Beyond the most that is kept of them, what is met under a new name counts as moved on the host: the worse.
 void ReadSet::renamed(const TraceEvent& event, const EventStream& events) {
   const Record& record = *event.record;
-  const bool plain = record.head().nr == Nr::rename;
-  const unsigned to_arg = plain ? 1 : 3;
-  std::optional<std::string> from, to;
-  record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.kind != RH_TEXT || (attachment.flags & (RH_FAULT | RH_CUT)) != 0) return;
-    const auto directory = [&](unsigned arg) {
-      return plain ? AT_FDCWD : static_cast<std::int32_t>(record.argument(arg - 1U));
-    };
-    if (attachment.arg == (plain ? 0 : 1))
-      from = events.spell(event, directory(attachment.arg), attachment.bytes);
-    if (attachment.arg == to_arg) to = events.spell(event, directory(attachment.arg), attachment.bytes);
-  });
-  if (!from || !to || moves_.size() >= kMost) return;
-  constexpr std::uint64_t kExchange = 2;  // RENAME_EXCHANGE
-  if (record.head().nr == Nr::renameat2 && (record.argument(4) & kExchange) != 0)
+  const std::uint32_t nr = record.head().nr;
+  const syscalls::Syscall* call = syscalls::find_syscall(nr);
+  const auto place = [&](unsigned arg) -> std::optional<std::string> {
+    const auto name = name_in(*call, record, arg);
+    return name ? events.spell(event, name->directory, name->path) : std::nullopt;
+  };
+  const auto from = place(nr == Nr::rename ? 0 : 1);
+  const auto to = place(nr == Nr::rename ? 1 : 3);
+  if (!from || !to || moves_.size() >= kMostMoves) return;
+  if (nr == Nr::renameat2 && (record.argument(4) & RENAME_EXCHANGE) != 0)
     moves_.exchange(*from, *to);
   else
     moves_.move(*from, *to);
