@@ -10,7 +10,6 @@
 #include <set>
 
 #include "base/clock.h"
-#include "base/path_moves.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/package_index.h"
@@ -20,6 +19,7 @@
 #include "promote/commit.h"
 #include "promote/decision.h"
 #include "promote/lock.h"
+#include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/recover.h"
 #include "promote/stage.h"
@@ -437,38 +437,30 @@ class Promotion {
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
         parked.insert(operation.from.path);
     }
-    PathMoves moves;
-    const auto origin = [&moves](const std::string& path) {
-      const std::string before = moves.origin("host/" + path);
-      return before.starts_with("host/") ? before.substr(5)
-                                         : path;  // what comes from the store was never there
-    };
+    MovedPlaces moved;
     for (const Operation& operation : operations) {
       const bool exchange = operation.kind == OperationKind::kExchange;
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kHost) {
-        const std::string from = origin(operation.from.path);
+        const Place from = moved.origin(v, operation.from);
         if (operation.type == FileType::kDir && operation.to.area == Area::kStore &&
             !parked.contains(operation.to.path))
           RH_CHECK(print_one(v, from, operation.to.path, taken_before));
-        taken_before.insert(from);
+        taken_before.insert(from.path);
       } else if (exchange && operation.type == FileType::kDir) {
-        RH_CHECK(print_one(v, origin(operation.to.path), operation.from.path, taken_before));
+        RH_CHECK(print_one(v, moved.origin(v, operation.to), operation.from.path, taken_before));
       }
-      if (operation.kind == OperationKind::kMove) moves.move(key(operation.from), key(operation.to));
-      if (exchange) moves.exchange(key(operation.from), key(operation.to));
+      moved.take(operation);
     }
     return {};
   }
-  static std::string key(const Place& place) {
-    return (place.area == Area::kHost ? "host/" : "kept/") + place.path;
-  }
-  Result<void> print_one(std::uint32_t v, const std::string& host, const std::string& kept,
+  Result<void> print_one(std::uint32_t v, const Place& old, const std::string& kept,
                          const std::set<std::string>& without) {
+    if (old.area == Area::kStore) return {};  // it comes from there: nothing of the host's goes
     Volume& volume = volumes_[v].volume;
-    RH_TRY(const auto st, volume.find({Area::kHost, host}));
+    RH_TRY(const auto st, volume.find(old));
     if (!st || !S_ISDIR(st->st_mode)) return {};
-    RH_TRY(const Sha256 print, print_tree(volume.root(), host, without));
-    removed_.push_back({v, kept, volume.shown({Area::kHost, host}), print});
+    RH_TRY(const Sha256 print, print_tree(volume.root(), old.path, without));
+    removed_.push_back({v, kept, volume.shown(old), print});
     return {};
   }
   Result<void> check_removed(std::span<Volume> volumes) {
