@@ -2,16 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/decider.h"
-#include "cli/verbs.h"
 #include "promote/undo_trial.h"
 #include "report/undo_text.h"
 
@@ -26,15 +23,13 @@ struct Words {
 
 Result<bool> parse_words(Globals& globals, Arguments arguments, const char* verb, const char* about,
                          Words& words) {
-  CLI::App app(about, verb);
-  add_globals(app, globals);
-  app.add_option("RUN@DIGEST", words.run, "The run and its digest, as the report prints them")->required();
-  app.add_option("--reason", words.reason, "Why; kept in the ledger")->required()->type_name("TEXT");
+  CommandLine line(about, verb, globals);
+  line.option("RUN@DIGEST", words.run, "The run and its digest, as the report prints them").required();
+  line.option("--reason", words.reason, "Why; kept in the ledger").required().type_name("TEXT");
   if (std::string_view(verb) == "approve")
-    app.add_option("--expires", words.expires,
-                   "How long the approval holds (default: the policy's ttl, or 4h)")
-        ->type_name("TIME");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+    line.option("--expires", words.expires, "How long the approval holds (default: the policy's ttl, or 4h)")
+        .type_name("TIME");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (go_on) RH_CHECK(check_reason(words.reason));
   return go_on;
 }

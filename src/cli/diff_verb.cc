@@ -4,17 +4,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <map>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/sys.h"
+#include "cli/command_line.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "effects/manifest.h"
 #include "ledger/state.h"
 #include "report/change_list.h"
@@ -199,13 +196,13 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
 
 Result<int> diff_verb(Globals& globals, Arguments arguments) {
   Options options;
-  CLI::App app("Print what changed inside files: the host now against what the run made of it", "diff");
-  add_globals(app, globals);
-  app.add_option("RUN", options.run, "Run id, the unique start of one, or `last`")->required();
-  app.add_option("PATH", options.paths, "Only these absolute paths and what lies below them");
-  app.add_flag("--stat", options.stat, "One line a path, no content");
-  app.add_flag("--exit-code", options.exit_code, "Exit 1 if there are differences, 0 if not, more on errors");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Print what changed inside files: the host now against what the run made of it", "diff",
+                   globals);
+  line.option("RUN", options.run, "Run id, the unique start of one, or `last`").required();
+  line.option("PATH", options.paths, "Only these absolute paths and what lies below them");
+  line.flag("--stat", options.stat, "One line a path, no content");
+  line.flag("--exit-code", options.exit_code, "Exit 1 if there are differences, 0 if not, more on errors");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   for (const std::string& path : options.paths) {
     if (!path.starts_with('/')) return fail("PATH must be absolute, not \"" + path + "\"", ExitCode::kUsage);

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -13,7 +10,7 @@
 #include "base/escape.h"
 #include "base/sys.h"
 #include "base/units.h"
-#include "cli/verbs.h"
+#include "cli/command_line.h"
 #include "host/features.h"
 #include "host/kernel_modules.h"
 #include "rehearsal/gate_probe.h"
@@ -167,9 +164,8 @@ host::Check read_only_check(const std::string& state) {
 }  // namespace
 
 Result<int> doctor_verb(Globals& globals, Arguments arguments) {
-  CLI::App app("Check what this host can do, by trying it.", "doctor");
-  add_globals(app, globals);
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Check what this host can do, by trying it.", "doctor", globals);
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   if (::geteuid() != 0)
     return fail("doctor tries things that need root", ExitCode::kNoPermission, "run it with sudo");

@@ -2,15 +2,12 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 
 #include "base/edit_distance.h"
+#include "cli/command_line.h"
 #include "cli/kept_run.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "report/explain.h"
 #include "report/writer.h"
 #include "verdict/policy_set.h"
@@ -35,16 +32,15 @@ Result<int> explain_verb(Globals& globals, Arguments arguments) {
   std::string run;
   std::vector<std::string> sources;
   report::ExplainOptions options;
-  CLI::App app("Print what each rule makes of a run, and what it saw", "explain");
-  add_globals(app, globals);
-  app.add_option("RUN", run, "Run id, the unique start of one, `last`, or the directory of a recorded bundle")
-      ->required();
-  app.add_option("RULE", options.rule, "Only this rule, with everything about it");
-  app.add_flag("--all", options.all, "Also rules that do not hold");
-  app.add_option("--policy", sources, "This file or directory in place of the host's policy")
-      ->type_name("PATH|builtin")
-      ->allow_extra_args(false);
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Print what each rule makes of a run, and what it saw", "explain", globals);
+  line.option("RUN", run, "Run id, the unique start of one, `last`, or the directory of a recorded bundle")
+      .required();
+  line.option("RULE", options.rule, "Only this rule, with everything about it");
+  line.flag("--all", options.all, "Also rules that do not hold");
+  line.option("--policy", sources, "This file or directory in place of the host's policy")
+      .type_name("PATH|builtin")
+      .one_each();
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
 
   RH_TRY(const KeptRun kept, open_kept_run(globals, run));

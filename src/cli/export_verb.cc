@@ -3,18 +3,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 #include <optional>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "cli/command_line.h"
 #include "cli/output_file.h"
 #include "cli/run_trace.h"
 #include "cli/trace_selection.h"
-#include "cli/verbs.h"
 #include "export/jsonl.h"
 #include "export/ocsf.h"
 #include "export/pcap.h"
@@ -143,15 +140,14 @@ void put_document(const RunTrace& trace, const Options& options, const Written& 
 
 Result<int> export_verb(Globals& globals, Arguments arguments) {
   Options options;
-  CLI::App app("Write what the action of a run did in the format of another tool", "export");
-  add_globals(app, globals);
-  app.add_option("RUN", options.run, "Run id, the unique start of one, or `last`");
+  CommandLine line("Write what the action of a run did in the format of another tool", "export", globals);
+  line.option("RUN", options.run, "Run id, the unique start of one, or `last`");
   for (std::size_t i = 0; i < std::size(kFormats); ++i)
-    app.add_flag(kFormats[i].option, options.wanted[i], kFormats[i].about);
-  app.add_option("-o,--output", options.output, "Write to this file instead of stdout")->type_name("FILE");
-  app.add_flag("--force", options.force, "With -o: replace the file");
-  options.selection.add_to(app);
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+    line.flag(kFormats[i].option, options.wanted[i], kFormats[i].about);
+  line.option("-o,--output", options.output, "Write to this file instead of stdout").type_name("FILE");
+  line.flag("--force", options.force, "With -o: replace the file");
+  options.selection.add_to(line);
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const Format format, options.format());
   if (options.output.empty() && format == Format::kSqlite)

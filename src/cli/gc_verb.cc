@@ -3,16 +3,13 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "ledger/gc.h"
 #include "promote/stores.h"
 #include "report/writer.h"
@@ -61,15 +58,14 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   std::string older_than = "30d";
   std::string max_size = "10GiB";
   bool dry_run = false;
-  CLI::App app("Clean up after interrupted runs; remove runs that are old, many or large", "gc");
-  add_globals(app, globals);
-  app.add_flag("--all", policy.all, "Remove every run that is over");
-  app.add_option("--keep", keep, "Keep at most so many, the newest (default 200)")->type_name("N");
-  app.add_option("--older-than", older_than, "Remove what is older (default 30d)")->type_name("AGE");
-  app.add_option("--max-size", max_size, "Remove the oldest until the rest is smaller (default 10GiB)")
-      ->type_name("SIZE");
-  app.add_flag("--dry-run", dry_run, "Only say what would be done");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Clean up after interrupted runs; remove runs that are old, many or large", "gc", globals);
+  line.flag("--all", policy.all, "Remove every run that is over");
+  line.option("--keep", keep, "Keep at most so many, the newest (default 200)").type_name("N");
+  line.option("--older-than", older_than, "Remove what is older (default 30d)").type_name("AGE");
+  line.option("--max-size", max_size, "Remove the oldest until the rest is smaller (default 10GiB)")
+      .type_name("SIZE");
+  line.flag("--dry-run", dry_run, "Only say what would be done");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   policy.keep = keep;
   RH_TRY(policy.older_than_ns, parse_duration(older_than));

@@ -3,17 +3,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "cli/command_line.h"
 #include "cli/decision_text.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "ledger/ledger.h"
 #include "report/style.h"
 #include "report/terminal.h"
@@ -120,13 +117,12 @@ Result<int> list_overrides(const Globals& globals, const std::optional<ledger::S
 
 Result<int> list_verb(Globals& globals, Arguments arguments) {
   ledger::Filter filter;
-  CLI::App app("List runs, newest first", "list");
-  add_globals(app, globals);
-  app.add_option("--limit", filter.limit, "At most so many (default: all)")->type_name("N");
-  app.add_flag("--removed", filter.include_removed, "Also runs whose bundle was removed");
+  CommandLine line("List runs, newest first", "list", globals);
+  line.option("--limit", filter.limit, "At most so many (default: all)").type_name("N");
+  line.flag("--removed", filter.include_removed, "Also runs whose bundle was removed");
   bool overrides = false;
-  app.add_flag("--overrides", overrides, "Runs that passed without approval, and whether that was reviewed");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  line.flag("--overrides", overrides, "Runs that passed without approval, and whether that was reviewed");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
 
   std::vector<ledger::Row> rows;

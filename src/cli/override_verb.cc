@@ -3,16 +3,13 @@
 
 #include <fmt/format.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/decider.h"
-#include "cli/verbs.h"
 
 namespace rehearse::cli {
 namespace {
@@ -31,19 +28,16 @@ Result<std::int64_t> parse_time(const std::string& text, const char* option, std
 
 Result<int> override_verb(Globals& globals, Arguments arguments) {
   std::string run, reason, ticket, until, review;
-  CLI::App app("Let a run pass without approval, for a while and to be reviewed", "override");
-  add_globals(app, globals);
-  app.add_option("RUN@DIGEST", run, "The run and its digest, as the report prints them")->required();
-  app.add_option("--reason", reason, "Why there is no time; kept in the ledger")
-      ->required()
-      ->type_name("TEXT");
-  app.add_option("--ticket", ticket, "Of the incident")->required()->type_name("ID");
-  app.add_option("--until", until, "How long it holds: 2h, or 2026-11-29T18:00:00Z")
-      ->required()
-      ->type_name("TIME");
-  app.add_option("--review-due", review, "When it is to be reviewed (default: as the policy says)")
-      ->type_name("TIME");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Let a run pass without approval, for a while and to be reviewed", "override", globals);
+  line.option("RUN@DIGEST", run, "The run and its digest, as the report prints them").required();
+  line.option("--reason", reason, "Why there is no time; kept in the ledger").required().type_name("TEXT");
+  line.option("--ticket", ticket, "Of the incident").required().type_name("ID");
+  line.option("--until", until, "How long it holds: 2h, or 2026-11-29T18:00:00Z")
+      .required()
+      .type_name("TIME");
+  line.option("--review-due", review, "When it is to be reviewed (default: as the policy says)")
+      .type_name("TIME");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_CHECK(check_reason(reason));
   if (ticket.empty() || ticket.size() > kMostTicket)
@@ -82,11 +76,10 @@ Result<int> override_verb(Globals& globals, Arguments arguments) {
 
 Result<int> review_verb(Globals& globals, Arguments arguments) {
   std::string run, reason;
-  CLI::App app("Record what came of reviewing an override", "review");
-  add_globals(app, globals);
-  app.add_option("RUN", run, "Run id, or the unique start of one")->required();
-  app.add_option("--reason", reason, "What was found; kept in the ledger")->required()->type_name("TEXT");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Record what came of reviewing an override", "review", globals);
+  line.option("RUN", run, "Run id, or the unique start of one").required();
+  line.option("--reason", reason, "What was found; kept in the ledger").required().type_name("TEXT");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_CHECK(check_reason(reason));
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));

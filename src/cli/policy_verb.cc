@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <set>
 
@@ -13,9 +10,9 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/kept_run.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "ledger/state.h"
 #include "report/style.h"
 #include "report/writer.h"
@@ -34,10 +31,10 @@ Result<int> print(const std::string& text, int code = 0) {
   return code;
 }
 
-void add_policy_option(CLI::App& app, std::vector<std::string>& sources) {
-  app.add_option("--policy", sources, "This file or directory in place of the host's policy")
-      ->type_name("PATH|builtin")
-      ->allow_extra_args(false);
+void add_policy_option(CommandLine& line, std::vector<std::string>& sources) {
+  line.option("--policy", sources, "This file or directory in place of the host's policy")
+      .type_name("PATH|builtin")
+      .one_each();
 }
 
 /// Where each part came from, how much there is of it, and the digest.
@@ -87,12 +84,12 @@ std::string check_json(const Policy& policy) {
 Result<int> check(Globals& globals, Arguments arguments) {
   std::vector<std::string> sources;
   bool rules = false;
-  CLI::App app("Read the policy as a rehearsal would, and say what it is made of", "policy check");
-  add_globals(app, globals);
-  add_policy_option(app, sources);
-  app.add_option("PATH", sources, "Files and directories to check in place of the host's");
-  app.add_flag("--rules", rules, "List the rules");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Read the policy as a rehearsal would, and say what it is made of", "policy check",
+                   globals);
+  add_policy_option(line, sources);
+  line.option("PATH", sources, "Files and directories to check in place of the host's");
+  line.flag("--rules", rules, "List the rules");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   // Of the host's own it is also checked that nobody else can write them.
   RH_TRY(const Policy policy, verdict::load_policy(sources, Trust::kAnybody));
@@ -103,11 +100,10 @@ Result<int> check(Globals& globals, Arguments arguments) {
 Result<int> digest(Globals& globals, Arguments arguments) {
   std::vector<std::string> sources;
   bool canonical = false;
-  CLI::App app("Print the digest of the policy", "policy digest");
-  add_globals(app, globals);
-  add_policy_option(app, sources);
-  app.add_flag("--canonical", canonical, "Print what the digest is of (RFC 8785)");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Print the digest of the policy", "policy digest", globals);
+  add_policy_option(line, sources);
+  line.flag("--canonical", canonical, "Print what the digest is of (RFC 8785)");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const Policy policy, verdict::load_policy(sources, Trust::kAnybody));
   if (canonical) return print(policy.canonical);
@@ -145,11 +141,10 @@ std::vector<std::string> failures(const verdict::PolicyTest& test, const Policy&
 
 Result<int> test(Globals& globals, Arguments arguments) {
   std::vector<std::string> sources;
-  CLI::App app("Judge the recorded runs that [[test]] names, and compare", "policy test");
-  add_globals(app, globals);
-  add_policy_option(app, sources);
-  app.add_option("PATH", sources, "Files and directories in place of the host's");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Judge the recorded runs that [[test]] names, and compare", "policy test", globals);
+  add_policy_option(line, sources);
+  line.option("PATH", sources, "Files and directories in place of the host's");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const Policy policy, verdict::load_policy(sources, Trust::kAnybody));
   std::string text;
@@ -203,15 +198,14 @@ Result<int> replay(Globals& globals, Arguments arguments) {
   std::vector<std::string> sources;
   std::vector<std::string> candidate;
   std::string since = "30d";
-  CLI::App app("Judge the runs that are kept by a candidate too, and say what would be another verdict",
-               "policy replay");
-  add_globals(app, globals);
-  add_policy_option(app, sources);
-  app.add_option("--candidate", candidate, "Files and directories of the candidate policy")
-      ->type_name("PATH|builtin")
-      ->required();
-  app.add_option("--since", since, "Runs of so long ago at most; default: 30d")->type_name("TIME");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Judge the runs that are kept by a candidate too, and say what would be another verdict",
+                   "policy replay", globals);
+  add_policy_option(line, sources);
+  line.option("--candidate", candidate, "Files and directories of the candidate policy")
+      .type_name("PATH|builtin")
+      .required();
+  line.option("--since", since, "Runs of so long ago at most; default: 30d").type_name("TIME");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const std::int64_t span, parse_duration(since));
   RH_TRY(const Policy old, verdict::load_policy(sources, Trust::kAnybody));

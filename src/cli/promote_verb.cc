@@ -1,13 +1,9 @@
 // rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/run_at.h"
-#include "cli/verbs.h"
 #include "promote/promote.h"
 
 namespace rehearse::cli {
@@ -19,27 +15,27 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   std::string unit_wait = "2m";
   std::vector<std::string> ignore;
   bool commit = false;
-  CLI::App app("Install on the host exactly what was rehearsed, all of it or nothing", "promote");
-  add_globals(app, globals);
-  app.add_option("RUN@DIGEST", run, "The run and its digest, as the report prints them")->required();
-  app.add_flag("--commit", commit, "Install the rehearsed bytes (the default)");
-  app.add_option("--only", order.selection.only, "Only these paths, each with all below")->type_name("PATH");
-  app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
-  app.add_option("--accept", order.staleness.accept, "Overwrite these although the host has moved")
-      ->type_name("PATH");
-  app.add_option("--stale-ignore", ignore, "Path globs whose moving does not matter, beside logs and caches")
-      ->type_name("GLOB");
-  app.add_option("--held-open", held_open,
-                 "Files that a process has open for writing: refuse, replace or in-place")
-      ->check(CLI::IsMember({"refuse", "replace", "in-place"}))
-      ->type_name("HOW");
-  app.add_flag("--no-units{false}", order.units.carry_out,
-               "The files alone: ask nothing of the service manager");
-  app.add_option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
-      ->type_name("TIME");
-  app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
-  app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Install on the host exactly what was rehearsed, all of it or nothing", "promote",
+                   globals);
+  line.option("RUN@DIGEST", run, "The run and its digest, as the report prints them").required();
+  line.flag("--commit", commit, "Install the rehearsed bytes (the default)");
+  line.option("--only", order.selection.only, "Only these paths, each with all below").type_name("PATH");
+  line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
+  line.option("--accept", order.staleness.accept, "Overwrite these although the host has moved")
+      .type_name("PATH");
+  line.option("--stale-ignore", ignore, "Path globs whose moving does not matter, beside logs and caches")
+      .type_name("GLOB");
+  line.option("--held-open", held_open,
+              "Files that a process has open for writing: refuse, replace or in-place")
+      .one_of({"refuse", "replace", "in-place"})
+      .type_name("HOW");
+  line.flag("--no-units{false}", order.units.carry_out,
+            "The files alone: ask nothing of the service manager");
+  line.option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
+      .type_name("TIME");
+  line.option("--wait", wait, "How long to wait for another promotion (default 10s)").type_name("TIME");
+  line.flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(order.wait_ns, parse_duration(wait));
   RH_TRY(order.units.most_ns, parse_duration(unit_wait));

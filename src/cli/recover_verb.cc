@@ -3,17 +3,14 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/run_at.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "promote/lock.h"
 #include "promote/recover.h"
 #include "report/writer.h"
@@ -39,11 +36,10 @@ const char* word(promote::Recovered::Way way) {
 
 Result<int> recover_verb(Globals& globals, Arguments arguments) {
   std::string wait = "10s";
-  CLI::App app("Finish or undo what an interrupted promotion or rollback left", "recover");
-  add_globals(app, globals);
-  app.add_option("--wait", wait, "How long to wait for a promotion that is going on (default 10s)")
-      ->type_name("TIME");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Finish or undo what an interrupted promotion or rollback left", "recover", globals);
+  line.option("--wait", wait, "How long to wait for a promotion that is going on (default 10s)")
+      .type_name("TIME");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const std::int64_t wait_ns, parse_duration(wait));
   prepare_process();

@@ -3,15 +3,12 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "cli/command_line.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "ledger/ledger.h"
 #include "promote/stores.h"
 #include "report/writer.h"
@@ -21,10 +18,9 @@ namespace rehearse::cli {
 
 Result<int> rm_verb(Globals& globals, Arguments arguments) {
   std::vector<std::string> names;
-  CLI::App app("Remove runs: bundle and all; the ledger keeps a row that says so", "rm");
-  add_globals(app, globals);
-  app.add_option("RUN", names, "Run ids, unique starts of them, or `last`")->required();
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Remove runs: bundle and all; the ledger keeps a row that says so", "rm", globals);
+  line.option("RUN", names, "Run ids, unique starts of them, or `last`").required();
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));

@@ -1,13 +1,9 @@
 // rehearse rollback RUN [PATH...]: takes back what promoting the run did.
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/run_at.h"
-#include "cli/verbs.h"
 #include "promote/rollback.h"
 
 namespace rehearse::cli {
@@ -16,20 +12,18 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   promote::RollbackOrder order;
   std::string wait = "10s";
   std::string unit_wait = "2m";
-  CLI::App app("Take back what promoting a run did, all of it or nothing", "rollback");
-  add_globals(app, globals);
-  app.add_option("RUN", order.run, "Run id, the unique start of one, or `last`")->required();
-  app.add_option("PATH", order.selection.only, "Only these paths, each with all below");
-  app.add_option("--except", order.selection.except, "Not these paths, nor what is below")->type_name("PATH");
-  app.add_option("--accept", order.accept, "Take back these although they were changed since")
-      ->type_name("PATH");
-  app.add_flag("--no-units{false}", order.units.carry_out,
-               "The files alone: ask nothing of the service manager");
-  app.add_option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
-      ->type_name("TIME");
-  app.add_option("--wait", wait, "How long to wait for another promotion (default 10s)")->type_name("TIME");
-  app.add_flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Take back what promoting a run did, all of it or nothing", "rollback", globals);
+  line.option("RUN", order.run, "Run id, the unique start of one, or `last`").required();
+  line.option("PATH", order.selection.only, "Only these paths, each with all below");
+  line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
+  line.option("--accept", order.accept, "Take back these although they were changed since").type_name("PATH");
+  line.flag("--no-units{false}", order.units.carry_out,
+            "The files alone: ask nothing of the service manager");
+  line.option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
+      .type_name("TIME");
+  line.option("--wait", wait, "How long to wait for another promotion (default 10s)").type_name("TIME");
+  line.flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(order.wait_ns, parse_duration(wait));
   RH_TRY(order.units.most_ns, parse_duration(unit_wait));

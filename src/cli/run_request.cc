@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <bit>
 
 #include "base/units.h"
+#include "cli/command_line.h"
 
 namespace rehearse::cli {
 namespace {
@@ -46,85 +44,78 @@ Result<void> read_amounts(const Words& words, Options& action) {
 
 Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions& options) {
   Words words;
-  CLI::App app("Rehearse a command in a clone of this host; the host does not change.", "run");
-  add_globals(app, globals);
-  app.add_option("--action", options.action.action,
-                 "Rehearse what this action file says (docs/action-files.md)")
-      ->type_name("NAME|PATH");
-  app.add_option("--expect", options.action.expect,
-                 "Compare with what this file declares (docs/action-files.md)")
-      ->type_name("FILE");
-  app.add_option("--claim", options.action.claim,
-                 "What you say that it does: shown beside what it did; default: $REHEARSE_CLAIM")
-      ->envname("REHEARSE_CLAIM")
-      ->type_name("TEXT");
-  app.add_flag("!--no-validators", options.action.validators,
-               "Do not check changed configuration inside (docs/failures.md)");
-  app.add_flag("--read-only", options.action.read_only,
-               "Let it write nothing; if it tries, end it and rehearse it in full");
-  app.add_flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
-  app.add_option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
-  app.add_option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");
-  app.add_option("--pids", options.action.pids, "Limit of processes and threads; default 8192");
-  app.add_option("--cpus", options.action.cpus, "CPU limit (1.5)");
-  app.add_option("--max-write", words.max_write, "Limit of bytes written (1G)");
-  app.add_option("--user", options.action.user, "Run as this user (name or uid) instead of root");
-  app.add_option("--cwd", options.action.cwd, "Working directory; default: the caller's");
-  app.add_option("--env", options.action.env, "Set or pass a variable; default: PATH HOME TERM LANG TZ")
-      ->type_name("NAME[=VALUE]")
-      ->allow_extra_args(false);
-  app.add_option("--hide", options.action.hide, "Show this directory or file empty")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  app.add_option("--mask", options.action.mask, "Show this secret file empty")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  app.add_option("--unmask", options.action.unmask, "Show a file that is masked by default")
-      ->type_name("PATH")
-      ->allow_extra_args(false);
-  app.add_flag("!--no-trace", options.action.trace,
-               "Do not record system calls: the verdict is inconclusive");
-  app.add_option("--trace-buffer", words.trace_buffer, "Memory for records, of each CPU (1M); default: 4M");
-  app.add_option("--pass", options.action.pass, "Let the action reach this, through the gate")
-      ->type_name("[udp:]HOST:PORTS[,bytes=N][,rate=N/s][,time=T][,record]")
-      ->allow_extra_args(false);
-  app.add_option("--deny", options.action.deny,
-                 "Refuse this, and how; everything else is refused with ECONNREFUSED")
-      ->type_name("[udp:]HOST:PORTS[=ERRNO|=drop]")
-      ->allow_extra_args(false);
-  app.add_option("--mock", options.action.mock, "Serve what this file says (docs/network-rules.md)")
-      ->type_name("FILE")
-      ->allow_extra_args(false);
-  app.add_option("--replay", options.action.replay, "Serve what was recorded in this run")->type_name("RUN");
-  app.add_flag("--nxdomain", options.action.nxdomain, "Names that no rule or mock speaks of do not exist");
-  app.add_flag("--network-mirror", options.action.network_mirror,
-               "Show this host's interfaces, addresses and routes inside");
-  app.add_option("--capture", words.capture,
-                 "Bytes of packets kept for `rehearse export --pcap` (64M); default: 4M");
-  app.add_option("--policy", options.action.policy,
-                 "Judge by this file or directory, not by the host's policy (docs/policy.md)")
-      ->type_name("PATH|builtin")
-      ->allow_extra_args(false);
-  app.add_option("-t,--tty", words.tty, "Give the action a terminal")
-      ->check(CLI::IsMember({"auto", "always", "never"}));
-  app.add_option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")
-      ->check(CLI::IsMember({"shifted", "root"}));
-  app.add_option("--deadline", words.deadline,
-                 "How soon it has to be promoted (30m): says so if approval usually takes longer")
-      ->type_name("TIME");
-  app.add_flag("--passthrough-exit", options.passthrough_exit, "Exit with the command's own status");
-  app.add_option("--fail-on", words.fail_on,
-                 "Which verdicts give a non-zero exit status: red, yellow or never");
-  app.prefix_command();
+  CommandLine line("Rehearse a command in a clone of this host; the host does not change.", "run", globals);
+  line.option("--action", options.action.action, "Rehearse what this action file says (docs/action-files.md)")
+      .type_name("NAME|PATH");
+  line.option("--expect", options.action.expect,
+              "Compare with what this file declares (docs/action-files.md)")
+      .type_name("FILE");
+  line.option("--claim", options.action.claim,
+              "What you say that it does: shown beside what it did; default: $REHEARSE_CLAIM")
+      .environment("REHEARSE_CLAIM")
+      .type_name("TEXT");
+  line.flag("!--no-validators", options.action.validators,
+            "Do not check changed configuration inside (docs/failures.md)");
+  line.flag("--read-only", options.action.read_only,
+            "Let it write nothing; if it tries, end it and rehearse it in full");
+  line.flag("--plan", options.plan_only, "Print how this host would be shown, and stop");
+  line.option("--timeout", words.timeout, "End the action after this time (30s, 5m)");
+  line.option("--memory", words.memory, "Memory limit (512M); default: 3/4 of what is available");
+  line.option("--pids", options.action.pids, "Limit of processes and threads; default 8192");
+  line.option("--cpus", options.action.cpus, "CPU limit (1.5)");
+  line.option("--max-write", words.max_write, "Limit of bytes written (1G)");
+  line.option("--user", options.action.user, "Run as this user (name or uid) instead of root");
+  line.option("--cwd", options.action.cwd, "Working directory; default: the caller's");
+  line.option("--env", options.action.env, "Set or pass a variable; default: PATH HOME TERM LANG TZ")
+      .type_name("NAME[=VALUE]")
+      .one_each();
+  line.option("--hide", options.action.hide, "Show this directory or file empty")
+      .type_name("PATH")
+      .one_each();
+  line.option("--mask", options.action.mask, "Show this secret file empty").type_name("PATH").one_each();
+  line.option("--unmask", options.action.unmask, "Show a file that is masked by default")
+      .type_name("PATH")
+      .one_each();
+  line.flag("!--no-trace", options.action.trace, "Do not record system calls: the verdict is inconclusive");
+  line.option("--trace-buffer", words.trace_buffer, "Memory for records, of each CPU (1M); default: 4M");
+  line.option("--pass", options.action.pass, "Let the action reach this, through the gate")
+      .type_name("[udp:]HOST:PORTS[,bytes=N][,rate=N/s][,time=T][,record]")
+      .one_each();
+  line.option("--deny", options.action.deny,
+              "Refuse this, and how; everything else is refused with ECONNREFUSED")
+      .type_name("[udp:]HOST:PORTS[=ERRNO|=drop]")
+      .one_each();
+  line.option("--mock", options.action.mock, "Serve what this file says (docs/network-rules.md)")
+      .type_name("FILE")
+      .one_each();
+  line.option("--replay", options.action.replay, "Serve what was recorded in this run").type_name("RUN");
+  line.flag("--nxdomain", options.action.nxdomain, "Names that no rule or mock speaks of do not exist");
+  line.flag("--network-mirror", options.action.network_mirror,
+            "Show this host's interfaces, addresses and routes inside");
+  line.option("--capture", words.capture,
+              "Bytes of packets kept for `rehearse export --pcap` (64M); default: 4M");
+  line.option("--policy", options.action.policy,
+              "Judge by this file or directory, not by the host's policy (docs/policy.md)")
+      .type_name("PATH|builtin")
+      .one_each();
+  line.option("-t,--tty", words.tty, "Give the action a terminal").one_of({"auto", "always", "never"});
+  line.option("--profile", words.profile, "shifted, or root for hosts whose root cannot be idmapped")
+      .one_of({"shifted", "root"});
+  line.option("--deadline", words.deadline,
+              "How soon it has to be promoted (30m): says so if approval usually takes longer")
+      .type_name("TIME");
+  line.flag("--passthrough-exit", options.passthrough_exit, "Exit with the command's own status");
+  line.option("--fail-on", words.fail_on, "Which verdicts give a non-zero exit status: red, yellow or never");
+  line.stop_at_first_word();
   // Everything after the first "--" is the command's, whatever it looks like.
   Arguments command;
   const auto separator = std::find(arguments.begin(), arguments.end(), "--");
   const bool separated = separator != arguments.end();
   if (separated) command.assign(separator + 1, arguments.end());
   arguments.erase(separator, arguments.end());
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return false;
-  std::vector<std::string> rest = app.remaining();
+  std::vector<std::string> rest = line.rest();
   if (!rest.empty() && (separated || rest.front().starts_with('-'))) {
     return fail("run: unknown option or word \"" + rest.front() + "\"", ExitCode::kUsage,
                 "see `rehearse run --help`");

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
 #include <csignal>
 #include <cstdio>
 #include <nlohmann/json.hpp>

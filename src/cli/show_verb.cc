@@ -2,13 +2,9 @@
 
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
-
+#include "cli/command_line.h"
 #include "cli/output_file.h"
 #include "cli/verb_support.h"
-#include "cli/verbs.h"
 #include "ledger/state.h"
 #include "report/decision_text.h"
 #include "report/explain.h"
@@ -60,15 +56,13 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   bool why = false;
   bool markdown = false;
   bool sarif = false;
-  CLI::App app("Print the report of a run", "show");
-  add_globals(app, globals);
-  app.add_option("RUN", run, "Run id, the unique start of one, or `last`")->required();
-  app.add_flag("--why", why, "What the verdict rests on: data, policy, exceptions, and how to look again");
-  app.add_option("--html", html, "Write it as one file for a browser; - is standard output")
-      ->type_name("FILE");
-  app.add_flag("--md", markdown, "Print it as Markdown, short enough for a comment on a change");
-  app.add_flag("--sarif", sarif, "Print the findings as SARIF 2.1.0");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("Print the report of a run", "show", globals);
+  line.option("RUN", run, "Run id, the unique start of one, or `last`").required();
+  line.flag("--why", why, "What the verdict rests on: data, policy, exceptions, and how to look again");
+  line.option("--html", html, "Write it as one file for a browser; - is standard output").type_name("FILE");
+  line.flag("--md", markdown, "Print it as Markdown, short enough for a comment on a change");
+  line.flag("--sarif", sarif, "Print the findings as SARIF 2.1.0");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   const int forms = (html.empty() ? 0 : 1) + (markdown ? 1 : 0) + (sarif ? 1 : 0);
   if (forms > 1 || (forms == 1 && (why || globals.json)))

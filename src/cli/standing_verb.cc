@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <map>
 
@@ -13,9 +10,9 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "cli/decider.h"
 #include "cli/decision_text.h"
-#include "cli/verbs.h"
 #include "ledger/standing.h"
 #include "promote/standing_rule.h"
 #include "report/writer.h"
@@ -248,28 +245,25 @@ Result<int> revoke(Office& office, const Words& words) {
 
 Result<int> standing_verb(Globals& globals, Arguments arguments) {
   Words words;
-  CLI::App app("One approval for all runs that do the same (docs/approval.md)", "standing");
-  add_globals(app, globals);
-  app.require_subcommand(1);
-  app.fallthrough();
-  const auto part = [&](const char* name, const char* about) { return app.add_subcommand(name, about); };
-  const auto* proposing = part("propose", "List what could be approved once for all, and what is missing");
-  auto* granting = part("grant", "Approve all runs of a fingerprint");
-  const auto* listing = part("list", "List standing approvals");
-  auto* explaining = part("explain", "Print what one lets happen");
-  auto* revoking = part("revoke", "End one");
-  granting->add_option("FINGERPRINT", words.name, "As `propose` prints it")->required();
-  explaining->add_option("NAME", words.name, "Fingerprint, or the number of a standing approval")->required();
-  revoking->add_option("NUMBER", words.name, "As `list` prints it")->required();
-  for (auto* deciding : {granting, revoking})
-    deciding->add_option("--reason", words.reason, "Why; kept in the ledger")->required()->type_name("TEXT");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  CommandLine line("One approval for all runs that do the same (docs/approval.md)", "standing", globals);
+  const CommandLine proposing =
+      line.part("propose", "List what could be approved once for all, and what is missing");
+  CommandLine granting = line.part("grant", "Approve all runs of a fingerprint");
+  const CommandLine listing = line.part("list", "List standing approvals");
+  CommandLine explaining = line.part("explain", "Print what one lets happen");
+  CommandLine revoking = line.part("revoke", "End one");
+  granting.option("FINGERPRINT", words.name, "As `propose` prints it").required();
+  explaining.option("NAME", words.name, "Fingerprint, or the number of a standing approval").required();
+  revoking.option("NUMBER", words.name, "As `list` prints it").required();
+  for (CommandLine* deciding : {&granting, &revoking})
+    deciding->option("--reason", words.reason, "Why; kept in the ledger").required().type_name("TEXT");
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(Office office, open_office(globals));
-  if (*proposing) return propose(globals, office);
-  if (*granting) return grant(globals, office, words);
-  if (*listing) return list(globals, office);
-  if (*explaining) return explain(globals, office, words.name);
+  if (proposing.named()) return propose(globals, office);
+  if (granting.named()) return grant(globals, office, words);
+  if (listing.named()) return list(globals, office);
+  if (explaining.named()) return explain(globals, office, words.name);
   return revoke(office, words);
 }
 

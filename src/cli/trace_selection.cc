@@ -1,22 +1,21 @@
 #include "cli/trace_selection.h"
 
-#include <CLI/App.hpp>
 #include <algorithm>
 
 #include "base/units.h"
+#include "cli/command_line.h"
 #include "trace/event_fields.h"
 
 namespace rehearse::cli {
 
-void SelectionOptions::add_to(CLI::App& app) {
-  app.add_option("--where", where,
-                 "Only events for which this holds: evt.type = openat and evt.failed = true")
-      ->type_name("EXPR");
-  app.add_option("--process", process, "Only this process, by its number in the report");
-  app.add_flag("--follow", follow, "With --process: its descendants too");
-  app.add_option("--file", file, "Only what touched this path");
-  app.add_option("--since", since, "Only from this time after the action's start (1.5s)");
-  app.add_option("--until", until, "Only until then");
+void SelectionOptions::add_to(CommandLine& line) {
+  line.option("--where", where, "Only events for which this holds: evt.type = openat and evt.failed = true")
+      .type_name("EXPR");
+  line.option("--process", process, "Only this process, by its number in the report");
+  line.flag("--follow", follow, "With --process: its descendants too");
+  line.option("--file", file, "Only what touched this path");
+  line.option("--since", since, "Only from this time after the action's start (1.5s)");
+  line.option("--until", until, "Only until then");
 }
 
 bool SelectionOptions::any() const {

@@ -10,11 +10,9 @@
 #include "trace/event_stream.h"
 #include "trace/filter.h"
 
-namespace CLI {
-class App;
-}
-
 namespace rehearse::cli {
+
+class CommandLine;
 
 struct SelectionOptions {
   std::string where;
@@ -25,7 +23,7 @@ struct SelectionOptions {
   std::string until;
 
   /// --where --process --follow --file --since --until
-  void add_to(CLI::App& app);
+  void add_to(CommandLine& line);
   /// One of them was given.
   [[nodiscard]] bool any() const;
 };

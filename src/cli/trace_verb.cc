@@ -3,17 +3,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cerrno>
 #include <optional>
 
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "cli/command_line.h"
 #include "cli/run_trace.h"
 #include "cli/trace_selection.h"
-#include "cli/verbs.h"
 #include "effects/read_list.h"
 #include "report/read_text.h"
 #include "report/writer.h"
@@ -110,16 +107,15 @@ Result<int> list_reads(const Globals& globals, const std::string& run) {
 
 Result<int> trace_verb(Globals& globals, Arguments arguments) {
   Options options;
-  CLI::App app("Print what the action of a run did, call by call", "trace");
-  add_globals(app, globals);
-  app.add_option("RUN", options.run, "Run id, the unique start of one, or `last`");
-  options.selection.add_to(app);
-  app.add_flag("--fields", options.fields, "List the fields that --where knows, and stop");
-  app.add_flag("--summary", options.summary, "Count calls, errors and time instead, in all and by process");
-  app.add_flag(
+  CommandLine line("Print what the action of a run did, call by call", "trace", globals);
+  line.option("RUN", options.run, "Run id, the unique start of one, or `last`");
+  options.selection.add_to(line);
+  line.flag("--fields", options.fields, "List the fields that --where knows, and stop");
+  line.flag("--summary", options.summary, "Count calls, errors and time instead, in all and by process");
+  line.flag(
       "--reads", options.reads,
       "List instead what was read of the host: opened, executed, listed, looked at, looked for in vain");
-  RH_TRY(const bool go_on, parse(app, std::move(arguments)));
+  RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   if (options.fields) return list_fields(globals.json);
   if (options.reads) return list_reads(globals, options.run);

@@ -6,10 +6,6 @@
 
 #include "base/result.h"
 
-namespace CLI {
-class App;
-}
-
 namespace rehearse::cli {
 
 enum class Color { kAuto, kAlways, kNever };
@@ -44,11 +40,5 @@ Result<int> promote_verb(Globals& globals, Arguments arguments);
 Result<int> rollback_verb(Globals& globals, Arguments arguments);
 Result<int> recover_verb(Globals& globals, Arguments arguments);
 Result<int> doctor_verb(Globals& globals, Arguments arguments);
-
-/// Adds the global options to a verb's own parser.
-void add_globals(CLI::App& app, Globals& globals);
-/// Parses; a wrong line is kUsage with one line that names the option and points to `rehearse VERB --help`.
-/// Returns false when help was asked for and has been printed.
-Result<bool> parse(CLI::App& app, Arguments arguments);
 
 }  // namespace rehearse::cli

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -15,6 +17,8 @@ namespace rehearse {
 namespace {
 
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// PID_MAX_LIMIT of the kernel (include/linux/threads.h): more are not there, and cgroups refuse the number.
+constexpr std::uint64_t kMostPids = 4U << 20U;
 constexpr std::size_t kLongestClaim = 16U << 10U;
 constexpr const char* kPassedVariables[] = {"PATH", "HOME", "TERM", "LANG", "TZ"};
 
@@ -107,8 +111,9 @@ Result<void> check_limits(const Options& options) {
     return fail("the limit of wall time must be more than 0", ExitCode::kUsage);
   if (options.memory_bytes && *options.memory_bytes < (1U << 20U))
     return fail("the limit of memory is less than 1 MiB", ExitCode::kUsage);
-  if (options.pids && *options.pids < 2)
-    return fail("the limit of processes must be at least 2: one is init", ExitCode::kUsage);
+  if (options.pids && (*options.pids < 2 || *options.pids > kMostPids))
+    return fail(fmt::format("the limit of processes must lie between 2 (one is init) and {}", kMostPids),
+                ExitCode::kUsage);
   if (options.cpus && !(*options.cpus >= 0.01 && *options.cpus <= 100'000))
     return fail("the limit of cpus must lie between 0.01 and 100000", ExitCode::kUsage);
   return {};

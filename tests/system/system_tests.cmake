@@ -16,8 +16,10 @@ target_link_libraries(calls PRIVATE Threads::Threads)
 
 add_executable(every_call ${PROJECT_SOURCE_DIR}/tests/system/every_call.cc)
 target_compile_options(every_call PRIVATE -Wall -Wextra -Werror -O1)
-target_link_options(every_call PRIVATE -static)
 target_link_libraries(every_call PRIVATE rehearse_syscalls)
+if(REHEARSE_STATIC)
+  target_link_options(every_call PRIVATE -static)
+endif()
 
 add_executable(gate_bed ${PROJECT_SOURCE_DIR}/tests/system/gate_bed.cc)
 target_link_libraries(gate_bed PRIVATE rehearse_gate rehearse_trace rehearse_host)

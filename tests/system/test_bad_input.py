@@ -62,6 +62,11 @@ class BadInput(Case):
         self.refuse("run", "--hide", "/no/such/mount", "--", "true", words=("/no/such/mount",))
         self.refuse("run", "--user", "no-such-user", "--", "true", words=("no-such-user",))
         self.refuse("run", "--profile", "other", "--", "true", words=("profile",))
+        for number in ("-3", "1e3", "2x", "99999999999999999999"):
+            self.refuse("run", "--pids", number, "--", "true", words=("--pids", number))
+        self.refuse("run", "--pids", str(4 * 1024 * 1024 + 1), "--", "true", words=("between 2",))
+        self.refuse("list", "--limit", "-1", words=("--limit", "-1"))
+        self.refuse("gc", "--keep", "-1", words=("--keep", "-1"))
         self.assertFalse(self.state.exists() and os.listdir(self.state / "runs"))
         self.shell("true")
         self.refuse("show", "20990101-000000-ffffff", words=("20990101",))
