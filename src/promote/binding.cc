@@ -174,8 +174,8 @@ class Binder {
 
   Result<Settings> read_at(const Place& place, FileType type) {
     if (place.path.empty()) return read_settings(volume_.root(), "", type);
-    RH_TRY(const int dir, volume_.parent(place));
-    return read_settings(dir, std::string(leaf_of(place.path)), type);
+    RH_TRY(const int dir, unless_moved(volume_.parent(place), volume_.shown(place)));
+    return unless_moved(read_settings(dir, std::string(leaf_of(place.path)), type), volume_.shown(place));
   }
 
   std::span<const Change> changes_;

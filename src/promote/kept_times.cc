@@ -48,7 +48,7 @@ Result<std::vector<Operation>> kept_times(std::span<Volume* const> volumes,
     const auto found = volumes[time.volume]->find(time.to);
     if (!found) {
       const int err = found.error().err;
-      if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV) continue;
+      if (leads_nowhere(err)) continue;
       return tl::make_unexpected(found.error());
     }
     if (!*found) continue;

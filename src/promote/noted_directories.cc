@@ -93,7 +93,7 @@ class Noting {
     const auto opened = open_below(on.area(now.area), now.path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (!opened) {
       const int err = opened.error().err;
-      if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV)
+      if (leads_nowhere(err))
         return fail(on.shown(place) + " has lost the directory it was in (" + opened.error().what + ")",
                     ExitCode::kStale, "rehearse again");
       return tl::make_unexpected(opened.error());

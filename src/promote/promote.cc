@@ -409,15 +409,19 @@ class Promotion {
       Volume& volume = volumes_[v].volume;
       const Place from{Area::kHost, plan_.origins[i]};
       const Place to{Area::kStore, std::string(kKept) + '/' + tag + 's' + std::to_string(i)};
-      RH_TRY(const int from_dir, volume.parent(from));
+      const std::string shown = volume.shown(from);
+      RH_TRY(const int from_dir, unless_moved(volume.parent(from), shown));
       RH_TRY(const UniqueFd source_parent, sys::dup(from_dir));
       RH_TRY(const int to_dir, volume.parent(to));
       const std::string name(leaf_of(from.path));
       std::optional<struct stat> st;
       RH_TRY(const effects::Attributes now,
-             effects::read_attributes(source_parent.get(), name.c_str(), st, effects::Content::kSkip));
-      RH_CHECK(copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile,
-                           now));
+             unless_moved(
+                 effects::read_attributes(source_parent.get(), name.c_str(), st, effects::Content::kSkip),
+                 shown));
+      RH_CHECK(unless_moved(
+          copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile, now),
+          shown));
       saved.emplace(i, to);
     }
     return saved;
@@ -457,9 +461,9 @@ class Promotion {
                          const std::set<std::string>& without) {
     if (old.area == Area::kStore) return {};  // it comes from there: nothing of the host's goes
     Volume& volume = volumes_[v].volume;
-    RH_TRY(const auto st, volume.find(old));
+    RH_TRY(const auto st, unless_moved(volume.find(old), volume.shown(old)));
     if (!st || !S_ISDIR(st->st_mode)) return {};
-    RH_TRY(const Sha256 print, print_tree(volume.root(), old.path, without));
+    RH_TRY(const Sha256 print, unless_moved(print_tree(volume.root(), old.path, without), volume.shown(old)));
     removed_.push_back({v, kept, volume.shown(old), print});
     return {};
   }

@@ -55,7 +55,7 @@ class Binding {
     auto found = volume(operation).find(place);
     if (found) return *found;
     const int err = found.error().err;
-    if (err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV) return std::optional<struct stat>();
+    if (leads_nowhere(err)) return std::optional<struct stat>();
     return tl::make_unexpected(std::move(found).error());
   }
 
@@ -66,8 +66,10 @@ class Binding {
       RH_TRY(Settings settings, read_settings(volume(operation).root(), "", operation.type));
       return std::optional(std::move(settings));
     }
-    RH_TRY(const int dir, volume(operation).parent(place));
-    RH_TRY(Settings settings, read_settings(dir, std::string(leaf_of(place.path)), operation.type));
+    const std::string shown = volume(operation).shown(place);
+    RH_TRY(const int dir, unless_moved(volume(operation).parent(place), shown));
+    RH_TRY(Settings settings,
+           unless_moved(read_settings(dir, std::string(leaf_of(place.path)), operation.type), shown));
     return std::optional(std::move(settings));
   }
 
@@ -204,10 +206,12 @@ class Binding {
     const bool is_directory = S_ISDIR(st.st_mode);
     const bool settled = to_ns(st.st_ctim) <= order_.settled_ns;
     if (!settled || (!is_directory && to_ns(st.st_mtim) != after.mtime_ns)) {
-      RH_TRY(const int dir, on.parent(place));
+      RH_TRY(const int dir, unless_moved(on.parent(place), shown));
       std::optional<struct stat> opened = st;
-      RH_TRY(const Attributes now, effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(),
-                                                            opened, effects::Content::kHash));
+      RH_TRY(const Attributes now,
+             unless_moved(effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
+                                                   effects::Content::kHash),
+                          shown));
       Settings wanted = settings_of(after);
       Settings found = settings_of(now);
       if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
@@ -216,13 +220,14 @@ class Binding {
       if (!equal) moved(shown, "as it was promoted", "edited since");
     }
     if (!is_directory) return {};
-    RH_TRY(const UniqueFd directory, open_below(on.root(), place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    RH_TRY(const UniqueFd directory,
+           unless_moved(open_below(on.root(), place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), shown));
     RH_TRY(const auto names, effects::Listing::read(directory.get()));
     for (const effects::Listed& entry : names) {
       const Place below{Area::kHost, place.path + '/' + std::string(entry.name)};
       if (comes_out(operation, below)) continue;
       if (order_.after.contains(on.shown(below))) {
-        RH_TRY(const auto child, on.find(below));
+        RH_TRY(const auto child, unless_moved(on.find(below), on.shown(below)));
         if (child) RH_CHECK(check_unchanged(operation, below, *child));
       } else {
         result_.moved.push_back({on.shown(below), "promoted", "nothing", "made since", ""});

@@ -17,10 +17,6 @@ constexpr std::uint64_t kDirectory = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 constexpr std::size_t kMostOpened = 2;  ///< those of one operation
 constexpr int kMostSteps = 1'000'000;
 
-bool is_no_way(int err) {
-  return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV;
-}
-
 bool is_same(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -75,7 +71,7 @@ Result<UniqueFd> Site::open_by_note(const Operation& operation, const Directory&
   }
   // Not every filesystem knows its handles again when it was mounted anew.
   auto found = open_by_path(operation, directory, path);
-  if (!found && directory.handle && is_no_way(found.error().err))
+  if (!found && directory.handle && leads_nowhere(found.error().err))
     return fail_errno(ESTALE, "open " + std::string(path));
   return found;
 }
@@ -114,7 +110,7 @@ Result<Look> Site::look(const Operation& operation, End end) {
   const auto at = spot(operation, end);
   if (!at) {
     const int err = at.error().err;
-    if (err != ESTALE && !is_no_way(err)) return tl::make_unexpected(at.error());
+    if (err != ESTALE && !leads_nowhere(err)) return tl::make_unexpected(at.error());
     look.what = err == ESTALE ? Look::What::kGone : Look::What::kLost;
     return look;
   }

@@ -223,11 +223,11 @@ class WrittenCheck {
   Result<void> check_entries(std::size_t i, Volume& volume, const std::unordered_set<std::string>& known) {
     const Change& change = changes_[i];
     const std::string& path = plan_.origins[i];
-    RH_TRY(const auto st, volume.find({Area::kHost, path}));
+    const std::string shown = volume.shown({Area::kHost, path});
+    RH_TRY(const auto st, unless_moved(volume.find({Area::kHost, path}), shown));
     if (!st || !S_ISDIR(st->st_mode)) return {};
-    RH_TRY(const int dir, volume.parent({Area::kHost, path}));
     RH_TRY(const UniqueFd opened,
-           sys::open_beneath(dir, std::string(leaf_of(path)).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+           unless_moved(open_below(volume.root(), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), shown));
     RH_TRY(const auto names, effects::Listing::read(opened.get()));
     for (const effects::Listed& entry : names) {
       const std::string full = path + '/' + std::string(entry.name);

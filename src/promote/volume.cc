@@ -76,6 +76,10 @@ Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags
   return sys::open_at2(from, path.empty() ? "." : std::string(path).c_str(), flags, 0, kResolve);
 }
 
+bool leads_nowhere(int err) {
+  return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV;
+}
+
 Result<int> ParentCache::open(int root, std::string_view path) {
   if (open_ && path_ == path) return fd_.get();
   open_ = false;

@@ -27,6 +27,19 @@ std::string_view below_mount(const std::string& path, const std::string& mountpo
 Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags);
 
 /// Opened parents, the last one kept: operations come sorted, so most share it.
+/// A look by path failed with this because what it names, or a directory on the way, is gone or is none any
+/// more.
+bool leads_nowhere(int err);
+
+/// What was found a moment ago may be moved by somebody before it is looked at again: that is kStale, no
+/// failure.
+template <class T>
+Result<T> unless_moved(Result<T> found, const std::string& shown) {
+  if (found || !leads_nowhere(found.error().err)) return found;
+  return fail_for(found.error().err, shown + " is moved while it is looked at", ExitCode::kStale,
+                  "rehearse again");
+}
+
 class ParentCache {
  public:
   /// The directory `path` below `root`, O_PATH. Borrowed until the next call.

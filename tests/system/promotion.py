@@ -210,6 +210,11 @@ class Image:
         harness.wait_for(lambda: subprocess.run(["umount", str(self.mount)], capture_output=True, check=False).returncode == 0)
 
 
+def injected(fault: str) -> list[str]:
+    """The words before a command in which strace is to do this (`inject=` of strace(1)). Who is traced cannot look for leaks."""
+    return ["strace", "-f", "-qq", "-o", "/dev/null", "-E", "LSAN_OPTIONS=detect_leaks=0", "-e", f"inject={fault}"]
+
+
 def main_in_private_mounts() -> None:
     """As harness.main, in a mount namespace of its own: what is mounted here must not live on in one that somebody else makes meanwhile."""
     if os.geteuid() == 0 and not os.environ.get("REHEARSE_PRIVATE_MOUNTS"):

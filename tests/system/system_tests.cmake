@@ -44,6 +44,9 @@ endif()
 
 # rehearse_python_test(NAME FILE TIMEOUT): one ctest entry; they look at the whole host, so one at a time.
 function(rehearse_python_test name file timeout)
+  if(REHEARSE_SANITIZE)
+    math(EXPR timeout "3 * ${timeout}")
+  endif()
   add_test(NAME ${name} COMMAND ${PYTHON3} -B ${PROJECT_SOURCE_DIR}/tests/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${timeout} RUN_SERIAL TRUE
     ENVIRONMENT "REHEARSE=$<TARGET_FILE:rehearse>;HOSTILE=$<TARGET_FILE:hostile>;CALLS=$<TARGET_FILE:calls>;EVERY_CALL=$<TARGET_FILE:every_call>;GATE_BED=$<TARGET_FILE:gate_bed>;MANAGER_SERVER=$<TARGET_FILE:manager_server>;USE_LIBRARY=$<TARGET_FILE:use_library>;DISK_RECORDER=${disk_recorder};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/system")

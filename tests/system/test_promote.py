@@ -16,7 +16,7 @@ from typing import Callable, Iterator
 import harness
 import test_random
 from harness import Result
-from promotion import DATA_ERROR, NOT_APPROVED, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, main_in_private_mounts
+from promotion import DATA_ERROR, NOT_APPROVED, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
 
 SETUP = r"""
 mkdir -p d/sub k/deep e; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v
@@ -586,7 +586,7 @@ class Races(PromoteCase):
     def before_the_renames(self, verb: str, name: str, disturb: Callable[[], object]) -> Result:
         """Calls the verb, and `disturb` when everything has been looked at and nothing been renamed."""
         # The first rename is that of the journal.
-        argv = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:delay_enter=700000:when=2", *self.command(verb, name)]
+        argv = [*injected("renameat2:delay_enter=700000:when=2"), *self.command(verb, name)]
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertTrue(harness.wait_for(lambda: list((self.state / "promotions").glob("*.ready")) or process.poll() is not None))
         time.sleep(0.2)
@@ -644,7 +644,7 @@ class Moved(PromoteCase):
         self.name_ = self.approve(self.try_out(self.ACTION, cwd=self.host))
 
     def killed(self, when: str) -> None:
-        done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={when}", *self.command("promote", self.name_)], capture_output=True, check=False,
+        done = subprocess.run([*injected(when), *self.command("promote", self.name_)], capture_output=True, check=False,
                               stdin=subprocess.DEVNULL)
         self.assertIn(done.returncode, (-9, 137), done.stderr)
 
@@ -696,7 +696,7 @@ class Moved(PromoteCase):
             argv = self.command("promote", self.name_, "--accept", str(self.host))
             late = round_ % 4 != 3
             if late:
-                argv = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=renameat2:delay_enter=700000:when={10 + 10 * round_}", *argv]
+                argv = [*injected(f"renameat2:delay_enter=700000:when={10 + 10 * round_}"), *argv]
             with contextlib.ExitStack() as moved:
                 if not late:
                     moved.enter_context(self.mover())
@@ -749,7 +749,7 @@ class Moved(PromoteCase):
         subprocess.run(["sh", "-euc", "echo replaced >new; mv new d/s2/f; mkdir d/s3/g"], cwd=self.host, check=True)
         named = ["d/s1/n had been edited", "d/s2/n had been edited", "d/s1/f had been edited", "d/s2/f had been replaced", "d/s3/g had been made anew"]
         for call in ("renameat2:signal=SIGKILL:when=100", "fdatasync,fsync:signal=SIGKILL:when=1", "unlinkat,unlink:signal=SIGKILL:when=1"):
-            done = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}", *self.command("recover")], capture_output=True, check=False)
+            done = subprocess.run([*injected(call), *self.command("recover")], capture_output=True, check=False)
             self.assertIn(done.returncode, (-9, 137), (call, done))
         result = self.recovered("undone", *named)
         kept = dict(note.split(" had been ", 1) for note in result.doc["recovered"][0]["notes"])

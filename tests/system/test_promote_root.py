@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import harness
-from promotion import PromoteCase, Tree, differences, main_in_private_mounts
+from promotion import PromoteCase, Tree, differences, injected, main_in_private_mounts
 
 MARK = "root-test-"
 SETUP = """
@@ -88,7 +88,7 @@ class Root(PromoteCase):
         run = self.try_out(self.action, cwd="/")
         name = self.approve(run)
         for number in (2, 5, 9):
-            killed = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject=renameat2:signal=SIGKILL:when={number}", *self.command("promote", name)],
+            killed = subprocess.run([*injected(f"renameat2:signal=SIGKILL:when={number}"), *self.command("promote", name)],
                                     capture_output=True, check=False, stdin=subprocess.DEVNULL)
             self.assertIn(killed.returncode, (-signal.SIGKILL, 137), killed)
             recovered = self.call("recover")
