@@ -44,7 +44,7 @@ def need(*programs: str) -> None:
 def binary() -> str:
     path = os.environ.get("REHEARSE", "")
     if not path or not os.access(path, os.X_OK):
-        skip("REHEARSE does not name a rehearse binary")
+        raise FileNotFoundError(f"REHEARSE names no program that can be run: '{path}'")
     if os.geteuid() != 0:
         skip("needs root")
     return path
