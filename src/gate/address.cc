@@ -57,12 +57,14 @@ constexpr AddressPlace kRanges[] = {
 constexpr IpBlock kNat64(IpAddress{{0x00, 0x64, 0xff, 0x9b}}, 96);
 constexpr IpBlock k6to4(IpAddress{{0x20, 0x02}}, 16);
 constexpr IpBlock kCompatible(IpAddress{}, 96);
+constexpr IpBlock kTranslated(IpAddress{{0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}},
+                              96);  // RFC 2765: ::ffff:0:a.b.c.d
 
 /// The IPv4 address that packets to this one end at.
 std::optional<IpAddress> embedded_v4(const IpAddress& address) {
   const auto& bytes = address.bytes;
   if (k6to4.contains(address)) return IpAddress::v4({bytes[2], bytes[3], bytes[4], bytes[5]});
-  if (kNat64.contains(address) || kCompatible.contains(address))
+  if (kNat64.contains(address) || kCompatible.contains(address) || kTranslated.contains(address))
     return IpAddress::v4({bytes[12], bytes[13], bytes[14], bytes[15]});
   return std::nullopt;
 }
@@ -87,7 +89,7 @@ const std::vector<AddressPlace>& address_places() {
     std::vector<AddressPlace> places(std::begin(kRanges), std::end(kRanges));
     for (const AddressPlace& range : kRanges) {
       if (!range.block.address().is_v4()) continue;
-      for (const IpBlock& way : {k6to4, kNat64, kCompatible}) {
+      for (const IpBlock& way : {k6to4, kNat64, kCompatible, kTranslated}) {
         IpAddress address = way.address();
         std::copy(range.block.address().bytes.begin() + kMappedBits / 8, range.block.address().bytes.end(),
                   address.bytes.begin() + way.bits() / 8);

@@ -149,6 +149,7 @@ class Manager {
   void no_such_job(Connection& connection, const Message& call);
   void done(Connection& connection, const Message& call);
   void note_and_done(Connection& connection, const Message& call);
+  void enqueue_marked(Connection& connection, const Message& call);
   void file_state(Connection& connection, const Message& call);
   void file_links(Connection& connection, const Message& call);
   void list_files(Connection& connection, const Message& call);

@@ -285,6 +285,14 @@ void Manager::set_properties(Connection& connection, const Message& call, const 
   reply(connection, call, "", "");
 }
 
+/// Which units the host's manager has marks on is not known here; inside none has one.
+void Manager::enqueue_marked(Connection& connection, const Message& call) {
+  UnitRequest request;
+  request.request = call.member;
+  record(&connection, std::move(request));
+  list_nothing(connection, call);
+}
+
 void Manager::note_and_done(Connection& connection, const Message& call) {
   UnitRequest request;
   request.request = call.member;

@@ -252,6 +252,7 @@ class Simulated(ManagerCase):
             ("systemd-run --scope --unit=within sh -c 'echo within'", (0, "within\n", "Running scope as unit: within.scope\n")),
             ("systemd-run --on-active=1h --unit=later true", (0, "", "Running timer as unit: later.timer\nWill run service as unit: later.service\n")),
             ("systemctl is-active later.timer", (0, "active\n", "")),
+            ("systemctl reload-or-restart --marked", (0, "", "")),
             ("systemctl reboot", (0, "", ".*\n?")),
             ("systemctl is-system-running", (1, "stopping\n", "")),
             ("reboot", (0, "", ".*\n?")),
@@ -261,6 +262,7 @@ class Simulated(ManagerCase):
         self.assertIn(("start", "reboot.target", "replace-irreversibly"), [(r["request"], r["unit"], r["mode"]) for r in records])
         self.assertIn("/bin/echo 'a b'", [r["detail"] for r in records])
         self.assertIn("poweroff", [r["request"] for r in records])
+        self.assertIn("EnqueueMarkedJobs", [r["request"] for r in records])
 
 
 TRIAL = {

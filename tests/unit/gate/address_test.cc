@@ -57,6 +57,9 @@ TEST_CASE("no spelling of an IPv4 address hides what it is") {
   CHECK(class_of("::127.0.0.1") == "loopback");
   CHECK(class_of("64:ff9b::a9fe:a9fe") == "metadata");
   CHECK(class_of("2002:7f00:1::") == "loopback");
+  CHECK(class_of("::ffff:0:127.0.0.1") == "loopback");
+  CHECK(class_of("::ffff:0:a9fe:a9fe") == "metadata");
+  CHECK(class_of("::ffff:0:93.184.216.34") == "public");
   CHECK(class_of("2002:5db8:d822::1") == "public");
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <random>
 
+#include "gate/address.h"
 #include "gate/name_classes.h"
 #include "gate/name_table.h"
 #include "gate/rule_text.h"
@@ -271,4 +272,8 @@ TEST_CASE("A mirrored address is the run's own, as loopback is") {
   own_addresses(mirror, *gate);
   CHECK(gate->own_count == RH_OWN);
   CHECK(mirror.missing.size() == 1);
+}
+
+TEST_CASE("The kernel has room for every block that addresses are told apart by") {
+  CHECK(rehearse::gate::address_places().size() <= RH_PLACES);
 }
