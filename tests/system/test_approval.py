@@ -455,6 +455,18 @@ class Skips(ApprovalCase):
         self.decide(ANN, "reject", run)
         self.try_promote(run, NOT_APPROVED, "rejected")
 
+    def test_too_few_approvals_do_not_undo_a_rejection(self) -> None:
+        self.policy('[approval.green]\nneed = 2\nroles = ["rh-operators"]\n[skip]\nread_only = true\n' + self.RULE.format(self.host))
+        run = self.run_by(EVE, "cat f", "--read-only")
+        self.decide(CAL, "reject", run)
+        self.decide(BEN, "approve", run)
+        self.try_promote(run, NOT_APPROVED, "approved by 1 (ben), the policy wants 2")
+        self.decide(BEN, "revoke", run)
+        self.try_promote(run, NOT_APPROVED, "taken back")
+        self.decide(BEN, "approve", run)
+        self.decide(ANN, "approve", run)
+        self.try_promote(run, 0, "approved by ben, ann")
+
 
 class StandingApprovals(ApprovalCase):
     TABLE = '[standing]\nruns = 3\ndays = 7\ndistinct_days = 2\nresample = 3\nroles = ["rh-operators"]\n'

@@ -187,14 +187,17 @@ TEST_CASE("Taking back and rejecting") {
   CHECK(bed.passage());  // it was not his
   bed.add(Verb::kRevoked, kAnn);
   CHECK(bed.why().find("taken back") != std::string::npos);
-  CHECK(!is_closed(bed.decisions));
+  CHECK(!is_rejected(bed.decisions));
   bed.add(Verb::kApproved, kAnn);
   CHECK(bed.passage());
   bed.add(Verb::kRejected, kEve);
   CHECK(bed.why().find("rejected") != std::string::npos);
-  CHECK(is_closed(bed.decisions));
+  CHECK(is_rejected(bed.decisions));
   bed.add(Verb::kApproved, kBen);
   CHECK(bed.passage());
+  // What lets a run pass without people stays closed.
+  bed.add(Verb::kRevoked, kBen);
+  CHECK(is_rejected(bed.decisions));
 }
 
 TEST_CASE("A promotion uses up all that another could rest on") {
