@@ -67,6 +67,11 @@ Result<void> fits(const Matter& matter, const host::Person& person) {
                    "without a policy a person decides about runs of their own only");
   }
   RH_CHECK(in_role(person, table->roles, ("[approval." + level_of(matter) + "]").c_str()));
+  if (table->not_requester && !requester.attested)
+    return refused(
+        "who requested the run is known from SUDO_UID alone, which anybody can set: it may be " +
+            host::name_of(person),
+        "[approval." + level_of(matter) + "] of the policy says not_requester: rehearse it again, logged in");
   if (table->not_requester && is_requester(requester, person.uid))
     return refused(host::name_of(person) + " requested the run: somebody else has to approve it",
                    "[approval." + level_of(matter) + "] of the policy says not_requester");

@@ -116,6 +116,12 @@ TEST_CASE("Units, programs without a terminal and claimed persons do not decide"
   CHECK(!may_approve(bed.matter(), ann));
   CHECK(!may_decide(ann.who));
   ann = decider(kAnn);
+  bed.record.requester.attested = false;  // she may have requested it herself
+  CHECK(may_approve(bed.matter(), ann).error().what.find("SUDO_UID") != std::string::npos);
+  bed.table("yellow", 1, false);
+  CHECK(may_approve(bed.matter(), ann));
+  bed.record.requester.attested = true;
+  bed.table("yellow", 1);
   ann.attested = false;
   CHECK(may_approve(bed.matter(), ann).error().what.find("SUDO_UID") != std::string::npos);
 }
