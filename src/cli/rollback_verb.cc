@@ -10,6 +10,7 @@ namespace rehearse::cli {
 
 Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   promote::RollbackOrder order;
+  std::string held_open = "refuse";
   std::string wait = "10s";
   std::string unit_wait = "2m";
   CommandLine line("Take back what promoting a run did, all of it or nothing", "rollback", globals);
@@ -17,6 +18,10 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   line.option("PATH", order.selection.only, "Only these paths, each with all below");
   line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
   line.option("--accept", order.accept, "Take back these although they were changed since").type_name("PATH");
+  line.option("--held-open", held_open,
+              "Files that somebody has open for writing: refuse, or replace (he keeps the promoted file)")
+      .one_of({"refuse", "replace"})
+      .type_name("HOW");
   line.flag("--no-units{false}", order.units.carry_out,
             "The files alone: ask nothing of the service manager");
   line.option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
@@ -30,6 +35,7 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.accept, absolute_paths(order.accept, "--accept"));
+  if (held_open == "replace") order.held_open = promote::HeldOpen::kReplace;
   order.who = requester();
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   prepare_process();

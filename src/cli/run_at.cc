@@ -43,6 +43,7 @@ report::Requester requester() {
   who.uid = found.uid;
   who.loginuid = found.loginuid;
   who.sudo_uid = found.sudo_uid;
+  who.attested = found.attested;
   who.tty = found.tty;
   who.unit = found.unit;
   return who;

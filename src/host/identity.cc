@@ -52,6 +52,28 @@ std::optional<std::string> unit_in(std::string_view self_cgroup) {
   return std::nullopt;
 }
 
+bool is_user_manager(std::string_view unit) {
+  constexpr std::string_view kHead = "user@";
+  constexpr std::string_view kTail = ".service";
+  return unit.size() > kHead.size() + kTail.size() && unit.starts_with(kHead) && unit.ends_with(kTail) &&
+         number(unit.substr(kHead.size(), unit.size() - kHead.size() - kTail.size()));
+}
+
+std::optional<std::string> unit_of_requester(std::string_view self_cgroup) {
+  for (const std::string_view line : split(self_cgroup, '\n')) {
+    if (!line.starts_with("0::") && line.find(":name=systemd:") == std::string_view::npos) continue;
+    std::string_view above;
+    for (const std::string_view part : split(line, '/')) {
+      if (part.ends_with(".service") && !is_user_manager(part)) return std::string(part);
+      // A unit of that name anywhere else is no manager.
+      if (part.ends_with(".service") && !(above.starts_with("user-") && above.ends_with(".slice")))
+        return std::string(above) + '/' + std::string(part);
+      above = part;
+    }
+  }
+  return unit_in(self_cgroup);
+}
+
 Result<User> parse_user(std::string_view name_or_uid, std::string_view passwd, std::string_view group) {
   const auto uid = number(name_or_uid);
   for (const std::string_view line : split(passwd, '\n')) {
@@ -90,7 +112,7 @@ Requester read_requester() {
     if (const auto name = sys::read_link_at(AT_FDCWD, sys::fd_path(fd).c_str())) requester.tty = *name;
     break;
   }
-  if (const auto text = sys::read_file("/proc/self/cgroup")) requester.unit = unit_in(*text);
+  if (const auto text = sys::read_file("/proc/self/cgroup")) requester.unit = unit_of_requester(*text);
   return requester;
 }
 

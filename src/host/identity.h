@@ -37,6 +37,13 @@ struct Requester {
 };
 Requester read_requester();
 
+/// "user@1000.service": what a user's own processes, also those of a terminal, lie in.
+bool is_user_manager(std::string_view unit);
+
+/// The unit that a process in this cgroup is to be known by: a service that it lies in, however deep, but
+/// that of a user's own manager; else the innermost unit. Pure.
+std::optional<std::string> unit_of_requester(std::string_view cgroup);
+
 /// "nginx.service" or "session-3.scope" from the text of /proc/PID/cgroup, as systemd names groups; pure.
 std::optional<std::string> unit_in(std::string_view cgroup);
 

@@ -53,7 +53,7 @@ Result<Authority> find_authority(const ledger::StateDir& state, ledger::Decision
     authority.reason = std::move(passage->reason);
     return authority;
   }
-  if (passage.error().exit != ExitCode::kNotApproved || is_closed(all))
+  if (passage.error().exit != ExitCode::kNotApproved || is_rejected(all))
     return tl::make_unexpected(std::move(passage).error());
   RH_CHECK(check_policy(matter));
   RH_TRY(ledger::Standing standing, ledger::Standing::open(state));

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "host/identity.h"
 
 namespace rehearse::promote {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::uint32_t kUnset = UINT32_MAX;  ///< loginuid of who never logged 
 constexpr std::int64_t kClockSlackNs = 1'000'000'000;
 
 bool is_service(const std::string& unit) {
-  return unit.ends_with(".service") && !unit.starts_with("user@");
+  return unit.ends_with(".service") && !host::is_user_manager(unit);
 }
 
 const verdict::Approval* table_of(const Matter& matter) {
@@ -66,6 +67,11 @@ Result<void> fits(const Matter& matter, const host::Person& person) {
                    "without a policy a person decides about runs of their own only");
   }
   RH_CHECK(in_role(person, table->roles, ("[approval." + level_of(matter) + "]").c_str()));
+  if (table->not_requester && !requester.attested)
+    return refused(
+        "who requested the run is known from SUDO_UID alone, which anybody can set: it may be " +
+            host::name_of(person),
+        "[approval." + level_of(matter) + "] of the policy says not_requester: rehearse it again, logged in");
   if (table->not_requester && is_requester(requester, person.uid))
     return refused(host::name_of(person) + " requested the run: somebody else has to approve it",
                    "[approval." + level_of(matter) + "] of the policy says not_requester");
@@ -297,13 +303,9 @@ std::vector<std::int64_t> spent_by_promotion(std::span<const Decision> decisions
   return spent;
 }
 
-bool is_closed(std::span<const Decision> decisions) {
-  bool closed = false;
-  for (const Decision& decision : decisions) {
-    if (decision.verb == Verb::kRejected) closed = true;
-    if (decision.verb == Verb::kApproved || decision.verb == Verb::kOverridden) closed = false;
-  }
-  return closed;
+bool is_rejected(std::span<const Decision> decisions) {
+  return std::ranges::any_of(decisions,
+                             [](const Decision& decision) { return decision.verb == Verb::kRejected; });
 }
 
 std::optional<std::int64_t> forecast(std::vector<std::int64_t> waits) {

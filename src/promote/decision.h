@@ -86,8 +86,8 @@ Result<Passage> find_passage(const Matter& matter, const std::string& seal,
 std::vector<std::int64_t> spent_by_promotion(std::span<const ledger::Decision> decisions,
                                              std::int64_t now_ns);
 
-/// True if the newest word about the run is a rejection: nothing but a new approval opens it again.
-bool is_closed(std::span<const ledger::Decision> decisions);
+/// Somebody has said no: whatever was said since, only people let the run pass, as many as the policy wants.
+bool is_rejected(std::span<const ledger::Decision> decisions);
 
 /// How long a run will wait for its approval: the median of how long the last ones did; nothing is known
 /// without any.

@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/kcmp.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
@@ -25,8 +28,8 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-void for_each_number(const char* path, const std::function<void(int)>& visit) {
-  const Directory directory(::opendir(path));
+void for_each_number(const std::string& path, const std::function<void(int)>& visit) {
+  const Directory directory(::opendir(path.c_str()));
   if (!directory) return;
   while (const struct dirent* entry = ::readdir(directory.get())) {
     const std::string_view name(entry->d_name);
@@ -67,6 +70,23 @@ void scan_mappings(const std::string& process, const std::function<void(dev_t, i
   }
 }
 
+/// The two threads have one table of descriptors. Where the kernel cannot tell, each has its own.
+bool share_descriptors(int one, int other) {
+  return ::syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0) == 0;
+}
+
+/// The threads of a process by which all its descriptors are seen: one that has ended before the others shows
+/// none, and one may have left the table of the others.
+std::vector<int> threads_with_descriptors(const std::string& process, int pid) {
+  std::vector<int> threads = {pid};
+  for_each_number(process + "/task", [&](int thread) {
+    if (std::none_of(threads.begin(), threads.end(),
+                     [&](int known) { return known == thread || share_descriptors(known, thread); }))
+      threads.push_back(thread);
+  });
+  return threads;
+}
+
 }  // namespace
 
 std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted) {
@@ -86,23 +106,30 @@ std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted
         holder.unit = host::unit_in(*cgroup).value_or("");
       holders.push_back(std::move(holder));
     };
-    for_each_number((process + "/fd").c_str(), [&](int fd) {
-      struct stat st = {};
-      if (::stat((process + "/fd/" + std::to_string(fd)).c_str(), &st) != 0) return;
-      if (S_ISREG(st.st_mode) && wanted(st.st_dev, st.st_ino))
-        add(st.st_dev, st.st_ino, use_of_descriptor(process, fd));
-    });
-    struct stat program = {};
-    if (::stat((process + "/exe").c_str(), &program) == 0)
-      add(program.st_dev, program.st_ino, Holder::Use::kExecute);
-    scan_mappings(process, [&](dev_t dev, ino_t ino, bool writes) {
-      add(dev, ino, writes ? Holder::Use::kWrite : Holder::Use::kMap);
-    });
+    const auto look_at = [&](const std::string& thread) {
+      for_each_number(thread + "/fd", [&](int fd) {
+        struct stat st = {};
+        if (::stat((thread + "/fd/" + std::to_string(fd)).c_str(), &st) != 0) return;
+        if (S_ISREG(st.st_mode) && wanted(st.st_dev, st.st_ino))
+          add(st.st_dev, st.st_ino, use_of_descriptor(thread, fd));
+      });
+      struct stat program = {};
+      if (::stat((thread + "/exe").c_str(), &program) == 0)
+        add(program.st_dev, program.st_ino, Holder::Use::kExecute);
+    };
+    const auto threads = threads_with_descriptors(process, pid);
+    for (const int thread : threads) look_at(process + "/task/" + std::to_string(thread));
+    // All threads have one memory; the first may have ended.
+    scan_mappings(process + "/task/" + std::to_string(threads.back()),
+                  [&](dev_t dev, ino_t ino, bool writes) {
+                    add(dev, ino, writes ? Holder::Use::kWrite : Holder::Use::kMap);
+                  });
   });
   return holders;
 }
 
 std::string name_of(const Holder& holder) {
+  if (holder.pid == 0) return holder.comm;
   if (holder.unit.empty()) return fmt::format("{} (pid {})", holder.comm, holder.pid);
   return fmt::format("{} (pid {}, {})", holder.comm, holder.pid, holder.unit);
 }

@@ -17,8 +17,8 @@ namespace rehearse::promote {
 struct Holder {
   dev_t dev = 0;
   ino_t ino = 0;
-  int pid = 0;
-  std::string comm;  ///< raw
+  int pid = 0;       ///< 0: no process
+  std::string comm;  ///< raw; without a process what holds it
   std::string unit;  ///< empty: none
   enum class Use : std::uint8_t { kRead, kWrite, kExecute, kMap } use = Use::kRead;
 };

@@ -275,57 +275,41 @@ class Preflight {
     return {};
   }
 
-  Result<void> check_holders() {
-    std::map<std::pair<dev_t, ino_t>, std::size_t> files;  // -> record
+  /// The bytes of a file that keeps its name and has no other can be written into it.
+  static bool can_be_rewritten(const Change& change) {
+    return change.kind == ChangeKind::kModified && change.type == FileType::kFile &&
+           change.before->nlink == 1 && change.after->nlink == 1;
+  }
+
+  /// Every object that goes into the store, now or at last. One that is parked there comes back.
+  std::vector<Going> find_going(std::set<std::pair<std::size_t, std::string>>& apart) const {
+    std::vector<Going> going;
     for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
-      for (const Step& step : layer(v).steps) {
-        if (!displaces(step) || change(step).type != FileType::kFile || !input_.facts[step.change]) continue;
-        if (change(step).kind == ChangeKind::kRenamed) continue;  // the same file under another name
-        files.emplace(
-            std::pair(input_.volumes[v].device(), static_cast<ino_t>(input_.facts[step.change]->ino)),
-            step.change);
+      std::set<std::size_t> parked;
+      for (const Step& step : layer(v).steps) parked.insert(step.parked);
+      for (std::size_t s = 0; s < layer(v).steps.size(); ++s) {
+        const Step& step = layer(v).steps[s];
+        if (!displaces(step)) continue;
+        if (step.kind == OperationKind::kMove) apart.emplace(v, step.from.path);
+        if (step.kind == OperationKind::kMove && (!step.to_kept || parked.contains(s))) continue;
+        Going one{v, step.kind == OperationKind::kExchange ? step.origin : step.from.path};
+        if (can_be_rewritten(change(step))) one.rewrite = step.change;
+        going.push_back(std::move(one));
       }
     }
-    if (files.empty()) return {};
-    const auto holders =
-        find_holders([&](dev_t dev, ino_t ino) { return files.contains(std::pair(dev, ino)); });
-    std::set<std::size_t> in_place;
-    for (const Holder& holder : holders) {
-      const std::size_t record = files.at(std::pair(holder.dev, holder.ino));
-      const Change& change = input_.changes[record];
-      switch (holder.use) {
-        case Holder::Use::kExecute:
-          report_.notes.push_back(change.path + " is being executed by " + name_of(holder) +
-                                  ", which keeps the old program until it is started again");
-          break;
-        case Holder::Use::kMap:
-          report_.notes.push_back(change.path + " is mapped by " + name_of(holder) +
-                                  ", which keeps the old file until it is started again");
-          break;
-        case Holder::Use::kRead:
-          report_.notes.push_back(change.path + " is held open by " + name_of(holder) +
-                                  ", which goes on reading the old file");
-          break;
-        case Holder::Use::kWrite: {
-          const std::string line = change.path + " is held open for writing by " + name_of(holder);
-          const bool can = change.kind == ChangeKind::kModified && change.before->nlink == 1 &&
-                           change.after->nlink == 1 && change.type == FileType::kFile;
-          if (input_.held_open == HeldOpen::kRefuse)
-            return fail_for(
-                ETXTBSY, line + ": what it writes from now on would be lost", ExitCode::kTryLater,
-                "stop it first, or: --held-open replace (it keeps the old file), --held-open in-place "
-                "(the new bytes go into the same file)");
-          if (input_.held_open == HeldOpen::kInPlace && can) {
-            in_place.insert(record);
-            report_.notes.push_back(line + ": rewritten in place");
-          } else {
-            report_.notes.push_back(line + ": it keeps writing to the old file");
-          }
-          break;
-        }
-      }
-    }
-    report_.in_place.assign(in_place.begin(), in_place.end());
+    return going;
+  }
+
+  Result<void> check_holders() {
+    std::set<std::pair<std::size_t, std::string>> apart;
+    const auto going = find_going(apart);
+    std::vector<Volume*> volumes;
+    for (Volume& volume : input_.volumes) volumes.push_back(&volume);
+    RH_TRY(HeldAnswer held, ask_who_holds({volumes, going, &apart, input_.held_open,
+                                           "--held-open replace (it keeps the old file), --held-open "
+                                           "in-place (the new bytes go into the same file)"}));
+    for (std::string& note : held.notes) report_.notes.push_back(std::move(note));
+    report_.in_place = std::move(held.in_place);
     return {};
   }
 

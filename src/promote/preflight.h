@@ -9,18 +9,12 @@
 
 #include "base/result.h"
 #include "effects/change.h"
+#include "promote/held_files.h"
 #include "promote/operation.h"
 #include "promote/promotion_plan.h"
 #include "promote/volume.h"
 
 namespace rehearse::promote {
-
-/// What to do about files that are to be replaced and that a process has open for writing.
-enum class HeldOpen : std::uint8_t {
-  kRefuse,
-  kReplace,  ///< the process keeps the old file
-  kInPlace,  ///< the new bytes are written into the old file, not atomically
-};
 
 struct PreflightInput {
   std::span<const effects::Change> changes;

@@ -49,6 +49,7 @@ class Promotion {
     outcome_.run = frozen_->record.id;
     outcome_.digest = frozen_->record.digest;
     RH_CHECK(is_known_whole(frozen_->record));
+    RH_CHECK(check_named());
     if (!order_.dry_run) RH_CHECK(find_decision());
     RH_CHECK(plan());
     if (!order_.dry_run) RH_CHECK(check_spending());
@@ -93,6 +94,20 @@ class Promotion {
   Result<std::unique_ptr<FrozenBundle>> open_frozen_bundle() {
     RH_TRY(FrozenBundle frozen, open_frozen(state_, order_.run.run, order_.run.digest));
     return std::make_unique<FrozenBundle>(std::move(frozen));
+  }
+
+  /// A path that is none of the run's is a slip.
+  Result<void> check_named() const {
+    if (order_.selection.only.empty()) return {};
+    std::vector<std::string> paths;
+    for (const Change& change : frozen_->changes) {
+      paths.push_back(change.path);
+      if (!change.from.empty()) paths.push_back(change.from);
+    }
+    const std::string stray = order_.selection.stray(paths);
+    if (stray.empty()) return {};
+    return fail("--only " + stray + ": the run changed nothing there", ExitCode::kUsage,
+                "see: rehearse show " + outcome_.run);
   }
 
   Result<void> find_decision() {

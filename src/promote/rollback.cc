@@ -19,6 +19,7 @@
 #include "promote/commit.h"
 #include "promote/kept_times.h"
 #include "promote/lock.h"
+#include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/recover.h"
 #include "promote/rollback_binding.h"
@@ -51,6 +52,7 @@ class Rollback {
     RH_TRY(const bool found, find_promotion());
     if (!found) return std::move(outcome_);
     RH_CHECK(read_changes());
+    RH_CHECK(check_named());
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept},
@@ -62,6 +64,7 @@ class Rollback {
       outcome_.fix = "take back the rest: --except PATH for each of these; or these too: --accept PATH";
       return std::move(outcome_);
     }
+    RH_CHECK(check_holders());
     outcome_.units = units_.steps();
     if (order_.dry_run || (operations_.empty() && !units_.pending())) return std::move(outcome_);
     RH_CHECK(commit_all());
@@ -171,6 +174,18 @@ class Rollback {
     });
   }
 
+  /// A path that is none of the promotion's is a slip.
+  Result<void> check_named() {
+    std::vector<std::string> paths;
+    for (const Operation& operation : journal_.operations) {
+      for (std::string& path : host_paths(operation)) paths.push_back(std::move(path));
+    }
+    const std::string stray = order_.selection.stray(paths);
+    if (stray.empty()) return {};
+    return fail("PATH " + stray + ": promoting the run did nothing there by itself", ExitCode::kUsage,
+                "see: rehearse rollback " + outcome_.run + " --dry-run");
+  }
+
   std::vector<std::string> host_paths(const Operation& operation) {
     std::vector<std::string> paths;
     for (const Place* place : {&operation.from, &operation.to}) {
@@ -212,6 +227,36 @@ class Rollback {
     RH_TRY(const auto times, kept_times(volumes, operations_));
     operations_.insert(operations_.end(), times.begin(), times.end());
     for (const Operation& operation : operations_) show(operation);
+    return {};
+  }
+
+  /// Who writes to what the promotion put there would go on with an object that is not there any more.
+  Result<void> check_holders() {
+    std::set<std::string> parked;  // in the store only for a while
+    for (const Operation& operation : operations_) {
+      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
+        parked.insert(place_key(operation, operation.from));
+    }
+    std::vector<Going> going;
+    std::set<std::pair<std::size_t, std::string>> apart;
+    MovedPlaces moved;
+    for (const Operation& operation : operations_) {
+      const bool exchange = operation.kind == OperationKind::kExchange;
+      const Place& place = exchange ? operation.to : operation.from;
+      if ((exchange || operation.kind == OperationKind::kMove) && place.area == Area::kHost) {
+        const Place now = moved.origin(operation.volume, place);
+        const bool stays = !exchange && (operation.to.area == Area::kHost ||
+                                         parked.contains(place_key(operation, operation.to)));
+        if (!exchange) apart.emplace(operation.volume, now.path);
+        if (now.area == Area::kHost && !stays) going.push_back({operation.volume, now.path});
+      }
+      moved.take(operation);
+    }
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    RH_TRY(HeldAnswer held, ask_who_holds({volumes, going, &apart, order_.held_open,
+                                           "--held-open replace (it keeps the promoted file)"}));
+    outcome_.notes = std::move(held.notes);
     return {};
   }
 

@@ -22,4 +22,13 @@ bool Selection::takes(std::string_view path) const {
   return only.empty() || std::any_of(only.begin(), only.end(), below);
 }
 
+std::string Selection::stray(std::span<const std::string> paths) const {
+  for (const std::string& top : only) {
+    if (std::none_of(paths.begin(), paths.end(),
+                     [&](const std::string& path) { return is_below(path, top); }))
+      return top;
+  }
+  return {};
+}
+
 }  // namespace rehearse::promote

@@ -1,6 +1,7 @@
 // Which paths a promotion or rollback takes: whole subtrees by exact path.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,8 @@ struct Selection {
   std::vector<std::string> only;    ///< empty: everything
   std::vector<std::string> except;  ///< wins
   [[nodiscard]] bool takes(std::string_view path) const;
+  /// The first of `only` that is neither one of these paths nor above one; or empty.
+  [[nodiscard]] std::string stray(std::span<const std::string> paths) const;
   [[nodiscard]] bool takes_all() const { return only.empty() && except.empty(); }
 };
 

@@ -1,6 +1,7 @@
 #include "promote/skip.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -102,6 +103,11 @@ std::string why_not_read_only(const report::RunRecord& record) {
   return {};
 }
 
+std::string why_not_as_filed(const report::RunRecord& record) {
+  const auto& by = record.action.changed_by;
+  return by.empty() ? "whether this is it was not recorded" : fmt::format("not {}", fmt::join(by, ", "));
+}
+
 std::string what_stays(const FrozenBundle& frozen) {
   const report::RunRecord& record = frozen.record;
   if (asks_units(record)) return "what it asked of the service manager";
@@ -126,7 +132,10 @@ Result<Skip> find_skip(ledger::Standing& standing, const Matter& matter, const F
   }
   const std::string kind = matter.record.action.kind.value_or("");
   const bool named = std::ranges::find(table.classes, kind) != table.classes.end();
-  if (level == Level::kGreen && named && !kind.empty()) {
+  if (level == Level::kGreen && named && !kind.empty() && !matter.record.action.as_filed) {
+    skip.why_not =
+        "class " + kind + " passes only what an action file says: " + why_not_as_filed(matter.record);
+  } else if (level == Level::kGreen && named && !kind.empty()) {
     RH_TRY(const std::string stays, why_irreversible(frozen, try_undo));
     if (stays.empty()) return Skip{"class " + kind + ": green, and the way back was tried", 0, {}};
     skip.why_not = "class " + kind + " passes only what can be taken back: " + stays;

@@ -22,6 +22,8 @@ struct Skip {
 /// Empty: it was kept from writing and did not try, asked nothing of the service manager, talked to nobody
 /// and tried nothing that only an administrator may; else which of these it is not. Pure.
 std::string why_not_read_only(const report::RunRecord& record);
+/// What makes a run that is not as filed another one than its action file speaks of.
+std::string why_not_as_filed(const report::RunRecord& record);
 /// Empty: all that it did is to files, which a trial of the way back speaks of; else what is not. Pure.
 std::string what_stays(const FrozenBundle& frozen);
 

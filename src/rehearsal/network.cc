@@ -27,11 +27,17 @@ void append(std::vector<Rule>& to, std::vector<Rule> from) {
 
 /// The network tables of a file; body files lie below its directory.
 Result<void> add_tables(const std::string& text, const std::string& path, gate::FileKind kind,
-                        gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
+                        NetworkPlan& plan, std::vector<gate::DnsMock>& dns) {
+  gate::Rules& rules = plan.rules;
   std::string folder = std::filesystem::path(path).parent_path().string();
   if (folder.empty()) folder = ".";
   RH_TRY(const auto directory, sys::open(folder.c_str(), O_RDONLY | O_DIRECTORY));
   RH_TRY(auto file, gate::parse_mock_file(text, path, kind, directory.get()));
+  plan.sources.push_back(text);
+  for (const gate::Mock& mock : file.rules.mock) {
+    if (const auto* http = std::get_if<gate::HttpMock>(&mock.service))
+      for (const gate::HttpRoute& route : http->routes) plan.sources.push_back(route.body);
+  }
   append(rules.deny, std::move(file.rules.deny));
   append(rules.mock, std::move(file.rules.mock));
   append(rules.pass, std::move(file.rules.pass));
@@ -39,11 +45,11 @@ Result<void> add_tables(const std::string& text, const std::string& path, gate::
   return {};
 }
 
-Result<void> add_mock_file(const std::string& path, gate::Rules& rules, std::vector<gate::DnsMock>& dns) {
+Result<void> add_mock_file(const std::string& path, NetworkPlan& plan, std::vector<gate::DnsMock>& dns) {
   const auto text = sys::read_file(path.c_str(), gate::kLargestMockFile);
   if (!text)
     return fail_errno(text.error().err, "--mock: cannot read " + path, ExitCode::kUsage, "name a TOML file");
-  return add_tables(*text, path, gate::FileKind::kMock, rules, dns);
+  return add_tables(*text, path, gate::FileKind::kMock, plan, dns);
 }
 
 Result<void> add_replay(const Options& options, const ledger::StateDir& state, NetworkPlan& plan) {
@@ -56,6 +62,7 @@ Result<void> add_replay(const Options& options, const ledger::StateDir& state, N
   if (!file) return none();
   RH_TRY(auto kept, gate::read_exchanges(file->get()));
   if (kept.exchanges.empty()) return none();
+  plan.sources.push_back("run " + bundle.id());
   plan.replay = gate::Replay(std::move(kept.exchanges), "--replay " + bundle.id());
   plan.replay.add_to(plan.rules);
   return {};
@@ -114,9 +121,9 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
     if (!rule) return with_context(rule.error(), "--deny " + text);
     plan->rules.deny.push_back(std::move(*rule));
   }
-  for (const std::string& path : options.mock) RH_CHECK(add_mock_file(path, plan->rules, dns));
+  for (const std::string& path : options.mock) RH_CHECK(add_mock_file(path, *plan, dns));
   if (action != nullptr) {
-    RH_CHECK(add_tables(action->text, action->path, gate::FileKind::kAction, plan->rules, dns));
+    RH_CHECK(add_tables(action->text, action->path, gate::FileKind::kAction, *plan, dns));
     const bool any = !plan->rules.pass.empty() || !plan->rules.deny.empty() || !plan->rules.mock.empty();
     if (!options.trace && (any || !dns.empty())) return no_gate(action->path);
   }

@@ -30,9 +30,10 @@ struct NetworkPlan {
   gate::Rules rules;
   gate::DnsZone zone;
   gate::DnsOptions dns;
-  gate::KernelRules kernel;  ///< points into `rules`
-  gate::Replay replay;       ///< what mocks of it answer from
-  bool mirror = false;       ///< the host's interfaces, addresses and routes are to be seen
+  gate::KernelRules kernel;          ///< points into `rules`
+  std::vector<std::string> sources;  ///< of rules, mocks and recordings: what was read, or which run
+  gate::Replay replay;               ///< what mocks of it answer from
+  bool mirror = false;               ///< the host's interfaces, addresses and routes are to be seen
   /// Who the certificates of mocked services are from; none if nothing may speak TLS.
   std::optional<gate::CertificateAuthority> authority;
 

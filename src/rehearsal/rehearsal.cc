@@ -26,6 +26,7 @@
 #include "rehearsal/read_only_run.h"
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
+#include "rehearsal/requested.h"
 #include "rehearsal/run_gaps.h"
 #include "rehearsal/service_manager.h"
 #include "rehearsal/validation.h"
@@ -95,7 +96,10 @@ void describe_request(Run& run) {
   if (run.order.action) {
     record.action.name = run.order.action->name;
     if (!run.order.action->kind.empty()) record.action.kind = run.order.action->kind;
+    record.action.changed_by = differs_from_file(run.order.asked, *run.order.action, request);
   }
+  record.action.inputs = digest_of_choices(run.order.options, run.order.action ? &*run.order.action : nullptr,
+                                           *run.order.network, request);
   record.action.argv = request.argv;
   record.action.cwd = request.cwd;
   record.action.uid = request.identity.uid;
@@ -109,6 +113,7 @@ void describe_request(Run& run) {
   record.requester.uid = requester.uid;
   record.requester.loginuid = requester.loginuid;
   record.requester.sudo_uid = requester.sudo_uid;
+  record.requester.attested = requester.attested;
   record.requester.tty = requester.tty;
   record.requester.unit = requester.unit;
 }
@@ -154,11 +159,15 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
   command.user_ns = evidence.user_ns;
   command.sys_ns = evidence.system_ns;
   command.max_rss_bytes = evidence.max_rss_bytes;
+  command.stdin_bytes = evidence.stdin_bytes;
   command.stdout_bytes = evidence.stdout_bytes;
   command.stderr_bytes = evidence.stderr_bytes;
   command.output_cut = evidence.output_cut;
   for (const sandbox::Leftover& process : evidence.leftover)
     mask_words(command.leftover.emplace_back(process.pid, process.comm, process.argv).argv);
+  report::Action& action = run.record.action;
+  if (run.order.action && evidence.stdin_bytes != 0) action.changed_by.emplace_back("standard input");
+  action.as_filed = run.order.action && action.changed_by.empty();
   run.record.limits = evidence.limit_notes;
   run.record.gaps = run.order.plan.gaps;
   run.record.gaps.insert(run.record.gaps.end(), evidence.gaps.begin(), evidence.gaps.end());

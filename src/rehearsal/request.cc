@@ -16,7 +16,6 @@
 namespace rehearse {
 namespace {
 
-constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// PID_MAX_LIMIT of the kernel (include/linux/threads.h): more are not there, and cgroups refuse the number.
 constexpr std::uint64_t kMostPids = 4U << 20U;
 constexpr std::size_t kLongestClaim = 16U << 10U;

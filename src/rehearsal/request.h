@@ -9,6 +9,9 @@
 
 namespace rehearse {
 
+/// Of an action whose caller has none.
+inline constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The path of a state directory that need not exist yet.
 Result<std::string> where_state_would_be(const std::string& path);
 

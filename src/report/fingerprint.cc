@@ -163,7 +163,7 @@ void add_rest(const RunRecord& record, std::set<std::string>& lines) {
 std::string template_digest(const RunRecord& record) {
   Sha256Hasher hasher;
   const Action& action = record.action;
-  add_part(hasher, "rehearse.fingerprint/1");
+  add_part(hasher, "rehearse.fingerprint/2");
   add_part(hasher, record.host_name);
   add_part(hasher, record.profile);
   add_part(hasher, action.name.value_or(""));
@@ -171,6 +171,7 @@ std::string template_digest(const RunRecord& record) {
   add_part(hasher, fmt::format("{}:{} {}", action.uid, action.gid, action.argv.size()));
   for (const std::string& word : action.argv) add_part(hasher, class_of(word));
   add_part(hasher, action.cwd);
+  add_part(hasher, action.inputs);
   auto env = action.env;
   std::ranges::sort(env);
   for (const auto& [name, value] : env) {
@@ -187,6 +188,7 @@ std::string why_unclean(const RunRecord& record) {
   if (!record.command.error.empty()) return "the command did not start";
   if (record.command.timed_out) return "the command timed out";
   if (record.command.exit.value_or(1) != 0) return "the command failed";
+  if (record.command.stdin_bytes != 0) return "it was given something to read on standard input";
   if (!record.trace || !record.trace->trouble.empty() || record.trace->lost != 0)
     return "what it did was not all recorded";
   if (!record.accounts_unknown.empty() || !record.packages_unknown.empty())

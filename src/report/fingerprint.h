@@ -2,8 +2,9 @@
 // about (CONVENTIONS 9).
 //
 // The *template* says what was asked for: action, argv with times and random names as classes, directory,
-// identity, environment, profile and host. The *envelope* says what came of it, one line an effect: programs
-// with their digests, path patterns with what was done there, endpoints, units, accounts, packages, attempts.
+// identity, environment, network rules, mocks and what else was chosen, profile and host. The *envelope* says
+// what came of it, one line an effect: programs with their digests, path patterns with what was done there,
+// endpoints, units, accounts, packages, attempts.
 #pragma once
 
 #include <string>

@@ -66,6 +66,7 @@ void requester(JsonWriter& json, const Requester& who) {
   json.key("uid").integer(std::uint64_t{who.uid});
   optional_integer(json, "loginuid", who.loginuid);
   optional_integer(json, "sudo_uid", who.sudo_uid);
+  json.key("attested").boolean(who.attested);
   optional_bytes(json, "tty", who.tty);
   optional_bytes(json, "unit", who.unit);
   for (const char* later : {"peer", "agent", "agent_version", "model", "ticket"}) json.key(later).null();
@@ -76,6 +77,9 @@ void action(JsonWriter& json, const Action& what) {
   json.key("action").open_object();
   optional_bytes(json, "name", what.name);
   optional_bytes(json, "class", what.kind);
+  json.key("as_filed").boolean(what.as_filed);
+  words(json, "changed_by", what.changed_by);
+  json.key("inputs").string(to_utf8_lossy(what.inputs));
   words(json, "argv", what.argv);
   json.bytes("cwd", what.cwd);
   json.key("uid").integer(std::uint64_t{what.uid}).key("gid").integer(std::uint64_t{what.gid});
@@ -138,6 +142,7 @@ void command(JsonWriter& json, const Command& ended) {
       .key("sys_s")
       .seconds(ended.sys_ns);
   json.key("max_rss_bytes").integer(ended.max_rss_bytes).key("written_bytes").integer(ended.written_bytes);
+  json.key("stdin_bytes").integer(ended.stdin_bytes);
   json.key("stdout_bytes").integer(ended.stdout_bytes).key("stderr_bytes").integer(ended.stderr_bytes);
   json.key("output_cut").boolean(ended.output_cut);
   json.key("leftover_processes").open_array();

@@ -26,6 +26,10 @@ void read_action(Reader json, Action& action) {
   read_declared(json, action);
   action.name = json.optional_bytes("name");
   action.kind = json.optional_bytes("class");
+  // Of runs from before this was recorded it is not known.
+  action.as_filed = json.find("as_filed") != nullptr && json.boolean("as_filed");
+  if (json.find("changed_by") != nullptr) action.changed_by = json.words("changed_by");
+  action.inputs = json.optional_bytes("inputs").value_or("");
   action.argv = json.words("argv");
   action.redacted = json.find("redacted") != nullptr && json.boolean("redacted");
   action.cwd = json.bytes("cwd");
@@ -106,6 +110,7 @@ void read_command(Reader json, Command& command, std::string& error) {
   command.sys_ns = json.seconds("sys_s");
   command.max_rss_bytes = json.integer<std::uint64_t>("max_rss_bytes");
   command.written_bytes = json.integer<std::uint64_t>("written_bytes");
+  command.stdin_bytes = json.optional_integer<std::uint64_t>("stdin_bytes").value_or(0);
   command.stdout_bytes = json.integer<std::uint64_t>("stdout_bytes");
   command.stderr_bytes = json.integer<std::uint64_t>("stderr_bytes");
   command.output_cut = json.boolean("output_cut");
@@ -190,6 +195,10 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
   record.requester.uid = who.integer<std::uint32_t>("uid");
   record.requester.loginuid = who.optional_integer<std::uint32_t>("loginuid");
   record.requester.sudo_uid = who.optional_integer<std::uint32_t>("sudo_uid");
+  // Of earlier runs: the kernel's login user is its own word; of the other it is not known whose.
+  record.requester.attested = who.find("attested") != nullptr
+                                  ? who.boolean("attested")
+                                  : record.requester.loginuid || !record.requester.sudo_uid;
   record.requester.tty = who.optional_bytes("tty");
   record.requester.unit = who.optional_bytes("unit");
   Reader fidelity = json.child("fidelity");

@@ -23,6 +23,7 @@ struct Requester {
   std::uint32_t uid = 0;
   std::optional<std::uint32_t> loginuid;
   std::optional<std::uint32_t> sudo_uid;  ///< claimed
+  bool attested = true;                   ///< false: the person is known from the environment alone
   std::optional<std::string> tty;
   std::optional<std::string> unit;
 };
@@ -37,11 +38,14 @@ struct Declared {
 struct Action {
   std::optional<std::string> name;  ///< of the action file
   std::optional<std::string> kind;  ///< its class
+  bool as_filed = false;            ///< it is what the file says, and nobody beside the file had a say in it
+  std::vector<std::string> changed_by;  ///< why it is not: "--env", "standard input"
   std::vector<std::string> argv;
   std::string cwd = "/";
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::vector<std::pair<std::string, std::string>> env;
+  std::string inputs;                  ///< hex digest of what else the requester chose: rules, mocks, limits
   bool redacted = false;               ///< secrets in argv and env were overwritten with asterisks
   std::optional<std::string> claimed;  ///< what the requester says of it: never verified
   std::optional<Declared> expect;
@@ -64,6 +68,7 @@ struct Command {
   std::int64_t sys_ns = 0;
   std::uint64_t max_rss_bytes = 0;
   std::uint64_t written_bytes = 0;
+  std::uint64_t stdin_bytes = 0;  ///< that it was given to read
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
   bool output_cut = false;  ///< the kept copy is shorter than what the action wrote

@@ -38,6 +38,7 @@ struct Evidence {
   std::int64_t user_ns = 0;
   std::int64_t system_ns = 0;
   std::uint64_t max_rss_bytes = 0;
+  std::uint64_t stdin_bytes = 0;  ///< that it was given to read
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
   bool output_cut = false;

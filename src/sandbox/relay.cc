@@ -87,6 +87,7 @@ Relay::Relay(Relay&& other) noexcept
       pending_(std::move(other.pending_)),
       input_open_(other.input_open_),
       again_open_(other.again_open_),
+      in_bytes_(other.in_bytes_),
       kept_in_(other.kept_in_),
       input_cut_(other.input_cut_),
       terminal_(other.terminal_),
@@ -238,6 +239,7 @@ bool Relay::read_input() {
     return false;
   }
   pending_.assign(buffer, static_cast<std::size_t>(n));
+  in_bytes_ += pending_.size();
   if (streams_.kept_in >= 0) keep_input();
   return true;
 }

@@ -56,6 +56,7 @@ class Relay {
   /// The operator's terminal has changed its size.
   void resize() const;
 
+  [[nodiscard]] std::uint64_t in_bytes() const { return in_bytes_; }
   [[nodiscard]] std::uint64_t out_bytes() const { return out_.total; }
   [[nodiscard]] std::uint64_t err_bytes() const { return err_.total; }
   [[nodiscard]] bool cut() const { return out_.cut || err_.cut; }
@@ -97,6 +98,7 @@ class Relay {
   std::string pending_;  ///< read from the operator, not yet taken by the action
   bool input_open_ = true;
   bool again_open_ = false;
+  std::uint64_t in_bytes_ = 0;
   std::uint64_t kept_in_ = 0;
   bool input_cut_ = false;
   bool terminal_ = false;

@@ -312,6 +312,7 @@ void Supervisor::account() {
     evidence_.limits_hit.emplace_back(
         "disk space: the layers' filesystem or quota was full, writes fail with ENOSPC or EDQUOT");
   }
+  evidence_.stdin_bytes = run_.relay->in_bytes();
   evidence_.stdout_bytes = run_.relay->out_bytes();
   evidence_.stderr_bytes = run_.relay->err_bytes();
   evidence_.output_cut = run_.relay->cut();

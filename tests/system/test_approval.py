@@ -160,6 +160,18 @@ class People(ApprovalCase):
         self.assertIn(b"SUDO_UID alone", output)
 
 
+    def test_a_claimed_requester_may_be_anybody(self) -> None:
+        if Path("/proc/self/loginuid").read_text() != "4294967295":
+            harness.skip("somebody is logged in")
+        self.policy(ONE)
+        os.environ["SUDO_UID"] = str(BEN)
+        run = self.call("run", "--cwd", str(self.host), "--", "sh", "-c", "echo new >>f")
+        del os.environ["SUDO_UID"]
+        self.assertEqual((run.doc["requester"]["sudo_uid"], run.doc["requester"]["attested"]), (BEN, False))
+        self.assertIn("who requested the run is known from SUDO_UID alone", self.decide(ANN, "approve", run, expect=NO_PERMISSION))
+        self.try_promote(run, NOT_APPROVED)
+
+
 class Stops(ApprovalCase):
     """What is to stop a promotion, each with its code; nothing changes."""
 
@@ -397,6 +409,18 @@ class Budgets(ApprovalCase):
 
 
 class Skips(ApprovalCase):
+    def setUp(self) -> None:
+        super().setUp()
+        os.environ["PATH"], path = harness.PATH, os.environ["PATH"]
+        self.addCleanup(os.environ.__setitem__, "PATH", path)
+
+    def file(self, name: str, argv: str, more: str = "") -> str:
+        """An action of this host: the policy's directory is bound there."""
+        actions = Path("/etc/rehearse/actions")
+        actions.mkdir(exist_ok=True)
+        (actions / f"{name}.toml").write_text(f'schema = "rehearse.action/1"\nname = "{name}"\nclass = "config"\nargv = {argv}\n' + (more or f'cwd = "{self.host}"\n'))
+        return name
+
     RULE = '[[rule]]\nid = "site.ok"\nlevel = "green"\nwhy = "w"\n[rule.match.only]\nfiles = ["{}/**"]\n'
 
     def test_classes_of_the_policy(self) -> None:
@@ -409,9 +433,7 @@ class Skips(ApprovalCase):
         writes = self.run_by(EVE, "chmod 600 f", "--read-only")
         self.assertEqual(writes.code, GREEN, writes.doc["verdict"]["findings"])
         self.try_promote(writes, NOT_APPROVED, "it is not read-only: it tried to write")
-        action = self.base / "tune.toml"
-        action.write_text('schema = "rehearse.action/1"\nname = "tune"\nclass = "config"\nargv = ["sh", "-c", "echo new >>f"]\n'
-                          f'cwd = "{self.host}"\n')
+        action = self.file("tune", '["sh", "-c", "echo new >>f"]')
         tuned = self.as_user(EVE, "run", "--action", str(action))
         self.assertEqual(tuned.code, GREEN, tuned.err)
         self.assertFalse(self.call("show", tuned.doc["id"]).doc["rollback"]["verified"])
@@ -426,20 +448,39 @@ class Skips(ApprovalCase):
     def test_a_class_needs_a_way_back_that_was_tried(self) -> None:
         harness.need("setfattr")
         self.policy('[skip]\nclasses = ["config"]\n' + self.RULE.format(self.host))
-        action = self.base / "mark.toml"
         # An attribute to which overlays give a meaning of their own is nothing that a stand-in takes.
-        action.write_text('schema = "rehearse.action/1"\nname = "mark"\nclass = "config"\nargv = ["setfattr", "-n", "user.overlay.x", "-v", "1", "f"]\n'
-                          f'cwd = "{self.host}"\n')
+        action = self.file("mark", '["setfattr", "-n", "user.overlay.x", "-v", "1", "f"]')
         run = self.as_user(EVE, "run", "--action", str(action))
         self.assertEqual(run.code, GREEN, run.err)
         self.try_promote(run, NOT_APPROVED, "its rollback failed on a stand-in")
         self.assertFalse(self.call("show", run.doc["id"]).doc["rollback"]["verified"])
 
+    def test_a_class_is_what_the_file_says_and_nothing_beside(self) -> None:
+        self.policy('[skip]\nclasses = ["config"]\n' + self.RULE.format(self.host))
+        action = self.file("tune", '["sh", "-c", "cat >>f; hostname >>f"]')
+        evil = self.base / "evil"
+        evil.mkdir()
+        path = Path(f"/etc/rehearse/actions/{action}.toml")
+        for why, options, environment in (("not --env", ("--env", f"PATH={evil}:/usr/bin:/bin"), {}), ("not --cwd", ("--cwd", str(self.host)), {}), ("not --user", ("--user", "root"), {}),
+                                          ("not a path instead of a name", (), {}), ("not the caller's PATH", (), {"PATH": f"{evil}:{harness.PATH}"}),
+                                          ("not a limit", ("--pids", "100"), {})):
+            with self.subTest(why=why):
+                given = str(path) if "a path" in why else action
+                os.environ.update(environment)
+                run = self.as_user(EVE, "run", "--action", given, *options)
+                os.environ["PATH"] = harness.PATH
+                self.assertEqual((run.code, run.doc["action"]["as_filed"]), (GREEN, False), run.err)
+                self.try_promote(run, NOT_APPROVED, f"class config passes only what an action file says: {why}")
+        fed = self.call("run", "--action", action, input=b"evil\n")
+        self.assertEqual((fed.code, fed.doc["action"]["changed_by"], fed.doc["command"]["stdin_bytes"]), (GREEN, ["standard input"], 5), fed.err)
+        self.try_promote(fed, NOT_APPROVED, "not standard input")
+        plain = self.as_user(EVE, "run", "--action", action)
+        self.assertEqual((plain.doc["action"]["as_filed"], plain.doc["action"]["changed_by"]), (True, []))
+        self.try_promote(plain, 0, "class config")
+
     def test_a_trial_that_verified_is_not_made_again(self) -> None:
         self.policy('[approval.green]\nroles = ["rh-operators"]\n[skip]\nclasses = ["config"]\n' + self.RULE.format(self.host))
-        action = self.base / "tune.toml"
-        action.write_text('schema = "rehearse.action/1"\nname = "tune"\nclass = "config"\nargv = ["sh", "-c", "echo new >>f"]\n'
-                          f'cwd = "{self.host}"\n')
+        action = self.file("tune", '["sh", "-c", "echo new >>f"]')
         run = self.as_user(EVE, "run", "--action", str(action))
         self.decide(ANN, "approve", run)
         tried = self.ledger("SELECT tried_ns FROM undo_trials")
@@ -454,6 +495,18 @@ class Skips(ApprovalCase):
         run = self.run_by(EVE, "cat f", "--read-only")
         self.decide(ANN, "reject", run)
         self.try_promote(run, NOT_APPROVED, "rejected")
+
+    def test_too_few_approvals_do_not_undo_a_rejection(self) -> None:
+        self.policy('[approval.green]\nneed = 2\nroles = ["rh-operators"]\n[skip]\nread_only = true\n' + self.RULE.format(self.host))
+        run = self.run_by(EVE, "cat f", "--read-only")
+        self.decide(CAL, "reject", run)
+        self.decide(BEN, "approve", run)
+        self.try_promote(run, NOT_APPROVED, "approved by 1 (ben), the policy wants 2")
+        self.decide(BEN, "revoke", run)
+        self.try_promote(run, NOT_APPROVED, "taken back")
+        self.decide(BEN, "approve", run)
+        self.decide(ANN, "approve", run)
+        self.try_promote(run, 0, "approved by ben, ann")
 
 
 class StandingApprovals(ApprovalCase):
@@ -508,6 +561,28 @@ class StandingApprovals(ApprovalCase):
             self.run_by(EVE)
         self.assertIn("1 of 3", self.proposed()[0]["missing"])
         self.grant(expect=NOT_APPROVED)
+
+    def test_what_was_chosen_beside_the_command_is_another_action(self) -> None:
+        self.policy(ONE + self.TABLE)
+        self.make_runs()
+        self.grant()
+        hidden = self.base / "hidden"
+        hidden.mkdir()
+        mock = self.base / "mock.toml"
+        mock.write_text('[[mock]]\nlisten = "tcp:a.example:80"\nhttp = [ { body = "one" } ]\n')
+        for options in (("--hide", str(hidden)), ("--mock", str(mock)), ("--pids", "200"), ("--deny", "b.example:80")):
+            self.try_promote(self.run_by(EVE, "echo new >>f", *options), NOT_APPROVED, "is not approved")
+        self.try_promote(self.run_by(EVE), 0, "standing approval")
+
+    def test_what_is_read_from_standard_input_passes_by_none(self) -> None:
+        self.policy(ONE + self.TABLE)
+        self.make_runs("cat >>f; echo x >>f")
+        self.grant()
+        line = self.line(EVE, "run", "--cwd", str(self.host), "--", "sh", "-c", "cat >>f; echo x >>f")
+        done = subprocess.run(line, capture_output=True, check=False, input=b"evil\n")
+        fed = Result(done.returncode, done.stdout, done.stderr, 0)
+        self.try_promote(fed, NOT_APPROVED, "is for clean runs: it was given something to read on standard input")
+        self.assertEqual(self.call("standing", "list").doc["grants"][0]["state"], "holds")
 
     def test_other_effects_end_it(self) -> None:
         self.policy(ONE + self.TABLE)

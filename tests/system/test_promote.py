@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -419,6 +420,60 @@ class Obstacles(PromoteCase):
                 if how == "in-place":
                     self.assert_same(before, self.host)
 
+    def test_held_open_whatever_becomes_of_its_name(self) -> None:
+        """The object goes with the directory that it is in, or under another name: its writer is lost all the same."""
+        lost = ("rm d/db", "rm -r d", "rm -r d; echo x >d", "mv d/db d/1; echo tail >>d/1", "mv d/db d/1; : >d/1", "ln d/db d/l; echo q >>d/l; rm d/db", "mv d e; rm e/db")
+        kept = (("mv d/db d/1", "d/1"), ("mv d e", "e/db"), ("mv d/db t; rm -r d; mkdir d; mv t d/db", "d/db"))
+        for number, (script, where) in enumerate([(one, None) for one in lost] + list(kept)):
+            with self.subTest(script=script):
+                top = self.host / str(number)
+                (top / "d").mkdir(parents=True)
+                (top / "d/db").write_text("one\n")
+                with open(top / "d/db", "r+", encoding="ascii") as writer:
+                    run = self.try_out(script, cwd=top)
+                    if where is None:
+                        self.refused(run, TRY_LATER, b"d/db is held open for writing by", self.host)
+                        continue
+                    self.promote(run)
+                    writer.write("two\n")
+                    writer.flush()
+                    self.assertEqual((top / where).read_text(), "two\n")
+
+    def test_held_open_by_a_loop_device(self) -> None:
+        harness.need("mkfs.ext4")
+        image, at = self.host / "img", self.base / "at"
+        at.mkdir()
+        subprocess.run(["truncate", "-s", "16M", image], check=True)
+        subprocess.run(["mkfs.ext4", "-qF", image], check=True)
+        run = self.try_out("printf XX | dd of=img bs=1 seek=8000000 conv=notrunc 2>/dev/null")
+        subprocess.run(["mount", "-o", "loop", image, at], check=True)
+        try:
+            # What the mount itself has written makes it stale besides.
+            self.refused(run, TRY_LATER, f", mounted at {at}".encode(), self.host, "--accept", str(image))
+        finally:
+            subprocess.run(["umount", at], check=True)
+
+    def test_held_open_where_no_descriptor_is_seen(self) -> None:
+        log = self.host / "log"
+        log.write_text("one\n")
+        run = self.try_out("echo two >>log")
+        # Its first thread has ended: what /proc shows of the process by itself is empty.
+        half = ("import ctypes,sys,threading,time; f=open(sys.argv[1],'a'); t=threading.Thread(target=lambda: (print(flush=True), time.sleep(300))); t.start(); "
+                "time.sleep(0.3); ctypes.CDLL(None).pthread_exit(None)")
+        with subprocess.Popen([sys.executable, "-c", half, log], stdout=subprocess.PIPE) as process:
+            try:
+                process.stdout.readline()
+                self.assertTrue(harness.wait_for(lambda: "(zombie)" in Path(f"/proc/{process.pid}/status").read_text()))
+                self.refused(run, TRY_LATER, f"(pid {process.pid}".encode(), self.host)
+            finally:
+                process.kill()
+        one, other = socket.socketpair()
+        with one, other:
+            with open(log, "a", encoding="ascii") as file:
+                socket.send_fds(one, [b"x"], [file.fileno()])
+            self.refused(run, TRY_LATER, b"held open for writing by the kernel or somebody not found", self.host)
+        self.promote(run)
+
     def test_running_program_and_bind_mounted_file(self) -> None:
         program = self.host / "sleeper"
         subprocess.run(["cp", "/bin/sleep", program], check=True)
@@ -436,6 +491,10 @@ class Obstacles(PromoteCase):
         self.promote(run, "--except", str(self.host / "foo"), "--except", str(self.host / "k/z"), "--accept", str(self.host))
         self.assertEqual(sorted(os.listdir(self.host)), ["foo", "foobar", "k"])
         self.assertEqual(os.listdir(self.host / "k"), [])
+        slip = self.call("promote", self.approve(run), "--only", str(self.host / "fooo"))
+        self.assertEqual((slip.code, b"/fooo: the run changed nothing there" in slip.err), (harness.USAGE, True), slip.err)
+        slip = self.call("rollback", run.doc["id"], str(self.host / "fooo"))
+        self.assertEqual((slip.code, b"/fooo: promoting the run did nothing there" in slip.err), (harness.USAGE, True), slip.err)
         one = self.try_out("echo a >>foo/x; mv foobar moved; rm -r k")
         for options, words in ((["--only", str(self.host / "foo/x")], b"one file"), (["--only", str(self.host / "moved")], b"renamed from"), (["--only", "foo"], b"absolute")):
             result = self.call("promote", self.approve(one), *options)
@@ -824,6 +883,23 @@ class Rollbacks(PromoteCase):
         self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(self.host / "a")).code, 0)
         self.assert_same(before, self.host)
         self.assertNotEqual(differences(before, after), [])
+
+    def test_refuses_what_somebody_writes_to(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("echo new >>f; mkdir n; echo in >n/x; mv f g; echo more >>g")
+        before = Tree(self.host)
+        self.promote(run)
+        promoted = Tree(self.host)
+        for name in ("g", "n/x"):
+            with open(self.host / name, "a", encoding="ascii"):
+                result = self.call("rollback", run.doc["id"])
+                self.assertEqual((result.code, f"{name} is held open for writing by".encode() in result.err), (TRY_LATER, True), result.err)
+                self.assert_same(promoted, self.host)
+        with open(self.host / "g", "a", encoding="ascii"):
+            done = self.call("rollback", run.doc["id"], "--held-open", "replace")
+            self.assertEqual(done.code, 0, done.err)
+            self.assertIn("keeps writing to the old file", " ".join(done.doc["notes"]))
+        self.assert_same(before, self.host)
 
     def test_paths_and_dry_run(self) -> None:
         subprocess.run(["sh", "-euc", "echo 1 >a; mkdir d; echo 2 >d/b"], cwd=self.host, check=True)

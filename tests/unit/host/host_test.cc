@@ -87,3 +87,20 @@ TEST_CASE("users are found by name and number, without NSS") {
   CHECK(!parse_user("nobody-here", passwd, group));
   CHECK(!parse_user("4294967295", passwd, group));
 }
+
+TEST_CASE("a process is known by the service that it lies in, however deep") {
+  CHECK(unit_of_requester("0::/system.slice/agent.service\n") == "agent.service");
+  CHECK(unit_of_requester("0::/system.slice/agent.service/x.scope\n") == "agent.service");
+  CHECK(unit_of_requester("1:name=systemd:/a.service/b/c.scope\n0::/\n") == "a.service");
+  CHECK(unit_of_requester("0::/user.slice/user-1000.slice/session-3.scope\n") == "session-3.scope");
+  const std::string manager = "0::/user.slice/user-1000.slice/user@1000.service/";
+  CHECK(unit_of_requester(manager + "app.slice/vte-spawn-1.scope\n") == "vte-spawn-1.scope");
+  CHECK(unit_of_requester(manager + "app.slice/agent.service/x.scope\n") == "agent.service");
+  // What only calls itself a user's manager.
+  const auto claimed = unit_of_requester(manager + "app.slice/user@5.service/x.scope\n");
+  REQUIRE(claimed);
+  CHECK(!is_user_manager(*claimed));
+  CHECK(!is_user_manager("user@agent.service"));
+  CHECK(is_user_manager("user@1000.service"));
+  CHECK(!unit_of_requester("0::/\n"));
+}

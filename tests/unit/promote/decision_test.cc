@@ -116,6 +116,12 @@ TEST_CASE("Units, programs without a terminal and claimed persons do not decide"
   CHECK(!may_approve(bed.matter(), ann));
   CHECK(!may_decide(ann.who));
   ann = decider(kAnn);
+  bed.record.requester.attested = false;  // she may have requested it herself
+  CHECK(may_approve(bed.matter(), ann).error().what.find("SUDO_UID") != std::string::npos);
+  bed.table("yellow", 1, false);
+  CHECK(may_approve(bed.matter(), ann));
+  bed.record.requester.attested = true;
+  bed.table("yellow", 1);
   ann.attested = false;
   CHECK(may_approve(bed.matter(), ann).error().what.find("SUDO_UID") != std::string::npos);
 }
@@ -187,14 +193,17 @@ TEST_CASE("Taking back and rejecting") {
   CHECK(bed.passage());  // it was not his
   bed.add(Verb::kRevoked, kAnn);
   CHECK(bed.why().find("taken back") != std::string::npos);
-  CHECK(!is_closed(bed.decisions));
+  CHECK(!is_rejected(bed.decisions));
   bed.add(Verb::kApproved, kAnn);
   CHECK(bed.passage());
   bed.add(Verb::kRejected, kEve);
   CHECK(bed.why().find("rejected") != std::string::npos);
-  CHECK(is_closed(bed.decisions));
+  CHECK(is_rejected(bed.decisions));
   bed.add(Verb::kApproved, kBen);
   CHECK(bed.passage());
+  // What lets a run pass without people stays closed.
+  bed.add(Verb::kRevoked, kBen);
+  CHECK(is_rejected(bed.decisions));
 }
 
 TEST_CASE("A promotion uses up all that another could rest on") {

@@ -57,6 +57,7 @@ TEST_CASE("Anything else makes another one") {
   CHECK(differs([](RunRecord& run) { run.action.uid = 1; }));
   CHECK(differs([](RunRecord& run) { run.action.cwd = "/tmp"; }));
   CHECK(differs([](RunRecord& run) { run.action.env[1].second = "/tmp"; }));
+  CHECK(differs([](RunRecord& run) { run.action.inputs = "5e"; }));
   CHECK(differs([](RunRecord& run) { run.profile = "root"; }));
   CHECK(differs([](RunRecord& run) { run.host_name = "other"; }));
   CHECK(differs([](RunRecord& run) { run.verdict.policy_digest = "sha256:q"; }));
@@ -81,6 +82,9 @@ TEST_CASE("Runs that do not count say why") {
   RunRecord run = record();
   run.command.exit = 3;
   CHECK(print(run).unclean == "the command failed");
+  run = record();
+  run.command.stdin_bytes = 1;
+  CHECK(print(run).unclean == "it was given something to read on standard input");
   run = record();
   run.verdict.level = verdict::Level::kRed;
   CHECK(print(run).unclean == "it is red");

@@ -1,0 +1,133 @@
+#include "promote/held_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <map>
+
+#include "base/sys.h"
+#include "effects/directory.h"
+#include "promote/kernel_holders.h"
+#include "promote/open_files.h"
+
+namespace rehearse::promote {
+namespace {
+
+class HeldFiles {
+ public:
+  explicit HeldFiles(const HeldQuestion& question) : question_(question) {}
+
+  Result<HeldAnswer> ask() {
+    for (const Going& going : question_.going) RH_CHECK(collect(going));
+    if (files_.empty()) return std::move(answer_);
+    const auto wanted = [&](dev_t dev, ino_t ino) { return files_.contains(std::pair(dev, ino)); };
+    for (const Holder& holder : find_holders(wanted)) RH_CHECK(judge(holder));
+    for (const Holder& holder : find_loop_devices(wanted)) RH_CHECK(judge(holder));
+    for (const auto& [id, file] : files_) {
+      if (!file.written || file.writer_known) continue;
+      RH_CHECK(judge({id.first, id.second, 0, "the kernel or somebody not found", {}, Holder::Use::kWrite}));
+    }
+    answer_.in_place.assign(in_place_.begin(), in_place_.end());
+    return std::move(answer_);
+  }
+
+ private:
+  struct File {
+    std::string shown;
+    std::size_t rewrite = Going::kNotInPlace;
+    bool written = false;  ///< by the kernel's word
+    bool writer_known = false;
+  };
+
+  /// The file itself, or every file below the directory that stays in it.
+  Result<void> collect(const Going& going) {
+    Volume& volume = *question_.volumes[going.volume];
+    std::vector<std::string> waiting = {going.path};
+    while (!waiting.empty()) {
+      const std::string at = std::move(waiting.back());
+      waiting.pop_back();
+      const auto object = open_below(volume.root(), at, O_PATH | O_NOFOLLOW);
+      if (!object) {
+        if (leads_nowhere(object.error().err)) continue;  // that is stale
+        return tl::make_unexpected(object.error());
+      }
+      RH_TRY(const struct stat st, sys::stat_fd(object->get()));
+      if (S_ISREG(st.st_mode)) {
+        add(object->get(), st, volume.shown({Area::kHost, at}), going.rewrite);
+      } else if (S_ISDIR(st.st_mode)) {
+        RH_CHECK(enter(going.volume, at, waiting));
+      }
+    }
+    return {};
+  }
+
+  Result<void> enter(std::size_t v, const std::string& at, std::vector<std::string>& waiting) {
+    const auto directory = open_below(question_.volumes[v]->root(), at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory && leads_nowhere(directory.error().err)) return {};
+    if (!directory) return tl::make_unexpected(directory.error());
+    RH_TRY(const auto names, effects::Listing::read(directory->get()));
+    for (const effects::Listed& entry : names) {
+      if (entry.type != DT_REG && entry.type != DT_DIR && entry.type != DT_UNKNOWN) continue;
+      std::string below = at + '/' + std::string(entry.name);
+      if (question_.apart == nullptr || !question_.apart->contains({v, below}))
+        waiting.push_back(std::move(below));
+    }
+    return {};
+  }
+
+  void add(int object, const struct stat& st, std::string shown, std::size_t rewrite) {
+    const auto [at, fresh] = files_.try_emplace({st.st_dev, st.st_ino}, File{std::move(shown), rewrite});
+    if (fresh) at->second.written = ask_for_writers(object) == Writers::kSome;
+  }
+
+  Result<void> judge(const Holder& holder) {
+    File& file = files_.at({holder.dev, holder.ino});
+    switch (holder.use) {
+      case Holder::Use::kExecute:
+        note(file, " is being executed by " + name_of(holder) +
+                       ", which keeps the old program until it is started again");
+        return {};
+      case Holder::Use::kMap:
+        note(file,
+             " is mapped by " + name_of(holder) + ", which keeps the old file until it is started again");
+        return {};
+      case Holder::Use::kRead:
+        note(file, " is held open by " + name_of(holder) + ", which goes on reading the old file");
+        return {};
+      case Holder::Use::kWrite:
+        file.writer_known = true;
+        return judge_writer(file, " is held open for writing by " + name_of(holder));
+    }
+    return {};
+  }
+
+  Result<void> judge_writer(const File& file, const std::string& held) {
+    if (question_.how == HeldOpen::kRefuse)
+      return fail_for(ETXTBSY, file.shown + held + ": what it writes from now on would be lost",
+                      ExitCode::kTryLater, std::string("stop it first, or: ") + question_.fix);
+    if (question_.how == HeldOpen::kInPlace && file.rewrite != Going::kNotInPlace) {
+      in_place_.insert(file.rewrite);
+      note(file, held + ": rewritten in place");
+    } else {
+      note(file, held + ": it keeps writing to the old file");
+    }
+    return {};
+  }
+
+  void note(const File& file, const std::string& what) { answer_.notes.push_back(file.shown + what); }
+
+  const HeldQuestion& question_;
+  std::map<std::pair<dev_t, ino_t>, File> files_;
+  std::set<std::size_t> in_place_;
+  HeldAnswer answer_;
+};
+
+}  // namespace
+
+Result<HeldAnswer> ask_who_holds(const HeldQuestion& question) {
+  return HeldFiles(question).ask();
+}
+
+}  // namespace rehearse::promote

@@ -1,0 +1,24 @@
+// Who has a file open where no process's descriptors show it: loop devices, and whatever else the kernel
+// counts as a writer.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "promote/open_files.h"
+
+namespace rehearse::promote {
+
+/// The files behind loop devices that `wanted` asks for, each with its device and where that is mounted.
+std::vector<Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& wanted);
+
+/// What the kernel says when asked for a lease that only a file without writers gets.
+enum class Writers : std::uint8_t {
+  kNone,
+  kSome,     ///< a process, the kernel itself, or a descriptor that is on its way between processes
+  kUnknown,  ///< its filesystem gives out no leases
+};
+/// `file`: a regular file, O_PATH will do. Nobody notices.
+Writers ask_for_writers(int file);
+
+}  // namespace rehearse::promote
