@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "effects/attributes.h"
 #include "report/attributes.h"
 
 namespace rehearse::report {
