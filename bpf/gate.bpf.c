@@ -32,8 +32,8 @@ static __always_inline struct rh_gate* gate_of(u32 slot) {
 static __always_inline bool_t is_listened(struct bpf_sock_addr* ctx, const struct question* asked) {
   struct bpf_sock_tuple tuple = {};
   u32 size;
-  if (is_v4(asked->address) || is_unspecified(asked->address)) {
-    tuple.ipv4.daddr = is_unspecified(asked->address) ? bpf_htonl(0x7f000001) : asked->address[3];
+  if (is_v4(asked->address)) {
+    tuple.ipv4.daddr = asked->address[3];
     tuple.ipv4.dport = bpf_htons(asked->port);
     size = sizeof tuple.ipv4;
   } else {
@@ -49,6 +49,12 @@ static __always_inline bool_t is_listened(struct bpf_sock_addr* ctx, const struc
   return 1;
 }
 
+/// What the kernel makes of it when it connects or sends.
+static __always_inline void mean_loopback(struct question* asked) {
+  if (!is_unspecified(asked->address)) return;
+  asked->address[3] = is_v4(asked->address) ? bpf_htonl(0x7f000001) : bpf_htonl(1);
+}
+
 /// 1: the call goes on.
 static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct question* asked) {
   struct run run = {};
@@ -60,6 +66,7 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
   asked->protocol = (u8)ctx->protocol;
   struct rh_socket told = {.what = what, .verdict = RH_NATURAL};
   if (what != RH_BIND) {
+    mean_loopback(asked);
     bool_t here = is_here(asked);
     find_rule(asked);
     told.rule = (u16)asked->rule;

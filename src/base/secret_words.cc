@@ -1,6 +1,7 @@
 #include "base/secret_words.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
 
@@ -10,14 +11,31 @@ namespace {
 constexpr std::string_view kNames[] = {"password",    "passwd",      "passphrase", "secret",
                                        "token",       "apikey",      "api-key",    "api_key",
                                        "private-key", "private_key", "credential", "authorization"};
-constexpr std::string_view kPlaces[] = {"file", "path", "dir"};
+/// What names a place or a program, and not the secret itself.
+constexpr std::string_view kPlaces[] = {"file", "path", "dir", "command"};
 constexpr std::size_t kLongestName = 256;
+/// Where a shell, or what is like one, may begin another command or read and write another file.
+constexpr std::string_view kCommandEnds = ";&|<>`\n\r";
+constexpr std::string_view kBetweenNames = ";&|<>`\n\r(){}[],/?";
 
-/// The password of a URL within one word.
-bool mask_url(char* word, std::size_t size) {
-  const TextRange password = url_password({word, size});
-  std::fill_n(word + password.begin, password.size, '*');
-  return password.size > 0;
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+bool is_quote(char c) {
+  return c == '\'' || c == '"';
+}
+
+/// The passwords of all URLs within one word.
+bool mask_urls(char* word, std::size_t size) {
+  bool masked = false;
+  const std::string_view text(word, size);
+  for (std::size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const TextRange password = url_password(text.substr(at));
+    std::fill_n(word + at + password.begin, password.size, '*');
+    masked = masked || password.size > 0;
+  }
+  return masked;
 }
 
 }  // namespace
@@ -32,7 +50,8 @@ TextRange url_password(std::string_view text) {
   const std::size_t scheme = text.find("://");
   if (scheme == std::string_view::npos) return {};
   const std::size_t start = scheme + 3;
-  const std::size_t at = text.find_first_of("@/", start);
+  // No URL has blanks, quotes or what ends a command in a password; a script has.
+  const std::size_t at = text.find_first_of("@/ \t\n\r;&|<>`'\"(", start);
   if (at == std::string_view::npos || text[at] != '@') return {};
   const std::size_t colon = text.find(':', start);
   if (colon >= at) return {};
@@ -45,24 +64,98 @@ bool WordMask::take(char* bytes, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     const char c = bytes[i];
     if (c == '\0') {
-      masked = mask_url(bytes + begin, i - begin) || masked;
-      // An option by itself: its value is the next word.
-      const bool option = word_.size() > 1 && word_[0] == '-' && !masking_;
-      masking_ = option && word_.find('=') == std::string::npos && names_secret(word_);
-      word_.clear();
+      masked = mask_urls(bytes + begin, i - begin) || masked;
+      end_word();
       begin = i + 1;
       continue;
     }
-    if (masking_) {
+    if (step(c)) {
       bytes[i] = '*';
       masked = true;
-      continue;
     }
-    if (word_.size() >= kLongestName) continue;
-    if ((c == '=' || c == ':') && names_secret(word_)) masking_ = true;
-    word_ += ascii_lower(c);
+    previous_[1] = std::exchange(previous_[0], c);
   }
   return masked;
+}
+
+void WordMask::end_word() {
+  // An option by itself: its value is the next word.
+  const bool option = state_ == State::kName && first_ && name_.size() > 1 && name_[0] == '-';
+  const bool secret = option && names_secret(name_);
+  *this = {};
+  if (secret) state_ = State::kWord;
+}
+
+/// Whether this byte is secret.
+bool WordMask::step(char c) {
+  if (state_ == State::kLead) {
+    if (is_blank(c) && blanks_) return false;
+    if (is_quote(c) || c == '\\') blanks_ = false;
+    if (is_quote(c) || c == '\\' || c == '=') return false;
+    state_ = State::kValue;
+  }
+  if (state_ == State::kName) {
+    read_name(c);
+    return false;
+  }
+  if (!ends_value(c)) return true;
+  if (std::exchange(scheme_, false) && is_blank(c)) {
+    state_ = State::kLead;
+    return false;
+  }
+  state_ = State::kName;
+  read_name(c);
+  return false;
+}
+
+void WordMask::read_name(char c) {
+  if (c == '=' || c == ':') {
+    if (names_value(c) && names_secret(name_)) begin_value(c);
+    first_ = name_over_ = false;
+    name_.clear();
+    return;
+  }
+  if (is_blank(c) || is_quote(c)) {
+    first_ = false;
+    name_over_ = true;
+    return;
+  }
+  const bool between = kBetweenNames.find(c) != std::string_view::npos;
+  if (between || name_over_) {
+    first_ = name_over_ = false;
+    name_.clear();
+  }
+  if (between) return;
+  if (name_.empty()) std::ranges::copy(previous_, before_);
+  if (name_.size() >= kLongestName) name_.erase(0, kLongestName / 2);
+  name_ += ascii_lower(c);
+}
+
+/// ${NAME:-VALUE}, $NAME:VALUE and /NAME:VALUE are none.
+bool WordMask::names_value(char sign) const {
+  if (before_[0] == '{' && before_[1] == '$') return false;
+  return sign == '=' || (before_[0] != '/' && name_.find('$') == std::string::npos);
+}
+
+void WordMask::begin_value(char sign) {
+  const bool option = first_ && name_.starts_with("--") && sign == '=';
+  state_ = option ? State::kArgument : State::kLead;
+  // In X=TOKEN: COMMAND a shell has X for one word and executes the other.
+  blanks_ = is_blank(previous_[0]) || (sign == ':' && begins_word());
+  scheme_ = sign == ':' && blanks_ && name_.find("authorization") != std::string::npos;
+}
+
+bool WordMask::begins_word() const {
+  const auto begin = [](char c) { return c == '\0' || is_blank(c); };
+  return begin(before_[0]) ||
+         (is_quote(before_[0]) && (begin(before_[1]) || before_[1] == '{' || before_[1] == ','));
+}
+
+/// Hiding what may be a command is worse than showing the rest of a password.
+bool WordMask::ends_value(char c) const {
+  if (state_ == State::kWord) return false;
+  if (kCommandEnds.find(c) != std::string_view::npos || (c == '(' && previous_[0] == '$')) return true;
+  return state_ == State::kValue && (is_blank(c) || is_quote(c));
 }
 
 bool mask_words(std::vector<std::string>& words) {

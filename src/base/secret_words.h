@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,15 +23,37 @@ TextRange url_password(std::string_view text);
 
 /// Overwrites with asterisks, byte for byte, what is secret in a list of words that each end with NUL:
 /// `--password=VALUE`, `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `scheme://user:VALUE@host`.
-/// The list may come in pieces: one object a list.
+/// A word may be a script: what a value hides ends where another command could begin, so that whoever reads
+/// it sees all that is executed. The list may come in pieces: one object a list.
 class WordMask {
  public:
   /// True if there was something in this piece.
   bool take(char* bytes, std::size_t size);
 
  private:
-  std::string word_;      ///< the beginning of a word that may go on, in lower case
-  bool masking_ = false;  ///< the rest of it is secret
+  enum class State : std::uint8_t {
+    kName,      ///< of something, perhaps secret
+    kLead,      ///< between a secret name and its value
+    kValue,     ///< until a blank, a quote or the end of a command
+    kArgument,  ///< of a long option: until the end of the word or of a command
+    kWord,      ///< the whole word
+  };
+  void end_word();
+  bool step(char c);
+  void read_name(char c);
+  void begin_value(char sign);
+  [[nodiscard]] bool names_value(char sign) const;
+  [[nodiscard]] bool begins_word() const;
+  [[nodiscard]] bool ends_value(char c) const;
+
+  State state_ = State::kName;
+  std::string name_;        ///< the end of it, in lower case
+  bool first_ = true;       ///< nothing but the name has been in this word
+  bool name_over_ = false;  ///< a blank or a quote came after the name
+  char before_[2] = {};     ///< what came before it, the nearest first
+  bool blanks_ = false;     ///< may stand in the lead
+  bool scheme_ = false;     ///< the value is the name of a scheme, and the secret comes after it
+  char previous_[2] = {};
 };
 
 /// The same for a whole list; true if there was something.

@@ -17,6 +17,7 @@
 #include "report/change_list.h"
 #include "report/change_text.h"
 #include "report/file_diff.h"
+#include "report/host_names.h"
 #include "report/json.h"
 #include "report/style.h"
 #include "report/terminal.h"
@@ -91,17 +92,16 @@ void put_text(report::Writer& out, std::string_view text, const report::Style& s
 }
 
 void put_change(report::Writer& out, const effects::Change& change, const report::FileDiff& diff,
-                const report::Style& style) {
+                const report::HostNames& names, const report::Style& style) {
   const std::string path = escape_text(change.path);
   out.put(style.bold("diff " + path) + "  " + style.mark(change.kind) + "\n");
   for (const std::string& line : diff.header) out.put(line + "\n");
   if (!diff.note.empty()) out.put(diff.note + "\n");
   if (diff.text.empty()) return;
-  const bool renamed = change.kind == effects::ChangeKind::kRenamed;
   const bool created = change.kind == effects::ChangeKind::kCreated;
   const bool deleted = change.kind == effects::ChangeKind::kDeleted;
-  out.put("--- " +
-          (created ? std::string("/dev/null") : "host" + (renamed ? escape_text(change.from) : path)) + "\n");
+  out.put("--- " + (created ? std::string("/dev/null") : "host" + escape_text(names.of(change).front())) +
+          "\n");
   out.put("+++ " + (deleted ? std::string("/dev/null") : "run" + path) + "\n");
   put_text(out, diff.text, style);
 }
@@ -146,6 +146,11 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
   RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
   KeptFiles kept(bundle, record);
+  report::HostNames names;
+  RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
+    names.take(change);
+    return true;
+  }));
   report::Sides sides;
   sides.open_host = [&](const std::string& path) { return report::open_host_file(root.get(), path); };
   sides.open_kept = [&](const effects::Change& change) { return kept.open(change); };
@@ -160,7 +165,9 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     const auto selected = [&](const std::string& filter) {
       return report::is_at_or_below(change.path, filter) ||
-             (!change.from.empty() && report::is_at_or_below(change.from, filter));
+             std::ranges::any_of(names.of(change), [&](const std::string& name) {
+               return report::is_at_or_below(name, filter);
+             });
     };
     if (!options.paths.empty() && std::none_of(options.paths.begin(), options.paths.end(), selected))
       return true;
@@ -175,11 +182,11 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
       }
       return !out.failed();
     }
-    const report::FileDiff diff = report::diff_change(change, sides);
+    const report::FileDiff diff = report::diff_change(change, sides, names);
     if (globals.json) {
       put_json(out, change, &diff, shown == 1);
     } else {
-      put_change(out, change, diff, style);
+      put_change(out, change, diff, names, style);
     }
     return !out.failed();
   }));

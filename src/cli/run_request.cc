@@ -33,8 +33,10 @@ Result<void> read_amounts(const Words& words, Options& action) {
   if (!words.trace_buffer.empty()) {
     RH_TRY(action.trace_buffer_bytes, parse_bytes(words.trace_buffer));
     constexpr std::uint64_t kLeast = 128U << 10U;
-    if (!std::has_single_bit(action.trace_buffer_bytes) || action.trace_buffer_bytes < kLeast)
-      return fail("--trace-buffer: \"" + words.trace_buffer + "\" is not a power of two of at least 128K",
+    constexpr std::uint64_t kMost = 4U << 20U;
+    if (!std::has_single_bit(action.trace_buffer_bytes) || action.trace_buffer_bytes < kLeast ||
+        action.trace_buffer_bytes > kMost)
+      return fail("--trace-buffer: \"" + words.trace_buffer + "\" is no power of two from 128K to 4M",
                   ExitCode::kUsage, "write 128K, 256K, 512K, 1M, 2M or 4M");
   }
   return {};

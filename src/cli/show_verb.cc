@@ -37,14 +37,14 @@ Result<int> show_why(const Globals& globals, const report::RunRecord& record, co
 
 /// Whole under its name, or not there.
 Result<void> write_html(const std::string& path, const report::RunRecord& record, int manifest_fd,
-                        const report::Decided& decided) {
+                        const std::string& state_option, const report::Decided& decided) {
   if (path == "-") {
     report::Writer out(STDOUT_FILENO);
-    return report::write_html_report(out, record, manifest_fd, decided);
+    return report::write_html_report(out, record, manifest_fd, state_option, decided);
   }
   RH_TRY(auto file, OutputFile::create(path, OutputFile::Existing::kReplace));
   report::Writer out(file.fd());
-  RH_CHECK(report::write_html_report(out, record, manifest_fd, decided));
+  RH_CHECK(report::write_html_report(out, record, manifest_fd, state_option, decided));
   return file.keep();
 }
 
@@ -81,22 +81,20 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   if (!why) RH_CHECK(ask_host(record, manifest.get()));
   const report::Decided decided = ask_ledger(record, state, policy ? &*policy : nullptr);
   if (why) return show_why(globals, record, decided, bundle.id(), policy ? policy->digest : std::string());
+  const report::TerminalOptions terminal = terminal_options(globals, STDOUT_FILENO, bundle.id());
   if (!html.empty()) {
-    RH_CHECK(write_html(html, record, manifest.get(), decided));
+    RH_CHECK(write_html(html, record, manifest.get(), terminal.state_option, decided));
     return 0;
   }
   report::Writer out(STDOUT_FILENO);
   if (markdown) {
-    RH_CHECK(report::write_markdown_report(out, record, manifest.get(),
-                                           terminal_options(globals, STDOUT_FILENO, bundle.id()).state_option,
-                                           decided));
+    RH_CHECK(report::write_markdown_report(out, record, manifest.get(), terminal.state_option, decided));
   } else if (sarif) {
     out.put(report::to_sarif(record));
   } else if (globals.json) {
     RH_CHECK(report::write_run_json(out, record, manifest.get(), decided));
   } else {
-    RH_CHECK(report::write_terminal_report(out, record, manifest.get(),
-                                           terminal_options(globals, STDOUT_FILENO, bundle.id()), decided));
+    RH_CHECK(report::write_terminal_report(out, record, manifest.get(), terminal, decided));
   }
   RH_CHECK(out.flush());
   return 0;

@@ -118,6 +118,10 @@ Result<int> trace_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   if (options.fields) return list_fields(globals.json);
+  if (options.reads && (options.summary || options.selection.any()))
+    return fail(
+        "trace: --reads lists all paths; it does not go with --summary and not with a selection of calls",
+        ExitCode::kUsage, "leave the others out");
   if (options.reads) return list_reads(globals, options.run);
   RH_TRY(auto selection, TraceSelection::create(options.selection));
   RH_TRY(auto trace, RunTrace::open(globals, options.run, "trace"));

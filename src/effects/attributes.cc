@@ -16,8 +16,6 @@
 namespace rehearse::effects {
 namespace {
 
-/// Flags that mean something to a user and that copy-up carries over; layout flags differ between
-/// filesystems.
 constexpr std::uint32_t kComparedFlags =
     FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NOATIME_FL | FS_SYNC_FL | FS_NODUMP_FL;
 
@@ -181,6 +179,10 @@ Result<Attributes> read_attributes(int dir, const char* name, std::optional<stru
   return attributes;
 }
 
+std::uint32_t compared_flags(const Attributes& attributes) {
+  return attributes.flags & kComparedFlags;
+}
+
 std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type,
                                  const Window& window) {
   std::vector<std::string> differences;
@@ -209,7 +211,7 @@ std::vector<std::string> compare(const Attributes& before, const Attributes& aft
   note(acl, "acl");
   note(caps, "caps");
   note(other, "xattrs");
-  note(((before.flags ^ after.flags) & kComparedFlags) != 0, "flags");
+  note(compared_flags(before) != compared_flags(after), "flags");
   if (before.mtime_ns != after.mtime_ns) note(true, window.contains(after.mtime_ns) ? "touched" : "mtime");
   return differences;
 }

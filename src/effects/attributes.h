@@ -29,6 +29,10 @@ struct Window {
   [[nodiscard]] bool contains(std::int64_t ns) const { return ns >= from_ns && ns <= to_ns; }
 };
 
+/// Of an object's flags: those that mean something to a user and that copy-up carries over; layout flags
+/// differ between filesystems.
+std::uint32_t compared_flags(const Attributes& attributes);
+
 /// What differs, in the words of Change::also; "modified" stands for content. Empty: nothing at all. A new
 /// mtime that the run's own writing explains (inside `window`) is "touched", any other is "mtime".
 std::vector<std::string> compare(const Attributes& before, const Attributes& after, FileType type,

@@ -164,6 +164,8 @@ Result<StateDir> StateDir::open(const std::string& given, Create create) {
     return fail(fmt::format("the state directory {} belongs to uid {}, not to root", shown, st.st_uid),
                 ExitCode::kConfig, "chown root " + shell_quote(path));
   }
+  // First of all whether it is one: nobody is told to close /etc.
+  RH_CHECK(check_identity(opened->get(), shown, Create::kNo));
   if ((st.st_mode & S_IWOTH) != 0) {
     return fail(
         fmt::format(

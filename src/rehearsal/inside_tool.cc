@@ -52,6 +52,7 @@ Result<void> InsideTool::start(const std::vector<std::string>& argv) {
   RH_TRY(auto out, sys::pipe(O_CLOEXEC));
   RH_TRY(auto err, sys::pipe(O_CLOEXEC));
   const int fds[3] = {in.read.get(), out.write.get(), err.write.get()};
+  RH_CHECK(sandbox::give_pipes(fds, root_));
   RH_CHECK(send_message(socket_.get(), request, fds));
   for (const auto* pipe : {&out.read, &err.read})
     if (::fcntl(pipe->get(), F_SETFL, O_NONBLOCK) != 0) return sys::last_error("fcntl", "O_NONBLOCK");

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/stdio.h"
 
 namespace rehearse {
 
@@ -24,9 +25,10 @@ class InsideTool {
     std::string err;
   };
 
-  /// `socket`: takes a ToolRequest at a time (sandbox/init/protocol.h). Output beyond `most` bytes a stream
-  /// is read and dropped.
-  InsideTool(UniqueFd socket, std::size_t most) : socket_(std::move(socket)), most_(most) {}
+  /// `socket`: takes a ToolRequest at a time (sandbox/init/protocol.h). `root`: the run's. Output beyond
+  /// `most` bytes a stream is read and dropped.
+  InsideTool(UniqueFd socket, sandbox::HostIds root, std::size_t most)
+      : socket_(std::move(socket)), root_(root), most_(most) {}
 
   /// One that runs longer is killed, with its process group.
   static constexpr std::uint32_t kPatienceSeconds = 15;
@@ -51,6 +53,7 @@ class InsideTool {
     std::vector<std::string> argv;
   };
   UniqueFd socket_;
+  sandbox::HostIds root_;
   std::size_t most_;
   std::deque<Order> queue_;
   std::optional<Ended> running_;

@@ -11,6 +11,7 @@
 #include <map>
 #include <tuple>
 
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "base/secret_words.h"
 #include "base/sys.h"
@@ -77,10 +78,15 @@ class NoUmask {
 void hide_secrets(report::Action& action) {
   action.redacted = mask_words(action.argv);
   for (auto& [name, value] : action.env) {
-    std::vector<std::string> words = {name + '=' + value};
-    if (!mask_words(words)) continue;
-    value = words.front().substr(name.size() + 1);
-    action.redacted = true;
+    if (value.empty()) continue;
+    if (names_secret(ascii_lower(name))) {
+      value.assign(value.size(), '*');
+      action.redacted = true;
+      continue;
+    }
+    std::vector<std::string> words = {std::move(value)};
+    action.redacted = mask_words(words) || action.redacted;
+    value = std::move(words.front());
   }
 }
 

@@ -118,12 +118,23 @@ Result<void> check_limits(const Options& options) {
   return {};
 }
 
+/// Never another than the one meant: a command with relative names does something else there.
 Result<std::string> working_directory(const Options& options) {
-  if (!options.cwd.empty()) return canonical("--cwd", options.cwd);
+  if (!options.cwd.empty()) {
+    RH_TRY(auto path, canonical("--cwd", options.cwd));
+    if (!sys::open(path.c_str(), O_PATH | O_DIRECTORY))
+      return fail("--cwd " + options.cwd + ": not a directory", ExitCode::kUsage, "name a directory");
+    return path;
+  }
+  const auto gone = [] {
+    return fail("the working directory is gone", ExitCode::kUsage, "say with --cwd where the action starts");
+  };
   auto here = sys::open(".", O_PATH | O_DIRECTORY);
-  if (!here) return std::string("/");
-  auto path = sys::read_link_at(AT_FDCWD, sys::fd_path(here->get()).c_str());
-  if (path && (!path->starts_with('/') || path->ends_with(" (deleted)"))) return std::string("/");
+  if (!here) return gone();
+  RH_TRY(const auto st, sys::stat_fd(here->get()));
+  RH_TRY(auto path, sys::read_link_at(AT_FDCWD, sys::fd_path(here->get()).c_str()));
+  // One that was removed has no links; "(unreachable)" stands before one that is outside of the root.
+  if (st.st_nlink == 0 || !path.starts_with('/')) return gone();
   return path;
 }
 

@@ -64,7 +64,7 @@ class ServiceManager::Session {
       : owner_(owner),
         host_(std::move(host)),
         worker_(std::move(worker)),
-        tool_(std::move(owner.tools_), units::kMaxEditOutput) {
+        tool_(std::move(owner.tools_), {owner.uid_shift_, owner.uid_shift_}, units::kMaxEditOutput) {
     for (const units::HostUnit& unit : known.units) known_.insert(unit.id);
   }
 

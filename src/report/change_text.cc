@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "effects/attributes.h"
 #include "report/attributes.h"
 
 namespace rehearse::report {
@@ -47,6 +49,10 @@ void compare_xattrs(const Attributes& before, const Attributes& after, std::vect
     if (!is_special_xattr(key) && !before.xattrs.contains(key)) name('+', key);
   }
   if (!text.empty()) out.push_back("xattrs" + text);
+}
+
+bool says(const Change& change, std::string_view word) {
+  return std::ranges::find(change.also, word) != change.also.end();
 }
 
 std::string device(const Attributes& a) {
@@ -111,20 +117,21 @@ std::vector<std::string> metadata_differences(const Attributes& before, const At
   };
   texts("acl", acl_of(before.xattrs), acl_of(after.xattrs));
   texts("caps", caps_of(before.xattrs), caps_of(after.xattrs));
-  if (before.flags != after.flags) out.push_back(fmt::format("flags {:#x}→{:#x}", before.flags, after.flags));
+  const std::uint32_t old_flags = effects::compared_flags(before);
+  const std::uint32_t flags = effects::compared_flags(after);
+  if (old_flags != flags) out.push_back(fmt::format("flags {:#x}→{:#x}", old_flags, flags));
   compare_xattrs(before, after, out);
   return out;
 }
 
 bool is_noise(const Change& change) {
-  if (change.masked || change.base_moved) return false;
-  if (change.kind == ChangeKind::kIdentical) return true;
-  if (change.kind != ChangeKind::kMetadata) return false;
-  for (const std::string& also : change.also) {
-    if (also != "mtime") return false;
-  }
-  return change.before && change.after && metadata_differences(*change.before, *change.after).empty() &&
-         change.before->nlink == change.after->nlink;
+  return change.kind == ChangeKind::kIdentical && !change.masked && !change.base_moved;
+}
+
+std::optional<std::string> set_time(const Change& change) {
+  if (change.kind != ChangeKind::kMetadata || !change.before || !change.after || !says(change, "mtime"))
+    return std::nullopt;
+  return "time " + arrow(rfc3339(change.before->mtime_ns), rfc3339(change.after->mtime_ns));
 }
 
 bool is_destructive(const Change& change) {
@@ -165,6 +172,8 @@ std::string details(const Change& change) {
         if (a.rdev != b.rdev) parts.push_back("device " + arrow(device(a), device(b)));
         auto differences = metadata_differences(a, b);
         std::move(differences.begin(), differences.end(), std::back_inserter(parts));
+        if (auto time = set_time(change)) parts.push_back(std::move(*time));
+        if (change.kind == ChangeKind::kMetadata && says(change, "replaced")) parts.emplace_back("made anew");
       }
   }
   if (change.kind == ChangeKind::kRenamed && is_destructive(change))

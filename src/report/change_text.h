@@ -1,6 +1,7 @@
 // One change as text for a person; everything escaped. Shared by the report and `diff`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,11 @@ const char* mark(effects::ChangeKind kind);
 std::vector<std::string> metadata_differences(const effects::Attributes& before,
                                               const effects::Attributes& after);
 
-/// Written or touched with no effect but a time.
+/// The time of last change of something of which no more than attributes are other, where it was set to one
+/// outside the run.
+std::optional<std::string> set_time(const effects::Change& change);
+
+/// Written or touched with no effect but a time of the run itself.
 bool is_noise(const effects::Change& change);
 
 /// Something that was there is gone: deleted, replaced by another type, or overwritten by a rename.

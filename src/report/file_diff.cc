@@ -90,6 +90,7 @@ void describe(const Change& change, FileDiff& out) {
   const bool both = change.before && change.after && change.kind != ChangeKind::kType;
   if (both) {
     for (std::string& line : metadata_differences(*change.before, *change.after)) add(std::move(line));
+    if (auto time = set_time(change)) add(std::move(*time));
     if (change.before->target != change.after->target) {
       add("target " + escape_text(change.before->target) + " → " + escape_text(change.after->target));
     }
@@ -117,7 +118,7 @@ std::string render(const std::vector<Hunk>& hunks) {
 
 }  // namespace
 
-FileDiff diff_change(const Change& change, const Sides& sides) {
+FileDiff diff_change(const Change& change, const Sides& sides, const HostNames& names) {
   FileDiff out;
   describe(change, out);
   if (!is_file_content(change)) return out;
@@ -134,9 +135,11 @@ FileDiff diff_change(const Change& change, const Sides& sides) {
   std::string before;
   std::string after;
   if (has_before) {
-    const std::string& at = change.kind == ChangeKind::kRenamed ? change.from : change.path;
-    auto content =
-        read_side(sides.open_host(at), *change.before, "host", "the host's file has changed since");
+    Result<std::string> content = std::string();
+    for (const std::string& at : names.of(change)) {
+      content = read_side(sides.open_host(at), *change.before, "host", "the host's file has changed since");
+      if (content) break;
+    }
     if (!content) {
       out.note = escape_text(content.error().what);
       return out;

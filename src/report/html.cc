@@ -88,8 +88,8 @@ std::string anchor(std::string_view rule) {
 
 class Page {
  public:
-  Page(Writer& out, const RunRecord& record, const Decided& decided)
-      : out_(out), record_(record), decided_(decided) {}
+  Page(Writer& out, const RunRecord& record, const Decided& decided, std::string command)
+      : out_(out), record_(record), decided_(decided), command_(std::move(command)) {}
 
   void head() {
     const Sha256 digest = sha256(kStyle);
@@ -120,7 +120,7 @@ class Page {
     if (const std::string latest = latest_text(decided_); !latest.empty())
       row("so far", html_text(latest));
     else if (awaits_decision(record_))
-      row("decide", "rehearse approve " + html_text(run_at_digest(record_)) + " --reason ...");
+      row("decide", html_text(escape_text(command_) + "approve " + run_at_digest(record_) + " --reason ..."));
     if (!decided_.approval_rule.empty() && awaits_decision(record_) && decided_.promotions.empty())
       row("", text(decided_.approval_rule));
     out_.put("</dl></header>\n<nav>");
@@ -341,6 +341,7 @@ class Page {
   Writer& out_;
   const RunRecord& record_;
   const Decided& decided_;
+  std::string command_;  ///< the beginning of a command line
 };
 
 const Style Page::kPlain(false);
@@ -375,9 +376,9 @@ std::string html_text(std::string_view utf8) {
 }
 
 Result<void> write_html_report(Writer& out, const RunRecord& record, int manifest_fd,
-                               const Decided& decided) {
+                               const std::string& state_option, const Decided& decided) {
   RH_TRY(const ManifestSummary summary, summarize(manifest_fd));
-  Page page(out, record, decided);
+  Page page(out, record, decided, "rehearse " + state_option);
   page.head();
   page.bar();
   page.action();

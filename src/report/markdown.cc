@@ -194,7 +194,7 @@ class Page {
       std::string path = text(change.path);
       if (change.kind == effects::ChangeKind::kRenamed) path = text(change.from) + " → " + path;
       lines += std::string(mark(change.kind)) + ' ' + path;
-      if (const std::string more = details(change); !more.empty()) lines += "  " + text(more);
+      if (const std::string more = details(change); !more.empty()) lines += "  " + more;
       if (!change.package.empty()) lines += "  [" + text(change.package, 256) + ']';
       lines += '\n';
       return ++count < kMostChanges && lines.size() < kListLimit;

@@ -13,6 +13,7 @@
 #include "base/message.h"
 #include "base/sys.h"
 #include "sandbox/init_config.h"
+#include "sandbox/stdio.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -68,6 +69,7 @@ Result<void> AfterRun::ask(const InsideProgram& program) {
   for (const auto* pipe : {&out.read, &err.read})
     if (::fcntl(pipe->get(), F_SETFL, O_NONBLOCK) != 0) return sys::last_error("fcntl", "O_NONBLOCK");
   const int fds[3] = {in.read.get(), out.write.get(), err.write.get()};
+  RH_CHECK(give_pipes(fds, action_ids(plan_)));
   RH_CHECK(send_message(control_, request, fds));
   out_ = std::move(out.read);
   err_ = std::move(err.read);

@@ -35,7 +35,7 @@ constexpr std::size_t kAtomic = 4096;
 
 }  // namespace
 
-Result<Relay> Relay::pipes(const Streams& streams) {
+Result<Relay> Relay::pipes(const Streams& streams, HostIds owner) {
   Relay relay(streams);
   RH_TRY(auto in, sys::pipe(0));
   RH_TRY(auto out, sys::pipe(0));
@@ -54,6 +54,7 @@ Result<Relay> Relay::pipes(const Streams& streams) {
   relay.child_fds_[1] = std::move(out.write);
   relay.child_fds_[2] = std::move(err.write);
   for (int i = 0; i < 3; ++i) relay.child_[i] = relay.child_fds_[i].get();
+  RH_CHECK(give_pipes(relay.child_, owner));
   return relay;
 }
 

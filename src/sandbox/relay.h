@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/stdio.h"
 
 namespace rehearse::sandbox {
 
@@ -29,8 +30,8 @@ struct Streams {
 
 class Relay {
  public:
-  /// Pipes for all three streams.
-  static Result<Relay> pipes(const Streams& streams);
+  /// Pipes for all three streams; the action's ends are `owner`'s.
+  static Result<Relay> pipes(const Streams& streams, HostIds owner);
   /// One terminal for all three; `master` becomes the relay's. The operator's terminal goes raw until
   /// destruction.
   static Result<Relay> terminal(const Streams& streams, UniqueFd master, UniqueFd slave);

@@ -196,7 +196,7 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
     RH_CHECK(layers.mount_overlays());
     RH_TRY(own, make_private_filesystems(plan, shift));
     if (plan.request.terminal) {
-      RH_TRY(built.terminal, open_terminal(own.devpts.get(), shift));
+      RH_TRY(built.terminal, open_terminal(plan, own.devpts.get(), shift));
     }
     RH_CHECK(mounter.drop());
   }
@@ -256,7 +256,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
 
   auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master),
                                                 std::move(built.terminal->slave))
-                              : Relay::pipes(around.streams);
+                              : Relay::pipes(around.streams, action_ids(plan));
   if (!relay) return tl::make_unexpected(relay.error());
   std::vector<int> inside(relay->child_ends(), relay->child_ends() + 3);
   if (manager.valid()) inside.push_back(manager.get());

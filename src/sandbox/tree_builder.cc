@@ -19,6 +19,7 @@
 
 #include "base/sys.h"
 #include "sandbox/init/protocol.h"
+#include "sandbox/stdio.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -345,7 +346,7 @@ Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesy
   return Assembler(plan, layers, own, kernel, stage).assemble();
 }
 
-Result<TerminalPair> open_terminal(int devpts, std::uint32_t shift) {
+Result<TerminalPair> open_terminal(const Plan& plan, int devpts, std::uint32_t shift) {
   TerminalPair pair;
   RH_TRY(pair.master, sys::open_at2(devpts, "ptmx", O_RDWR | O_NOCTTY, 0, 0));
   int unlock = 0;
@@ -353,7 +354,8 @@ Result<TerminalPair> open_terminal(int devpts, std::uint32_t shift) {
   const int slave = ::ioctl(pair.master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave < 0) return sys::last_error("ioctl", "TIOCGPTPEER");
   pair.slave.reset(slave);
-  if (::fchown(slave, shift, shift + kTtyGroup) != 0) return sys::last_error("fchown", "the terminal");
+  if (::fchown(slave, action_ids(plan).uid, shift + kTtyGroup) != 0)
+    return sys::last_error("fchown", "the terminal");
   return pair;
 }
 

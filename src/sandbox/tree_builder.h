@@ -27,11 +27,12 @@ Result<PrivateFilesystems> make_private_filesystems(const Plan& plan, std::uint3
 Result<void> assemble_tree(const Plan& plan, LayerBuilder& layers, PrivateFilesystems& own,
                            KernelFilesystems& kernel, int stage);
 
-/// A terminal pair from the run's own devpts, so that ttyname(3) inside is right.
+/// A terminal pair from the run's own devpts, so that ttyname(3) inside is right; who the action runs as owns
+/// it, as a login would have it.
 struct TerminalPair {
   UniqueFd master;
   UniqueFd slave;
 };
-Result<TerminalPair> open_terminal(int devpts, std::uint32_t shift);
+Result<TerminalPair> open_terminal(const Plan& plan, int devpts, std::uint32_t shift);
 
 }  // namespace rehearse::sandbox

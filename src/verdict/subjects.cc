@@ -39,7 +39,7 @@ constexpr Key kFile[] = {
     {"from_package", KeyKind::kBool, {}, "a package owns it that this run installed, upgraded or removed"},
     {"owned", KeyKind::kBool, {}, "some package owns it"},
     {"masked", KeyKind::kBool, {}, "its content was hidden from the action"},
-    {"noise", KeyKind::kBool, {}, "nothing but times differs"},
+    {"noise", KeyKind::kBool, {}, "nothing differs but times of the run itself"},
     {"target", KeyKind::kPath, {}, "where a symlink leads; relative ones are resolved"},
     {"package", KeyKind::kText, {}, "name of the owning package"},
     {"size", KeyKind::kBytes, {}, "after; before, if it was deleted"},

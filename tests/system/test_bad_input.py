@@ -57,6 +57,11 @@ class BadInput(Case):
         self.refuse("run", "--", "", words=("no command",))
         self.refuse("run", "--nonsense", "--", "true", words=("--nonsense",))
         self.refuse("nonsense", words=("nonsense",))
+        self.refuse("--frob", words=("unknown option", "--frob"))
+        self.refuse("--json", words=("no verb",))
+        self.refuse("run", "--trace-buffer", "1T", "--", "true", words=("128K to 4M",))
+        self.refuse("trace", "last", "--reads", "--summary", words=("--reads",))
+        self.refuse("trace", "last", "--reads", "--where", "evt.failed = true", words=("--reads",))
         self.refuse("run", "--timeout", "soon", "--", "true", words=("soon",))
         self.refuse("run", "--memory", "much", "--", "true", words=("much",))
         self.refuse("run", "--hide", "/no/such/mount", "--", "true", words=("/no/such/mount",))
@@ -119,6 +124,8 @@ class BadInput(Case):
             self.refuse(*arguments, code=78, words=("not made by rehearse",))
         self.assertEqual(os.listdir(self.state), ["trash"])
         self.assertEqual(os.listdir(self.state / "trash"), ["precious"])
+        self.state.chmod(0o755)
+        self.refuse("list", code=78, words=("not made by rehearse",))
 
     def test_a_state_directory_named_in_a_roundabout_way_is_hidden(self) -> None:
         for number, prefix in enumerate(("/dev/shm/../..", "/proc/self/root")):

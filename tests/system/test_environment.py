@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -93,6 +94,27 @@ class Environment(Case):
     def test_stdin_is_passed(self) -> None:
         data = os.urandom(300_000).hex().encode()
         self.assertEqual(self.call("run", "--", "cat", json_out=False, input=data).out, data)
+
+    def test_streams_can_be_opened_by_their_names(self) -> None:
+        script = "cat /dev/stdin; echo out >/dev/stdout; echo err | tee /dev/stderr >/dev/null; echo fd >/proc/self/fd/1"
+        for options in ((), ("--user", "nobody"), ("--profile", "root")):
+            with self.subTest(options):
+                result = self.call("run", *options, "--", "sh", "-c", script, json_out=False, input=b"in\n")
+                self.assertEqual((result.out, result.err.splitlines()[0]), (b"in\nout\nfd\n", b"err"), result.err)
+                self.assertEqual(self.call("show", "last").doc["attempts"], [])
+        self.assertEqual(self.inside("echo x >/dev/stdout", "-t", "always", "--user", "nobody").strip(), b"x")
+
+    def test_a_working_directory_that_is_gone_is_not_another(self) -> None:
+        gone = self.host / "gone"
+        gone.mkdir()
+        command = shlex.join(self.command("run", "--", "sh", "-c", "ls; mkdir xx", json_out=False))
+        result = subprocess.run(["sh", "-c", f"cd {gone} && rmdir {gone} && exec {command}"], capture_output=True, check=False)
+        self.assertEqual(result.returncode, harness.USAGE, result.stderr)
+        self.assertIn(b"the working directory is gone", result.stderr)
+        named = self.call("run", "--cwd", "/etc/passwd", "--", "true", json_out=False)
+        self.assertEqual(named.code, harness.USAGE, named.err)
+        (self.host / "odd (deleted)").mkdir()
+        self.assertEqual(self.inside("pwd", cwd=self.host / "odd (deleted)").rstrip(), os.fsencode(self.host / "odd (deleted)"))
 
     def test_user_and_working_directory(self) -> None:
         self.assertEqual(self.inside("id -un; pwd", "--user", "nobody", "--cwd", "/usr"), b"nobody\n/usr\n")

@@ -167,6 +167,22 @@ class Files(HostCase):
         self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
         self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
 
+    def test_diff_below_a_renamed_directory(self) -> None:
+        self.shell(f"cd {self.host} && mv tree tree9 && echo more >>tree9/sub/b && rm tree9/sub/c")
+        for path in ("tree9/sub/b", "tree/sub/b"):
+            shown = self.call("diff", "last", str(self.host / path), json_out=False).out
+            self.assertIn(b"+more", shown)
+            self.assertIn(b"--- host" + b(self.host / "tree/sub/b") + b"\n+++ run" + b(self.host / "tree9/sub/b"), shown)
+        self.assertNotIn(b"changed since", self.call("diff", "last", json_out=False).out)
+
+    def test_a_time_that_was_set_is_named(self) -> None:
+        (self.host / "inner").mkdir()
+        self.shell(f"touch -d @0 {self.host}/keep {self.host}/inner; touch {self.host}/gone")
+        shown = self.call("show", "last", json_out=False).out.decode()
+        for name in ("keep", "inner"):
+            self.assertRegex(shown, rf"m {self.host}/{name} +time 20\S+→1970-01-01T00:00:00")
+        self.assertIn("1 more written or touched", shown)
+
     def test_digest_is_of_the_effects(self) -> None:
         same = f"echo new > {self.host}/created; rm {self.host}/gone"
         first, second = (self.shell(same).doc for _ in range(2))

@@ -143,6 +143,22 @@ assert s.getpeername() == ('127.0.0.1', {port})
         self.assertIn("would have reached", shown)
         self.assertIn(f"tcp 127.0.0.1:{port}", shown)
 
+    def test_the_unspecified_address_is_loopback(self) -> None:
+        """The kernel connects to 127.0.0.1 and ::1 then: so does the gate."""
+        result = self.python("""
+def attempt(family, address, listener):
+    server = socket.create_server((listener, 0), family=family)
+    port = server.getsockname()[1]
+    assert socket.socket(family).connect_ex((address, port)) == 0, address
+    server.close()
+attempt(socket.AF_INET, '0.0.0.0', '127.0.0.1')
+attempt(socket.AF_INET6, '::', '::1')
+assert socket.socket(socket.AF_INET).connect_ex(('0.0.0.0', 7)) == errno.ECONNREFUSED
+assert socket.socket(socket.AF_INET6).connect_ex(('::', 7)) == errno.ECONNREFUSED
+""")
+        self.assertEqual(sorted((to["dst"], to["port"], to["verdict"]) for to in result.doc["network"] if to["proto"] == "tcp"),
+                         [("127.0.0.1", 7, "denied"), ("::1", 7, "denied")])
+
     def test_packets_made_by_hand_are_in_the_report(self) -> None:
         """No hook sees what a raw socket sends; the gate does, and takes none of it on."""
         result = self.python(f"""
@@ -241,6 +257,16 @@ assert socket.gethostbyname('localhost') == '127.0.0.1'
             self.assertEqual(result.doc["command"]["exit"], 0, (options, result.err))
             self.assertRegex(result.err.decode(), r"198\.1[89]\.", options)
             self.assertEqual(result.doc["network"], [], options)
+
+    def test_a_mock_of_loopback_answers_the_unspecified_address(self) -> None:
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:127.0.0.1:8099"
+http = [ { method = "GET", path = "/x", status = 200, body = "from the mock" } ]
+""")
+        result = self.run_in(["curl", "-sS", "http://0.0.0.0:8099/x"], "--mock", mock)
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        self.assertEqual(self.the_attempt(result, port=8099)["verdict"], "mocked")
 
     def test_mocked_http(self) -> None:
         harness.need("curl")

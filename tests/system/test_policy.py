@@ -90,6 +90,31 @@ class BuiltIn(PolicyCase):
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged("for f in $(seq 250); do echo $f > /var/log/$f.log; done; rm /var/log/*.log; : > /var/log/wtmp; exit 0", RED, "log.deleted")
         self.judged(": > /etc/passwd", RED, "destroy.essential-emptied")
+        self.judged("logrotate --version; : > /var/log/wtmp; rm -f /var/log/dpkg.log; exit 0", RED, "log.deleted-beside")
+        self.judged("true; logrotate --version; rm -f /var/log/dpkg.log; exit 0", RED, "log.deleted")
+        self.judged("touch -d @0 /etc/passwd", YELLOW, "log.backdated")
+
+    def test_what_every_program_needs_is_where_it_was(self) -> None:
+        for script in ("mv /lib64 /lib6", "mv /bin /bin2", "mv /usr/bin/bash /usr/bin/bash2", "mv /etc/passwd /etc/p", "mv /etc/shadow /root/s"):
+            with self.subTest(script):
+                self.judged(script, RED, "destroy.essential")
+        for script, rule in (
+            ("rm -rf /boot /srv /opt", "destroy.top-level"),
+            ("rm -rf /home", "destroy.top-level"),
+            ("chmod 777 /", "priv.world-writable"),
+            ("chmod 777 /var", "priv.world-writable"),
+            ("chmod 700 /", "priv.essential-closed"),
+            ("chmod 000 /etc/passwd", "priv.essential-closed"),
+            ("chown nobody /", "priv.owner-of-system-file"),
+        ):
+            with self.subTest(script):
+                self.judged(script, RED, rule)
+        harness.need("setfacl")
+        self.judged("setfacl -m u:nobody:rw /etc/shadow", RED, "priv.secret-acl")
+
+    def test_scratch_is_no_store(self) -> None:
+        self.judged("fallocate -l 300M /var/tmp/big", YELLOW, "policy.nothing-green")
+        self.judged("fallocate -l 100M /var/tmp/big", GREEN, "safe.scratch")
 
     def test_one_cron_job_among_thousands_heads_the_report(self) -> None:
         script = "rm -rf /usr/share/doc /usr/share/man /usr/share/locale; echo '* * * * * root id' > /etc/cron.d/job"

@@ -95,6 +95,12 @@ bool takes_value(const char* option) {
   return std::strcmp(option, "--state") == 0 || std::strcmp(option, "--color") == 0;
 }
 
+/// An option of every verb, which may stand before it.
+bool is_global(std::string_view option) {
+  const std::string_view name = option.substr(0, option.find('='));
+  return name == "--state" || name == "--color" || option == "--json";
+}
+
 int dispatch(int argc, char** argv) {
   // Global options may stand before the verb: hand them on to it.
   cli::Arguments arguments;
@@ -111,7 +117,11 @@ int dispatch(int argc, char** argv) {
   const bool json = std::any_of(argv + 1, argv + std::min(argc, 64),
                                 [](const char* word) { return std::strcmp(word, "--json") == 0; });
   if (at >= argc) {
-    return report_error(fail("no verb given", ExitCode::kUsage, "see `rehearse --help`").value(), json);
+    const auto unknown = std::ranges::find_if(
+        arguments, [](const std::string& word) { return word.starts_with('-') && !is_global(word); });
+    const std::string what =
+        unknown == arguments.end() ? "no verb given" : "unknown option \"" + *unknown + "\"";
+    return report_error(fail(what, ExitCode::kUsage, "see `rehearse --help`").value(), json);
   }
   const auto* verb = std::find_if(std::begin(kVerbs), std::end(kVerbs),
                                   [&](const Verb& v) { return std::strcmp(v.name, argv[at]) == 0; });

@@ -108,3 +108,32 @@ TEST_CASE("Host files: regular ones only, through no symlink, without touching t
   CHECK(!open_host_file(fd->get(), std::string("/d/file\0x", 9)));
   std::filesystem::remove_all(root);
 }
+
+TEST_CASE("Below a renamed directory the host has another name") {
+  HostNames names;
+  effects::Change moved = change(ChangeKind::kRenamed, "/d9");
+  moved.type = effects::FileType::kDir;
+  moved.from = "/d1";
+  effects::Change inner = moved;
+  inner.path = "/d9/new";
+  inner.from = "/d1/old";
+  effects::Change back = moved;
+  back.path = "/d1";
+  back.from = "/d9";
+  for (const effects::Change& c : {moved, inner, back}) names.take(c);
+  const auto of = [&](ChangeKind kind, const char* path) { return names.of(change(kind, path)); };
+  CHECK(of(ChangeKind::kModified, "/d9/f") == std::vector<std::string>{"/d1/f"});
+  CHECK(of(ChangeKind::kModified, "/d1/f") == std::vector<std::string>{"/d9/f"});  // they changed places
+  CHECK(of(ChangeKind::kModified, "/d9/new/f") == std::vector<std::string>{"/d1/old/f"});
+  CHECK(of(ChangeKind::kModified, "/d9x/f") == std::vector<std::string>{"/d9x/f"});
+  CHECK(of(ChangeKind::kDeleted, "/d9/f") == std::vector<std::string>{"/d1/f", "/d9/f"});
+  CHECK(names.of(inner) == std::vector<std::string>{"/d1/old"});
+
+  effects::Change c = modified("a\n", "b\n");
+  c.path = "/d9/f";
+  Sides both = sides("", "b\n");
+  both.open_host = [](const std::string& path) -> Result<UniqueFd> {
+    return file_of(path == "/d1/f" ? "a\n" : "other\n");
+  };
+  CHECK(diff_change(c, both, names).text == "@@ -1 +1 @@\n-a\n+b\n");
+}

@@ -10,7 +10,7 @@ namespace {
 
 std::string page(const RunRecord& record) {
   Writer out;
-  REQUIRE(write_html_report(out, record, -1));
+  REQUIRE(write_html_report(out, record, -1, "--state /s "));
   return out.text();
 }
 
