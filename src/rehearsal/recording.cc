@@ -106,6 +106,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       attempts_(name_on_host),
       events_([this](const trace::TraceEvent& event) {
         attempts_.add(event, events_);
+        paths_.add(event, events_);
         reads_.add(event, events_);
         outside_.add(event, events_);
         failures_.add(event, events_);
@@ -114,7 +115,10 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         if (watch_ != nullptr) watch_writes(event);
         return true;
       }),
-      reads_(apart_from_host(plan)) {}
+      network_([this](std::uint32_t tid, const std::string& path) {
+        return paths_.leads_to(events_.resolve(tid, path));
+      }),
+      reads_(apart_from_host(plan), paths_) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -266,13 +270,15 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
     if ((read.uses & kContent) != 0 && masked.contains(read.path)) shown_empty.insert(read.path);
   }
-  record.reads.secrets.assign(reads_.secrets().begin(), reads_.secrets().end());
+  std::set<std::string> secrets = reads_.secrets();
   if (!shown_empty.empty())
     record.gaps.push_back({"read though shown empty: " + some(shown_empty),
                            "with its content the action may do something else", verdict::Level::kYellow});
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();
+  if (host) secrets.merge(secrets_by_other_names(collected, *host));
+  record.reads.secrets.assign(secrets.begin(), secrets.end());
   if (!host) {
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;

@@ -17,6 +17,7 @@
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
+#include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
 #include "trace/read_set.h"
@@ -74,8 +75,9 @@ class Recording final : public sandbox::Recorder {
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
   trace::Attempts attempts_;
-  trace::NetworkAttempts network_;
   trace::EventStream events_;
+  trace::HostPaths paths_;
+  trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
