@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/sys.h"
@@ -9,6 +11,7 @@
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
+#include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
@@ -108,6 +111,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         attempts_.add(event, events_);
         paths_.add(event, events_);
         reads_.add(event, events_);
+        looks_.add(event, events_);
         outside_.add(event, events_);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
@@ -118,7 +122,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       network_([this](std::uint32_t tid, const std::string& path) {
         return paths_.leads_to(events_.resolve(tid, path));
       }),
-      reads_(apart_from_host(plan), paths_) {}
+      reads_(apart_from_host(plan), paths_),
+      looks_(apart_from_host(plan), paths_, name_on_host) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -155,6 +160,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_attempts(record);
   list_network(hosts, record);
   list_outside_writes(record);
+  list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -259,6 +265,13 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
   if (outside_.paths().empty()) return;
   record.gaps.push_back({"written where no layer is: " + some(outside_.paths()),
                          "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
+}
+
+void Recording::list_hidden(report::RunRecord& record) const {
+  const auto host = HostRoot::open();
+  if (!host) return;  // list_reads says so
+  std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
+  std::ranges::move(gaps, std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

@@ -17,6 +17,7 @@
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
+#include "trace/hidden_looks.h"
 #include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
@@ -63,6 +64,7 @@ class Recording final : public sandbox::Recorder {
   void list_mock_trouble(report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
+  void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -79,6 +81,7 @@ class Recording final : public sandbox::Recorder {
   trace::HostPaths paths_;
   trace::NetworkAttempts network_;
   trace::ReadSet reads_;
+  trace::HiddenLooks looks_;
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
