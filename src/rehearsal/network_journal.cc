@@ -280,4 +280,14 @@ std::vector<report::DnsRecord> NetworkJournal::questions() const {
   return records;
 }
 
+std::map<std::string, std::int64_t> NetworkJournal::first_asked(std::uint64_t begun_ns) const {
+  std::map<std::string, std::int64_t> times;
+  for (const gate::QuestionRecord& asked : log_.questions) {
+    const std::int64_t at = trace::between(begun_ns, static_cast<std::uint64_t>(asked.time_ns));
+    const auto [known, fresh] = times.emplace(asked.question.name, at);
+    if (!fresh) known->second = std::min(known->second, at);
+  }
+  return times;
+}
+
 }  // namespace rehearse

@@ -218,6 +218,7 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts));
   record.network = journal.describe(network_.list(), network_.sources(), events_.begun_ns());
   record.dns = journal.questions();
+  names_asked_ = journal.first_asked(events_.begun_ns());
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   list_mock_trouble(record);

@@ -2,6 +2,8 @@
 // tells the report.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +55,8 @@ class Recording final : public sandbox::Recorder {
   }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
+  /// After finish(): when each name was asked for first, since the action began.
+  [[nodiscard]] const std::map<std::string, std::int64_t>& names_asked() const { return names_asked_; }
   /// After finish(): what was changed by what PID 1 started beside the action, by process.
   [[nodiscard]] const trace::ToolChanges& tool_changes() const { return tool_changes_; }
 
@@ -88,6 +92,7 @@ class Recording final : public sandbox::Recorder {
   trace::ArgumentDoubts doubts_;
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
+  std::map<std::string, std::int64_t> names_asked_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;
   std::optional<std::unordered_map<std::uint64_t, Sha256>> own_digests_;
