@@ -50,4 +50,15 @@ void PathMoves::exchange(const std::string& one, const std::string& other) {
   put(std::move(second), other, one);
 }
 
+void PathMoves::link(const std::string& from, const std::string& to) {
+  if (from == to) return;
+  std::string source = origin(from);
+  (void)take_out(to);
+  came_from_.emplace(to, std::move(source));
+}
+
+void PathMoves::forget(const std::string& path) {
+  if (!came_from_.empty()) (void)take_out(path);
+}
+
 }  // namespace rehearse

@@ -1,4 +1,4 @@
-// Renames, and where what lies under a path now lay before them.
+// Renames and links, and where what lies under a path now lay before them.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace rehearse {
 
-/// Takes renames in the order in which they are done. Paths are compared as they are spelled: without "..",
+/// Takes them in the order in which they are done. Paths are compared as they are spelled: without "..",
 /// doubled or trailing slashes. A directory takes along what lies below it. Not known of anything: it lies
 /// where it always did.
 class PathMoves {
@@ -18,6 +18,10 @@ class PathMoves {
   void move(const std::string& from, const std::string& to);
   /// Each stands where the other stood.
   void exchange(const std::string& one, const std::string& other);
+  /// What lies at `from` has the name `to` as well from now on. What stood at `to` is gone.
+  void link(const std::string& from, const std::string& to);
+  /// Nothing lies at `path` any more: what comes to lie there is new.
+  void forget(const std::string& path);
 
   /// The path before all moves of what is at `path` now.
   [[nodiscard]] std::string origin(std::string_view path) const;

@@ -148,8 +148,35 @@ bool allows(const gate::Endpoint& allowed, const report::NetworkRecord& to) {
   return (loopback && loopback->contains(*address)) || to.dst == "::1";
 }
 
-std::vector<std::string> undeclared_network(const verdict::Expectations& expected,
-                                            const report::RunRecord& record) {
+/// Who asked for a name is not known: what was asked for before the action's last process ended is the
+/// action's.
+bool asked_by_action(const FindingSources& from, const report::RunRecord& record, const std::string& name) {
+  if (record.probes.empty() || from.recording == nullptr) return true;
+  const auto& asked = from.recording->names_asked();
+  const auto at = asked.find(name);
+  return at == asked.end() ||
+         std::ranges::any_of(record.processes, [&](const report::ProcessRecord& process) {
+           return process.role == "action" && (!process.end_ns || *process.end_ns >= at->second);
+         });
+}
+
+/// Whether a name may be looked up: it, or what has answered under it, is among what was declared.
+bool allows(const std::vector<gate::Endpoint>& allowed, const report::DnsRecord& asked,
+            const report::RunRecord& record) {
+  const auto names = [&](const gate::Endpoint& one) {
+    const auto* name = std::get_if<gate::NameTarget>(&one.target);
+    return std::holds_alternative<gate::AnyHost>(one.target) ||
+           (name != nullptr && gate::matches_name(*name, asked.name));
+  };
+  if (std::ranges::any_of(allowed, names)) return true;
+  return std::ranges::any_of(record.network, [&](const report::NetworkRecord& to) {
+    return to.name == asked.name &&
+           std::ranges::any_of(allowed, [&](const gate::Endpoint& one) { return allows(one, to); });
+  });
+}
+
+std::vector<std::string> undeclared_network(const FindingSources& from, const report::RunRecord& record) {
+  const verdict::Expectations& expected = *from.expected;
   std::vector<gate::Endpoint> allowed;
   if (!expected.net) return {};
   for (const std::string& item : *expected.net) {
@@ -161,6 +188,13 @@ std::vector<std::string> undeclared_network(const verdict::Expectations& expecte
     if (!internet || to.probe || to.verdict == "absent" || !is_action(record, to.process)) continue;
     if (std::ranges::any_of(allowed, [&](const auto& one) { return allows(one, to); })) continue;
     std::string text = endpoint_text(to) + ": " + to.verdict;
+    if (std::ranges::find(beside, text) == beside.end()) beside.push_back(std::move(text));
+  }
+  for (const report::DnsRecord& asked : record.dns) {
+    if (asked.answer == "local" || !asked_by_action(from, record, asked.name) ||
+        allows(allowed, asked, record))
+      continue;
+    std::string text = fmt::format("dns {}: {}", asked.name, asked.answer);
     if (std::ranges::find(beside, text) == beside.end()) beside.push_back(std::move(text));
   }
   return beside;
@@ -206,7 +240,7 @@ std::vector<verdict::Finding> expectations(const FindingSources& from, report::R
     happened.paths_known = static_cast<bool>(read);
   }
   happened.network_known = record.trace.has_value();
-  happened.network = undeclared_network(expected, record);
+  happened.network = undeclared_network(from, record);
   for (const report::UnitRecord& asked : record.units) {
     if (asked.request != "query" && is_action(record, asked.process))
       happened.units.push_back({asked.unit, asked.request});

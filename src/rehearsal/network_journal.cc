@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <set>
 
@@ -67,17 +68,33 @@ std::string name_listener(const host::Listener& listener) {
                      listener.unit);
 }
 
-/// The path that the host's tables have for a local socket, "" if the host has none there. An abstract name
-/// is its own; of a path that does not begin at the root it is not known what it means.
-std::optional<std::string> socket_on_host(const std::string& path) {
-  if (path.starts_with('@')) return path;
+/// What the host has where a local socket was looked for.
+struct HostSocket {
+  enum class There : std::uint8_t { kSocket, kOther, kNothing, kUnknown };
+  There there = There::kUnknown;
+  std::string name = {};  ///< of a socket: that the host's tables have for it
+};
+
+/// An abstract name is its own.
+HostSocket socket_on_host(const trace::NetworkAttempt& attempt) {
+  using There = HostSocket::There;
+  if (attempt.path.starts_with('@')) return {There::kSocket, attempt.path};
   const auto host = HostRoot::open();
-  if (!host || !path.starts_with('/')) return std::nullopt;
-  const auto object = host->find(path);
-  if (!object) return "";
+  if (!host || attempt.place.empty()) return {};
+  const auto object = host->find(attempt.place);
+  if (!object) return {There::kNothing};
   const auto st = sys::stat_fd(object->get());
-  if (!st || !S_ISSOCK(st->st_mode)) return "";
-  return host->real_path(path).value_or("");
+  if (!st || !S_ISSOCK(st->st_mode)) return {There::kOther};
+  auto name = host->real_path(attempt.place);
+  return name ? HostSocket{There::kSocket, std::move(*name)} : HostSocket{};
+}
+
+/// The host would have refused it too. One that is refused inside has met something there: if it is neither
+/// the action's own nor under a name that the host knows, what it is on the host is not known.
+bool is_absent(const trace::NetworkAttempt& attempt, const HostSocket& socket) {
+  const bool nothing_inside = attempt.error == ENOENT || attempt.error == ENOTDIR;
+  return attempt.own || socket.there == HostSocket::There::kOther ||
+         (socket.there == HostSocket::There::kNothing && nothing_inside);
 }
 
 }  // namespace
@@ -149,7 +166,9 @@ report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& atte
   report::NetworkRecord to;
   to.verdict = "denied";
   to.proto = name_of(attempt.transport);
-  to.dst = is_internet(attempt) ? format_ip(attempt.address) : attempt.path;
+  to.dst = is_internet(attempt)    ? format_ip(attempt.address)
+           : attempt.place.empty() ? attempt.path
+                                   : attempt.place;
   to.port = attempt.port;
   if (attempt.error != 0) to.error = syscalls::errno_name(attempt.error);
   to.process = attempt.process;
@@ -225,24 +244,26 @@ void NetworkJournal::add_connections(const Destination& destination, report::Net
 /// Who on the host would have answered. A local socket that the host does not have either would have ended
 /// the same.
 void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) {
-  const host::Listeners* all = listeners();
   const bool local = attempt.transport == trace::Transport::kUnix;
-  const auto path = local ? socket_on_host(attempt.path) : std::nullopt;
-  if (local && path && path->empty()) {
+  const HostSocket socket = local ? socket_on_host(attempt) : HostSocket{};
+  if (local && is_absent(attempt, socket)) {
     to.verdict = "absent";
     return;
   }
-  if (all == nullptr || (local && !path)) {
+  const host::Listeners* all = listeners();
+  if (all == nullptr || (local && socket.there != HostSocket::There::kSocket)) {
     to.reached = "not known";
     return;
   }
-  const auto listener = local                                         ? all->local(*path)
+  const auto listener = local                                         ? all->local(socket.name)
                         : attempt.transport == trace::Transport::kTcp ? all->tcp(attempt.port)
                                                                       : all->udp(attempt.port);
   if (listener)
     to.reached = name_listener(*listener);
-  else if (local)
+  else if (local && attempt.path.starts_with('@'))
     to.verdict = "absent";
+  else if (local)
+    to.reached = "not known";  // nobody, or one who bound it under another name
 }
 
 const host::Listeners* NetworkJournal::listeners() {
@@ -257,6 +278,16 @@ std::vector<report::DnsRecord> NetworkJournal::questions() const {
                        std::string(gate::to_string(asked.question.answered)), asked.count});
   }
   return records;
+}
+
+std::map<std::string, std::int64_t> NetworkJournal::first_asked(std::uint64_t begun_ns) const {
+  std::map<std::string, std::int64_t> times;
+  for (const gate::QuestionRecord& asked : log_.questions) {
+    const std::int64_t at = trace::between(begun_ns, static_cast<std::uint64_t>(asked.time_ns));
+    const auto [known, fresh] = times.emplace(asked.question.name, at);
+    if (!fresh) known->second = std::min(known->second, at);
+  }
+  return times;
 }
 
 }  // namespace rehearse

@@ -30,6 +30,8 @@ class NetworkJournal {
                                               const std::vector<trace::SocketSource>& sources,
                                               std::uint64_t begun_ns);
   [[nodiscard]] std::vector<report::DnsRecord> questions() const;
+  /// When each name was asked for first, since the action began.
+  [[nodiscard]] std::map<std::string, std::int64_t> first_asked(std::uint64_t begun_ns) const;
 
  private:
   using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;

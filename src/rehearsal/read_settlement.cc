@@ -9,9 +9,11 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "trace/read_set.h"
 
 namespace rehearse {
 namespace {
@@ -173,6 +175,23 @@ std::string elf_interpreter(int fd) {
     return path.starts_with('/') ? path : std::string();
   }
   return {};
+}
+
+std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads, const HostRoot& host) {
+  // Numbers of devices differ by who tells them (DeviceNumbers); these two say enough together.
+  std::map<std::pair<std::uint64_t, std::int64_t>, std::string> secrets;
+  for (const std::string_view file : trace::secret_files()) {
+    HostRead secret;
+    secret.path = file;
+    if (const auto now = look(host, secret)) secrets.emplace(std::pair(now->ino, now->ctime_ns), file);
+  }
+  std::set<std::string> found;
+  for (const HostRead& read : reads) {
+    if ((read.uses & effects::kReadOpened) == 0 || trace::is_secret(read.path)) continue;
+    const auto secret = secrets.find({read.identity.ino, read.identity.ctime_ns});
+    if (secret != secrets.end()) found.insert(secret->second);
+  }
+  return found;
 }
 
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,

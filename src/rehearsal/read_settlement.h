@@ -26,6 +26,10 @@ std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads
                                             const RunStart& start, const std::set<std::string>& masked,
                                             const std::set<std::string>& shadowed);
 
+/// Secret files (trace::secret_files) that were opened under a name that a mount inside gave them.
+std::set<std::string> secrets_by_other_names(const std::vector<effects::HostRead>& reads,
+                                             const HostRoot& host);
+
 /// The program interpreter that an ELF file names (PT_INTERP), "" if it names none. `fd` may be anything.
 /// Source: elf(5).
 std::string elf_interpreter(int fd);

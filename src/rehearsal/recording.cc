@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "base/sys.h"
@@ -9,6 +11,7 @@
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
+#include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
@@ -106,7 +109,9 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       attempts_(name_on_host),
       events_([this](const trace::TraceEvent& event) {
         attempts_.add(event, events_);
+        paths_.add(event, events_);
         reads_.add(event, events_);
+        looks_.add(event, events_);
         outside_.add(event, events_);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
@@ -114,7 +119,11 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         if (watch_ != nullptr) watch_writes(event);
         return true;
       }),
-      reads_(apart_from_host(plan)) {}
+      network_([this](std::uint32_t tid, const std::string& path) {
+        return paths_.leads_to(events_.resolve(tid, path));
+      }),
+      reads_(apart_from_host(plan), paths_),
+      looks_(apart_from_host(plan), paths_, name_on_host) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -151,6 +160,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_attempts(record);
   list_network(hosts, record);
   list_outside_writes(record);
+  list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -208,6 +218,7 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts));
   record.network = journal.describe(network_.list(), network_.sources(), events_.begun_ns());
   record.dns = journal.questions();
+  names_asked_ = journal.first_asked(events_.begun_ns());
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   list_mock_trouble(record);
@@ -257,6 +268,13 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
                          "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
 }
 
+void Recording::list_hidden(report::RunRecord& record) const {
+  const auto host = HostRoot::open();
+  if (!host) return;  // list_reads says so
+  std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
+  std::ranges::move(gaps, std::back_inserter(record.gaps));
+}
+
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
   std::vector<std::string>& trouble = record.trace->trouble;
   auto collected = reads_.take();
@@ -266,13 +284,15 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
     if ((read.uses & kContent) != 0 && masked.contains(read.path)) shown_empty.insert(read.path);
   }
-  record.reads.secrets.assign(reads_.secrets().begin(), reads_.secrets().end());
+  std::set<std::string> secrets = reads_.secrets();
   if (!shown_empty.empty())
     record.gaps.push_back({"read though shown empty: " + some(shown_empty),
                            "with its content the action may do something else", verdict::Level::kYellow});
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();
+  if (host) secrets.merge(secrets_by_other_names(collected, *host));
+  record.reads.secrets.assign(secrets.begin(), secrets.end());
   if (!host) {
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;

@@ -2,6 +2,8 @@
 // tells the report.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +19,8 @@
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
+#include "trace/hidden_looks.h"
+#include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
 #include "trace/read_set.h"
@@ -51,6 +55,8 @@ class Recording final : public sandbox::Recorder {
   }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
+  /// After finish(): when each name was asked for first, since the action began.
+  [[nodiscard]] const std::map<std::string, std::int64_t>& names_asked() const { return names_asked_; }
   /// After finish(): what was changed by what PID 1 started beside the action, by process.
   [[nodiscard]] const trace::ToolChanges& tool_changes() const { return tool_changes_; }
 
@@ -62,6 +68,7 @@ class Recording final : public sandbox::Recorder {
   void list_mock_trouble(report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
+  void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
@@ -74,15 +81,18 @@ class Recording final : public sandbox::Recorder {
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.
   trace::Attempts attempts_;
-  trace::NetworkAttempts network_;
   trace::EventStream events_;
+  trace::HostPaths paths_;
+  trace::NetworkAttempts network_;
   trace::ReadSet reads_;
+  trace::HiddenLooks looks_;
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
+  std::map<std::string, std::int64_t> names_asked_;
   // Digests of what was executed: of the host's files by path, of the action's own by inode.
   std::unordered_map<std::string, Sha256> host_digests_;
   std::optional<std::unordered_map<std::uint64_t, Sha256>> own_digests_;

@@ -340,6 +340,10 @@ std::string EventStream::place(const TraceEvent& event, unsigned arg) const {
   return directories_.resolve(event.tid, at, call.texts[arg]->bytes);
 }
 
+std::string EventStream::resolve(std::uint32_t tid, std::string_view path) const {
+  return directories_.resolve(tid, AT_FDCWD, path);
+}
+
 bool EventStream::end_thread(const Record& record) {
   const struct rh_head& head = record.head();
   const Process* process = shown(head.tid);

@@ -65,6 +65,8 @@ class EventStream {
   [[nodiscard]] const ProcessTree& tree() const { return tree_; }
   /// The absolute path that argument `arg` of a call names, as Directories follows it; "" if that is no path.
   [[nodiscard]] std::string place(const TraceEvent& event, unsigned arg) const;
+  /// The absolute path that `path` is for a thread at this moment, followed in the same way.
+  [[nodiscard]] std::string resolve(std::uint32_t tid, std::string_view path) const;
   /// The same as the call spelled it: symlinks and ".." are kept, and nothing is guessed.
   [[nodiscard]] std::optional<std::string> spell(const TraceEvent& event, std::int32_t directory,
                                                  std::string_view path) const {

@@ -72,7 +72,7 @@ bool asks(const struct rh_head& head) {
 /// The socket address that such a call names, nothing if this record does not have it.
 std::optional<std::string_view> asked_address(const Record& record) {
   const struct rh_head& head = record.head();
-  const bool begins = head.nr == Nr::connect || head.nr == Nr::sendto;
+  const bool begins = head.nr == Nr::connect || head.nr == Nr::sendto || head.nr == Nr::bind;
   std::optional<std::string_view> address;
   if (head.kind != (begins ? RH_ENTER : RH_EXIT)) return address;
   record.each_attachment([&](const Attachment& attachment) {
@@ -104,9 +104,10 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
   const bool hook = head.kind == RH_SOCKET || head.kind == RH_UNIX;
   if (!hook && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
   const bool makes = head.abi == 0 && head.nr == Nr::socket;
+  const bool binds = head.abi == 0 && head.nr == Nr::bind;
   // Calls of another kind have other numbers: the hook has said that this one names a local socket.
   const bool foreign = head.abi != 0 && head.kind == RH_EXIT && asked_.contains(head.tid);
-  if (!hook && !asks(head) && !makes && !foreign) return;
+  if (!hook && !asks(head) && !makes && !binds && !foreign) return;
   const Process* process = tree.of_action(head.tid);
   if (process == nullptr) return;
   if (head.kind == RH_SOCKET) {
@@ -115,6 +116,8 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
     if (const auto* socket = record.as<struct rh_unix>()) named(record, *socket);
   } else if (foreign) {
     local(record, *process);
+  } else if (binds) {
+    bound(record);
   } else if (asks(head)) {
     local(record, *process);
     by_hand(record, *process);
@@ -197,12 +200,33 @@ void NetworkAttempts::local(const Record& record, const Process& process) {
   if (result >= 0 || is_pending(result)) return;
   NetworkAttempt attempt;
   attempt.transport = Transport::kUnix;
+  if (!path.starts_with('@')) attempt.place = place_(head.tid, path);
+  if (!attempt.place.starts_with('/')) attempt.place.clear();
+  attempt.own = bound_.contains(attempt.place);
   attempt.path = std::move(path);
   attempt.process = process.id;
   attempt.verdict = RH_DENY;
   attempt.error = static_cast<int>(-result);
   attempt.first_ns = head.time_ns;
   note(std::move(attempt));
+}
+
+/// A local socket that the action makes under a path is its own, also after it has closed it.
+void NetworkAttempts::bound(const Record& record) {
+  const struct rh_head& head = record.head();
+  if (head.kind == RH_ENTER) asked_.erase(head.tid);
+  if (const auto address = asked_address(record)) {
+    std::string path = unix_path(*address);
+    if (!path.empty() && asked_.size() < kMostAsked) asked_[head.tid] = std::move(path);
+  }
+  if (head.kind == RH_ENTER) return;
+  const auto found = asked_.find(head.tid);
+  if (found == asked_.end()) return;
+  const std::string path = std::move(found->second);
+  asked_.erase(found);
+  if (reinterpret_cast<const struct rh_call&>(head).result != 0 || path.starts_with('@')) return;
+  std::string place = place_(head.tid, path);
+  if (place.starts_with('/') && bound_.size() < kMost) bound_.insert(std::move(place));
 }
 
 /// What a raw socket is given: of these the hooks hear nothing, and nothing of it gets out.
@@ -253,8 +277,8 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
 }
 
 void NetworkAttempts::note(NetworkAttempt attempt) {
-  Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.process, attempt.sends,
-          attempt.verdict, attempt.rule, attempt.error);
+  Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.place, attempt.own,
+          attempt.process, attempt.sends, attempt.verdict, attempt.rule, attempt.error);
   if (const auto found = known_.find(key); found != known_.end()) {
     ++list_[found->second].count;
     return;

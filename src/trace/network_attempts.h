@@ -4,10 +4,12 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -32,6 +34,8 @@ struct NetworkAttempt {
   IpAddress address;
   std::uint16_t port = 0;
   std::string path;           ///< kUnix: "@name" is abstract; kFamily: what was asked for
+  std::string place;          ///< kUnix, of a path: the host's for it, "" if that is not known
+  bool own = false;           ///< kUnix: the action has made the socket there
   std::uint32_t process = 0;  ///< id
   bool sends = false;         ///< a datagram was to be sent; else a socket was given an address
   std::uint8_t verdict = 0;   ///< rh_verdict
@@ -53,6 +57,10 @@ struct SocketSource {
 
 class NetworkAttempts {
  public:
+  /// The host's path of what a thread names by a path at this moment; what is not absolute is not known.
+  using Place = std::function<std::string(std::uint32_t, const std::string&)>;
+  explicit NetworkAttempts(Place place) : place_(std::move(place)) {}
+
   /// `tree` has taken the record already.
   void add(const Record& record, const ProcessTree& tree);
 
@@ -67,18 +75,21 @@ class NetworkAttempts {
   void named(const Record& record, const struct rh_unix& socket);
   void connected(const Record& record, const Process& process);
   void local(const Record& record, const Process& process);
+  void bound(const Record& record);
   void by_hand(const Record& record, const Process& process);
   void made(const Record& record, const Process& process);
   void refused_family(const Record& record, const Process& process);
   void note(NetworkAttempt attempt);
   void note(const SocketSource& source);
 
-  using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::uint32_t, bool, std::uint8_t,
-                         std::uint16_t, int>;
+  using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::string, bool, std::uint32_t,
+                         bool, std::uint8_t, std::uint16_t, int>;
+  Place place_;
   std::vector<NetworkAttempt> list_;
   std::vector<SocketSource> sources_;
   std::map<Key, std::size_t> known_;
   std::unordered_map<std::uint32_t, std::string> asked_;  ///< by thread: the local socket its call names
+  std::unordered_set<std::string> bound_;  ///< places of local sockets that the action has made
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint8_t> raw_;  ///< by process, descriptor: protocol
   std::uint64_t unlisted_ = 0;
 };

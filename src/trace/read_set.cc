@@ -11,6 +11,7 @@
 
 #include "syscalls/table.h"
 #include "trace/open_call.h"
+#include "trace/path_argument.h"
 #include "trace/stat_buffer.h"
 
 namespace rehearse::trace {
@@ -20,7 +21,6 @@ using effects::ReadSource;
 using syscalls::Nr;
 
 constexpr std::size_t kMost = 1'000'000;
-constexpr std::size_t kMostMoves = 100'000;
 
 /// The kernel's own encoding to that of stat(2).
 std::uint64_t device(std::uint32_t dev) {
@@ -62,36 +62,20 @@ bool lies_below(std::string_view path, std::string_view top) {
   return path.starts_with(top) && (path.size() == top.size() || path[top.size()] == '/');
 }
 
-bool renames(std::uint32_t nr) {
-  return nr == Nr::rename || nr == Nr::renameat || nr == Nr::renameat2;
-}
-
-/// The path that a call names, and the directory that is relative to.
-struct Name {
-  std::int32_t directory = AT_FDCWD;
-  std::string_view path;
-};
-/// Of the argument `arg`; nothing if it could not be read whole.
-std::optional<Name> name_in(const syscalls::Syscall& call, const Record& record, unsigned arg) {
-  std::optional<Name> name;
-  record.each_attachment([&](const Attachment& attachment) {
-    if (attachment.kind == RH_TEXT && attachment.arg == arg && (attachment.flags & (RH_FAULT | RH_CUT)) == 0)
-      name.emplace().path = attachment.bytes;
-  });
-  if (name && arg > 0 && call.args[arg - 1U] == syscalls::Arg::kAtFd)
-    name->directory = static_cast<std::int32_t>(record.argument(arg - 1U));
-  return name;
-}
-std::optional<Name> first_name(const syscalls::Syscall& call, const Record& record) {
+std::optional<PathArgument> first_name(const syscalls::Syscall& call, const Record& record) {
   const auto arg = call.find(syscalls::Arg::kPath);
-  return arg ? name_in(call, record, *arg) : std::nullopt;
+  return arg ? path_argument(call, record, *arg) : std::nullopt;
 }
 
 }  // namespace
 
+std::span<const std::string_view> secret_files() {
+  static constexpr std::string_view kFiles[] = {"/etc/shadow", "/etc/gshadow", "/etc/shadow-",
+                                                "/etc/gshadow-", "/etc/krb5.keytab"};
+  return kFiles;
+}
+
 bool is_secret(std::string_view path) {
-  constexpr std::string_view kFiles[] = {"/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/gshadow-",
-                                         "/etc/krb5.keytab"};
   constexpr std::string_view kBelow[] = {"/etc/ssl/private/", "/etc/wireguard/",
                                          "/etc/NetworkManager/system-connections/"};
   constexpr std::string_view kEnds[] = {"/.aws/credentials", "/.netrc",       "/.pgpass",
@@ -100,7 +84,7 @@ bool is_secret(std::string_view path) {
   constexpr std::string_view kWithin[] = {"/.ssh/id_", "/.gnupg/private-keys-v1.d/"};
   const std::string_view name = path.substr(path.rfind('/') + 1);
   const auto any = [](const auto& list, auto holds) { return std::ranges::any_of(list, holds); };
-  return any(kFiles, [&](std::string_view file) { return path == file; }) ||
+  return any(secret_files(), [&](std::string_view file) { return path == file; }) ||
          any(kBelow, [&](std::string_view top) { return path.starts_with(top); }) ||
          any(kEnds, [&](std::string_view end) { return path.ends_with(end); }) ||
          (any(kWithin, [&](std::string_view part) { return path.find(part) != std::string_view::npos; }) &&
@@ -134,7 +118,7 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
     if (known) object(event.fd->name, event.fd->file, effects::kReadListed);
   } else if (opens_path(nr) && event.result() >= 0) {
     // A secret is one by its name: opened for writing too, it is a copy from the first moment on.
-    const std::string path = known ? moves_.origin(event.fd->name) : std::string();
+    const std::string path = known ? paths_.origin(event.fd->name) : std::string();
     if (is_secret(path) && opens_to_read(event)) secrets_.insert(path);
     // What a directory holds is read by listing it; opening it says only that it is there.
     if (known)
@@ -142,33 +126,16 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
              S_ISDIR(event.fd->file.mode) ? effects::kReadPresent : effects::kReadOpened);
   } else {
     named(event, events);
-    if (renames(nr) && event.returned_zero()) renamed(event, events);
   }
-}
-
-/// Beyond the most that is kept of them, what is met under a new name counts as moved on the host: the worse.
-void ReadSet::renamed(const TraceEvent& event, const EventStream& events) {
-  const Record& record = *event.record;
-  const std::uint32_t nr = record.head().nr;
-  const syscalls::Syscall* call = syscalls::find_syscall(nr);
-  const auto place = [&](unsigned arg) -> std::optional<std::string> {
-    const auto name = name_in(*call, record, arg);
-    return name ? events.spell(event, name->directory, name->path) : std::nullopt;
-  };
-  const auto from = place(nr == Nr::rename ? 0 : 1);
-  const auto to = place(nr == Nr::rename ? 1 : 3);
-  if (!from || !to || moves_.size() >= kMostMoves) return;
-  if (nr == Nr::renameat2 && (record.argument(4) & RENAME_EXCHANGE) != 0)
-    moves_.exchange(*from, *to);
-  else
-    moves_.move(*from, *to);
 }
 
 void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {
   if ((file.flags & RH_ON_OVERLAY) == 0) return;
-  // The action's own copy of a directory still shows what the host has below it.
+  if (!S_ISREG(file.mode) && !S_ISDIR(file.mode)) return;
+  // The action's own copy of a directory still shows what the host has below it; the copy of a file that it
+  // has only given another name still has the host's content.
   const bool own = (file.flags & RH_UPPER) != 0;
-  if (own ? !S_ISDIR(file.mode) : !S_ISREG(file.mode) && !S_ISDIR(file.mode)) return;
+  if (own && !S_ISDIR(file.mode) && paths_.origin(path) == path) return;
   Entry* read = entry(path, use);
   if (read == nullptr || own || read->source == ReadSource::kKernel) return;
   read->source = ReadSource::kKernel;
@@ -210,7 +177,7 @@ void ReadSet::named(const TraceEvent& event, const EventStream& events) {
 /// The entry to fill in, with `use` noted; nullptr if this use says nothing of the host: what the action has
 /// removed is absent by its own doing, and what it has made where there was nothing is its own.
 ReadSet::Entry* ReadSet::entry(const std::string& met_at, std::uint8_t use) {
-  const std::string path = moves_.origin(met_at);
+  const std::string path = paths_.origin(met_at);
   auto found = entries_.find(path);
   if (found == entries_.end()) {
     if (std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); }))

@@ -5,20 +5,23 @@
 
 #include <cstdint>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "base/path_moves.h"
 #include "effects/read_list.h"
 #include "trace/event_stream.h"
+#include "trace/host_paths.h"
 
 namespace rehearse::trace {
 
 class ReadSet {
  public:
-  /// `apart`: mount points inside that do not show the host's files; what lies there is no read.
-  explicit ReadSet(std::vector<std::string> apart) : apart_(std::move(apart)) {}
+  /// `apart`: mount points inside that do not show the host's files; what lies there is no read. `paths` is
+  /// borrowed, and takes each event before this does.
+  ReadSet(std::vector<std::string> apart, const HostPaths& paths) : apart_(std::move(apart)), paths_(paths) {}
 
   /// Takes the next event of `events`.
   void add(const TraceEvent& event, const EventStream& events);
@@ -44,12 +47,11 @@ class ReadSet {
   };
 
   void named(const TraceEvent& event, const EventStream& events);
-  void renamed(const TraceEvent& event, const EventStream& events);
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
   Entry* entry(const std::string& met_at, std::uint8_t use);
 
   std::vector<std::string> apart_;
-  PathMoves moves_;  ///< what the action has renamed: what it meets under a new name has another on the host
+  const HostPaths& paths_;  ///< what the action meets under a new name has another on the host
   std::unordered_map<std::string, Entry> entries_;  ///< by path
   std::set<std::string> secrets_;
   std::uint64_t unplaced_ = 0;
@@ -58,5 +60,7 @@ class ReadSet {
 
 /// Files that are not masked, since programs need them; who reads them is said.
 bool is_secret(std::string_view path);
+/// Those of them that have one path on every host.
+std::span<const std::string_view> secret_files();
 
 }  // namespace rehearse::trace

@@ -9,6 +9,8 @@
 #include "trace/event_stream.h"
 #include "trace/event_summary.h"
 #include "trace/event_text.h"
+#include "trace/hidden_looks.h"
+#include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/read_set.h"
 
@@ -32,9 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::string_view rest(reinterpret_cast<const char*>(aligned.data()), size);
   trace::EventSummary summary;
   trace::Attempts attempts([](std::uint32_t) { return std::string("name"); });
-  trace::NetworkAttempts network;
-  trace::ReadSet reads({"/proc"});
   trace::EventStream* events = nullptr;
+  trace::HostPaths paths;
+  trace::NetworkAttempts network(
+      [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); });
+  trace::ReadSet reads({"/proc"}, paths);
+  trace::HiddenLooks looks({"/proc"}, paths, [](std::uint32_t) { return std::string("name"); });
   trace::EventStream stream([&](const trace::TraceEvent& event) {
     FUZZ_REQUIRE(printable(trace::event_line(event, events->begun_ns())));
     FUZZ_REQUIRE(nlohmann::json::accept(trace::event_json(event, events->begun_ns(), 5)));
@@ -47,7 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)fields.type_id();
     summary.add(event);
     attempts.add(event, *events);
+    paths.add(event, *events);
     reads.add(event, *events);
+    looks.add(event, *events);
     return true;
   });
   events = &stream;

@@ -157,6 +157,16 @@ class Probes(ExpectCase):
         self.assertNotIn(f"{self.host}/by-action", str(finding["evidence"]))
         self.assertEqual(result.doc["probes"][0]["changed"], [f"{self.host}/by-probe"])
 
+    def test_a_name_that_is_looked_up_counts(self) -> None:
+        """Of a command, where neither it nor what answers is declared; not of a probe."""
+        harness.need("getent")
+        asks = ["sh", "-c", "getent hosts x.example; true"]
+        undeclared = self.expect("[expect]\nnet = []\n", asks)
+        self.assertEqual(self.unmet(undeclared), ["net"])
+        self.assertIn("dns x.example", str(self.rules(undeclared)["expect.net"]["evidence"]))
+        self.assertEqual(self.unmet(self.expect('[expect]\nnet = ["tcp:*.example:80"]\n', asks)), [])
+        self.assertEqual(self.unmet(self.expect('[expect]\nnet = []\n[[probe]]\nrun = ["sh", "-c", "sleep 0.1; getent hosts x.example; true"]\n', ["true"])), [])
+
     def test_its_processes_are_told_from_the_action(self) -> None:
         result = self.expect('[expect]\nnet = []\n[[probe]]\nrun = ["sh", "-c", "curl -s http://203.0.113.9/; ls /nonexistent; exit 0"]\n', ["true"])
         self.assertEqual(self.unmet(result), [])

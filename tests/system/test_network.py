@@ -159,6 +159,42 @@ assert socket.socket(socket.AF_INET6).connect_ex(('::', 7)) == errno.ECONNREFUSE
         self.assertEqual(sorted((to["dst"], to["port"], to["verdict"]) for to in result.doc["network"] if to["proto"] == "tcp"),
                          [("127.0.0.1", 7, "denied"), ("::1", 7, "denied")])
 
+    def test_a_socket_of_this_host_under_another_name(self) -> None:
+        """A name that the action gave it, or a descriptor, leads to the host's socket; where nothing tells what was met it is not known."""
+        path, own = self.host / "service", self.host / "own"
+        with socket.socket(socket.AF_UNIX) as local:
+            local.bind(str(path))
+            local.listen()
+            result = self.python(f"""
+import os
+def refused(name):
+    assert socket.socket(socket.AF_UNIX).connect_ex(name) == errno.ECONNREFUSED, name
+os.chdir('{self.host}')
+refused('service')
+refused('/proc/self/fd/%d' % os.open('{path}', os.O_PATH))
+os.symlink('{path}', 'link')
+refused('{self.host}/link')
+os.symlink('../' + os.path.basename('{self.host}'), 'way')
+refused('{self.host}/way/service')
+os.link('service', 'hard')
+refused('{self.host}/hard')
+os.rename('hard', 'renamed')
+refused('{self.host}/renamed')
+os.mknod('{self.host}/made', 0o140666)
+refused('{self.host}/made')
+inside = socket.socket(socket.AF_UNIX); inside.bind('{own}.new'); inside.close()
+os.rename('{own}.new', '{own}')
+refused('{own}')
+""")
+            found = {(to["dst"], to["verdict"], to["reached"]) for to in self.attempts(result, proto="unix") if to["dst"].startswith(str(self.host))}
+        service = [reached for dst, verdict, reached in found if (dst, verdict) == (str(path), "denied")]
+        self.assertEqual(len(service), 1, found)
+        self.assertIn(f"(pid {os.getpid()}", service[0])
+        self.assertEqual(sum(to["count"] for to in self.attempts(result, proto="unix", dst=str(path))), 6)
+        self.assertIn((f"{self.host}/made", "denied", "not known"), found)
+        self.assertIn((f"{own}.new", "absent", None), found)
+        self.assertEqual(result.doc["verdict"]["level"], "yellow")
+
     def test_packets_made_by_hand_are_in_the_report(self) -> None:
         """No hook sees what a raw socket sends; the gate does, and takes none of it on."""
         result = self.python(f"""

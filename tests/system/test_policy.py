@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 from pathlib import Path
@@ -85,6 +86,53 @@ class BuiltIn(PolicyCase):
         self.judged("dmesg > /dev/null 2>&1; exit 0", GREEN, "safe.no-effects")
         self.judged("dmesg -C > /dev/null 2>&1; exit 0", RED, "priv.kernel-attempt")
         self.judged("head -c 1 /proc/1/environ; exit 0", YELLOW, "priv.look-by-other")
+
+    def test_programs_that_end_processes_which_are_not_shown(self) -> None:
+        harness.need("pkill", "killall", "fuser", "start-stop-daemon")
+        self.judged("pkill -x rh-nobody; true", YELLOW, "priv.processes-ended-by-name" if os.path.realpath(str(shutil.which("pkill"))).endswith("pgrep") else "priv.processes-ended")
+        self.judged("killall -q rh-nobody; true", YELLOW, "priv.processes-ended")
+        self.judged("fuser -k /etc/passwd; true", YELLOW, "priv.processes-ended-fuser")
+        self.judged("start-stop-daemon --stop --exec /bin/rh-nobody --oknodo > /dev/null", YELLOW, "priv.daemon-stopped")
+        self.judged("fuser /etc/passwd > /dev/null 2>&1; pgrep -x rh-nobody; pidof rh-nobody; true", GREEN, "safe.no-effects")
+
+    def test_what_is_not_shown_and_looked_for(self) -> None:
+        """The branch that was taken inside is not the one that the host would have taken."""
+        hidden = subprocess.Popen(["sleep", "600"])
+        try:
+            pid = hidden.pid
+            for script in (f"kill -0 {pid} && kill {pid}; true", f"[ -d /proc/{pid} ] && kill {pid}; true", f"cat /proc/{pid}/cmdline 2> /dev/null; true"):
+                self.assertIn(f"processes looked for in vain, and this host has them: {pid} (sleep)", self.gaps(script, "yellow"), script)
+        finally:
+            hidden.kill()
+            hidden.wait()
+        device = next((name for name in ("vda", "sda", "loop0", "tty1") if os.path.exists(f"/dev/{name}")), None)
+        if device is not None:
+            for script in (f"[ -e /dev/{device} ] && touch /etc/rh; true", f"for d in /dev/{device[:-1]}?; do [ -e $d ] && touch /etc/rh; done; true",
+                           f"ln -s /dev /tmp/rh-dev; stat -L /tmp/rh-dev/{device} 2> /dev/null; rm /tmp/rh-dev"):
+                self.assertRegex("\n".join(self.gaps(script, "yellow")), f"looked for in vain, and this host has it: /dev/{device[:-1]}", script)
+        interface = next((name for name in os.listdir("/sys/class/net") if name != "lo"), None)
+        if interface is not None:
+            script = f"echo 0 2> /dev/null > /sys/class/net/{interface}/carrier; true"
+            self.assertIn(f"looked for in vain, and this host has it: /sys/class/net/{interface}/carrier", self.gaps(script, "yellow"))
+        # What is there on neither, what the run had itself, and what every program asks for.
+        script = "true & wait; kill -0 $!; [ -b /dev/rh-none ]; ls /dev/rh-*; ls /proc/4194304 /sys/class/net/rh-none; [ -e /dev/pts/0 ]; ps aux > /dev/null; lsblk; df; ls /sys/fs/selinux; true"
+        self.assertFalse([gap for gap in self.gaps(f"{{ {script}; }} 2> /dev/null", "green") if "in vain" in gap])
+
+    def test_ipc_objects_that_are_not_shown(self) -> None:
+        harness.need("ipcmk", "ipcrm", "ipcs")
+        made = subprocess.run(["ipcmk", "-Q"], check=True, capture_output=True, text=True).stdout.split()[-1]
+        try:
+            for script in ("ipcrm -a", "ipcs -q > /dev/null", f"ipcrm -q {made} 2> /dev/null; true"):
+                self.assertRegex("\n".join(self.gaps(script, "yellow")), "IPC objects: asked about, and this host has", script)
+            self.assertFalse([gap for gap in self.gaps("ipcmk -Q > /dev/null", None) if "IPC" in gap])
+        finally:
+            subprocess.run(["ipcrm", "-q", made], check=True)
+
+    def gaps(self, script: str, level: str | None) -> list[str]:
+        result = self.run_in(["sh", "-c", script])
+        if level is not None:
+            self.assertEqual(result.doc["verdict"]["level"], level, (script, result.doc["verdict"], result.doc["fidelity"]))
+        return [gap["what"] for gap in result.doc["fidelity"]["gaps"]]
 
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")

@@ -389,6 +389,22 @@ class Trace(Case):
         for executed in shells:
             self.assertEqual(executed["sha256"], hashlib.sha256(Path(executed["path"]).read_bytes()).hexdigest(), executed["path"])
 
+    def test_another_name_of_a_file_is_the_file(self) -> None:
+        """One that the action made: by a hard link, by renaming, by a mount of its own."""
+        (self.host / "linked").write_text("a")
+        (self.host / "moved").write_text("b")
+        result = self.shell(f"cd {self.host}; ln linked new; rm linked; cat new; mv moved there; cat there; ln /etc/shadow q; cat q > w; rm q w")
+        self.complete(result)
+        reads = self.reads()
+        for name in ("linked", "moved"):
+            self.assertIn("opened", reads[f"{self.host}/{name}"]["uses"], name)
+        self.assertEqual(result.doc["reads"]["secrets"], ["/etc/shadow"])
+        mounted = self.shell("unshare -m sh -c 'mount --bind /etc /mnt && cat /mnt/shadow > /dev/null'")
+        self.assertEqual(mounted.doc["reads"]["secrets"], ["/etc/shadow"])
+        # A name that is gone, or a file of its own, leads nowhere.
+        own = self.shell(f"cd {self.host}; ln /etc/shadow q; rm q; echo a > q; cat q")
+        self.assertEqual(own.doc["reads"]["secrets"], [])
+
     def test_executed_files_have_digests(self) -> None:
         """Also those that the action made itself."""
         result = self.shell(f"cp /bin/true {self.host}/mine; {self.host}/mine")

@@ -35,6 +35,21 @@ TEST_CASE("an exchange and what is replaced") {
   CHECK(moves.origin("/a") == "/new");
 }
 
+TEST_CASE("another name leads to the same, until it is gone") {
+  PathMoves moves;
+  moves.link("/etc/shadow", "/tmp/q");
+  CHECK(moves.origin("/tmp/q") == "/etc/shadow");
+  CHECK(moves.origin("/etc/shadow") == "/etc/shadow");
+  moves.move("/tmp", "/t");
+  CHECK(moves.origin("/t/q") == "/etc/shadow");
+  moves.link("/t/q", "/r");
+  moves.forget("/t/q");
+  CHECK(moves.origin("/t/q") == "/t/q");
+  CHECK(moves.origin("/r") == "/etc/shadow");
+  moves.forget("/r");
+  CHECK(moves.size() == 1);  // what was moved
+}
+
 TEST_CASE("as a tree that is really renamed") {
   std::mt19937 random(7);
   for (int round = 0; round < 300; ++round) {

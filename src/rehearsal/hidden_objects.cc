@@ -1,0 +1,167 @@
+#include "rehearsal/hidden_objects.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/escape.h"
+#include "base/sys.h"
+
+namespace rehearse {
+namespace {
+
+constexpr std::size_t kShown = 5;
+constexpr std::size_t kMostPatterns = 64;
+constexpr std::size_t kMostEntries = 65536;
+
+constexpr const char* kWhy =
+    "the clone does not show it; with it there the action may do something else on the host";
+
+/// A pattern of fnmatch(3) whose `*` crosses slashes, and whose habit it is; nothing: of libraries.
+struct Habit {
+  const char* path;
+  std::string_view program = {};
+};
+constexpr Habit kHabits[] = {
+    // ttyname(3): which terminal a process has. The run has terminals of its own.
+    {"/dev/pts/*"},
+    // syslog(3): to connect to it is an attempt of its own.
+    {"/dev/log"},
+    // The nodes of what it has found below /sys, which shows all devices.
+    {"/dev/*", "/usr/bin/lsblk"},
+    {"/dev/*", "/bin/lsblk"},
+    // libselinux, in each of coreutils.
+    {"/sys/fs/selinux*"},
+    // Runtimes ask how much memory and how many processors they may use.
+    {"/sys/fs/cgroup/*memory.*"},
+    {"/sys/fs/cgroup/*cpu.*"},
+    {"/sys/fs/cgroup/cgroup.controllers"},
+    // libsystemd: which hierarchy is whose.
+    {"/sys/fs/cgroup/unified*"},
+    {"/sys/fs/cgroup/systemd*"},
+    // systemd's tools: options of the boot loader.
+    {"/sys/firmware/efi/efivars/SystemdOptions-*"},
+};
+
+bool is_pattern(std::string_view path) {
+  return path.find_first_of("*?[") != std::string_view::npos;
+}
+
+bool is_there(const HostRoot& host, const std::string& path) {
+  return static_cast<bool>(host.find(path, false));
+}
+
+/// Whether a pattern in one component of the path matches something.
+bool matches_something(const HostRoot& host, const std::string& pattern) {
+  const std::size_t sign = pattern.find_first_of("*?[");
+  const std::size_t begin = pattern.rfind('/', sign) + 1;
+  const std::size_t end = std::min(pattern.find('/', sign), pattern.size());
+  const std::string above = pattern.substr(0, begin);
+  const std::string part = pattern.substr(begin, end - begin);
+  const std::string below = pattern.substr(end);
+  const auto found = host.find(above);
+  if (!found) return false;
+  auto opened = sys::open(sys::fd_path(found->get()).c_str(), O_RDONLY | O_DIRECTORY);
+  if (!opened) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::fdopendir(opened->get()), ::closedir);
+  if (!directory) return false;
+  (void)opened->release();
+  std::size_t seen = 0;
+  while (const struct dirent* entry = ::readdir(directory.get())) {
+    if (++seen > kMostEntries) return true;  // not known: the worse
+    if (::fnmatch(part.c_str(), entry->d_name, FNM_PERIOD) != 0) continue;
+    if (below.empty() || is_there(host, above + entry->d_name + below)) return true;
+  }
+  return false;
+}
+
+/// The first few, and how many more.
+std::string some(const std::vector<std::string>& all) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)
+    text += (i == 0 ? "" : ", ") + escape_text(all[i], 256);
+  if (all.size() > kShown) text += fmt::format(" and {} more", all.size() - kShown);
+  return text;
+}
+
+void add_gap(std::vector<std::string> all, std::string_view what, std::vector<verdict::Gap>& gaps) {
+  if (!all.empty()) gaps.push_back({fmt::format("{}: {}", what, some(all)), kWhy, verdict::Level::kYellow});
+}
+
+std::vector<std::string> hidden_names(const trace::HiddenLooks& looks, const HostRoot& host) {
+  std::vector<std::string> hidden;
+  std::size_t patterns = 0;
+  for (const auto& [looked, written] : looks.names()) {
+    const auto& [path, program] = looked;
+    if ((!written && is_asked_by_habit(path, program)) || (!hidden.empty() && hidden.back() == path))
+      continue;
+    if (is_there(host, path) ||
+        (is_pattern(path) && (++patterns > kMostPatterns || matches_something(host, path))))
+      hidden.push_back(path);
+  }
+  return hidden;
+}
+
+std::vector<std::string> hidden_processes(const trace::HiddenLooks& looks) {
+  std::vector<std::string> hidden;
+  for (const auto& [number, name] : looks.processes()) hidden.push_back(fmt::format("{} ({})", number, name));
+  return hidden;
+}
+
+void hidden_ipc(const trace::HiddenLooks& looks, std::vector<verdict::Gap>& gaps) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < trace::kIpcNames.size(); ++i) {
+    const trace::IpcLooks& asked = looks.ipc(static_cast<trace::IpcKind>(i));
+    if (!asked.any()) continue;
+    const auto table = sys::read_file(fmt::format("/proc/sysvipc/{}", trace::kIpcNames[i]).c_str());
+    if (table) count += count_hidden_ipc(asked, *table);
+  }
+  if (count != 0)
+    gaps.push_back({fmt::format("IPC objects: asked about, and this host has {} that {} not shown", count,
+                                count == 1 ? "is" : "are"),
+                    kWhy, verdict::Level::kYellow});
+}
+
+}  // namespace
+
+bool is_asked_by_habit(const std::string& path, std::string_view program) {
+  return std::ranges::any_of(kHabits, [&](const Habit& habit) {
+    return (habit.program.empty() || habit.program == program) && ::fnmatch(habit.path, path.c_str(), 0) == 0;
+  });
+}
+
+std::size_t count_hidden_ipc(const trace::IpcLooks& looks, std::string_view table) {
+  std::size_t count = 0;
+  bool heading = true;
+  while (!table.empty()) {
+    const std::size_t end = std::min(table.find('\n'), table.size());
+    const std::string line(table.substr(0, end));
+    table.remove_prefix(std::min(end + 1, table.size()));
+    if (std::exchange(heading, false) || line.empty()) continue;
+    char* rest = nullptr;
+    const auto key = static_cast<std::int32_t>(std::strtol(line.c_str(), &rest, 10));
+    const auto id = static_cast<std::int32_t>(std::strtol(rest, nullptr, 10));
+    if (looks.listed || looks.keys.contains(key) || looks.ids.contains(id)) ++count;
+  }
+  return count;
+}
+
+std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const HostRoot& host) {
+  std::vector<verdict::Gap> gaps;
+  add_gap(hidden_names(looks, host), "looked for in vain, and this host has it", gaps);
+  add_gap(hidden_processes(looks), "processes looked for in vain, and this host has them", gaps);
+  hidden_ipc(looks, gaps);
+  if (looks.cut())
+    gaps.push_back({"names and processes looked for in vain", "more than can be compared with the host",
+                    verdict::Level::kYellow});
+  return gaps;
+}
+
+}  // namespace rehearse

@@ -1,0 +1,213 @@
+#include "trace/hidden_looks.h"
+
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "syscalls/table.h"
+#include "trace/directories.h"
+#include "trace/open_call.h"
+#include "trace/path_argument.h"
+
+namespace rehearse::trace {
+namespace {
+
+using syscalls::Nr;
+
+constexpr std::size_t kMost = 4096;  ///< of each kind
+constexpr std::uint64_t kInt = 0xffffffff;
+
+std::int32_t int_of(const Record& record, unsigned arg) {
+  return static_cast<std::int32_t>(record.argument(arg) & kInt);
+}
+
+/// 812 of "/proc/812/status".
+std::optional<std::uint32_t> process_of(std::string_view path) {
+  constexpr std::string_view kProc = "/proc/";
+  if (!path.starts_with(kProc)) return std::nullopt;
+  path.remove_prefix(kProc.size());
+  path = path.substr(0, path.find('/'));
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), number);
+  if (error != std::errc() || end != path.data() + path.size()) return std::nullopt;
+  return number;
+}
+
+bool sends_signal(std::uint32_t nr) {
+  return nr == Nr::kill || nr == Nr::tkill || nr == Nr::tgkill || nr == Nr::rt_sigqueueinfo ||
+         nr == Nr::rt_tgsigqueueinfo;
+}
+
+/// Which argument of a call says whom it is about; none: it is about no process.
+std::optional<unsigned> asked_process(const Record& record, const syscalls::Syscall& call) {
+  switch (call.nr) {
+    case Nr::getpriority:
+    case Nr::setpriority:
+      return int_of(record, 0) == PRIO_PROCESS ? std::optional(1U) : std::nullopt;
+    case Nr::ioprio_get:
+    case Nr::ioprio_set: {
+      constexpr std::int32_t kOneProcess = 1;  // IOPRIO_WHO_PROCESS
+      return int_of(record, 0) == kOneProcess ? std::optional(1U) : std::nullopt;
+    }
+    default:
+      break;
+  }
+  // The last: of tgkill(2) the thread.
+  std::optional<unsigned> found;
+  for (unsigned arg = 0; arg < call.count; ++arg) {
+    if (call.args[arg] == syscalls::Arg::kPid) found = arg;
+  }
+  return found;
+}
+
+struct IpcCall {
+  IpcKind kind = IpcKind::kShm;
+  bool gets = false;     ///< by a key; else by its number
+  unsigned command = 0;  ///< which argument that is
+};
+std::optional<IpcCall> ipc_call(std::uint32_t nr) {
+  switch (nr) {
+    case Nr::shmget:
+      return IpcCall{IpcKind::kShm, true};
+    case Nr::semget:
+      return IpcCall{IpcKind::kSem, true};
+    case Nr::msgget:
+      return IpcCall{IpcKind::kMsg, true};
+    case Nr::shmctl:
+      return IpcCall{IpcKind::kShm, false, 1};
+    case Nr::semctl:
+      return IpcCall{IpcKind::kSem, false, 2};
+    case Nr::msgctl:
+      return IpcCall{IpcKind::kMsg, false, 1};
+    default:
+      return std::nullopt;
+  }
+}
+
+/// Commands that are about all objects of a kind, or about one by its place in the table.
+bool lists_all(IpcKind kind, std::int32_t command) {
+  constexpr std::int32_t kIpcInfo = 3, kVersion = 0x100;
+  constexpr std::int32_t kMsgStat = 11, kMsgInfo = 12, kMsgStatAny = 13;
+  constexpr std::int32_t kShmStat = 13, kShmInfo = 14, kShmStatAny = 15;
+  constexpr std::int32_t kSemStat = 18, kSemInfo = 19, kSemStatAny = 20;
+  command &= ~kVersion;
+  if (command == kIpcInfo) return true;
+  switch (kind) {
+    case IpcKind::kShm:
+      return command == kShmStat || command == kShmInfo || command == kShmStatAny;
+    case IpcKind::kSem:
+      return command == kSemStat || command == kSemInfo || command == kSemStatAny;
+    case IpcKind::kMsg:
+      return command == kMsgStat || command == kMsgInfo || command == kMsgStatAny;
+  }
+  return false;
+}
+
+/// The caller's own descriptors and process: they say nothing of the host.
+bool is_own(std::string_view path) {
+  constexpr std::string_view kOwn[] = {"/proc/self", "/proc/thread-self", "/dev/fd",
+                                       "/dev/stdin", "/dev/stdout",       "/dev/stderr"};
+  return std::ranges::any_of(kOwn, [&](std::string_view own) { return is_within(path, own); });
+}
+
+bool opens(std::uint32_t nr) {
+  return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2;
+}
+
+}  // namespace
+
+void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
+  if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
+  const std::uint32_t nr = event.record->head().nr;
+  const std::int64_t result = event.result();
+  if (result == -ENOENT || result == -ENOTDIR) {
+    named(event, events);
+    if (ipc_call(nr)) asked_for_ipc(event);
+  } else if (result == -ESRCH) {
+    asked_for_process(event, events);
+  } else if (ipc_call(nr) || opens(nr)) {
+    asked_for_ipc(event);
+  }
+}
+
+void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
+  const Record& record = *event.record;
+  const syscalls::Syscall* call = syscalls::find_syscall(record.head().nr);
+  if (call == nullptr || call->string_count == 0) return;
+  const auto arg = call->find(syscalls::Arg::kPath);
+  const auto name = arg ? path_argument(*call, record, *arg) : std::nullopt;
+  if (!name || name->path.empty()) return;
+  const auto spelled = events.spell(event, name->directory, name->path);
+  if (!spelled) return;  // ReadSet counts these
+  std::string path = paths_.leads_to(*spelled);
+  const auto lies_below = [&](const std::string& top) { return is_within(path, top); };
+  if (is_own(path) || std::ranges::none_of(apart_, lies_below)) return;
+  if (const auto number = process_of(path)) return process(*number, events);
+  const Image* image = events.tree().image_of(*event.process);
+  Name looked(std::move(path), image == nullptr ? std::string() : image->path);
+  if (names_.size() >= kMost) {
+    cut_ = cut_ || !names_.contains(looked);
+    return;
+  }
+  const auto flags = open_flags(record, event.entry);
+  names_[std::move(looked)] |= flags && opens_for_writing(*flags);
+}
+
+void HiddenLooks::process(std::uint32_t number, const EventStream& events) {
+  if (number == 0 || events.tree().was_inside(number) || processes_.contains(number) ||
+      nobody_.contains(number))
+    return;
+  std::string name = host_process_(number);
+  if (name.empty()) {
+    if (nobody_.size() < kMost) nobody_.insert(number);
+  } else if (processes_.size() < kMost) {
+    processes_.emplace(number, std::move(name));
+  } else {
+    cut_ = true;
+  }
+}
+
+/// A signal that is more than a question is an attempt (attempt_kind.h).
+void HiddenLooks::asked_for_process(const TraceEvent& event, const EventStream& events) {
+  const Record& record = *event.record;
+  const syscalls::Syscall* call = syscalls::find_syscall(record.head().nr);
+  if (call == nullptr) return;
+  const auto arg = asked_process(record, *call);
+  if (!arg || (sends_signal(call->nr) && int_of(record, *arg + 1) != 0)) return;
+  // kill(2): a negative one is a group, by the number of its leader.
+  process(static_cast<std::uint32_t>(std::abs(std::int64_t{int_of(record, *arg)})), events);
+}
+
+void HiddenLooks::asked_for_ipc(const TraceEvent& event) {
+  const Record& record = *event.record;
+  const auto call = ipc_call(record.head().nr);
+  if (!call) {
+    constexpr std::string_view kTables = "/proc/sysvipc/";
+    if (event.failed() || event.fd == nullptr || !event.fd->name.starts_with(kTables)) return;
+    const auto kind = std::ranges::find(kIpcNames, std::string_view(event.fd->name).substr(kTables.size()));
+    if (kind != kIpcNames.end()) ipc_[static_cast<std::size_t>(kind - kIpcNames.begin())].listed = true;
+    return;
+  }
+  IpcLooks& looks = ipc_[static_cast<std::size_t>(call->kind)];
+  const auto note = [](std::set<std::int32_t>& in, std::int32_t number) {
+    if (in.size() < kMost) in.insert(number);
+  };
+  if (call->gets) {
+    if (event.result() == -ENOENT) note(looks.keys, int_of(record, 0));
+  } else if (lists_all(call->kind, int_of(record, call->command))) {
+    looks.listed = true;
+  } else if (event.result() == -EINVAL || event.result() == -EIDRM) {
+    note(looks.ids, int_of(record, 0));
+  }
+}
+
+}  // namespace rehearse::trace
