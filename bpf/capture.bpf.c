@@ -11,6 +11,8 @@
 #define SCRATCH_BYTES (24u << 10)
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_NETLINK 16
+#define MSGHDR_IOV 16 /* where a struct msghdr has its msg_iov */
 #define EINPROGRESS 115
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -308,6 +310,49 @@ static __always_inline void attach_ends(struct draft* draft, int fd) {
   draft->size += sizeof *to;
 }
 
+/// How what is sent to the kernel by the netlink socket `fd` begins: `bytes` from `from` on, or in the first
+/// buffer of the struct msghdr there.
+static __always_inline void attach_netlink(struct draft* draft, int fd, u64 from, u64 bytes, bool_t message) {
+  struct file* file = file_of(fd);
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
+  struct socket* socket = BPF_CORE_READ(file, private_data);
+  struct sock* sock = BPF_CORE_READ(socket, sk);
+  if (BPF_CORE_READ(sock, __sk_common.skc_family) != AF_NETLINK) return;
+  struct rh_attachment* made = attach(draft, RH_NETLINK, 1);
+  if (!made || draft->size > SCRATCH_BYTES) return;
+  struct rh_netlink* to = (void*)(draft->scratch->data + draft->size);
+  struct {
+    u64 base;
+    u64 length;
+  } buffer = {from, bytes};
+  if (message) {
+    u64 vector = 0;
+    buffer.base = 0;
+    bpf_probe_read_user(&vector, sizeof vector, (void*)(from + MSGHDR_IOV));
+    bpf_probe_read_user(&buffer, sizeof buffer, (void*)vector);
+  }
+  struct {
+    u32 length;
+    u16 type;
+    u16 flags;
+  } first = {};
+  u32 next = 0;
+  bool_t there =
+      buffer.length >= sizeof first && bpf_probe_read_user(&first, sizeof first, (void*)buffer.base) == 0;
+  u64 end = ((u64)first.length + 3) & ~3ull;
+  if (there && end + sizeof first <= buffer.length)
+    bpf_probe_read_user(&next, sizeof next, (void*)(buffer.base + end));
+  to->protocol = BPF_CORE_READ(sock, sk_protocol);
+  to->read = there;
+  to->length = first.length;
+  to->type = first.type;
+  to->flags = first.flags;
+  to->bytes = (u32)buffer.length;
+  to->next = next;
+  made->length = sizeof *to;
+  draft->size += (sizeof *to + 7) & ~7u;
+}
+
 /// The draft, as one record.
 static __always_inline void publish(struct run* run, struct draft* draft) {
   u32 size = draft->size;
@@ -410,6 +455,8 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
                    memory->most);
       if (i == 0 && (plan->flags & RH_MESSAGE)) attach_peer(&draft, (u8)which, (void*)from);
     }
+    if (plan->flags & RH_SENDS)
+      attach_netlink(&draft, (int)call->arg[0], call->arg[1], call->arg[2], (plan->flags & RH_MESSAGE) != 0);
     if (kind == RH_EXIT && result >= 0) {
       if (plan->flags & RH_RETURNS_FD) attach_descriptor(&draft, (int)result);
       if (plan->flags & RH_HAS_CREDS) attach_creds(&draft);
@@ -436,7 +483,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
     if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE &&
-        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES)) && !connects(plan, result))
+        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES | RH_SENDS)) && !connects(plan, result))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
       record_full(&run, regs, RH_EXIT, nr, result, plan, abi);

@@ -59,6 +59,7 @@ enum rh_attachment_kind {
   RH_KTEXT = 6, /* a kernel string */
   RH_PEER = 7,  /* bytes of user memory: the socket address that the struct msghdr of argument `arg` names */
   RH_ENDS = 8,  /* rh_ends: what an internet socket is connected to, and from where */
+  RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -100,6 +101,17 @@ struct rh_ends {
   __u16 remote_port;
   __u16 local_port;
   __u32 protocol;
+};
+
+/* What is said of the message is hearsay. */
+struct rh_netlink {
+  __u32 protocol; /* of the socket: NETLINK_ROUTE, ... */
+  __u32 read;     /* 0: it could not be, and what follows is not known */
+  __u32 length;   /* of the first message; as in struct nlmsghdr, like what follows */
+  __u16 type;
+  __u16 flags;
+  __u32 bytes; /* of the first buffer, where it lies */
+  __u32 next;  /* length of the message that follows it in there; 0: none, or not known */
 };
 
 struct rh_creds {
@@ -311,6 +323,7 @@ struct rh_gate {
 #define RH_MOVES 8u      /* attach the thread's working and root directory after it */
 #define RH_MESSAGE 16u   /* the first of `memory` is a struct msghdr, or begins with one: attach RH_PEER */
 #define RH_CONNECTS 32u  /* attach where the socket that it names is connected to, if it worked or goes on */
+#define RH_SENDS 64u     /* attach RH_NETLINK, if the socket that it names is one of netlink */
 #define RH_NONE 0xff
 
 /* `direction` of an rh_memory. What goes in is read when the call begins, where that is recorded, else when

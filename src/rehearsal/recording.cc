@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "base/sys.h"
@@ -28,6 +29,16 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
   }
   apart.push_back(plan.request.state_dir);
   return apart;
+}
+
+/// By mount point, whether what is changed there is in a layer.
+std::map<std::string, bool> layers_of(const sandbox::Plan& plan) {
+  std::map<std::string, bool> layers;
+  for (const sandbox::MountPlan& mount : plan.mounts) {
+    if (mount.show != sandbox::Show::kAbsent)
+      layers[mount.mountpoint] = mount.show == sandbox::Show::kOverlay || mount.show == sandbox::Show::kAlias;
+  }
+  return layers;
 }
 
 std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
@@ -123,7 +134,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         return paths_.leads_to(events_.resolve(tid, path));
       }),
       reads_(apart_from_host(plan), paths_),
-      looks_(apart_from_host(plan), paths_, name_on_host) {}
+      looks_(apart_from_host(plan), paths_, name_on_host),
+      outside_(layers_of(plan)) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {

@@ -8,13 +8,20 @@
 #include <linux/nsfs.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/ipc.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <initializer_list>
 
+#include "trace/device_names.h"
+#include "trace/file_change.h"
+#include "trace/foreign_process.h"
+#include "trace/network_configuration.h"
 #include "trace/open_call.h"
 
 namespace rehearse::trace {
@@ -27,6 +34,7 @@ constexpr std::uint64_t kNewTimeNamespace = 0x80;  // CLONE_NEWTIME
 constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                          CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | kNewTimeNamespace;
 constexpr std::uint64_t kInt = 0xffffffff;
+constexpr std::string_view kNetwork = "network configuration";
 
 template <class... Numbers>
 constexpr bool is_one_of(std::uint32_t nr, Numbers... numbers) {
@@ -45,25 +53,6 @@ bool is_refused(const TraceEvent& event) {
 /// On a host, file permissions would not have stopped the caller.
 bool is_administrator(const TraceEvent& event) {
   return (event.process->creds.effective >> CAP_DAC_OVERRIDE & 1U) != 0;
-}
-
-bool is_number(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// "1" and "ns/mnt" of "/proc/1/ns/mnt"; nothing if it is not of a process.
-struct OfProcess {
-  std::string_view who;
-  std::string_view what;
-};
-OfProcess of_process(std::string_view path) {
-  if (!is_within(path, "/proc") || path.size() < 7) return {};
-  path.remove_prefix(6);
-  const std::size_t slash = path.find('/');
-  const std::string_view who = path.substr(0, slash);
-  if (slash == std::string_view::npos || (who != "self" && who != "thread-self" && !is_number(who)))
-    return {};
-  return {who, path.substr(slash + 1)};
 }
 
 bool is_probe(std::string_view path) {
@@ -88,21 +77,12 @@ bool only_shows(std::string_view path) {
   return shows_process(path) || is_within(path, "/proc/sys");
 }
 
-/// A name in /dev that would be a device on a host.
-bool is_device(std::string_view path) {
-  if (!is_within(path, "/dev") || path == "/dev") return false;
-  const auto below = [&](std::string_view directory) { return is_within(path, directory); };
-  return !below("/dev/shm") && !below("/dev/mqueue") && !below("/dev/pts") && !below("/dev/fd") &&
-         path != "/dev/stdin" && path != "/dev/stdout" && path != "/dev/stderr" && path != "/dev/tty" &&
-         path != "/dev/log";
-}
-
 std::string_view kind_of_place(std::string_view path) {
   if (is_within(path, "/proc/sys")) return "sysctl";
   if (const OfProcess of = of_process(path); !of.who.empty())
     return of.what.starts_with("ns/") ? "namespace" : "ptrace";
   if (is_within(path, "/proc") || is_within(path, "/sys")) return "kernel";
-  return is_device(path) ? "raw device" : "file";
+  return is_device(path) ? device_kind(path) : "file";
 }
 
 /// What the call names, or works on.
@@ -111,24 +91,97 @@ std::string place_of(const TraceEvent& event, const EventStream& events, const s
   return events.place(event);
 }
 
+/// No reader inside has it open, or the caller waited for one: on a host there may be one.
+bool is_pipe_without_reader(const TraceEvent& event, const EventStream& events, const std::string& path) {
+  constexpr int kRestarted = 512, kRestartedNever = 513;  // ERESTARTSYS and ERESTARTNOINTR: inside the kernel
+  const int error = error_of(event);
+  const bool waited = event.unfinished || error == EINTR || error == kRestarted || error == kRestartedNever;
+  if (!waited && error != ENXIO) return false;
+  return !is_within(path, "/dev") && !is_within(path, "/proc") && !events.made_pipe(path);
+}
+
+/// Whoever reads from a pipe of the host would have heard it.
+bool is_foreign_pipe(const FdInfo& opened) {
+  return opened.known_file && S_ISFIFO(opened.file.mode) && (opened.file.flags & RH_ON_OVERLAY) != 0 &&
+         (opened.file.flags & RH_UPPER) == 0;
+}
+
+std::string_view of_device(const TraceEvent& event, std::string_view path, std::uint64_t flags) {
+  const bool opened = !event.failed() && event.fd != nullptr;
+  const int error = error_of(event);
+  const bool writes = opens_for_writing(flags);
+  if ((flags & O_DIRECTORY) != 0 && !writes) return opened ? "" : "look";
+  if (!writes && !opened && path == "/dev/kmsg") return "look";
+  if (!writes && !opened && path == "/dev/mem") return "physical memory";
+  // A file in the place of a device is made by who would have written to the device.
+  const bool file = opened && event.fd->known_file && S_ISREG(event.fd->file.mode);
+  const bool absent = error == ENOENT || error == ENXIO || error == ENODEV;
+  return (file && writes) || absent ? device_kind(path) : "";
+}
+
 std::string_view of_open(const TraceEvent& event, const EventStream& events, const syscalls::Syscall& call) {
   const auto flags = open_flags(*event.record, event.entry);
   const bool writes = flags && opens_for_writing(*flags);
   // By the kernel's path where it was opened, whatever way led there; else by what was asked for.
-  const bool opened = !event.failed() && event.fd != nullptr;
+  const bool opened = !event.failed() && !event.unfinished && event.fd != nullptr;
   const std::string path = opened ? events.place(event) : place_of(event, events, call);
+  if (writes && (opened ? is_foreign_pipe(*event.fd) : is_pipe_without_reader(event, events, path)))
+    return "pipe";
+  if (event.unfinished) return "";
   if (writes && is_within(path, "/proc/sys")) return "sysctl";
-  const int error = error_of(event);
   if (is_device(path)) {
-    if (flags && !writes && !opened && path == "/dev/kmsg") return "look";
-    if (flags && !writes && !opened && path == "/dev/mem") return "physical memory";
-    // A file in the place of a device is made by who would have written to the device.
-    const bool file = opened && event.fd->known_file && S_ISREG(event.fd->file.mode);
-    if ((file && writes) || error == ENOENT || error == ENXIO || error == ENODEV) return "raw device";
+    if (const auto kind = of_device(event, path, flags.value_or(O_RDONLY)); !kind.empty()) return kind;
   }
+  if (acts_on_foreign_process(event, events)) return "host process";
   if (is_refused(event) && is_administrator(event))
     return flags && !writes && only_shows(path) ? "look" : kind_of_place(path);
   return is_probe(path) ? "probe" : "";
+}
+
+/// A change to what a name in /dev stands for, also where there is nothing inside.
+std::string_view of_change(const TraceEvent& event, const EventStream& events,
+                           const syscalls::Syscall& call) {
+  if (!changes_file(call.nr) && call.nr != Nr::bind) return "";
+  if (call.nr != Nr::bind && is_refused(event) && is_administrator(event))
+    return kind_of_place(place_of(event, events, call));
+  const int error = error_of(event);
+  if (changes_times(call.nr) || (error != 0 && error != ENOENT && error != EBUSY)) return "";
+  for (const std::string& place : changed_places(event, events)) {
+    if (is_device(place)) return device_kind(place);
+  }
+  return "";
+}
+
+/// Objects of System V that are not there inside. Those of its own it may remove and change as it likes.
+bool controls_foreign_ipc(const TraceEvent& event) {
+  constexpr std::uint64_t kOld = 0x100;  // IPC_64
+  const Record& record = *event.record;
+  const std::uint64_t command = record.argument(record.head().nr == Nr::semctl ? 2 : 1) & kInt & ~kOld;
+  const bool sets_value = record.head().nr == Nr::semctl && (command == SETVAL || command == SETALL);
+  const int error = error_of(event);
+  return (command == IPC_RMID || command == IPC_SET || sets_value) &&
+         (error == EINVAL || error == EIDRM || is_refused(event));
+}
+
+/// A POSIX message queue that is not there inside.
+bool opens_foreign_queue(const TraceEvent& event) {
+  const std::uint64_t flags = event.record->argument(1);
+  return error_of(event) == ENOENT && (flags & O_CREAT) == 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/// By the file that it executes.
+bool is_program(const TraceEvent& event, const EventStream& events,
+                std::initializer_list<std::string_view> names) {
+  const Image* image = events.tree().image_of(*event.process);
+  if (image == nullptr) return false;
+  const std::string_view path = image->path;
+  return std::ranges::find(names, path.substr(path.rfind('/') + 1)) != names.end();
+}
+
+/// Asks what is there.
+bool asks_for_file(std::uint32_t nr) {
+  return is_one_of(nr, Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access, Nr::faccessat,
+                   Nr::faccessat2);
 }
 
 /// A signal to everybody, to init, or to one that is not there.
@@ -194,6 +247,21 @@ bool makes_device(const TraceEvent& event) {
   return mode == S_IFCHR || mode == S_IFBLK;
 }
 
+/// Asks for the namespaces of another process, or for a device that is not there inside: who is refused does
+/// not go on to what it came for. Most programs only look; chmod and its like do not.
+std::string_view of_question(const TraceEvent& event, const EventStream& events,
+                             const syscalls::Syscall& call) {
+  const int error = error_of(event);
+  if (error != ENOENT && !is_refused(event)) return "";
+  const std::string path = place_of(event, events, call);
+  if (error == ENOENT)
+    return is_device(path) && is_program(event, events, {"chmod", "chown", "chgrp", "setfacl"})
+               ? device_kind(path)
+               : "";
+  if (!is_administrator(event) || !of_process(path).what.starts_with("ns/")) return "";
+  return is_program(event, events, {"lsns"}) ? "look" : "namespace";
+}
+
 /// A call that the table has in no class of privilege.
 std::string_view of_common_call(const TraceEvent& event, const EventStream& events,
                                 const syscalls::Syscall& call) {
@@ -210,6 +278,7 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::write:
     case Nr::pwrite64:
     case Nr::writev: {
+      if (configures_network(event)) return kNetwork;
       if (event.fd == nullptr || !refused()) return "";
       const std::string_view kind = kind_of_place(events.place(event));
       return kind == "file" ? "" : kind;
@@ -220,8 +289,29 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::rt_sigqueueinfo:
     case Nr::rt_tgsigqueueinfo:
       return of_signal(event, events);
+    case Nr::sched_setaffinity:
+    case Nr::sched_getaffinity:
+    case Nr::sched_getscheduler:
+    case Nr::sched_getparam:
+    case Nr::sched_getattr:
+    case Nr::getpriority:
+    case Nr::ioprio_get:
+      return acts_on_foreign_process(event, events) ? "host process" : "";
+    case Nr::shmctl:
+    case Nr::semctl:
+    case Nr::msgctl:
+      return controls_foreign_ipc(event) ? "ipc" : "";
+    case Nr::mq_open:
+      return opens_foreign_queue(event) ? "ipc" : "";
+    case Nr::mq_unlink:
+      return error_of(event) == ENOENT ? "ipc" : "";
+    case Nr::sendto:
+    case Nr::sendmsg:
+    case Nr::sendmmsg:
+    case Nr::sendfile:
+      return configures_network(event) ? kNetwork : "";
     case Nr::ioctl:
-      return of_ioctl(event);
+      return configures_network(event) ? kNetwork : of_ioctl(event);
     case Nr::socket:
     case Nr::socketpair:
       return of_socket(event);
@@ -232,16 +322,20 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::modify_ldt:
       return refused() ? "process" : "";
     case Nr::setsockopt:
+      if (configures_network(event)) return kNetwork;
       return refused() ? "socket" : "";
     default:
-      return changes_file(call.nr) && refused() ? kind_of_place(place_of(event, events, call)) : "";
+      if (asks_for_file(call.nr)) return of_question(event, events, call);
+      return of_change(event, events, call);
   }
 }
 
 std::string_view of_call(const TraceEvent& event, const EventStream& events) {
   if (event.record->head().abi != 0) return "call convention";
   const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
-  if (call == nullptr || event.unfinished) return "";
+  if (call == nullptr) return "";
+  // Of what never returned only that is known which waits: for a reader.
+  if (event.unfinished) return open_flags(*event.record, event.entry) ? of_open(event, events, *call) : "";
   const std::string_view word = syscalls::to_string(call->privilege);
   switch (call->privilege) {
     case Privilege::kNone:
@@ -249,27 +343,19 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events) {
     case Privilege::kIds:
     case Privilege::kLimits:
     case Privilege::kScheduling:
+      if (acts_on_foreign_process(event, events)) return "host process";
       // They concern the caller itself, unless a host would have let it.
       return is_faked(event) || (is_refused(event) && is_administrator(event)) ? word : "";
     case Privilege::kNamespace:
       return makes_namespace(event) ? word : "";
     case Privilege::kRawDevice:
-      return makes_device(event) ? word : "";
+      return makes_device(event) ? word : of_change(event, events, *call);
     default:
       return reads_kernel_log(event) ? "look" : word;
   }
 }
 
 }  // namespace
-
-bool changes_file(std::uint32_t nr) {
-  return is_one_of(nr, Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat,
-                   Nr::rmdir, Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink, Nr::symlinkat,
-                   Nr::chmod, Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown, Nr::fchown, Nr::lchown,
-                   Nr::fchownat, Nr::mknod, Nr::mknodat, Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat,
-                   Nr::setxattr, Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr,
-                   Nr::lremovexattr, Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
-}
 
 std::string_view to_string(Outcome outcome) {
   switch (outcome) {

@@ -5,6 +5,7 @@
 
 #include "base/escape.h"
 #include "syscalls/call.h"
+#include "trace/foreign_process.h"
 
 namespace rehearse::trace {
 namespace {
@@ -14,16 +15,19 @@ constexpr std::size_t kLongestDetail = 2048;
 
 }  // namespace
 
-std::string Attempts::describe(const TraceEvent& event, std::string_view kind) const {
+std::string Attempts::describe(const TraceEvent& event, const EventStream& events,
+                               std::string_view kind) const {
   if (event.type == EventType::kUring) return "an operation that no system call shows";
   if (event.type == EventType::kModule)
     return "the kernel would have loaded the module " + escape_text(module_name(*event.record));
   const syscalls::Call call = event.call();
   std::string detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
   if (detail.size() > kLongestDetail) detail.resize(kLongestDetail);
-  // On the host the signal would have met another process.
-  if (kind == "kill" && event.failed() && event.result() == -ESRCH) {
-    const std::string name = host_process_(static_cast<std::uint32_t>(call.args[0]));
+  // On the host it would have met another process.
+  const bool elsewhere =
+      kind == "host process" || (kind == "kill" && event.failed() && event.result() == -ESRCH);
+  if (const auto number = elsewhere ? named_process(event, events) : std::nullopt) {
+    const std::string name = host_process_(*number);
     if (!name.empty()) detail += "  on the host: " + escape_text(name, 64);
   }
   return detail;
@@ -34,7 +38,7 @@ void Attempts::add(const TraceEvent& event, const EventStream& events) {
   if (kind.empty()) return;
   Attempt attempt;
   attempt.what = kind;
-  attempt.detail = describe(event, kind);
+  attempt.detail = describe(event, events, kind);
   attempt.outcome = outcome_of(event);
   attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
   attempt.process = event.process->id;

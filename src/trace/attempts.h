@@ -38,7 +38,8 @@ class Attempts {
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
 
  private:
-  [[nodiscard]] std::string describe(const TraceEvent& event, std::string_view kind) const;
+  [[nodiscard]] std::string describe(const TraceEvent& event, const EventStream& events,
+                                     std::string_view kind) const;
   void note(Attempt attempt);
 
   HostProcess host_process_;

@@ -24,6 +24,11 @@ bool moves_bytes(std::uint32_t nr) {
   return std::ranges::find(kCalls, nr) != std::end(kCalls);
 }
 
+/// Whose message may be one to the kernel (netlink(7)).
+bool sends(std::uint32_t nr) {
+  return nr == Nr::sendto || nr == Nr::sendmsg || nr == Nr::sendmmsg;
+}
+
 /// Names begin elsewhere after it.
 bool moves(std::uint32_t nr) {
   return nr == Nr::chdir || nr == Nr::fchdir || nr == Nr::chroot || nr == Nr::pivot_root;
@@ -86,6 +91,7 @@ void fill_call_plans(struct rh_call_plan* plans) {
         call->result == syscalls::Return::kNever || nr == Nr::rt_sigreturn)
       plan.flags |= RH_AT_ENTRY;
     if (opens_file(nr)) plan.flags |= RH_RETURNS_FD;
+    if (sends(nr)) plan.flags |= RH_SENDS;
     if (moves(nr)) plan.flags |= RH_MOVES;
     if (names_peer(*call)) plan.flags |= RH_MESSAGE;
     if (nr == Nr::connect) plan.flags |= RH_CONNECTS;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <cstring>
@@ -12,6 +13,7 @@ namespace rehearse::trace {
 namespace {
 
 constexpr std::int64_t kMostErrno = 4095;
+constexpr std::size_t kMostPipes = 4096;
 
 const struct rh_call& call_of(const Record& record) {
   return reinterpret_cast<const struct rh_call&>(record.head());
@@ -324,7 +326,16 @@ bool EventStream::finish_call(const Record& record) {
     fd = fds_.find(head.tid, event.fd_number);
   }
   event.fd = fd.get();
+  note_pipe(event);
   return emit(event);
+}
+
+void EventStream::note_pipe(const TraceEvent& event) {
+  const struct rh_head& head = event.record->head();
+  if (head.abi != 0 || (head.nr != SYS_mknod && head.nr != SYS_mknodat) || !event.returned_zero()) return;
+  const unsigned path = head.nr == SYS_mknodat ? 1 : 0;
+  if ((event.record->argument(path + 1) & S_IFMT) == S_IFIFO && pipes_.size() < kMostPipes)
+    pipes_.insert(place(event, path));
 }
 
 std::string EventStream::place(const TraceEvent& event, unsigned arg) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -80,6 +81,8 @@ class EventStream {
   [[nodiscard]] std::string_view working_directory(const TraceEvent& event) const {
     return directories_.working(event.tid);
   }
+  /// Whether the action has made a named pipe of that path.
+  [[nodiscard]] bool made_pipe(const std::string& path) const { return pipes_.contains(path); }
   /// When the action's first process was born.
   [[nodiscard]] std::uint64_t begun_ns() const { return begun_ns_; }
 
@@ -87,6 +90,7 @@ class EventStream {
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
   void share(const struct rh_fork& fork, bool thread);
+  void note_pipe(const TraceEvent& event);
   bool end_thread(const Record& record);
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
@@ -102,6 +106,7 @@ class EventStream {
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
   std::uint64_t number_ = 0;
   std::uint64_t begun_ns_ = 0;
+  std::set<std::string> pipes_;  ///< that the action has made, the first of them
 };
 
 }  // namespace rehearse::trace

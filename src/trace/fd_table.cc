@@ -209,6 +209,7 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
     case SYS_socket:
       named("socket", socket_type(exit.argument(0)));
       info.protocol = protocol_of(exit.argument(0), exit.argument(1), exit.argument(2));
+      if (exit.argument(0) == AF_NETLINK) info.netlink = static_cast<int>(exit.argument(2));
       break;
     case SYS_accept:
     case SYS_accept4: {

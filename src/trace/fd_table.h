@@ -34,6 +34,7 @@ struct FdInfo {
   struct rh_file file = {};
   std::optional<Endpoint> server;  ///< that it was connected to, as the action asked for it
   std::optional<Endpoint> client;  ///< that was accepted
+  std::optional<int> netlink;      ///< of a netlink socket: its protocol
 };
 
 class FdTable {

@@ -1,7 +1,7 @@
 #include "trace/tool_changes.h"
 
 #include "syscalls/table.h"
-#include "trace/attempt_kind.h"
+#include "trace/file_change.h"
 #include "trace/open_call.h"
 
 namespace rehearse::trace {

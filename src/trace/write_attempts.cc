@@ -6,19 +6,29 @@
 #include "syscalls/call.h"
 #include "syscalls/table.h"
 #include "trace/attempt_kind.h"
+#include "trace/directories.h"
+#include "trace/file_change.h"
 #include "trace/open_call.h"
 
 namespace rehearse::trace {
 namespace {
 
+using syscalls::Nr;
+
 constexpr std::size_t kLongestDetail = 2048;
 
 /// Attempts whose effect would be on the host and stay there. The others look, or concern the caller itself.
-constexpr std::string_view kChanging[] = {
-    "accounting", "clock",  "device control", "filesystem", "hostname", "io_uring", "kexec",
-    "kill",       "module", "mount",          "quota",      "reboot",   "swap",     "call convention"};
+constexpr std::string_view kChanging[] = {"accounting",     "clock",
+                                          "device control", "filesystem",
+                                          "host process",   "hostname",
+                                          "io_uring",       "ipc",
+                                          "kexec",          "kill",
+                                          "module",         "mount",
+                                          "pipe",           "network configuration",
+                                          "quota",          "reboot",
+                                          "swap",           "call convention"};
 /// Places that count only if they were to be written.
-constexpr std::string_view kPlaces[] = {"kernel", "raw device", "sysctl"};
+constexpr std::string_view kPlaces[] = {"device", "kernel", "raw device", "sysctl"};
 
 template <std::size_t N>
 bool is_among(std::string_view word, const std::string_view (&list)[N]) {
@@ -30,15 +40,39 @@ bool would_write(const TraceEvent& event) {
   return flags ? opens_for_writing(*flags) : true;
 }
 
+bool names_path(const TraceEvent& event) {
+  const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
+  return call != nullptr && call->find(syscalls::Arg::kPath).has_value();
+}
+
+/// What programs do to the memory that they share by names in /dev/shm (shm_open(3), sem_open(3)).
+bool shares_memory(std::uint32_t nr) {
+  return nr == Nr::link || nr == Nr::linkat || nr == Nr::unlink || nr == Nr::unlinkat || nr == Nr::rename ||
+         nr == Nr::renameat || nr == Nr::renameat2 || nr == Nr::fchmod || nr == Nr::fchown;
+}
+
+/// A name in /dev that no device has: /dev/log, a directory or socket in /dev/shm.
+bool changes_device_directory(const TraceEvent& event, const EventStream& events) {
+  const std::uint32_t nr = event.record->head().nr;
+  if (event.failed() || event.unfinished || changes_times(nr)) return false;
+  return std::ranges::any_of(changed_places(event, events), [&](std::string_view place) {
+    if (!is_within(place, "/dev") || is_within(place, "/dev/pts") || is_within(place, "/dev/fd"))
+      return false;
+    return !is_within(place, "/dev/shm") || !shares_memory(nr);
+  });
+}
+
 }  // namespace
 
 std::string_view write_kind(const TraceEvent& event, const EventStream& events) {
   if (event.type != EventType::kCall && event.type != EventType::kUring) return "";
-  if (event.type == EventType::kCall && event.unfinished) return "";
   const std::string_view kind = attempt_kind(event, events);
   if (is_among(kind, kChanging)) return kind;
   if (is_among(kind, kPlaces) && would_write(event)) return kind;
+  // It would have entered one of the host's.
+  if (kind == "namespace" && event.failed() && names_path(event)) return kind;
   if (event.failed() && event.result() == -EROFS) return "file";
+  if (event.type == EventType::kCall && changes_device_directory(event, events)) return "file";
   return "";
 }
 

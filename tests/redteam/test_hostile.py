@@ -15,7 +15,8 @@ from harness import HostCase
 ATTEMPTS: dict[str, list[tuple[str, ...]]] = {
     "1": [("sysctl", '"/proc/sys/kernel/core_pattern", O_WRONLY'), ("sysctl", "/proc/sys/vm/swappiness"), ("mount", 'umount2("/proc/sys"'),
           ("mount", "MS_REMOUNT|MS_BIND")],
-    "2": [("raw device", f'"/dev/{name}", O_RDWR') for name in ("vda", "sda", "loop7", "mem", "kmsg", "fuse", "loop-control")],
+    "2": [("raw device", f'"/dev/{name}", O_RDWR') for name in ("vda", "sda", "loop7", "mem")]
+         + [("device", f'"/dev/{name}", O_RDWR') for name in ("kmsg", "fuse", "loop-control")],
     "3": [("sysctl", '(77, "swappiness"'), ("sysctl", "openat2(77, "), ("sysctl", "/proc/self/fd/77/dirty_ratio"), ("sysctl", '"panic_on_oom"'),
           ("sysctl", "/proc/self/cwd/laptop_mode"), ("file", '"/tmp/link", O_WRONLY'), ("sysctl", '"/vm/stat_interval"'), ("root", "chroot", "contained")],
     "5": [("namespace", "/proc/1/ns/mnt"), ("namespace", "setns(")],

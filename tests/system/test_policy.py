@@ -134,6 +134,19 @@ class BuiltIn(PolicyCase):
             self.assertEqual(result.doc["verdict"]["level"], level, (script, result.doc["verdict"], result.doc["fidelity"]))
         return [gap["what"] for gap in result.doc["fidelity"]["gaps"]]
 
+    def test_what_reaches_the_host_without_a_file(self) -> None:
+        harness.need("ip", "renice", "ipcrm", "nsenter", "lsns")
+        pipe = self.host / "pipe"
+        os.mkfifo(pipe)
+        for script in (f"exec 3<>{pipe}; echo SHUTDOWN >&3", f"timeout 1 sh -c 'echo x > {pipe}'; exit 0", "ip link set lo down",
+                       "ip addr add 10.9.9.9/8 dev lo", "rm -f /dev/null", "ipcrm -m 5; exit 0", f"renice -n 5 -p {os.getpid()}; exit 0",
+                       f"echo 0 > /proc/{os.getpid()}/oom_score_adj; exit 0", "nsenter -t 1 -a true; exit 0"):
+            with self.subTest(script):
+                self.judged(script, YELLOW, "priv.attempt")
+        self.judged("chmod 666 /dev/vda; exit 0", RED, "priv.kernel-attempt")
+        self.judged("ln -sf /tmp/x /dev/log; mkdir /dev/shm/x", YELLOW, "core.fidelity")
+        self.judged("ip addr > /dev/null; ip route get 127.0.0.1 > /dev/null; lsns > /dev/null; mkfifo /tmp/own; exec 3<>/tmp/own; rm /tmp/own", GREEN, "safe.no-effects")
+
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged("for f in $(seq 250); do echo $f > /var/log/$f.log; done; rm /var/log/*.log; : > /var/log/wtmp; exit 0", RED, "log.deleted")

@@ -53,6 +53,18 @@ class Host(ReadOnlyCase):
         self.assertEqual([name for name in os.listdir(self.state.parent) if name.startswith(".rehearse-doctor")], [])
 
 
+class WithoutAFile(ReadOnlyCase):
+    def test_what_reaches_the_host_otherwise_is_a_write(self) -> None:
+        harness.need("ip", "ipcrm")
+        pipe = self.host / "pipe"
+        os.mkfifo(pipe)
+        for script, what in ((f"exec 3<>{pipe}; echo x >&3", "pipe"), ("ip link set lo down", "network configuration"), ("rm -f /dev/null", "device"),
+                             ("mkdir /dev/shm/x", "file"), ("ipcrm -m 5; true", "ipc"), (f"chrt -o -p 0 {os.getpid()}; true", "host process")):
+            with self.subTest(script):
+                self.assertEqual(self.fell_back(self.read_only(script))["what"], what)
+        self.proved(self.read_only("ip addr >/dev/null; ip route get 127.0.0.1 >/dev/null"))
+
+
 class Reading(ReadOnlyCase):
     def test_what_only_reads_passes(self) -> None:
         result = self.read_only("grep -c root /etc/passwd; df / >/dev/null; ls -lR /etc >/dev/null; find /usr/share/doc -maxdepth 1 | wc -l")

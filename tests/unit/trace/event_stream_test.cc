@@ -2,10 +2,15 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
@@ -253,7 +258,11 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
     return run.kind;
   };
   CHECK(absent("/dev/kmsg", O_RDONLY) == "look");
-  CHECK(absent("/dev/kmsg", O_WRONLY) == "raw device");
+  CHECK(absent("/dev/kmsg", O_WRONLY) == "device");
+  CHECK(absent("/dev/hwrng", O_RDONLY) == "device");
+  CHECK(absent("/dev/ttyS0", O_RDWR) == "device");
+  CHECK(absent("/dev/mapper", O_RDONLY | O_DIRECTORY) == "look");
+  CHECK(absent("/dev/vg0/root", O_RDWR) == "raw device");
   CHECK(absent("/dev/mem", O_RDONLY) == "physical memory");
   CHECK(absent("/dev/mem", O_RDWR) == "raw device");
   CHECK(absent("/dev/sda", O_RDONLY) == "raw device");
@@ -290,4 +299,101 @@ TEST_CASE("a module that the kernel wanted is an attempt that was denied") {
   CHECK(run.kind == "module autoload");
   CHECK(run.line.find("load the module fs-\\u{001B}[31mxxx") != std::string::npos);
   CHECK(run.outcome == Outcome::kDenied);
+}
+
+TEST_CASE("changes to names in /dev are attempts, also where there is nothing") {
+  Run run;
+  const auto change = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result,
+                          std::vector<std::pair<std::uint8_t, std::string>> texts) {
+    run.call(20, nr, std::move(args), result, std::move(texts));
+    return run.kind;
+  };
+  CHECK(change(SYS_unlink, {1}, 0, {{0, "/dev/null"}}) == "device");
+  CHECK(change(SYS_chmod, {1, 0666}, -ENOENT, {{0, "/dev/vda"}}) == "raw device");
+  CHECK(change(SYS_rename, {1, 2}, 0, {{0, "/dev/null"}, {1, "/tmp/x"}}) == "device");
+  CHECK(change(SYS_mknod, {1, S_IFIFO | 0600}, 0, {{0, "/dev/foo"}}) == "raw device");
+  CHECK(change(SYS_mkdir, {1}, -EEXIST, {{0, "/dev/foo"}}).empty());
+  CHECK(change(SYS_utime, {1}, 0, {{0, "/dev/null"}}).empty());
+  CHECK(change(SYS_unlink, {1}, 0, {{0, "/tmp/null"}}).empty());
+  CHECK(change(SYS_unlink, {1}, 0, {{0, "/dev/shm/x"}}).empty());
+}
+
+TEST_CASE("a named pipe of the host that is opened for writing is an attempt, one of its own is none") {
+  Run run;
+  const auto opens = [&](std::uint64_t flags, std::int64_t result, std::uint32_t where, const char* path) {
+    struct rh_file file = {};
+    file.mode = S_IFIFO | 0600;
+    file.flags = where;
+    run.make.call(RH_EXIT, 20, SYS_openat, {kHere, 1, flags}, result).attach(RH_TEXT, 1, path);
+    if (result >= 0)
+      run.make.attach(RH_FILE, RH_OPENED, {reinterpret_cast<const char*>(&file), sizeof file}).path(path);
+    run.events.add(run.make.done());
+    return run.kind;
+  };
+  CHECK(opens(O_RDWR, 3, RH_ON_OVERLAY, "/srv/pipe") == "pipe");
+  CHECK(opens(O_RDONLY, 3, RH_ON_OVERLAY, "/srv/pipe").empty());
+  CHECK(opens(O_RDWR, 3, RH_ON_OVERLAY | RH_UPPER, "/srv/own").empty());
+  CHECK(opens(O_RDWR, 3, 0, "/").empty());  // pipe(2), by /proc/self/fd
+  CHECK(opens(O_WRONLY | O_NONBLOCK, -ENXIO, 0, "/srv/pipe") == "pipe");
+  CHECK(opens(O_WRONLY, -EINTR, 0, "/srv/pipe") == "pipe");
+  CHECK(opens(O_WRONLY, -ENXIO, 0, "/dev/stdout").empty());
+  run.call(20, SYS_mknod, {1, S_IFIFO | 0600}, 0, {{0, "/tmp/own"}});
+  CHECK(opens(O_WRONLY | O_NONBLOCK, -ENXIO, 0, "/tmp/own").empty());
+}
+
+TEST_CASE("what sets up the network is an attempt, what asks about it is none") {
+  Run run;
+  const auto sends = [&](std::uint32_t protocol, std::uint16_t type, std::uint32_t next = 0) {
+    const struct rh_netlink message = {protocol, 1, 32, type, NLM_F_REQUEST, 156, next};
+    run.events.add(run.make.call(RH_EXIT, 20, SYS_sendto, {3, 1, 156}, 156)
+                       .attach(RH_NETLINK, 1, {reinterpret_cast<const char*>(&message), sizeof message})
+                       .done());
+    return run.kind == "network configuration";
+  };
+  CHECK(sends(NETLINK_ROUTE, RTM_NEWLINK));
+  CHECK(sends(NETLINK_ROUTE, RTM_DELROUTE));
+  CHECK_FALSE(sends(NETLINK_ROUTE, RTM_GETADDR));
+  CHECK(sends(NETLINK_ROUTE, RTM_GETADDR, 32));  // something behind it
+  CHECK(sends(NETLINK_NETFILTER, 10 << 8));      // NFT_MSG_NEWTABLE
+  CHECK_FALSE(sends(NETLINK_NETFILTER, 10 << 8 | 1));
+  CHECK(sends(NETLINK_NETFILTER, 0x10));  // a batch
+  CHECK_FALSE(sends(NETLINK_KOBJECT_UEVENT, RTM_NEWLINK));
+  run.call(20, SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 4);
+  run.call(20, SYS_write, {4, 1, 32}, 32);
+  CHECK(run.kind == "network configuration");
+  run.call(20, SYS_ioctl, {3, 0x8914, 1}, -ENODEV);  // SIOCSIFFLAGS
+  CHECK(run.kind == "network configuration");
+  run.call(20, SYS_ioctl, {3, 0x8913, 1}, 0);
+  CHECK(run.kind.empty());
+  run.call(20, SYS_setsockopt, {3, SOL_IP, 64}, -ENOPROTOOPT);
+  CHECK(run.kind == "network configuration");
+  run.call(20, SYS_setsockopt, {3, SOL_IPV6, 67}, 0);  // IPV6_TCLASS
+  CHECK(run.kind.empty());
+}
+
+TEST_CASE("objects and processes that were never there are attempts") {
+  Run run;
+  const auto calls = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result) {
+    run.call(20, nr, std::move(args), result);
+    return run.kind;
+  };
+  CHECK(calls(SYS_shmctl, {5, IPC_RMID}, -EINVAL) == "ipc");
+  CHECK(calls(SYS_shmctl, {5, IPC_RMID}, 0).empty());
+  CHECK(calls(SYS_shmctl, {5, IPC_STAT}, -EINVAL).empty());
+  CHECK(calls(SYS_semctl, {5, 0, IPC_SET}, -EIDRM) == "ipc");
+  CHECK(calls(SYS_mq_unlink, {1}, -ENOENT) == "ipc");
+  CHECK(calls(SYS_setpriority, {PRIO_PROCESS, 5000, 5}, -ESRCH) == "host process");
+  CHECK(calls(SYS_setpriority, {PRIO_PROCESS, 11, 5}, -ESRCH).empty());  // its own
+  CHECK(calls(SYS_setpriority, {PRIO_USER, 0, 5}, 0) == "host process");
+  CHECK(calls(SYS_sched_setaffinity, {5000, 8, 1}, -ESRCH) == "host process");
+  CHECK(calls(SYS_prlimit64, {5000, 7, 1}, -ESRCH) == "host process");
+  CHECK(calls(SYS_prlimit64, {5000, 7, 0, 1}, -ESRCH).empty());
+  run.call(20, SYS_openat, {kHere, 1, O_WRONLY}, -ENOENT, {{1, "/proc/5000/oom_score_adj"}});
+  CHECK(run.kind == "host process");
+  run.call(20, SYS_openat, {kHere, 1, O_RDONLY}, -ENOENT, {{1, "/proc/5000/oom_score_adj"}});
+  CHECK(run.kind.empty());
+  run.call(20, SYS_newfstatat, {kHere, 1, 2, 0}, -EACCES, {{1, "/proc/1/ns/user"}});
+  CHECK(run.kind == "namespace");
+  run.call(20, SYS_newfstatat, {kHere, 1, 2, 0}, -EACCES, {{1, "/root/x"}});
+  CHECK(run.kind.empty());
 }

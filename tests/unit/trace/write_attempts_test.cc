@@ -82,3 +82,14 @@ TEST_CASE("what changes the host without a file system counts, whatever became o
   CHECK(run.after_call(SYS_openat, {kHere, 1, O_WRONLY}, -EACCES, "/proc/sys/kernel/sysrq", 1) == 4);
   CHECK(run.found[3].what == "sysctl");
 }
+
+TEST_CASE("so do names in /dev, but for the memory that programs share there") {
+  Run run;
+  CHECK(run.after_call(SYS_unlink, {1}, 0, "/dev/null") == 1);
+  CHECK(run.after_call(SYS_symlink, {1, 2}, 0, "/dev/log", 1) == 2);
+  CHECK(run.after_call(SYS_mkdir, {1}, 0, "/dev/shm/x") == 3);
+  CHECK(run.found[2].what == "file");
+  CHECK(run.after_call(SYS_unlink, {1}, 0, "/dev/shm/x") == 3);
+  CHECK(run.after_call(SYS_shmctl, {5, 0}, -EINVAL) == 4);
+  CHECK(run.found[3].what == "ipc");
+}

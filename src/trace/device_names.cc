@@ -1,0 +1,54 @@
+#include "trace/device_names.h"
+
+#include <algorithm>
+#include <array>
+
+#include "trace/directories.h"
+
+namespace rehearse::trace {
+namespace {
+
+/// Directories of devices that hold no data of a host.
+constexpr auto kHarmlessDirectories = std::to_array<std::string_view>(
+    {"/dev/input", "/dev/snd", "/dev/dri", "/dev/net", "/dev/bus", "/dev/serial", "/dev/v4l", "/dev/dma_heap",
+     "/dev/misc", "/dev/usb", "/dev/virtio-ports"});
+constexpr auto kHarmless = std::to_array<std::string_view>(
+    {"null",     "zero",        "full",         "random",        "urandom",     "console",
+     "kmsg",     "hwrng",       "hpet",         "fuse",          "kvm",         "ptmx",
+     "uinput",   "uhid",        "rfkill",       "autofs",        "vga_arbiter", "cpu_dma_latency",
+     "udmabuf",  "userfaultfd", "loop-control", "btrfs-control", "vhost-net",   "vhost-vsock",
+     "xconsole", "mcelog",      "ppp"});
+/// With a number behind them.
+constexpr auto kHarmlessNumbered = std::to_array<std::string_view>(
+    {"tty", "ttyS", "ttyUSB", "ttyACM", "ttyAMA", "hvc",    "vcs",      "vcsa",     "vcsu", "rtc", "ptp",
+     "pps", "tpm",  "tpmrm",  "video",  "media",  "hidraw", "watchdog", "gpiochip", "i2c-", "lp",  "fb"});
+
+bool is_number(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+bool is_device(std::string_view path) {
+  if (!is_within(path, "/dev") || path == "/dev") return false;
+  const auto below = [&](std::string_view directory) { return is_within(path, directory); };
+  return !below("/dev/shm") && !below("/dev/mqueue") && !below("/dev/pts") && !below("/dev/fd") &&
+         path != "/dev/stdin" && path != "/dev/stdout" && path != "/dev/stderr" && path != "/dev/tty" &&
+         path != "/dev/log";
+}
+
+std::string_view device_kind(std::string_view path) {
+  const auto below = [&](std::string_view directory) { return is_within(path, directory); };
+  if (std::ranges::any_of(kHarmlessDirectories, below)) return "device";
+  constexpr std::string_view kDirectory = "/dev/";
+  if (!path.starts_with(kDirectory)) return "raw device";
+  const std::string_view name = path.substr(kDirectory.size());
+  const auto numbered = [&](std::string_view word) {
+    return name.starts_with(word) && is_number(name.substr(word.size()));
+  };
+  const bool harmless = std::ranges::find(kHarmless, name) != kHarmless.end() ||
+                        std::ranges::any_of(kHarmlessNumbered, numbered);
+  return harmless ? "device" : "raw device";
+}
+
+}  // namespace rehearse::trace
