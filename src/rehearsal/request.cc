@@ -132,9 +132,13 @@ Result<std::string> working_directory(const Options& options) {
   auto here = sys::open(".", O_PATH | O_DIRECTORY);
   if (!here) return gone();
   RH_TRY(const auto st, sys::stat_fd(here->get()));
-  RH_TRY(auto path, sys::read_link_at(AT_FDCWD, sys::fd_path(here->get()).c_str()));
-  // One that was removed has no links; "(unreachable)" stands before one that is outside of the root.
-  if (st.st_nlink == 0 || !path.starts_with('/')) return gone();
+  auto path = sys::read_link_at(AT_FDCWD, sys::fd_path(here->get()).c_str());
+  if (!path) return path;
+  // "(unreachable)" stands before one that is outside of the root, " (deleted)" behind one that was removed:
+  // a name that another may have.
+  if (!path->starts_with('/')) return gone();
+  if (path->ends_with(" (deleted)") && (st.st_nlink == 0 || !sys::open(path->c_str(), O_PATH | O_DIRECTORY)))
+    return gone();
   return path;
 }
 
