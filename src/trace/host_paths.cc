@@ -68,7 +68,9 @@ void HostPaths::linked(const TraceEvent& event, const EventStream& events) {
   const std::uint32_t nr = event.record->head().nr;
   const FromTo names = {events.place(event, nr == Nr::link ? 0 : 1),
                         events.place(event, nr == Nr::link ? 1 : 3)};
-  if (names.known() && !full()) objects_.link(leads_to(names.from), names.to);
+  if (!names.known() || full()) return;
+  objects_.link(leads_to(names.from), names.to);
+  links_.link(names.from, names.to);
 }
 
 void HostPaths::symlinked(const TraceEvent& event, const EventStream& events) {
@@ -78,7 +80,7 @@ void HostPaths::symlinked(const TraceEvent& event, const EventStream& events) {
   if (!target || target->path.empty() || !link.starts_with('/') || full()) return;
   std::string to(target->path);
   if (!to.starts_with('/')) to.insert(0, link.substr(0, link.rfind('/') + 1));
-  links_.link(leads_to(events.resolve(event.tid, to)), link);
+  links_.link(events.resolve(event.tid, to), link);
 }
 
 void HostPaths::removed(const TraceEvent& event, const EventStream& events) {

@@ -20,9 +20,7 @@ class HostPaths {
   /// hard link to.
   [[nodiscard]] std::string origin(std::string_view path) const { return objects_.origin(path); }
   /// The same with the action's symlinks followed, at the end of the path too.
-  [[nodiscard]] std::string leads_to(std::string_view path) const {
-    return objects_.origin(links_.origin(path));
-  }
+  [[nodiscard]] std::string leads_to(std::string_view path) const { return links_.origin(path); }
 
  private:
   [[nodiscard]] bool full() const;
@@ -32,7 +30,7 @@ class HostPaths {
   void removed(const TraceEvent& event, const EventStream& events);
 
   PathMoves objects_;  ///< renames and hard links
-  PathMoves links_;    ///< symlinks, and the renames that they have taken part in
+  PathMoves links_;    ///< the same and symlinks
 };
 
 }  // namespace rehearse::trace

@@ -190,7 +190,7 @@ refused('{own}')
         service = [reached for dst, verdict, reached in found if (dst, verdict) == (str(path), "denied")]
         self.assertEqual(len(service), 1, found)
         self.assertIn(f"(pid {os.getpid()}", service[0])
-        self.assertEqual(sum(to["count"] for to in self.attempts(result, proto="unix", dst=str(path))), 6)
+        self.assertEqual(sum(to["count"] for to in self.attempts(result, proto="unix", dst=str(path))), 6, found)
         self.assertIn((f"{self.host}/made", "denied", "not known"), found)
         self.assertIn((f"{own}.new", "absent", None), found)
         self.assertEqual(result.doc["verdict"]["level"], "yellow")
