@@ -144,6 +144,7 @@ class BuiltIn(PolicyCase):
             with self.subTest(script):
                 self.judged(script, YELLOW, "priv.attempt")
         self.judged("chmod 666 /dev/vda; exit 0", RED, "priv.kernel-attempt")
+        self.judged("tc qdisc add dev absent root netem loss 100%; exit 0", YELLOW, "priv.traffic-shaped")
         self.judged("ln -sf /tmp/x /dev/log; mkdir /dev/shm/x", YELLOW, "core.fidelity")
         self.judged("ip addr > /dev/null; ip route get 127.0.0.1 > /dev/null; lsns > /dev/null; mkfifo /tmp/own; exec 3<>/tmp/own; rm /tmp/own", GREEN, "safe.no-effects")
 
