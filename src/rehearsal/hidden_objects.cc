@@ -34,6 +34,9 @@ constexpr Habit kHabits[] = {
     {"/dev/pts/*"},
     // syslog(3): to connect to it is an attempt of its own.
     {"/dev/log"},
+    // dmesg, which then asks by syslog(2): a look of its own.
+    {"/dev/kmsg", "/usr/bin/dmesg"},
+    {"/dev/kmsg", "/bin/dmesg"},
     // The nodes of what it has found below /sys, which shows all devices.
     {"/dev/*", "/usr/bin/lsblk"},
     {"/dev/*", "/bin/lsblk"},
