@@ -15,9 +15,9 @@
 namespace rehearse::promote {
 
 struct RollbackOrder {
-  std::string run;                  ///< id, unique start of one, or "last"
-  Selection selection;              ///< absolute paths
-  std::vector<std::string> accept;  ///< changed since, and to be taken back all the same
+  std::string run;                         ///< id, unique start of one, or "last"
+  Selection selection;                     ///< absolute paths
+  std::vector<std::string> accept;         ///< changed since, and to be taken back all the same
   HeldOpen held_open = HeldOpen::kRefuse;  ///< not kInPlace
   UnitOrder units;
   bool dry_run = false;
@@ -27,8 +27,9 @@ struct RollbackOrder {
 };
 
 /// Takes back the newest promotion of the run that is (in part) in effect. kStale names what has changed
-/// since and takes back nothing, as does kTryLater what somebody writes to. Otherwise as promote_run; a rollback that failed and was itself undone is
-/// kFailure, and one whose unit requests failed kRollbackIncomplete.
+/// since and takes back nothing, as does kTryLater what somebody writes to. Otherwise as promote_run; a
+/// rollback that failed and was itself undone is kFailure, and one whose unit requests failed
+/// kRollbackIncomplete.
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order);
 
 }  // namespace rehearse::promote
