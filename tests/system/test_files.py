@@ -171,7 +171,7 @@ class Files(HostCase):
         self.shell(f"cd {self.host} && mv tree tree9 && echo more >>tree9/sub/b && rm tree9/sub/c")
         for path in ("tree9/sub/b", "tree/sub/b"):
             shown = self.call("diff", "last", str(self.host / path), json_out=False).out
-            self.assertIn(b"+more", shown)
+            self.assertIn(b"+sub/bmore\n", shown)
             self.assertIn(b"--- host" + b(self.host / "tree/sub/b") + b"\n+++ run" + b(self.host / "tree9/sub/b"), shown)
         self.assertNotIn(b"changed since", self.call("diff", "last", json_out=False).out)
 
