@@ -8,7 +8,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libseccomp-dev libfmt-dev catch
 
 # What the tests run inside and beside the product.
 TEST_PACKAGES=(python3 strace acl attr libcap2-bin e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools
-  bindfs libfuse3-dev procps iproute2 git sudo cron logrotate curl passwd mount util-linux login jq sqlite3 protobuf-compiler python3-protobuf
+  bindfs libfuse3-dev procps psmisc iproute2 git sudo cron logrotate curl passwd mount util-linux login jq sqlite3 protobuf-compiler python3-protobuf
   bind9-dnsutils bind9-host openssl wget tcpdump
   apt-utils dpkg-dev openssh-client openssh-server postgresql netcat-openbsd iputils-ping nodejs busybox-static musl-tools)
 

@@ -20,7 +20,8 @@ class PathMoves {
   void exchange(const std::string& one, const std::string& other);
   /// What lies at `from` has the name `to` as well from now on. What stood at `to` is gone.
   void link(const std::string& from, const std::string& to);
-  /// Nothing lies at `path` any more: what comes to lie there is new.
+  /// `path` is no name of what was linked or moved there any more; what comes to lie there is known by the
+  /// directory that it is in.
   void forget(const std::string& path);
 
   /// The path before all moves of what is at `path` now.

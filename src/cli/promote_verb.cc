@@ -1,7 +1,7 @@
 // rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
 
-#include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/install_options.h"
 #include "cli/progress.h"
 #include "cli/run_at.h"
 #include "promote/promote.h"
@@ -11,8 +11,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   promote::Order order;
   std::string run;
   std::string held_open = "refuse";
-  std::string wait = "10s";
-  std::string unit_wait = "2m";
+  InstallOptions install;
   std::vector<std::string> ignore;
   bool commit = false;
   CommandLine line("Install on the host exactly what was rehearsed, all of it or nothing", "promote",
@@ -29,16 +28,10 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
               "Files that a process has open for writing: refuse, replace or in-place")
       .one_of({"refuse", "replace", "in-place"})
       .type_name("HOW");
-  line.flag("--no-units{false}", order.units.carry_out,
-            "The files alone: ask nothing of the service manager");
-  line.option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
-      .type_name("TIME");
-  line.option("--wait", wait, "How long to wait for another promotion (default 10s)").type_name("TIME");
-  line.flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  install.add_to(line, order.units, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
-  RH_TRY(order.wait_ns, parse_duration(wait));
-  RH_TRY(order.units.most_ns, parse_duration(unit_wait));
+  RH_CHECK(install.read(order.units, order.wait_ns));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));

@@ -1,7 +1,7 @@
 // rehearse rollback RUN [PATH...]: takes back what promoting the run did.
 
-#include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/install_options.h"
 #include "cli/progress.h"
 #include "cli/run_at.h"
 #include "promote/rollback.h"
@@ -11,8 +11,7 @@ namespace rehearse::cli {
 Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   promote::RollbackOrder order;
   std::string held_open = "refuse";
-  std::string wait = "10s";
-  std::string unit_wait = "2m";
+  InstallOptions install;
   CommandLine line("Take back what promoting a run did, all of it or nothing", "rollback", globals);
   line.option("RUN", order.run, "Run id, the unique start of one, or `last`").required();
   line.option("PATH", order.selection.only, "Only these paths, each with all below");
@@ -22,16 +21,10 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
               "Files that somebody has open for writing: refuse, or replace (he keeps the promoted file)")
       .one_of({"refuse", "replace"})
       .type_name("HOW");
-  line.flag("--no-units{false}", order.units.carry_out,
-            "The files alone: ask nothing of the service manager");
-  line.option("--unit-wait", unit_wait, "How long each request to it may take (default 2m)")
-      .type_name("TIME");
-  line.option("--wait", wait, "How long to wait for another promotion (default 10s)").type_name("TIME");
-  line.flag("--dry-run", order.dry_run, "Check everything and print the operations; change nothing");
+  install.add_to(line, order.units, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
-  RH_TRY(order.wait_ns, parse_duration(wait));
-  RH_TRY(order.units.most_ns, parse_duration(unit_wait));
+  RH_CHECK(install.read(order.units, order.wait_ns));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.accept, absolute_paths(order.accept, "--accept"));

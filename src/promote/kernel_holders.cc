@@ -30,19 +30,12 @@ std::optional<std::string> line_of(const std::string& path) {
   return std::move(*text);
 }
 
-/// The file behind /dev/NAME: by the driver's word; where there is no such node, by the path that it was
-/// given.
+/// The file behind /dev/NAME, by the driver's word. Where there is no such node the lease still tells.
 std::optional<std::pair<dev_t, ino_t>> file_behind(const std::string& name) {
-  const std::string node = "/dev/" + name;
-  if (const auto device = sys::open(node.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY)) {
-    struct loop_info64 info = {};
-    if (::ioctl(device->get(), LOOP_GET_STATUS64, &info) == 0)
-      return std::pair(static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode));
-  }
-  const auto path = line_of(std::string(kBlockDevices) + '/' + name + "/loop/backing_file");
-  struct stat st = {};
-  if (!path || ::stat(path->c_str(), &st) != 0) return std::nullopt;
-  return std::pair(st.st_dev, st.st_ino);
+  const auto device = sys::open(("/dev/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct loop_info64 info = {};
+  if (!device || ::ioctl(device->get(), LOOP_GET_STATUS64, &info) != 0) return std::nullopt;
+  return std::pair(static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode));
 }
 
 std::string where_mounted(const std::string& device) {

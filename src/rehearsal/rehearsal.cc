@@ -104,8 +104,9 @@ void describe_request(Run& run) {
     if (!run.order.action->kind.empty()) record.action.kind = run.order.action->kind;
     record.action.changed_by = differs_from_file(run.order.asked, *run.order.action, request);
   }
-  record.action.inputs = digest_of_choices(run.order.options, run.order.action ? &*run.order.action : nullptr,
-                                           *run.order.network, request);
+  record.action.inputs =
+      digest_of_choices(run.order.options, run.order.action ? &*run.order.action : nullptr,
+                        run.order.expected ? &*run.order.expected : nullptr, *run.order.network, request);
   record.action.argv = request.argv;
   record.action.cwd = request.cwd;
   record.action.uid = request.identity.uid;

@@ -9,7 +9,6 @@
 
 #include "base/ascii.h"
 #include "base/digest.h"
-#include "base/sys.h"
 #include "rehearsal/request.h"
 
 namespace rehearse {
@@ -96,7 +95,8 @@ std::vector<std::string> differs_from_file(const Options& asked, const ActionFil
   return why;
 }
 
-std::string digest_of_choices(const Options& options, const ActionFile* file, const NetworkPlan& network,
+std::string digest_of_choices(const Options& options, const ActionFile* file,
+                              const verdict::Expectations* expected, const NetworkPlan& network,
                               const sandbox::Request& request) {
   Digest digest;
   digest.add("umask", fmt::format("{:03o}", request.umask));
@@ -111,7 +111,12 @@ std::string digest_of_choices(const Options& options, const ActionFile* file, co
   if (options.network_mirror) digest.add("network-mirror", "");
   if (!options.validators) digest.add("no-validators", "");
   if (options.read_only) digest.add("read-only", "");
-  if (!options.expect.empty()) digest.add("expect", sys::read_file(options.expect.c_str()).value_or(""));
+  if (expected != nullptr) {
+    for (const verdict::Wanted& wanted : verdict::declared(*expected)) {
+      digest.add("expect", wanted.what);
+      digest.add("wanted", wanted.values);
+    }
+  }
   digest.add("wall", options.wall_ns);
   digest.add("memory", options.memory_bytes);
   digest.add("pids", options.pids);

@@ -9,6 +9,7 @@
 #include "rehearsal/network.h"
 #include "rehearse/rehearse.h"
 #include "sandbox/request.h"
+#include "verdict/expectation.h"
 
 namespace rehearse {
 
@@ -20,7 +21,8 @@ std::vector<std::string> differs_from_file(const Options& asked, const ActionFil
 
 /// Hex digest of everything that was chosen and is no part of command, identity and environment: what is
 /// shown and hidden, network rules, the content of mocks, what is replayed, what is expected, limits, umask.
-std::string digest_of_choices(const Options& options, const ActionFile* file, const NetworkPlan& network,
+std::string digest_of_choices(const Options& options, const ActionFile* file,
+                              const verdict::Expectations* expected, const NetworkPlan& network,
                               const sandbox::Request& request);
 
 }  // namespace rehearse

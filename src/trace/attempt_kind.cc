@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <initializer_list>
 
 #include "trace/device_names.h"
 #include "trace/file_change.h"
@@ -170,12 +169,9 @@ bool opens_foreign_queue(const TraceEvent& event) {
 }
 
 /// By the file that it executes.
-bool is_program(const TraceEvent& event, const EventStream& events,
-                std::initializer_list<std::string_view> names) {
+bool is_program(const TraceEvent& event, const EventStream& events, std::string_view name) {
   const Image* image = events.tree().image_of(*event.process);
-  if (image == nullptr) return false;
-  const std::string_view path = image->path;
-  return std::ranges::find(names, path.substr(path.rfind('/') + 1)) != names.end();
+  return image != nullptr && std::string_view(image->path).substr(image->path.rfind('/') + 1) == name;
 }
 
 /// Asks what is there.
@@ -247,19 +243,12 @@ bool makes_device(const TraceEvent& event) {
   return mode == S_IFCHR || mode == S_IFBLK;
 }
 
-/// Asks for the namespaces of another process, or for a device that is not there inside: who is refused does
-/// not go on to what it came for. Most programs only look; chmod and its like do not.
+/// Asks for the namespaces of another process: who is refused does not go on to what it came for.
 std::string_view of_question(const TraceEvent& event, const EventStream& events,
                              const syscalls::Syscall& call) {
-  const int error = error_of(event);
-  if (error != ENOENT && !is_refused(event)) return "";
-  const std::string path = place_of(event, events, call);
-  if (error == ENOENT)
-    return is_device(path) && is_program(event, events, {"chmod", "chown", "chgrp", "setfacl"})
-               ? device_kind(path)
-               : "";
-  if (!is_administrator(event) || !of_process(path).what.starts_with("ns/")) return "";
-  return is_program(event, events, {"lsns"}) ? "look" : "namespace";
+  if (!is_refused(event) || !is_administrator(event)) return "";
+  if (!of_process(place_of(event, events, call)).what.starts_with("ns/")) return "";
+  return is_program(event, events, "lsns") ? "look" : "namespace";
 }
 
 /// A call that the table has in no class of privilege.

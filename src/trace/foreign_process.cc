@@ -3,9 +3,9 @@
 #include <linux/ioprio.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 
 #include "syscalls/table.h"
 #include "trace/directories.h"
@@ -18,51 +18,26 @@ using syscalls::Nr;
 
 constexpr std::uint64_t kInt = 0xffffffff;
 
-bool is_number(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// Of a call of that kind, which argument says who.
-std::optional<unsigned> naming_argument(const Record& record) {
-  switch (record.head().nr) {
-    case Nr::kill:
-    case Nr::tkill:
-    case Nr::tgkill:
-    case Nr::rt_sigqueueinfo:
-    case Nr::rt_tgsigqueueinfo:
-    case Nr::sched_setparam:
-    case Nr::sched_getparam:
-    case Nr::sched_setscheduler:
-    case Nr::sched_getscheduler:
-    case Nr::sched_setattr:
-    case Nr::sched_getattr:
-    case Nr::sched_setaffinity:
-    case Nr::sched_getaffinity:
-      return 0;
-    case Nr::setpriority:
-    case Nr::getpriority:
-    case Nr::ioprio_set:
-    case Nr::ioprio_get:
-      return 1;
-    case Nr::prlimit64:
-      return record.argument(2) == 0 ? std::nullopt : std::optional<unsigned>(0);
-    default:
-      return std::nullopt;
-  }
-}
-
-/// All processes of a user: those inside are but a few of them.
-bool sets_for_user(const Record& record) {
-  const std::uint64_t which = record.argument(0) & kInt;
-  return (record.head().nr == Nr::setpriority && which == PRIO_USER) ||
-         (record.head().nr == Nr::ioprio_set && which == IOPRIO_WHO_USER);
+/// Calls that take whom they are for from two arguments: of which kind it is, and its number.
+bool is_by_kind(std::uint32_t nr) {
+  return nr == Nr::setpriority || nr == Nr::getpriority || nr == Nr::ioprio_set || nr == Nr::ioprio_get;
 }
 
 bool names_user(const Record& record) {
   const std::uint64_t which = record.argument(0) & kInt;
   const std::uint32_t nr = record.head().nr;
-  return ((nr == Nr::setpriority || nr == Nr::getpriority) && which == PRIO_USER) ||
-         ((nr == Nr::ioprio_set || nr == Nr::ioprio_get) && which == IOPRIO_WHO_USER);
+  const bool io = nr == Nr::ioprio_set || nr == Nr::ioprio_get;
+  return is_by_kind(nr) && which == (io ? std::uint64_t{IOPRIO_WHO_USER} : std::uint64_t{PRIO_USER});
+}
+
+/// All processes of a user: those inside are but a few of them.
+bool sets_for_user(const Record& record) {
+  const std::uint32_t nr = record.head().nr;
+  return names_user(record) && (nr == Nr::setpriority || nr == Nr::ioprio_set);
+}
+
+bool only_asks_for_limits(const Record& record) {
+  return record.head().nr == Nr::prlimit64 && record.argument(2) == 0;
 }
 
 /// Of an open for writing below /proc/NUMBER.
@@ -71,35 +46,53 @@ std::optional<std::uint32_t> written_process(const TraceEvent& event, const Even
   if (!flags || !opens_for_writing(*flags)) return std::nullopt;
   const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
   const auto arg = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kPath);
-  const std::string path = arg ? events.place(event, *arg) : std::string();
-  const std::string_view who = of_process(path).who;
-  std::uint32_t number = 0;
-  if (!is_number(who) || std::from_chars(who.data(), who.data() + who.size(), number).ec != std::errc())
-    return std::nullopt;
-  return number;
+  return arg ? process_number(events.place(event, *arg)) : std::nullopt;
 }
 
 }  // namespace
 
 OfProcess of_process(std::string_view path) {
+  const std::string_view whole = path;
   if (!is_within(path, "/proc") || path.size() < 7) return {};
   path.remove_prefix(6);
   const std::size_t slash = path.find('/');
   const std::string_view who = path.substr(0, slash);
-  if (slash == std::string_view::npos || (who != "self" && who != "thread-self" && !is_number(who)))
+  if (slash == std::string_view::npos || (who != "self" && who != "thread-self" && !process_number(whole)))
     return {};
   return {who, path.substr(slash + 1)};
 }
 
+std::optional<std::uint32_t> process_number(std::string_view path) {
+  constexpr std::string_view kProc = "/proc/";
+  if (!path.starts_with(kProc)) return std::nullopt;
+  path.remove_prefix(kProc.size());
+  path = path.substr(0, path.find('/'));
+  std::uint32_t number = 0;
+  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), number);
+  if (error != std::errc() || end != path.data() + path.size()) return std::nullopt;
+  return number;
+}
+
+std::optional<unsigned> process_argument(const Record& record) {
+  const syscalls::Syscall* call = syscalls::find_syscall(record.head().nr);
+  if (record.head().abi != 0 || call == nullptr || names_user(record)) return std::nullopt;
+  if (is_by_kind(call->nr)) return 1;
+  // The last: of tgkill(2) the thread.
+  std::optional<unsigned> found;
+  for (unsigned arg = 0; arg < call->count; ++arg) {
+    if (call->args[arg] == syscalls::Arg::kPid) found = arg;
+  }
+  return found;
+}
+
 std::optional<std::uint32_t> named_process(const TraceEvent& event, const EventStream& events) {
   if (event.type != EventType::kCall || event.record->head().abi != 0) return std::nullopt;
-  const Record& record = *event.record;
-  if (const auto arg = naming_argument(record)) {
-    const auto number = static_cast<std::int32_t>(record.argument(*arg));
-    if (number <= 0 || names_user(record)) return std::nullopt;
-    return static_cast<std::uint32_t>(number);
-  }
-  return written_process(event, events);
+  const auto arg = process_argument(*event.record);
+  if (!arg) return written_process(event, events);
+  // kill(2): a negative one is a group, by the number of its leader; 0 and -1 are nobody in particular.
+  const auto number = static_cast<std::int32_t>(event.record->argument(*arg));
+  if (number == 0 || number == -1) return std::nullopt;
+  return static_cast<std::uint32_t>(std::abs(std::int64_t{number}));
 }
 
 bool acts_on_foreign_process(const TraceEvent& event, const EventStream& events) {
@@ -108,6 +101,7 @@ bool acts_on_foreign_process(const TraceEvent& event, const EventStream& events)
   if (!event.failed() || (event.result() != -ESRCH && event.result() != -ENOENT)) return false;
   // Nobody of that user is there inside.
   if (names_user(*event.record)) return true;
+  if (only_asks_for_limits(*event.record)) return false;
   const auto number = named_process(event, events);
   return number && !events.tree().was_inside(*number);
 }

@@ -16,8 +16,14 @@ struct OfProcess {
 };
 OfProcess of_process(std::string_view path);
 
-/// The number of the process or group that a call names to change or ask for its priority, scheduling, CPUs
-/// or limits, or to write below /proc/NUMBER; of a kill whom it is for.
+/// 812 of "/proc/812" and "/proc/812/status".
+std::optional<std::uint32_t> process_number(std::string_view path);
+
+/// Which argument of a call says which process, thread or group it is about; nothing: it is about none, or
+/// about all of a user.
+std::optional<unsigned> process_argument(const Record& record);
+
+/// The number of the process, thread or group that a call is about or whose entry in /proc it would write to.
 std::optional<std::uint32_t> named_process(const TraceEvent& event, const EventStream& events);
 
 /// Whether it is such a call, to one that never was there inside, or to all of a user. Only asking counts

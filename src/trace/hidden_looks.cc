@@ -2,19 +2,17 @@
 
 #include <sys/ipc.h>
 #include <sys/msg.h>
-#include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdlib>
 #include <optional>
 #include <utility>
 
 #include "syscalls/table.h"
 #include "trace/directories.h"
+#include "trace/foreign_process.h"
 #include "trace/open_call.h"
 #include "trace/path_argument.h"
 
@@ -30,43 +28,9 @@ std::int32_t int_of(const Record& record, unsigned arg) {
   return static_cast<std::int32_t>(record.argument(arg) & kInt);
 }
 
-/// 812 of "/proc/812/status".
-std::optional<std::uint32_t> process_of(std::string_view path) {
-  constexpr std::string_view kProc = "/proc/";
-  if (!path.starts_with(kProc)) return std::nullopt;
-  path.remove_prefix(kProc.size());
-  path = path.substr(0, path.find('/'));
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), number);
-  if (error != std::errc() || end != path.data() + path.size()) return std::nullopt;
-  return number;
-}
-
 bool sends_signal(std::uint32_t nr) {
   return nr == Nr::kill || nr == Nr::tkill || nr == Nr::tgkill || nr == Nr::rt_sigqueueinfo ||
          nr == Nr::rt_tgsigqueueinfo;
-}
-
-/// Which argument of a call says whom it is about; none: it is about no process.
-std::optional<unsigned> asked_process(const Record& record, const syscalls::Syscall& call) {
-  switch (call.nr) {
-    case Nr::getpriority:
-    case Nr::setpriority:
-      return int_of(record, 0) == PRIO_PROCESS ? std::optional(1U) : std::nullopt;
-    case Nr::ioprio_get:
-    case Nr::ioprio_set: {
-      constexpr std::int32_t kOneProcess = 1;  // IOPRIO_WHO_PROCESS
-      return int_of(record, 0) == kOneProcess ? std::optional(1U) : std::nullopt;
-    }
-    default:
-      break;
-  }
-  // The last: of tgkill(2) the thread.
-  std::optional<unsigned> found;
-  for (unsigned arg = 0; arg < call.count; ++arg) {
-    if (call.args[arg] == syscalls::Arg::kPid) found = arg;
-  }
-  return found;
 }
 
 struct IpcCall {
@@ -151,7 +115,7 @@ void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
   std::string path = paths_.leads_to(*spelled);
   const auto lies_below = [&](const std::string& top) { return is_within(path, top); };
   if (is_own(path) || std::ranges::none_of(apart_, lies_below)) return;
-  if (const auto number = process_of(path)) return process(*number, events);
+  if (const auto number = process_number(path)) return process(*number, events);
   const Image* image = events.tree().image_of(*event.process);
   Name looked(std::move(path), image == nullptr ? std::string() : image->path);
   if (names_.size() >= kMost) {
@@ -166,25 +130,24 @@ void HiddenLooks::process(std::uint32_t number, const EventStream& events) {
   if (number == 0 || events.tree().was_inside(number) || processes_.contains(number) ||
       nobody_.contains(number))
     return;
-  std::string name = host_process_(number);
-  if (name.empty()) {
-    if (nobody_.size() < kMost) nobody_.insert(number);
-  } else if (processes_.size() < kMost) {
-    processes_.emplace(number, std::move(name));
-  } else {
+  // The host is asked no more often than that, however many numbers an action tries.
+  if (processes_.size() + nobody_.size() >= kMost) {
     cut_ = true;
+    return;
   }
+  std::string name = host_process_(number);
+  if (name.empty())
+    nobody_.insert(number);
+  else
+    processes_.emplace(number, std::move(name));
 }
 
 /// A signal that is more than a question is an attempt (attempt_kind.h).
 void HiddenLooks::asked_for_process(const TraceEvent& event, const EventStream& events) {
   const Record& record = *event.record;
-  const syscalls::Syscall* call = syscalls::find_syscall(record.head().nr);
-  if (call == nullptr) return;
-  const auto arg = asked_process(record, *call);
-  if (!arg || (sends_signal(call->nr) && int_of(record, *arg + 1) != 0)) return;
-  // kill(2): a negative one is a group, by the number of its leader.
-  process(static_cast<std::uint32_t>(std::abs(std::int64_t{int_of(record, *arg)})), events);
+  const auto arg = process_argument(record);
+  if (arg && sends_signal(record.head().nr) && int_of(record, *arg + 1) != 0) return;
+  if (const auto number = arg ? named_process(event, events) : std::nullopt) process(*number, events);
 }
 
 void HiddenLooks::asked_for_ipc(const TraceEvent& event) {

@@ -1,8 +1,8 @@
 #include "trace/host_paths.h"
 
-#include <cstdint>
-
 #include <linux/fs.h>
+
+#include <cstdint>
 
 #include "syscalls/table.h"
 #include "trace/path_argument.h"

@@ -107,7 +107,7 @@ class BuiltIn(PolicyCase):
             hidden.wait()
         device = next((name for name in ("vda", "sda", "loop0", "tty1") if os.path.exists(f"/dev/{name}")), None)
         if device is not None:
-            for script in (f"[ -e /dev/{device} ] && touch /etc/rh; true", f"for d in /dev/{device[:-1]}?; do [ -e $d ] && touch /etc/rh; done; true",
+            for script in (f"[ -e /dev/{device} ] && touch /etc/rh; true", f"chmod 666 /dev/{device}; true", f"for d in /dev/{device[:-1]}?; do [ -e $d ] && touch /etc/rh; done; true",
                            f"ln -s /dev /tmp/rh-dev; stat -L /tmp/rh-dev/{device} 2> /dev/null; rm /tmp/rh-dev"):
                 self.assertRegex("\n".join(self.gaps(script, "yellow")), f"looked for in vain, and this host has it: /dev/{device[:-1]}", script)
         interface = next((name for name in os.listdir("/sys/class/net") if name != "lo"), None)
@@ -143,7 +143,7 @@ class BuiltIn(PolicyCase):
                        f"echo 0 > /proc/{os.getpid()}/oom_score_adj; exit 0", "nsenter -t 1 -a true; exit 0"):
             with self.subTest(script):
                 self.judged(script, YELLOW, "priv.attempt")
-        self.judged("chmod 666 /dev/vda; exit 0", RED, "priv.kernel-attempt")
+        self.judged("rm -f /dev/rh-disk; exit 0", RED, "priv.kernel-attempt")
         self.judged("tc qdisc add dev absent root netem loss 100%; exit 0", YELLOW, "priv.traffic-shaped")
         self.judged("ln -sf /tmp/x /dev/log; mkdir /dev/shm/x", YELLOW, "core.fidelity")
         self.judged("ip addr > /dev/null; ip route get 127.0.0.1 > /dev/null; lsns > /dev/null; mkfifo /tmp/own; exec 3<>/tmp/own; rm /tmp/own", GREEN, "safe.no-effects")

@@ -1,0 +1,24 @@
+// The options that promote and rollback have in common.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "promote/unit_work.h"
+
+namespace rehearse::cli {
+
+class CommandLine;
+
+struct InstallOptions {
+  std::string wait = "10s";
+  std::string unit_wait = "2m";
+
+  /// --no-units --unit-wait --wait --dry-run
+  void add_to(CommandLine& line, promote::UnitOrder& units, bool& dry_run);
+  /// The times, once the line is parsed.
+  Result<void> read(promote::UnitOrder& units, std::int64_t& wait_ns) const;
+};
+
+}  // namespace rehearse::cli
