@@ -584,6 +584,9 @@ class Trace(Case):
     def test_each_thread_stuck(self) -> None:
         """A thread that stands still, whichever: the run is not left frozen, and what is missing is said."""
         runs = {name: self.flooding() for name in ("reader", "governor", "both", "main")}
+        self.addCleanup(self.call, "gc")
+        for process in runs.values():
+            self.addCleanup(process.kill)
         stopped = {
             "reader": StoppedThread(thread_of(runs["reader"].pid, "trace-drain")),
             "governor": StoppedThread(thread_of(runs["governor"].pid, "trace-governor")),
@@ -747,16 +750,24 @@ def group_of(pid: int) -> Path | None:
     return None
 
 
+def events_of(pid: int) -> str | None:
+    """What cgroup.events says of its run; None if it has no group (yet, or any more: it may go at every moment)."""
+    try:
+        group = group_of(pid)
+        return None if group is None else (group / "cgroup.events").read_text()
+    except OSError:
+        return None
+
+
 def is_frozen(pid: int) -> bool | None:
     """Whether its run is frozen; None if it has none yet."""
-    group = group_of(pid)
-    return None if group is None else "frozen 1" in (group / "cgroup.events").read_text()
+    events = events_of(pid)
+    return None if events is None else "frozen 1" in events
 
 
 def is_populated(pid: int) -> bool:
     """Whether anything lives in its run."""
-    group = group_of(pid)
-    return group is not None and "populated 1" in (group / "cgroup.events").read_text()
+    return "populated 1" in (events_of(pid) or "")
 
 
 def between_marks(lines: list[str]) -> list[str]:
