@@ -201,7 +201,7 @@ class PowerCut(PromoteCase):
         recorder = Recorder(self.ram / "again", self.recorder_program, self.disks)
         self.addCleanup(recorder.stop)
         begun, first = time.monotonic(), sorted(chance.randint(self.log.marks[begin], self.log.marks[end])
-                                                for begin, end in [("approved", "promoted"), ("left", "back")] for _ in range(8 * wanted))
+                                                for begin, end in [("approved", "promoted"), ("left", "back")] for _ in range(64 * wanted))
         recoveries, found, failed = 0, {"old": 0, "new": 0}, []
         with self.other_boot():
             for at in first:
