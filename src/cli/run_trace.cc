@@ -1,5 +1,6 @@
 #include "cli/run_trace.h"
 
+#include <fmt/format.h>
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -41,7 +42,13 @@ Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& 
   stream_ = std::make_unique<trace::EventStream>([&](const trace::TraceEvent& event) {
     return !selection.wants(event, *stream_, realtime_offset_ns(), shift_) || visit(event, *stream_);
   });
-  return reader_.read([&](const trace::Record& record) { return stream_->add(record); });
+  RH_TRY(const Ending ending,
+         reader_.read([&](const trace::Record& record) { return stream_->add(record); }));
+  const std::size_t count = tree().processes().size();
+  if (ending == Ending::kWhole && selection.process().value_or(0) >= count)
+    return fail(fmt::format("--process {}: run {} has no process of that number", *selection.process(), id_),
+                ExitCode::kUsage, fmt::format("they are 1 to {}: rehearse show {}", count - 1, id_));
+  return ending;
 }
 
 Result<RunTrace::Ending> RunTrace::read_packets(const std::function<bool(const trace::Record&)>& visit) {

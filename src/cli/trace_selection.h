@@ -35,6 +35,8 @@ class TraceSelection {
   /// `realtime_offset_ns` and `shift`: as for trace::EventFields. Events come in order.
   bool wants(const trace::TraceEvent& event, const trace::EventStream& stream,
              std::int64_t realtime_offset_ns, std::uint32_t shift);
+  /// --process
+  [[nodiscard]] std::optional<std::uint32_t> process() const { return process_; }
 
  private:
   bool is_process(const trace::Process& process);

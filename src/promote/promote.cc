@@ -98,15 +98,15 @@ class Promotion {
 
   /// A path that is none of the run's is a slip.
   Result<void> check_named() const {
-    if (order_.selection.only.empty()) return {};
+    if (order_.selection.takes_all()) return {};
     std::vector<std::string> paths;
     for (const Change& change : frozen_->changes) {
       paths.push_back(change.path);
       if (!change.from.empty()) paths.push_back(change.from);
     }
-    const std::string stray = order_.selection.stray(paths);
-    if (stray.empty()) return {};
-    return fail("--only " + stray + ": the run changed nothing there", ExitCode::kUsage,
+    const std::string* stray = order_.selection.stray(paths);
+    if (stray == nullptr) return {};
+    return fail("--only or --except " + *stray + ": the run changed nothing there", ExitCode::kUsage,
                 "see: rehearse show " + outcome_.run);
   }
 

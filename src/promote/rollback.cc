@@ -61,7 +61,9 @@ class Rollback {
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "something has changed since it was promoted";
-      outcome_.fix = "take back the rest: --except PATH for each of these; or these too: --accept PATH";
+      outcome_.fix =
+          "take back the rest: --except PATH for each of these, or for the directory with which it came; or "
+          "these too: --accept PATH";
       return std::move(outcome_);
     }
     RH_CHECK(check_holders());
@@ -180,9 +182,9 @@ class Rollback {
     for (const Operation& operation : journal_.operations) {
       for (std::string& path : host_paths(operation)) paths.push_back(std::move(path));
     }
-    const std::string stray = order_.selection.stray(paths);
-    if (stray.empty()) return {};
-    return fail("PATH " + stray + ": promoting the run did nothing there by itself", ExitCode::kUsage,
+    const std::string* stray = order_.selection.stray(paths);
+    if (stray == nullptr) return {};
+    return fail("PATH " + *stray + ": promoting the run did nothing there by itself", ExitCode::kUsage,
                 "see: rehearse rollback " + outcome_.run + " --dry-run");
   }
 

@@ -22,13 +22,14 @@ bool Selection::takes(std::string_view path) const {
   return only.empty() || std::any_of(only.begin(), only.end(), below);
 }
 
-std::string Selection::stray(std::span<const std::string> paths) const {
-  for (const std::string& top : only) {
-    if (std::none_of(paths.begin(), paths.end(),
-                     [&](const std::string& path) { return is_below(path, top); }))
-      return top;
+const std::string* Selection::stray(std::span<const std::string> paths) const {
+  for (const std::vector<std::string>* named : {&only, &except}) {
+    for (const std::string& top : *named) {
+      if (std::ranges::none_of(paths, [&](const std::string& path) { return is_below(path, top); }))
+        return &top;
+    }
   }
-  return {};
+  return nullptr;
 }
 
 }  // namespace rehearse::promote

@@ -491,10 +491,12 @@ class Obstacles(PromoteCase):
         self.promote(run, "--except", str(self.host / "foo"), "--except", str(self.host / "k/z"), "--accept", str(self.host))
         self.assertEqual(sorted(os.listdir(self.host)), ["foo", "foobar", "k"])
         self.assertEqual(os.listdir(self.host / "k"), [])
-        slip = self.call("promote", self.approve(run), "--only", str(self.host / "fooo"))
-        self.assertEqual((slip.code, b"/fooo: the run changed nothing there" in slip.err), (harness.USAGE, True), slip.err)
-        slip = self.call("rollback", run.doc["id"], str(self.host / "fooo"))
-        self.assertEqual((slip.code, b"/fooo: promoting the run did nothing there" in slip.err), (harness.USAGE, True), slip.err)
+        for option in ("--only", "--except"):
+            slip = self.call("promote", self.approve(run), option, str(self.host / "fooo"))
+            self.assertEqual((slip.code, b"/fooo: the run changed nothing there" in slip.err), (harness.USAGE, True), slip.err)
+        for options in ([], ["--except"]):
+            slip = self.call("rollback", run.doc["id"], *options, str(self.host / "fooo"))
+            self.assertEqual((slip.code, b"/fooo: promoting the run did nothing there" in slip.err), (harness.USAGE, True), slip.err)
         one = self.try_out("echo a >>foo/x; mv foobar moved; rm -r k")
         for options, words in ((["--only", str(self.host / "foo/x")], b"one file"), (["--only", str(self.host / "moved")], b"renamed from"), (["--only", "foo"], b"absolute")):
             result = self.call("promote", self.approve(one), *options)

@@ -496,6 +496,8 @@ class Trace(Case):
         everyone = self.events("--process", "1", "--follow")
         self.assertEqual(everyone, self.events())
         self.assertEqual(self.events("--since", "100s"), [])
+        nobody = self.call("trace", "last", "--process", "999", json_out=False)
+        self.assertEqual((nobody.code, b"no process of that number" in nobody.err), (harness.USAGE, True), nobody.err)
         summary = self.call("trace", "last", "--summary", json_out=False)
         self.assertRegex(summary.out.decode(), r"(?m)^ +\d+ .* openat$")
 
