@@ -74,10 +74,11 @@ static __always_inline void attach_text(struct draft* draft, u8 arg, const void*
   void* to = draft->scratch->data + at;
   long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from)
                   : bpf_probe_read_user_str(to, RH_TEXT_MAX, from);
-  if (n <= 0) {
+  if (n < 0) {
     made->flags = RH_FAULT;
     return;
   }
+  if (n == 0) n = 1; /* an empty string of user space, before Linux 6.14 */
   if (n == RH_TEXT_MAX) made->flags = RH_CUT;
   made->length = (u32)n - 1;
   grow(draft, (u32)n - 1);
