@@ -159,6 +159,7 @@ std::size_t count_hidden_ipc(const trace::IpcLooks& looks, std::string_view tabl
 std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const HostRoot& host) {
   std::vector<verdict::Gap> gaps;
   add_gap(hidden_names(looks, host), "looked for in vain, and this host has it", gaps);
+  add_gap({looks.empty().begin(), looks.empty().end()}, "opened though shown empty", gaps);
   add_gap(hidden_processes(looks), "processes looked for in vain, and this host has them", gaps);
   hidden_ipc(looks, gaps);
   if (looks.cut())

@@ -31,6 +31,16 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
   return apart;
 }
 
+/// Mount points that are shown as empty directories. That of rehearse's own state says nothing of the host.
+std::set<std::string> emptied_mounts(const sandbox::Plan& plan) {
+  std::set<std::string> emptied;
+  for (const sandbox::MountPlan& mount : plan.mounts) {
+    if (mount.show == sandbox::Show::kHidden && !trace::is_within(mount.mountpoint, plan.request.state_dir))
+      emptied.insert(mount.mountpoint);
+  }
+  return emptied;
+}
+
 /// By mount point, whether what is changed there is in a layer.
 std::map<std::string, bool> layers_of(const sandbox::Plan& plan) {
   std::map<std::string, bool> layers;
@@ -134,7 +144,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         return paths_.leads_to(events_.resolve(tid, path));
       }),
       reads_(apart_from_host(plan), paths_),
-      looks_(apart_from_host(plan), paths_, name_on_host),
+      looks_(apart_from_host(plan), emptied_mounts(plan), paths_, name_on_host),
       outside_(layers_of(plan)) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.

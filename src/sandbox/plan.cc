@@ -405,8 +405,10 @@ void Planner::name_gaps() {
   }
   if (std::any_of(plan_.mounts.begin(), plan_.mounts.end(),
                   [](const MountPlan& mount) { return mount.why == kCredentialsWhy; })) {
+    // Every host that runs systemd has some. What looks into one is named when the run has ended
+    // (rehearsal/hidden_objects.h).
     gap("credentials of services shown empty",
-        std::string("what systemd passes to services below ") + kCredentials, Level::kYellow);
+        std::string("what systemd passes to services below ") + kCredentials, Level::kGreen);
   }
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kHidden && mount.why != kOwnState && mount.why != kOnRequest &&

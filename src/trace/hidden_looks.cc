@@ -100,6 +100,10 @@ void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
     asked_for_process(event, events);
   } else if (ipc_call(nr) || opens(nr)) {
     asked_for_ipc(event);
+    if (opens(nr) && !event.failed() && event.fd != nullptr) {
+      std::string path = paths_.leads_to(event.fd->name);
+      if (emptied_.contains(path)) empty_.insert(std::move(path));
+    }
   }
 }
 

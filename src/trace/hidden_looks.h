@@ -33,10 +33,14 @@ class HiddenLooks {
  public:
   /// The name of what runs on the host under a number, "" if nothing does.
   using HostProcess = std::function<std::string(std::uint32_t)>;
-  /// `apart`: mount points inside that do not show the host's files. `paths` is borrowed, and takes each
-  /// event before this does.
-  HiddenLooks(std::vector<std::string> apart, const HostPaths& paths, HostProcess host_process)
-      : apart_(std::move(apart)), paths_(paths), host_process_(std::move(host_process)) {}
+  /// `apart`: mount points inside that do not show the host's files; `emptied`: those of them that are shown
+  /// as empty directories. `paths` is borrowed, and takes each event before this does.
+  HiddenLooks(std::vector<std::string> apart, std::set<std::string> emptied, const HostPaths& paths,
+              HostProcess host_process)
+      : apart_(std::move(apart)),
+        emptied_(std::move(emptied)),
+        paths_(paths),
+        host_process_(std::move(host_process)) {}
 
   /// Takes the next event of `events`.
   void add(const TraceEvent& event, const EventStream& events);
@@ -48,6 +52,8 @@ class HiddenLooks {
   [[nodiscard]] const std::map<Name, bool>& names() const { return names_; }
   /// Numbers that no process of the run has ever had, and what ran under them on the host.
   [[nodiscard]] const std::map<std::uint32_t, std::string>& processes() const { return processes_; }
+  /// Directories that were opened, and were shown empty.
+  [[nodiscard]] const std::set<std::string>& empty() const { return empty_; }
   [[nodiscard]] const IpcLooks& ipc(IpcKind kind) const { return ipc_[static_cast<std::size_t>(kind)]; }
   /// There were more than are kept.
   [[nodiscard]] bool cut() const { return cut_; }
@@ -59,10 +65,12 @@ class HiddenLooks {
   void asked_for_ipc(const TraceEvent& event);
 
   std::vector<std::string> apart_;
+  std::set<std::string> emptied_;
   const HostPaths& paths_;
   HostProcess host_process_;
   std::map<Name, bool> names_;
   std::map<std::uint32_t, std::string> processes_;
+  std::set<std::string> empty_;
   std::set<std::uint32_t> nobody_;  ///< numbers that nothing runs under on the host either
   std::array<IpcLooks, kIpcNames.size()> ipc_;
   bool cut_ = false;

@@ -50,7 +50,7 @@ class Control:
 
 def start(state: Path, kernel: Path, root: Path, payload: Path) -> None:
     # cx16 is left out: the emulated cmpxchg16b of qemu 7.2 crashes Linux 6.12.
-    command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "Nehalem,-cx16", "-smp", "2", "-m", "3G",
+    command = ["qemu-system-x86_64", "-machine", "q35", "-accel", f"tcg,thread={os.environ.get('VM_THREADS', 'multi')}", "-cpu", "Nehalem,-cx16", "-smp", "2", "-m", "3G",
                "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-kernel", str(kernel / "vmlinuz"), "-initrd", str(kernel / "initrd"),
                "-serial", f"file:{state}/console", "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
                "-chardev", f"socket,id=ctl,path={state}/ctl,server=on,wait=off", "-device", "virtserialport,chardev=ctl,name=ctl",

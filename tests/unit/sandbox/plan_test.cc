@@ -265,7 +265,7 @@ TEST_CASE("hiding a mount takes what lies below with it") {
   CHECK(refused.error().exit == ExitCode::kUsage);
 }
 
-TEST_CASE("credentials of services are not shown and cap the verdict once") {
+TEST_CASE("credentials of services are not shown, which is said once") {
   const auto plan =
       make_plan(simple_request(), host_with({{"/", "/", "ext4", "8:1"},
                                              {"/", "/run", "tmpfs", "0:20"},
@@ -274,7 +274,7 @@ TEST_CASE("credentials of services are not shown and cap the verdict once") {
   REQUIRE(plan);
   CHECK(mount_at(*plan, "/run/credentials/a.service").show == Show::kHidden);
   CHECK(std::count_if(plan->gaps.begin(), plan->gaps.end(), [](const auto& gap) {
-          return gap.what.find("credentials") != std::string::npos && gap.cap == verdict::Level::kYellow;
+          return gap.what.find("credentials") != std::string::npos && gap.cap == verdict::Level::kGreen;
         }) == 1);
 }
 
