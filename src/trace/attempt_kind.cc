@@ -73,7 +73,10 @@ bool shows_process(std::string_view path) {
 
 /// What root of a host reads there, and changes nothing by that.
 bool only_shows(std::string_view path) {
-  return shows_process(path) || is_within(path, "/proc/sys");
+  // What the firmware says of the machine, serial numbers included: dmidecode, lscpu.
+  constexpr std::string_view kFirmware[] = {"/sys/firmware", "/sys/class/dmi", "/sys/devices/virtual/dmi"};
+  return shows_process(path) || is_within(path, "/proc/sys") ||
+         std::ranges::any_of(kFirmware, [&](std::string_view top) { return is_within(path, top); });
 }
 
 std::string_view kind_of_place(std::string_view path) {
