@@ -74,7 +74,8 @@ class World:
         conf, theirs = base / "resolv.conf", Path("/etc/resolv.conf").resolve()
         conf.write_text(f"nameserver {OWN_NAME_SERVER}\n")
         theirs.parent.mkdir(parents=True, exist_ok=True)
-        theirs.touch()
+        if not theirs.exists():
+            theirs.touch()
         run("mount", "--bind", conf, theirs)
         for address in (NAME_SERVER, OWN_NAME_SERVER):
             self._datagrams(address, 53, self._answer)
