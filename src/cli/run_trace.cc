@@ -1,6 +1,7 @@
 #include "cli/run_trace.h"
 
 #include <fmt/format.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <nlohmann/json.hpp>

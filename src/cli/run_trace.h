@@ -27,8 +27,8 @@ class RunTrace {
   /// kDataError if there is no trace.
   static Result<RunTrace> open(const Globals& globals, const std::string& run, const char* verb);
 
-  /// Calls `visit` for each wanted event, in order, until it returns false. Once. kUsage if a process is asked for that a
-  /// whole trace does not have.
+  /// Calls `visit` for each wanted event, in order, until it returns false. Once. kUsage if a process is
+  /// asked for that a whole trace does not have.
   Result<Ending> read(TraceSelection& selection, const Visit& visit);
   /// Calls `visit` for each record of a packet instead. Once.
   Result<Ending> read_packets(const std::function<bool(const trace::Record&)>& visit);

@@ -18,8 +18,8 @@ struct Selection {
   std::vector<std::string> only;    ///< empty: everything
   std::vector<std::string> except;  ///< wins
   [[nodiscard]] bool takes(std::string_view path) const;
-  /// The first of `only`, else of `except`, that is neither one of these paths nor above one. A slip in either would
-  /// select what was not meant.
+  /// The first of `only`, else of `except`, that is neither one of these paths nor above one. A slip in
+  /// either would select what was not meant.
   [[nodiscard]] const std::string* stray(std::span<const std::string> paths) const;
   [[nodiscard]] bool takes_all() const { return only.empty() && except.empty(); }
 };

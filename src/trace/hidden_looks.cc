@@ -100,11 +100,14 @@ void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
     asked_for_process(event, events);
   } else if (ipc_call(nr) || opens(nr)) {
     asked_for_ipc(event);
-    if (opens(nr) && !event.failed() && event.fd != nullptr) {
-      std::string path = paths_.leads_to(event.fd->name);
-      if (emptied_.contains(path)) empty_.insert(std::move(path));
-    }
+    if (opens(nr)) opened(event);
   }
+}
+
+void HiddenLooks::opened(const TraceEvent& event) {
+  if (event.failed() || event.fd == nullptr) return;
+  std::string path = paths_.leads_to(event.fd->name);
+  if (emptied_.contains(path)) empty_.insert(std::move(path));
 }
 
 void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {

@@ -60,6 +60,7 @@ class HiddenLooks {
 
  private:
   void named(const TraceEvent& event, const EventStream& events);
+  void opened(const TraceEvent& event);
   void process(std::uint32_t number, const EventStream& events);
   void asked_for_process(const TraceEvent& event, const EventStream& events);
   void asked_for_ipc(const TraceEvent& event);

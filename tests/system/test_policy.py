@@ -93,6 +93,7 @@ class BuiltIn(PolicyCase):
             ("cat /etc/hostname", GREEN, ""),
             ("ls /run/credentials", GREEN, ""),
             ("ls /run/credentials/rh.service", YELLOW, "opened though shown empty: /run/credentials/rh.service"),
+            ("echo x > /run/credentials/rh.service/new; true", YELLOW, ""),
             ("cat /run/credentials/rh.service/token; exit 0", YELLOW, "looked for in vain, and this host has it: /run/credentials/rh.service/token"),
         ):
             with self.subTest(script):

@@ -4,6 +4,8 @@
 vm.py start STATE KERNEL_DIR ROOT_IMAGE PAYLOAD_IMAGE   both disks are left as they were
 vm.py sh STATE SCRIPT [SECONDS]                         output streamed, exit code passed on
 vm.py stop STATE                                        power off, or kill
+
+VM_THREADS: as QEMU's tcg,thread= takes it (multi by default).
 """
 
 from __future__ import annotations
