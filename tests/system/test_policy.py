@@ -86,6 +86,9 @@ class BuiltIn(PolicyCase):
         self.judged("dmesg > /dev/null 2>&1; exit 0", GREEN, "safe.no-effects")
         self.judged("dmesg -C > /dev/null 2>&1; exit 0", RED, "priv.kernel-attempt")
         self.judged("head -c 1 /proc/1/environ; exit 0", YELLOW, "priv.look-by-other")
+        table = next((str(path) for path in Path("/sys/firmware").rglob("*") if path.is_file() and path.stat().st_mode & 0o777 == 0o400), None)
+        if table is not None:
+            self.judged(f"head -c 1 {table}; exit 0", YELLOW, "priv.look-by-other", not_rules=("priv.attempt", "priv.kernel-attempt"))
 
     def test_credentials_of_services_are_shown_empty(self) -> None:
         """Every host that runs systemd has some: that alone is no reason to ask a person; to look into them is."""
