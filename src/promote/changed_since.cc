@@ -24,7 +24,7 @@ Result<bool> changed_since(int root, const std::string& path, std::int64_t since
       RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
       const bool is_directory = S_ISDIR(st.st_mode);
       const bool linked = !is_directory && st.st_nlink > 1;
-      if (to_ns(linked ? st.st_mtim : st.st_ctim) > since_ns) return true;
+      if (to_ns(linked ? st.st_mtim : st.st_ctim) >= since_ns) return true;
       if (is_directory) waiting.push_back(at + '/' + name);
     }
   }

@@ -235,15 +235,27 @@ class Commit {
     RH_CHECK(writer.sync());
     for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
     RH_TRY(operations_, order_.prepare());
+    const std::int64_t staged_ns = realtime_ns();
     RH_CHECK(note_all_directories());
     RH_CHECK(sync_volumes(order_.volumes));
     for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
-    ready_ns_ = realtime_ns();
+    ready_ns_ = stamp_after(staged_ns);
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     if (order_.admit) RH_CHECK(order_.admit(operations_));
     writer_.emplace(std::move(writer));
     return journals_.make_ready(order_.header.run);
+  }
+
+  /// A moment that tells edits in new directories from their staging: what was staged bears an earlier time.
+  std::int64_t stamp_after(std::int64_t staged_ns) const {
+    const bool needed = std::any_of(operations_.begin(), operations_.end(), [](const Operation& operation) {
+      return operation.kind == OperationKind::kMove && operation.from.area == Area::kStore &&
+             operation.type == effects::FileType::kDir;
+    });
+    // At most one timer tick, and making everything durable has mostly taken longer already.
+    while (needed && earliest_stamp_ns() <= staged_ns) ::usleep(500);
+    return earliest_stamp_ns();
   }
 
   Result<void> note_all_directories() {

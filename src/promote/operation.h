@@ -89,4 +89,7 @@ struct Operation {
   std::uint32_t to_directory = kNotNoted;
 };
 
+/// A place of the operation's volume as one word, to compare by.
+std::string place_key(const Operation& operation, const Place& place);
+
 }  // namespace rehearse::promote

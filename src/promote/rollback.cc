@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <unordered_map>
@@ -55,8 +56,10 @@ class Rollback {
     RH_CHECK(check_named());
     RH_CHECK(choose());
     RH_CHECK(plan_units());
-    RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept},
+    RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept,
+                            outcome_.left_alone, outcome_.notes},
                            outcome_.staleness));
+    for (const Operation& operation : operations_) show(operation);
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
@@ -130,7 +133,13 @@ class Rollback {
           later.header.of != journal_.header.number)
         continue;
       for (const Operation& operation : later.operations) {
-        if (!keeps_time(operation)) over.insert(mark_of(operation, true));
+        if (keeps_time(operation)) continue;
+        over.insert(mark_of(operation, true));
+        // Put back where nothing was any more, or in exchange for what somebody had put there.
+        if (operation.from.area != Area::kStore || operation.to.area != Area::kHost) continue;
+        Operation other = operation;
+        other.kind = operation.kind == OperationKind::kMove ? OperationKind::kExchange : OperationKind::kMove;
+        over.insert(mark_of(other, true));
       }
     }
     in_effect_.assign(journal_.operations.size(), true);
@@ -202,7 +211,10 @@ class Rollback {
     std::unordered_map<std::string, std::string> parked;  // store place -> host path it came from
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
       const Operation& operation = journal_.operations[i];
-      if (!in_effect_[i]) continue;
+      if (!in_effect_[i]) {
+        if (operation.time_only) timed_.insert(place_key(operation, operation.from));
+        continue;
+      }
       auto paths = host_paths(operation);
       // The two halves of a move through the store go together.
       if (operation.kind == OperationKind::kMove && operation.to.area == Area::kStore)
@@ -226,9 +238,8 @@ class Rollback {
     operations_ = inverted(chosen);
     std::vector<Volume*> volumes;
     for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
-    RH_TRY(const auto times, kept_times(volumes, operations_));
+    RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
-    for (const Operation& operation : operations_) show(operation);
     return {};
   }
 
@@ -258,7 +269,7 @@ class Rollback {
     for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
     RH_TRY(HeldAnswer held, ask_who_holds({volumes, going, &apart, order_.held_open,
                                            "--held-open replace (it keeps the promoted file)"}));
-    outcome_.notes = std::move(held.notes);
+    std::move(held.notes.begin(), held.notes.end(), std::back_inserter(outcome_.notes));
     return {};
   }
 
@@ -325,7 +336,8 @@ class Rollback {
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
     outcome_.kept = result.undone.kept;
-    outcome_.left_alone = result.undone.left;
+    const std::vector<std::string>& left = result.undone.left;
+    outcome_.left_alone.insert(outcome_.left_alone.end(), left.begin(), left.end());
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
     outcome_.why = result.why;
@@ -372,6 +384,7 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
   UnitWork units_;
   RecordedObjects after_;

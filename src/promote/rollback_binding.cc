@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/clock.h"
@@ -21,13 +22,17 @@ namespace {
 using effects::Attributes;
 using effects::FileType;
 
+/// Filesystems stamp with the last timer tick's time: a change may seem so much older than it is (CONFIG_HZ
+/// of at least 100).
+constexpr std::int64_t kTick = 10'000'000;
+
 class Binding {
  public:
   Binding(const RollbackBinding& order, Staleness& result) : order_(order), result_(result) {}
 
   /// Fills in what is expected of each object and finds what has changed since.
   Result<void> bind() {
-    std::unordered_map<std::string, bool> from_store;  // store places that get their object by an earlier one
+    std::set<std::string> from_store;  // store places that get their object by an earlier one
     for (Operation& operation : order_.operations) {
       switch (operation.kind) {
         case OperationKind::kMove:
@@ -44,6 +49,8 @@ class Binding {
           break;
       }
     }
+    std::size_t i = 0;
+    std::erase_if(order_.operations, [&](const Operation&) { return dropped_.contains(i++); });
     return {};
   }
 
@@ -73,40 +80,76 @@ class Binding {
     return std::optional(std::move(settings));
   }
 
-  void moved(const std::string& path, std::string then, std::string now) {
+  /// True: the operator named it, and it is to be taken back all the same.
+  bool moved(const std::string& path, const char* use, std::string then, std::string now) {
     for (const std::string& accepted : order_.accept) {
       if (!is_below(path, accepted)) continue;
       result_.accepted.push_back(path);
-      return;
+      return true;
     }
-    result_.moved.push_back({path, "promoted", std::move(then), std::move(now), ""});
+    result_.moved.push_back({path, use, std::move(then), std::move(now), ""});
+    return false;
   }
 
-  Result<void> bind_move(Operation& operation, std::unordered_map<std::string, bool>& from_store) {
-    const std::uint64_t ino = operation.object.ino;
-    if (operation.from.area == Area::kHost) {
-      const std::string shown = volume(operation).shown(operation.from);
-      RH_TRY(const auto st, look(operation, operation.from));
-      if (!st || st->st_ino != ino) {
-        moved(shown, "the promoted object", st ? "another object" : "nothing");
+  static std::string describe(const struct stat& st) {
+    return fmt::format("another object: inode {}, {} bytes", st.st_ino, st.st_size);
+  }
+
+  /// What the operation was about is not there any more.
+  void drop(const Operation& operation, const std::string& shown) {
+    dropped_.insert(static_cast<std::size_t>(&operation - order_.operations.data()));
+    order_.left.push_back(shown + ": it is gone, there is nothing to take back");
+  }
+
+  /// Somebody's object goes to where the promotion's own would have gone.
+  void keep_theirs(const Operation& operation, const Place& kept, const std::string& shown) {
+    order_.notes.push_back(shown + ": what stood there since is kept as " + volume(operation).shown(kept));
+  }
+
+  Result<void> bind_move(Operation& operation, std::set<std::string>& from_store) {
+    return operation.from.area == Area::kHost ? bind_removal(operation, from_store)
+                                              : bind_return(operation, from_store);
+  }
+
+  /// A new object goes, or a renamed one goes back to its name.
+  Result<void> bind_removal(Operation& operation, std::set<std::string>& from_store) {
+    const std::string shown = volume(operation).shown(operation.from);
+    RH_TRY(const auto st, look(operation, operation.from));
+    const bool ours = st && st->st_ino == operation.object.ino;
+    const bool to_store = operation.to.area == Area::kStore;
+    if (!ours) {
+      // Somebody else's object cannot stand for one that was renamed.
+      const bool removed = st && to_store && !renamed_here(operation);
+      if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing")) return {};
+      if (!removed) {
+        if (to_store) lost_.insert(place_key(operation, operation.to));
+        drop(operation, shown);
         return {};
       }
-      operation.object = facts_of(*st);
-      operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
-      if (operation.to.area == Area::kStore) {
-        from_store[place_key(operation, operation.to)] = true;
-        if (renamed_here(operation)) return {};
-        return check_unchanged(operation, operation.from, *st);
-      }
+      operation.type = effects::file_type(*st);
+      keep_theirs(operation, operation.to, shown);
+    }
+    operation.object = facts_of(*st);
+    operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
+    if (!to_store) return {};
+    from_store.insert(place_key(operation, operation.to));
+    if (!ours || renamed_here(operation)) return {};
+    return check_unchanged(operation, operation.from, *st);
+  }
+
+  /// Out of the store: nothing may be in its way, and nobody has written to it.
+  Result<void> bind_return(Operation& operation, const std::set<std::string>& from_store) {
+    const std::string shown = volume(operation).shown(operation.to);
+    if (lost_.contains(place_key(operation, operation.from))) {
+      drop(operation, shown);
       return {};
     }
-    // Out of the store: nothing may be in its way, and nobody has written to it.
-    if (!from_store.contains(place_key(operation, operation.from))) {
+    const bool kept = !from_store.contains(place_key(operation, operation.from));
+    if (kept) {
       RH_TRY(const auto st, look(operation, operation.from));
-      if (!st || st->st_ino != ino)
-        return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
-                    "it cannot be taken back");
-      check_kept(operation, operation.object, *st, volume(operation).shown(operation.to));
+      if (!st || st->st_ino != operation.object.ino)
+        return fail(shown + ": what was kept is gone", ExitCode::kDataError, "it cannot be taken back");
+      check_kept(operation, operation.object, *st, shown);
       operation.object = facts_of(*st);
     }
     RH_TRY(const auto newcomer, look(operation, operation.to));
@@ -115,12 +158,23 @@ class Binding {
           return other.kind == OperationKind::kMove && other.volume == operation.volume &&
                  other.from == operation.to;
         });
-    if (newcomer && !leaves) {
-      // Accepting does not help: it would have to be overwritten.
-      result_.moved.push_back({volume(operation).shown(operation.to), "removed", "nothing",
-                               fmt::format("inode {}, {} bytes", newcomer->st_ino, newcomer->st_size), ""});
-    }
+    if (!newcomer || leaves) return {};
+    if (!moved(shown, "removed", "nothing", describe(*newcomer))) return {};
+    if (!kept)
+      return fail(shown + " cannot be replaced: what belongs there is renamed now", ExitCode::kStale,
+                  "move away what is there, then roll back");
+    operation.kind = OperationKind::kExchange;
+    if (S_ISDIR(newcomer->st_mode)) operation.type = FileType::kDir;
+    displace(operation, *newcomer);
+    keep_theirs(operation, operation.from, shown);
     return {};
+  }
+
+  /// What is exchanged for a kept object is `st`.
+  static void displace(Operation& operation, const struct stat& st) {
+    operation.displaced = facts_of(st);
+    operation.entries = S_ISDIR(st.st_mode);
+    if (st.st_nlink > 1 && !S_ISDIR(st.st_mode)) operation.displaced.ctime_ns = 0;
   }
 
   /// A renamed object of the host, parked on its way: what is in it goes with it.
@@ -138,8 +192,8 @@ class Binding {
     // An object with several names may have got new attributes by the promotion itself.
     if (S_ISDIR(st.st_mode) || operation.entries || st.st_nlink > 1) return;
     if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
-    moved(shown, "as it was when it was replaced",
-          "its old object was written to since, by somebody who had it open");
+    (void)moved(shown, "promoted", "as it was when it was replaced",
+                "its old object was written to since, by somebody who had it open");
   }
 
   Result<void> bind_exchange(Operation& operation) {
@@ -152,16 +206,16 @@ class Binding {
     operation.object = facts_of(*kept);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st) {
-      result_.moved.push_back({shown, "promoted", "the promoted object", "nothing", ""});
+      // With nothing there, the old object only has to come back.
+      if (moved(shown, "promoted", "the promoted object", "nothing")) operation.kind = OperationKind::kMove;
       return {};
     }
     const bool ours = st->st_ino == operation.displaced.ino;
-    operation.displaced = facts_of(*st);
-    operation.entries = S_ISDIR(st->st_mode);
-    if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) operation.displaced.ctime_ns = 0;
+    displace(operation, *st);
     if (!ours) {
-      moved(shown, "the promoted object",
-            fmt::format("another object: inode {}, {} bytes", st->st_ino, st->st_size));
+      if (!moved(shown, "promoted", "the promoted object", describe(*st))) return {};
+      if (S_ISDIR(st->st_mode)) operation.type = FileType::kDir;
+      keep_theirs(operation, operation.from, shown);
       return {};
     }
     return check_unchanged(operation, operation.to, *st);
@@ -169,32 +223,46 @@ class Binding {
 
   Result<void> bind_attributes(Operation& operation) {
     operation.entries = true;
+    if (!operation.before) return {};
     RH_TRY(const auto st, look(operation, operation.from));
-    if (!st || st->st_ino != operation.object.ino || !operation.before) return {};  // nothing to set any more
-    const std::uint64_t ino = operation.object.ino;
+    const bool ours = st && st->st_ino == operation.object.ino;
+    if (!ours && operation.time_only) return {};  // nothing to set any more
+    const std::string shown = volume(operation).shown(operation.from);
+    if (!ours && !moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))
+      return {};
+    if (!st || (!ours && effects::file_type(*st) != operation.type)) {
+      drop(operation, shown);
+      return {};
+    }
     operation.object = facts_of(*st);
-    operation.object.ino = ino;
     if (operation.time_only) return {};
     RH_TRY(const auto now, settings_now(operation, operation.from));
     if (!now) return {};
     Settings promoted = *std::exchange(operation.before, now);
     if (operation.type == FileType::kDir) promoted.mtime_ns = now->mtime_ns;
-    if (to_ns(st->st_ctim) <= order_.settled_ns || *now == promoted) return {};
-    moved(volume(operation).shown(operation.from), "the promoted attributes", "other attributes");
+    if (!ours || is_settled(*st) || *now == promoted) return {};
+    (void)moved(shown, "promoted", "the promoted attributes", "other attributes");
     return {};
   }
 
   Result<void> bind_rewrite(Operation& operation) {
     const std::string shown = volume(operation).shown(operation.to);
     RH_TRY(const auto st, look(operation, operation.to));
-    const bool same_object = st && st->st_ino == operation.object.ino;
-    if (!same_object) {
-      moved(shown, "the promoted file", st ? "another object" : "nothing");
-      return {};
+    const bool ours = st && st->st_ino == operation.object.ino;
+    if (!ours) {
+      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing")) return {};
+      if (!st || !S_ISREG(st->st_mode)) {
+        drop(operation, shown);
+        return {};
+      }
     }
     operation.object = facts_of(*st);
+    if (!ours) return {};
     return check_unchanged(operation, operation.to, *st);
   }
+
+  /// Nobody has changed the object since the promotion was over.
+  bool is_settled(const struct stat& st) const { return to_ns(st.st_ctim) < order_.settled_ns - kTick; }
 
   /// The object is as the manifest has it; a directory with all that is in it.
   Result<void> check_unchanged(const Operation& operation, const Place& place, const struct stat& st) {
@@ -204,20 +272,22 @@ class Binding {
     if (record == order_.after.end()) return {};
     const auto& [type, after] = record->second;
     const bool is_directory = S_ISDIR(st.st_mode);
-    const bool settled = to_ns(st.st_ctim) <= order_.settled_ns;
-    if (!settled || (!is_directory && to_ns(st.st_mtim) != after.mtime_ns)) {
+    const bool written = !is_directory && to_ns(st.st_mtim) != after.mtime_ns;
+    if (written || !is_settled(st)) {
+      // Of the promotion's last tick, that it has the promoted time proves its content.
+      const bool read = written || to_ns(st.st_ctim) > order_.settled_ns;
       RH_TRY(const int dir, unless_moved(on.parent(place), shown));
       std::optional<struct stat> opened = st;
       RH_TRY(const Attributes now,
              unless_moved(effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
-                                                   effects::Content::kHash),
+                                                   read ? effects::Content::kHash : effects::Content::kSkip),
                           shown));
       Settings wanted = settings_of(after);
       Settings found = settings_of(now);
       if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
       const bool equal = wanted == found && now.target == after.target && now.rdev == after.rdev &&
-                         (type != FileType::kFile || now.sha256 == after.sha256);
-      if (!equal) moved(shown, "as it was promoted", "edited since");
+                         (!read || type != FileType::kFile || now.sha256 == after.sha256);
+      if (!equal) (void)moved(shown, "promoted", "as it was promoted", "edited since");
     }
     if (!is_directory) return {};
     RH_TRY(const UniqueFd directory,
@@ -230,7 +300,7 @@ class Binding {
         RH_TRY(const auto child, unless_moved(on.find(below), on.shown(below)));
         if (child) RH_CHECK(check_unchanged(operation, below, *child));
       } else {
-        result_.moved.push_back({on.shown(below), "promoted", "nothing", "made since", ""});
+        (void)moved(on.shown(below), "promoted", "nothing", "made since");
       }
     }
     return {};
@@ -245,13 +315,11 @@ class Binding {
 
   const RollbackBinding& order_;
   Staleness& result_;
+  std::set<std::size_t> dropped_;  ///< numbers of operations
+  std::set<std::string> lost_;     ///< store places that get no object because it is gone
 };
 
 }  // namespace
-
-std::string place_key(const Operation& operation, const Place& place) {
-  return fmt::format("{}{}{}", operation.volume, place.area == Area::kHost ? 'h' : 's', place.path);
-}
 
 Result<void> bind_rollback(const RollbackBinding& order, Staleness& result) {
   return Binding(order, result).bind();

@@ -23,16 +23,16 @@ using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileT
 /// Everything is borrowed.
 struct RollbackBinding {
   std::span<UsedVolume> volumes;
-  std::vector<Operation>& operations;  ///< those of the promotion, inverted: gets what stands now
+  /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back.
+  std::vector<Operation>& operations;
   const RecordedObjects& after;
   std::int64_t settled_ns = 0;  ///< when the promotion was over: what has not changed since is as it left it
   const std::vector<std::string>& accept;  ///< paths that the operator named: edits there do not stop it
+  std::vector<std::string>& left;          ///< gets what is gone, so that nothing is done about it
+  std::vector<std::string>& notes;         ///< gets where objects of somebody else's are kept
 };
 
 /// What has changed comes back in `result`; an error: what was kept is gone.
 Result<void> bind_rollback(const RollbackBinding& order, Staleness& result);
-
-/// A place of a volume as one word, to compare by.
-std::string place_key(const Operation& operation, const Place& place);
 
 }  // namespace rehearse::promote

@@ -37,6 +37,10 @@ Settings settings_of(const effects::Attributes& attributes) {
   return settings;
 }
 
+std::string place_key(const Operation& operation, const Place& place) {
+  return std::to_string(operation.volume) + (place.area == Area::kHost ? 'h' : 's') + place.path;
+}
+
 bool is_carried(std::string_view xattr) {
   return !xattr.starts_with("trusted.SGI_ACL_");
 }

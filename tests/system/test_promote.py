@@ -861,30 +861,56 @@ class Moved(PromoteCase):
 
 class Rollbacks(PromoteCase):
     def test_refuses_what_changed_since_and_offers_the_rest(self) -> None:
-        subprocess.run(["sh", "-euc", "echo 1 >a; echo 2 >b; mkdir d; echo 3 >d/c"], cwd=self.host, check=True)
-        before = Tree(self.host)
-        run = self.try_out("echo x >>a; echo x >>b; rm -r d; mkdir n; echo n >n/n")
-        self.promote(run)
-        after = Tree(self.host)
-        for script, path in (("echo edit >>a", "a"), ("rm a", "a"), ("echo theirs >d", "d"), ("echo more >n/more", "n/more"), ("echo edit >>n/n", "n/n"), ("cp a a2; mv a2 a", "a")):
-            with self.subTest(script=script):
-                subprocess.run(["cp", "-a", self.host, self.base / "kept"], check=True)
-                subprocess.run(["sh", "-euc", script], cwd=self.host, check=True)
-                edited = Tree(self.host)
+        """Whatever somebody did to one path after the promotion stays, all the rest can go back, and accepted it goes too."""
+        edits = {"echo edit >>a": "a", "rm a": "a", "chmod 640 a": "a", "cp a a2; mv a2 a": "a", "echo theirs >d": "d", "echo more >n/more": "n/more",
+                 "echo edit >>n/n": "n/n", "rm -r n": "n", "rm -r n; echo theirs >n": "n"}
+        for number, (edit, path) in enumerate(edits.items()):
+            with self.subTest(edit=edit):
+                place = self.host / str(number)
+                place.mkdir()
+                subprocess.run(["sh", "-euc", "echo 1 >a; echo 2 >b; mkdir d; echo 3 >d/c"], cwd=place, check=True)
+                before = Tree(place)
+                run = self.try_out("echo x >>a; echo x >>b; rm -r d; mkdir n; echo n >n/n", cwd=place)
+                self.promote(run)
+                subprocess.run(["sh", "-euc", edit], cwd=place, check=True)
+                edited = Tree(place)
                 result = self.call("rollback", run.doc["id"])
-                if script.startswith("cp"):
-                    self.assertEqual(result.code, STALE)
                 self.assertEqual(result.code, STALE, result.out)
-                self.assertIn(str(self.host / path), [m["path"] for m in result.doc["moved"]])
-                self.assert_same(edited, self.host)
-                break
-        rest = self.call("rollback", run.doc["id"], "--except", str(self.host / "a"))
-        self.assertEqual(rest.code, 0, rest.out)
-        self.assertEqual((self.host / "b").read_text(), "2\n")
-        self.assertEqual((self.host / "a").read_text(), "1\nx\nedit\n")
-        self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(self.host / "a")).code, 0)
+                self.assertEqual([m["path"] for m in result.doc["moved"]], [str(place / path)])
+                self.assert_same(edited, place)
+                rest = self.call("rollback", run.doc["id"], "--except", str(place / path.split("/", maxsplit=1)[0]))
+                self.assertEqual(rest.code, 0, rest.out)
+                self.assertEqual((place / "b").read_text(), "2\n")
+                self.assertEqual([d for d in differences(edited, Tree(place)) if repr(path.encode()) in d], [])
+                accepted = self.call("rollback", run.doc["id"], "--accept", str(place / path))
+                self.assertEqual(accepted.code, 0, accepted.out)
+                self.assertEqual(accepted.doc["accepted"], [str(place / path)])
+                Path(place / "a2").unlink(missing_ok=True)
+                self.assert_same(before, place, times="a2" not in edit)
+                if "theirs" in edit:
+                    kept = accepted.doc["notes"][0].rsplit(" ", 1)[1]
+                    self.assertEqual(Path(kept).read_text(), "theirs\n")
+
+    def test_takes_back_what_somebody_has_emptied(self) -> None:
+        """Somebody has removed what the promotion put into a new directory: nobody's edit is lost with it."""
+        before = Tree(self.host)
+        run = self.try_out("mkdir n; echo n >n/n")
+        self.promote(run)
+        (self.host / "n/n").unlink()
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
         self.assert_same(before, self.host)
-        self.assertNotEqual(differences(before, after), [])
+
+    def test_attributes_of_what_somebody_has_replaced(self) -> None:
+        subprocess.run(["sh", "-euc", "echo 1 >a; echo 2 >b; chmod 644 a b"], cwd=self.host, check=True)
+        run = self.try_out("chmod 600 a b")
+        self.promote(run)
+        subprocess.run(["sh", "-euc", "cp -p a a2; mv a2 a; rm b"], cwd=self.host, check=True)
+        result = self.call("rollback", run.doc["id"])
+        self.assertEqual((result.code, sorted(m["path"] for m in result.doc["moved"])), (STALE, [str(self.host / n) for n in "ab"]))
+        accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host))
+        self.assertEqual(accepted.code, 0, accepted.out)
+        self.assertEqual((self.host / "a").stat().st_mode & 0o777, 0o644)
+        self.assertIn(f"{self.host}/b: it is gone", str(accepted.doc["left_alone"]))
 
     def test_refuses_what_somebody_writes_to(self) -> None:
         (self.host / "f").write_text("old\n")
