@@ -226,6 +226,7 @@ class Collector {
     if (!packages_) packages_ = load_packages();
     change.package = packages_->owner(change.path);
     count(result_.counts, change.kind);
+    result_.layers.insert(change.layer);
     result_.base_moved += change.base_moved ? 1 : 0;
     result_.masked += change.masked && change.after ? 1 : 0;
     if (lost_setid(change) && result_.setid_lost.size() < kMaxUnobserved)

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +61,15 @@ class Preflight {
     if ((vfs.f_flag & ST_RDONLY) != 0)
       return fail_for(EROFS, layer(v).mountpoint + " is mounted read-only", ExitCode::kUnavailable,
                       "mount -o remount,rw " + layer(v).mountpoint);
+    struct statfs kind = {};
+    if (::fstatfs(input_.volumes[v].root(), &kind) != 0)
+      return sys::last_error("statfs", layer(v).mountpoint);
+    if (kind.f_type == MSDOS_SUPER_MAGIC || kind.f_type == EXFAT_SUPER_MAGIC)
+      return fail(layer(v).mountpoint +
+                      " is a FAT filesystem, which keeps neither owners, modes nor exact "
+                      "times: what was rehearsed cannot be installed there exactly",
+                  ExitCode::kUnavailable,
+                  "leave it out: --except " + layer(v).mountpoint + ", and change it by hand");
     return {};
   }
 
@@ -150,7 +161,8 @@ class Preflight {
       return sys::last_error("statvfs", layer(v).mountpoint);
     const std::uint64_t room = std::uint64_t{vfs.f_bavail} * vfs.f_frsize;
     const bool counts_inodes = vfs.f_files != 0;
-    if (bytes > room)
+    const bool counts_blocks = vfs.f_blocks != 0;  // ramfs does not
+    if (counts_blocks && bytes > room)
       return fail_for(ENOSPC,
                       fmt::format("{} needs {} for the new objects and has {}", layer(v).mountpoint,
                                   format_bytes(bytes), format_bytes(room)),

@@ -101,9 +101,9 @@ Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_n
 }
 
 Fate settle(HostRead& read, const HostRoot& host, DeviceNumbers& devices, const RunStart& start,
-            bool shadowed) {
+            bool other_identity) {
   if (read.uses == effects::kReadAbsent) return settle_absent(read, host, start.realtime_ns);
-  if (shadowed) return settle_by_host(read, host, start.realtime_ns);
+  if (other_identity) return settle_by_host(read, host, start.realtime_ns);
   switch (read.source) {
     case ReadSource::kKernel:
       read.moved = read.identity.ctime_ns > start.realtime_ns;
@@ -194,13 +194,17 @@ std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads,
   return found;
 }
 
+bool ShownOtherwise::has_other_identity(const std::string& path) const {
+  return shadowed.contains(path) ||
+         std::ranges::any_of(copied, [&](const std::string& top) { return trace::is_within(path, top); });
+}
+
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,
-                                   const std::set<std::string>& masked,
-                                   const std::set<std::string>& shadowed) {
+                                   const ShownOtherwise& otherwise) {
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
-    return masked.contains(read.path) ||
-           settle(read, host, devices, start, shadowed.contains(read.path)) == Fate::kDrop;
+    return otherwise.masked.contains(read.path) ||
+           settle(read, host, devices, start, otherwise.has_other_identity(read.path)) == Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

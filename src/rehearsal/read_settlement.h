@@ -19,12 +19,18 @@ struct RunStart {
   std::int64_t earliest_stamp_ns = 0;  ///< as in base/clock.h
 };
 
+/// Where the identities that the run saw are not those of the host's objects.
+struct ShownOtherwise {
+  std::set<std::string> masked;    ///< paths inside that do not show the host's object
+  std::set<std::string> shadowed;  ///< directories of the mask layer, which hold what the host's hold
+  std::set<std::string> copied;    ///< what is there, and below, is a copy of the host's
+  [[nodiscard]] bool has_other_identity(const std::string& path) const;
+};
+
 /// `reads`: as trace::ReadSet gives them. An object that has not changed since `start` is what the run has
-/// seen. `masked`: paths inside that do not show the host's object. `shadowed`: directories whose identity
-/// inside is that of the mask layer, while what they hold is the host's. Sorted by path.
+/// seen. Sorted by path.
 std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
-                                            const RunStart& start, const std::set<std::string>& masked,
-                                            const std::set<std::string>& shadowed);
+                                            const RunStart& start, const ShownOtherwise& otherwise);
 
 /// Secret files (trace::secret_files) that were opened under a name that a mount inside gave them.
 std::set<std::string> secrets_by_other_names(const std::vector<effects::HostRead>& reads,

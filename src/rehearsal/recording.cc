@@ -41,6 +41,15 @@ std::set<std::string> emptied_mounts(const sandbox::Plan& plan) {
   return emptied;
 }
 
+/// Mount points of which the plan says that nothing of theirs is shown.
+std::set<std::string> unseen_mounts(const sandbox::Plan& plan) {
+  std::set<std::string> unseen;
+  for (const verdict::Gap& gap : plan.gaps) {
+    if (gap.concern == verdict::Gap::Concern::kLooked) unseen.insert(gap.mountpoint);
+  }
+  return unseen;
+}
+
 /// By mount point, whether what is changed there is in a layer.
 std::map<std::string, bool> layers_of(const sandbox::Plan& plan) {
   std::map<std::string, bool> layers;
@@ -49,15 +58,6 @@ std::map<std::string, bool> layers_of(const sandbox::Plan& plan) {
       layers[mount.mountpoint] = mount.show == sandbox::Show::kOverlay || mount.show == sandbox::Show::kAlias;
   }
   return layers;
-}
-
-std::set<std::string> masked_paths(const sandbox::Evidence& evidence) {
-  std::set<std::string> paths;
-  for (const sandbox::LayerEvidence& layer : evidence.layers) {
-    for (const auto* list : {&layer.masked, &layer.hidden})
-      for (const std::string& path : *list) paths.insert(layer.seen_at(path));
-  }
-  return paths;
 }
 
 /// The first few of the paths, and how many more.
@@ -72,11 +72,15 @@ std::string some(const std::set<std::string>& paths) {
   return text;
 }
 
-std::set<std::string> shadowed_paths(const sandbox::Evidence& evidence) {
-  std::set<std::string> paths;
-  for (const sandbox::LayerEvidence& layer : evidence.layers)
-    for (const std::string& path : layer.shadowed) paths.insert(layer.seen_at(path));
-  return paths;
+ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
+  ShownOtherwise shown;
+  for (const sandbox::LayerEvidence& layer : evidence.layers) {
+    for (const auto* list : {&layer.masked, &layer.hidden})
+      for (const std::string& path : *list) shown.masked.insert(layer.seen_at(path));
+    for (const std::string& path : layer.shadowed) shown.shadowed.insert(layer.seen_at(path));
+    if (layer.copied) shown.copied.insert(layer.seen_at(layer.file));
+  }
+  return shown;
 }
 
 report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
@@ -145,6 +149,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       }),
       reads_(apart_from_host(plan), paths_),
       looks_(apart_from_host(plan), emptied_mounts(plan), paths_, name_on_host),
+      unseen_(unseen_mounts(plan)),
       outside_(layers_of(plan)) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
@@ -293,18 +298,18 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
 void Recording::list_hidden(report::RunRecord& record) const {
   const auto host = HostRoot::open();
   if (!host) return;  // list_reads says so
-  std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
+  std::vector<verdict::Gap> gaps = hidden_objects(looks_, unseen_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
   std::vector<std::string>& trouble = record.trace->trouble;
   auto collected = reads_.take();
-  const std::set<std::string> masked = masked_paths(evidence);
+  const ShownOtherwise otherwise = shown_otherwise(evidence);
   std::set<std::string> shown_empty;
   for (const effects::HostRead& read : collected) {
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
-    if ((read.uses & kContent) != 0 && masked.contains(read.path)) shown_empty.insert(read.path);
+    if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path)) shown_empty.insert(read.path);
   }
   std::set<std::string> secrets = reads_.secrets();
   if (!shown_empty.empty())
@@ -320,8 +325,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     return;
   }
   const auto reads =
-      settle_reads(std::move(collected), *host, {evidence.started_ns, evidence.earliest_stamp_ns}, masked,
-                   shadowed_paths(evidence));
+      settle_reads(std::move(collected), *host, {evidence.started_ns, evidence.earliest_stamp_ns}, otherwise);
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

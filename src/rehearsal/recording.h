@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -55,6 +56,11 @@ class Recording final : public sandbox::Recorder {
   }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
+  /// After finish(): the action looked for something below that mount point, which shows nothing of this
+  /// host's.
+  [[nodiscard]] bool looked_below(const std::string& mountpoint) const {
+    return looks_.looked_below(mountpoint);
+  }
   /// After finish(): when each name was asked for first, since the action began.
   [[nodiscard]] const std::map<std::string, std::int64_t>& names_asked() const { return names_asked_; }
   /// After finish(): what was changed by what PID 1 started beside the action, by process.
@@ -86,6 +92,8 @@ class Recording final : public sandbox::Recorder {
   trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
+  std::set<std::string>
+      unseen_;  ///< mount points of which nothing is shown; asking the host may take for ever
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;

@@ -358,6 +358,7 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   auto found = find_more(
       {&bundle, &evidence, order.plan.request.terminal, recording ? &*recording : nullptr, expected, &checks},
       run.record);
+  settle_concerns(evidence, changes, recording ? &*recording : nullptr, run.record);
   find_and_name_gaps(evidence, changes, manager, *order.network, std::move(found), run.record);
   RH_CHECK(judge(run, load.policy(), state, bundle));
   run.record.phases.judge_ns = run.end_phase();

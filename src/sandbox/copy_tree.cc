@@ -20,6 +20,7 @@ constexpr int kMaxDepth = 200;  ///< one descriptor pair a level
 
 struct Budget {
   std::uint64_t left;
+  std::uint64_t left_out = 0;
   Result<void> take(std::uint64_t bytes) {
     if (bytes > left) return fail("larger than what is copied", ExitCode::kUnavailable);
     left -= bytes;
@@ -78,6 +79,8 @@ Result<void> copy_level(int from, int to, dev_t device, Budget& budget, int dept
       RH_CHECK(copy_regular(source->get(), to, name, budget));
     } else if (S_ISLNK(st->st_mode)) {
       RH_CHECK(copy_link(from, name, *st, to));
+    } else {
+      ++budget.left_out;
     }
   }
   return {};
@@ -103,11 +106,12 @@ Result<void> copy_attributes(int from, int to) {
   return {};
 }
 
-Result<void> copy_tree(int from, int to, std::uint64_t limit) {
+Result<std::uint64_t> copy_tree(int from, int to, std::uint64_t limit) {
   RH_TRY(const auto st, sys::stat_fd(from));
   Budget budget{limit};
   RH_CHECK(copy_level(from, to, st.st_dev, budget, 0));
-  return copy_attributes(from, to);
+  RH_CHECK(copy_attributes(from, to));
+  return budget.left_out;
 }
 
 Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit) {

@@ -13,8 +13,8 @@ Result<void> copy_attributes(int from, int to);
 
 /// Copies the content below directory `from` into the empty directory `to` with all attributes: directories,
 /// files and symlinks. Sockets, FIFOs and devices are left out, mounts are not entered. kUnavailable beyond
-/// `limit` bytes.
-Result<void> copy_tree(int from, int to, std::uint64_t limit);
+/// `limit` bytes. Returns how many were left out.
+Result<std::uint64_t> copy_tree(int from, int to, std::uint64_t limit);
 
 /// Copies one regular file to `name` in directory `to`. kUnavailable beyond `limit` bytes.
 Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit);

@@ -1,6 +1,7 @@
 #include "sandbox/layer_builder.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -17,6 +18,7 @@
 
 #include "base/sys.h"
 #include "sandbox/copy_tree.h"
+#include "sandbox/private_namespace.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -142,6 +144,7 @@ Result<void> LayerBuilder::clone_host() {
       // A bind-mounted file cannot be a layer: a copy of it becomes one, in a directory of its own.
       built_[i].file = base_name(mount.mountpoint);
       evidence.mountpoint = parent_of(mount.mountpoint);
+      evidence.file = built_[i].file;
       evidence.copied = true;
       RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", i));
       if (!S_ISREG(st.st_mode)) {
@@ -230,6 +233,7 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
   auto mapped =
       sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
   if (!mapped) return fall_back(index, "this kernel cannot idmap it");
+  source.owners_shown = true;
   RH_CHECK(attach_in_stage(source.clone.get(), number));
   source.lowerdir += sys::fd_path(source.clone.get());
   return {};
@@ -341,47 +345,66 @@ Result<void> LayerBuilder::make_mask(std::uint32_t index) {
 
 Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why) {
   const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
-  Source& source = sources_[index];
-  BuiltLayer& built = built_[index];
-  LayerEvidence& evidence = evidence_[index];
   switch (mount.fallback) {
     case Fallback::kRefuse:
       return fail("the root filesystem (" + mount.fstype + ") cannot be shown through a layer: " + why,
                   ExitCode::kUnavailable, "see `rehearse doctor`; --profile=root works without id mapping");
-    case Fallback::kReadOnly: {
-      RH_TRY(built.mount, sys::open_at2(source.clone.get(), ".", O_PATH, 0, 0));
-      built.mount = std::move(source.clone);
-      RH_CHECK(sys::set_mount_attributes(built.mount.get(),
-                                         MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
-      gap("mount " + mount.mountpoint + " read-only", mount.fstype + ": " + why + "; owners show as nobody",
-          verdict::Level::kYellow);
-      return {};
-    }
-    case Fallback::kCopy: {
-      struct statvfs usage = {};
-      if (::fstatvfs(evidence.lower.get(), &usage) == 0 &&
-          (usage.f_blocks - usage.f_bfree) * usage.f_frsize > kCopyLimit) {
-        built.replacement = mount.fstype + ": " + why + ", and it is too large to copy";
-        return {};
-      }
-      RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
-      if (auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit); !copied) {
-        built.replacement = mount.fstype + ": " + why + ", and it cannot be copied: " + copied.error().what;
-        return {};
-      }
-      evidence.lower = std::move(copies);
-      evidence.copied = true;
-      RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
-      if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos)
-        source.lowerdir.resize(colon + 1);
-      else
-        source.lowerdir.clear();
-      source.lowerdir += sys::fd_path(source.lower_root.get());
-      gap("mount " + mount.mountpoint + " copied",
-          mount.fstype + ": " + why + "; sockets and pipes are not in the copy", verdict::Level::kYellow);
-      return {};
-    }
+    case Fallback::kReadOnly:
+      return show_read_only(index, mount.fstype + ": " + why + "; owners show as nobody", Concern::kAlways);
+    case Fallback::kCopy:
+      return copy_layer(index, mount.fstype + ": " + why);
   }
+  return {};
+}
+
+/// The host's own mount: what should be masked there could be read.
+Result<void> LayerBuilder::show_read_only(std::uint32_t index, const std::string& why, Concern concern) {
+  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+  BuiltLayer& built = built_[index];
+  if (sources_[index].mask_root.valid()) {
+    built.replacement = why + "; and files on it are to be masked";
+    return {};
+  }
+  RH_CHECK(sys::set_mount_attributes(sources_[index].clone.get(),
+                                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
+  built.mount = std::move(sources_[index].clone);
+  gaps_.push_back(
+      {"mount " + mount.mountpoint + " read-only", why, verdict::Level::kYellow, concern, mount.mountpoint});
+  return {};
+}
+
+Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& why) {
+  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+  Source& source = sources_[index];
+  LayerEvidence& evidence = evidence_[index];
+  struct statvfs usage = {};
+  if (::fstatvfs(evidence.lower.get(), &usage) == 0 &&
+      (usage.f_blocks - usage.f_bfree) * usage.f_frsize > kCopyLimit) {
+    const std::string reason = why + ", and it is too large to copy";
+    // Only a layer cannot be put over it.
+    if (source.owners_shown) return show_read_only(index, reason, Concern::kWritten);
+    built_[index].replacement = reason;
+    return {};
+  }
+  RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
+  const auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit);
+  if (!copied) {
+    built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
+    return {};
+  }
+  evidence.lower = std::move(copies);
+  evidence.copied = true;
+  RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
+  if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos)
+    source.lowerdir.resize(colon + 1);
+  else
+    source.lowerdir.clear();
+  source.lowerdir += sys::fd_path(source.lower_root.get());
+  // What is only read from a whole copy is as it would be; what is written may be taken by the copy alone.
+  gaps_.push_back(
+      {"mount " + mount.mountpoint + " copied",
+       *copied == 0 ? why : fmt::format("{}; {} sockets, pipes or devices are not in the copy", why, *copied),
+       verdict::Level::kYellow, *copied == 0 ? Concern::kWritten : Concern::kAlways, mount.mountpoint});
   return {};
 }
 
@@ -440,24 +463,36 @@ Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
   return sys::fs_mount(fs, attributes_of(mount));
 }
 
-Result<void> LayerBuilder::mount_overlays() {
+/// What overlayfs takes for no layer (a case-insensitive filesystem, vfat) comes back, with the reason.
+Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlays(std::uint32_t shift) {
+  RH_TRY(auto mounter, MounterIdentity::assume(shift));
+  std::vector<Refused> refused;
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
     BuiltLayer& built = built_[i];
     const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
     if (!built.replacement.empty() || built.mount.valid()) continue;
-    if (base_ >= 0) {
-      if (auto below = mount_base(sources_[i]); !below)
-        return with_context(below.error(), "layer over " + mount.mountpoint);
+    Result<void> below;
+    if (base_ >= 0) below = mount_base(sources_[i]);
+    auto overlay = below ? mount_overlay(sources_[i]) : tl::make_unexpected(std::move(below).error());
+    if (!overlay) {
+      if (evidence_[i].copied) return with_context(overlay.error(), "layer over " + mount.mountpoint);
+      refused.push_back({i, overlay.error().what});
+      continue;
     }
-    auto overlay = mount_overlay(sources_[i]);
-    if (!overlay && !evidence_[i].copied) {
-      if (auto fell = fall_back(i, overlay.error().what); !fell) return fell;
-      if (built.mount.valid() || !built.replacement.empty()) continue;
-      overlay = mount_overlay(sources_[i]);
-    }
-    if (!overlay) return with_context(overlay.error(), "layer over " + mount.mountpoint);
     built.mount = std::move(*overlay);
     built.is_overlay = true;
+  }
+  RH_CHECK(mounter.drop());
+  return refused;
+}
+
+Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
+  RH_TRY(const auto refused, mount_remaining_overlays(shift));
+  for (const Refused& one : refused) RH_CHECK(fall_back(one.layer, one.why));
+  if (!refused.empty()) {
+    RH_TRY(const auto again, mount_remaining_overlays(shift));
+    for (const Refused& one : again)
+      return fail("layer over " + plan_.mounts[plan_.layers[one.layer].mount].mountpoint + ": " + one.why);
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;

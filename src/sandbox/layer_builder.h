@@ -29,6 +29,7 @@ struct LayerEvidence {
   std::map<std::string, std::vector<std::string>>
       xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
   bool copied = false;
+  std::string file;      ///< of a file mount: its name in the layer
   bool scratch = false;  ///< what is in it is thrown away
 
   /// Where the action sees `path` of this layer; "" is the layer's root.
@@ -59,8 +60,8 @@ class LayerBuilder {
   Result<void> clone_host();
   /// In the private namespace: masks, idmapped clones. Ids and capabilities are the supervisor's own.
   Result<void> prepare();
-  /// In the private namespace, with shifted filesystem ids: the overlays.
-  Result<void> mount_overlays();
+  /// In the private namespace: the overlays, mounted by an identity with filesystem ids from `shift` on.
+  Result<void> mount_overlays(std::uint32_t shift);
   /// Reads the options back: overlayfs falls back silently from what it was asked for.
   Result<void> verify() const;
 
@@ -75,6 +76,7 @@ class LayerBuilder {
     std::string lowerdir;  ///< option value
     UniqueFd lower_root;   ///< keeps what lowerdir names open
     UniqueFd mask_root;
+    bool owners_shown = false;  ///< the clone is idmapped, or needs not be
     UniqueFd upper;
     UniqueFd work;
     // Of the run that is shown below: a layer of its own, which nobody sees but the one above it.
@@ -84,14 +86,23 @@ class LayerBuilder {
     UniqueFd base_mount;
   };
 
+  struct Refused {
+    std::uint32_t layer;
+    std::string why;
+  };
+
   Result<void> prepare_layer(std::uint32_t index);
   Result<void> make_mask(std::uint32_t index);
+  using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
+  Result<void> show_read_only(std::uint32_t index, const std::string& why, Concern concern);
+  Result<void> copy_layer(std::uint32_t index, const std::string& why);
   Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
   Result<void> prepare_base(std::uint32_t index);
   Result<void> mount_base(Source& source) const;
   Result<UniqueFd> mount_overlay(const Source& source) const;
+  Result<std::vector<Refused>> mount_remaining_overlays(std::uint32_t shift);
   void gap(std::string what, std::string why, verdict::Level cap) {
     gaps_.push_back({std::move(what), std::move(why), cap});
   }

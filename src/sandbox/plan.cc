@@ -413,7 +413,8 @@ void Planner::name_gaps() {
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kHidden && mount.why != kOwnState && mount.why != kOnRequest &&
         mount.why != kCredentialsWhy) {
-      gap("mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive);
+      plan_.gaps.push_back({"mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive,
+                            verdict::Gap::Concern::kLooked, mount.mountpoint});
     }
   }
   if (!plan_.request.mask.empty()) {

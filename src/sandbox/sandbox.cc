@@ -189,11 +189,11 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
   RH_TRY(auto stage, mount_stage());
   layers.use_stage(stage.get());
   RH_CHECK(layers.prepare());
+  RH_CHECK(layers.mount_overlays(shift));
   Built built;
   PrivateFilesystems own;
   {
     RH_TRY(auto mounter, MounterIdentity::assume(shift));
-    RH_CHECK(layers.mount_overlays());
     RH_TRY(own, make_private_filesystems(plan, shift));
     if (plan.request.terminal) {
       RH_TRY(built.terminal, open_terminal(plan, own.devpts.get(), shift));

@@ -104,6 +104,12 @@ void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
   }
 }
 
+bool HiddenLooks::looked_below(const std::string& directory) const {
+  return cut_ || empty_.contains(directory) || std::ranges::any_of(names_, [&](const auto& looked) {
+           return is_within(looked.first.first, directory);
+         });
+}
+
 void HiddenLooks::opened(const TraceEvent& event) {
   if (event.failed() || event.fd == nullptr) return;
   std::string path = paths_.leads_to(event.fd->name);

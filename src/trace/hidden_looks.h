@@ -54,6 +54,8 @@ class HiddenLooks {
   [[nodiscard]] const std::map<std::uint32_t, std::string>& processes() const { return processes_; }
   /// Directories that were opened, and were shown empty.
   [[nodiscard]] const std::set<std::string>& empty() const { return empty_; }
+  /// Something was looked for in vain below that directory, or it was opened and was shown empty.
+  [[nodiscard]] bool looked_below(const std::string& directory) const;
   [[nodiscard]] const IpcLooks& ipc(IpcKind kind) const { return ipc_[static_cast<std::size_t>(kind)]; }
   /// There were more than are kept.
   [[nodiscard]] bool cut() const { return cut_; }

@@ -45,6 +45,10 @@ struct Gap {
   std::string what;
   std::string why;
   Level cap = Level::kYellow;
+  /// Of a mount that is shown otherwise than it is: what the action must have done there for the gap to cap
+  /// anything. Decided when the run has ended.
+  enum class Concern : std::uint8_t { kAlways, kLooked, kWritten } concern = Concern::kAlways;
+  std::string mountpoint = {};
 };
 
 struct Verdict {

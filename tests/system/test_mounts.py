@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 
 import harness
 from harness import Case, Document
@@ -20,10 +21,15 @@ RUN = '"$REHEARSE" --state "$B/state" --json run -- sh -c "$ACTION" || test $? =
 class Mounts(Case):
     def rehearse_in(self, setup: str, action: str, after: str = "") -> Document:
         self.err = b""
+        if (self.base / "m").exists():
+            (self.base / "m").rmdir()  # of an earlier one, whose mounts went with it
         done = harness.PrivateMounts.run(f"{setup}\n{RUN}\n{after}", {"B": str(self.base), "REHEARSE": self.rehearse, "ACTION": action})
         self.err = done.stderr
         self.assertEqual(done.returncode, 0, done.stderr[-2000:])
         return json.loads(done.stdout)
+
+    def gaps(self, doc: Document) -> dict[str, str]:
+        return {gap["what"]: gap["cap"] for gap in doc["fidelity"]["gaps"]}
 
     def paths(self, doc: Document) -> dict[bytes, str]:
         return {harness.path_of(entry): entry["change"] for entry in doc["changes"]}
@@ -59,10 +65,7 @@ class Mounts(Case):
         self.assertEqual(self.err.split()[:2], [b"top", b"Read-only"])
 
     def test_filesystems(self) -> None:
-        kinds = [k for k in ("ext4", "xfs", "btrfs", "vfat") if os.path.exists(f"/sbin/mkfs.{k}") or os.path.exists(f"/usr/sbin/mkfs.{k}")]
-        with open("/proc/filesystems", encoding="ascii") as known:
-            text = known.read()
-            kinds = [k for k in kinds if k in text]
+        kinds = [k for k in ("ext4", "xfs", "btrfs", "vfat") if shutil.which(f"mkfs.{k}") and harness.has_filesystem(k)]
         self.assertTrue(kinds)
         setup = SETUP
         for kind in kinds:
@@ -90,16 +93,20 @@ class Mounts(Case):
     def test_remote_filesystems_are_hidden_and_named(self) -> None:
         if not os.path.exists("/dev/fuse") or not os.path.exists("/usr/bin/bindfs"):
             harness.skip("no FUSE filesystem can be mounted here (needs /dev/fuse and bindfs)")
-        doc = self.rehearse_in(SETUP + "mkdir fuse; bindfs /etc fuse", f"ls -A {self.base}/m/fuse >&2", "umount fuse")
-        self.assertEqual(doc["verdict"]["level"], "inconclusive")
-        self.assertTrue(any("/m/fuse hidden" in gap["what"] for gap in doc["fidelity"]["gaps"]))
+        fuse = f"{self.base}/m/fuse"
+        for action, cap in (("true", "green"), (f"stat {self.base}/m/co,mma/f", "green"), (f"ls -A {fuse}", "inconclusive"),
+                            (f"test -e {fuse}/passwd", "inconclusive"), (f"cd {fuse} && test -e passwd", "inconclusive"), (f"touch {fuse}/new", "inconclusive")):
+            with self.subTest(action=action):
+                doc = self.rehearse_in(SETUP + "mkdir fuse; bindfs /etc fuse", action, "umount fuse")
+                self.assertEqual(self.gaps(doc).get(f"mount {fuse} hidden"), cap, self.gaps(doc))
+                self.assertEqual(doc["verdict"]["level"] == "inconclusive", cap == "inconclusive", doc["verdict"])
 
     def test_what_cannot_be_idmapped_is_copied_or_hidden_and_named(self) -> None:
         """ramfs: small, it is copied; large, it is hidden. Written to inside, and as it was outside."""
         script = f"cd {self.base}/m && cat ram/f >&2; echo new > ram/f; ls -A big >&2; echo x > big/y"
         setup = SETUP + 'mkdir ram big; mount -t ramfs r ram; echo kept > ram/f; mount -t ramfs r2 big; dd if=/dev/zero of=big/f bs=1M count=80 status=none'
         doc = self.rehearse_in(setup, script, "test $(cat ram/f) = kept; test ! -e big/y; umount ram big")
-        gaps = {gap["what"]: gap["cap"] for gap in doc["fidelity"]["gaps"]}
+        gaps = self.gaps(doc)
         self.assertEqual(gaps.get(f"mount {self.base}/m/ram copied"), "yellow", gaps)
         self.assertEqual(gaps.get(f"mount {self.base}/m/big hidden"), "inconclusive", gaps)
         self.assertEqual(doc["verdict"]["level"], "inconclusive")
@@ -108,6 +115,29 @@ class Mounts(Case):
         paths = self.paths(doc)
         self.assertEqual(paths.get(os.fsencode(f"{self.base}/m/ram/f")), "modified")
         self.assertFalse([path for path in paths if b"/m/big/" in path])
+
+    def test_a_copy_that_is_only_read_is_as_good(self) -> None:
+        doc = self.rehearse_in(SETUP + "mkdir ram; mount -t ramfs r ram; echo kept > ram/f", f"cat {self.base}/m/ram/f >&2", "umount ram")
+        self.assertEqual((self.err, self.gaps(doc).get(f"mount {self.base}/m/ram copied")), (b"kept\n", "green"), self.gaps(doc))
+        doc = self.rehearse_in(f'{SETUP} mkdir ram; mount -t ramfs r ram; mkfifo ram/pipe', "true", "umount ram")
+        self.assertEqual(self.gaps(doc).get(f"mount {self.base}/m/ram copied"), "yellow", self.gaps(doc))
+
+    def test_an_efi_system_partition(self) -> None:
+        """vfat, which is no layer: copied; if it is large, shown as it is, read-only."""
+        harness.need("mkfs.vfat")
+        if not harness.has_filesystem("vfat"):
+            harness.skip("this kernel has no vfat")
+        setup = SETUP + 'truncate -s 320M "$B/esp.img"; mkfs.vfat "$B/esp.img" >/dev/null; mkdir esp; mount -o loop,umask=0077 "$B/esp.img" esp; echo one > esp/f; MORE'
+        esp = f"{self.base}/m/esp"
+        for more, action, what, cap in ((":", f"cat {esp}/f >&2", "copied", "green"), (":", f"echo two > {esp}/f && cat {esp}/f >&2", "copied", "yellow"),
+                                        ("dd if=/dev/zero of=esp/large bs=1M count=80 status=none", f"cat {esp}/f >&2; stat -c %u:%a {esp}/f >&2", "read-only", "green"),
+                                        ("dd if=/dev/zero of=esp/large bs=1M count=80 status=none", f"echo two > {esp}/f", "read-only", "yellow")):
+            with self.subTest(action=action, large=more != ":"):
+                doc = self.rehearse_in(setup.replace("MORE", more), action, f'test "$(cat esp/f)" = one; umount esp; rm "$B/esp.img"')
+                self.assertEqual(self.gaps(doc).get(f"mount {esp} {what}"), cap, self.gaps(doc))
+                expected = {("copied", "green"): b"one\n", ("copied", "yellow"): b"two\n", ("read-only", "green"): b"one\n0:700\n"}.get((what, cap))
+                self.assertEqual(self.err, expected or self.err)
+                self.assertEqual(doc["verdict"]["level"], "green" if cap == "green" else doc["verdict"]["level"], doc["verdict"])
 
     def test_a_mount_can_be_hidden(self) -> None:
         done = harness.PrivateMounts.run(f'{SETUP}\nmkdir t; mount -t tmpfs t t; echo secret > t/f\n"$REHEARSE" --state "$B/state" --json run --hide "$PWD/t" -- ls -A "$PWD/t"', {"B": str(self.base), "REHEARSE": self.rehearse})

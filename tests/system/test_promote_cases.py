@@ -241,6 +241,39 @@ LONG_ACTIONS = {
 }
 
 
+class Copied(PromoteCase):
+    """Filesystems that are shown as a copy, because no layer can be put over them."""
+
+    def test_one_that_takes_everything(self) -> None:
+        top = Image(self, "ramfs").mount / "top"
+        top.mkdir()
+        subprocess.run(["sh", "-euc", "echo one >f; mkdir d; echo x >d/x; ln -s f l; chmod 640 f"], cwd=top, check=True)
+        native = self.copy_of(top)
+        script = "cat l; ls d; echo two >>f; rm -r d; mkdir n; echo n >n/n; chown 7:7 n; chmod 4755 f"
+        before = Tree(top)
+        started = time.time_ns() - 20_000_000
+        subprocess.run(["sh", "-euc", script], cwd=native, check=True, stdout=subprocess.DEVNULL)
+        run = self.try_out(script, cwd=top)
+        self.assertEqual(differences(before, Tree(top)), [])
+        self.promote(run)
+        self.assertEqual(differences(Tree(native), Tree(top), recent=started), [])
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual(differences(before, Tree(top)), [])
+
+    def test_one_that_does_not(self) -> None:
+        top = Image(self, "vfat").mount
+        (top / "f").write_text("one\n")
+        (self.host / "g").write_text("one\n")
+        run = self.try_out(f"echo two >{top}/f; echo two >g")
+        token = self.approve(run)
+        refused = self.call("promote", token)
+        self.assertEqual((refused.code, f"{top} is a FAT filesystem".encode() in refused.err), (69, True), refused.err)
+        self.assertEqual(((top / "f").read_text(), (self.host / "g").read_text()), ("one\n", "one\n"))
+        rest = self.call("promote", token, "--except", str(top))
+        self.assertEqual(rest.code, 0, rest.err)
+        self.assertEqual(((top / "f").read_text(), (self.host / "g").read_text()), ("one\n", "two\n"))
+
+
 class LongPaths(PromoteCase):
     """Paths longer than PATH_MAX."""
 
