@@ -353,9 +353,18 @@ def kill_and_reap(process: subprocess.Popen[bytes], number: int = signal.SIGKILL
     return process.wait(timeout=30 * SLOW)
 
 
+def has_filesystem(kind: str) -> bool:
+    """Whether this kernel mounts it, a module being loaded if there is one."""
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "-q", kind], check=False, stderr=subprocess.DEVNULL)
+    return kind in Path("/proc/filesystems").read_text(encoding="ascii").split()
+
+
 def main() -> NoReturn:
     """Runs the module's tests. 77 when every one was skipped, with the reasons."""
-    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    # A line a test: what reads the output for skips and reasons goes by the name.
+    runner = unittest.TextTestRunner(verbosity=2, descriptions=False)
+    program = unittest.main(module="__main__", exit=False, testRunner=runner)
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
