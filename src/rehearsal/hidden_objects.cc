@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -99,19 +98,12 @@ void add_gap(std::vector<std::string> all, std::string_view what, std::vector<ve
   if (!all.empty()) gaps.push_back({fmt::format("{}: {}", what, some(all)), kWhy, verdict::Level::kYellow});
 }
 
-bool lies_below(const std::set<std::string>& directories, const std::string& path) {
-  return std::ranges::any_of(directories,
-                             [&](const std::string& top) { return trace::is_within(path, top); });
-}
-
-std::vector<std::string> hidden_names(const trace::HiddenLooks& looks, const std::set<std::string>& unseen,
-                                      const HostRoot& host) {
+std::vector<std::string> hidden_names(const trace::HiddenLooks& looks, const HostRoot& host) {
   std::vector<std::string> hidden;
   std::size_t patterns = 0;
   for (const auto& [looked, written] : looks.names()) {
     const auto& [path, program] = looked;
-    if ((!written && is_asked_by_habit(path, program)) || (!hidden.empty() && hidden.back() == path) ||
-        lies_below(unseen, path))
+    if ((!written && is_asked_by_habit(path, program)) || (!hidden.empty() && hidden.back() == path))
       continue;
     if (is_there(host, path) ||
         (is_pattern(path) && (++patterns > kMostPatterns || matches_something(host, path))))
@@ -164,14 +156,10 @@ std::size_t count_hidden_ipc(const trace::IpcLooks& looks, std::string_view tabl
   return count;
 }
 
-std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const std::set<std::string>& unseen,
-                                         const HostRoot& host) {
+std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const HostRoot& host) {
   std::vector<verdict::Gap> gaps;
-  add_gap(hidden_names(looks, unseen, host), "looked for in vain, and this host has it", gaps);
-  std::vector<std::string> empty;
-  std::ranges::copy_if(looks.empty(), std::back_inserter(empty),
-                       [&](const std::string& path) { return !lies_below(unseen, path); });
-  add_gap(std::move(empty), "opened though shown empty", gaps);
+  add_gap(hidden_names(looks, host), "looked for in vain, and this host has it", gaps);
+  add_gap({looks.empty().begin(), looks.empty().end()}, "opened though shown empty", gaps);
   add_gap(hidden_processes(looks), "processes looked for in vain, and this host has them", gaps);
   hidden_ipc(looks, gaps);
   if (looks.cut())

@@ -2,8 +2,6 @@
 // the action may do something else then.
 #pragma once
 
-#include <set>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,10 +11,8 @@
 
 namespace rehearse {
 
-/// Asks by descriptors that open nothing but directories, and not below the mount points `unseen`: there a
-/// server may have to answer, and a look is a gap of its own (run_gaps.h).
-std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const std::set<std::string>& unseen,
-                                         const HostRoot& host);
+/// Asks by descriptors that open nothing but directories.
+std::vector<verdict::Gap> hidden_objects(const trace::HiddenLooks& looks, const HostRoot& host);
 
 /// Libraries, or this program, look for it whatever they do, and do without.
 bool is_asked_by_habit(const std::string& path, std::string_view program);

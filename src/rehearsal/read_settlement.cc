@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "trace/read_set.h"
 
@@ -196,7 +197,7 @@ std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads,
 
 bool ShownOtherwise::has_other_identity(const std::string& path) const {
   return shadowed.contains(path) ||
-         std::ranges::any_of(copied, [&](const std::string& top) { return trace::is_within(path, top); });
+         std::ranges::any_of(copied, [&](const std::string& top) { return is_within(path, top); });
 }
 
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "effects/manifest.h"
@@ -31,23 +32,23 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
   return apart;
 }
 
-/// Mount points that are shown as empty directories. That of rehearse's own state says nothing of the host.
-std::set<std::string> emptied_mounts(const sandbox::Plan& plan) {
-  std::set<std::string> emptied;
-  for (const sandbox::MountPlan& mount : plan.mounts) {
-    if (mount.show == sandbox::Show::kHidden && !trace::is_within(mount.mountpoint, plan.request.state_dir))
-      emptied.insert(mount.mountpoint);
-  }
-  return emptied;
-}
-
-/// Mount points of which the plan says that nothing of theirs is shown.
-std::set<std::string> unseen_mounts(const sandbox::Plan& plan) {
-  std::set<std::string> unseen;
+/// Of mounts that are hidden as a whole, nobody asks the host what is there: a server may have to answer.
+trace::HiddenLooks::Mounts mounts_to_look_at(const sandbox::Plan& plan) {
+  trace::HiddenLooks::Mounts mounts;
   for (const verdict::Gap& gap : plan.gaps) {
-    if (gap.concern == verdict::Gap::Concern::kLooked) unseen.insert(gap.mountpoint);
+    if (gap.concern == verdict::Gap::Concern::kLooked) mounts.watched.insert(gap.mountpoint);
   }
-  return unseen;
+  mounts.apart = apart_from_host(plan);
+  std::erase_if(mounts.apart, [&](const std::string& path) { return mounts.watched.contains(path); });
+  for (const sandbox::MountPlan& mount : plan.mounts) {
+    // That of rehearse's own state says nothing of the host.
+    if (mount.show == sandbox::Show::kHidden && !mounts.watched.contains(mount.mountpoint) &&
+        !is_within(mount.mountpoint, plan.request.state_dir))
+      mounts.emptied.insert(mount.mountpoint);
+    if (mount.show == sandbox::Show::kOverlay && mount.mountpoint != "/")
+      mounts.watched.insert(mount.mountpoint);
+  }
+  return mounts;
 }
 
 /// By mount point, whether what is changed there is in a layer.
@@ -148,8 +149,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         return paths_.leads_to(events_.resolve(tid, path));
       }),
       reads_(apart_from_host(plan), paths_),
-      looks_(apart_from_host(plan), emptied_mounts(plan), paths_, name_on_host),
-      unseen_(unseen_mounts(plan)),
+      looks_(mounts_to_look_at(plan), paths_, name_on_host),
       outside_(layers_of(plan)) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
@@ -298,7 +298,7 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
 void Recording::list_hidden(report::RunRecord& record) const {
   const auto host = HostRoot::open();
   if (!host) return;  // list_reads says so
-  std::vector<verdict::Gap> gaps = hidden_objects(looks_, unseen_, *host);
+  std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
 }
 

@@ -92,8 +92,6 @@ class Recording final : public sandbox::Recorder {
   trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
-  std::set<std::string>
-      unseen_;  ///< mount points of which nothing is shown; asking the host may take for ever
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;

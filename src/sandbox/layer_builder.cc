@@ -496,10 +496,17 @@ Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;
-    gap("mount " + plan_.mounts[plan_.layers[i].mount].mountpoint + " hidden", built_[i].replacement,
-        verdict::Level::kInconclusive);
+    const std::string& mountpoint = plan_.mounts[plan_.layers[i].mount].mountpoint;
+    gaps_.push_back({"mount " + mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive,
+                     Concern::kLooked, mountpoint});
   }
   return {};
+}
+
+void LayerBuilder::leave_out(const std::string& mountpoint, std::string why) {
+  left_out_.insert(mountpoint);
+  gaps_.push_back({"mount " + mountpoint + " absent", std::move(why), verdict::Level::kInconclusive,
+                   Concern::kLooked, mountpoint});
 }
 
 Result<void> LayerBuilder::verify() const {
@@ -510,7 +517,9 @@ Result<void> LayerBuilder::verify() const {
     const std::string& at = plan_.mounts[plan_.layers[i].mount].mountpoint;
     const auto found = mounted.find(sys::fd_path(sources_[i].upper.get()));
     // What is hidden is not attached, unless another mount shows it.
-    if (found == mounted.end() && plan_.mounts[plan_.layers[i].mount].show != Show::kOverlay) continue;
+    if (found == mounted.end() &&
+        (plan_.mounts[plan_.layers[i].mount].show != Show::kOverlay || left_out_.contains(at)))
+      continue;
     if (found == mounted.end())
       return fail("layer over " + at + " is not in the mount table after mounting it");
     const std::string_view options = found->second;

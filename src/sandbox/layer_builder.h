@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,8 @@ class LayerBuilder {
   Result<void> prepare();
   /// In the private namespace: the overlays, mounted by an identity with filesystem ids from `shift` on.
   Result<void> mount_overlays(std::uint32_t shift);
+  /// What is mounted there is not shown, because what it lies on is not.
+  void leave_out(const std::string& mountpoint, std::string why);
   /// Reads the options back: overlayfs falls back silently from what it was asked for.
   Result<void> verify() const;
 
@@ -118,6 +121,7 @@ class LayerBuilder {
   std::vector<BuiltLayer> built_;
   std::vector<LayerEvidence> evidence_;
   std::vector<verdict::Gap> gaps_;
+  std::set<std::string> left_out_;  ///< mount points
 };
 
 }  // namespace rehearse::sandbox

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/own_names.h"
+#include "base/path.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/filesystems.h"
 
@@ -20,12 +21,6 @@ constexpr const char* kOnRequest = "hidden on request";
 
 constexpr const char* kCredentials = "/run/credentials";
 constexpr const char* kCredentialsWhy = "credentials that systemd passes to a service";
-
-/// True if `path` is `prefix` or lies below it, by components.
-bool is_within(std::string_view path, std::string_view prefix) {
-  if (prefix == "/") return path.starts_with('/');
-  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
-}
 
 /// The part of `path` below `prefix`, without a leading slash.
 std::string below(std::string_view path, std::string_view prefix) {
@@ -223,7 +218,8 @@ void Planner::drop_orphans() {
       const std::string why = "lies on " + above.mountpoint + ", which is hidden";
       const bool intended = above.why == kOwnState || above.why == kOnRequest;
       if (!intended && (mount.show == Show::kOverlay || mount.show == Show::kAlias))
-        gap("mount " + mount.mountpoint + " absent", why, verdict::Level::kInconclusive);
+        plan_.gaps.push_back({"mount " + mount.mountpoint + " absent", why, verdict::Level::kInconclusive,
+                              verdict::Gap::Concern::kLooked, mount.mountpoint});
       mount.show = Show::kAbsent;
       mount.why = why;
     }

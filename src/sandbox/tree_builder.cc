@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "sandbox/init/protocol.h"
 #include "sandbox/stdio.h"
@@ -123,6 +124,7 @@ class Assembler {
     RH_CHECK(attach_root());
     for (std::size_t i = 1; i < plan_.mounts.size(); ++i) {
       const MountPlan& mount = plan_.mounts[i];
+      if (lies_on_hidden(mount)) continue;
       if (auto shown = show(i); !shown) return with_context(shown.error(), "mount " + mount.mountpoint);
     }
     RH_CHECK(add_missing());
@@ -177,6 +179,22 @@ class Assembler {
     return {};
   }
 
+  /// On a mount that turned out to be none that can be shown, there is no place to mount anything on.
+  bool lies_on_hidden(const MountPlan& mount) {
+    const auto above = std::ranges::find_if(hidden_layers_, [&](const std::string& hidden) {
+      return mount.mountpoint != hidden && is_within(mount.mountpoint, hidden);
+    });
+    if (above == hidden_layers_.end()) return false;
+    if (mount.show == Show::kOverlay || mount.show == Show::kAlias)
+      layers_.leave_out(mount.mountpoint, "lies on " + *above + ", which is hidden");
+    return true;
+  }
+
+  Result<void> hide_layer(const std::string& mountpoint) {
+    hidden_layers_.push_back(mountpoint);
+    return hide(mountpoint);
+  }
+
   [[nodiscard]] Result<UniqueFd> target(const std::string& path) const {
     return sys::open_at2(root_.get(), path.c_str() + 1, O_PATH | O_NOFOLLOW, 0, kInRoot);
   }
@@ -203,7 +221,7 @@ class Assembler {
 
   Result<void> show_layer(const MountPlan& mount) {
     BuiltLayer& layer = layers_.layers()[mount.layer];
-    if (!layer.mount.valid()) return hide(mount.mountpoint);
+    if (!layer.mount.valid()) return hide_layer(mount.mountpoint);
     if (layer.file.empty()) return attach(layer.mount.get(), mount.mountpoint);
     // The layer is a directory that holds the one file.
     const std::string name = "file" + std::to_string(mount.layer);
@@ -220,7 +238,7 @@ class Assembler {
       case Show::kOverlay:
         return show_layer(mount);
       case Show::kAlias: {
-        if (!alias_sources_.contains(mount.layer)) return hide(mount.mountpoint);
+        if (!alias_sources_.contains(mount.layer)) return hide_layer(mount.mountpoint);
         RH_TRY(auto clone, clone_alias(mount));
         return attach(clone.get(), mount.mountpoint);
       }
@@ -318,6 +336,7 @@ class Assembler {
   int stage_;
   UniqueFd root_;
   std::map<std::uint32_t, UniqueFd> alias_sources_;
+  std::vector<std::string> hidden_layers_;  ///< mount points of layers that could not be built
   bool have_dev_ = false;
 };
 

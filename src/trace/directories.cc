@@ -50,11 +50,6 @@ std::size_t kept_of(std::string_view root) {
 
 }  // namespace
 
-bool is_within(std::string_view path, std::string_view directory) {
-  if (directory == "/") return path.starts_with('/');
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 Directories::Place& Directories::place(std::uint32_t tid) {
   return places_.change(tid, [] { return std::make_shared<Place>(); });
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/path.h"
 #include "trace/fd_table.h"
 #include "trace/record.h"
 #include "trace/shared_state.h"
@@ -62,8 +63,5 @@ class Directories {
   SharedState<Place> places_;
   std::vector<Alias> aliases_;  ///< the newest last
 };
-
-/// Whether `path` is `directory` or lies below it.
-bool is_within(std::string_view path, std::string_view directory);
 
 }  // namespace rehearse::trace

@@ -101,6 +101,18 @@ class Mounts(Case):
                 self.assertEqual(self.gaps(doc).get(f"mount {fuse} hidden"), cap, self.gaps(doc))
                 self.assertEqual(doc["verdict"]["level"] == "inconclusive", cap == "inconclusive", doc["verdict"])
 
+    def test_what_containers_have_mounted(self) -> None:
+        """Overlays, with mounts of their own in them: hidden, and of no concern to who does not look there."""
+        merged = f"{self.base}/m/c/merged"
+        setup = SETUP + 'mkdir c c/low c/merged "$B/rw"; mkdir "$B/rw/up" "$B/rw/work" c/low/data; mount -t overlay -o lowerdir=c/low,upperdir="$B/rw/up",workdir="$B/rw/work" overlay c/merged; echo x > c/merged/f; mount -t tmpfs v c/merged/data; echo y > c/merged/data/f'
+        for action, hidden, absent in (("true", "green", "green"), (f"touch {self.base}/m/c/f", "green", "green"), (f"ls {merged}", "inconclusive", "green"),
+                                       (f"cat {merged}/f", "inconclusive", "green"), (f"cat {merged}/data/f", "inconclusive", "inconclusive")):
+            with self.subTest(action=action):
+                doc = self.rehearse_in(setup, action, 'test $(cat c/merged/f c/merged/data/f | tr -d "\\n") = xy; umount c/merged/data c/merged; rm -r "$B/rw"')
+                gaps = self.gaps(doc)
+                self.assertEqual((gaps.get(f"mount {merged} hidden"), gaps.get(f"mount {merged}/data absent", "green")), (hidden, absent), gaps)
+                self.assertEqual(doc["verdict"]["level"] == "inconclusive", hidden == "inconclusive", doc["verdict"])
+
     def test_what_cannot_be_idmapped_is_copied_or_hidden_and_named(self) -> None:
         """ramfs: small, it is copied; large, it is hidden. Written to inside, and as it was outside."""
         script = f"cd {self.base}/m && cat ram/f >&2; echo new > ram/f; ls -A big >&2; echo x > big/y"
