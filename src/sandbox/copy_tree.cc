@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "base/sys.h"
 
@@ -21,6 +23,8 @@ constexpr int kMaxDepth = 200;  ///< one descriptor pair a level
 struct Budget {
   std::uint64_t left;
   std::uint64_t left_out = 0;
+  int top = -1;                               ///< of the copy
+  std::map<ino_t, std::string> several = {};  ///< where in the copy an object with several names is
   Result<void> take(std::uint64_t bytes) {
     if (bytes > left) return fail("larger than what is copied", ExitCode::kUnavailable);
     left -= bytes;
@@ -45,15 +49,31 @@ Result<void> copy_regular(int from, int to, const char* name, Budget& budget) {
   return copy_attributes(from, out.get());
 }
 
+Result<void> set_times(int directory, const char* name, const struct stat& st) {
+  const struct timespec times[2] = {st.st_atim, st.st_mtim};
+  if (::utimensat(directory, name, times, AT_SYMLINK_NOFOLLOW) != 0)
+    return sys::last_error("utimensat", name);
+  return {};
+}
+
 Result<void> copy_link(int directory, const char* name, const struct stat& st, int to) {
   RH_TRY(auto target, sys::read_link_at(directory, name));
   if (::symlinkat(target.c_str(), to, name) != 0) return sys::last_error("symlink", name);
   if (::fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
     return sys::last_error("chown", name);
-  return {};
+  return set_times(to, name, st);
 }
 
-Result<void> copy_level(int from, int to, dev_t device, Budget& budget, int depth) {
+Result<void> copy_node(const char* name, const struct stat& st, int to) {
+  if (::mknodat(to, name, st.st_mode & (S_IFMT | 07777U), st.st_rdev) != 0)
+    return sys::last_error("mknod", name);
+  if (::fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+    return sys::last_error("chown", name);
+  if (::fchmodat(to, name, st.st_mode & 07777U, 0) != 0) return sys::last_error("chmod", name);
+  return set_times(to, name, st);
+}
+
+Result<void> copy_level(int from, int to, const std::string& path, dev_t device, Budget& budget, int depth) {
   if (depth > kMaxDepth) return fail("deeper than what is copied", ExitCode::kUnavailable);
   RH_TRY(auto listing, sys::open_beneath(from, ".", O_RDONLY | O_DIRECTORY));
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing.release()), ::closedir);
@@ -66,11 +86,19 @@ Result<void> copy_level(int from, int to, dev_t device, Budget& budget, int dept
     if (!st && st.error().err == ENOENT) continue;  // the host removed it meanwhile
     if (!st) return tl::make_unexpected(st.error());
     if (st->st_dev != device) continue;
+    const std::string at = path + name;
+    if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
+      const auto [known, first] = budget.several.emplace(st->st_ino, at);
+      if (!first) {
+        RH_CHECK(sys::link_at(budget.top, known->second.c_str(), to, name));
+        continue;
+      }
+    }
     if (S_ISDIR(st->st_mode)) {
       RH_TRY(auto source, sys::open_beneath(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
       RH_CHECK(sys::mkdir_at(to, name, 0700));
       RH_TRY(auto target, sys::open_beneath(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-      RH_CHECK(copy_level(source.get(), target.get(), device, budget, depth + 1));
+      RH_CHECK(copy_level(source.get(), target.get(), at + '/', device, budget, depth + 1));
       RH_CHECK(copy_attributes(source.get(), target.get()));
     } else if (S_ISREG(st->st_mode)) {
       auto source = sys::open_beneath(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -79,8 +107,10 @@ Result<void> copy_level(int from, int to, dev_t device, Budget& budget, int dept
       RH_CHECK(copy_regular(source->get(), to, name, budget));
     } else if (S_ISLNK(st->st_mode)) {
       RH_CHECK(copy_link(from, name, *st, to));
-    } else {
+    } else if (S_ISCHR(st->st_mode) && st->st_rdev == 0) {
       ++budget.left_out;
+    } else {
+      RH_CHECK(copy_node(name, *st, to));
     }
   }
   return {};
@@ -109,7 +139,8 @@ Result<void> copy_attributes(int from, int to) {
 Result<std::uint64_t> copy_tree(int from, int to, std::uint64_t limit) {
   RH_TRY(const auto st, sys::stat_fd(from));
   Budget budget{limit};
-  RH_CHECK(copy_level(from, to, st.st_dev, budget, 0));
+  budget.top = to;
+  RH_CHECK(copy_level(from, to, "", st.st_dev, budget, 0));
   RH_CHECK(copy_attributes(from, to));
   return budget.left_out;
 }

@@ -42,4 +42,10 @@ FilesystemKind filesystem_kind(std::string_view type) {
   return found == std::end(kTypes) ? kUnknown : found->kind;
 }
 
+bool takes_all_attributes(std::string_view type) {
+  constexpr std::string_view kPlain[] = {"tmpfs", "ramfs", "rootfs", "overlay", "ext2", "ext3",     "ext4",
+                                         "xfs",   "btrfs", "f2fs",   "zfs",     "jfs",  "bcachefs", "nilfs2"};
+  return std::find(std::begin(kPlain), std::end(kPlain), type) != std::end(kPlain);
+}
+
 }  // namespace rehearse::sandbox

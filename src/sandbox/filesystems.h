@@ -15,4 +15,8 @@ enum class FilesystemKind {
 
 FilesystemKind filesystem_kind(std::string_view type);
 
+/// Owners, modes, times, links and special files, as POSIX has them: what may be written there may be written
+/// to a copy of it, and the other way round. Not so of FAT and NTFS.
+bool takes_all_attributes(std::string_view type);
+
 }  // namespace rehearse::sandbox

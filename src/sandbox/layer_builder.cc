@@ -18,6 +18,7 @@
 
 #include "base/sys.h"
 #include "sandbox/copy_tree.h"
+#include "sandbox/filesystems.h"
 #include "sandbox/private_namespace.h"
 
 namespace rehearse::sandbox {
@@ -105,6 +106,12 @@ std::map<std::string_view, std::string_view> overlays_in(std::string_view table)
     found[name.substr(0, name.find(','))] = line.substr(dash);
   }
   return found;
+}
+
+/// An overlay that was refused late has marked its work directory as in use by a `volatile` one.
+void clear_work_directory(int work) {
+  for (const char* path : {"work/incompat/volatile", "work/incompat", "work", "index"})
+    (void)sys::unlink_at(work, path, AT_REMOVEDIR);
 }
 
 /// Not somebody's own directory that happens to have the name.
@@ -387,9 +394,9 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
     return {};
   }
   RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
-  const auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit);
-  if (!copied) {
-    built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
+  const auto left_out = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit);
+  if (!left_out) {
+    built_[index].replacement = why + ", and it cannot be copied: " + left_out.error().what;
     return {};
   }
   evidence.lower = std::move(copies);
@@ -400,11 +407,13 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
   else
     source.lowerdir.clear();
   source.lowerdir += sys::fd_path(source.lower_root.get());
-  // What is only read from a whole copy is as it would be; what is written may be taken by the copy alone.
-  gaps_.push_back(
-      {"mount " + mount.mountpoint + " copied",
-       *copied == 0 ? why : fmt::format("{}; {} sockets, pipes or devices are not in the copy", why, *copied),
-       verdict::Level::kYellow, *copied == 0 ? Concern::kWritten : Concern::kAlways, mount.mountpoint});
+  clear_work_directory(source.work.get());
+  const auto concern =
+      *left_out != 0 || takes_all_attributes(mount.fstype) ? Concern::kAlways : Concern::kWritten;
+  const bool whole = *left_out == 0 && concern == Concern::kAlways;
+  gaps_.push_back({"mount " + mount.mountpoint + " copied",
+                   *left_out == 0 ? why : fmt::format("{}; {} objects are not in the copy", why, *left_out),
+                   whole ? verdict::Level::kGreen : verdict::Level::kYellow, concern, mount.mountpoint});
   return {};
 }
 
