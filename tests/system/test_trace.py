@@ -743,14 +743,16 @@ def thread_of(pid: int, name: str) -> int:
 
 
 def group_of(pid: int) -> Path | None:
-    """The cgroup2 directory of the run that process `pid` supervises."""
+    """The cgroup2 directory of the run that process `pid` supervises; its workers are in its own."""
+    def group_line(process: int) -> str:
+        return next((line[3:] for line in Path(f"/proc/{process}/cgroup").read_text().splitlines() if line.startswith("0::")), "")
+
     for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
-        for line in Path(f"/proc/{child}/cgroup").read_text().splitlines():
-            if line.startswith("0::"):
-                for root in harness.cgroup_roots():
-                    group = Path(root + line[3:])
-                    if (group / "cgroup.freeze").exists():
-                        return group
+        line = group_line(child)
+        for root in harness.cgroup_roots() if line != group_line(pid) else ():
+            group = Path(root + line)
+            if (group / "cgroup.freeze").exists():
+                return group
     return None
 
 
