@@ -22,7 +22,6 @@ constexpr int kMaxDepth = 200;  ///< one descriptor pair a level
 
 struct Budget {
   std::uint64_t left;
-  std::uint64_t left_out = 0;
   int top = -1;                               ///< of the copy
   std::map<ino_t, std::string> several = {};  ///< where in the copy an object with several names is
   Result<void> take(std::uint64_t bytes) {
@@ -107,9 +106,7 @@ Result<void> copy_level(int from, int to, const std::string& path, dev_t device,
       RH_CHECK(copy_regular(source->get(), to, name, budget));
     } else if (S_ISLNK(st->st_mode)) {
       RH_CHECK(copy_link(from, name, *st, to));
-    } else if (S_ISCHR(st->st_mode) && st->st_rdev == 0) {
-      ++budget.left_out;
-    } else {
+    } else if (!S_ISCHR(st->st_mode) || st->st_rdev != 0) {
       RH_CHECK(copy_node(name, *st, to));
     }
   }
@@ -136,13 +133,12 @@ Result<void> copy_attributes(int from, int to) {
   return {};
 }
 
-Result<std::uint64_t> copy_tree(int from, int to, std::uint64_t limit) {
+Result<void> copy_tree(int from, int to, std::uint64_t limit) {
   RH_TRY(const auto st, sys::stat_fd(from));
   Budget budget{limit};
   budget.top = to;
   RH_CHECK(copy_level(from, to, "", st.st_dev, budget, 0));
-  RH_CHECK(copy_attributes(from, to));
-  return budget.left_out;
+  return copy_attributes(from, to);
 }
 
 Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit) {

@@ -11,11 +11,11 @@ namespace rehearse::sandbox {
 /// directories. xattrs the target filesystem does not take are skipped.
 Result<void> copy_attributes(int from, int to);
 
-/// Copies the content below directory `from` into the empty directory `to` with all attributes: directories,
-/// files, symlinks, and pipes, sockets and devices as nodes that lead to nobody, as those of a layer do.
-/// Mounts are not entered. kUnavailable beyond `limit` bytes. Returns how many were left out: character
-/// devices 0:0, which overlayfs takes for whiteouts.
-Result<std::uint64_t> copy_tree(int from, int to, std::uint64_t limit);
+/// Copies the content below directory `from` into the empty directory `to` with all attributes and hard
+/// links: directories, files, symlinks, and pipes, sockets and devices as nodes that lead to nobody, as those
+/// of a layer do. Character devices 0:0, which no layer shows either, are left out; mounts are not entered.
+/// kUnavailable beyond `limit` bytes.
+Result<void> copy_tree(int from, int to, std::uint64_t limit);
 
 /// Copies one regular file to `name` in directory `to`. kUnavailable beyond `limit` bytes.
 Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit);

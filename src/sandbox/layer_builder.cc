@@ -1,7 +1,6 @@
 #include "sandbox/layer_builder.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -106,12 +105,6 @@ std::map<std::string_view, std::string_view> overlays_in(std::string_view table)
     found[name.substr(0, name.find(','))] = line.substr(dash);
   }
   return found;
-}
-
-/// An overlay that was refused late has marked its work directory as in use by a `volatile` one.
-void clear_work_directory(int work) {
-  for (const char* path : {"work/incompat/volatile", "work/incompat", "work", "index"})
-    (void)sys::unlink_at(work, path, AT_REMOVEDIR);
 }
 
 /// Not somebody's own directory that happens to have the name.
@@ -394,9 +387,8 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
     return {};
   }
   RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
-  const auto left_out = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit);
-  if (!left_out) {
-    built_[index].replacement = why + ", and it cannot be copied: " + left_out.error().what;
+  if (auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit); !copied) {
+    built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
     return {};
   }
   evidence.lower = std::move(copies);
@@ -407,13 +399,23 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
   else
     source.lowerdir.clear();
   source.lowerdir += sys::fd_path(source.lower_root.get());
-  clear_work_directory(source.work.get());
-  const auto concern =
-      *left_out != 0 || takes_all_attributes(mount.fstype) ? Concern::kAlways : Concern::kWritten;
-  const bool whole = *left_out == 0 && concern == Concern::kAlways;
-  gaps_.push_back({"mount " + mount.mountpoint + " copied",
-                   *left_out == 0 ? why : fmt::format("{}; {} objects are not in the copy", why, *left_out),
-                   whole ? verdict::Level::kGreen : verdict::Level::kYellow, concern, mount.mountpoint});
+  RH_CHECK(clear_work_directory(index));
+  // What may be written there may be written to the copy, and the other way round.
+  const bool alike = takes_all_attributes(mount.fstype);
+  gaps_.push_back({"mount " + mount.mountpoint + " copied", why,
+                   alike ? verdict::Level::kGreen : verdict::Level::kYellow,
+                   alike ? Concern::kAlways : Concern::kWritten, mount.mountpoint});
+  return {};
+}
+
+/// An overlay that was refused late has marked its work directory as in use by a `volatile` one.
+Result<void> LayerBuilder::clear_work_directory(std::uint32_t index) {
+  const std::string path = "uppers/" + std::to_string(index) + "/work";
+  RH_TRY(const auto work, open_directory(bundle_, path.c_str()));
+  for (const char* made : {"work/incompat/volatile", "work/incompat", "work", "index"}) {
+    auto removed = sys::unlink_at(work.get(), made, AT_REMOVEDIR);
+    if (!removed && removed.error().err != ENOENT) return removed;
+  }
   return {};
 }
 

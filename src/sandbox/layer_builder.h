@@ -100,6 +100,7 @@ class LayerBuilder {
   Result<void> fall_back(std::uint32_t index, const std::string& why);
   Result<void> show_read_only(std::uint32_t index, const std::string& why, Concern concern);
   Result<void> copy_layer(std::uint32_t index, const std::string& why);
+  Result<void> clear_work_directory(std::uint32_t index);
   Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
   Result<void> prepare_base(std::uint32_t index);
