@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   trace::NetworkAttempts network(
       [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); });
   trace::ReadSet reads({"/proc"}, paths);
-  trace::HiddenLooks looks({"/proc"}, {"/proc"}, paths, [](std::uint32_t) { return std::string("name"); });
+  trace::HiddenLooks looks({{"/proc"}, {"/proc"}, {"/var", "/var/tmp"}}, paths,
+                           [](std::uint32_t) { return std::string("name"); });
   trace::EventStream stream([&](const trace::TraceEvent& event) {
     FUZZ_REQUIRE(printable(trace::event_line(event, events->begun_ns())));
     FUZZ_REQUIRE(nlohmann::json::accept(trace::event_json(event, events->begun_ns(), 5)));
