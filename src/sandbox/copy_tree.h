@@ -20,6 +20,8 @@ Result<void> copy_tree(int from, int to, std::uint64_t limit);
 /// Copies one regular file to `name` in directory `to`. kUnavailable beyond `limit` bytes.
 Result<void> copy_file(int from, int to, const char* name, std::uint64_t limit);
 
+/// Of what could also be shown as it is, and of what could not.
 inline constexpr std::uint64_t kCopyLimit = std::uint64_t{64} << 20U;
+inline constexpr std::uint64_t kOnlyCopyLimit = std::uint64_t{256} << 20U;
 
 }  // namespace rehearse::sandbox

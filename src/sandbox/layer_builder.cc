@@ -377,17 +377,19 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
   const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
   Source& source = sources_[index];
   LayerEvidence& evidence = evidence_[index];
+  // Only a layer cannot be put over what shows its owners.
+  const std::uint64_t limit = source.owners_shown ? kCopyLimit : kOnlyCopyLimit;
   struct statvfs usage = {};
-  if (::fstatvfs(evidence.lower.get(), &usage) == 0 &&
-      (usage.f_blocks - usage.f_bfree) * usage.f_frsize > kCopyLimit) {
-    const std::string reason = why + ", and it is too large to copy";
-    // Only a layer cannot be put over it.
-    if (source.owners_shown) return show_read_only(index, reason, Concern::kWritten);
-    built_[index].replacement = reason;
+  const bool fits = ::fstatvfs(evidence.lower.get(), &usage) != 0 ||
+                    (usage.f_blocks - usage.f_bfree) * usage.f_frsize <= limit;
+  if (!fits && source.owners_shown)
+    return show_read_only(index, why + ", and it is too large to copy", Concern::kWritten);
+  if (!fits) {
+    built_[index].replacement = why + ", and it is too large to copy";
     return {};
   }
   RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
-  if (auto copied = copy_tree(evidence.lower.get(), copies.get(), kCopyLimit); !copied) {
+  if (auto copied = copy_tree(evidence.lower.get(), copies.get(), limit); !copied) {
     built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
     return {};
   }

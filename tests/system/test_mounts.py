@@ -116,7 +116,7 @@ class Mounts(Case):
     def test_what_cannot_be_idmapped_is_copied_or_hidden_and_named(self) -> None:
         """ramfs: small, it is copied; large, it is hidden. Written to inside, and as it was outside."""
         script = f"cd {self.base}/m && cat ram/f >&2; echo new > ram/f; ls -A big >&2; echo x > big/y"
-        setup = SETUP + 'mkdir ram big; mount -t ramfs r ram; echo kept > ram/f; mount -t ramfs r2 big; dd if=/dev/zero of=big/f bs=1M count=80 status=none'
+        setup = SETUP + 'mkdir ram big; mount -t ramfs r ram; echo kept > ram/f; mount -t ramfs r2 big; dd if=/dev/zero of=big/f bs=1M count=260 status=none'
         doc = self.rehearse_in(setup, script, "test $(cat ram/f) = kept; test ! -e big/y; umount ram big")
         gaps = self.gaps(doc)
         self.assertEqual(gaps.get(f"mount {self.base}/m/ram copied"), "green", gaps)

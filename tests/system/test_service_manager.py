@@ -226,7 +226,7 @@ class ServiceManager(Case):
         result = self.asked(f"python3 {greedy} & greedy=$!; while ! [ -e /tmp/ready ]; do sleep 0.1; done; timeout 20 systemctl list-units | wc -l >&2; timeout 10 systemctl is-active web >&2; kill $greedy; true")
         self.assertGreater(int(result.err.split()[0]), 15000)
         self.assertTrue(result.err.endswith(b"active\n"), result.err)
-        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
+        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive", (result.doc["verdict"], result.doc["trace"]))
 
     def test_a_tool_gets_nothing_of_the_hosts(self) -> None:
         """What runs as systemctl is the action's file: its descriptors are pipes, none of them the host's /dev/null."""
