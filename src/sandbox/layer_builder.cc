@@ -414,6 +414,7 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
 Result<void> LayerBuilder::clear_work_directory(std::uint32_t index) {
   const std::string path = "uppers/" + std::to_string(index) + "/work";
   RH_TRY(const auto work, open_directory(bundle_, path.c_str()));
+  (void)sys::unlink_at(work.get(), "work/incompat/volatile/dirty", 0);
   for (const char* made : {"work/incompat/volatile", "work/incompat", "work", "index"}) {
     auto removed = sys::unlink_at(work.get(), made, AT_REMOVEDIR);
     if (!removed && removed.error().err != ENOENT) return removed;
