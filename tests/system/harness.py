@@ -360,6 +360,18 @@ def has_filesystem(kind: str) -> bool:
     return kind in Path("/proc/filesystems").read_text(encoding="ascii").split()
 
 
+def takes_user_attributes(directory: Path) -> bool:
+    probe = directory / "probe"
+    probe.touch()
+    try:
+        os.setxattr(probe, "user.k", b"v")
+    except OSError:
+        return False
+    finally:
+        probe.unlink()
+    return True
+
+
 def main() -> NoReturn:
     """Runs the module's tests. 77 when every one was skipped, with the reasons."""
     # A line a test: what reads the output for skips and reasons goes by the name.

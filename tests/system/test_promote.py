@@ -971,18 +971,6 @@ class Rollbacks(PromoteCase):
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 64)
 
 
-def takes_user_attributes(directory: Path) -> bool:
-    probe = directory / "probe"
-    probe.touch()
-    try:
-        os.setxattr(probe, "user.k", b"v")
-    except OSError:
-        return False
-    finally:
-        probe.unlink()
-    return True
-
-
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
 
@@ -996,7 +984,7 @@ class Random(PromoteCase):
         for kind in kinds:
             image = Image(self, kind) if kind != "root" else None
             top = image.mount / "tree" if image else self.host
-            if not takes_user_attributes(top.parent):
+            if not harness.takes_user_attributes(top.parent):
                 with self.subTest(filesystem=kind):
                     harness.skip(f"{kind} takes no user.* attributes on this kernel (tmpfs before 6.6), and the sequences set some")
                 continue
