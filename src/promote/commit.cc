@@ -240,6 +240,7 @@ class Commit {
     RH_CHECK(sync_volumes(order_.volumes));
     for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
+    for (const std::string& operation : order_.dropped) RH_CHECK(writer.add_given_up(operation));
     ready_ns_ = stamp_after(staged_ns);
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     if (order_.admit) RH_CHECK(order_.admit(operations_));
@@ -254,7 +255,9 @@ class Commit {
              operation.type == effects::FileType::kDir;
     });
     // At most one timer tick, and making everything durable has mostly taken longer already.
-    while (needed && earliest_stamp_ns() <= staged_ns) ::usleep(500);
+    // If the clock is set back meanwhile, some of what was staged is taken for edited, and kept.
+    const std::int64_t patience = monotonic_ns() + 50'000'000;
+    while (needed && earliest_stamp_ns() <= staged_ns && monotonic_ns() < patience) ::usleep(500);
     return earliest_stamp_ns();
   }
 

@@ -60,6 +60,7 @@ struct CommitOrder {
   JournalHeader header;
   std::string tag;
   std::span<UsedVolume> volumes;
+  std::vector<std::string> dropped;  ///< for the journal: its `given_up`
   /// Stages and returns the operations. Called once, after the journal exists.
   std::function<Result<std::vector<Operation>>()> prepare;
   /// Called with everything staged and durable, before the journal is ready: the last chance to refuse.

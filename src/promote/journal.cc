@@ -17,7 +17,7 @@ constexpr std::size_t kCheckSize = 16;
 constexpr std::uint64_t kMaxRecord = std::uint64_t{4} << 20U;
 constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 
-enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory };
+enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp };
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16;
 constexpr unsigned kAllFlags = 31;
@@ -169,6 +169,9 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       journal.directories.push_back(std::move(directory));
       break;
     }
+    case Kind::kGivenUp:
+      journal.given_up.push_back(in.text());
+      break;
     case Kind::kMark: {
       const std::uint64_t stage = in.number();
       if (stage > static_cast<std::uint64_t>(Stage::kUndoneKept)) return false;
@@ -291,6 +294,13 @@ Result<void> JournalWriter::add(const Operation& operation) {
   if (operation.after) encode(record, *operation.after);
   record.number(operation.from_directory);
   record.number(operation.to_directory);
+  return add(record.bytes());
+}
+
+Result<void> JournalWriter::add_given_up(const std::string& operation) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kGivenUp));
+  record.text(operation);
   return add(record.bytes());
 }
 

@@ -55,6 +55,8 @@ struct Journal {
   std::vector<JournalVolume> volumes;
   std::vector<Directory> directories;  ///< that the operations note
   std::vector<Operation> operations;
+  /// kRollback: operations that it did nothing about and that no later one is to (see rollback.cc).
+  std::vector<std::string> given_up;
   Stage stage = Stage::kPreparing;
   std::int64_t ready_ns = 0;    ///< CLOCK_REALTIME when everything was staged
   std::int64_t settled_ns = 0;  ///< kCommitted: CLOCK_REALTIME after the last operation
@@ -70,6 +72,7 @@ class JournalWriter {
   Result<void> add(const JournalVolume& volume);
   Result<void> add(const Directory& directory);
   Result<void> add(const Operation& operation);
+  Result<void> add_given_up(const std::string& operation);
   /// Writes the mark and makes everything before it durable. `at_ns`: CLOCK_REALTIME when it was so.
   Result<void> mark(Stage stage, std::int64_t at_ns = 0);
   Result<void> sync();

@@ -24,6 +24,7 @@
 #include "promote/object_writer.h"
 #include "promote/recover.h"
 #include "promote/rollback_binding.h"
+#include "promote/stage.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 
@@ -57,7 +58,7 @@ class Rollback {
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept,
-                            outcome_.left_alone, outcome_.notes},
+                            outcome_.left_alone, given_up_, outcome_.notes},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
     outcome_.check_ns = monotonic_ns() - begun;
@@ -71,7 +72,8 @@ class Rollback {
     }
     RH_CHECK(check_holders());
     outcome_.units = units_.steps();
-    if (order_.dry_run || (operations_.empty() && !units_.pending())) return std::move(outcome_);
+    const bool nothing = operations_.empty() && given_up_.empty() && !units_.pending();
+    if (order_.dry_run || nothing) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);
   }
@@ -132,6 +134,7 @@ class Rollback {
       if (later.header.kind != JournalKind::kRollback || later.stage != Stage::kCommitted ||
           later.header.of != journal_.header.number)
         continue;
+      over.insert(later.given_up.begin(), later.given_up.end());
       for (const Operation& operation : later.operations) {
         if (keeps_time(operation)) continue;
         over.insert(mark_of(operation, true));
@@ -309,7 +312,11 @@ class Rollback {
     RH_TRY(commit_order.header.boot_id, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
     commit_order.tag = tag_of(next_);
     commit_order.volumes = volumes_;
-    commit_order.prepare = [&]() -> Result<std::vector<Operation>> { return operations_; };
+    for (const Operation& operation : given_up_) commit_order.dropped.push_back(mark_of(operation, true));
+    commit_order.prepare = [&]() -> Result<std::vector<Operation>> {
+      RH_CHECK(save_edited());
+      return operations_;
+    };
     commit_order.admit = [&](std::span<const Operation>) -> Result<void> {
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record(decisions, "begun", "");
@@ -349,6 +356,30 @@ class Rollback {
     return {};
   }
 
+  /// Copies of what is to be rewritten though somebody has edited it.
+  Result<void> save_edited() {
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+      Operation& operation = operations_[i];
+      if (operation.kind != OperationKind::kRewrite || !operation.saved.path.empty()) continue;
+      Volume& on = volume(operation);
+      const std::string shown = on.shown(operation.to);
+      operation.saved = {Area::kStore, std::string(kKept) + '/' + tag_of(next_) + 'r' + std::to_string(i)};
+      RH_TRY(const int from, unless_moved(on.parent(operation.to), shown));
+      RH_TRY(const UniqueFd source, sys::dup(from));
+      RH_TRY(const int to, on.parent(operation.saved));
+      const std::string name(leaf_of(operation.to.path));
+      std::optional<struct stat> st;
+      RH_TRY(const Attributes now,
+             unless_moved(effects::read_attributes(source.get(), name.c_str(), st, effects::Content::kSkip), shown));
+      RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
+                                        FileType::kFile, now),
+                            shown));
+      outcome_.notes.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved) +
+                               " for as long as the run is kept");
+    }
+    return {};
+  }
+
   void take_units() {
     outcome_.units = units_.steps();
     const auto failed = units_.failed();
@@ -384,6 +415,7 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::vector<Operation> given_up_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
   UnitWork units_;

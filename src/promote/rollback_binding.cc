@@ -15,6 +15,7 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "promote/object_writer.h"
+#include "promote/selection.h"
 
 namespace rehearse::promote {
 namespace {
@@ -95,15 +96,44 @@ class Binding {
     return fmt::format("another object: inode {}, {} bytes", st.st_ino, st.st_size);
   }
 
-  /// What the operation was about is not there any more.
-  void drop(const Operation& operation, const std::string& shown) {
-    dropped_.insert(static_cast<std::size_t>(&operation - order_.operations.data()));
-    order_.left.push_back(shown + ": it is gone, there is nothing to take back");
+  /// Nothing is done about it, now or later.
+  void drop(const Operation& operation, const std::string& shown, const std::string& why) {
+    dropped_.insert(number_of(operation));
+    order_.given_up.push_back(operation);
+    order_.left.push_back(shown + ": " + why);
+  }
+  static constexpr const char* kGone = "it is gone, there is nothing to take back";
+
+  std::size_t number_of(const Operation& operation) const {
+    return static_cast<std::size_t>(&operation - order_.operations.data());
   }
 
-  /// Somebody's object goes to where the promotion's own would have gone.
+  /// Somebody's object, or edit, goes to where the promotion's own would have gone.
   void keep_theirs(const Operation& operation, const Place& kept, const std::string& shown) {
-    order_.notes.push_back(shown + ": what stood there since is kept as " + volume(operation).shown(kept));
+    order_.notes.push_back(shown + ": what is there since is kept as " + volume(operation).shown(kept) +
+                           " for as long as the run is kept");
+  }
+
+  /// There is a directory to put something in, or an earlier operation brings it.
+  Result<bool> has_directory(const Operation& operation, const Place& place) {
+    const Place above{place.area, std::string(parent_of(place.path))};
+    RH_TRY(const auto st, look(operation, above));
+    if (st && S_ISDIR(st->st_mode)) return true;
+    return std::ranges::any_of(order_.operations, [&](const Operation& other) {
+      return !is_dropped(other) && other.volume == operation.volume && other.to.area == place.area &&
+             (other.kind == OperationKind::kMove || other.kind == OperationKind::kExchange) &&
+             other.to.path != place.path && is_below(above.path, other.to.path);
+    });
+  }
+
+  bool is_dropped(const Operation& operation) const { return dropped_.contains(number_of(operation)); }
+
+  /// An operation that is not given up takes away what is at that place.
+  bool is_moved_from(const Operation& operation, const Place& place) const {
+    return std::ranges::any_of(order_.operations, [&](const Operation& other) {
+      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == place &&
+             !is_dropped(other);
+    });
   }
 
   Result<void> bind_move(Operation& operation, std::set<std::string>& from_store) {
@@ -120,10 +150,13 @@ class Binding {
     if (!ours) {
       // Somebody else's object cannot stand for one that was renamed.
       const bool removed = st && to_store && !renamed_here(operation);
-      if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing")) return {};
+      if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing")) {
+        if (to_store) undecided_.insert(place_key(operation, operation.to));
+        return {};
+      }
       if (!removed) {
         if (to_store) lost_.insert(place_key(operation, operation.to));
-        drop(operation, shown);
+        drop(operation, shown, st ? "what was renamed to it is not there any more" : kGone);
         return {};
       }
       operation.type = effects::file_type(*st);
@@ -140,8 +173,9 @@ class Binding {
   /// Out of the store: nothing may be in its way, and nobody has written to it.
   Result<void> bind_return(Operation& operation, const std::set<std::string>& from_store) {
     const std::string shown = volume(operation).shown(operation.to);
+    if (undecided_.contains(place_key(operation, operation.from))) return {};
     if (lost_.contains(place_key(operation, operation.from))) {
-      drop(operation, shown);
+      drop(operation, shown, kGone);
       return {};
     }
     const bool kept = !from_store.contains(place_key(operation, operation.from));
@@ -152,13 +186,10 @@ class Binding {
       check_kept(operation, operation.object, *st, shown);
       operation.object = facts_of(*st);
     }
+    RH_TRY(const bool has_place, has_directory(operation, operation.to));
+    if (!has_place) return bind_homeless(operation, shown);
     RH_TRY(const auto newcomer, look(operation, operation.to));
-    const bool leaves =
-        std::any_of(order_.operations.begin(), order_.operations.end(), [&](const Operation& other) {
-          return other.kind == OperationKind::kMove && other.volume == operation.volume &&
-                 other.from == operation.to;
-        });
-    if (!newcomer || leaves) return {};
+    if (!newcomer || is_moved_from(operation, operation.to)) return {};
     if (!moved(shown, "removed", "nothing", describe(*newcomer))) return {};
     if (!kept)
       return fail(shown + " cannot be replaced: what belongs there is renamed now", ExitCode::kStale,
@@ -170,6 +201,15 @@ class Binding {
     return {};
   }
 
+  /// The directory that the kept object was in is gone.
+  Result<void> bind_homeless(Operation& operation, const std::string& shown) {
+    if (moved(shown, "promoted", "in its directory", "its directory is gone"))
+      drop(operation, shown,
+           "its directory is gone; it is kept as " + volume(operation).shown(operation.from) +
+               " for as long as the run is kept");
+    return {};
+  }
+
   /// What is exchanged for a kept object is `st`.
   static void displace(Operation& operation, const struct stat& st) {
     operation.displaced = facts_of(st);
@@ -178,14 +218,7 @@ class Binding {
   }
 
   /// A renamed object of the host, parked on its way: what is in it goes with it.
-  bool renamed_here(const Operation& operation) const {
-    for (const Operation& other : order_.operations) {
-      if (other.kind == OperationKind::kMove && other.volume == operation.volume &&
-          other.from == operation.to)
-        return true;
-    }
-    return false;
-  }
+  bool renamed_here(const Operation& operation) const { return is_moved_from(operation, operation.to); }
 
   void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
                   const std::string& shown) {
@@ -206,6 +239,8 @@ class Binding {
     operation.object = facts_of(*kept);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st) {
+      RH_TRY(const bool has_place, has_directory(operation, operation.to));
+      if (!has_place) return bind_homeless(operation, shown);
       // With nothing there, the old object only has to come back.
       if (moved(shown, "promoted", "the promoted object", "nothing")) operation.kind = OperationKind::kMove;
       return {};
@@ -226,12 +261,14 @@ class Binding {
     if (!operation.before) return {};
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
-    if (!ours && operation.time_only) return {};  // nothing to set any more
-    const std::string shown = volume(operation).shown(operation.from);
-    if (!ours && !moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))
+    if (!ours && operation.time_only) {
+      dropped_.insert(number_of(operation));  // nothing to set any more
       return {};
-    if (!st || (!ours && effects::file_type(*st) != operation.type)) {
-      drop(operation, shown);
+    }
+    const std::string shown = volume(operation).shown(operation.from);
+    if (!ours) {
+      if (moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))
+        drop(operation, shown, st ? "it is another object now, whose attributes stay as they are" : kGone);
       return {};
     }
     operation.object = facts_of(*st);
@@ -240,7 +277,7 @@ class Binding {
     if (!now) return {};
     Settings promoted = *std::exchange(operation.before, now);
     if (operation.type == FileType::kDir) promoted.mtime_ns = now->mtime_ns;
-    if (!ours || is_settled(*st) || *now == promoted) return {};
+    if (is_settled(*st) || *now == promoted) return {};
     (void)moved(shown, "promoted", "the promoted attributes", "other attributes");
     return {};
   }
@@ -248,17 +285,17 @@ class Binding {
   Result<void> bind_rewrite(Operation& operation) {
     const std::string shown = volume(operation).shown(operation.to);
     RH_TRY(const auto st, look(operation, operation.to));
-    const bool ours = st && st->st_ino == operation.object.ino;
-    if (!ours) {
-      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing")) return {};
-      if (!st || !S_ISREG(st->st_mode)) {
-        drop(operation, shown);
-        return {};
-      }
+    if (!st || st->st_ino != operation.object.ino) {
+      if (moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing"))
+        drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
+      return {};
     }
     operation.object = facts_of(*st);
-    if (!ours) return {};
-    return check_unchanged(operation, operation.to, *st);
+    const std::size_t accepted = result_.accepted.size();
+    RH_CHECK(check_unchanged(operation, operation.to, *st));
+    // The bytes that the promotion wrote are not those that an undo would have to bring back.
+    if (result_.accepted.size() != accepted) operation.saved = {};
+    return {};
   }
 
   /// Nobody has changed the object since the promotion was over.
@@ -287,7 +324,8 @@ class Binding {
       if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
       const bool equal = wanted == found && now.target == after.target && now.rdev == after.rdev &&
                          (!read || type != FileType::kFile || now.sha256 == after.sha256);
-      if (!equal) (void)moved(shown, "promoted", "as it was promoted", "edited since");
+      if (!equal && moved(shown, "promoted", "as it was promoted", "edited since"))
+        keep_edit(operation, place);
     }
     if (!is_directory) return {};
     RH_TRY(const UniqueFd directory,
@@ -295,28 +333,33 @@ class Binding {
     RH_TRY(const auto names, effects::Listing::read(directory.get()));
     for (const effects::Listed& entry : names) {
       const Place below{Area::kHost, place.path + '/' + std::string(entry.name)};
-      if (comes_out(operation, below)) continue;
+      if (is_moved_from(operation, below)) continue;
       if (order_.after.contains(on.shown(below))) {
         RH_TRY(const auto child, unless_moved(on.find(below), on.shown(below)));
         if (child) RH_CHECK(check_unchanged(operation, below, *child));
       } else {
-        (void)moved(on.shown(below), "promoted", "nothing", "made since");
+        if (moved(on.shown(below), "promoted", "nothing", "made since")) keep_edit(operation, below);
       }
     }
     return {};
   }
 
-  /// It is taken out of that directory before the directory goes.
-  bool comes_out(const Operation& operation, const Place& place) const {
-    return std::any_of(order_.operations.begin(), order_.operations.end(), [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == place;
-    });
+  /// Goes to the store with the object at the operation's place on the host, which it is or lies in. What is
+  /// rewritten is named when its bytes are saved.
+  void keep_edit(const Operation& operation, const Place& place) {
+    if (operation.kind == OperationKind::kRewrite) return;
+    const bool exchange = operation.kind == OperationKind::kExchange;
+    const std::string& top = exchange ? operation.to.path : operation.from.path;
+    const Place& store = exchange ? operation.from : operation.to;
+    keep_theirs(operation, {store.area, store.path + place.path.substr(top.size())},
+                volume(operation).shown(place));
   }
 
   const RollbackBinding& order_;
   Staleness& result_;
   std::set<std::size_t> dropped_;  ///< numbers of operations
   std::set<std::string> lost_;     ///< store places that get no object because it is gone
+  std::set<std::string> undecided_;  ///< the same, as long as nobody has accepted it
 };
 
 }  // namespace

@@ -102,9 +102,10 @@ Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_n
 }
 
 Fate settle(HostRead& read, const HostRoot& host, DeviceNumbers& devices, const RunStart& start,
-            bool other_identity) {
-  if (read.uses == effects::kReadAbsent) return settle_absent(read, host, start.realtime_ns);
-  if (other_identity) return settle_by_host(read, host, start.realtime_ns);
+            std::optional<std::int64_t> other_since) {
+  if (read.uses == effects::kReadAbsent)
+    return settle_absent(read, host, other_since.value_or(start.realtime_ns));
+  if (other_since) return settle_by_host(read, host, *other_since);
   switch (read.source) {
     case ReadSource::kKernel:
       read.moved = read.identity.ctime_ns > start.realtime_ns;
@@ -195,9 +196,14 @@ std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads,
   return found;
 }
 
-bool ShownOtherwise::has_other_identity(const std::string& path) const {
-  return shadowed.contains(path) ||
-         std::ranges::any_of(copied, [&](const std::string& top) { return is_within(path, top); });
+std::optional<std::int64_t> ShownOtherwise::other_since(const std::string& path,
+                                                        std::int64_t started_ns) const {
+  if (shadowed.contains(path)) return started_ns;
+  for (const auto& [top, since_ns] : copied) {
+    // What has that very time may have been changed before it was copied, or after.
+    if (is_within(path, top)) return since_ns - 1;
+  }
+  return std::nullopt;
 }
 
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,
@@ -205,7 +211,7 @@ std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& 
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
     return otherwise.masked.contains(read.path) ||
-           settle(read, host, devices, start, otherwise.has_other_identity(read.path)) == Fate::kDrop;
+           settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) == Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,8 +25,11 @@ struct RunStart {
 struct ShownOtherwise {
   std::set<std::string> masked;    ///< paths inside that do not show the host's object
   std::set<std::string> shadowed;  ///< directories of the mask layer, which hold what the host's hold
-  std::set<std::string> copied;    ///< what is there, and below, is a copy of the host's
-  [[nodiscard]] bool has_other_identity(const std::string& path) const;
+  /// What is there, and below, is a copy of the host's, made since then (earliest_stamp_ns()).
+  std::map<std::string, std::int64_t> copied;
+  /// Since when what was read at `path` may have another identity on the host; nothing: it has the same.
+  [[nodiscard]] std::optional<std::int64_t> other_since(const std::string& path,
+                                                        std::int64_t started_ns) const;
 };
 
 /// `reads`: as trace::ReadSet gives them. An object that has not changed since `start` is what the run has

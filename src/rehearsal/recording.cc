@@ -32,23 +32,45 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
   return apart;
 }
 
-/// Of mounts that are hidden as a whole, nobody asks the host what is there: a server may have to answer.
-trace::HiddenLooks::Mounts mounts_to_look_at(const sandbox::Plan& plan) {
-  trace::HiddenLooks::Mounts mounts;
+/// Mount points that the plan hides as a whole. Nobody asks the host what is there: a server may have to answer.
+std::set<std::string> unseen_mounts(const sandbox::Plan& plan) {
+  std::set<std::string> unseen;
   for (const verdict::Gap& gap : plan.gaps) {
-    if (gap.concern == verdict::Gap::Concern::kLooked) mounts.watched.insert(gap.mountpoint);
+    if (gap.concern != verdict::Gap::Concern::kAlways)
+      unseen.insert(gap.mountpoints.begin(), gap.mountpoints.end());
   }
-  mounts.apart = apart_from_host(plan);
-  std::erase_if(mounts.apart, [&](const std::string& path) { return mounts.watched.contains(path); });
+  return unseen;
+}
+
+/// The others of those that do not show the host's files, and those of which it may turn out.
+std::vector<std::string> apart_but_known(const sandbox::Plan& plan) {
+  std::vector<std::string> apart = apart_from_host(plan);
+  const std::set<std::string> unseen = unseen_mounts(plan);
+  std::erase_if(apart, [&](const std::string& path) { return unseen.contains(path); });
+  return apart;
+}
+
+/// Those of them that are shown as empty directories. That of rehearse's own state says nothing of the host.
+std::set<std::string> emptied_mounts(const sandbox::Plan& plan) {
+  std::set<std::string> emptied;
+  const std::set<std::string> unseen = unseen_mounts(plan);
   for (const sandbox::MountPlan& mount : plan.mounts) {
-    // That of rehearse's own state says nothing of the host.
-    if (mount.show == sandbox::Show::kHidden && !mounts.watched.contains(mount.mountpoint) &&
+    if (mount.show == sandbox::Show::kHidden && !unseen.contains(mount.mountpoint) &&
         !is_within(mount.mountpoint, plan.request.state_dir))
-      mounts.emptied.insert(mount.mountpoint);
-    if (mount.show == sandbox::Show::kOverlay && mount.mountpoint != "/")
-      mounts.watched.insert(mount.mountpoint);
+      emptied.insert(mount.mountpoint);
   }
-  return mounts;
+  return emptied;
+}
+
+/// Those of which it may turn out that they cannot be shown as they are, too.
+std::set<std::string, std::less<>> watched_mounts(const sandbox::Plan& plan) {
+  std::set<std::string, std::less<>> watched;
+  for (const std::string& path : unseen_mounts(plan)) watched.insert(path);
+  for (const sandbox::MountPlan& mount : plan.mounts) {
+    const bool layer = mount.show == sandbox::Show::kOverlay || mount.show == sandbox::Show::kAlias;
+    if (layer && mount.mountpoint != "/") watched.insert(mount.mountpoint);
+  }
+  return watched;
 }
 
 /// By mount point, whether what is changed there is in a layer.
@@ -79,7 +101,9 @@ ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
     for (const auto* list : {&layer.masked, &layer.hidden})
       for (const std::string& path : *list) shown.masked.insert(layer.seen_at(path));
     for (const std::string& path : layer.shadowed) shown.shadowed.insert(layer.seen_at(path));
-    if (layer.copied) shown.copied.insert(layer.seen_at(layer.file));
+    if (!layer.copied_since_ns) continue;
+    shown.copied.emplace(layer.seen_at(layer.file), *layer.copied_since_ns);
+    for (const std::string& alias : layer.aliases) shown.copied.emplace(alias, *layer.copied_since_ns);
   }
   return shown;
 }
@@ -138,6 +162,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         paths_.add(event, events_);
         reads_.add(event, events_);
         looks_.add(event, events_);
+        touches_.add(event, events_);
         outside_.add(event, events_);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
@@ -149,7 +174,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         return paths_.leads_to(events_.resolve(tid, path));
       }),
       reads_(apart_from_host(plan), paths_),
-      looks_(mounts_to_look_at(plan), paths_, name_on_host),
+      looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
+      touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.

@@ -21,6 +21,7 @@
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
 #include "trace/hidden_looks.h"
+#include "trace/mount_touches.h"
 #include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
@@ -56,11 +57,8 @@ class Recording final : public sandbox::Recorder {
   }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
-  /// After finish(): the action looked for something below that mount point, which shows nothing of this
-  /// host's.
-  [[nodiscard]] bool looked_below(const std::string& mountpoint) const {
-    return looks_.looked_below(mountpoint);
-  }
+  /// After finish(): what the action did at mount points.
+  [[nodiscard]] const trace::MountTouches& touches() const { return touches_; }
   /// After finish(): when each name was asked for first, since the action began.
   [[nodiscard]] const std::map<std::string, std::int64_t>& names_asked() const { return names_asked_; }
   /// After finish(): what was changed by what PID 1 started beside the action, by process.
@@ -92,6 +90,7 @@ class Recording final : public sandbox::Recorder {
   trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
+  trace::MountTouches touches_;
   trace::OutsideWrites outside_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;

@@ -28,6 +28,7 @@
 #include "rehearsal/recording.h"
 #include "rehearsal/request.h"
 #include "rehearsal/requested.h"
+#include "rehearsal/gap_concerns.h"
 #include "rehearsal/run_gaps.h"
 #include "rehearsal/service_manager.h"
 #include "rehearsal/validation.h"

@@ -53,28 +53,6 @@ void look_gaps(report::RunRecord& record) {
 
 }  // namespace
 
-void settle_concerns(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
-                     const Recording* recording, report::RunRecord& record) {
-  using Concern = verdict::Gap::Concern;
-  // What a read-only mount refused. It may have been another: the worse is taken.
-  const bool refused = std::ranges::any_of(
-      record.attempts, [](const report::AttemptRecord& attempt) { return attempt.error == "EROFS"; });
-  const auto changed = [&](const std::string& mountpoint) {
-    return std::ranges::any_of(evidence.layers, [&](const sandbox::LayerEvidence& layer) {
-      return layer.mountpoint == mountpoint && changes.layers.contains(layer.index);
-    });
-  };
-  for (verdict::Gap& gap : record.gaps) {
-    if (gap.concern == Concern::kAlways || recording == nullptr || refused) continue;
-    const bool concerned =
-        gap.concern == Concern::kLooked ? recording->looked_below(gap.mountpoint) : changed(gap.mountpoint);
-    if (concerned) continue;
-    gap.cap = verdict::Level::kGreen;
-    gap.why +=
-        gap.concern == Concern::kLooked ? "; the command did not look there" : "; nothing was written there";
-  }
-}
-
 void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
                         const ServiceManager& manager, const NetworkPlan& network,
                         std::vector<verdict::Finding> found, report::RunRecord& record) {

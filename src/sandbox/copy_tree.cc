@@ -55,8 +55,12 @@ Result<void> set_times(int directory, const char* name, const struct stat& st) {
   return {};
 }
 
-Result<void> copy_link(int directory, const char* name, const struct stat& st, int to) {
-  RH_TRY(auto target, sys::read_link_at(directory, name));
+/// The host has removed or replaced it since it was listed.
+bool is_gone(int err) {
+  return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EINVAL;
+}
+
+Result<void> copy_link(const std::string& target, const struct stat& st, int to, const char* name) {
   if (::symlinkat(target.c_str(), to, name) != 0) return sys::last_error("symlink", name);
   if (::fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
     return sys::last_error("chown", name);
@@ -86,29 +90,35 @@ Result<void> copy_level(int from, int to, const std::string& path, dev_t device,
     if (!st) return tl::make_unexpected(st.error());
     if (st->st_dev != device) continue;
     const std::string at = path + name;
-    if (st->st_nlink > 1 && !S_ISDIR(st->st_mode)) {
-      const auto [known, first] = budget.several.emplace(st->st_ino, at);
-      if (!first) {
-        RH_CHECK(sys::link_at(budget.top, known->second.c_str(), to, name));
-        continue;
-      }
+    const bool several = st->st_nlink > 1 && !S_ISDIR(st->st_mode);
+    if (const auto known = budget.several.find(st->st_ino); several && known != budget.several.end()) {
+      RH_CHECK(sys::link_at(budget.top, known->second.c_str(), to, name));
+      continue;
     }
     if (S_ISDIR(st->st_mode)) {
-      RH_TRY(auto source, sys::open_beneath(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+      const auto source = sys::open_beneath(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (!source && is_gone(source.error().err)) continue;
+      if (!source) return tl::make_unexpected(source.error());
       RH_CHECK(sys::mkdir_at(to, name, 0700));
       RH_TRY(auto target, sys::open_beneath(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-      RH_CHECK(copy_level(source.get(), target.get(), at + '/', device, budget, depth + 1));
-      RH_CHECK(copy_attributes(source.get(), target.get()));
+      RH_CHECK(copy_level(source->get(), target.get(), at + '/', device, budget, depth + 1));
+      RH_CHECK(copy_attributes(source->get(), target.get()));
     } else if (S_ISREG(st->st_mode)) {
       auto source = sys::open_beneath(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-      if (!source && source.error().err == ENOENT) continue;
+      if (!source && is_gone(source.error().err)) continue;
       if (!source) return tl::make_unexpected(source.error());
       RH_CHECK(copy_regular(source->get(), to, name, budget));
     } else if (S_ISLNK(st->st_mode)) {
-      RH_CHECK(copy_link(from, name, *st, to));
+      const auto target = sys::read_link_at(from, name);
+      if (!target && is_gone(target.error().err)) continue;
+      if (!target) return tl::make_unexpected(target.error());
+      RH_CHECK(copy_link(*target, *st, to, name));
     } else if (!S_ISCHR(st->st_mode) || st->st_rdev != 0) {
       RH_CHECK(copy_node(name, *st, to));
+    } else {
+      continue;
     }
+    if (several) budget.several.emplace(st->st_ino, at);
   }
   return {};
 }

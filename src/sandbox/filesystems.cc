@@ -48,4 +48,8 @@ bool takes_all_attributes(std::string_view type) {
   return std::find(std::begin(kPlain), std::end(kPlain), type) != std::end(kPlain);
 }
 
+bool holds_plain_files_only(std::string_view type) {
+  return type == "vfat" || type == "msdos" || type == "exfat";
+}
+
 }  // namespace rehearse::sandbox

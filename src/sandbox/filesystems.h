@@ -19,4 +19,7 @@ FilesystemKind filesystem_kind(std::string_view type);
 /// to a copy of it, and the other way round. Not so of FAT and NTFS.
 bool takes_all_attributes(std::string_view type);
 
+/// FAT: no pipes, sockets or devices, which would be the host's own on a mount of the host's.
+bool holds_plain_files_only(std::string_view type);
+
 }  // namespace rehearse::sandbox

@@ -15,6 +15,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "sandbox/copy_tree.h"
 #include "sandbox/filesystems.h"
@@ -145,7 +146,7 @@ Result<void> LayerBuilder::clone_host() {
       built_[i].file = base_name(mount.mountpoint);
       evidence.mountpoint = parent_of(mount.mountpoint);
       evidence.file = built_[i].file;
-      evidence.copied = true;
+      evidence.copied_since_ns = earliest_stamp_ns();
       RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", i));
       if (!S_ISREG(st.st_mode)) {
         built_[i].replacement = "neither a directory nor a regular file";
@@ -350,76 +351,87 @@ Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why
       return fail("the root filesystem (" + mount.fstype + ") cannot be shown through a layer: " + why,
                   ExitCode::kUnavailable, "see `rehearse doctor`; --profile=root works without id mapping");
     case Fallback::kReadOnly:
-      return show_read_only(index, mount.fstype + ": " + why + "; owners show as nobody", Concern::kAlways);
+      show_read_only(index, mount.fstype + ": " + why + "; owners show as nobody", Concern::kAlways);
+      return {};
     case Fallback::kCopy:
       return copy_layer(index, mount.fstype + ": " + why);
   }
   return {};
 }
 
+std::vector<std::string> LayerBuilder::mountpoints_of(std::uint32_t index) const {
+  std::vector<std::string> all;
+  for (const MountPlan& mount : plan_.mounts) {
+    if ((mount.show == Show::kOverlay || mount.show == Show::kAlias) && mount.layer == index)
+      all.push_back(mount.mountpoint);
+  }
+  return all;
+}
+
 /// The host's own mount: what should be masked there could be read.
-Result<void> LayerBuilder::show_read_only(std::uint32_t index, const std::string& why, Concern concern) {
-  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+void LayerBuilder::show_read_only(std::uint32_t index, const std::string& why, Concern concern) {
   BuiltLayer& built = built_[index];
   if (sources_[index].mask_root.valid()) {
     built.replacement = why + "; and files on it are to be masked";
-    return {};
+    return;
   }
-  RH_CHECK(sys::set_mount_attributes(sources_[index].clone.get(),
-                                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
   built.mount = std::move(sources_[index].clone);
-  gaps_.push_back(
-      {"mount " + mount.mountpoint + " read-only", why, verdict::Level::kYellow, concern, mount.mountpoint});
-  return {};
+  gaps_.push_back({"mount " + plan_.mounts[plan_.layers[index].mount].mountpoint + " read-only", why,
+                   verdict::Level::kYellow, concern, mountpoints_of(index)});
 }
 
 Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& why) {
   const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
   Source& source = sources_[index];
   LayerEvidence& evidence = evidence_[index];
-  // Only a layer cannot be put over what shows its owners.
-  const std::uint64_t limit = source.owners_shown ? kCopyLimit : kOnlyCopyLimit;
+  // The host's own mount has the host's own pipes and sockets: only where there can be none.
+  const bool can_be_shown = source.owners_shown && holds_plain_files_only(mount.fstype);
+  const std::uint64_t limit = can_be_shown ? kCopyLimit : kOnlyCopyLimit;
   struct statvfs usage = {};
   const bool fits = ::fstatvfs(evidence.lower.get(), &usage) != 0 ||
                     (usage.f_blocks - usage.f_bfree) * usage.f_frsize <= limit;
-  if (!fits && source.owners_shown)
-    return show_read_only(index, why + ", and it is too large to copy", Concern::kWritten);
   if (!fits) {
-    built_[index].replacement = why + ", and it is too large to copy";
+    if (can_be_shown)
+      show_read_only(index, why + ", and it is too large to copy", Concern::kDiffers);
+    else
+      built_[index].replacement = why + ", and it is too large to copy";
     return {};
   }
+  evidence.copied_since_ns = earliest_stamp_ns();
   RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
   if (auto copied = copy_tree(evidence.lower.get(), copies.get(), limit); !copied) {
+    evidence.copied_since_ns.reset();
     built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
     return {};
   }
   evidence.lower = std::move(copies);
-  evidence.copied = true;
   RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
-  if (const auto colon = source.lowerdir.find(':'); colon != std::string::npos)
-    source.lowerdir.resize(colon + 1);
-  else
-    source.lowerdir.clear();
+  source.lowerdir = source.mask_root.valid() ? sys::fd_path(source.mask_root.get()) + ':' : "";
   source.lowerdir += sys::fd_path(source.lower_root.get());
-  RH_CHECK(clear_work_directory(index));
-  // What may be written there may be written to the copy, and the other way round.
-  const bool alike = takes_all_attributes(mount.fstype);
+  RH_CHECK(clear_work_directories(index));
+  // What can be done there can be done to the copy, and the other way round: not if it is FAT, or has names
+  // that mean the same in capitals, for which overlayfs refuses a layer.
+  const bool alike = takes_all_attributes(mount.fstype) && !source.owners_shown;
   gaps_.push_back({"mount " + mount.mountpoint + " copied", why,
                    alike ? verdict::Level::kGreen : verdict::Level::kYellow,
-                   alike ? Concern::kAlways : Concern::kWritten, mount.mountpoint});
+                   alike ? Concern::kAlways : Concern::kDiffers, mountpoints_of(index)});
   return {};
 }
 
 /// An overlay that was refused late has marked its work directory as in use by a `volatile` one.
-Result<void> LayerBuilder::clear_work_directory(std::uint32_t index) {
-  const std::string path = "uppers/" + std::to_string(index) + "/work";
-  RH_TRY(const auto work, open_directory(bundle_, path.c_str()));
-  (void)sys::unlink_at(work.get(), "work/incompat/volatile/dirty", 0);
-  for (const char* made : {"work/incompat/volatile", "work/incompat", "work", "index"}) {
-    auto removed = sys::unlink_at(work.get(), made, AT_REMOVEDIR);
-    if (!removed && removed.error().err != ENOENT) return removed;
-  }
-  return {};
+Result<void> LayerBuilder::clear_work_directories(std::uint32_t index) const {
+  const auto clear = [](int directory, const std::string& path) -> Result<void> {
+    RH_TRY(const auto work, open_directory(directory, path.c_str()));
+    (void)sys::unlink_at(work.get(), "work/incompat/volatile/dirty", 0);
+    for (const char* made : {"work/incompat/volatile", "work/incompat", "work", "index"}) {
+      auto removed = sys::unlink_at(work.get(), made, AT_REMOVEDIR);
+      if (!removed && removed.error().err != ENOENT) return removed;
+    }
+    return {};
+  };
+  RH_CHECK(clear(bundle_, "uppers/" + std::to_string(index) + "/work"));
+  if (base_ < 0) return {};
+  return clear(base_, std::string(kShownAgain) + '/' + std::to_string(index));
 }
 
 /// With a work directory of its own: that of the run says that it was mounted `volatile`.
@@ -489,7 +501,7 @@ Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlay
     if (base_ >= 0) below = mount_base(sources_[i]);
     auto overlay = below ? mount_overlay(sources_[i]) : tl::make_unexpected(std::move(below).error());
     if (!overlay) {
-      if (evidence_[i].copied) return with_context(overlay.error(), "layer over " + mount.mountpoint);
+      if (evidence_[i].copied_since_ns) return with_context(overlay.error(), "layer over " + mount.mountpoint);
       refused.push_back({i, overlay.error().what});
       continue;
     }
@@ -510,9 +522,9 @@ Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;
-    const std::string& mountpoint = plan_.mounts[plan_.layers[i].mount].mountpoint;
-    gaps_.push_back({"mount " + mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive,
-                     Concern::kLooked, mountpoint});
+    for (const std::string& mountpoint : mountpoints_of(i))
+      gaps_.push_back({"mount " + mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive,
+                       built_[i].file.empty() ? Concern::kLooked : Concern::kFile, {mountpoint}});
   }
   return {};
 }
@@ -520,7 +532,7 @@ Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
 void LayerBuilder::leave_out(const std::string& mountpoint, std::string why) {
   left_out_.insert(mountpoint);
   gaps_.push_back({"mount " + mountpoint + " absent", std::move(why), verdict::Level::kInconclusive,
-                   Concern::kLooked, mountpoint});
+                   Concern::kLooked, {mountpoint}});
 }
 
 Result<void> LayerBuilder::verify() const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,7 +30,8 @@ struct LayerEvidence {
       shadowed;  ///< directories that the mask layer shows in place of the host's own; "" is the root
   std::map<std::string, std::vector<std::string>>
       xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
-  bool copied = false;
+  /// What is shown is a copy, made since then (earliest_stamp_ns()).
+  std::optional<std::int64_t> copied_since_ns;
   std::string file;      ///< of a file mount: its name in the layer
   bool scratch = false;  ///< what is in it is thrown away
 
@@ -98,9 +100,10 @@ class LayerBuilder {
   Result<void> make_mask(std::uint32_t index);
   using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
-  Result<void> show_read_only(std::uint32_t index, const std::string& why, Concern concern);
+  [[nodiscard]] std::vector<std::string> mountpoints_of(std::uint32_t index) const;
+  void show_read_only(std::uint32_t index, const std::string& why, Concern concern);
   Result<void> copy_layer(std::uint32_t index, const std::string& why);
-  Result<void> clear_work_directory(std::uint32_t index);
+  [[nodiscard]] Result<void> clear_work_directories(std::uint32_t index) const;
   Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
   Result<void> prepare_base(std::uint32_t index);

@@ -219,7 +219,7 @@ void Planner::drop_orphans() {
       const bool intended = above.why == kOwnState || above.why == kOnRequest;
       if (!intended && (mount.show == Show::kOverlay || mount.show == Show::kAlias))
         plan_.gaps.push_back({"mount " + mount.mountpoint + " absent", why, verdict::Level::kInconclusive,
-                              verdict::Gap::Concern::kLooked, mount.mountpoint});
+                              verdict::Gap::Concern::kLooked, {mount.mountpoint}});
       mount.show = Show::kAbsent;
       mount.why = why;
     }
@@ -410,7 +410,7 @@ void Planner::name_gaps() {
     if (mount.show == Show::kHidden && mount.why != kOwnState && mount.why != kOnRequest &&
         mount.why != kCredentialsWhy) {
       plan_.gaps.push_back({"mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive,
-                            verdict::Gap::Concern::kLooked, mount.mountpoint});
+                            verdict::Gap::Concern::kLooked, {mount.mountpoint}});
     }
   }
   if (!plan_.request.mask.empty()) {

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <termios.h>
@@ -158,6 +159,8 @@ class Assembler {
       alias_sources_[mount.layer] = std::move(inside);
       // What was attached is the stage's now; the tree gets a clone.
       RH_TRY(layers_.layers()[mount.layer].mount, sys::clone_mount(alias_sources_[mount.layer].get(), ""));
+      // The host's own mount stays as it is, wherever it is shown: its clones have its attributes.
+      if (!layer.is_overlay) continue;
       // Attributes the first mount point has, such as read-only, are not those of the aliases.
       constexpr std::uint64_t kPerMount = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
       RH_CHECK(sys::set_mount_attributes(alias_sources_[mount.layer].get(), 0, kPerMount));
@@ -204,6 +207,17 @@ class Assembler {
     return sys::attach_mount(mount, at.get());
   }
 
+  /// A mount of the host's own that stands for a layer, wherever it is shown: nothing may be written there.
+  Result<void> attach_layer(const MountPlan& mount, int clone) {
+    if (!layers_.layers()[mount.layer].is_overlay) {
+      RH_CHECK(sys::set_mount_attributes(clone, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0));
+      struct statvfs shown = {};
+      if (::fstatvfs(clone, &shown) != 0) return sys::last_error("statvfs");
+      if ((shown.f_flag & ST_RDONLY) == 0) return fail("it cannot be made read-only");
+    }
+    return attach(clone, mount.mountpoint);
+  }
+
   Result<UniqueFd> clone_alias(const MountPlan& mount) {
     const auto source = alias_sources_.find(mount.layer);
     if (source == alias_sources_.end()) return fail("its layer is not there");
@@ -222,7 +236,7 @@ class Assembler {
   Result<void> show_layer(const MountPlan& mount) {
     BuiltLayer& layer = layers_.layers()[mount.layer];
     if (!layer.mount.valid()) return hide_layer(mount.mountpoint);
-    if (layer.file.empty()) return attach(layer.mount.get(), mount.mountpoint);
+    if (layer.file.empty()) return attach_layer(mount, layer.mount.get());
     // The layer is a directory that holds the one file.
     const std::string name = "file" + std::to_string(mount.layer);
     RH_CHECK(attach_stage(layer.mount.get(), name.c_str()));
@@ -240,7 +254,7 @@ class Assembler {
       case Show::kAlias: {
         if (!alias_sources_.contains(mount.layer)) return hide_layer(mount.mountpoint);
         RH_TRY(auto clone, clone_alias(mount));
-        return attach(clone.get(), mount.mountpoint);
+        return attach_layer(mount, clone.get());
       }
       case Show::kProc:
         return attach(kernel_.proc.get(), "/proc");

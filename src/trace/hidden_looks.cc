@@ -104,19 +104,10 @@ void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
   }
 }
 
-/// Each watched mount point at or above the path.
-void HiddenLooks::looked_for(std::string_view path) {
-  for (; path.size() > 1; path = path.substr(0, path.rfind('/'))) {
-    const auto found = mounts_.watched.find(path);
-    if (found != mounts_.watched.end()) looked_.insert(*found);
-  }
-}
-
 void HiddenLooks::opened(const TraceEvent& event) {
   if (event.failed() || event.fd == nullptr) return;
   std::string path = paths_.leads_to(event.fd->name);
-  if (mounts_.watched.contains(path)) looked_.insert(path);
-  if (mounts_.emptied.contains(path)) empty_.insert(std::move(path));
+  if (emptied_.contains(path)) empty_.insert(std::move(path));
 }
 
 void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
@@ -129,9 +120,8 @@ void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
   const auto spelled = events.spell(event, name->directory, name->path);
   if (!spelled) return;  // ReadSet counts these
   std::string path = paths_.leads_to(*spelled);
-  looked_for(path);
   const auto lies_below = [&](const std::string& top) { return is_within(path, top); };
-  if (is_own(path) || std::ranges::none_of(mounts_.apart, lies_below)) return;
+  if (is_own(path) || std::ranges::none_of(apart_, lies_below)) return;
   if (const auto number = process_number(path)) return process(*number, events);
   const Image* image = events.tree().image_of(*event.process);
   Name looked(std::move(path), image == nullptr ? std::string() : image->path);

@@ -33,15 +33,14 @@ class HiddenLooks {
  public:
   /// The name of what runs on the host under a number, "" if nothing does.
   using HostProcess = std::function<std::string(std::uint32_t)>;
-  struct Mounts {
-    std::vector<std::string> apart;  ///< mount points inside that do not show the host's files
-    std::set<std::string> emptied;   ///< those of them that are shown as empty directories
-    /// Others of which it may turn out that they are: only whether something was looked for there is noted.
-    std::set<std::string, std::less<>> watched;
-  };
-  /// `paths` is borrowed, and takes each event before this does.
-  HiddenLooks(Mounts mounts, const HostPaths& paths, HostProcess host_process)
-      : mounts_(std::move(mounts)), paths_(paths), host_process_(std::move(host_process)) {}
+  /// `apart`: mount points inside that do not show the host's files; `emptied`: those of them that are shown
+  /// as empty directories. `paths` is borrowed, and takes each event before this does.
+  HiddenLooks(std::vector<std::string> apart, std::set<std::string> emptied, const HostPaths& paths,
+              HostProcess host_process)
+      : apart_(std::move(apart)),
+        emptied_(std::move(emptied)),
+        paths_(paths),
+        host_process_(std::move(host_process)) {}
 
   /// Takes the next event of `events`.
   void add(const TraceEvent& event, const EventStream& events);
@@ -55,10 +54,6 @@ class HiddenLooks {
   [[nodiscard]] const std::map<std::uint32_t, std::string>& processes() const { return processes_; }
   /// Directories that were opened, and were shown empty.
   [[nodiscard]] const std::set<std::string>& empty() const { return empty_; }
-  /// Something was looked for in vain below that watched mount point, or it was opened.
-  [[nodiscard]] bool looked_below(const std::string& mountpoint) const {
-    return looked_.contains(mountpoint);
-  }
   [[nodiscard]] const IpcLooks& ipc(IpcKind kind) const { return ipc_[static_cast<std::size_t>(kind)]; }
   /// There were more than are kept.
   [[nodiscard]] bool cut() const { return cut_; }
@@ -66,13 +61,12 @@ class HiddenLooks {
  private:
   void named(const TraceEvent& event, const EventStream& events);
   void opened(const TraceEvent& event);
-  void looked_for(std::string_view path);
   void process(std::uint32_t number, const EventStream& events);
   void asked_for_process(const TraceEvent& event, const EventStream& events);
   void asked_for_ipc(const TraceEvent& event);
 
-  Mounts mounts_;
-  std::set<std::string> looked_;  ///< watched mount points
+  std::vector<std::string> apart_;
+  std::set<std::string> emptied_;
   const HostPaths& paths_;
   HostProcess host_process_;
   std::map<Name, bool> names_;

@@ -46,9 +46,10 @@ struct Gap {
   std::string why;
   Level cap = Level::kYellow;
   /// Of a mount that is shown otherwise than it is: what the action must have done there for the gap to cap
-  /// anything. Decided when the run has ended.
-  enum class Concern : std::uint8_t { kAlways, kLooked, kWritten } concern = Concern::kAlways;
-  std::string mountpoint = {};
+  /// anything, decided when the run has ended. kFile: as kLooked, and it is a file. kDiffers: something was
+  /// changed there, or failed.
+  enum class Concern : std::uint8_t { kAlways, kLooked, kFile, kDiffers } concern = Concern::kAlways;
+  std::vector<std::string> mountpoints = {};  ///< of what the gap is about, all of them
 };
 
 struct Verdict {

@@ -10,6 +10,7 @@
 #include "trace/event_summary.h"
 #include "trace/event_text.h"
 #include "trace/hidden_looks.h"
+#include "trace/mount_touches.h"
 #include "trace/host_paths.h"
 #include "trace/network_attempts.h"
 #include "trace/read_set.h"
@@ -39,8 +40,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   trace::NetworkAttempts network(
       [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); });
   trace::ReadSet reads({"/proc"}, paths);
-  trace::HiddenLooks looks({{"/proc"}, {"/proc"}, {"/var", "/var/tmp"}}, paths,
-                           [](std::uint32_t) { return std::string("name"); });
+  trace::HiddenLooks looks({"/proc"}, {"/proc"}, paths, [](std::uint32_t) { return std::string("name"); });
+  trace::MountTouches touches({"/var", "/var/tmp"}, paths);
   trace::EventStream stream([&](const trace::TraceEvent& event) {
     FUZZ_REQUIRE(printable(trace::event_line(event, events->begun_ns())));
     FUZZ_REQUIRE(nlohmann::json::accept(trace::event_json(event, events->begun_ns(), 5)));
@@ -56,6 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     paths.add(event, *events);
     reads.add(event, *events);
     looks.add(event, *events);
+    touches.add(event, *events);
     return true;
   });
   events = &stream;

@@ -888,7 +888,7 @@ class Rollbacks(PromoteCase):
                 Path(place / "a2").unlink(missing_ok=True)
                 self.assert_same(before, place, times="a2" not in edit)
                 if "theirs" in edit:
-                    kept = accepted.doc["notes"][0].rsplit(" ", 1)[1]
+                    kept = accepted.doc["notes"][0].split(" is kept as ")[1].split(" for as long")[0]
                     self.assertEqual(Path(kept).read_text(), "theirs\n")
 
     def test_takes_back_what_somebody_has_emptied(self) -> None:
@@ -907,10 +907,57 @@ class Rollbacks(PromoteCase):
         subprocess.run(["sh", "-euc", "cp -p a a2; mv a2 a; rm b"], cwd=self.host, check=True)
         result = self.call("rollback", run.doc["id"])
         self.assertEqual((result.code, sorted(m["path"] for m in result.doc["moved"])), (STALE, [str(self.host / n) for n in "ab"]))
+        # Its attributes are those of another object, which may have other names.
         accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host))
         self.assertEqual(accepted.code, 0, accepted.out)
-        self.assertEqual((self.host / "a").stat().st_mode & 0o777, 0o644)
+        self.assertEqual((self.host / "a").stat().st_mode & 0o777, 0o600)
+        self.assertIn(f"{self.host}/a: it is another object now", str(accepted.doc["left_alone"]))
         self.assertIn(f"{self.host}/b: it is gone", str(accepted.doc["left_alone"]))
+        again = self.call("rollback", run.doc["id"])
+        self.assertEqual((again.code, again.doc["operations"]), (0, []), again.out)
+
+    def test_what_was_given_up_is_in_nobodys_way(self) -> None:
+        """Two promotions of one run: what is gone of the later one does not keep the earlier one from going back."""
+        (self.host / "a").write_text("1\n")
+        run = self.try_out("echo 2 >a; mkdir n; echo n >n/n")
+        self.promote(run, "--only", str(self.host / "a"))
+        self.promote(run, "--only", str(self.host / "n"))
+        subprocess.run(["rm", "-r", self.host / "n"], check=True)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
+        self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(self.host / "n")).code, 0)
+        earlier = self.call("rollback", run.doc["id"])
+        self.assertEqual((earlier.code, (self.host / "a").read_text()), (0, "1\n"), earlier.out)
+
+    def test_a_rewritten_file_that_was_replaced_or_edited(self) -> None:
+        for edit in ("rm a; ln other a", "echo edit >>a"):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -f a other; echo 1 >a; echo precious >other"], cwd=self.host, check=True)
+                run = self.try_out("echo 2 >a")
+                with open(self.host / "a", "a", encoding="ascii"):
+                    self.promote(run, "--held-open", "in-place")
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                now = (self.host / "a").read_text()
+                accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host / "a"))
+                self.assertEqual((accepted.code, (self.host / "other").read_text()), (0, "precious\n"), accepted.out)
+                if "ln" in edit:
+                    self.assertIn("it is another file now", str(accepted.doc["left_alone"]))
+                    self.assertEqual((self.host / "a").read_text(), "precious\n")
+                else:
+                    self.assertEqual((self.host / "a").read_text(), "1\n")
+                    self.assertEqual(Path(accepted.doc["notes"][0].split(" is kept as ")[1].split(" for as long")[0]).read_text(), now)
+
+    def test_a_directory_that_is_gone_or_renamed_over(self) -> None:
+        subprocess.run(["sh", "-euc", "mkdir d a b; echo 1 >d/a; echo 1 >c; echo b >b/f; echo a >a/f"], cwd=self.host, check=True)
+        run = self.try_out("echo 2 >d/a; echo 2 >c; rm -r a; mv b a")
+        self.promote(run)
+        subprocess.run(["sh", "-euc", "rm -r d; mv a mine; mkdir a; echo theirs >a/t"], cwd=self.host, check=True)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
+        accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host))
+        self.assertEqual(accepted.code, 0, accepted.out)
+        self.assertEqual(((self.host / "c").read_text(), (self.host / "a/f").read_text(), (self.host / "mine/f").read_text()), ("1\n", "a\n", "b\n"))
+        self.assertIn("its directory is gone; it is kept as ", str(accepted.doc["left_alone"]))
+        kept = next(note for note in accepted.doc["notes"] if note.startswith(f"{self.host}/a:")).split(" is kept as ")[1].split(" for as long")[0]
+        self.assertEqual((Path(kept) / "t").read_text(), "theirs\n")
 
     def test_refuses_what_somebody_writes_to(self) -> None:
         (self.host / "f").write_text("old\n")
