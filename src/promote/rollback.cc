@@ -370,7 +370,8 @@ class Rollback {
       const std::string name(leaf_of(operation.to.path));
       std::optional<struct stat> st;
       RH_TRY(const Attributes now,
-             unless_moved(effects::read_attributes(source.get(), name.c_str(), st, effects::Content::kSkip), shown));
+             unless_moved(effects::read_attributes(source.get(), name.c_str(), st, effects::Content::kSkip),
+                          shown));
       RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
                                         FileType::kFile, now),
                             shown));

@@ -357,8 +357,8 @@ class Binding {
 
   const RollbackBinding& order_;
   Staleness& result_;
-  std::set<std::size_t> dropped_;  ///< numbers of operations
-  std::set<std::string> lost_;     ///< store places that get no object because it is gone
+  std::set<std::size_t> dropped_;    ///< numbers of operations
+  std::set<std::string> lost_;       ///< store places that get no object because it is gone
   std::set<std::string> undecided_;  ///< the same, as long as nobody has accepted it
 };
 

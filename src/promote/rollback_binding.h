@@ -23,8 +23,8 @@ using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileT
 /// Everything is borrowed.
 struct RollbackBinding {
   std::span<UsedVolume> volumes;
-  /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back. A rewrite
-  /// of what was edited comes back without `saved`: its bytes are yet to be saved.
+  /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back. A
+  /// rewrite of what was edited comes back without `saved`: its bytes are yet to be saved.
   std::vector<Operation>& operations;
   const RecordedObjects& after;
   std::int64_t settled_ns = 0;  ///< when the promotion was over: what has not changed since is as it left it

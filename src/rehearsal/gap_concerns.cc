@@ -113,8 +113,10 @@ std::set<std::string> led_to(const trace::MountTouches& touches, const std::set<
   const auto follow = [&](const std::string& path) {
     if (path.empty()) return;
     std::string mount = symlinks.leads_into(path);
-    if (mount == "?") found = mounts;
-    else if (!mount.empty()) found.insert(std::move(mount));
+    if (mount == "?")
+      found = mounts;
+    else if (!mount.empty())
+      found.insert(std::move(mount));
   };
   for (const std::string& name : touches.failed_names()) follow(name);
   for (const std::string& name : touches.not_executed()) {

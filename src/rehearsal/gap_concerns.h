@@ -8,9 +8,9 @@
 
 namespace rehearse {
 
-/// Takes the cap off those where the action did nothing that could have been otherwise on the host: looked for
-/// nothing in what is hidden, changed nothing and met no failure in what differs. Without a recording (null)
-/// nobody knows, and all of them stay.
+/// Takes the cap off those where the action did nothing that could have been otherwise on the host: looked
+/// for nothing in what is hidden, changed nothing and met no failure in what differs. Without a recording
+/// (null) nobody knows, and all of them stay.
 void settle_concerns(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
                      const Recording* recording, report::RunRecord& record);
 

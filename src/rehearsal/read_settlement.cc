@@ -211,7 +211,8 @@ std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& 
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
     return otherwise.masked.contains(read.path) ||
-           settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) == Fate::kDrop;
+           settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) ==
+               Fate::kDrop;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

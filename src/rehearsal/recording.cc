@@ -32,7 +32,8 @@ std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
   return apart;
 }
 
-/// Mount points that the plan hides as a whole. Nobody asks the host what is there: a server may have to answer.
+/// Mount points that the plan hides as a whole. Nobody asks the host what is there: a server may have to
+/// answer.
 std::set<std::string> unseen_mounts(const sandbox::Plan& plan) {
   std::set<std::string> unseen;
   for (const verdict::Gap& gap : plan.gaps) {

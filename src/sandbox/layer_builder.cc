@@ -501,7 +501,8 @@ Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlay
     if (base_ >= 0) below = mount_base(sources_[i]);
     auto overlay = below ? mount_overlay(sources_[i]) : tl::make_unexpected(std::move(below).error());
     if (!overlay) {
-      if (evidence_[i].copied_since_ns) return with_context(overlay.error(), "layer over " + mount.mountpoint);
+      if (evidence_[i].copied_since_ns)
+        return with_context(overlay.error(), "layer over " + mount.mountpoint);
       refused.push_back({i, overlay.error().what});
       continue;
     }
@@ -522,17 +523,28 @@ Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;
-    for (const std::string& mountpoint : mountpoints_of(i))
-      gaps_.push_back({"mount " + mountpoint + " hidden", built_[i].replacement, verdict::Level::kInconclusive,
-                       built_[i].file.empty() ? Concern::kLooked : Concern::kFile, {mountpoint}});
+    for (const MountPlan& mount : plan_.mounts) {
+      const bool shows = mount.show == Show::kOverlay || mount.show == Show::kAlias;
+      if (!shows || mount.layer != i) continue;
+      // What is shown of it may be a file.
+      const bool directory = built_[i].file.empty() && mount.subpath.empty();
+      gaps_.push_back({"mount " + mount.mountpoint + " hidden",
+                       built_[i].replacement,
+                       verdict::Level::kInconclusive,
+                       directory ? Concern::kLooked : Concern::kFile,
+                       {mount.mountpoint}});
+    }
   }
   return {};
 }
 
 void LayerBuilder::leave_out(const std::string& mountpoint, std::string why) {
   left_out_.insert(mountpoint);
-  gaps_.push_back({"mount " + mountpoint + " absent", std::move(why), verdict::Level::kInconclusive,
-                   Concern::kLooked, {mountpoint}});
+  gaps_.push_back({"mount " + mountpoint + " absent",
+                   std::move(why),
+                   verdict::Level::kInconclusive,
+                   Concern::kLooked,
+                   {mountpoint}});
 }
 
 Result<void> LayerBuilder::verify() const {

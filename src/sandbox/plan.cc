@@ -218,8 +218,11 @@ void Planner::drop_orphans() {
       const std::string why = "lies on " + above.mountpoint + ", which is hidden";
       const bool intended = above.why == kOwnState || above.why == kOnRequest;
       if (!intended && (mount.show == Show::kOverlay || mount.show == Show::kAlias))
-        plan_.gaps.push_back({"mount " + mount.mountpoint + " absent", why, verdict::Level::kInconclusive,
-                              verdict::Gap::Concern::kLooked, {mount.mountpoint}});
+        plan_.gaps.push_back({"mount " + mount.mountpoint + " absent",
+                              why,
+                              verdict::Level::kInconclusive,
+                              verdict::Gap::Concern::kLooked,
+                              {mount.mountpoint}});
       mount.show = Show::kAbsent;
       mount.why = why;
     }
@@ -409,8 +412,11 @@ void Planner::name_gaps() {
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kHidden && mount.why != kOwnState && mount.why != kOnRequest &&
         mount.why != kCredentialsWhy) {
-      plan_.gaps.push_back({"mount " + mount.mountpoint + " hidden", mount.why, Level::kInconclusive,
-                            verdict::Gap::Concern::kLooked, {mount.mountpoint}});
+      plan_.gaps.push_back({"mount " + mount.mountpoint + " hidden",
+                            mount.why,
+                            Level::kInconclusive,
+                            verdict::Gap::Concern::kLooked,
+                            {mount.mountpoint}});
     }
   }
   if (!plan_.request.mask.empty()) {

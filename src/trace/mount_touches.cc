@@ -16,10 +16,19 @@ constexpr std::size_t kMost = 16384;  ///< names of each kind
 
 /// Those that ask more of a mount point than its attributes, which are the run's own there.
 bool asks_for_mount(std::uint32_t nr) {
-  constexpr std::uint32_t kAsking[] = {
-      Nr::statfs,        Nr::access,     Nr::faccessat,  Nr::faccessat2, Nr::mount,     Nr::move_mount,
-      Nr::open_tree,     Nr::open_tree_attr, Nr::chroot, Nr::pivot_root, Nr::inotify_add_watch,
-      Nr::fanotify_mark, Nr::name_to_handle_at};
+  constexpr std::uint32_t kAsking[] = {Nr::statfs,
+                                       Nr::access,
+                                       Nr::faccessat,
+                                       Nr::faccessat2,
+                                       Nr::mount,
+                                       Nr::move_mount,
+                                       Nr::open_tree,
+                                       Nr::open_tree_attr,
+                                       Nr::chroot,
+                                       Nr::pivot_root,
+                                       Nr::inotify_add_watch,
+                                       Nr::fanotify_mark,
+                                       Nr::name_to_handle_at};
   return std::ranges::find(kAsking, nr) != std::end(kAsking);
 }
 
@@ -29,6 +38,12 @@ bool executes(std::uint32_t nr) {
 
 bool is_refusal(std::int64_t result) {
   return result == -EROFS || result == -EACCES || result == -EPERM;
+}
+
+/// What was named is there, and this is said of it: no extended attribute, no link, made already.
+bool is_answer(std::int64_t result) {
+  return result == -ENODATA || result == -EOPNOTSUPP || result == -ERANGE || result == -EINVAL ||
+         result == -EEXIST;
 }
 
 }  // namespace
@@ -61,23 +76,21 @@ void MountTouches::keep(std::set<std::string>& in, const std::string& path) {
 void MountTouches::named(const std::string& path, const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
   const std::int64_t result = event.result();
-  bool below = false;
   for (std::string_view top = path; top.size() > 1; top = top.substr(0, top.rfind('/'))) {
     const auto found = watched_.find(top);
     if (found == watched_.end()) continue;
     const bool exact = top.size() == path.size();
-    below = true;
     Touch& touch = touches_[*found];
     if (event.failed())
-      touch.failed = touch.failed || !exact || is_refusal(result);
+      touch.failed = touch.failed || is_refusal(result) || (!exact && !is_answer(result));
     else if (exact)
       touch.named = true;
     if (asks_for_mount(nr) && (exact || nr == Nr::mount || nr == Nr::open_tree || nr == Nr::move_mount))
       touch.looked = true;
   }
-  if (!event.failed()) return;
+  if (!event.failed() || is_answer(result)) return;
   if (executes(nr) && result == -ENOENT) keep(not_executed_, path);
-  if (!below) keep(failed_names_, path);
+  keep(failed_names_, path);
 }
 
 void MountTouches::add(const TraceEvent& event, const EventStream& events) {

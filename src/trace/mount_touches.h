@@ -30,7 +30,7 @@ class MountTouches {
   void add(const TraceEvent& event, const EventStream& events);
 
   [[nodiscard]] Touch at(const std::string& mountpoint) const;
-  /// Host paths by which calls failed elsewhere: a symlink of the host may lead from there to a mount.
+  /// Host paths by which calls failed: a symlink of the host may lead from there to a mount.
   [[nodiscard]] const std::set<std::string>& failed_names() const { return failed_names_; }
   /// Those that could not be executed because something was not there: the file, or its interpreter.
   [[nodiscard]] const std::set<std::string>& not_executed() const { return not_executed_; }

@@ -10,8 +10,8 @@
 #include "trace/event_summary.h"
 #include "trace/event_text.h"
 #include "trace/hidden_looks.h"
-#include "trace/mount_touches.h"
 #include "trace/host_paths.h"
+#include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
 #include "trace/read_set.h"
 
