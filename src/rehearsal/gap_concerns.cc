@@ -44,17 +44,19 @@ class HostSymlinks {
         resolved.resize(std::max<std::size_t>(resolved.rfind('/'), 1));
         continue;
       }
-      const std::string at = (resolved == "/" ? "" : resolved) + '/' + part;
+      std::string at = resolved == "/" ? "" : resolved;
+      at += '/';
+      at += part;
       if (mounts_.contains(at)) return at;
       const Object& object = look(at);
       if (!object.there) return {};
       if (!object.link) {
-        resolved = at;
+        resolved = std::move(at);
         continue;
       }
       if (++links > kMostLinks) return "?";
       if (object.link->starts_with('/')) resolved = "/";
-      rest = *object.link + '/' + rest;
+      rest.insert(0, *object.link + '/');
     }
     return {};
   }

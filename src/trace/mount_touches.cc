@@ -12,7 +12,7 @@ namespace {
 
 using syscalls::Nr;
 
-constexpr std::size_t kMost = 16384;  ///< names of each kind
+constexpr std::size_t kMost = 131072;  ///< names of each kind: some 20 MB
 
 /// Those that ask more of a mount point than its attributes, which are the run's own there.
 bool asks_for_mount(std::uint32_t nr) {
