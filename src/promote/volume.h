@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -95,7 +96,7 @@ class Volume {
   std::string store_name_;
   dev_t device_ = 0;
   std::uint64_t root_inode_ = 0;
-  ParentCache parents_[2];
+  std::array<ParentCache, 2> parents_;
 };
 
 Facts facts_of(const struct stat& st);
