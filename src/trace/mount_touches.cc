@@ -40,6 +40,12 @@ bool is_refusal(std::int64_t result) {
   return result == -EROFS || result == -EACCES || result == -EPERM;
 }
 
+/// "" above the first component; a name from a directory that is not known may have none.
+std::string_view above(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
+}
+
 /// What was named is there, and this is said of it: no extended attribute, no link, made already.
 bool is_answer(std::int64_t result) {
   return result == -ENODATA || result == -EOPNOTSUPP || result == -ERANGE || result == -EINVAL ||
@@ -76,7 +82,7 @@ void MountTouches::keep(std::set<std::string>& in, const std::string& path) {
 void MountTouches::named(const std::string& path, const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
   const std::int64_t result = event.result();
-  for (std::string_view top = path; top.size() > 1; top = top.substr(0, top.rfind('/'))) {
+  for (std::string_view top = path; !top.empty(); top = above(top)) {
     const auto found = watched_.find(top);
     if (found == watched_.end()) continue;
     const bool exact = top.size() == path.size();
@@ -113,7 +119,7 @@ void MountTouches::add(const TraceEvent& event, const EventStream& events) {
   }
   for (const std::string& place : changed_places(event, events)) {
     const std::string path = paths_.leads_to(place);
-    for (std::string_view top = path; top.size() > 1; top = top.substr(0, top.rfind('/'))) {
+    for (std::string_view top = path; !top.empty(); top = above(top)) {
       if (const auto found = watched_.find(top); found != watched_.end()) touches_[*found].changed = true;
     }
   }
