@@ -468,6 +468,7 @@ class Trace(Case):
             'ls /sys/fs/bpf/rehearse/*/hooks | tr "\\n" " "; stat -c %i "$V2/rehearse"; '
             '"$REHEARSE" --state "$B/state" gc --all > /dev/null; ls -A /sys/fs/bpf | wc -l; ls "$V2" | grep -c "^rehearse$" || true'
         )
+        self.call("gc", "--all")  # what is pinned in the host's own BPF filesystem keeps the groups' parent
         unified = next((line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"), "/")
         done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "P": str(self.program), "V2": unified})
         if done.returncode == 77:
@@ -567,6 +568,8 @@ class Trace(Case):
         process = subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "flood", "2", "100000000"),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertTrue(harness.wait_for(lambda: thread_of(process.pid, "trace-drain") and is_frozen(process.pid) is not None, 20))
+        # init, the program, and the two that it starts.
+        self.assertTrue(harness.wait_for(lambda: population(process.pid) >= 4, 20))
         time.sleep(0.3 * harness.SLOW)
         return process
 
@@ -763,6 +766,15 @@ def events_of(pid: int) -> str | None:
         return None if group is None else (group / "cgroup.events").read_text()
     except OSError:
         return None
+
+
+def population(pid: int) -> int:
+    """How many processes live in its run."""
+    try:
+        group = group_of(pid)
+        return 0 if group is None else len((group / "cgroup.procs").read_text().split())
+    except OSError:
+        return 0
 
 
 def is_frozen(pid: int) -> bool | None:
