@@ -226,7 +226,10 @@ class ServiceManager(Case):
         result = self.asked(f"python3 {greedy} & greedy=$!; while ! [ -e /tmp/ready ]; do sleep 0.1; done; SYSTEMD_BUS_TIMEOUT={25 * harness.SLOW}s timeout {20 * harness.SLOW} systemctl list-units | wc -l >&2; timeout {10 * harness.SLOW} systemctl is-active web >&2; kill $greedy; true")
         self.assertGreater(int(result.err.split()[0]), 15000)
         self.assertTrue(result.err.endswith(b"active\n"), result.err)
-        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive", (result.doc["verdict"], result.doc["trace"]))
+        level, findings = result.doc["verdict"]["level"], result.doc["verdict"]["findings"]
+        # An emulated machine is still making lists when the run ends: the worker is killed, and that is said.
+        killed = harness.SLOW > 1 and "the service manager's worker does not end" in str(findings)
+        self.assertEqual(level == "inconclusive", killed, (findings, result.doc["trace"]))
 
     def test_a_tool_gets_nothing_of_the_hosts(self) -> None:
         """What runs as systemctl is the action's file: its descriptors are pipes, none of them the host's /dev/null."""
