@@ -119,21 +119,28 @@ Result<void> prepare_store(UsedVolume& used, const std::string& run) {
 Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle) {
   FoundVolumes found;
   RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
+  // Nothing but cleaning up was left to do, which may have come to an end there.
+  const bool over = journal.stage == Stage::kUndone ||
+                    (journal.stage == Stage::kCommitted && journal.header.kind == JournalKind::kRollback);
   for (const JournalVolume& entry : journal.volumes) {
     const bool rebooted = boot != journal.header.boot_id;
     auto volume = Volume::open(entry.mountpoint);
     bool known = false;
+    bool cleaned = false;
     if (volume) {
       if (entry.adopted) {
         RH_TRY(const UniqueFd upper, bundle.open_dir(upper_path(entry.layer).c_str()));
         RH_TRY(known, volume->adopt_store(upper.get()));
       } else {
-        known = volume->open_store(journal.header.run).has_value();
+        const auto opened = volume->open_store(journal.header.run);
+        known = opened.has_value();
+        cleaned = over && !known && opened.error().err == ENOENT;
       }
-      known = known && token_of(*volume) == entry.token;
+      const std::string token = known ? token_of(*volume) : "";
+      known = known && (token == entry.token || (over && token.empty()));
     }
     if (!known) {
-      if (!(entry.memory && rebooted) && journal.stage != Stage::kPreparing)
+      if (!(entry.memory && rebooted) && !cleaned && journal.stage != Stage::kPreparing)
         return fail("the filesystem that was at " + entry.mountpoint + " when run " + journal.header.run +
                         " was promoted is not there",
                     ExitCode::kTryLater, "mount it, then: rehearse recover");
