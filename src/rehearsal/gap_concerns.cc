@@ -9,10 +9,8 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 
-#include "base/path.h"
 #include "base/sys.h"
 #include "rehearsal/host_root.h"
 #include "rehearsal/read_settlement.h"
@@ -148,16 +146,20 @@ void settle_concerns(const sandbox::Evidence& evidence, const effects::ChangeSet
   const auto changed = [&](const verdict::Gap& gap) {
     return gap.concern == Concern::kDiffers &&
            std::ranges::any_of(evidence.layers, [&](const sandbox::LayerEvidence& layer) {
-             return layer.mountpoint == gap.mountpoints.front() && changes.layers.contains(layer.index);
+             return changes.layers.contains(layer.index) &&
+                    std::ranges::find(gap.mountpoints, layer.mountpoint) != gap.mountpoints.end();
            });
   };
-  std::set<std::string> open;  // mount points that nothing is known to concern yet
+  std::set<std::string> all;   // mount points that are shown otherwise: none of them is asked what it holds
+  std::set<std::string> open;  // those that nothing is known to concern yet
   for (const verdict::Gap& gap : record.gaps) {
-    if (gap.concern != Concern::kAlways && !changed(gap) && !is_concerned(gap, recording->touches()))
+    if (gap.concern == Concern::kAlways) continue;
+    all.insert(gap.mountpoints.begin(), gap.mountpoints.end());
+    if (!changed(gap) && !is_concerned(gap, recording->touches()))
       open.insert(gap.mountpoints.begin(), gap.mountpoints.end());
   }
   if (open.empty()) return;
-  const std::set<std::string> led = led_to(recording->touches(), open);
+  const std::set<std::string> led = led_to(recording->touches(), all);
   for (verdict::Gap& gap : record.gaps) {
     const auto is_open = [&](const std::string& mountpoint) {
       return open.contains(mountpoint) && !led.contains(mountpoint);

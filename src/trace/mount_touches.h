@@ -1,6 +1,6 @@
 // What an action did at mount points that may be shown otherwise than they are on the host: whether it looked
 // for what is there, whether a call failed there, whether it changed something. Which of them are shown
-// otherwise is known when the sandbox is built, and judged when the run has ended (rehearsal/run_gaps.h).
+// otherwise is known when the sandbox is built, and judged when the run has ended (rehearsal/gap_concerns.h).
 #pragma once
 
 #include <cstdint>
