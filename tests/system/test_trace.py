@@ -468,7 +468,9 @@ class Trace(Case):
             'ls /sys/fs/bpf/rehearse/*/hooks | tr "\\n" " "; stat -c %i "$V2/rehearse"; '
             '"$REHEARSE" --state "$B/state" gc --all > /dev/null; ls -A /sys/fs/bpf | wc -l; ls "$V2" | grep -c "^rehearse$" || true'
         )
-        self.call("gc", "--all")  # what is pinned in the host's own BPF filesystem keeps the groups' parent
+        # What is pinned in the host's own BPF filesystem keeps the groups' parent.
+        self.traced("basic")
+        self.assertEqual(self.call("gc", "--all").code, 0)
         unified = next((line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2] == "cgroup2"), "/")
         done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "P": str(self.program), "V2": unified})
         if done.returncode == 77:
