@@ -11,6 +11,7 @@
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
 #include "ledger/gc.h"
+#include "promote/kept_aside.h"
 #include "promote/stores.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
@@ -30,6 +31,12 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
     json.open_object().key("id").string(choice.id).key("reason").string(choice.reason);
     json.key("bytes").integer(choice.bytes).close_object();
   }
+  json.close_array().key("spared").open_array();
+  for (const ledger::GcReport::Spared& spared : report.spared) {
+    json.open_object().key("id").string(spared.id).key("kept").open_array();
+    for (const std::string& line : spared.why) json.string(to_utf8_lossy(line));
+    json.close_array().close_object();
+  }
   json.close_array().key("freed_bytes").integer(report.freed_bytes).key("kept").integer(report.kept);
   json.key("kept_bytes").integer(report.kept_bytes).key("problems").open_array();
   for (const std::string& problem : report.problems) json.string(to_utf8_lossy(problem));
@@ -45,6 +52,12 @@ void print_text(report::Writer& out, const ledger::GcReport& report, bool dry_ru
   for (const ledger::GcChoice& choice : report.removed) {
     out.put(
         fmt::format("{}  {}removed ({}), {}\n", choice.id, would, choice.reason, format_bytes(choice.bytes)));
+  }
+  for (const ledger::GcReport::Spared& spared : report.spared) {
+    out.put(fmt::format(
+        "{}  left alone: it keeps what is not its own; take that out, then: rehearse rm --force {}\n",
+        spared.id, spared.id));
+    for (const std::string& line : spared.why) out.put("  " + escape_text(line) + "\n");
   }
   out.put(fmt::format("{} {}removed, {} freed; {} kept, {}\n", report.removed.size(), would,
                       format_bytes(report.freed_bytes), report.kept, format_bytes(report.kept_bytes)));
@@ -80,6 +93,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
     ledger::GcHooks hooks;
     hooks.release = [](const std::string& id) { return sandbox::remove_leftovers(id); };
     hooks.elsewhere = [](const ledger::Bundle& bundle) { return promote::store_bytes(bundle); };
+    hooks.spared = [](const ledger::Bundle& bundle) { return promote::kept_aside(bundle); };
     hooks.forget = [&state](const ledger::Bundle& bundle) { return promote::remove_stores(*state, bundle); };
     RH_TRY(report, ledger::collect_garbage(*state, ledger, policy,
                                            dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo, hooks));

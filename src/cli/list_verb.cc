@@ -67,8 +67,7 @@ void row_json(JsonWriter& json, const ledger::Row& row) {
   json.key("renamed").integer(row.counts.renamed).key("type").integer(row.counts.type);
   json.key("identical").integer(row.counts.identical).close_object();
   json.key("written_bytes").integer(row.written_bytes).key("wall_s").seconds(row.wall_ns);
-  json.key("requester_uid").integer(std::uint64_t{row.requester_uid}).key("pinned").boolean(row.pinned);
-  json.close_object();
+  json.key("requester_uid").integer(std::uint64_t{row.requester_uid}).close_object();
 }
 
 verdict::Level level_of(const std::string& word) {

@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
 #include "ledger/ledger.h"
+#include "promote/kept_aside.h"
 #include "promote/stores.h"
 #include "report/writer.h"
 #include "sandbox/leftovers.h"
@@ -19,6 +20,8 @@ namespace rehearse::cli {
 Result<int> rm_verb(Globals& globals, Arguments arguments) {
   std::vector<std::string> names;
   CommandLine line("Remove runs: bundle and all; the ledger keeps a row that says so", "rm", globals);
+  bool force = false;
+  line.flag("--force", force, "Also those that keep what somebody else had made or edited");
   line.option("RUN", names, "Run ids, unique starts of them, or `last`").required();
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
@@ -36,6 +39,11 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
     if (twice) continue;
     RH_TRY(const bool mine, bundle.lock_when_over());
     if (!mine) return fail("run " + bundle.id() + " is still going on", ExitCode::kTryLater, "end it first");
+    RH_TRY(const auto kept, promote::kept_aside(bundle));
+    if (!kept.empty() && !force)
+      return fail("run " + bundle.id() + " keeps what is not its own: " + kept.front() +
+                      (kept.size() > 1 ? fmt::format(" and {} more", kept.size() - 1) : ""),
+                  ExitCode::kFailure, "take it out, then: rehearse rm --force " + bundle.id());
     bundles.push_back(std::move(bundle));
   }
   std::string notice;

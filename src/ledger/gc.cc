@@ -86,9 +86,15 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     candidate.id = id;
     candidate.created_ns = time_of_run(id);
     candidate.bytes = bytes.value_or(0);
-    candidate.pinned = row != by_id.end() && row->second->pinned;
     auto mine = bundle->try_lock();
     candidate.live = !bundle->finished() && (!mine || !*mine);
+    if (hooks.spared) {
+      auto spared = hooks.spared(*bundle);
+      if (!spared) report.problems.push_back("run " + id + ": " + spared.error().what);
+      candidate.pinned = !spared || !spared->empty();
+      if (candidate.pinned)
+        report.spared.push_back({id, spared ? std::move(*spared) : std::vector<std::string>()});
+    }
     report.kept_bytes += candidate.bytes;
     candidates.push_back(std::move(candidate));
   }

@@ -21,7 +21,12 @@ struct GcReport {
   std::uint64_t freed_bytes = 0;
   std::uint64_t kept = 0;
   std::uint64_t kept_bytes = 0;
-  std::uint64_t trash = 0;            ///< half-removed bundles finished off
+  std::uint64_t trash = 0;  ///< half-removed bundles finished off
+  struct Spared {
+    std::string id;
+    std::vector<std::string> why;  ///< raw
+  };
+  std::vector<Spared> spared;         ///< left alone whatever the policy says: only a person removes them
   std::vector<std::string> problems;  ///< raw text; what could not be removed and why
 };
 
@@ -29,6 +34,8 @@ struct GcReport {
 struct GcHooks {
   std::function<Result<void>(const std::string& id)> release;  ///< what an interrupted run left in the host
   std::function<Result<std::uint64_t>(const Bundle& bundle)> elsewhere;  ///< disk space outside the bundle
+  /// What of somebody else's goes with the run, raw; gc leaves such a run alone.
+  std::function<Result<std::vector<std::string>>(const Bundle& bundle)> spared;
   std::function<Result<void>(const Bundle& bundle)> forget;  ///< removes that, before the bundle goes
 };
 

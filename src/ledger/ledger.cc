@@ -33,7 +33,7 @@ CREATE TABLE runs (
   identical INTEGER NOT NULL DEFAULT 0,
   written_bytes INTEGER NOT NULL DEFAULT 0, wall_ns INTEGER NOT NULL DEFAULT 0,
   state TEXT NOT NULL CHECK (state IN ('finished', 'interrupted', 'removed')),
-  digest TEXT NOT NULL, requester_uid INTEGER NOT NULL DEFAULT 0, pinned INTEGER NOT NULL DEFAULT 0
+  digest TEXT NOT NULL, requester_uid INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 )";
@@ -130,7 +130,7 @@ constexpr const char* kInsert =
 constexpr const char* kSelect =
     "SELECT id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, renamed, "
     "type, identical, "
-    "written_bytes, wall_ns, state, digest, requester_uid, pinned FROM runs WHERE state <> 'removed' OR ?1 "
+    "written_bytes, wall_ns, state, digest, requester_uid FROM runs WHERE state <> 'removed' OR ?1 "
     "ORDER BY id DESC LIMIT ?2";
 
 /// argv as a JSON array; a word that is not UTF-8 is {"b64": ...}. Words beyond 64 KiB in all are left out.
@@ -402,7 +402,6 @@ Result<std::vector<Row>> Ledger::list(const Filter& filter) {
                                          : State::kFinished;
     row.digest = statement.text(16);
     row.requester_uid = static_cast<std::uint32_t>(statement.integer(17));
-    row.pinned = statement.integer(18) != 0;
     rows.push_back(std::move(row));
   }
 }

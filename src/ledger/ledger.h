@@ -37,7 +37,6 @@ struct Row {
   State state = State::kFinished;
   std::string digest;
   std::uint32_t requester_uid = 0;
-  bool pinned = false;  ///< gc leaves it alone
 };
 
 struct Filter {

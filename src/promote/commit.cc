@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "effects/directory.h"
 #include "ledger/tree.h"
+#include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
 #include "promote/stage.h"
 
@@ -291,6 +292,9 @@ class Commit {
       if (auto synced = sys::sync_filesystem(volume.store()); !synced)
         result_.undone.failed.push_back(volume.mountpoint() + ": " + synced.error().what);
     }
+    if (auto noted = note_kept(*order_.bundle, result_.undone.kept); !noted)
+      result_.undone.kept.push_back("gc will not spare the run, as this could not be written down: " +
+                                    noted.error().what);
     // If this cannot be written, the next recovery finds nothing left to undo.
     (void)writer_->mark(result_.undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept);
   }

@@ -10,6 +10,7 @@
 #include "promote/commit.h"
 #include "promote/completion.h"
 #include "promote/journal_store.h"
+#include "promote/kept_aside.h"
 #include "promote/undo.h"
 #include "promote/unit_work.h"
 
@@ -96,7 +97,7 @@ class Recovery {
     }
     // What is kept is named again.
     if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoneKept) {
-      RH_CHECK(forward ? finish(site, operations, volumes) : undo(site, operations, volumes));
+      RH_CHECK(forward ? finish(site, operations, volumes) : undo(bundle, site, operations, volumes));
       if (result_.way == Recovered::Way::kFailed) return std::move(result_);
     }
     for (std::size_t v = 0; v < found.volumes.size(); ++v) {
@@ -135,7 +136,8 @@ class Recovery {
     return mark(Stage::kCommitted);
   }
 
-  Result<void> undo(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
+  Result<void> undo(const ledger::Bundle& bundle, Site& site, std::span<const Operation> operations,
+                    std::vector<Volume>& volumes) {
     Undone undone = Undo(site, operations, journal_.ready_ns).run(operations.size());
     for (const auto* lines : {&undone.kept, &undone.left, &undone.failed})
       result_.notes.insert(result_.notes.end(), lines->begin(), lines->end());
@@ -144,6 +146,7 @@ class Recovery {
       return {};
     }
     RH_CHECK(sync_all(volumes));
+    RH_CHECK(note_kept(bundle, undone.kept));
     return mark(undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept);
   }
 

@@ -18,6 +18,7 @@
 #include "effects/directory.h"
 #include "effects/manifest.h"
 #include "promote/commit.h"
+#include "promote/kept_aside.h"
 #include "promote/kept_times.h"
 #include "promote/lock.h"
 #include "promote/moved_places.h"
@@ -58,7 +59,7 @@ class Rollback {
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept,
-                            outcome_.left_alone, given_up_, outcome_.notes},
+                            outcome_.left_alone, given_up_, outcome_.kept},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
     outcome_.check_ns = monotonic_ns() - begun;
@@ -318,6 +319,7 @@ class Rollback {
       return operations_;
     };
     commit_order.admit = [&](std::span<const Operation>) -> Result<void> {
+      RH_CHECK(note_kept(bundle_, outcome_.kept));
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record(decisions, "begun", "");
     };
@@ -342,7 +344,7 @@ class Rollback {
     RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
-    outcome_.kept = result.undone.kept;
+    if (!result.committed) outcome_.kept = result.undone.kept;
     const std::vector<std::string>& left = result.undone.left;
     outcome_.left_alone.insert(outcome_.left_alone.end(), left.begin(), left.end());
     outcome_.not_undone = result.undone.failed;
@@ -375,8 +377,7 @@ class Rollback {
       RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
                                         FileType::kFile, now),
                             shown));
-      outcome_.notes.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved) +
-                               " for as long as the run is kept");
+      outcome_.kept.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved));
     }
     return {};
   }

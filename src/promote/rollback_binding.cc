@@ -110,8 +110,7 @@ class Binding {
 
   /// Somebody's object, or edit, goes to where the promotion's own would have gone.
   void keep_theirs(const Operation& operation, const Place& kept, const std::string& shown) {
-    order_.notes.push_back(shown + ": what is there since is kept as " + volume(operation).shown(kept) +
-                           " for as long as the run is kept");
+    order_.kept.push_back(shown + ": what is there since is kept as " + volume(operation).shown(kept));
   }
 
   /// There is a directory to put something in, or an earlier operation brings it.
@@ -203,10 +202,10 @@ class Binding {
 
   /// The directory that the kept object was in is gone.
   Result<void> bind_homeless(Operation& operation, const std::string& shown) {
-    if (moved(shown, "promoted", "in its directory", "its directory is gone"))
-      drop(operation, shown,
-           "its directory is gone; it is kept as " + volume(operation).shown(operation.from) +
-               " for as long as the run is kept");
+    if (!moved(shown, "promoted", "in its directory", "its directory is gone")) return {};
+    order_.kept.push_back(shown + ": its directory is gone; the old object is kept as " +
+                          volume(operation).shown(operation.from));
+    drop(operation, shown, "its directory is gone");
     return {};
   }
 

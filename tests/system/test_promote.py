@@ -846,7 +846,13 @@ class Moved(PromoteCase):
         self.assertEqual(self.call("rollback", run).code, 0)
         self.assertEqual(list(top.iterdir()), [])
         self.assertTrue(kept.read_text().endswith("theirs\n"), kept)
-        self.assertEqual(self.call("rm", run).code, 0)
+        collected = self.call("gc", "--all")
+        self.assertEqual((collected.code, [s["id"] for s in collected.doc["spared"]]), (0, [run]), "what is somebody's own goes by a person's hand alone")
+        self.assertIn(f"{new} had been edited meanwhile", str(collected.doc["spared"][0]["kept"]))
+        refused = self.call("rm", run)
+        self.assertEqual((refused.code, b"keeps what is not its own" in refused.err, b"--force" in refused.err), (1, True, True), refused.err)
+        self.assertTrue(kept.read_text().endswith("theirs\n"), kept)
+        self.assertEqual(self.call("rm", "--force", run).code, 0)
         self.assertFalse((image.mount / ".rehearse").exists())
 
     def test_removed_before_it_was_come_to(self) -> None:
@@ -893,7 +899,7 @@ class Rollbacks(PromoteCase):
                 Path(place / "a2").unlink(missing_ok=True)
                 self.assert_same(before, place, times="a2" not in edit)
                 if "theirs" in edit:
-                    kept = accepted.doc["notes"][0].split(" is kept as ")[1].split(" for as long")[0]
+                    kept = accepted.doc["kept"][0].split(" is kept as ")[1]
                     self.assertEqual(Path(kept).read_text(), "theirs\n")
 
     def test_takes_back_what_somebody_has_emptied(self) -> None:
@@ -949,7 +955,8 @@ class Rollbacks(PromoteCase):
                     self.assertEqual((self.host / "a").read_text(), "precious\n")
                 else:
                     self.assertEqual((self.host / "a").read_text(), "1\n")
-                    self.assertEqual(Path(accepted.doc["notes"][0].split(" is kept as ")[1].split(" for as long")[0]).read_text(), now)
+                    self.assertEqual(Path(accepted.doc["kept"][0].split(" is kept as ")[1]).read_text(), now)
+                    self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"]], [accepted.doc["kept"]])
 
     def test_a_directory_that_is_gone_or_renamed_over(self) -> None:
         subprocess.run(["sh", "-euc", "mkdir d a b; echo 1 >d/a; echo 1 >c; echo b >b/f; echo a >a/f"], cwd=self.host, check=True)
@@ -960,8 +967,8 @@ class Rollbacks(PromoteCase):
         accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host))
         self.assertEqual(accepted.code, 0, accepted.out)
         self.assertEqual(((self.host / "c").read_text(), (self.host / "a/f").read_text(), (self.host / "mine/f").read_text()), ("1\n", "a\n", "b\n"))
-        self.assertIn("its directory is gone; it is kept as ", str(accepted.doc["left_alone"]))
-        kept = next(note for note in accepted.doc["notes"] if note.startswith(f"{self.host}/a:")).split(" is kept as ")[1].split(" for as long")[0]
+        self.assertIn("its directory is gone; the old object is kept as ", str(accepted.doc["kept"]))
+        kept = next(line for line in accepted.doc["kept"] if line.startswith(f"{self.host}/a:")).split(" is kept as ")[1]
         self.assertEqual((Path(kept) / "t").read_text(), "theirs\n")
 
     def test_refuses_what_somebody_writes_to(self) -> None:

@@ -261,6 +261,7 @@ TEST_CASE("what gc chose is gone from disk and remembered as removed") {
   policy.all = true;
   const GcHooks nothing = {[](const std::string&) -> Result<void> { return {}; },
                            [](const Bundle&) -> Result<std::uint64_t> { return std::uint64_t{0}; },
+                           {},
                            [](const Bundle&) -> Result<void> { return {}; }};
   REQUIRE(collect_garbage(state, *ledger, policy, DryRun::kYes, nothing));
   CHECK(state.run_ids()->size() == 2);

@@ -1,0 +1,20 @@
+// What of somebody else's a run keeps: objects and edits that stood where a promotion, its undoing or a
+// rollback had to put another. They go with the run, so that nothing but a person may remove it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/state.h"
+
+namespace rehearse::promote {
+
+/// Writes down what it is and where (file `kept-aside` of the bundle, each ended by a NUL), durably. What is
+/// written there already is not written again. Raw, as what kept_aside() gives back.
+Result<void> note_kept(const ledger::Bundle& bundle, const std::vector<std::string>& lines);
+
+/// Empty if nothing is kept.
+Result<std::vector<std::string>> kept_aside(const ledger::Bundle& bundle);
+
+}  // namespace rehearse::promote
