@@ -6,9 +6,9 @@
 #include <ctime>
 
 #include "base/sys.h"
+#include "base/tree.h"
 #include "ledger/layout.h"
 #include "ledger/state.h"
-#include "ledger/tree.h"
 #include "report/json.h"
 
 namespace rehearse::ledger {

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "base/tree.h"
 #include "ledger/layout.h"
-#include "ledger/tree.h"
 
 namespace rehearse::ledger {
 namespace {

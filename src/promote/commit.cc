@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/escape.h"
 #include "base/sys.h"
+#include "base/tree.h"
 #include "effects/directory.h"
-#include "ledger/tree.h"
 #include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
 #include "promote/stage.h"
@@ -172,7 +172,7 @@ Result<void> clean_up(UsedVolume& used, const std::string& run, const std::strin
   }
   if (used.entry.adopted) return {};
   for (const std::string& name : tagged(used.volume, kNew, tag))
-    RH_CHECK(ledger::remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
+    RH_CHECK(remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
   if (is_empty(used.volume, kNew) && is_empty(used.volume, kKept)) return used.volume.remove_store(run);
   return {};
 }
@@ -181,7 +181,7 @@ void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader
                       std::span<const Operation> operations) {
   if (!used.entry.adopted || header.kind != JournalKind::kPromotion) return;
   if (header.whole) {
-    (void)ledger::remove_tree(used.volume.store(), "work");
+    (void)remove_tree(used.volume.store(), "work");
     return;
   }
   std::set<std::uint64_t> installed;

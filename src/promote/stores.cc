@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/sys.h"
-#include "ledger/tree.h"
+#include "base/tree.h"
 #include "promote/commit.h"
 #include "promote/journal_store.h"
 
@@ -60,7 +60,7 @@ Result<std::uint64_t> store_bytes(const ledger::Bundle& bundle) {
   std::uint64_t bytes = 0;
   for (const FoundStore& store : stores) {
     if (!store.open) continue;
-    RH_TRY(const std::uint64_t here, ledger::tree_bytes(store.volume.store(), "."));
+    RH_TRY(const std::uint64_t here, tree_bytes(store.volume.store(), "."));
     bytes += here;
   }
   return bytes;

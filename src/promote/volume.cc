@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
-#include "ledger/tree.h"
+#include "base/tree.h"
 #include "promote/directory_handle.h"
 
 namespace rehearse::promote {
@@ -181,7 +181,7 @@ Result<void> Volume::remove_store(const std::string& id) {
   if (!all && all.error().err == ENOENT) return {};
   if (!all) return tl::make_unexpected(all.error());
   store_.reset();
-  RH_CHECK(ledger::remove_tree(all->get(), id.c_str()));
+  RH_CHECK(remove_tree(all->get(), id.c_str()));
   if (!sys::unlink_at(root_.get(), kStoreDirectory, AT_REMOVEDIR))
     return sys::sync_file(all->get());  // other runs keep something there
   const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};

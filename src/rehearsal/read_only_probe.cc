@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "ledger/tree.h"
+#include "base/tree.h"
 #include "rehearsal/rehearsal.h"
 
 namespace rehearse {
@@ -32,7 +32,7 @@ class Scratch {
   Scratch(Scratch&& other) noexcept = default;
   Scratch& operator=(Scratch&&) = delete;
   ~Scratch() {
-    if (parent_fd_.valid()) (void)ledger::remove_tree(parent_fd_.get(), name_.c_str());
+    if (parent_fd_.valid()) (void)remove_tree(parent_fd_.get(), name_.c_str());
   }
   [[nodiscard]] std::string path() const { return (parent_ == "/" ? "" : parent_) + '/' + name_; }
 

@@ -4,21 +4,20 @@
 #include <linux/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "base/tree.h"
 #include "sandbox/copy_tree.h"
 #include "sandbox/filesystems.h"
+#include "sandbox/layer_mask.h"
 #include "sandbox/private_namespace.h"
 
 namespace rehearse::sandbox {
@@ -51,38 +50,6 @@ Result<UniqueFd> make_bundle_directory(int bundle, const char* kind, std::uint32
   return open_directory(bundle, path.c_str());
 }
 
-/// The ids in a POSIX ACL's stored form: version, then {tag, permissions, id} (linux/posix_acl_xattr.h).
-void shift_acl(std::string& value, std::uint32_t shift) {
-  constexpr std::size_t kHead = 4;
-  constexpr std::size_t kEntry = 8;
-  constexpr unsigned kNamedUser = 2;
-  constexpr unsigned kNamedGroup = 8;
-  for (std::size_t at = kHead; at + kEntry <= value.size(); at += kEntry) {
-    std::uint16_t tag = 0;
-    std::uint32_t id = 0;
-    std::memcpy(&tag, value.data() + at, sizeof tag);
-    std::memcpy(&id, value.data() + at + 4, sizeof id);
-    if (tag != kNamedUser && tag != kNamedGroup) continue;
-    id += shift;
-    std::memcpy(value.data() + at + 4, &id, sizeof id);
-  }
-}
-
-/// The names that could not be set.
-std::vector<std::string> copy_xattrs_shifted(int from, int to, std::uint32_t shift) {
-  std::vector<std::string> refused;
-  const auto names = sys::list_xattrs(from);
-  if (!names) return refused;
-  for (const std::string& name : *names) {
-    if (name.starts_with("trusted.overlay.")) continue;
-    auto value = sys::get_xattr(from, name.c_str());
-    if (!value) continue;
-    if (name.starts_with("system.posix_acl_")) shift_acl(*value, shift);
-    if (!sys::set_xattr(to, name.c_str(), *value)) refused.push_back(name);
-  }
-  return refused;
-}
-
 /// A writable layer's mount attributes, as the host's mount has them. Device nodes never work.
 unsigned attributes_of(const MountPlan& mount) {
   unsigned attributes = MOUNT_ATTR_NODEV;
@@ -106,12 +73,6 @@ std::map<std::string_view, std::string_view> overlays_in(std::string_view table)
     found[name.substr(0, name.find(','))] = line.substr(dash);
   }
   return found;
-}
-
-/// Not somebody's own directory that happens to have the name.
-bool is_store(int lower, const std::string& path) {
-  const auto st = sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW);
-  return st && S_ISDIR(st->st_mode) && st->st_uid == 0 && (st->st_mode & 0077U) == 0;
 }
 
 }  // namespace
@@ -230,7 +191,7 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
     source.lowerdir = sys::fd_path(source.lower_root.get());
     return {};
   }
-  RH_CHECK(make_mask(index));
+  RH_CHECK(mask_layer(index));
   auto mapped =
       sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
   if (!mapped) return fall_back(index, "this kernel cannot idmap it");
@@ -240,107 +201,23 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
   return {};
 }
 
-/// Placeholders and whiteouts live in the stage, not in the bundle: overlayfs refuses a lower layer that lies
-/// inside another (ELOOP), and the bundle lies inside the host's root. A tmpfs needs no id mapping: ids are
-/// shifted here.
-Result<void> LayerBuilder::make_mask(std::uint32_t index) {
-  const LayerPlan& layer = plan_.layers[index];
+Result<void> LayerBuilder::mask_layer(std::uint32_t index) {
+  Source& source = sources_[index];
   LayerEvidence& evidence = evidence_[index];
-  const int lower = evidence.lower.get();
-  std::vector<std::string> absent = layer.absent;
-  std::copy_if(layer.stores.begin(), layer.stores.end(), std::back_inserter(absent),
-               [lower](const std::string& path) { return is_store(lower, path); });
-  if (layer.placeholders.empty() && absent.empty() && layer.additions.empty() && layer.stands.empty())
-    return {};
-  const std::string name = "mask" + std::to_string(index);
-  RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
-  RH_TRY(auto mask, open_directory(stage_, name.c_str()));
-  std::set<std::string> parents;
-  const auto make_parents = [&](const std::string& path) -> Result<bool> {
-    for (std::size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-      const std::string parent = path.substr(0, slash);
-      if (parents.contains(parent)) continue;
-      if (!open_directory(lower, parent.c_str())) return false;  // not on this host
-      RH_CHECK(sys::mkdir_at(mask.get(), parent.c_str(), 0700));
-      parents.insert(parent);
-    }
-    return true;
-  };
-  const auto look_like = [&](const std::string& path, int from, int to) -> Result<void> {
-    RH_TRY(const auto st, sys::stat_fd(from));
-    const std::uint32_t shift = userns_ >= 0 ? kIdShift : 0;
-    if (::fchown(to, st.st_uid + shift, st.st_gid + shift) != 0) return sys::last_error("fchown", "mask");
-    if (::fchmod(to, st.st_mode & 07777U) != 0) return sys::last_error("fchmod", "mask");
-    if (auto refused = copy_xattrs_shifted(from, to, shift); !refused.empty()) {
-      evidence.xattrs_not_shown.emplace(path, std::move(refused));
-      gap("extended attributes of what holds a masked file",
-          "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
-          "them",
-          verdict::Level::kYellow);
-    }
-    const struct timespec times[2] = {st.st_atim, st.st_mtim};
-    if (::futimens(to, times) != 0) return sys::last_error("futimens", "mask");
-    return {};
-  };
-  const std::uint32_t root = userns_ >= 0 ? kIdShift : 0;
-  for (const Addition& addition : layer.additions) {
-    RH_TRY(const bool there, make_parents(addition.path));
-    if (!there) continue;
-    std::string content;
-    auto original =
-        sys::open_beneath(lower, addition.path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (original.has_value() == addition.fresh) continue;
-    if (original) {
-      RH_TRY(const auto st, sys::stat_fd(original->get()));
-      if (!S_ISREG(st.st_mode)) continue;
-      RH_TRY(content, sys::read_all(original->get()));
-    }
-    RH_TRY(auto file,
-           sys::open_beneath(mask.get(), addition.path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0644));
-    RH_CHECK(sys::write_all(file.get(), content + addition.text));
-    if (original) {
-      RH_CHECK(look_like(addition.path, original->get(), file.get()));
-    } else if (::fchown(file.get(), root, root) != 0) {
-      return sys::last_error("fchown", "mask");
-    }
-    evidence.masked.push_back(addition.path);
-  }
-  for (const std::string& path : layer.placeholders) {
-    auto original = sys::open_beneath(lower, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (!original) continue;
-    RH_TRY(const auto st, sys::stat_fd(original->get()));
-    if (!S_ISREG(st.st_mode)) continue;
-    RH_TRY(const bool there, make_parents(path));
-    if (!there) continue;
-    RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
-    RH_CHECK(look_like(path, original->get(), placeholder.get()));
-    evidence.masked.push_back(path);
-  }
-  for (const std::string& path : absent) {
-    if (!sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW)) continue;
-    RH_TRY(const bool there, make_parents(path));
-    if (!there) continue;
-    if (::mknodat(mask.get(), path.c_str(), S_IFCHR, makedev(0, 0)) != 0)
-      return sys::last_error("mknod whiteout", path);
-    evidence.hidden.push_back(path);
-  }
-  // Sockets are not in a layer that had to be copied, and a mount needs something to be on.
-  for (const std::string& path : layer.stands) {
-    RH_TRY(const bool there, make_parents(path));
-    if (!there) continue;
-    RH_TRY(auto file, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
-  }
-  // Deepest first: setting a child's attributes must not touch its parent's times any more.
-  for (auto parent = parents.rbegin(); parent != parents.rend(); ++parent) {
-    RH_TRY(auto from, open_directory(lower, parent->c_str()));
-    RH_TRY(auto to, open_directory(mask.get(), parent->c_str()));
-    RH_CHECK(look_like(*parent, from.get(), to.get()));
-  }
-  RH_CHECK(look_like("", lower, mask.get()));
-  evidence.shadowed.assign(parents.begin(), parents.end());
-  evidence.shadowed.emplace_back();
-  RH_TRY(sources_[index].mask_root, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
-  sources_[index].lowerdir = sys::fd_path(sources_[index].mask_root.get()) + ':';
+  RH_TRY(auto mask, make_mask(plan_.layers[index], evidence.lower.get(), stage_,
+                              "mask" + std::to_string(index), userns_ >= 0 ? kIdShift : 0));
+  if (!mask.root.valid()) return {};
+  evidence.masked = std::move(mask.masked);
+  evidence.hidden.insert(evidence.hidden.end(), mask.hidden.begin(), mask.hidden.end());
+  evidence.shadowed = std::move(mask.shadowed);
+  evidence.xattrs_not_shown = std::move(mask.xattrs_not_shown);
+  if (!evidence.xattrs_not_shown.empty())
+    gap("extended attributes of what holds a masked file",
+        "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
+        "them",
+        verdict::Level::kYellow);
+  source.mask_root = std::move(mask.root);
+  source.lowerdir = sys::fd_path(source.mask_root.get()) + ':';
   return {};
 }
 
@@ -402,7 +279,8 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
   if (auto copied = copy_tree(evidence.lower.get(), copies.get(), limit); !copied) {
     evidence.copied_since_ns.reset();
     built_[index].replacement = why + ", and it cannot be copied: " + copied.error().what;
-    return {};
+    copies.reset();
+    return remove_tree(bundle_, ("copies/" + std::to_string(index)).c_str());
   }
   evidence.lower = std::move(copies);
   RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));

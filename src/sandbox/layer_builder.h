@@ -97,7 +97,7 @@ class LayerBuilder {
   };
 
   Result<void> prepare_layer(std::uint32_t index);
-  Result<void> make_mask(std::uint32_t index);
+  Result<void> mask_layer(std::uint32_t index);
   using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
   [[nodiscard]] std::vector<std::string> mountpoints_of(std::uint32_t index) const;

@@ -160,14 +160,14 @@ Result<UniqueFd> open_lock(const std::string& directory, const char* name) {
   return sys::open((directory + '/' + name).c_str(), O_RDONLY | O_DIRECTORY);
 }
 
-void remove_tree(const std::string& directory) {
+void remove_pins(const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(::opendir(directory.c_str()), ::closedir);
   if (!listing) return;
   while (const dirent* entry = ::readdir(listing.get())) {
     const std::string_view name = entry->d_name;
     if (name == "." || name == "..") continue;
     if (entry->d_type == DT_DIR)
-      remove_tree(directory + '/' + entry->d_name);
+      remove_pins(directory + '/' + entry->d_name);
     else
       (void)sys::unlink_at(::dirfd(listing.get()), entry->d_name, 0);
   }
@@ -186,7 +186,7 @@ void remove_dead_hooks(const std::string& all) {
     std::uint32_t size = sizeof info;
     if (link.valid() && ::bpf_obj_get_info_by_fd(link.get(), &info, &size) == 0 && info.cgroup.cgroup_id != 0)
       continue;
-    remove_tree(directory);
+    remove_pins(directory);
   }
 }
 
@@ -373,7 +373,7 @@ Result<void> Programs::pin() {
   if (modules_.fd.valid()) pin(modules_.fd, kModules);
   if (!done || ::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, wanted.c_str(), RENAME_NOREPLACE) != 0) {
     const int error = errno;
-    remove_tree(made);
+    remove_pins(made);
     if (!done || error != EEXIST) return {};  // they stay this run's own
   }
   RH_TRY(const bool there, open_pinned());
@@ -487,7 +487,7 @@ Result<void> Programs::collect(bool all) {
         ::flock(users->get(), LOCK_EX | LOCK_NB) != 0)
       continue;
     remove_links(directory);
-    if (all) remove_tree(directory);
+    if (all) remove_pins(directory);
   }
   if (all) (void)sys::unlink_at(AT_FDCWD, kDirectory, AT_REMOVEDIR);
   return {};

@@ -1,4 +1,4 @@
-#include "ledger/tree.h"
+#include "base/tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/sys.h"
 
-namespace rehearse::ledger {
+namespace rehearse {
 namespace {
 
 constexpr std::size_t kOpenLevels = 64;
@@ -233,4 +233,4 @@ Result<std::uint64_t> tree_bytes(int dir, const char* name) {
   return meter.bytes();
 }
 
-}  // namespace rehearse::ledger
+}  // namespace rehearse

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace rehearse::ledger {
+namespace rehearse {
 
 /// Removes `name` in `dir` with everything below; clears immutable and append-only flags in its way. Fine if
 /// it is not there. A mount in the tree is an error and stays.
@@ -18,4 +18,4 @@ Result<void> remove_tree(int dir, const char* name);
 /// Blocks (in bytes) of everything below and including the directory `name` in `dir`, each inode once.
 Result<std::uint64_t> tree_bytes(int dir, const char* name);
 
-}  // namespace rehearse::ledger
+}  // namespace rehearse
