@@ -228,8 +228,7 @@ Result<void> LayerBuilder::fall_back(std::uint32_t index, const std::string& why
       return fail("the root filesystem (" + mount.fstype + ") cannot be shown through a layer: " + why,
                   ExitCode::kUnavailable, "see `rehearse doctor`; --profile=root works without id mapping");
     case Fallback::kReadOnly:
-      show_read_only(index, mount.fstype + ": " + why + "; owners show as nobody", Concern::kAlways);
-      return {};
+      return show_image(index, mount.fstype + ": " + why);
     case Fallback::kCopy:
       return copy_layer(index, mount.fstype + ": " + why);
   }
@@ -245,8 +244,34 @@ std::vector<std::string> LayerBuilder::mountpoints_of(std::uint32_t index) const
   return all;
 }
 
+/// Nothing can write there, but pipes on it are live: through an overlay, which has pipes of its own. Without
+/// an upper that takes two layers; the second is empty.
+Result<void> LayerBuilder::show_image(std::uint32_t index, const std::string& why) {
+  Source& source = sources_[index];
+  if (source.read_only) {
+    built_[index].replacement = why;
+    return {};
+  }
+  source.read_only = true;
+  const std::string number = std::to_string(index);
+  if (!source.owners_shown) {
+    RH_CHECK(attach_in_stage(source.clone.get(), number));
+    source.lowerdir += sys::fd_path(source.clone.get());
+  }
+  if (!source.mask_root.valid()) {
+    const std::string empty = "empty" + number;
+    RH_CHECK(sys::mkdir_at(stage_, empty.c_str(), 0700));
+    RH_TRY(source.lower_root, sys::open_beneath(stage_, empty.c_str(), O_PATH | O_DIRECTORY));
+    source.lowerdir += ':' + sys::fd_path(source.lower_root.get());
+  }
+  gaps_.push_back({"mount " + plan_.mounts[plan_.layers[index].mount].mountpoint + " read-only",
+                   why + (source.owners_shown ? "" : "; owners show as nobody"), verdict::Level::kYellow,
+                   Concern::kAlways, mountpoints_of(index)});
+  return {};
+}
+
 /// The host's own mount: what should be masked there could be read.
-void LayerBuilder::show_read_only(std::uint32_t index, const std::string& why, Concern concern) {
+void LayerBuilder::show_read_only(std::uint32_t index, const std::string& why) {
   BuiltLayer& built = built_[index];
   if (sources_[index].mask_root.valid()) {
     built.replacement = why + "; and files on it are to be masked";
@@ -254,7 +279,7 @@ void LayerBuilder::show_read_only(std::uint32_t index, const std::string& why, C
   }
   built.mount = std::move(sources_[index].clone);
   gaps_.push_back({"mount " + plan_.mounts[plan_.layers[index].mount].mountpoint + " read-only", why,
-                   verdict::Level::kYellow, concern, mountpoints_of(index)});
+                   verdict::Level::kYellow, Concern::kDiffers, mountpoints_of(index)});
 }
 
 Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& why) {
@@ -269,7 +294,7 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
                     (usage.f_blocks - usage.f_bfree) * usage.f_frsize <= limit;
   if (!fits) {
     if (can_be_shown)
-      show_read_only(index, why + ", and it is too large to copy", Concern::kDiffers);
+      show_read_only(index, why + ", and it is too large to copy");
     else
       built_[index].replacement = why + ", and it is too large to copy";
     return {};
@@ -352,14 +377,16 @@ Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
   RH_TRY(auto context, sys::fs_open("overlay"));
   const int fs = context.get();
   RH_CHECK(sys::fs_set_string(fs, "lowerdir", source.lowerdir.c_str()));
-  RH_CHECK(sys::fs_set_string(fs, "upperdir", sys::fd_path(source.upper.get()).c_str()));
-  RH_CHECK(sys::fs_set_string(fs, "workdir", sys::fd_path(source.work.get()).c_str()));
-  RH_CHECK(sys::fs_set_string(fs, "redirect_dir", "on"));
-  // A layer over a layer has no file handles to keep an index by.
-  RH_CHECK(sys::fs_set_string(fs, "index", base_ >= 0 ? "off" : "on"));
   RH_CHECK(sys::fs_set_string(fs, "metacopy", "off"));
   RH_CHECK(sys::fs_set_string(fs, "xino", "auto"));
-  RH_CHECK(sys::fs_set_flag(fs, "volatile"));
+  if (!source.read_only) {
+    RH_CHECK(sys::fs_set_string(fs, "upperdir", sys::fd_path(source.upper.get()).c_str()));
+    RH_CHECK(sys::fs_set_string(fs, "workdir", sys::fd_path(source.work.get()).c_str()));
+    RH_CHECK(sys::fs_set_string(fs, "redirect_dir", "on"));
+    // A layer over a layer has no file handles to keep an index by.
+    RH_CHECK(sys::fs_set_string(fs, "index", base_ >= 0 ? "off" : "on"));
+    RH_CHECK(sys::fs_set_flag(fs, "volatile"));
+  }
   const auto index = static_cast<std::size_t>(&source - sources_.data());
   const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
   RH_CHECK(sys::fs_set_string(fs, "source", mount.source.empty() ? "none" : mount.source.c_str()));
@@ -376,7 +403,7 @@ Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlay
     const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
     if (!built.replacement.empty() || built.mount.valid()) continue;
     Result<void> below;
-    if (base_ >= 0) below = mount_base(sources_[i]);
+    if (base_ >= 0 && !sources_[i].read_only) below = mount_base(sources_[i]);
     auto overlay = below ? mount_overlay(sources_[i]) : tl::make_unexpected(std::move(below).error());
     if (!overlay) {
       if (evidence_[i].copied_since_ns)
@@ -385,7 +412,7 @@ Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlay
       continue;
     }
     built.mount = std::move(*overlay);
-    built.is_overlay = true;
+    built.is_overlay = !sources_[i].read_only;
   }
   RH_CHECK(mounter.drop());
   return refused;
@@ -396,8 +423,11 @@ Result<void> LayerBuilder::mount_overlays(std::uint32_t shift) {
   for (const Refused& one : refused) RH_CHECK(fall_back(one.layer, one.why));
   if (!refused.empty()) {
     RH_TRY(const auto again, mount_remaining_overlays(shift));
-    for (const Refused& one : again)
-      return fail("layer over " + plan_.mounts[plan_.layers[one.layer].mount].mountpoint + ": " + one.why);
+    for (const Refused& one : again) {
+      if (!sources_[one.layer].read_only)
+        return fail("layer over " + plan_.mounts[plan_.layers[one.layer].mount].mountpoint + ": " + one.why);
+      built_[one.layer].replacement = one.why;
+    }
   }
   for (std::uint32_t i = 0; i < built_.size(); ++i) {
     if (built_[i].replacement.empty()) continue;

@@ -43,9 +43,9 @@ struct LayerEvidence {
 
 /// A layer ready to be attached.
 struct BuiltLayer {
-  UniqueFd mount;  ///< the overlay (or read-only clone), not attached yet; invalid if nothing could be shown
-  std::string file;  ///< set if the mount point is a file: its name inside the layer
-  bool is_overlay = false;
+  UniqueFd mount;           ///< not attached yet; invalid if nothing could be shown
+  std::string file;         ///< set if the mount point is a file: its name inside the layer
+  bool is_overlay = false;  ///< with an upper; else read-only
   std::string replacement;  ///< why it is not a layer
 };
 
@@ -82,6 +82,7 @@ class LayerBuilder {
     UniqueFd lower_root;   ///< keeps what lowerdir names open
     UniqueFd mask_root;
     bool owners_shown = false;  ///< the clone is idmapped, or needs not be
+    bool read_only = false;     ///< an overlay without an upper
     UniqueFd upper;
     UniqueFd work;
     // Of the run that is shown below: a layer of its own, which nobody sees but the one above it.
@@ -101,7 +102,8 @@ class LayerBuilder {
   using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
   [[nodiscard]] std::vector<std::string> mountpoints_of(std::uint32_t index) const;
-  void show_read_only(std::uint32_t index, const std::string& why, Concern concern);
+  Result<void> show_image(std::uint32_t index, const std::string& why);
+  void show_read_only(std::uint32_t index, const std::string& why);
   Result<void> copy_layer(std::uint32_t index, const std::string& why);
   [[nodiscard]] Result<void> clear_work_directories(std::uint32_t index) const;
   Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;

@@ -163,7 +163,9 @@ Result<void> Planner::classify_mounts() {
       shown.why = mount.fstype + " would send requests out of the sandbox";
     } else {
       shown.show = Show::kOverlay;
-      shown.fallback = kind == FilesystemKind::kReadOnly ? Fallback::kReadOnly : Fallback::kCopy;
+      // udf(5) is one that can be written, too.
+      shown.fallback = kind == FilesystemKind::kReadOnly && mount.has_super_option("ro") ? Fallback::kReadOnly
+                                                                                         : Fallback::kCopy;
     }
     plan_.mounts.push_back(std::move(shown));
     sources_.push_back(&mount);

@@ -41,7 +41,7 @@ enum class Show : std::uint8_t {
 enum class Fallback : std::uint8_t {
   kRefuse,    ///< the root: the run stops
   kCopy,      ///< copied into the bundle if it is small, else hidden
-  kReadOnly,  ///< a filesystem without live objects is bound read-only
+  kReadOnly,  ///< an image is shown read-only
 };
 
 struct MountPlan {

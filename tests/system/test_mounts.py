@@ -90,6 +90,15 @@ class Mounts(Case):
         self.assertIn(b"refused", self.err)
         self.assertEqual(doc["command"]["exit"], 0)
 
+    def test_a_pipe_in_an_image_is_not_the_hosts(self) -> None:
+        """Also where the image cannot be idmapped: whoever reads from it outside gets nothing from inside."""
+        harness.need("mksquashfs")
+        setup = SETUP + """mkdir "$B/image" sq; mkfifo "$B/image/pipe"; echo text > "$B/image/file"; chmod 644 "$B/image/file"
+mksquashfs "$B/image" "$B/sq.img" -quiet -noappend >/dev/null; mount -o loop "$B/sq.img" sq
+cat sq/pipe > "$B/heard" & reader=$!; sleep 0.3"""
+        doc = self.rehearse_in(setup, f"cat {self.base}/m/sq/file >&2; timeout 1 sh -c 'echo leaked > {self.base}/m/sq/pipe'", 'kill $reader; wait $reader || true; umount sq; test ! -s "$B/heard"')
+        self.assertEqual((self.err, doc["command"]["exit"]), (b"text\n", 124))
+
     def test_remote_filesystems_are_hidden_and_named(self) -> None:
         if not os.path.exists("/dev/fuse") or not os.path.exists("/usr/bin/bindfs"):
             harness.skip("no FUSE filesystem can be mounted here (needs /dev/fuse and bindfs)")
