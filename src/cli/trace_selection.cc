@@ -61,7 +61,7 @@ bool TraceSelection::is_process(const trace::Process& process) {
 /// By what the kernel opened or executed, and by what a call named: the second is only a claim.
 bool TraceSelection::touches(const trace::TraceEvent& event) const {
   if (event.type == trace::EventType::kExec) {
-    const trace::Image& image = event.process->images.back();
+    const trace::Image& image = *event.process->images.back();
     return image.path == file_ || image.script == file_;
   }
   if (event.type != trace::EventType::kCall) return false;

@@ -50,7 +50,7 @@ void put_summary(report::Writer& out, const trace::EventSummary& summary, const 
         out.put("all processes\n");
       } else {
         const trace::Process& of = tree.processes()[line.process];
-        const trace::Image* image = tree.image_of(of);
+        const trace::Image* image = trace::ProcessTree::image_of(of);
         out.put(fmt::format("\nprocess {}  {}\n", line.process,
                             escape_text(image == nullptr ? of.comm : image->path, 512)));
       }

@@ -230,22 +230,20 @@ void OcsfExporter::put_actor(JsonWriter& json, const TraceEvent& event, const tr
   const trace::Image* image = nullptr;
   if (event.type == EventType::kStart) {
     actor = &tree.processes()[event.process->parent];
-    image = tree.image_of(*actor);
+    image = trace::ProcessTree::image_of(*actor);
   } else if (event.type == EventType::kExec) {
-    // What it was until then: its program before, or its parent's.
+    // What it was until then.
     const auto& images = event.process->images;
-    image = images.size() > 1 ? &images[images.size() - 2]
-                              : tree.image_of(tree.processes()[event.process->parent]);
+    image = images.size() > 1 ? images[images.size() - 2].get() : event.process->inherited.get();
   } else {
-    image = tree.image_of(*actor);
+    image = trace::ProcessTree::image_of(*actor);
   }
   json.key("actor").open_object().key("process");
   put_process(json, *actor, image, Detail::kShort);
   json.close_object();
 }
 
-void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& event,
-                                        const trace::EventStream& stream) {
+void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& event) {
   // launch_type_id: 2 fork, 3 exec
   if (event.type == EventType::kStart) json.key("launch_type_id").integer(std::uint64_t{2});
   if (event.type == EventType::kExec) json.key("launch_type_id").integer(std::uint64_t{3});
@@ -261,7 +259,7 @@ void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& even
     return;
   }
   json.key("process");
-  put_process(json, *event.process, stream.tree().image_of(*event.process), Detail::kFull);
+  put_process(json, *event.process, trace::ProcessTree::image_of(*event.process), Detail::kFull);
 }
 
 void OcsfExporter::put_network(JsonWriter& json, const TraceEvent& event, const OcsfActivity& activity) {
@@ -322,7 +320,7 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
   std::optional<Object> object;
   switch (activity->of) {
     case OcsfClass::kProcess:
-      put_process_activity(json, event, stream);
+      put_process_activity(json, event);
       break;
     case OcsfClass::kNetwork:
       put_network(json, event, *activity);

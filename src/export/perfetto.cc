@@ -121,7 +121,7 @@ void PerfettoExporter::put_process(const trace::Process& process) {
   const auto& all = whole_.processes();
   const bool there = process.id < all.size();
   const trace::Process& last = there ? all[process.id] : process;
-  const trace::Image* image = there ? whole_.image_of(last) : nullptr;
+  const trace::Image* image = there ? trace::ProcessTree::image_of(last) : nullptr;
   ProtobufWriter description;
   description.signed_number(descriptor::kProcessPid, process.inner_pid);
   if (image != nullptr) {
@@ -217,7 +217,7 @@ Result<void> PerfettoExporter::event(const TraceEvent& event, const trace::Event
   };
   switch (event.type) {
     case EventType::kExec: {
-      const trace::Image& image = process.images.back();
+      const trace::Image& image = *process.images.back();
       named("exec " + escape_text(image.path, kMostName));
       annotate("exe", image.path);
       if (!image.script.empty()) annotate("script", image.script);

@@ -142,8 +142,8 @@ Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventSt
       bind_call(insert, event);
       break;
     case EventType::kExec:
-      bind_path(insert, process.images.back().path, false);
-      insert.bind(kArguments, command_line(process.images.back()));
+      bind_path(insert, process.images.back()->path, false);
+      insert.bind(kArguments, command_line(*process.images.back()));
       break;
     case EventType::kEnd:
       if (process.exit) insert.bind(kResult, std::int64_t{*process.exit});
@@ -171,7 +171,7 @@ Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventSt
   return insert.run();
 }
 
-Result<void> SqliteExporter::put_process(const trace::Process& process, const trace::ProcessTree& tree) {
+Result<void> SqliteExporter::put_process(const trace::Process& process) {
   Statement& insert = db_->insert_process;
   int column = 0;
   const auto number = [&](std::int64_t value) { insert.bind(++column, value); };
@@ -181,7 +181,7 @@ Result<void> SqliteExporter::put_process(const trace::Process& process, const tr
   number(process.pid);
   number(run_.inside(process.creds.euid));
   insert.bind_bytes(++column, process.comm);
-  const trace::Image* image = tree.image_of(process);
+  const trace::Image* image = trace::ProcessTree::image_of(process);
   ++column;
   image != nullptr ? insert.bind_bytes(column, image->path) : insert.bind_null(column);
   ++column;
@@ -217,7 +217,7 @@ Result<void> SqliteExporter::finish(const trace::ProcessTree& tree, const char* 
   for (const trace::Process& process : tree.processes()) {
     // As in the events: what sets the sandbox up is not the action's.
     if (process.id == 0 || (process.id == 1 && process.images.empty())) continue;
-    RH_CHECK(put_process(process, tree));
+    RH_CHECK(put_process(process));
   }
   RH_CHECK(put_facts(incomplete));
   return db_->database.execute("COMMIT");

@@ -25,7 +25,7 @@ class SqliteExporter final : public Exporter {
   struct Connection;
   SqliteExporter(const RunFacts& run, std::unique_ptr<Connection> connection);
   Result<void> put_facts(const char* incomplete);
-  Result<void> put_process(const trace::Process& process, const trace::ProcessTree& tree);
+  Result<void> put_process(const trace::Process& process);
 
   const RunFacts& run_;
   std::unique_ptr<Connection> db_;

@@ -228,10 +228,14 @@ verdict::Stream secrets_of(const report::RunRecord& record) {
 
 void processes(const report::RunRecord& record, PolicyFacts& facts) {
   for (const report::ProcessRecord& process : record.processes) {
-    const std::string line = joined(process.argv);
-    add_row(facts, Subject::kProcess, process.exe + ": " + line.substr(0, 400),
-            {process.exe, process.script, process.sha256, process.comm, process.argv, line,
-             std::int64_t{process.uid}, maybe(process.exit), maybe(process.signal), process.secure});
+    const auto add = [&](const report::ProgramRecord& program, Value exit, Value signal) {
+      const std::string line = joined(program.argv);
+      add_row(facts, Subject::kProcess, program.exe + ": " + line.substr(0, 400),
+              {program.exe, program.script, program.sha256, process.comm, program.argv, line,
+               std::int64_t{process.uid}, std::move(exit), std::move(signal), program.secure});
+    };
+    for (const report::ProgramRecord& earlier : process.earlier) add(earlier, Value(), Value());
+    add(process, maybe(process.exit), maybe(process.signal));
   }
 }
 
@@ -240,7 +244,9 @@ bool is_local(const report::NetworkRecord& to) {
   return to.dst.starts_with("127.") || to.dst == "::1";
 }
 
-std::string executable(const report::RunRecord& record, std::uint32_t id) {
+/// What the process executed when it did that; older records do not say, only what it was in the end.
+std::string executable(const report::RunRecord& record, std::uint32_t id, const std::string& then) {
+  if (!then.empty()) return then;
   const auto found = std::ranges::find(record.processes, id, &report::ProcessRecord::id);
   return found == record.processes.end() ? std::string() : found->exe;
 }
@@ -258,7 +264,7 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
     std::string text = fmt::format("{} {} {}", to.verdict, to.proto, ends.front());
     add_row(facts, Subject::kNet, std::move(text),
             {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, name, to.dst,
-             std::int64_t{to.port}, number(to.bytes_out), executable(record, to.process)});
+             std::int64_t{to.port}, number(to.bytes_out), executable(record, to.process, to.exe)});
   }
   for (const report::DnsRecord& asked : record.dns) {
     if (asked.answer == "local") continue;
@@ -288,9 +294,10 @@ std::string sysctl_name(const std::string& detail) {
 
 void attempts(const report::RunRecord& record, PolicyFacts& facts) {
   for (const report::AttemptRecord& attempt : record.attempts) {
-    add_row(
-        facts, Subject::kPrivilege, fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
-        {attempt.what, attempt.detail, attempt.result, attempt.error, executable(record, attempt.process)});
+    add_row(facts, Subject::kPrivilege,
+            fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
+            {attempt.what, attempt.detail, attempt.result, attempt.error,
+             executable(record, attempt.process, attempt.exe)});
     if (attempt.what == "sysctl")
       add_row(facts, Subject::kSysctl, sysctl_name(attempt.detail),
               {sysctl_name(attempt.detail), attempt.result});

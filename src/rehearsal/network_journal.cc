@@ -172,6 +172,7 @@ report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& atte
   to.port = attempt.port;
   if (attempt.error != 0) to.error = syscalls::errno_name(attempt.error);
   to.process = attempt.process;
+  to.exe = attempt.exe;
   to.count = attempt.count;
   if (is_internet(attempt)) {
     add_name(attempt.address, to);

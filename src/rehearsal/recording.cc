@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "base/clock.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include "base/units.h"
@@ -20,6 +21,8 @@
 
 namespace rehearse {
 namespace {
+
+constexpr std::int64_t kLongestTickNs = 10'000'000;  // CONFIG_HZ=100
 
 /// Mount points that do not show the host's files.
 std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
@@ -109,26 +112,20 @@ ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
   return shown;
 }
 
-report::ProcessRecord describe(const trace::ProcessTree& tree, const trace::Process& process,
-                               std::uint64_t begun_ns, std::uint32_t shift) {
+report::ProcessRecord describe(const trace::Process& process, std::uint64_t begun_ns, std::uint32_t shift) {
   const auto since = [begun_ns](std::uint64_t ns) { return trace::between(begun_ns, ns); };
+  const auto unshifted = [shift](std::uint32_t id) { return id >= shift ? id - shift : id; };
   report::ProcessRecord record;
   record.id = process.id;
   record.parent = process.parent;
   record.pid = process.inner_pid;
   record.comm = process.comm;
-  if (const trace::Image* image = tree.image_of(process)) {
-    record.exe = image->path;
-    record.script = image->script;
-    record.argv = image->words();
-    record.argv_cut = image->argv_cut;
-    record.argv_redacted = image->redacted;
-    record.secure = image->secure && !process.images.empty();
-  }
-  for (std::size_t i = 0; i + 1 < process.images.size(); ++i)
-    record.earlier.push_back(process.images[i].path);
   record.forked = process.images.empty();
-  record.uid = process.creds.euid >= shift ? process.creds.euid - shift : process.creds.euid;
+  record.uid = unshifted(process.creds.euid);
+  if (process.uids.size() > 1) {
+    for (const trace::Process::Uid& change : process.uids)
+      record.uids.push_back({since(change.time_ns), unshifted(change.euid)});
+  }
   record.start_ns = since(process.start_ns);
   if (process.end_ns) record.end_ns = since(*process.end_ns);
   record.exit = process.exit;
@@ -157,7 +154,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       packet_bytes_(options.capture_bytes.value_or(kCaptureBytes)),
       gate_(bundle, network),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
-      attempts_(name_on_host),
+      attempts_(name_on_host, paths_),
       events_([this](const trace::TraceEvent& event) {
         attempts_.add(event, events_);
         paths_.add(event, events_);
@@ -242,7 +239,7 @@ void Recording::finish_trace(report::RunRecord& record) {
 void Recording::list_attempts(report::RunRecord& record) {
   for (const trace::Attempt& attempt : attempts_.list()) {
     record.attempts.push_back({attempt.what, attempt.detail, std::string(trace::to_string(attempt.outcome)),
-                               std::string(syscalls::errno_name(attempt.error)), attempt.process,
+                               std::string(syscalls::errno_name(attempt.error)), attempt.process, attempt.exe,
                                attempt.count});
   }
   record.attempts_total = attempts_.total();
@@ -359,7 +356,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     else
       ++record.reads.files;
     if (read.moved) record.reads.moved.push_back(read.path);
-    if (read.sha256) host_digests_[read.path] = *read.sha256;
+    if (read.sha256 && !read.moved) host_digests_[read.identity.ino] = {read.identity.ctime_ns, *read.sha256};
   }
   auto file = bundle_.create_file("reads");
   auto listed = file ? effects::write_read_list(std::move(*file), reads) : tl::make_unexpected(file.error());
@@ -376,10 +373,13 @@ void Recording::list_processes(report::RunRecord& record) {
   const auto& processes = events_.tree().processes();
   const auto roots = trace::ToolChanges::roots(events_.tree());
   for (std::size_t i = 1; i < processes.size(); ++i) {
-    auto described = describe(events_.tree(), processes[i], processes[1].start_ns, shift_);
+    auto described = describe(processes[i], processes[1].start_ns, shift_);
     described.root = roots[i];
-    if (const trace::Image* image = events_.tree().image_of(processes[i]))
-      described.sha256 = digest_of(*image);
+    if (const trace::Image* image = trace::ProcessTree::image_of(processes[i]))
+      static_cast<report::ProgramRecord&>(described) = program_of(*image);
+    described.secure = described.secure && !described.forked;
+    for (std::size_t p = 0; p + 1 < processes[i].images.size(); ++p)
+      described.earlier.push_back(program_of(*processes[i].images[p]));
     record.processes.push_back(std::move(described));
   }
 }
@@ -401,14 +401,30 @@ std::uint32_t Recording::process_of_tool(std::uint32_t pid, std::uint64_t since_
   return 0;
 }
 
+report::ProgramRecord Recording::program_of(const trace::Image& image) {
+  report::ProgramRecord program;
+  program.exe = image.path;
+  program.sha256 = digest_of(image);
+  program.script = image.script;
+  program.argv = image.words();
+  program.argv_cut = image.argv_cut;
+  program.argv_redacted = image.redacted;
+  program.secure = image.secure;
+  return program;
+}
+
+/// Of what is still what was executed: nothing that changes an object leaves its change time as it was, but
+/// for what is done in the same tick of the clock.
 std::string Recording::digest_of(const trace::Image& image) {
-  if ((image.file.flags & RH_UPPER) == 0) {
-    const auto found = host_digests_.find(image.path);
-    return found == host_digests_.end() ? "" : hex(found->second);
-  }
-  if (!own_digests_) digest_own_files();
-  const auto found = own_digests_->find(image.file.ino);
-  return found == own_digests_->end() ? "" : hex(found->second);
+  const bool own = (image.file.flags & RH_UPPER) != 0;
+  if (own && !own_digests_) digest_own_files();
+  const auto& digests = own ? *own_digests_ : host_digests_;
+  const auto found = digests.find(image.file.ino);
+  if (found == digests.end() || found->second.ctime_ns != static_cast<std::int64_t>(image.file.ctime_ns))
+    return "";
+  const std::int64_t executed_ns = static_cast<std::int64_t>(image.time_ns) + realtime_ns() - monotonic_ns();
+  if (own && executed_ns - found->second.ctime_ns < kLongestTickNs) return "";
+  return hex(found->second.sha256);
 }
 
 /// Of what the action made itself the manifest has them.
@@ -417,7 +433,8 @@ void Recording::digest_own_files() {
   const auto manifest = bundle_.open_file("manifest");
   if (!manifest) return;
   (void)effects::read_manifest(manifest->get(), [this](const effects::Change& change) {
-    if (change.after && change.after->sha256) own_digests_->emplace(change.after->ino, *change.after->sha256);
+    if (change.after && change.after->sha256)
+      own_digests_->emplace(change.after->ino, Executed{change.after->ctime_ns, *change.after->sha256});
     return true;
   });
 }

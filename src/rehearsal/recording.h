@@ -75,6 +75,7 @@ class Recording final : public sandbox::Recorder {
   void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
+  [[nodiscard]] report::ProgramRecord program_of(const trace::Image& image);
   [[nodiscard]] std::string digest_of(const trace::Image& image);
   void digest_own_files();
 
@@ -98,9 +99,14 @@ class Recording final : public sandbox::Recorder {
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
   std::map<std::string, std::int64_t> names_asked_;
-  // Digests of what was executed: of the host's files by path, of the action's own by inode.
-  std::unordered_map<std::string, Sha256> host_digests_;
-  std::optional<std::unordered_map<std::uint64_t, Sha256>> own_digests_;
+  /// A file that was executed, as it is now.
+  struct Executed {
+    std::int64_t ctime_ns = 0;
+    Sha256 sha256 = {};
+  };
+  // By inode: of the host, and of what the action has made.
+  std::unordered_map<std::uint64_t, Executed> host_digests_;
+  std::optional<std::unordered_map<std::uint64_t, Executed>> own_digests_;
 };
 
 }  // namespace rehearse

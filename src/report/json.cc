@@ -154,25 +154,42 @@ void command(JsonWriter& json, const Command& ended) {
   json.close_array().close_object();
 }
 
+void program(JsonWriter& json, const ProgramRecord& program) {
+  json.bytes("exe", program.exe).key("sha256");
+  if (program.sha256.empty())
+    json.null();
+  else
+    json.string(to_utf8_lossy(program.sha256));
+  json.bytes("script", program.script);
+  words(json, "argv", program.argv);
+  json.key("argv_redacted").boolean(program.argv_redacted).key("argv_cut").boolean(program.argv_cut);
+  json.key("secure").boolean(program.secure);
+}
+
 void processes(JsonWriter& json, const RunRecord& record) {
   json.key("processes").open_array();
   for (const ProcessRecord& process : record.processes) {
     json.open_object().key("id").integer(std::uint64_t{process.id});
     json.key("parent").integer(std::uint64_t{process.parent}).key("pid").integer(std::uint64_t{process.pid});
     json.key("root").integer(std::uint64_t{process.root}).bytes("role", process.role);
-    json.bytes("comm", process.comm).bytes("exe", process.exe);
-    json.key("sha256");
-    if (process.sha256.empty())
-      json.null();
-    else
-      json.string(to_utf8_lossy(process.sha256));
-    json.bytes("script", process.script);
-    words(json, "argv", process.argv);
-    words(json, "earlier", process.earlier);
-    json.key("argv_redacted").boolean(process.argv_redacted);
-    json.key("argv_cut").boolean(process.argv_cut).key("forked").boolean(process.forked);
-    json.key("secure").boolean(process.secure).key("uid").integer(std::uint64_t{process.uid});
-    json.key("start_s").seconds(process.start_ns).key("end_s");
+    json.bytes("comm", process.comm);
+    program(json, process);
+    json.key("earlier").open_array();
+    for (const ProgramRecord& earlier : process.earlier) {
+      json.open_object();
+      program(json, earlier);
+      json.close_object();
+    }
+    json.close_array().key("forked").boolean(process.forked);
+    json.key("uid").integer(std::uint64_t{process.uid}).key("uids").open_array();
+    for (const UidChange& change : process.uids)
+      json.open_object()
+          .key("time_s")
+          .seconds(change.time_ns)
+          .key("uid")
+          .integer(std::uint64_t{change.uid})
+          .close_object();
+    json.close_array().key("start_s").seconds(process.start_ns).key("end_s");
     if (process.end_ns)
       json.seconds(*process.end_ns);
     else
@@ -196,7 +213,8 @@ void attempted(JsonWriter& json, const RunRecord& record) {
       json.null();
     else
       json.string(to_utf8_lossy(attempt.error));
-    json.key("process").integer(std::uint64_t{attempt.process}).key("count").integer(attempt.count);
+    json.key("process").integer(std::uint64_t{attempt.process}).bytes("exe", attempt.exe);
+    json.key("count").integer(attempt.count);
     json.close_object();
   }
   json.close_array();
@@ -223,7 +241,11 @@ void networked(JsonWriter& json, const RunRecord& record) {
     text("ended", to.ended);
     json.key("probe").boolean(to.probe);
     text("reached", to.reached);
-    json.key("process").integer(std::uint64_t{to.process}).key("time_s").seconds(to.time_ns);
+    json.key("process")
+        .integer(std::uint64_t{to.process})
+        .bytes("exe", to.exe)
+        .key("time_s")
+        .seconds(to.time_ns);
     json.key("count").integer(to.count).key("bytes_out").integer(to.bytes_out);
     json.key("bytes_in").integer(to.bytes_in).close_object();
   }

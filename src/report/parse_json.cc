@@ -134,7 +134,17 @@ void read_counts(Reader json, effects::Counts& counts) {
   counts.identical = json.integer<std::uint64_t>("identical");
 }
 
-ProcessRecord read_process(Reader& json) {
+void read_program(Reader& json, ProgramRecord& program) {
+  program.exe = json.bytes("exe");
+  program.sha256 = json.bytes("sha256");
+  program.script = json.bytes("script");
+  program.argv = json.words("argv");
+  program.argv_cut = json.boolean("argv_cut");
+  program.argv_redacted = json.boolean("argv_redacted");
+  program.secure = json.boolean("secure");
+}
+
+ProcessRecord read_process(Reader& json, const std::string& path, std::string& error) {
   ProcessRecord process;
   process.id = json.integer<std::uint32_t>("id");
   process.parent = json.integer<std::uint32_t>("parent");
@@ -142,16 +152,22 @@ ProcessRecord read_process(Reader& json) {
   process.root = json.optional_integer<std::uint32_t>("root").value_or(1);
   process.role = json.optional_bytes("role").value_or("action");
   process.comm = json.bytes("comm");
-  process.exe = json.bytes("exe");
-  process.sha256 = json.bytes("sha256");
-  process.script = json.bytes("script");
-  process.argv = json.words("argv");
-  process.earlier = json.words("earlier");
-  process.argv_cut = json.boolean("argv_cut");
-  process.argv_redacted = json.boolean("argv_redacted");
+  read_program(json, process);
+  json.each("earlier", [&](const Json& item, const std::string& where) {
+    ProgramRecord& program = process.earlier.emplace_back();
+    if (item.is_string()) {  // its path is all that older records have
+      program.exe = item.get<std::string>();
+      return;
+    }
+    Reader reader(item, path + where + ".", error);
+    read_program(reader, program);
+  });
   process.forked = json.boolean("forked");
-  process.secure = json.boolean("secure");
   process.uid = json.integer<std::uint32_t>("uid");
+  json.each("uids", [&](const Json& item, const std::string& where) {
+    Reader reader(item, path + where + ".", error);
+    process.uids.push_back({reader.seconds("time_s"), reader.integer<std::uint32_t>("uid")});
+  });
   process.start_ns = json.seconds("start_s");
   if (const Json* end = json.find("end_s"); end != nullptr && !end->is_null())
     process.end_ns = json.seconds("end_s");
@@ -268,6 +284,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       to.probe = reader.boolean("probe");
       to.reached = reader.bytes("reached");
       to.process = reader.integer<std::uint32_t>("process");
+      to.exe = reader.optional_bytes("exe").value_or("");
       to.time_ns = reader.seconds("time_s");
       to.count = reader.integer<std::uint64_t>("count");
       to.bytes_out = reader.integer<std::uint64_t>("bytes_out");
@@ -291,12 +308,13 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       attempt.result = reader.bytes("result");
       attempt.error = reader.bytes("errno");
       attempt.process = reader.integer<std::uint32_t>("process");
+      attempt.exe = reader.optional_bytes("exe").value_or("");
       attempt.count = reader.integer<std::uint64_t>("count");
       record.attempts.push_back(std::move(attempt));
     });
     json.each("processes", [&](const Json& item, const std::string& where) {
       Reader reader(item, where + ".", error);
-      record.processes.push_back(read_process(reader));
+      record.processes.push_back(read_process(reader, where + ".", error));
     });
   }
   if (json.find("read_only") != nullptr)

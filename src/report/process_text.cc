@@ -15,6 +15,8 @@ namespace rehearse::report {
 namespace {
 
 constexpr std::size_t kDeepest = 24;
+constexpr std::size_t kMostEarlier = 4;
+constexpr std::size_t kEarlierLimit = 200;
 constexpr std::size_t kCommandLimit = 4096;
 
 std::string ending(const ProcessRecord& process) {
@@ -30,12 +32,33 @@ bool failed(const ProcessRecord& process) {
   return process.signal || process.exit.value_or(0) != 0 || !process.end_ns;
 }
 
+/// " (was /bin/sh, /usr/bin/env)": another program may have done what this process did.
+std::string earlier_programs(const ProcessRecord& process) {
+  if (process.earlier.empty()) return {};
+  std::string text;
+  for (std::size_t i = 0; i < std::min(process.earlier.size(), kMostEarlier); ++i)
+    text += (i == 0 ? " (was " : ", ") + escape_text(process.earlier[i].exe, kEarlierLimit);
+  if (process.earlier.size() > kMostEarlier)
+    text += fmt::format(" and {} more", process.earlier.size() - kMostEarlier);
+  return text + ')';
+}
+
+std::string users(const ProcessRecord& process) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(process.uids.size(), kMostEarlier); ++i)
+    text += fmt::format("{}{}", i == 0 ? " (uid " : " → ", process.uids[i].uid);
+  if (process.uids.size() > kMostEarlier)
+    text += fmt::format(" and {} more", process.uids.size() - kMostEarlier);
+  return text.empty() ? text : text + ')';
+}
+
 std::string command(const ProcessRecord& process) {
   std::string text = escape_text(process.exe.empty() ? process.comm : process.exe, kCommandLimit);
   if (process.forked) text += " (fork)";
   for (std::size_t i = 1; i < process.argv.size() && text.size() < kCommandLimit; ++i)
     text += ' ' + shell_quote(process.argv[i].substr(0, kCommandLimit));
   if (process.argv_cut) text += " …";
+  text += earlier_programs(process) + users(process);
   if (process.secure) text += " (took privileges)";
   if (process.role != "action") text += " (" + escape_text(process.role, 16) + ')';
   return text;

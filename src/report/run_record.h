@@ -76,23 +76,34 @@ struct Command {
 };
 
 /// A process of the action, from the trace. Times count from the start of the first.
-struct ProcessRecord {
-  std::uint32_t id = 0;         ///< 1: the action
-  std::uint32_t parent = 0;     ///< 0: it was started, or taken over, by the run's init
-  std::uint32_t root = 1;       ///< what the run's init started that it comes from; 1: the action
-  std::string role = "action";  ///< or probe, validator; tool: of the service manager inside
-  std::uint32_t pid = 0;        ///< inside
-  std::string comm;
-  std::string exe;     ///< of the file that the kernel executed
-  std::string sha256;  ///< of it, hex; empty where it could not be read again
+/// A program as the kernel executed it.
+struct ProgramRecord {
+  std::string exe;     ///< of the file
+  std::string sha256;  ///< of it, hex; empty where it cannot be said any more what it was
   std::string script;  ///< that it interprets, if it does
   std::vector<std::string> argv;
-  std::vector<std::string> earlier;  ///< programs it was before
   bool argv_cut = false;
   bool argv_redacted = false;  ///< secrets in it were overwritten with asterisks
-  bool forked = false;         ///< it executed nothing itself: exe and argv are its ancestor's
   bool secure = false;         ///< setuid, setgid or file capabilities took effect
-  std::uint32_t uid = 0;       ///< effective, as the host numbers it
+};
+
+/// Whose rights a process had from then on.
+struct UidChange {
+  std::int64_t time_ns = 0;  ///< since the action began
+  std::uint32_t uid = 0;     ///< effective, as the host numbers it
+};
+
+struct ProcessRecord : ProgramRecord {  // of these what it was in the end
+  std::uint32_t id = 0;                 ///< 1: the action
+  std::uint32_t parent = 0;             ///< 0: it was started, or taken over, by the run's init
+  std::uint32_t root = 1;               ///< what the run's init started that it comes from; 1: the action
+  std::string role = "action";          ///< or probe, validator; tool: of the service manager inside
+  std::uint32_t pid = 0;                ///< inside
+  std::string comm;
+  std::vector<ProgramRecord> earlier;  ///< what it was before, in order
+  bool forked = false;                 ///< it executed nothing itself: it is what its maker was then
+  std::uint32_t uid = 0;               ///< effective, as the host numbers it; the last
+  std::vector<UidChange> uids;         ///< if there was more than one
   std::int64_t start_ns = 0;
   std::optional<std::int64_t> end_ns;
   std::optional<int> exit;
@@ -112,6 +123,7 @@ struct AttemptRecord {
   std::string result;  ///< "denied", or "contained": it took place in the run's own namespaces
   std::string error;   ///< name of the errno, if denied
   std::uint32_t process = 0;
+  std::string exe;  ///< what that executed then
   std::uint64_t count = 0;
 };
 
@@ -145,6 +157,7 @@ struct NetworkRecord {
   /// which of several addresses it could reach (RFC 6724). Not counted.
   bool probe = false;
   std::uint32_t process = 0;
+  std::string exe;           ///< what that executed then
   std::int64_t time_ns = 0;  ///< since the action began
   std::uint64_t count = 0;
   std::uint64_t bytes_out = 0;  ///< that were passed or mocked, of this process to this destination

@@ -101,10 +101,12 @@ std::string run_at_digest(const RunRecord& record) {
 
 std::string program_text(const RunRecord& record) {
   const auto first = std::ranges::find(record.processes, std::uint32_t{1}, &ProcessRecord::id);
-  if (first == record.processes.end() || first->exe.empty()) return {};
-  std::string text = escape_text(first->exe, kTextLimit);
-  if (!first->script.empty()) text += ", script " + escape_text(first->script, kTextLimit);
-  if (!first->sha256.empty()) text += "  sha256:" + escape_text(first->sha256, 80);
+  if (first == record.processes.end()) return {};
+  const ProgramRecord& program = first->earlier.empty() ? *first : first->earlier.front();
+  if (program.exe.empty()) return {};
+  std::string text = escape_text(program.exe, kTextLimit);
+  if (!program.script.empty()) text += ", script " + escape_text(program.script, kTextLimit);
+  if (!program.sha256.empty()) text += "  sha256:" + escape_text(program.sha256, 80);
   return text;
 }
 

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "trace/device_names.h"
 #include "trace/file_change.h"
@@ -93,6 +94,25 @@ std::string place_of(const TraceEvent& event, const EventStream& events, const s
   return events.place(event);
 }
 
+/// Where a name leads by the action's own symlinks, at its end too.
+std::string led_by(const HostPaths* paths, std::string place) {
+  return paths == nullptr || place.empty() ? place : paths->leads_to(place);
+}
+
+/// The same of a name that is itself meant, whatever it stands for.
+std::string lies_at(const HostPaths* paths, std::string place) {
+  const std::size_t slash = place.rfind('/');
+  if (paths == nullptr || slash == std::string::npos || slash == 0) return place;
+  return paths->leads_to(place.substr(0, slash)) + place.substr(slash);
+}
+
+/// Renames, removes or makes the name.
+bool is_about_name(std::uint32_t nr) {
+  return is_one_of(nr, Nr::rename, Nr::renameat, Nr::renameat2, Nr::unlink, Nr::unlinkat, Nr::rmdir, Nr::link,
+                   Nr::linkat, Nr::symlink, Nr::symlinkat, Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat,
+                   Nr::lchown, Nr::bind);
+}
+
 /// No reader inside has it open, or the caller waited for one: on a host there may be one.
 bool is_pipe_without_reader(const TraceEvent& event, const EventStream& events, const std::string& path) {
   constexpr int kRestarted = 512, kRestartedNever = 513;  // ERESTARTSYS and ERESTARTNOINTR: inside the kernel
@@ -121,12 +141,13 @@ std::string_view of_device(const TraceEvent& event, std::string_view path, std::
   return (file && writes) || absent ? device_kind(path) : "";
 }
 
-std::string_view of_open(const TraceEvent& event, const EventStream& events, const syscalls::Syscall& call) {
+std::string_view of_open(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
+                         const syscalls::Syscall& call) {
   const auto flags = open_flags(*event.record, event.entry);
   const bool writes = flags && opens_for_writing(*flags);
   // By the kernel's path where it was opened, whatever way led there; else by what was asked for.
   const bool opened = !event.failed() && !event.unfinished && event.fd != nullptr;
-  const std::string path = opened ? events.place(event) : place_of(event, events, call);
+  const std::string path = opened ? events.place(event) : led_by(paths, place_of(event, events, call));
   if (writes && (opened ? is_foreign_pipe(*event.fd) : is_pipe_without_reader(event, events, path)))
     return "pipe";
   if (event.unfinished) return "";
@@ -141,14 +162,16 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
 }
 
 /// A change to what a name in /dev stands for, also where there is nothing inside.
-std::string_view of_change(const TraceEvent& event, const EventStream& events,
+std::string_view of_change(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                            const syscalls::Syscall& call) {
   if (!changes_file(call.nr) && call.nr != Nr::bind) return "";
   if (call.nr != Nr::bind && is_refused(event) && is_administrator(event))
     return kind_of_place(place_of(event, events, call));
   const int error = error_of(event);
-  if (changes_times(call.nr) || (error != 0 && error != ENOENT && error != EBUSY)) return "";
-  for (const std::string& place : changed_places(event, events)) {
+  constexpr int kTold[] = {0, ENOENT, EBUSY, EXDEV};
+  if (changes_times(call.nr) || std::ranges::find(kTold, error) == std::end(kTold)) return "";
+  for (const std::string& named : changed_places(event, events)) {
+    const std::string place = is_about_name(call.nr) ? lies_at(paths, named) : led_by(paths, named);
     if (is_device(place)) return device_kind(place);
   }
   return "";
@@ -172,8 +195,8 @@ bool opens_foreign_queue(const TraceEvent& event) {
 }
 
 /// By the file that it executes.
-bool is_program(const TraceEvent& event, const EventStream& events, std::string_view name) {
-  const Image* image = events.tree().image_of(*event.process);
+bool is_program(const TraceEvent& event, std::string_view name) {
+  const Image* image = ProcessTree::image_of(*event.process);
   return image != nullptr && std::string_view(image->path).substr(image->path.rfind('/') + 1) == name;
 }
 
@@ -191,8 +214,16 @@ std::string_view of_signal(const TraceEvent& event, const EventStream& events) {
   const auto target = static_cast<std::int32_t>(record.argument(0));
   if ((record.argument(to_thread ? 2 : 1) & kInt) == 0) return "";  // only asks
   if (target == -1 || target == 1 || error_of(event) == EPERM) return "kill";
-  if (error_of(event) != ESRCH || target <= 0) return "";
-  return events.tree().was_inside(static_cast<std::uint32_t>(target)) ? "" : "kill";
+  if (error_of(event) != ESRCH || target == 0) return "";
+  // A negative one is a group, by the number of its leader.
+  return events.tree().was_inside(static_cast<std::uint32_t>(std::abs(target))) ? "" : "kill";
+}
+
+/// The same by a descriptor.
+std::string_view of_signal_by_descriptor(const TraceEvent& event) {
+  if ((event.record->argument(1) & kInt) == 0) return "";
+  const bool to_init = event.fd != nullptr && event.fd->process == 1U;
+  return to_init || error_of(event) == EPERM ? "kill" : "";
 }
 
 std::string_view of_ioctl(const TraceEvent& event) {
@@ -251,11 +282,11 @@ std::string_view of_question(const TraceEvent& event, const EventStream& events,
                              const syscalls::Syscall& call) {
   if (!is_refused(event) || !is_administrator(event)) return "";
   if (!of_process(place_of(event, events, call)).what.starts_with("ns/")) return "";
-  return is_program(event, events, "lsns") ? "look" : "namespace";
+  return is_program(event, "lsns") ? "look" : "namespace";
 }
 
 /// A call that the table has in no class of privilege.
-std::string_view of_common_call(const TraceEvent& event, const EventStream& events,
+std::string_view of_common_call(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                                 const syscalls::Syscall& call) {
   const auto refused = [&] { return is_refused(event) && is_administrator(event); };
   switch (call.nr) {
@@ -263,7 +294,7 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::openat:
     case Nr::openat2:
     case Nr::creat:
-      return of_open(event, events, call);
+      return of_open(event, events, paths, call);
     case Nr::readlink:
     case Nr::readlinkat:
       return is_probe(place_of(event, events, call)) ? "probe" : "";
@@ -281,6 +312,8 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::rt_sigqueueinfo:
     case Nr::rt_tgsigqueueinfo:
       return of_signal(event, events);
+    case Nr::pidfd_send_signal:
+      return of_signal_by_descriptor(event);
     case Nr::sched_setaffinity:
     case Nr::sched_getaffinity:
     case Nr::sched_getscheduler:
@@ -288,6 +321,10 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
     case Nr::sched_getattr:
     case Nr::getpriority:
     case Nr::ioprio_get:
+    case Nr::pidfd_open:
+    case Nr::move_pages:
+    case Nr::migrate_pages:
+    case Nr::get_robust_list:
       return acts_on_foreign_process(event, events) ? "host process" : "";
     case Nr::shmctl:
     case Nr::semctl:
@@ -318,20 +355,21 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
       return refused() ? "socket" : "";
     default:
       if (asks_for_file(call.nr)) return of_question(event, events, call);
-      return of_change(event, events, call);
+      return of_change(event, events, paths, call);
   }
 }
 
-std::string_view of_call(const TraceEvent& event, const EventStream& events) {
+std::string_view of_call(const TraceEvent& event, const EventStream& events, const HostPaths* paths) {
   if (event.record->head().abi != 0) return "call convention";
   const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
   if (call == nullptr) return "";
   // Of what never returned only that is known which waits: for a reader.
-  if (event.unfinished) return open_flags(*event.record, event.entry) ? of_open(event, events, *call) : "";
+  if (event.unfinished)
+    return open_flags(*event.record, event.entry) ? of_open(event, events, paths, *call) : "";
   const std::string_view word = syscalls::to_string(call->privilege);
   switch (call->privilege) {
     case Privilege::kNone:
-      return of_common_call(event, events, *call);
+      return of_common_call(event, events, paths, *call);
     case Privilege::kIds:
     case Privilege::kLimits:
     case Privilege::kScheduling:
@@ -341,7 +379,7 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events) {
     case Privilege::kNamespace:
       return makes_namespace(event) ? word : "";
     case Privilege::kRawDevice:
-      return makes_device(event) ? word : of_change(event, events, *call);
+      return makes_device(event) ? word : of_change(event, events, paths, *call);
     default:
       return reads_kernel_log(event) ? "look" : word;
   }
@@ -361,10 +399,10 @@ std::string_view to_string(Outcome outcome) {
   return "";
 }
 
-std::string_view attempt_kind(const TraceEvent& event, const EventStream& events) {
+std::string_view attempt_kind(const TraceEvent& event, const EventStream& events, const HostPaths* paths) {
   if (event.type == EventType::kUring) return "io_uring";
   if (event.type == EventType::kModule) return "module autoload";
-  return event.type == EventType::kCall ? of_call(event, events) : "";
+  return event.type == EventType::kCall ? of_call(event, events, paths) : "";
 }
 
 Outcome outcome_of(const TraceEvent& event) {

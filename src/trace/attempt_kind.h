@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "trace/event_stream.h"
+#include "trace/host_paths.h"
 
 namespace rehearse::trace {
 
@@ -32,7 +33,10 @@ std::string_view to_string(Outcome outcome);
 ///   socket        a family or protocol that is not there inside
 ///   module autoload   what it asked for would have had the kernel load a module
 ///   call convention   a call of i386 or x32
-std::string_view attempt_kind(const TraceEvent& event, const EventStream& events);
+///
+/// `paths`: where the action's own symlinks lead, if that is followed.
+std::string_view attempt_kind(const TraceEvent& event, const EventStream& events,
+                              const HostPaths* paths = nullptr);
 Outcome outcome_of(const TraceEvent& event);
 
 }  // namespace rehearse::trace

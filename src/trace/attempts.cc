@@ -34,7 +34,7 @@ std::string Attempts::describe(const TraceEvent& event, const EventStream& event
 }
 
 void Attempts::add(const TraceEvent& event, const EventStream& events) {
-  const std::string_view kind = attempt_kind(event, events);
+  const std::string_view kind = attempt_kind(event, events, &paths_);
   if (kind.empty()) return;
   Attempt attempt;
   attempt.what = kind;
@@ -42,13 +42,14 @@ void Attempts::add(const TraceEvent& event, const EventStream& events) {
   attempt.outcome = outcome_of(event);
   attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
   attempt.process = event.process->id;
+  if (const Image* image = ProcessTree::image_of(*event.process)) attempt.exe = image->path;
   attempt.count = 1;
   note(std::move(attempt));
 }
 
 void Attempts::note(Attempt attempt) {
   ++total_;
-  auto key = std::tuple(attempt.process, attempt.error, attempt.detail);
+  auto key = std::tuple(attempt.process, attempt.exe, attempt.error, attempt.detail);
   if (const auto found = known_.find(key); found != known_.end()) {
     ++list_[found->second].count;
     return;

@@ -20,6 +20,7 @@ struct Attempt {
   Outcome outcome = Outcome::kContained;
   int error = 0;  ///< errno, if it was denied with one
   std::uint32_t process = 0;
+  std::string exe;  ///< that it executed then: it may be another program by now
   std::uint64_t count = 0;
 };
 
@@ -27,7 +28,9 @@ class Attempts {
  public:
   /// The name of what runs on the host under a number, "" if nothing does.
   using HostProcess = std::function<std::string(std::uint32_t)>;
-  explicit Attempts(HostProcess host_process) : host_process_(std::move(host_process)) {}
+  /// `paths` is borrowed; what came before an event is enough.
+  Attempts(HostProcess host_process, const HostPaths& paths)
+      : host_process_(std::move(host_process)), paths_(paths) {}
 
   /// `events` has made `event`, and is in the midst of it.
   void add(const TraceEvent& event, const EventStream& events);
@@ -43,8 +46,9 @@ class Attempts {
   void note(Attempt attempt);
 
   HostProcess host_process_;
+  const HostPaths& paths_;
   std::vector<Attempt> list_;
-  std::map<std::tuple<std::uint32_t, int, std::string>, std::size_t> known_;
+  std::map<std::tuple<std::uint32_t, std::string, int, std::string>, std::size_t> known_;
   std::uint64_t total_ = 0;
   std::uint64_t unlisted_ = 0;
 };

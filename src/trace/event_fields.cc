@@ -188,7 +188,7 @@ const Process* EventFields::ancestor(std::int64_t distance) const {
 
 Value EventFields::process_value(Field field, const FieldArgument& argument) const {
   const Process& process = *event_.process;
-  const Image* image = stream_.tree().image_of(process);
+  const Image* image = ProcessTree::image_of(process);
   switch (field) {
     case Field::kProcPid:
       return std::int64_t{process.pid};

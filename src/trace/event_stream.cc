@@ -100,7 +100,7 @@ syscalls::Call TraceEvent::call() const {
   take_attachments(call, from);
   if (late != nullptr) take_attachments(call, *late);
   if (executes(from) && returned_zero() && !process->images.empty())
-    call.argv = process->images.back().words();
+    call.argv = process->images.back()->words();
   return call;
 }
 

@@ -82,7 +82,7 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
     case EventType::kCall:
       return line + call_line(event);
     case EventType::kExec:
-      return line + "*** now " + command_of(event.process->images.back()) + " ***";
+      return line + "*** now " + command_of(*event.process->images.back()) + " ***";
     case EventType::kStart:
       return line +
              fmt::format("+++ started by [{}], pid {} +++", event.process->parent, event.process->inner_pid);
@@ -162,7 +162,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
       json.close_object();
     }
   } else if (event.type == EventType::kExec) {
-    const Image& image = event.process->images.back();
+    const Image& image = *event.process->images.back();
     json.bytes("exe", image.path).bytes("script", image.script).key("argv").open_array();
     for (const std::string& word : image.words()) json.string(to_utf8_lossy(word));
     json.close_array().key("secure").boolean(image.secure);

@@ -242,6 +242,7 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
       break;
     case SYS_pidfd_open:
       named("pidfd", 'e');
+      info.process = static_cast<std::uint32_t>(exit.argument(0));
       break;
     default:
       break;

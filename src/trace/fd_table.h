@@ -32,9 +32,10 @@ struct FdInfo {
   std::string_view protocol;  ///< of an internet socket: tcp, udp, icmp, raw
   bool known_file = false;    ///< `file` is filled in
   struct rh_file file = {};
-  std::optional<Endpoint> server;  ///< that it was connected to, as the action asked for it
-  std::optional<Endpoint> client;  ///< that was accepted
-  std::optional<int> netlink;      ///< of a netlink socket: its protocol
+  std::optional<Endpoint> server;        ///< that it was connected to, as the action asked for it
+  std::optional<Endpoint> client;        ///< that was accepted
+  std::optional<int> netlink;            ///< of a netlink socket: its protocol
+  std::optional<std::uint32_t> process;  ///< that a pidfd stands for, as the run numbers it
 };
 
 class FdTable {

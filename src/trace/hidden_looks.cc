@@ -123,7 +123,7 @@ void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
   const auto lies_below = [&](const std::string& top) { return is_within(path, top); };
   if (is_own(path) || std::ranges::none_of(apart_, lies_below)) return;
   if (const auto number = process_number(path)) return process(*number, events);
-  const Image* image = events.tree().image_of(*event.process);
+  const Image* image = ProcessTree::image_of(*event.process);
   Name looked(std::move(path), image == nullptr ? std::string() : image->path);
   if (names_.size() >= kMost) {
     cut_ = cut_ || !names_.contains(looked);

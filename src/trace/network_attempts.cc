@@ -86,6 +86,11 @@ bool is_pending(std::int64_t result) {
          result == -EISCONN;
 }
 
+void of(const Process& process, NetworkAttempt& attempt) {
+  attempt.process = process.id;
+  if (const Image* image = ProcessTree::image_of(process)) attempt.exe = image->path;
+}
+
 }  // namespace
 
 std::string unix_path(std::string_view sockaddr) {
@@ -133,7 +138,7 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
   attempt.transport = transport_of(socket.protocol);
   std::memcpy(attempt.address.bytes.data(), socket.address, sizeof socket.address);
   attempt.port = socket.port;
-  attempt.process = process.id;
+  of(process, attempt);
   attempt.sends = socket.what == RH_SEND;
   attempt.verdict = socket.verdict;
   attempt.rule = socket.rule;
@@ -204,7 +209,7 @@ void NetworkAttempts::local(const Record& record, const Process& process) {
   if (!attempt.place.starts_with('/')) attempt.place.clear();
   attempt.own = bound_.contains(attempt.place);
   attempt.path = std::move(path);
-  attempt.process = process.id;
+  of(process, attempt);
   attempt.verdict = RH_DENY;
   attempt.error = static_cast<int>(-result);
   attempt.first_ns = head.time_ns;
@@ -239,7 +244,7 @@ void NetworkAttempts::by_hand(const Record& record, const Process& process) {
   NetworkAttempt attempt;
   attempt.transport = transport_of(socket->second);
   attempt.address = *to;
-  attempt.process = process.id;
+  of(process, attempt);
   attempt.sends = true;
   attempt.verdict = RH_DENY;
   attempt.first_ns = record.head().time_ns;
@@ -269,7 +274,7 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
   NetworkAttempt attempt;
   attempt.transport = Transport::kFamily;
   attempt.path = syscalls::format_arguments(made);
-  attempt.process = process.id;
+  of(process, attempt);
   attempt.verdict = RH_DENY;
   attempt.error = static_cast<int>(-result);
   attempt.first_ns = record.head().time_ns;
@@ -278,7 +283,7 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
 
 void NetworkAttempts::note(NetworkAttempt attempt) {
   Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.place, attempt.own,
-          attempt.process, attempt.sends, attempt.verdict, attempt.rule, attempt.error);
+          attempt.process, attempt.exe, attempt.sends, attempt.verdict, attempt.rule, attempt.error);
   if (const auto found = known_.find(key); found != known_.end()) {
     ++list_[found->second].count;
     return;

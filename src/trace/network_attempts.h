@@ -37,6 +37,7 @@ struct NetworkAttempt {
   std::string place;          ///< kUnix, of a path: the host's for it, "" if that is not known
   bool own = false;           ///< kUnix: the action has made the socket there
   std::uint32_t process = 0;  ///< id
+  std::string exe;            ///< that it executed then
   bool sends = false;         ///< a datagram was to be sent; else a socket was given an address
   std::uint8_t verdict = 0;   ///< rh_verdict
   std::uint16_t rule = 0;     ///< of the gate, from 1; 0: the default
@@ -83,7 +84,7 @@ class NetworkAttempts {
   void note(const SocketSource& source);
 
   using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::string, bool, std::uint32_t,
-                         bool, std::uint8_t, std::uint16_t, int>;
+                         std::string, bool, std::uint8_t, std::uint16_t, int>;
   Place place_;
   std::vector<NetworkAttempt> list_;
   std::vector<SocketSource> sources_;

@@ -11,6 +11,13 @@ constexpr std::size_t kMostArgv = std::size_t{64} << 20U;
 constexpr std::size_t kMostProcesses = std::size_t{256} << 10U;
 constexpr std::size_t kMostPids = std::size_t{4} << 20U;  ///< the kernel's limit
 constexpr std::size_t kMostImages = 1024;                 ///< of one process
+constexpr std::size_t kMostUids = 256;                    ///< of one process
+
+void acts_as(Process& process, const struct rh_creds& creds, std::uint64_t time_ns) {
+  process.creds = creds;
+  const bool same = !process.uids.empty() && process.uids.back().euid == creds.euid;
+  if (!same && process.uids.size() < kMostUids) process.uids.push_back({time_ns, creds.euid});
+}
 
 std::string comm_of(const char (&comm)[16]) {
   return {comm, ::strnlen(comm, sizeof comm)};
@@ -49,10 +56,8 @@ std::uint32_t ProcessTree::inner_tid(std::uint32_t tid) const {
   return found == threads_.end() ? 0 : found->second.inner_tid;
 }
 
-const Image* ProcessTree::image_of(const Process& process) const {
-  const Process* at = &process;
-  while (at->images.empty() && at->id != 0) at = &processes_[at->maker];
-  return at->images.empty() ? nullptr : &at->images.back();
+const Image* ProcessTree::image_of(const Process& process) {
+  return process.images.empty() ? process.inherited.get() : process.images.back().get();
 }
 
 void ProcessTree::add(const Record& record) {
@@ -65,7 +70,7 @@ void ProcessTree::add(const Record& record) {
         if (result < 0 && result >= -4095) ++process->failed;
         record.each_attachment([&](const Attachment& attachment) {
           if (attachment.kind != RH_CREDS) return;
-          if (const auto* creds = attachment.as<struct rh_creds>()) process->creds = *creds;
+          if (const auto* creds = attachment.as<struct rh_creds>()) acts_as(*process, *creds, head.time_ns);
         });
       }
       return;
@@ -111,9 +116,11 @@ void ProcessTree::fork(const struct rh_fork& fork) {
   if (const Process* parent = find(fork.parent_tgid)) {
     process.parent = parent->id;
     process.creds = parent->creds;
+    if (!parent->uids.empty()) process.uids.push_back({fork.head.time_ns, parent->uids.back().euid});
   }
   const Process* maker = find(fork.head.tid);
   process.maker = maker == nullptr ? process.parent : maker->id;
+  if (maker != nullptr) process.inherited = maker->images.empty() ? maker->inherited : maker->images.back();
   process.pid = fork.child_tid;
   process.inner_pid = fork.inner_tid;
   process.start_ns = fork.head.time_ns;
@@ -147,20 +154,20 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
     } else if (attachment.kind == RH_PATH) {
       image.path = path_of(attachment.bytes);
     } else if (attachment.kind == RH_CREDS) {
-      if (const auto* creds = attachment.as<struct rh_creds>()) process->creds = *creds;
+      if (const auto* creds = attachment.as<struct rh_creds>()) acts_as(*process, *creds, exec.head.time_ns);
     }
   });
   if (asked != interpreter) image.script = asked;
   process->comm = comm_of(exec.comm);
   // A process that executes without end keeps its first programs and its last.
   if (process->images.size() >= kMostImages) process->images.pop_back();
-  process->images.push_back(std::move(image));
+  process->images.push_back(std::make_shared<Image>(std::move(image)));
 }
 
 void ProcessTree::words(const struct rh_chunk& chunk) {
   Process* process = find(chunk.head.tid);
   if (process == nullptr || process->images.empty()) return;
-  Image& image = process->images.back();
+  Image& image = *process->images.back();
   const std::size_t there = chunk.head.size - sizeof chunk;
   const std::size_t length = std::min<std::size_t>(chunk.length, there);
   if ((chunk.flags & RH_REDACTED) != 0) image.redacted = true;

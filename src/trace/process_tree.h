@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -36,9 +37,16 @@ struct Process {
   std::uint64_t start_ns = 0;  ///< CLOCK_MONOTONIC
   std::optional<std::uint64_t> end_ns;
   std::string comm;
-  std::vector<Image> images;   ///< in order; none: it never executed anything, and is what its parent was
-  struct rh_creds creds = {};  ///< the last that are known
-  std::uint32_t threads = 1;   ///< in all
+  /// In order; none: it has executed nothing itself, and is what its maker was when it was made.
+  std::vector<std::shared_ptr<Image>> images;
+  std::shared_ptr<const Image> inherited;  ///< of its maker, at that moment
+  struct rh_creds creds = {};              ///< the last that are known
+  struct Uid {
+    std::uint64_t time_ns = 0;
+    std::uint32_t euid = 0;
+  };
+  std::vector<Uid> uids;      ///< effective ones, from the first that is known; of very many not all
+  std::uint32_t threads = 1;  ///< in all
   std::uint64_t syscalls = 0;
   std::uint64_t failed = 0;
   std::uint64_t user_ns = 0;
@@ -66,8 +74,8 @@ class ProcessTree {
   [[nodiscard]] std::uint32_t inner_tid(std::uint32_t tid) const;
   /// Whether a thread of the run has ever had number `inner` in its pid namespace.
   [[nodiscard]] bool was_inside(std::uint32_t inner) const { return inner_.contains(inner); }
-  /// What `process` executes: its own image, or that of the nearest of its makers that has one.
-  [[nodiscard]] const Image* image_of(const Process& process) const;
+  /// What `process` executes at this moment: its own last image, or what it was made with; null: none.
+  [[nodiscard]] static const Image* image_of(const Process& process);
 
  private:
   Process* find(std::uint32_t tid);

@@ -107,7 +107,7 @@ bool opens_to_read(const TraceEvent& event) {
 void ReadSet::add(const TraceEvent& event, const EventStream& events) {
   if (event.type == EventType::kExec) {
     if (event.process->images.empty()) return;  // of a hostile trace
-    const Image& image = event.process->images.back();
+    const Image& image = *event.process->images.back();
     object(image.path, image.file, effects::kReadExecuted);
     return;
   }

@@ -80,7 +80,7 @@ WriteAttempt describe_write(const TraceEvent& event, const EventStream& events, 
   WriteAttempt attempt;
   attempt.what = kind;
   attempt.process = event.process->id;
-  if (const Image* image = events.tree().image_of(*event.process)) {
+  if (const Image* image = ProcessTree::image_of(*event.process)) {
     attempt.exe = image->path;
     attempt.argv = image->words();
   }

@@ -34,9 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size != 0) std::memcpy(aligned.data(), data, size);
   std::string_view rest(reinterpret_cast<const char*>(aligned.data()), size);
   trace::EventSummary summary;
-  trace::Attempts attempts([](std::uint32_t) { return std::string("name"); });
-  trace::EventStream* events = nullptr;
   trace::HostPaths paths;
+  trace::Attempts attempts([](std::uint32_t) { return std::string("name"); }, paths);
+  trace::EventStream* events = nullptr;
   trace::NetworkAttempts network(
       [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); });
   trace::ReadSet reads({"/proc"}, paths);
@@ -68,6 +68,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   (void)summary.lines();
   FUZZ_REQUIRE(std::ranges::is_sorted(reads.take(), {}, &effects::HostRead::path));
-  for (const trace::Process& process : stream.tree().processes()) (void)stream.tree().image_of(process);
+  for (const trace::Process& process : stream.tree().processes()) (void)trace::ProcessTree::image_of(process);
   return 0;
 }

@@ -93,7 +93,7 @@ class Mounts(Case):
     def test_a_pipe_in_an_image_is_not_the_hosts(self) -> None:
         """Also where the image cannot be idmapped: whoever reads from it outside gets nothing from inside."""
         harness.need("mksquashfs")
-        setup = SETUP + """mkdir "$B/image" sq; mkfifo "$B/image/pipe"; echo text > "$B/image/file"; chmod 644 "$B/image/file"
+        setup = SETUP + """mkdir "$B/image" sq; mkfifo "$B/image/pipe"; echo text > "$B/image/file"; chmod 644 "$B/image/file"; chmod 666 "$B/image/pipe"
 mksquashfs "$B/image" "$B/sq.img" -quiet -noappend >/dev/null; mount -o loop "$B/sq.img" sq
 cat sq/pipe > "$B/heard" & reader=$!; sleep 0.3"""
         doc = self.rehearse_in(setup, f"cat {self.base}/m/sq/file >&2; timeout 1 sh -c 'echo leaked > {self.base}/m/sq/pipe'", 'kill $reader; wait $reader || true; umount sq; test ! -s "$B/heard"')

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import harness
-from promotion import PromoteCase, Tree, differences, injected, main_in_private_mounts
+from promotion import Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
 
 MARK = "root-test-"
 SETUP = """
@@ -67,11 +67,7 @@ class Root(PromoteCase):
 
     def test_with_the_state_elsewhere(self) -> None:
         """Then what is new is copied, and what is old kept, in /.rehearse."""
-        self.state = self.base / "elsewhere"
-        self.state.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "tmpfs", self.state], check=True)
-        self.addCleanup(lambda: harness.wait_for(lambda: subprocess.run(["umount", self.state], capture_output=True, check=False).returncode == 0))
-        self.state = self.state / "state"
+        self.state = Image(self, "ext4", "1G").mount / "state"
         started = time.time_ns() - 20_000_000
         subprocess.run(["sh", "-euc", self.action], cwd=self.native, check=True)
         run = self.try_out(self.action, cwd="/")

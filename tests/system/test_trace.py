@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,73 @@ class Trace(Case):
         self.assertEqual(len(result.doc["processes"]), 1)
         process = result.doc["processes"][0]
         self.assertEqual(process["argv"], ["true", "from-a-thread"])
-        self.assertEqual(process["earlier"], [str(self.program)])
+        self.assertEqual([program["exe"] for program in process["earlier"]], [str(self.program)])
         self.assertEqual(process["exit"], 0)
+
+    def test_who_did_it_is_the_program_it_was_then(self) -> None:
+        """Another program that takes over the process, or its maker, changes nothing about what was done before."""
+        own = shutil.copy(sys.executable if os.path.isfile(sys.executable) else "/usr/bin/python3", self.host / "python")
+        look = "import os\ntry: os.open('/dev/mem', 0)\nexcept OSError: pass\n"
+        for name, script in (("itself", look + "os.execv('/usr/bin/lscpu', ['lscpu', '--version'])"),
+                             ("its child", look.replace("import os", "import os, time\nif os.fork(): os.execv('/bin/sleep', ['sleep', '1'])\ntime.sleep(0.3)"))):
+            with self.subTest(name):
+                result = self.run_in([str(own), "-c", script])
+                self.assertEqual(result.doc["verdict"]["level"], "red", result.doc["verdict"])
+                self.assertIn(str(own), {attempt["exe"] for attempt in result.doc["attempts"]})
+                processes = result.doc["processes"]
+                self.assertEqual((processes[0]["exe"], [p["exe"] for p in processes[0]["earlier"]]), ("/usr/bin/lscpu" if name == "itself" else processes[0]["exe"], [str(own)]))
+                self.assertEqual(processes[0]["earlier"][0]["argv"][:2], [str(own), "-c"])
+                self.assertEqual(processes[0]["earlier"][0]["sha256"], hashlib.sha256(Path(own).read_bytes()).hexdigest())
+                for child in processes[1:]:
+                    self.assertEqual((child["exe"], child["forked"]), (str(own), True))
+        shell = self.run_in(["bash", "-c", "(exec 3<>/dev/tcp/93.184.216.34/4444); exec true"])
+        self.assertEqual(shell.doc["verdict"]["level"], "red", shell.doc["verdict"])
+        self.assertEqual({n["exe"] for n in shell.doc["network"]}, {str(Path("/bin/bash").resolve())})
+
+    def test_digest_is_of_what_was_executed_or_none(self) -> None:
+        sleep = hashlib.sha256(Path("/bin/sleep").read_bytes()).hexdigest()
+        x, copy = self.host / "x", f"cp /bin/sleep {self.host}/x; sleep 0.1"
+        for script, wanted in ((f"{copy}; {x} 0.01", sleep),
+                               (f"{copy}; {x} 0.01; cat /bin/true >{x}", None),
+                               (f"cp /bin/sleep {x}; {x} 0.01; cat /bin/true >{x}", None),
+                               (f"{copy}; {x} 0.01; rm {x}; cat /etc/hostname >{self.host}/y", None),
+                               ("cp -a /bin/sleep /dev/shm/e; mount --bind /dev/shm/e /usr/bin/id; /usr/bin/id 0.01", None),
+                               (f"cp -a /usr/bin/id {self.host}/keep; cp /bin/sleep /usr/bin/id; /usr/bin/id 0.01; cp -a {self.host}/keep /usr/bin/id", None)):
+            with self.subTest(script):
+                result = self.shell(script)
+                digests = {p["sha256"] for p in result.doc["processes"] if p["argv"][1:] == ["0.01"]}
+                self.assertEqual(digests, {wanted})
+
+    def test_whose_rights_it_had(self) -> None:
+        result = self.run_in(["python3", "-c", "import os; os.seteuid(1000); os.seteuid(0); os.seteuid(65534)"])
+        self.assertEqual([change["uid"] for change in result.doc["processes"][0]["uids"]], [0, 1000, 0, 65534])
+        shown = self.call("show", "last", json_out=False)
+        self.assertIn("(uid 0 → 1000 → 0 → 65534)", shown.out.decode())
+
+    def test_signals_to_groups_and_by_descriptor(self) -> None:
+        outside = subprocess.Popen(["sleep", "100"], start_new_session=True)
+        self.addCleanup(outside.kill)
+        for script, what in ((f"kill -TERM -{outside.pid}; true", "kill"), (f"python3 -c 'import os; os.pidfd_open({outside.pid})'; true", "host process"),
+                             ("python3 -c 'import os, signal; signal.pidfd_send_signal(os.pidfd_open(1), 9)'; true", "kill")):
+            with self.subTest(script):
+                result = self.shell(script)
+                self.assertEqual([a["what"] for a in result.doc["attempts"] if a["what"] in ("kill", "host process")], [what], result.doc["attempts"])
+                self.assertEqual(result.doc["verdict"]["level"] == "green", False)
+                self.assertEqual("on the host: sleep" in str(result.doc["attempts"]), str(outside.pid) in script, result.doc["attempts"])
+        own = self.shell("sleep 0.01 & wait; kill -TERM -$! 2>/dev/null; true")
+        self.assertEqual([a for a in own.doc["attempts"] if a["what"] == "kill"], [], "a group that there was inside")
+        self.assertIsNone(outside.poll())
+
+    def test_a_device_by_another_name(self) -> None:
+        device = next((d for d in ("/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop0") if os.path.exists(d)), "/dev/sda")
+        link, tmp = self.host / "disk", self.host / "d"
+        for script in (f"ln -s {device} {link}; dd if={link} of=/dev/null count=1; rm {link}", f"ln -s /dev {tmp}; dd if=/dev/zero of={tmp}/{device[5:]} conv=notrunc,nocreat count=1; rm {tmp}",
+                       f"ln -s /dev {tmp}; rm {tmp}/{device[5:]}; rm {tmp}"):
+            with self.subTest(script):
+                result = self.shell(f"{script}; true")
+                self.assertEqual([a["what"] for a in result.doc["attempts"]], ["raw device"], result.doc["attempts"])
+        harmless = self.shell(f"ln -s {device} {link}; rm {link}; ln -s {device} {link}; mv {link} {tmp}")
+        self.assertEqual(harmless.doc["attempts"], [], "the link itself is none")
 
     def test_killed_in_the_middle_of_a_call(self) -> None:
         result = self.traced("killed")
@@ -246,7 +312,7 @@ class Trace(Case):
         process = result.doc["processes"][0]
         self.assertEqual(process["argv"], ["/usr/bin/innocent"])
         self.assertEqual(process["exe"], "/memfd:hidden")
-        self.assertEqual(process["earlier"], [str(self.program)])
+        self.assertEqual([program["exe"] for program in process["earlier"]], [str(self.program)])
 
     def test_flood_of_opens_from_four_threads(self) -> None:
         number = 20_000 // harness.SLOW

@@ -183,10 +183,10 @@ TEST_CASE("Processes: an endless storm and endless arguments take a bounded amou
       tree.add(Record(chunk.head));
     }
   }
-  for (const Image& image : tree.processes()[1].images) kept += image.argv.size();
+  for (const auto& image : tree.processes()[1].images) kept += image->argv.size();
   CHECK(tree.processes()[1].images.size() <= 1024);
   CHECK(kept <= std::size_t{64} << 20U);
-  CHECK(tree.processes()[1].images.back().argv_cut);
+  CHECK(tree.processes()[1].images.back()->argv_cut);
 }
 
 TEST_CASE("Processes: threads, exec from one of them, and how each ended") {
