@@ -19,6 +19,9 @@ struct Layer {
                    ///< host mount: walking it crosses into no other mount; ids are the host's own
   std::vector<std::string>
       masked;  ///< paths relative to the layer (no leading slash) shown as empty placeholders
+  /// Of the placeholders, by handle_key() (base/file_handle.h): where they are moved to, the mask goes with
+  /// them.
+  std::map<std::string, std::string> mask_handles;
   std::vector<std::string> hidden;  ///< directories shown as empty (rehearse's own state): nothing below them
                                     ///< is part of the mirror, so nothing below is ever "deleted"
   std::map<std::string, std::vector<std::string>>

@@ -246,7 +246,8 @@ void LayerWalk::visit_object(const Frame& frame, Pair::Side side) {
   Pair pair;
   pair.path = join_absolute(frame.path, name);
   pair.after = std::move(side);
-  pair.masked = is_masked(join_path(frame.lower_path, name));
+  pair.masked = is_masked(join_path(frame.lower_path, name)) ||
+                (renames_.masks_moved && placeholder_of(layer_, frame.upper->get(), name.c_str()));
   if (auto old = lower_side(frame, name)) {
     const bool directory = is_directory(*old);
     pair.before = std::move(old);

@@ -26,19 +26,24 @@ std::optional<std::string> overlay_xattr(int dir, const char* name, const char* 
   }
 }
 
-std::optional<struct stat> origin_stat(int lower, int dir, const char* name) {
+std::optional<std::string> origin_key(int dir, const char* name) {
   const auto value = overlay_xattr(dir, name, kOriginXattr);
   // struct ovl_fb: version, magic, length, flags, type, uuid[16], then the file handle's bytes.
   constexpr std::size_t kHead = 21;
   if (!value || value->size() <= kHead || (*value)[0] != 0 || static_cast<unsigned char>((*value)[1]) != 0xfb)
     return std::nullopt;
-  const std::size_t size = value->size() - kHead;
-  if (size > MAX_HANDLE_SZ) return std::nullopt;
+  return (*value)[4] + value->substr(kHead);
+}
+
+std::optional<struct stat> origin_stat(int lower, int dir, const char* name) {
+  const auto key = origin_key(dir, name);
+  if (!key || key->size() - 1 > MAX_HANDLE_SZ) return std::nullopt;
+  const std::size_t size = key->size() - 1;
   alignas(struct file_handle) char buffer[sizeof(struct file_handle) + MAX_HANDLE_SZ] = {};
   auto* handle = reinterpret_cast<struct file_handle*>(buffer);
   handle->handle_bytes = static_cast<unsigned>(size);
-  handle->handle_type = static_cast<unsigned char>((*value)[4]);
-  std::copy_n(value->data() + kHead, size, buffer + offsetof(struct file_handle, f_handle));
+  handle->handle_type = static_cast<unsigned char>(key->front());
+  std::copy_n(key->data() + 1, size, buffer + offsetof(struct file_handle, f_handle));
   const UniqueFd object(::open_by_handle_at(lower, handle, O_PATH | O_CLOEXEC));
   if (!object.valid()) return std::nullopt;
   const auto st = sys::stat_fd(object.get());

@@ -28,6 +28,10 @@ inline bool is_whiteout(const struct stat& st) {
 /// One xattr of `name` in directory `dir`, whatever its type, without opening or following it.
 std::optional<std::string> overlay_xattr(int dir, const char* name, const char* xattr);
 
+/// handle_key() (base/file_handle.h) of the lower object that the upper object was copied up from, if there
+/// is such a record.
+std::optional<std::string> origin_key(int dir, const char* name);
+
 /// The lower object that the upper object was copied up from; nothing if there is no such record or the
 /// object is gone. `lower` is any descriptor on the lower's filesystem.
 std::optional<struct stat> origin_stat(int lower, int dir, const char* name);

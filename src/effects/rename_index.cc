@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "effects/directory.h"
 #include "effects/overlay.h"
@@ -84,13 +85,24 @@ struct Scan {
     return frame.lower_fd && sys::stat_at(frame.lower_fd->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
   }
 
+  /// Inode of the lower object that it is.
+  [[nodiscard]] std::optional<std::uint64_t> came_from(const Frame& frame, const std::string& name) const {
+    if (index.masks_moved) {
+      if (const auto masked = placeholder_of(layer, frame.upper->get(), name.c_str())) {
+        const auto st = stat_beneath(layer.lower.get(), *masked);
+        return st ? std::optional<std::uint64_t>(st->st_ino) : std::nullopt;
+      }
+    }
+    const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), name.c_str());
+    return origin ? std::optional<std::uint64_t>(origin->st_ino) : std::nullopt;
+  }
+
   void visit_object(const Frame& frame, const Listed& entry) {
     if (look_for_files) {
       if (entry.type != DT_REG && entry.type != DT_LNK) return;
       const std::string name(entry.name);
       if (is_in_lower(frame, name)) return;
-      if (const auto origin = origin_stat(layer.lower.get(), frame.upper->get(), name.c_str()))
-        new_files.emplace(origin->st_ino, join_path(frame.path, name));
+      if (const auto ino = came_from(frame, name)) new_files.emplace(*ino, join_path(frame.path, name));
     } else if (entry.type == DT_CHR && frame.has_lower) {
       std::string name(entry.name);
       const auto st = sys::stat_at(frame.upper->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
@@ -114,6 +126,24 @@ struct Scan {
       frame.directories.pop_back();
       if (auto below = visit_directory(frame, name)) stack.push_back(std::move(*below));
     }
+  }
+
+  /// Where the upper has what lies at a lower path, by the directories that were renamed.
+  [[nodiscard]] std::string upper_path(const std::string& lower) const {
+    for (std::size_t slash = lower.rfind('/'); slash != std::string::npos && slash != 0;
+         slash = lower.rfind('/', slash - 1)) {
+      const auto renamed = index.directories.find(lower.substr(0, slash));
+      if (renamed != index.directories.end()) return renamed->second + lower.substr(slash);
+    }
+    return lower;
+  }
+
+  [[nodiscard]] bool is_moved(const std::string& masked) const {
+    for (const auto& [directory, name] : whiteouts) {
+      if (is_within(masked, name.empty() ? directory : join_path(directory, name))) return true;
+    }
+    const auto st = stat_beneath(layer.upper.get(), upper_path(masked));
+    return st && S_ISREG(st->st_mode) && st->st_nlink > 1;
   }
 
   /// Looks for the origin of a new file among what was deleted.
@@ -144,6 +174,14 @@ struct Scan {
 
 }  // namespace
 
+std::optional<std::string> placeholder_of(const Layer& layer, int upper_dir, const char* name) {
+  if (layer.mask_handles.empty()) return std::nullopt;
+  const auto key = origin_key(upper_dir, name);
+  const auto found = key ? layer.mask_handles.find(*key) : layer.mask_handles.end();
+  if (found == layer.mask_handles.end()) return std::nullopt;
+  return found->second;
+}
+
 std::string redirect_target(const std::string& redirect, const std::string& parent) {
   // What the kernel writes is a path from the layer's root, or one name beside the renamed directory.
   if (redirect.empty() || redirect.find('\0') != std::string::npos) return {};
@@ -163,6 +201,8 @@ RenameIndex RenameIndex::build(const Layer& layer) {
   RenameIndex index;
   Scan scan{layer, index, {}, {}, false};
   scan.run();
+  index.masks_moved =
+      std::ranges::any_of(layer.masked, [&](const std::string& masked) { return scan.is_moved(masked); });
   if (scan.whiteouts.empty()) return index;  // nothing is gone, so no file has moved
   scan.look_for_files = true;
   scan.run();

@@ -2,6 +2,7 @@
 // stream.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -20,6 +21,8 @@ struct RenameIndex {
   std::unordered_map<std::string, std::string> directories;
   /// Upper path of a renamed non-directory -> its lower path. Directories carry a redirect instead.
   std::unordered_map<std::string, std::string> files;
+  /// Something that stands for a masked file has been moved or linked: whatever is new may be it.
+  bool masks_moved = false;
   std::vector<std::string> trouble;  ///< a line each: what could not be looked through
 
   /// Walks the upper once by names alone; the lower only where a file may have been renamed. Memory is
@@ -27,6 +30,9 @@ struct RenameIndex {
   /// reports it.
   static RenameIndex build(const Layer& layer);
 };
+
+/// The masked file (its lower path) for which the upper object was a placeholder, if it was one.
+std::optional<std::string> placeholder_of(const Layer& layer, int upper_dir, const char* name);
 
 /// Where a redirect of directory `name` in lower directory `parent` (relative path, "" for the root) leads:
 /// an absolute redirect is relative to the layer's root. Empty if it is malformed.

@@ -476,6 +476,19 @@ bool is_others_time(const Change& change) {
                      [](const std::string& word) { return word == "mtime" || word == "touched"; });
 }
 
+/// What stood for a masked file may have been moved over another: that one may not have its place taken, nor
+/// the file be removed without it.
+Result<void> check_mask_is_gone(const Change& removed, std::span<const Change> changes) {
+  for (const Change& change : changes) {
+    if (change.masked && change.after && change.before && change.from.empty() &&
+        change.kind != ChangeKind::kIdentical)
+      return fail(
+          removed.path + " is a masked file, and what stands for it may be what is " + change.path + " now",
+          ExitCode::kDataError, "leave out both: --except " + removed.path);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLayer> layers,
@@ -514,6 +527,7 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
       return fail(change.path + " is a masked file: what the action wrote there rests on a placeholder",
                   ExitCode::kDataError, "leave it out: --except " + change.path);
     }
+    if (change.masked && !change.after) RH_CHECK(check_mask_is_gone(change, changes));
     if (!change.after) continue;
     for (const auto& [name, value] : change.after->xattrs) {
       if (name.starts_with("trusted.overlay.") || name.starts_with("user.overlay."))

@@ -201,6 +201,7 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
     layer.lower = std::move(from.lower);
     layer.masked = from.masked;  // what was read is compared with them later
+    layer.mask_handles = from.mask_handles;
     layer.hidden = from.hidden;
     for (auto& [path, names] : from.xattrs_not_shown)
       layer.xattrs_not_shown.emplace(from.seen_at(path), std::move(names));

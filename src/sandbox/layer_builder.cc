@@ -208,6 +208,7 @@ Result<void> LayerBuilder::mask_layer(std::uint32_t index) {
                               "mask" + std::to_string(index), userns_ >= 0 ? kIdShift : 0));
   if (!mask.root.valid()) return {};
   evidence.masked = std::move(mask.masked);
+  evidence.mask_handles = std::move(mask.handles);
   evidence.hidden.insert(evidence.hidden.end(), mask.hidden.begin(), mask.hidden.end());
   evidence.shadowed = std::move(mask.shadowed);
   evidence.xattrs_not_shown = std::move(mask.xattrs_not_shown);

@@ -25,6 +25,7 @@ struct LayerEvidence {
   std::vector<std::string> aliases;
   UniqueFd lower;  ///< un-idmapped, read-only, detached clone of what lies below
   std::vector<std::string> masked;
+  std::map<std::string, std::string> mask_handles;  ///< LayerMask::handles
   std::vector<std::string> hidden;
   std::vector<std::string>
       shadowed;  ///< directories that the mask layer shows in place of the host's own; "" is the root

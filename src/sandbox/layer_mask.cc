@@ -11,6 +11,7 @@
 #include <iterator>
 #include <set>
 
+#include "base/file_handle.h"
 #include "base/sys.h"
 
 namespace rehearse::sandbox {
@@ -94,6 +95,10 @@ Result<LayerMask> make_mask(const LayerPlan& layer, int lower, int stage, const 
     if (::futimens(to, times) != 0) return sys::last_error("futimens", "mask");
     return {};
   };
+  const auto note_masked = [&](const std::string& path, int file) {
+    made.masked.push_back(path);
+    if (const auto key = handle_key(file)) made.handles.emplace(*key, path);
+  };
   for (const Addition& addition : layer.additions) {
     RH_TRY(const bool there, make_parents(addition.path));
     if (!there) continue;
@@ -114,7 +119,7 @@ Result<LayerMask> make_mask(const LayerPlan& layer, int lower, int stage, const 
     } else if (::fchown(file.get(), shift, shift) != 0) {
       return sys::last_error("fchown", "mask");
     }
-    made.masked.push_back(addition.path);
+    note_masked(addition.path, file.get());
   }
   for (const std::string& path : layer.placeholders) {
     auto original = sys::open_beneath(lower, path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -125,7 +130,7 @@ Result<LayerMask> make_mask(const LayerPlan& layer, int lower, int stage, const 
     if (!there) continue;
     RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
     RH_CHECK(look_like(path, original->get(), placeholder.get()));
-    made.masked.push_back(path);
+    note_masked(path, placeholder.get());
   }
   for (const std::string& path : absent) {
     if (!sys::stat_at(lower, path.c_str(), AT_SYMLINK_NOFOLLOW)) continue;

@@ -17,6 +17,8 @@ namespace rehearse::sandbox {
 struct LayerMask {
   UniqueFd root;  ///< O_PATH; invalid if there is nothing to mask on this host
   std::vector<std::string> masked;
+  std::map<std::string, std::string>
+      handles;  ///< of what stands for them, by handle_key() (base/file_handle.h)
   std::vector<std::string> hidden;
   std::vector<std::string> shadowed;  ///< directories that it shows in place of the host's own
   /// What the memory it is in could not take over (tmpfs before 6.6: `user.*`).
