@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <unordered_set>
 
+#include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/layer_walk.h"
 #include "effects/link_aliases.h"
@@ -168,6 +171,23 @@ void count(Counts& counts, ChangeKind kind) {
   }
 }
 
+/// What a layer's changes take on the host's filesystem, and give back.
+struct Room {
+  std::uint64_t taken_bytes = 0;
+  std::uint64_t given_bytes = 0;
+  std::uint64_t taken_files = 0;
+  std::uint64_t given_files = 0;
+
+  /// `first_name`: of the object after, which may have several.
+  void note(const Change& change, bool first_name) {
+    if (change.after && first_name) taken_bytes += change.after->blocks * 512;
+    if (change.kind == ChangeKind::kCreated) ++taken_files;
+    if (change.kind == ChangeKind::kDeleted) ++given_files;
+    const bool has_more_names = change.before && change.before->nlink > 1 && change.type != FileType::kDir;
+    if (change.before && !has_more_names) given_bytes += change.before->blocks * 512;
+  }
+};
+
 class Collector {
  public:
   Collector(std::span<const Layer> layers, const ChangeSetOptions& options, ManifestWriter& out)
@@ -184,6 +204,7 @@ class Collector {
  private:
   Result<void> collect_layer(const Layer& layer) {
     std::unordered_set<std::uint64_t> counted;  // upper inodes with several names
+    Room room;
     LinkAliases aliases;
     const Comparer compare_pair(layer, options_);
     OrderedPool<Pair, Outcome> pool(
@@ -194,9 +215,10 @@ class Collector {
               note(std::move(outcome.trouble));
             else if (!outcome.trouble.empty())
               report(std::move(outcome.trouble));
-            if (outcome.inode == 0 || counted.insert(outcome.inode).second)
-              result_.written_bytes += outcome.blocks * 512;
+            const bool first_name = outcome.inode == 0 || counted.insert(outcome.inode).second;
+            if (first_name) result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
+            room.note(*outcome.change, first_name);
             aliases.note(*outcome.change, outcome.origin);
             if (!add(std::move(*outcome.change))) return false;
           }
@@ -219,7 +241,30 @@ class Collector {
           [&](std::string line) { report(std::move(line)); });
     }
     if (error_) return tl::make_unexpected(*error_);
+    compare_room(layer, room);
     return {};
+  }
+
+  /// What is written lies on the state directory's filesystem, which may have room where the host's has none.
+  void compare_room(const Layer& layer, const Room& room) {
+    struct statvfs host = {};
+    if (::fstatvfs(layer.lower.get(), &host) != 0) return;
+    // What was written to this very filesystem is not free any more, and would be.
+    const auto lower = sys::stat_fd(layer.lower.get());
+    const auto upper = sys::stat_fd(layer.upper.get());
+    const bool same = lower && upper && lower->st_dev == upper->st_dev;
+    const auto more = [](std::uint64_t taken, std::uint64_t given) {
+      return taken > given ? taken - given : 0;
+    };
+    Overfull found;
+    found.mountpoint = layer.mountpoint;
+    found.more_bytes = more(room.taken_bytes, room.given_bytes);
+    found.free_bytes = host.f_bavail * host.f_frsize + (same ? room.taken_bytes : 0);
+    found.more_files = more(room.taken_files, room.given_files);
+    found.free_files = host.f_files == 0 ? std::numeric_limits<std::uint64_t>::max()
+                                         : host.f_favail + (same ? room.taken_files : 0);
+    if (found.more_bytes > found.free_bytes || found.more_files > found.free_files)
+      result_.overfull.push_back(std::move(found));
   }
 
   bool add(Change change) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/units.h"
 #include "report/network_text.h"
 #include "report/read_only_text.h"
 #include "verdict/judge.h"
@@ -38,6 +39,23 @@ void network_gaps(report::RunRecord& record) {
   };
   gap(network.denied, "denied", "what they would have led to was not seen");
   gap(network.mocked, "mocked", "a mock or a recording answered in place of the real service");
+}
+
+/// On the host the command would have met ENOSPC.
+void room_gaps(const effects::ChangeSet& changes, report::RunRecord& record) {
+  for (const effects::Overfull& found : changes.overfull) {
+    const bool bytes = found.more_bytes > found.free_bytes;
+    record.gaps.push_back(
+        {"room on " + found.mountpoint,
+         bytes
+             ? fmt::format("the command leaves {} more there, and the host has {} free: there, writing fails",
+                           format_bytes(found.more_bytes), format_bytes(found.free_bytes))
+             : fmt::format(
+                   "the command leaves {} more files there, and the host has room for {}: there, making "
+                   "them fails",
+                   found.more_files, found.free_files),
+         verdict::Level::kYellow});
+  }
 }
 
 /// Other processes and sockets than its own are not there to be seen.
@@ -79,6 +97,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   record.changes_unobserved = changes.missing;
   for (const std::string& line : manager.trouble()) facts.unobserved.push_back("service manager: " + line);
   manager_gaps(manager, record);
+  room_gaps(changes, record);
   if (!record.trace) {
     record.gaps.push_back(
         {"system calls were not recorded", "asked for with --no-trace", verdict::Level::kInconclusive});

@@ -204,7 +204,7 @@ void Supervisor::keep_limits() {
 
 /// Notes which limit of writing is exceeded, if one is.
 bool Supervisor::writes_exceeded() {
-  switch (run_.writes->check()) {
+  switch (run_.writes->check([this] { return run_.cgroup->processes().value_or(std::vector<pid_t>()); })) {
     case WriteLimit::State::kFine:
       return false;
     case WriteLimit::State::kOverLimit:

@@ -17,6 +17,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
+#include "sandbox/written_bytes.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -34,29 +35,6 @@ std::uint64_t free_bytes(int fd) {
   struct statvfs usage = {};
   if (::fstatvfs(fd, &usage) != 0) return 0;
   return usage.f_bavail * usage.f_frsize;
-}
-
-/// Allocated bytes below `directory`. Runs only when the sampled limit is near; entries may vanish meanwhile.
-std::uint64_t measure(int directory, int depth = 0) {
-  if (depth > 500) return 0;
-  auto listing = sys::open_beneath(directory, ".", O_RDONLY | O_DIRECTORY);
-  if (!listing) return 0;
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing->release()), ::closedir);
-  if (!entries) return 0;
-  std::uint64_t total = 0;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
-    struct stat st = {};
-    if (::fstatat(::dirfd(entries.get()), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    total += static_cast<std::uint64_t>(st.st_blocks) * 512 /
-             std::max<std::uint64_t>(1, S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
-    if (!S_ISDIR(st.st_mode)) continue;
-    if (auto child =
-            sys::open_beneath(::dirfd(entries.get()), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
-      total += measure(child->get(), depth + 1);
-    }
-  }
-  return total;
 }
 
 /// New objects below `fd` get project `id`.
@@ -101,6 +79,7 @@ Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> l
   }
   if (limit) made.set_quota(uppers, *limit);
   made.lay_ballast();
+  if (limit) made.measure_below_ = made.free_at_start_ > *limit ? made.free_at_start_ - *limit : 0;
   return made;
 }
 
@@ -151,14 +130,18 @@ void WriteLimit::observe_fullness() {
   }
 }
 
-WriteLimit::State WriteLimit::check() {
+WriteLimit::State WriteLimit::check(const Processes& processes) {
   observe_fullness();
   const std::uint64_t now = free_bytes(bundle_.get());
   if (now < floor_) return State::kBelowFloor;
   if (!limit_ || project_ != 0) return State::kFine;
-  // Others write to this filesystem too: measure before accusing.
-  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > *limit_)
-    return State::kOverLimit;
+  // Others write to this filesystem too: measure before accusing, and not again before that could change it.
+  if (now >= measure_below_) return State::kFine;
+  const auto named = named_bytes(uppers_.get());
+  const std::uint64_t written = named ? *named + nameless_bytes(processes()) : free_at_start_ - now;
+  if (written > *limit_) return State::kOverLimit;
+  const std::uint64_t left = std::max(*limit_ - written, *limit_ / 16);
+  measure_below_ = now > left ? now - left : 0;
   return State::kFine;
 }
 

@@ -7,9 +7,13 @@
 // report are taken beforehand.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -28,8 +32,10 @@ class WriteLimit {
   ~WriteLimit();
 
   enum class State { kFine, kOverLimit, kBelowFloor };
-  /// Cheap (one statfs) unless the limit is near, then the uppers are measured.
-  [[nodiscard]] State check();
+  /// Of the run, now.
+  using Processes = std::function<std::vector<pid_t>()>;
+  /// Cheap (one statfs) unless the limit may be reached, then what was written is measured.
+  [[nodiscard]] State check(const Processes& processes);
   /// After the run: the filesystem or the quota was full at some check, so the action saw ENOSPC or EDQUOT.
   [[nodiscard]] bool was_full() const { return was_full_; }
   /// For the report: how the limit is enforced.
@@ -49,6 +55,7 @@ class WriteLimit {
   std::uint32_t project_ = 0;  ///< 0: no quota
   std::uint64_t floor_ = 0;
   std::uint64_t free_at_start_ = 0;
+  std::uint64_t measure_below_ = 0;  ///< free space from which on it is measured
   bool was_full_ = false;
 };
 

@@ -50,6 +50,18 @@ class Limits(Case):
         self.assertLess(result.doc["command"]["written_bytes"], 3000 << 20)
         self.assertTrue(any("sampling" in line or "quota" in line for line in result.doc["limits"]), result.doc["limits"])
 
+    def test_written_bytes_without_a_name(self) -> None:
+        """A file that is removed while it is written, one that never had a name, one that only a mapping holds, one below very many directories."""
+        fill = "for i in range(300): os.write(f, b'z' * (1 << 20)); time.sleep(0.005)\nos.close(f) if {close} else None\ntime.sleep(30)"
+        unlinked = "import os, time, mmap; f = os.open('u', os.O_CREAT | os.O_RDWR); os.unlink('u')\n"
+        for name, program in (("unlinked", unlinked + fill.format(close=0)), ("mapped", unlinked + "os.ftruncate(f, 1 << 20); m = mmap.mmap(f, 1 << 20)\n" + fill.format(close=1)),
+                              ("never named", "import os, time; f = os.open('.', os.O_TMPFILE | os.O_RDWR)\n" + fill.format(close=0)),
+                              ("deep", "import os, time\nfor i in range(2500): os.mkdir('d'); os.chdir('d')\nf = os.open('u', os.O_CREAT | os.O_RDWR)\n" + fill.format(close=0))):
+            with self.subTest(name):
+                result = self.run_in(["python3", "-c", program], "--max-write", "20M", "--cwd", str(self.host), "--timeout", "25s")
+                self.assertIn("core.limit-hit", self.rules(result))
+                self.assertFalse(result.doc["command"]["timed_out"], result.doc["command"])
+
     def test_full_disk_reaches_the_action(self) -> None:
         harness.need("mkfs.ext4", "mount")
         script = (

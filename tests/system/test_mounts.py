@@ -99,6 +99,17 @@ cat sq/pipe > "$B/heard" & reader=$!; sleep 0.3"""
         doc = self.rehearse_in(setup, f"cat {self.base}/m/sq/file >&2; timeout 1 sh -c 'echo leaked > {self.base}/m/sq/pipe'", 'kill $reader; wait $reader || true; umount sq; test ! -s "$B/heard"')
         self.assertEqual((self.err, doc["command"]["exit"]), (b"text\n", 124))
 
+    def test_what_finds_no_room_on_the_host_is_said(self) -> None:
+        """Layers are on another filesystem, which may have room where the host's has none."""
+        small, few = f"{self.base}/m/small", f"{self.base}/m/few"
+        setup = SETUP + "mkdir small few; mount -t tmpfs -o size=4M s small; mount -t tmpfs -o nr_inodes=20 f few; head -c 3M /dev/zero > small/old"
+        for action, room in ((f"head -c 10M /dev/zero > {small}/big", small), (f"cp {small}/old {small}/two", small), (f"for i in $(seq 30); do : > {few}/$i; done", few),
+                             (f"head -c 512K /dev/zero > {small}/ok; head -c 3M /dev/zero > {small}/old; chmod 600 {small}/old", None), (f"rm {small}/old; head -c 3M /dev/zero > {small}/new", None),
+                             (f"head -c 3M /dev/zero > {self.base}/m/co,mma/f", None)):
+            with self.subTest(action):
+                doc = self.rehearse_in(setup, action, "umount small few")
+                self.assertEqual({what: cap for what, cap in self.gaps(doc).items() if what.startswith("room")}, {} if room is None else {f"room on {room}": "yellow"})
+
     def test_remote_filesystems_are_hidden_and_named(self) -> None:
         if not os.path.exists("/dev/fuse") or not os.path.exists("/usr/bin/bindfs"):
             harness.skip("no FUSE filesystem can be mounted here (needs /dev/fuse and bindfs)")
