@@ -40,7 +40,6 @@ class TraceSelection {
 
  private:
   bool is_process(const trace::Process& process);
-  [[nodiscard]] bool touches(const trace::TraceEvent& event) const;
 
   std::optional<std::uint32_t> process_;
   bool follow_ = false;

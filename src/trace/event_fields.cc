@@ -2,7 +2,11 @@
 
 #include <fcntl.h>
 
+#include <string>
+#include <vector>
+
 #include "trace/attempt_kind.h"
+#include "trace/event_paths.h"
 #include "trace/open_call.h"
 #include "trace/socket_text.h"
 
@@ -95,6 +99,7 @@ Value EventFields::value(Field field, const FieldArgument& argument) const {
   if (field <= Field::kEvtPrivileged) return event_value(field, argument);
   if (field <= Field::kGroupGid) return process_value(field, argument);
   if (field <= Field::kFdUpper) return fd_value(field);
+  if (field <= Field::kFsPathTarget) return path_value(field);
   return signal_value(field);
 }
 
@@ -252,6 +257,7 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
 
 Value EventFields::fd_value(Field field) const {
   if (field >= Field::kFdIp && field <= Field::kFdSport) return address_value(field);
+  if (field >= Field::kFdName && field <= Field::kFdFilename) return name_value(field);
   if (event_.fd_number < 0 && event_.fd == nullptr) return {};
   if (field == Field::kFdNum) return std::int64_t{event_.fd_number};
   const FdInfo* fd = event_.fd;
@@ -261,16 +267,6 @@ Value EventFields::fd_value(Field field) const {
       return fd_type_name(fd->type);
     case Field::kFdTypechar:
       return std::string_view(&fd->type, 1);
-    case Field::kFdName:
-      return std::string_view(fd->name);
-    case Field::kFdDirectory:
-    case Field::kFdFilename: {
-      const std::string_view name = fd->name;
-      const std::size_t slash = name.rfind('/');
-      if (slash == std::string_view::npos) return {};
-      if (field == Field::kFdFilename) return name.substr(slash + 1);
-      return slash == 0 ? std::string_view("/") : name.substr(0, slash);
-    }
     case Field::kFdL4proto:
       if (fd->protocol.empty()) return {};
       return fd->protocol;
@@ -286,6 +282,25 @@ Value EventFields::fd_value(Field field) const {
     default:
       return {};
   }
+}
+
+Value EventFields::name_value(Field field) const {
+  auto object = object_of(event_, stream_);
+  if (!object) return {};
+  const std::string& name = object->path;
+  if (field == Field::kFdName) return keep(std::move(object->path));
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string::npos) return {};
+  if (field == Field::kFdFilename) return keep(name.substr(slash + 1));
+  return keep(slash == 0 ? "/" : name.substr(0, slash));
+}
+
+Value EventFields::path_value(Field field) const {
+  std::vector<std::string> paths = named_paths(event_, stream_);
+  if (field != Field::kFsPathName && paths.size() != 2) return {};
+  const std::size_t which = field == Field::kFsPathTarget ? 1 : 0;
+  if (which >= paths.size() || paths[which].empty()) return {};
+  return keep(std::move(paths[which]));
 }
 
 Value EventFields::address_value(Field field) const {

@@ -26,6 +26,8 @@ class EventFields final : public Event {
   [[nodiscard]] Value argument_value(const FieldArgument& argument) const;
   [[nodiscard]] Value process_value(Field field, const FieldArgument& argument) const;
   [[nodiscard]] Value fd_value(Field field) const;
+  [[nodiscard]] Value name_value(Field field) const;
+  [[nodiscard]] Value path_value(Field field) const;
   [[nodiscard]] Value address_value(Field field) const;
   [[nodiscard]] Value signal_value(Field field) const;
   [[nodiscard]] std::string_view type() const;

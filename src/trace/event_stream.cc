@@ -104,6 +104,27 @@ syscalls::Call TraceEvent::call() const {
   return call;
 }
 
+std::optional<std::string_view> TraceEvent::text(unsigned arg) const {
+  if (type != EventType::kCall) return std::nullopt;
+  std::optional<std::string_view> found;
+  if (entry != nullptr) found = text_of(*entry, arg);
+  if (!found) found = text_of(*record, arg);
+  if (!found && late != nullptr) found = text_of(*late, arg);
+  return found;
+}
+
+std::optional<std::string_view> TraceEvent::text_at_return(unsigned arg) const {
+  return type == EventType::kCall && !unfinished ? text_of(*record, arg) : std::nullopt;
+}
+
+std::int32_t TraceEvent::directory_of(unsigned arg) const {
+  const syscalls::Syscall* known =
+      record->head().abi == 0 ? syscalls::find_syscall(record->head().nr) : nullptr;
+  if (known == nullptr || arg == 0 || known->args[arg - 1] != syscalls::Arg::kAtFd) return AT_FDCWD;
+  const Record& from = entry != nullptr && arg <= entry->head().args ? *entry : *record;
+  return static_cast<std::int32_t>(from.argument(arg - 1));
+}
+
 Provenance TraceEvent::provenance(unsigned arg) const {
   if (type != EventType::kCall) return Provenance::kNone;
   const std::optional<std::string_view> before = entry == nullptr ? std::nullopt : text_of(*entry, arg);
@@ -190,6 +211,7 @@ bool EventStream::emit(TraceEvent event) {
 }
 
 bool EventStream::add(const Record& record) {
+  led_.clear();
   const struct rh_head& head = record.head();
   TraceEvent event;
   event.record = &record;
@@ -309,6 +331,7 @@ bool EventStream::finish_call(const Record& record) {
     event.fd_number = *number;
     fd = fds_.find(head.tid, *number);
   }
+  note_led(event);
   fds_.call(head.tid, record, event.entry);
   directories_.call(head.tid, record);
   if (event.process == nullptr) return true;
@@ -324,10 +347,21 @@ bool EventStream::finish_call(const Record& record) {
   if (returns_descriptor(record) && call_of(record).result >= 0) {
     event.fd_number = static_cast<std::int32_t>(call_of(record).result);
     fd = fds_.find(head.tid, event.fd_number);
+    event.opened = true;
   }
   event.fd = fd.get();
   note_pipe(event);
   return emit(event);
+}
+
+void EventStream::note_led(const TraceEvent& event) {
+  const struct rh_head& head = event.record->head();
+  if (head.abi != 0 || !event.returned_zero()) return;
+  const bool moves = head.nr == SYS_chdir || head.nr == SYS_chroot || head.nr == SYS_pivot_root;
+  if (!moves && head.nr != SYS_mount) return;
+  std::vector<std::string> led;
+  for (unsigned arg = 0; arg < 2; ++arg) led.push_back(place(event, arg));
+  led_ = std::move(led);
 }
 
 void EventStream::note_pipe(const TraceEvent& event) {
@@ -344,11 +378,9 @@ std::string EventStream::place(const TraceEvent& event, unsigned arg) const {
   if (event.type != EventType::kCall || known == nullptr || arg >= known->count ||
       known->args[arg] != syscalls::Arg::kPath)
     return {};
-  const syscalls::Call call = event.call();
-  if (!call.texts[arg]) return {};
-  const bool relative = arg > 0 && known->args[arg - 1] == syscalls::Arg::kAtFd;
-  const std::int32_t at = relative ? static_cast<std::int32_t>(call.args[arg - 1]) : AT_FDCWD;
-  return directories_.resolve(event.tid, at, call.texts[arg]->bytes);
+  if (arg < led_.size()) return led_[arg];
+  const std::optional<std::string_view> text = event.text(arg);
+  return text ? directories_.resolve(event.tid, event.directory_of(arg), *text) : std::string();
 }
 
 std::string EventStream::resolve(std::uint32_t tid, std::string_view path) const {

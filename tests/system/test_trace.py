@@ -506,6 +506,33 @@ class Trace(Case):
         summary = self.call("trace", "last", "--summary", json_out=False)
         self.assertRegex(summary.out.decode(), r"(?m)^ +\d+ .* openat$")
 
+    def test_by_file_whatever_it_was_called(self) -> None:
+        """A path is found by where it leads, however it was written, and so is what names it in other words."""
+        etc = self.host / "etc"
+        (etc / "sub").mkdir(parents=True)
+        for name in ("group", "shells", "hosts", "issue", "motd", "services", "deep", "script"):
+            (etc / name).write_text("#!/bin/sh\n")
+        (etc / "script").chmod(0o755)
+        result = self.shell(f"cd {etc}; rm -f group; chmod 777 shells; mv hosts hosts2; cd {self.host}; rm -f etc/issue; rm -f ./etc//motd; "
+                            f"cd etc/sub; rm -f ../services; rm -rf ../sub/../deep; cd ..; ./script")
+        self.complete(result)
+        touching = {"group": "unlinkat", "shells": "fchmodat", "hosts": "renameat2", "hosts2": "renameat2", "issue": "unlinkat", "motd": "unlinkat", "services": "unlinkat", "deep": "unlinkat"}
+        for name, call in touching.items():
+            found = [e.get("name") for e in self.events("--file", str(etc / name))]
+            self.assertIn(call, found, name)
+            self.assertEqual(found, [e.get("name") for e in self.events("--file", f"{etc}/sub/..//./{name}")], "an argument in other words")
+        for name in ("group", "issue", "services"):
+            self.assertIn("unlinkat", [e["name"] for e in self.events("--where", f"fd.name = {etc / name} and evt.failed = false")], name)
+        moved = self.events("--where", f"fs.path.source = {etc}/hosts and fs.path.target = {etc}/hosts2")
+        self.assertEqual([e["name"] for e in moved], ["renameat2"])
+        # The directory itself, from inside and outside it; where it was entered by a name that is relative to where it was.
+        for spelled in (f"{etc}/", f"{etc}/sub/.."):
+            self.assertEqual([e["name"] for e in self.events("--file", spelled)], [e["name"] for e in self.events("--file", str(etc))])
+        self.assertEqual([e["name"] for e in self.events("--file", str(etc)) if e["name"] == "chdir"], ["chdir", "chdir"])
+        self.assertEqual([e["name"] for e in self.events("--file", f"{etc}/sub") if e["name"] == "chdir"], ["chdir"])
+        self.assertIn("exec", [e["type"] for e in self.events("--file", f"{etc}/script")])
+        self.assertEqual(self.call("trace", "last", "--file", "group").code, harness.USAGE)
+
     def test_flood_with_a_small_buffer_freezes_and_loses_nothing(self) -> None:
         # On an emulated host the processor that would freeze may itself stand still.
         result = self.traced("flood", "4", "150000", options=("--trace-buffer", "128K" if harness.SLOW == 1 else "1M"))

@@ -17,6 +17,7 @@
 
 #include "records.h"
 #include "trace/attempt_kind.h"
+#include "trace/event_paths.h"
 #include "trace/event_stream.h"
 #include "trace/event_text.h"
 
@@ -39,6 +40,7 @@ class Run {
           outcome = outcome_of(event);
           line = event_line(event, 0);
           working = events.working_directory(event);
+          named = named_paths(event, events);
           return true;
         }) {
     fork(1, 10, 10);
@@ -103,6 +105,7 @@ class Run {
   RecordMaker make;
   std::string fd_name, place, kind, working;
   std::string line;
+  std::vector<std::string> named;
   Outcome outcome = Outcome::kContained;
   bool connected = false;
   EventStream events;
@@ -180,6 +183,18 @@ TEST_CASE("descriptors from elsewhere are unknown, not what had their number") {
   run.open(20, 6, "/c");
   run.call(20, SYS_dup2, {77, 6}, 6);  // of one that is not known
   CHECK(run.reads(20, 6) == "?");
+}
+
+TEST_CASE("a call that moves named where it went from where it was") {
+  Run run;
+  run.moves(20, SYS_chdir, "/dir");
+  run.events.add(run.make.call(RH_EXIT, 20, SYS_chdir, {0x1000}, 0)
+                     .attach(RH_TEXT, 0, "sub")
+                     .path("/dir/sub", RH_CWD)
+                     .done());
+  CHECK(run.named == std::vector<std::string>{"/dir/sub"});
+  run.call(20, SYS_rename, {0x1000, 0x2000}, 0, {{0, "../a"}, {1, "b"}});
+  CHECK(run.named == std::vector<std::string>{"/dir/a", "/dir/sub/b"});
 }
 
 TEST_CASE("copies of a descriptor are one socket") {
