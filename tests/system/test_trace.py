@@ -741,6 +741,28 @@ class Trace(Case):
         self.assertIn(self.call("trace", run.name, json_out=False).code, (65, 12))
 
 
+    def test_trace_of_another_run(self) -> None:
+        """A file that is not the one with which a run was finished is not printed as that run's."""
+        theirs, ours = (self.shell(script).doc["id"] for script in ("echo theirs", "echo ours"))
+        runs = self.state / "runs"
+        harness.wait_for(lambda: (runs / ours / "frozen").exists())
+        own = (runs / ours / "trace").read_bytes()
+        forged = (runs / theirs / "trace").read_bytes()
+        (runs / ours / "trace").write_bytes(forged)
+        for verb in (("trace", ours), ("trace", ours, "--summary"), ("export", ours, "--jsonl"), ("export", ours, "--pcap")):
+            shown = self.call(*verb, json_out=False)
+            self.assertEqual((shown.code, shown.out, len(shown.err.splitlines()[:1])), (65, b"", 1), shown.err)
+            self.assertIn(b"its root is another", shown.err)
+        # Without its end it is nobody's: what is printed is not called whole.
+        for changed in (forged[:-10], own[:-10], own + b"garbage", own + own[32:]):
+            (runs / ours / "trace").write_bytes(changed)
+            shown = self.call("trace", ours, json_out=False)
+            self.assertEqual(shown.code, 65, shown.err)
+            self.assertIn(b"damaged", shown.err)
+        (runs / ours / "trace").write_bytes(own)
+        self.assertEqual(self.call("trace", ours, json_out=False).code, 0)
+
+
 class StoppedThread:
     """One thread of another process, standing still while the others go on (ptrace, from this thread only)."""
 
