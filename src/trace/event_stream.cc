@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "trace/second_return.h"
+
 namespace rehearse::trace {
 namespace {
 
@@ -334,7 +336,7 @@ bool EventStream::finish_call(const Record& record) {
   note_led(event);
   fds_.call(head.tid, record, event.entry);
   directories_.call(head.tid, record);
-  if (event.process == nullptr) return true;
+  if (event.process == nullptr || is_second_return(record)) return true;
   if (executes(record) && call_of(record).result == 0) {
     TraceEvent executed;
     executed.type = EventType::kExec;

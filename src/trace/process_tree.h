@@ -39,7 +39,7 @@ struct Process {
   std::vector<Image> images;   ///< in order; none: it never executed anything, and is what its parent was
   struct rh_creds creds = {};  ///< the last that are known
   std::uint32_t threads = 1;   ///< in all
-  std::uint64_t syscalls = 0;
+  std::uint64_t syscalls = 0;  ///< since it is the action's; a fork counts where it was called
   std::uint64_t failed = 0;
   std::uint64_t user_ns = 0;
   std::uint64_t system_ns = 0;

@@ -102,6 +102,7 @@ class Export(Case):
         made = {m["result"] for m in lines if m["name"] in ("fork", "vfork", "clone", "clone3") and m["result"].isdigit() and m["result"] != "0"}
         self.assertGreaterEqual(len(made), 3)
         self.assertLessEqual(made, pids)
+        self.assertEqual([m["result"] for m in lines if m["name"] in ("fork", "vfork", "clone", "clone3") and m["result"] == "0"], [], "a child's return is no call of its own")
         # A child's end is told to its parent, in strace's words.
         told = [m for m in lines if m["signal"] and "CLD_EXITED" in m["signal"]]
         self.assertTrue(told)

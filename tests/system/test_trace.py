@@ -139,6 +139,20 @@ class Trace(Case):
         self.assertEqual(by_exit[12]["parent"], 1)
         self.assertEqual(by_exit[13]["parent"], 0, "CLONE_PARENT gives the child to the run's init")
 
+    def test_a_fork_is_counted_once(self) -> None:
+        """In the parent, as by strace: in text, JSON lines, summary and counts of processes."""
+        result = self.shell("for i in 1 2 3; do (true); done; /bin/true | /bin/true")
+        self.complete(result)
+        calls = [e for e in self.events() if e["type"] == "syscall"]
+        forks = [e for e in calls if e["name"] in ("fork", "vfork", "clone", "clone3")]
+        self.assertEqual((len(forks), min(e["result"] for e in forks) > 0), (5, True))
+        self.assertEqual(sum(bool(re.search(r" (v?fork|clone3?)\(", line)) for line in self.lines()), 5)
+        summary = {e["name"]: e["calls"] for e in self.events("--summary") if e["process"] == 0}
+        self.assertEqual(sum(summary.get(name, 0) for name in ("fork", "vfork", "clone", "clone3")), 5)
+        self.assertEqual(sum(summary.values()), len(calls))
+        returned = collections.Counter(e["process"] for e in calls if e["result"] is not None or e["name"] == "rt_sigreturn")
+        self.assertEqual({p["id"]: p["syscalls"] for p in result.doc["processes"]}, dict(returned))
+
     def test_exec_from_another_thread(self) -> None:
         result = self.traced("exec")
         self.complete(result)

@@ -33,6 +33,7 @@ class Run {
  public:
   Run()
       : events([this](const TraceEvent& event) {
+          ++count;
           fd_name = event.fd == nullptr ? "?" : event.fd->name;
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
@@ -106,6 +107,7 @@ class Run {
   std::string fd_name, place, kind, working;
   std::string line;
   std::vector<std::string> named;
+  std::uint64_t count = 0;
   Outcome outcome = Outcome::kContained;
   bool connected = false;
   EventStream events;
@@ -158,6 +160,19 @@ TEST_CASE("a thread that executes a program takes its descriptors to the process
   run.exec(21, 20);
   CHECK(run.reads(20, 3) == "/a");
   CHECK(run.working == "/dir");
+}
+
+TEST_CASE("a fork is one call, whose return in the child is none") {
+  for (const std::uint32_t nr : {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3}) {
+    Run run;
+    run.fork(20, 30, 30);
+    const std::uint64_t events = run.count;
+    run.call(20, nr, {0, 0}, 21);
+    run.call(30, nr, {0, 0}, 0);
+    CHECK(run.count == events + 1);
+    CHECK(run.events.tree().of_thread(20)->syscalls == 1);
+    CHECK(run.events.tree().of_thread(30)->syscalls == 0);
+  }
 }
 
 TEST_CASE("a number that is used again stands for nothing of before") {
