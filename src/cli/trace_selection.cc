@@ -51,16 +51,24 @@ bool TraceSelection::wants(const trace::TraceEvent& event, const trace::EventStr
                            std::int64_t realtime_offset_ns, std::uint32_t shift) {
   const auto at = trace::between(stream.begun_ns(), event.begun_ns.value_or(event.time_ns));
   if (at < since_ns_ || (until_ns_ && at > *until_ns_)) return false;
-  if (process_ && !is_process(*event.process)) return false;
+  if (process_ && !is_process(*event.process, stream.tree())) return false;
   if (!file_.empty() && !trace::touches(event, stream, file_)) return false;
   return !filter_ || filter_->matches(trace::EventFields(event, stream, realtime_offset_ns, shift));
 }
 
-bool TraceSelection::is_process(const trace::Process& process) {
-  if (process.id == *process_ || family_.contains(process.id)) return true;
-  if (!follow_ || (process.parent != *process_ && !family_.contains(process.parent))) return false;
-  family_.insert(process.id);
-  return true;
+/// By who made whom: with CLONE_PARENT a process gives its child to another parent, and is not rid of it.
+bool TraceSelection::is_process(const trace::Process& process, const trace::ProcessTree& tree) {
+  if (process.id == *process_) return true;
+  if (!follow_) return false;
+  const auto& all = tree.processes();
+  if (family_.size() < all.size()) family_.resize(all.size(), Kin::kUnknown);
+  // A process is younger than its maker, so it has a greater number.
+  std::uint32_t ancestor = process.id;
+  while (ancestor > *process_ && family_[ancestor] == Kin::kUnknown) ancestor = all[ancestor].maker;
+  const bool belongs = ancestor == *process_ || (ancestor > *process_ && family_[ancestor] == Kin::kYes);
+  for (std::uint32_t one = process.id; one != ancestor; one = all[one].maker)
+    family_[one] = belongs ? Kin::kYes : Kin::kNo;
+  return belongs;
 }
 
 }  // namespace rehearse::cli

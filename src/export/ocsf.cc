@@ -227,13 +227,13 @@ void OcsfExporter::put_actor(JsonWriter& json, const TraceEvent& event, const tr
   const trace::Process* actor = event.process;
   const trace::Image* image = nullptr;
   if (event.type == EventType::kStart) {
-    actor = &tree.processes()[event.process->parent];
+    actor = &tree.processes()[event.process->maker];
     image = tree.image_of(*actor);
   } else if (event.type == EventType::kExec) {
-    // What it was until then: its program before, or its parent's.
+    // What it was until then: its program before, or its maker's.
     const auto& images = event.process->images;
     image = images.size() > 1 ? &images[images.size() - 2]
-                              : tree.image_of(tree.processes()[event.process->parent]);
+                              : tree.image_of(tree.processes()[event.process->maker]);
   } else {
     image = tree.image_of(*actor);
   }

@@ -20,7 +20,7 @@ BEGIN;
 CREATE TABLE runs (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE processes (
   id INTEGER PRIMARY KEY, parent INTEGER, pid INTEGER, host_pid INTEGER, uid INTEGER, comm, exe, argv TEXT,
-  start_ns INTEGER, end_ns INTEGER, exit INTEGER, signal TEXT, threads INTEGER, syscalls INTEGER, failed INTEGER);
+  start_ns INTEGER, end_ns INTEGER, exit INTEGER, signal TEXT, threads INTEGER, syscalls INTEGER, failed INTEGER, maker INTEGER);
 CREATE TABLE events (
   number INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, process INTEGER NOT NULL, tid INTEGER NOT NULL,
   type TEXT NOT NULL, name TEXT, args_text TEXT, result INTEGER, errno TEXT, duration_ns INTEGER, fd INTEGER,
@@ -44,7 +44,7 @@ CREATE VIEW summary AS
 constexpr const char* kInsertEvent =
     "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 constexpr const char* kInsertProcess =
-    "INSERT INTO processes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    "INSERT INTO processes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 constexpr const char* kInsertFact = "INSERT INTO runs VALUES (?1, ?2)";
 
 /// Columns of `events`.
@@ -196,6 +196,7 @@ Result<void> SqliteExporter::put_process(const trace::Process& process, const tr
   number(process.threads);
   number(integer(process.syscalls));
   number(integer(process.failed));
+  number(process.maker);
   return insert.run();
 }
 

@@ -184,10 +184,16 @@ Value EventFields::argument_value(const FieldArgument& argument) const {
   return made.args[i];
 }
 
+const Process* EventFields::parent() const {
+  const Process* found = &stream_.tree().processes()[event_.process->parent];
+  return event_.process->id == 0 || found->id == 0 ? nullptr : found;
+}
+
+/// By who made whom, whatever parent that was given (CLONE_PARENT).
 const Process* EventFields::ancestor(std::int64_t distance) const {
   const auto& all = stream_.tree().processes();
   const Process* at = event_.process;
-  for (; distance > 0 && at->id != 0; --distance) at = &all[at->parent];
+  for (; distance > 0 && at->id != 0; --distance) at = &all[at->maker];
   return distance == 0 && at->id != 0 ? at : nullptr;
 }
 
@@ -224,10 +230,10 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
       return cwd;
     }
     case Field::kProcPpid:
-      if (const Process* parent = ancestor(1)) return std::int64_t{parent->pid};
+      if (const Process* found = parent()) return std::int64_t{found->pid};
       return {};
     case Field::kProcPname:
-      if (const Process* parent = ancestor(1)) return std::string_view(parent->comm);
+      if (const Process* found = parent()) return std::string_view(found->comm);
       return {};
     case Field::kProcAname:
       if (const Process* found = ancestor(argument.index == FieldArgument::kNone ? 1 : argument.index))

@@ -31,6 +31,7 @@ class EventFields final : public Event {
   [[nodiscard]] Value address_value(Field field) const;
   [[nodiscard]] Value signal_value(Field field) const;
   [[nodiscard]] std::string_view type() const;
+  [[nodiscard]] const Process* parent() const;
   [[nodiscard]] const Process* ancestor(std::int64_t distance) const;
   [[nodiscard]] Value keep(std::string text) const;
   [[nodiscard]] std::uint32_t inside(std::uint32_t id) const { return id >= shift_ ? id - shift_ : id; }

@@ -84,8 +84,11 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
     case EventType::kExec:
       return line + "*** now " + command_of(event.process->images.back()) + " ***";
     case EventType::kStart:
-      return line +
-             fmt::format("+++ started by [{}], pid {} +++", event.process->parent, event.process->inner_pid);
+      return line + fmt::format("+++ started by [{}]{}, pid {} +++", event.process->maker,
+                                event.process->maker == event.process->parent
+                                    ? std::string()
+                                    : fmt::format(" as a child of [{}]", event.process->parent),
+                                event.process->inner_pid);
     case EventType::kEnd:
       return line + "+++ " + ending(*event.process) + " +++";
     case EventType::kSignal: {
@@ -168,6 +171,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     json.close_array().key("secure").boolean(image.secure);
   } else if (event.type == EventType::kStart) {
     json.key("parent").integer(std::uint64_t{event.process->parent});
+    json.key("maker").integer(std::uint64_t{event.process->maker});
   } else if (event.type == EventType::kEnd) {
     json.key("exit");
     if (event.process->exit)

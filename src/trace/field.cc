@@ -49,9 +49,11 @@ constexpr FieldInfo kFields[] = {
     {Field::kProcCwd, "proc.cwd", kString, kNone, "working directory of the thread, as it was named"},
     {Field::kProcPname, "proc.pname", kString, kNone, "name of the parent"},
     {Field::kProcAname, "proc.aname", kString, kIndex,
-     "name of an ancestor, [1] the parent; without number: of any of the next 256"},
+     "name of an ancestor, [1] who made it: its parent, but for CLONE_PARENT; without number: of any of the "
+     "next 256"},
     {Field::kProcApid, "proc.apid", kInt, kIndex,
-     "process id of an ancestor, [1] the parent; without number: of any of the next 256"},
+     "process id of an ancestor, [1] who made it: its parent, but for CLONE_PARENT; without number: of any "
+     "of the next 256"},
     {Field::kProcId, "proc.id", kUint, kNone,
      "rehearse's own number of the process, never used twice in a run"},
     {Field::kProcDuration, "proc.duration", kDuration, kNone,

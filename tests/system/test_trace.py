@@ -138,6 +138,16 @@ class Trace(Case):
         self.assertEqual(by_exit[11]["parent"], 1)
         self.assertEqual(by_exit[12]["parent"], 1)
         self.assertEqual(by_exit[13]["parent"], 0, "CLONE_PARENT gives the child to the run's init")
+        # Whoever made it is not rid of it by that.
+        followed = self.events("--process", "1", "--follow")
+        self.assertEqual(followed, self.events())
+        start = next(e for e in followed if e["type"] == "start" and e["process"] == by_exit[13]["id"])
+        self.assertEqual((start["parent"], start["maker"]), (0, 1))
+        self.assertIn("started by [1] as a child of [0]", "".join(self.lines("--process", str(start["process"]))))
+        where = f"proc.id = {start['process']} and proc.apid = {followed[0]['tid']}"
+        self.assertTrue(self.events("--where", where), where)
+        late = f"{start['time_s']}s"
+        self.assertIn(start["process"], {e["process"] for e in self.events("--process", "1", "--follow", "--since", late)})
 
     def test_a_fork_is_counted_once(self) -> None:
         """In the parent, as by strace: in text, JSON lines, summary and counts of processes."""
