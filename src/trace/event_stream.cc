@@ -59,7 +59,26 @@ std::optional<std::int32_t> first_descriptor(const Record& record) {
 }
 
 bool executes(const Record& record) {
-  return record.head().abi == 0 && (record.head().nr == SYS_execve || record.head().nr == SYS_execveat);
+  const struct rh_head& head = record.head();
+  if (head.abi == static_cast<std::uint32_t>(syscalls::Abi::kI386)) {
+    const std::string_view name = syscalls::i386_name(head.nr);
+    return name == "execve" || name == "execveat";
+  }
+  constexpr std::uint32_t kX32Bit = 0x40000000, kX32Execve = 520, kX32Execveat = 545;
+  const std::uint32_t nr = head.nr & ~kX32Bit;
+  return nr == SYS_execve || nr == SYS_execveat ||
+         (head.abi != 0 && (nr == kX32Execve || nr == kX32Execveat));
+}
+
+/// The return of a program's execution as that of the call that was made. The kernel has cleared the
+/// registers by then and calls every one of them execve, in the new program's way of calling.
+std::string as_called(const Record& exit, const Record& entry) {
+  std::string bytes(reinterpret_cast<const char*>(&exit.head()), exit.head().size);
+  auto& call = reinterpret_cast<struct rh_call&>(*bytes.data());
+  call.head.nr = entry.head().nr;
+  call.head.abi = entry.head().abi;
+  for (unsigned i = 0; i < exit.head().args && i < entry.head().args; ++i) call.arg[i] = entry.argument(i);
+  return bytes;
 }
 
 /// What a thread that forks shares with its child; all, if how it was asked is not known and the child is a
@@ -295,14 +314,23 @@ void EventStream::share(const struct rh_fork& fork, bool thread) {
 }
 
 bool EventStream::finish_call(const Record& record) {
-  const struct rh_head& head = record.head();
   tree_.add(record);
   std::string begin;
   // A call that the filter refuses is not begun: what was kept is another's, or nothing.
-  if (const auto found = begun_.find(head.tid); found != begun_.end()) {
+  if (const auto found = begun_.find(record.head().tid); found != begun_.end()) {
     begin = std::move(found->second);
     begun_.erase(found);
   }
+  std::optional<Record> entry;
+  if (!begin.empty()) entry = Record::at(begin);
+  const bool executed = executes(record) && call_of(record).result == 0;
+  if (!executed || !entry || !executes(*entry)) return emit_call(record, entry);
+  const std::string called = as_called(record, *entry);
+  return emit_call(Record(reinterpret_cast<const struct rh_head&>(*called.data())), entry);
+}
+
+bool EventStream::emit_call(const Record& record, const std::optional<Record>& entry) {
+  const struct rh_head& head = record.head();
   std::string copied;
   if (const auto found = late_.find(head.tid); found != late_.end()) {
     copied = std::move(found->second);
@@ -316,8 +344,6 @@ bool EventStream::finish_call(const Record& record) {
   std::optional<Record> late;
   if (!copied.empty()) late = Record::at(copied);
   if (late && late->head().nr == head.nr) event.late = &*late;
-  std::optional<Record> entry;
-  if (!begin.empty()) entry = Record::at(begin);
   if (entry && entry->head().nr == head.nr) {
     event.entry = &*entry;
     event.begun_ns = entry->head().time_ns;
@@ -337,7 +363,7 @@ bool EventStream::finish_call(const Record& record) {
   fds_.call(head.tid, record, event.entry);
   directories_.call(head.tid, record);
   if (event.process == nullptr || is_second_return(record)) return true;
-  if (executes(record) && call_of(record).result == 0) {
+  if (executes(record) && call_of(record).result == 0 && !event.process->images.empty()) {
     TraceEvent executed;
     executed.type = EventType::kExec;
     executed.record = &record;

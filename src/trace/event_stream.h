@@ -102,6 +102,7 @@ class EventStream {
  private:
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
+  bool emit_call(const Record& record, const std::optional<Record>& entry);
   void share(const struct rh_fork& fork, bool thread);
   void note_pipe(const TraceEvent& event);
   void note_led(const TraceEvent& event);

@@ -272,6 +272,13 @@ class Trace(Case):
         self.assertEqual(process["exe"], "/memfd:hidden")
         self.assertEqual(process["earlier"], [str(self.program)])
 
+    def test_execveat_is_called_that(self) -> None:
+        """However the kernel numbers its return: with the arguments it was given, and found by its name."""
+        self.complete(self.traced("memfd"))
+        (line,) = self.lines("--where", "evt.type = execveat")
+        self.assertRegex(line, r'execveat\(\d+, "", \["/usr/bin/innocent"\], 0x[0-9a-f]+(?: /\* .* \*/)?, AT_EMPTY_PATH\) = 0')
+        self.assertEqual(len(self.events("--where", "evt.type = execve")), 1)
+
     def test_flood_of_opens_from_four_threads(self) -> None:
         number = 20_000 // harness.SLOW
         result = self.traced("open-flood", "4", str(number))

@@ -162,6 +162,27 @@ TEST_CASE("a thread that executes a program takes its descriptors to the process
   CHECK(run.working == "/dir");
 }
 
+TEST_CASE("a program that is executed is shown as it was called for") {
+  Run run;
+  run.events.add(run.make.call(RH_ENTER, 20, SYS_execveat, {3, 0x1000, 0x2000, 0x3000, AT_EMPTY_PATH})
+                     .attach(RH_TEXT, 1, "")
+                     .done());
+  run.exec(20, 20);
+  run.call(20, SYS_execve, {}, 0);
+  CHECK(run.line.find("execveat(3, \"\", 0x2000, 0x3000, AT_EMPTY_PATH) = 0") != std::string::npos);
+  // Of a 32-bit program the kernel says execve of i386.
+  run.events.add(run.make.call(RH_ENTER, 20, SYS_execve, {0x1000}).attach(RH_TEXT, 0, "/bin/small").done());
+  run.exec(20, 20);
+  const std::uint64_t before = run.count;
+  struct rh_call returned = {};
+  returned.head.abi = 1;
+  returned.head.args = 6;
+  run.events.add(run.make.begin(returned, RH_EXIT, 20, 11).done());
+  CHECK(run.count == before + 2);
+  CHECK(run.line.find("execve(\"/bin/small\", ") != std::string::npos);
+  CHECK(run.line.find("i386") == std::string::npos);
+}
+
 TEST_CASE("a fork is one call, whose return in the child is none") {
   for (const std::uint32_t nr : {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3}) {
     Run run;
