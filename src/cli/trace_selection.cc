@@ -5,6 +5,7 @@
 #include "cli/command_line.h"
 #include "trace/event_fields.h"
 #include "trace/event_paths.h"
+#include "trace/event_types.h"
 
 namespace rehearse::cli {
 
@@ -36,7 +37,7 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
     return fail("--follow needs --process ID", ExitCode::kUsage, "see `rehearse trace --help`");
   if (!options.where.empty()) {
     RH_TRY(made.filter_, trace::Filter::parse(options.where));
-    made.filter_->bind_types(trace::EventFields::type_id_of);
+    made.filter_->bind_types(trace::event_type_id);
   }
   if (!options.since.empty()) {
     RH_TRY(made.since_ns_, parse_duration(options.since));

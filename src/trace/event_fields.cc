@@ -7,38 +7,12 @@
 
 #include "trace/attempt_kind.h"
 #include "trace/event_paths.h"
+#include "trace/event_types.h"
 #include "trace/open_call.h"
 #include "trace/socket_text.h"
 
 namespace rehearse::trace {
 namespace {
-
-/// Events that are no system calls; ids above all of those.
-constexpr std::string_view kOtherTypes[] = {"procexec", "procstart",  "procexit",     "signaldeliver",
-                                            "iouring",  "netverdict", "modulerequest"};
-constexpr std::uint32_t kOtherIds = 1U << 15U;
-
-std::string_view other_type(EventType type) {
-  switch (type) {
-    case EventType::kExec:
-      return kOtherTypes[0];
-    case EventType::kStart:
-      return kOtherTypes[1];
-    case EventType::kEnd:
-      return kOtherTypes[2];
-    case EventType::kSignal:
-      return kOtherTypes[3];
-    case EventType::kUring:
-      return kOtherTypes[4];
-    case EventType::kSocket:
-      return kOtherTypes[5];
-    case EventType::kModule:
-      return kOtherTypes[6];
-    case EventType::kCall:
-      break;
-  }
-  return {};
-}
 
 const syscalls::Syscall* known(const TraceEvent& event) {
   const struct rh_head& head = event.record->head();
@@ -70,24 +44,16 @@ std::string_view fd_type_name(char type) {
 
 }  // namespace
 
-std::uint32_t EventFields::type_id_of(std::string_view name) {
-  if (const syscalls::Syscall* call = syscalls::find_syscall(name)) return call->nr;
-  for (std::uint32_t i = 0; i < std::size(kOtherTypes); ++i) {
-    if (kOtherTypes[i] == name) return kOtherIds + i;
-  }
-  return kNoTypeId;
-}
-
 std::uint32_t EventFields::type_id() const {
-  if (event_.type != EventType::kCall) return type_id_of(other_type(event_.type));
+  if (event_.type != EventType::kCall) return event_type_id(event_word(event_.type));
   const syscalls::Syscall* call = known(event_);
   return call == nullptr ? kNoTypeId : call->nr;
 }
 
-std::string_view EventFields::type() const {
-  if (event_.type != EventType::kCall) return other_type(event_.type);
-  const syscalls::Syscall* call = known(event_);
-  return call == nullptr ? std::string_view("unknown") : call->name;
+Value EventFields::type() const {
+  if (event_.type != EventType::kCall) return event_word(event_.type);
+  if (const syscalls::Syscall* call = known(event_)) return call->name;
+  return keep(syscalls::format_full_name(event_.call()));
 }
 
 Value EventFields::keep(std::string text) const {

@@ -22,7 +22,9 @@ constexpr FieldInfo kFields[] = {
      "time since the trace began: nanoseconds, or with unit (1.5s)"},
     {Field::kEvtLatency, "evt.latency", kDuration, kNone,
      "time from the call's entry to its return: nanoseconds, or with unit (10ms)"},
-    {Field::kEvtType, "evt.type", kString, kNone, "name of the system call or event (openat)"},
+    {Field::kEvtType, "evt.type", kString, kNone,
+     "name of the system call (openat, 'i386 open', syscall_0x258) or event: procexec, procstart, procexit, "
+     "signaldeliver, iouring, netverdict, modulerequest"},
     {Field::kEvtDir, "evt.dir", kString, kNone, "'>' when a call is entered, '<' when it has returned"},
     {Field::kEvtCategory, "evt.category", kString, kNone, "kind of event (file, net, process, …)"},
     {Field::kEvtRes, "evt.res", kString, kNone, "SUCCESS or the error's name (ENOENT)"},

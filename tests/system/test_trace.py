@@ -484,9 +484,24 @@ class Trace(Case):
         wrong = self.call("trace", "last", "--where", "proc.nmae = cat", json_out=False)
         self.assertEqual(wrong.code, harness.USAGE)
         self.assertIn(b"proc.name", wrong.err)
+        slip = self.call("trace", "last", "--where", "evt.type = opneat", json_out=False)
+        self.assertEqual((slip.code, b"column 12" in slip.err, b"did you mean openat" in slip.err), (harness.USAGE, True, True), slip.err)
         fields = self.call("trace", "--fields", json_out=False)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
+
+    def test_types_are_what_is_shown(self) -> None:
+        """Calls that the table does not have are found by the name under which they are listed."""
+        harness.need("python3")
+        # A number that nobody has; int 0x80 with getpid's number for i386, which is the end of the process.
+        code = bytes.fromhex("b814000000cd80c3")
+        script = (f"import ctypes, mmap; ctypes.CDLL(None).syscall(600, 1, 2, 3); m = mmap.mmap(-1, 4096, prot=7); m.write({code!r}); "
+                  "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()")
+        self.complete(self.run_in(["python3", "-c", script]))
+        for shown in ("i386 getpid", "syscall_0x258"):
+            (line,) = self.lines("--where", f"evt.type = '{shown}'")
+            self.assertIn(f" {shown}(", line)
+        self.assertEqual(self.call("trace", "last", "--where", "evt.type = unknown").code, harness.USAGE)
 
     def test_pinned_programs_are_shared_and_cleaned_up(self) -> None:
         """With a BPF filesystem the programs stay loaded, but are attached only while a run is active."""
