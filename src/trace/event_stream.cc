@@ -99,7 +99,10 @@ std::uint64_t clone_flags(const std::string* begin, bool thread) {
 bool returns_descriptor(const Record& record) {
   const syscalls::Syscall* known =
       record.head().abi == 0 ? syscalls::find_syscall(record.head().nr) : nullptr;
-  return known != nullptr && known->result == syscalls::Return::kFd;
+  if (known == nullptr) return false;
+  const std::uint64_t command = record.argument(1);
+  const bool copies = known->nr == SYS_fcntl && (command == F_DUPFD || command == F_DUPFD_CLOEXEC);
+  return copies || known->result == syscalls::Return::kFd;
 }
 
 }  // namespace

@@ -35,8 +35,7 @@ std::string command_of(const Image& image) {
 std::string call_line(const TraceEvent& event) {
   const syscalls::Call call = event.call();
   std::string line = syscalls::format_call(call);
-  if (!event.failed() && !event.unfinished && event.fd != nullptr && event.fd_number == event.result() &&
-      !event.fd->name.empty())
+  if (event.opened && event.fd != nullptr && !event.fd->name.empty())
     line += '<' + escape_text(event.fd->name, 4096) + '>';
   else if (event.fd != nullptr && !event.fd->name.empty())
     line += "  <" + std::to_string(event.fd_number) + ": " + escape_text(event.fd->name, 4096) + '>';

@@ -183,6 +183,23 @@ TEST_CASE("a program that is executed is shown as it was called for") {
   CHECK(run.line.find("i386") == std::string::npos);
 }
 
+TEST_CASE("only a call that returns a descriptor is shown to return one") {
+  Run run;
+  run.open(20, 4, "/a");
+  CHECK(run.line.ends_with(" = 4</a>"));
+  run.call(20, SYS_pwrite64, {4, 0x1000, 4, 0}, 4);
+  CHECK(run.line.ends_with(" = 4  <4: /a>"));
+  run.call(20, SYS_lseek, {4, 4, 0}, 4);
+  CHECK(run.line.ends_with(" = 4  <4: /a>"));
+  run.open(20, 0, "/b");
+  run.call(20, SYS_fchmod, {0, 0600}, 0);
+  CHECK(run.line.ends_with(" = 0  <0: /b>"));
+  run.call(20, SYS_dup, {4}, 5);
+  CHECK(run.line.ends_with(" = 5</a>"));
+  run.call(20, SYS_fcntl, {4, F_DUPFD, 10}, 10);
+  CHECK(run.line.ends_with(" = 10</a>"));
+}
+
 TEST_CASE("a fork is one call, whose return in the child is none") {
   for (const std::uint32_t nr : {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3}) {
     Run run;
