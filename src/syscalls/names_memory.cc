@@ -30,7 +30,6 @@ constexpr Name kMmapFlags[] = {
     {0x40000, "MAP_HUGETLB"},
     {0x80000, "MAP_SYNC"},
     {0x100000, "MAP_FIXED_NOREPLACE"},
-    {0x4000000, "MAP_UNINITIALIZED"},
 };
 constexpr Name kRemapFlagsChoice[] = {
     {0x0, "MAP_FILE"},
