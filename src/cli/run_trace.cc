@@ -20,6 +20,29 @@ Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string&
   return state.open_run(run);
 }
 
+namespace {
+
+/// The root that the run was finished with, to which its file of events has to lead. "" if there is none to
+/// compare with: the file is what is left of a run that was cut off.
+Result<std::string> expected_root(const std::optional<report::RunRecord>& record, const std::string& id) {
+  if (!record) return std::string();
+  if (record->trace) return record->trace->root;
+  return fail("run " + id + " was made without a trace: the file in its place is not its own",
+              ExitCode::kDataError);
+}
+
+/// That the file is no other run's, before anything in it is taken for this one's. One that is cut short or
+/// damaged is read as far as it can be believed.
+Result<> check_root(const trace::StoreReader& reader, const std::string& root, const std::string& id) {
+  RH_TRY(const auto tail, reader.tail());
+  if (root.empty() || !tail.ended || tail.root == root) return {};
+  return fail("the file in the place of the trace of run " + id +
+                  " is not the one that it was finished with: its root is another",
+              ExitCode::kDataError, "rehearse explain " + id + " prints the root that it has to have");
+}
+
+}  // namespace
+
 Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
   RH_TRY(const ledger::Bundle bundle, open_named_run(globals, run, verb));
   auto file = bundle.open_file("trace");
@@ -36,6 +59,8 @@ Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, 
     RH_TRY(made.record_, bundle.read_record());
     if (made.record_->profile == "root") made.shift_ = 0;
   }
+  RH_TRY(made.root_, expected_root(made.record_, made.id_));
+  RH_CHECK(check_root(made.reader_, made.root_, made.id_));
   return made;
 }
 
@@ -43,8 +68,12 @@ Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& 
   stream_ = std::make_unique<trace::EventStream>([&](const trace::TraceEvent& event) {
     return !selection.wants(event, *stream_, realtime_offset_ns(), shift_) || visit(event, *stream_);
   });
-  RH_TRY(const Ending ending,
-         reader_.read([&](const trace::Record& record) { return stream_->add(record); }));
+  bool stopped = false;
+  RH_TRY(Ending ending, reader_.read([&](const trace::Record& record) {
+    stopped = !stream_->add(record);
+    return !stopped;
+  }));
+  if (!stopped) ending = compared(ending);
   const std::size_t count = tree().processes().size();
   if (ending == Ending::kWhole && selection.process().value_or(0) >= count)
     return fail(fmt::format("--process {}: run {} has no process of that number", *selection.process(), id_),
@@ -53,8 +82,19 @@ Result<RunTrace::Ending> RunTrace::read(TraceSelection& selection, const Visit& 
 }
 
 Result<RunTrace::Ending> RunTrace::read_packets(const std::function<bool(const trace::Record&)>& visit) {
-  return reader_.read(visit,
-                      [](const trace::BlockHead& head) { return (head.kinds >> RH_PACKET & 1U) != 0; });
+  bool stopped = false;
+  RH_TRY(const Ending ending,
+         reader_.read(
+             [&](const trace::Record& record) {
+               stopped = !visit(record);
+               return !stopped;
+             },
+             [](const trace::BlockHead& head) { return (head.kinds >> RH_PACKET & 1U) != 0; }));
+  return stopped ? ending : compared(ending);
+}
+
+RunTrace::Ending RunTrace::compared(Ending ending) const {
+  return root_.empty() || reader_.root() == root_ ? ending : Ending::kDamaged;
 }
 
 const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader) {

@@ -24,7 +24,7 @@ class RunTrace {
   using Ending = trace::StoreReader::Ending;
   using Visit = std::function<bool(const trace::TraceEvent&, const trace::EventStream&)>;
 
-  /// kDataError if there is no trace.
+  /// kDataError if there is no trace, or one that does not lead to the root that the run was finished with.
   static Result<RunTrace> open(const Globals& globals, const std::string& run, const char* verb);
 
   /// Calls `visit` for each wanted event, in order, until it returns false. Once. kUsage if a process is
@@ -49,9 +49,12 @@ class RunTrace {
 
  private:
   explicit RunTrace(trace::StoreReader reader) : reader_(std::move(reader)) {}
+  /// How a file ended that was read to its end: one with another root than the run's was shortened.
+  [[nodiscard]] Ending compared(Ending ending) const;
 
   std::string id_;
   std::optional<report::RunRecord> record_;
+  std::string root_;  ///< of the whole file; "" if it is not known
   std::uint32_t shift_ = 0;
   trace::StoreReader reader_;
   std::unique_ptr<trace::EventStream> stream_;

@@ -1,10 +1,11 @@
 #include "cli/trace_selection.h"
 
-#include <algorithm>
-
+#include "base/path.h"
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "trace/event_fields.h"
+#include "trace/event_paths.h"
+#include "trace/event_types.h"
 
 namespace rehearse::cli {
 
@@ -13,7 +14,7 @@ void SelectionOptions::add_to(CommandLine& line) {
       .type_name("EXPR");
   line.option("--process", process, "Only this process, by its number in the report");
   line.flag("--follow", follow, "With --process: its descendants too");
-  line.option("--file", file, "Only what touched this path");
+  line.option("--file", file, "Only what touched this path, by whatever name");
   line.option("--since", since, "Only from this time after the action's start (1.5s)");
   line.option("--until", until, "Only until then");
 }
@@ -26,12 +27,17 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
   TraceSelection made;
   made.process_ = options.process;
   made.follow_ = options.follow;
-  made.file_ = options.file;
+  if (!options.file.empty()) {
+    if (!options.file.starts_with('/'))
+      return fail("--file takes an absolute path, as the action's processes see it", ExitCode::kUsage,
+                  "write --file /etc/passwd");
+    made.file_ = normal_path(options.file);
+  }
   if (options.follow && !options.process)
     return fail("--follow needs --process ID", ExitCode::kUsage, "see `rehearse trace --help`");
   if (!options.where.empty()) {
     RH_TRY(made.filter_, trace::Filter::parse(options.where));
-    made.filter_->bind_types(trace::EventFields::type_id_of);
+    made.filter_->bind_types(trace::event_type_id);
   }
   if (!options.since.empty()) {
     RH_TRY(made.since_ns_, parse_duration(options.since));
@@ -46,28 +52,24 @@ bool TraceSelection::wants(const trace::TraceEvent& event, const trace::EventStr
                            std::int64_t realtime_offset_ns, std::uint32_t shift) {
   const auto at = trace::between(stream.begun_ns(), event.begun_ns.value_or(event.time_ns));
   if (at < since_ns_ || (until_ns_ && at > *until_ns_)) return false;
-  if (process_ && !is_process(*event.process)) return false;
-  if (!file_.empty() && !touches(event)) return false;
+  if (process_ && !is_process(*event.process, stream.tree())) return false;
+  if (!file_.empty() && !trace::touches(event, stream, file_)) return false;
   return !filter_ || filter_->matches(trace::EventFields(event, stream, realtime_offset_ns, shift));
 }
 
-bool TraceSelection::is_process(const trace::Process& process) {
-  if (process.id == *process_ || family_.contains(process.id)) return true;
-  if (!follow_ || (process.parent != *process_ && !family_.contains(process.parent))) return false;
-  family_.insert(process.id);
-  return true;
-}
-
-/// By what the kernel opened or executed, and by what a call named: the second is only a claim.
-bool TraceSelection::touches(const trace::TraceEvent& event) const {
-  if (event.type == trace::EventType::kExec) {
-    const trace::Image& image = *event.process->images.back();
-    return image.path == file_ || image.script == file_;
-  }
-  if (event.type != trace::EventType::kCall) return false;
-  if (event.fd != nullptr && event.fd->name == file_) return true;
-  const syscalls::Call call = event.call();
-  return std::ranges::any_of(call.texts, [&](const auto& text) { return text && text->bytes == file_; });
+/// By who made whom: with CLONE_PARENT a process gives its child to another parent, and is not rid of it.
+bool TraceSelection::is_process(const trace::Process& process, const trace::ProcessTree& tree) {
+  if (process.id == *process_) return true;
+  if (!follow_) return false;
+  const auto& all = tree.processes();
+  if (family_.size() < all.size()) family_.resize(all.size(), Kin::kUnknown);
+  // A process is younger than its maker, so it has a greater number.
+  std::uint32_t ancestor = process.id;
+  while (ancestor > *process_ && family_[ancestor] == Kin::kUnknown) ancestor = all[ancestor].maker;
+  const bool belongs = ancestor == *process_ || (ancestor > *process_ && family_[ancestor] == Kin::kYes);
+  for (std::uint32_t one = process.id; one != ancestor; one = all[one].maker)
+    family_[one] = belongs ? Kin::kYes : Kin::kNo;
+  return belongs;
 }
 
 }  // namespace rehearse::cli

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <vector>
 
 #include "base/result.h"
 #include "trace/event_stream.h"
@@ -39,8 +39,9 @@ class TraceSelection {
   [[nodiscard]] std::optional<std::uint32_t> process() const { return process_; }
 
  private:
-  bool is_process(const trace::Process& process);
-  [[nodiscard]] bool touches(const trace::TraceEvent& event) const;
+  enum class Kin : std::uint8_t { kUnknown, kYes, kNo };
+
+  bool is_process(const trace::Process& process, const trace::ProcessTree& tree);
 
   std::optional<std::uint32_t> process_;
   bool follow_ = false;
@@ -48,7 +49,7 @@ class TraceSelection {
   std::optional<trace::Filter> filter_;
   std::int64_t since_ns_ = INT64_MIN;
   std::optional<std::int64_t> until_ns_;
-  std::unordered_set<std::uint32_t> family_;
+  std::vector<Kin> family_;  ///< by process: whether it descends from `process_`
 };
 
 }  // namespace rehearse::cli

@@ -11,8 +11,11 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "base/escape.h"
+#include "trace/event_paths.h"
 
 namespace rehearse::exporting {
 namespace {
@@ -115,15 +118,10 @@ std::string_view sockaddr_of(const TraceEvent& event, const syscalls::Call& call
   return at && call.blobs[*at] ? std::string_view(*call.blobs[*at]) : std::string_view();
 }
 
-/// The path arguments of a call, in order; an empty one where it could not be read.
-std::string path_argument(const syscalls::Call& call, unsigned wanted) {
-  const syscalls::Syscall* known = syscalls::find_syscall(call.nr);
-  for (unsigned i = 0; known != nullptr && i < known->count; ++i) {
-    if (known->args[i] != syscalls::Arg::kPath) continue;
-    if (wanted == 0) return call.texts[i] ? call.texts[i]->bytes : std::string();
-    --wanted;
-  }
-  return {};
+/// Where a path leads that a call names, counted from 0; "" if it could not be read.
+std::string path_argument(const TraceEvent& event, const trace::EventStream& stream, unsigned wanted) {
+  std::vector<std::string> paths = trace::named_paths(event, stream);
+  return wanted < paths.size() ? std::move(paths[wanted]) : std::string();
 }
 
 void put_file(JsonWriter& json, std::string_view key, std::string_view path, std::uint32_t type_id,
@@ -229,7 +227,7 @@ void OcsfExporter::put_actor(JsonWriter& json, const TraceEvent& event, const tr
   const trace::Process* actor = event.process;
   const trace::Image* image = nullptr;
   if (event.type == EventType::kStart) {
-    actor = &tree.processes()[event.process->parent];
+    actor = &tree.processes()[event.process->maker];
     image = trace::ProcessTree::image_of(*actor);
   } else if (event.type == EventType::kExec) {
     // What it was until then.
@@ -243,7 +241,8 @@ void OcsfExporter::put_actor(JsonWriter& json, const TraceEvent& event, const tr
   json.close_object();
 }
 
-void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& event) {
+void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& event,
+                                        const trace::EventStream& stream) {
   // launch_type_id: 2 fork, 3 exec
   if (event.type == EventType::kStart) json.key("launch_type_id").integer(std::uint64_t{2});
   if (event.type == EventType::kExec) json.key("launch_type_id").integer(std::uint64_t{3});
@@ -254,7 +253,7 @@ void OcsfExporter::put_process_activity(JsonWriter& json, const TraceEvent& even
     // It was not to be: the process is the one that asked, the file the one that it asked for.
     json.key("launch_type_id").integer(std::uint64_t{3});
     json.key("process").open_object().key("pid").integer(std::uint64_t{event.process->inner_pid});
-    put_file(json, "file", path_argument(event.call(), 0), 0);
+    put_file(json, "file", path_argument(event, stream, 0), 0);
     json.close_object();
     return;
   }
@@ -320,7 +319,7 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
   std::optional<Object> object;
   switch (activity->of) {
     case OcsfClass::kProcess:
-      put_process_activity(json, event);
+      put_process_activity(json, event, stream);
       break;
     case OcsfClass::kNetwork:
       put_network(json, event, *activity);
@@ -346,14 +345,11 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
       break;
     }
     case OcsfClass::kFile: {
-      const syscalls::Call call = event.call();
       object.emplace();
-      const std::string asked = path_argument(call, activity->path);
+      const std::string asked = path_argument(event, stream, activity->path);
       const struct rh_head& head = event.record->head();
-      const bool opened = event.fd != nullptr && !event.failed() && event.fd_number == event.result() &&
-                          syscalls::find_syscall(head.nr)->result == syscalls::Return::kFd;
       // By a directory's descriptor and a name below it: the descriptor is not the file.
-      const bool by_fd = event.fd != nullptr && (opened || asked.empty());
+      const bool by_fd = event.fd != nullptr && (event.opened || asked.empty());
       if (by_fd && !event.fd->name.empty()) {
         object->path = event.fd->name;
       } else {
@@ -366,10 +362,9 @@ Result<void> OcsfExporter::event(const TraceEvent& event, const trace::EventStre
       }
       if (head.nr == Nr::mkdir || head.nr == Nr::mkdirat || head.nr == Nr::rmdir) object->type_id = kFolder;
       if (head.nr == Nr::symlink || head.nr == Nr::symlinkat) object->type_id = kSymlink;
-      if (head.nr == Nr::mount && call.texts[1]) object->path = call.texts[1]->bytes;
       put_file(json, "file", object->path, object->type_id, object->uid);
       if (activity->id == ocsf::kFileRename && !event.failed())
-        put_file(json, "file_result", path_argument(call, 1), object->type_id);
+        put_file(json, "file_result", path_argument(event, stream, 1), object->type_id);
       break;
     }
   }

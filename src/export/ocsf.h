@@ -38,7 +38,8 @@ class OcsfExporter final : public Exporter {
   void put_status(JsonWriter& json, const trace::TraceEvent& event);
   void put_process(JsonWriter& json, const trace::Process& process, const trace::Image* image, Detail detail);
   void put_actor(JsonWriter& json, const trace::TraceEvent& event, const trace::EventStream& stream);
-  void put_process_activity(JsonWriter& json, const trace::TraceEvent& event);
+  void put_process_activity(JsonWriter& json, const trace::TraceEvent& event,
+                            const trace::EventStream& stream);
   void put_network(JsonWriter& json, const trace::TraceEvent& event, const OcsfActivity& activity);
   void put_unmapped(JsonWriter& json, const trace::TraceEvent& event, const std::optional<Object>& object);
 

@@ -226,6 +226,7 @@ Result<void> PerfettoExporter::event(const TraceEvent& event, const trace::Event
     case EventType::kStart:
       named("start");
       annotate("parent", std::int64_t{process.parent});
+      annotate("maker", std::int64_t{process.maker});
       break;
     case EventType::kEnd:
       if (process.signal)

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "ledger/database.h"
+#include "trace/event_paths.h"
 #include "trace/event_text.h"
 #include "trace/socket_text.h"
 
@@ -19,14 +20,15 @@ BEGIN;
 CREATE TABLE runs (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE processes (
   id INTEGER PRIMARY KEY, parent INTEGER, pid INTEGER, host_pid INTEGER, uid INTEGER, comm, exe, argv TEXT,
-  start_ns INTEGER, end_ns INTEGER, exit INTEGER, signal TEXT, threads INTEGER, syscalls INTEGER, failed INTEGER);
+  start_ns INTEGER, end_ns INTEGER, exit INTEGER, signal TEXT, threads INTEGER, syscalls INTEGER, failed INTEGER, maker INTEGER);
 CREATE TABLE events (
   number INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, process INTEGER NOT NULL, tid INTEGER NOT NULL,
   type TEXT NOT NULL, name TEXT, args_text TEXT, result INTEGER, errno TEXT, duration_ns INTEGER, fd INTEGER,
-  path, path_claimed INTEGER, dev TEXT, ino INTEGER, tampered INTEGER NOT NULL);
+  path, path_claimed INTEGER, dev TEXT, ino INTEGER, tampered INTEGER NOT NULL, path_to);
 CREATE INDEX events_by_process ON events (process, number);
 CREATE INDEX events_by_name ON events (name, number);
 CREATE INDEX events_by_path ON events (path, number) WHERE path IS NOT NULL;
+CREATE INDEX events_by_path_to ON events (path_to, number) WHERE path_to IS NOT NULL;
 CREATE INDEX events_by_errno ON events (errno, number) WHERE errno IS NOT NULL;
 CREATE VIEW files_opened AS
   SELECT process, path, dev, ino, count(*) AS opens, min(number) AS first_event FROM events
@@ -40,9 +42,9 @@ CREATE VIEW summary AS
 )";
 
 constexpr const char* kInsertEvent =
-    "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 constexpr const char* kInsertProcess =
-    "INSERT INTO processes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    "INSERT INTO processes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 constexpr const char* kInsertFact = "INSERT INTO runs VALUES (?1, ?2)";
 
 /// Columns of `events`.
@@ -63,6 +65,7 @@ enum Column : int {
   kDev,
   kIno,
   kTampered,
+  kPathTo,
 };
 
 /// SQLite's integers have a sign: what is above wraps, as in the C cast.
@@ -83,7 +86,7 @@ void bind_path(Statement& insert, std::string_view path, bool claimed) {
   insert.bind_bytes(kPath, path).bind(kClaimed, std::int64_t{claimed});
 }
 
-void bind_call(Statement& insert, const TraceEvent& event) {
+void bind_call(Statement& insert, const TraceEvent& event, const trace::EventStream& stream) {
   const syscalls::Call call = event.call();
   insert.bind(kName, syscalls::format_name(call)).bind(kArguments, syscalls::format_arguments(call));
   if (!event.unfinished) insert.bind(kResult, call.result);
@@ -96,11 +99,9 @@ void bind_call(Statement& insert, const TraceEvent& event) {
     insert.bind(kDev, fmt::format("{}:{}", file.dev >> 20U, file.dev & 0xfffffU))
         .bind(kIno, integer(file.ino));
   }
-  if (event.fd != nullptr && !event.fd->name.empty()) return bind_path(insert, event.fd->name, false);
-  const syscalls::Syscall* known = call.abi == 0 ? syscalls::find_syscall(call.nr) : nullptr;
-  if (known == nullptr) return;
-  if (const auto at = known->find(syscalls::Arg::kPath); at && call.texts[*at])
-    bind_path(insert, call.texts[*at]->bytes, true);
+  if (const auto object = trace::object_of(event, stream)) bind_path(insert, object->path, object->claimed);
+  const std::vector<std::string> named = trace::named_paths(event, stream);
+  if (named.size() == 2 && !named[1].empty()) insert.bind_bytes(kPathTo, named[1]);
 }
 
 }  // namespace
@@ -130,16 +131,15 @@ Result<std::unique_ptr<SqliteExporter>> SqliteExporter::create(const RunFacts& r
 }
 
 Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventStream& stream) {
-  (void)stream;
   Statement& insert = db_->insert_event;
-  for (int column = kName; column <= kIno; ++column) insert.bind_null(column);
+  for (int column = kName; column <= kPathTo; ++column) insert.bind_null(column);
   insert.bind(kNumber, integer(event.number)).bind(kTime, run_.epoch_ns(event.time_ns));
   insert.bind(kProcess, std::int64_t{event.process->id}).bind(kTid, std::int64_t{event.tid});
   insert.bind(kType, trace::event_type_name(event.type)).bind(kTampered, std::int64_t{0});
   const trace::Process& process = *event.process;
   switch (event.type) {
     case EventType::kCall:
-      bind_call(insert, event);
+      bind_call(insert, event, stream);
       break;
     case EventType::kExec:
       bind_path(insert, process.images.back()->path, false);
@@ -196,6 +196,7 @@ Result<void> SqliteExporter::put_process(const trace::Process& process) {
   number(process.threads);
   number(integer(process.syscalls));
   number(integer(process.failed));
+  number(process.maker);
   return insert.run();
 }
 

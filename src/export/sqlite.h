@@ -2,7 +2,9 @@
 //
 // Text from the action is TEXT where it is UTF-8 and otherwise a BLOB with the same bytes, as they were: only
 // `args_text` and `argv` are escaped. Times are nanoseconds since 1970. `path` is the kernel's own name of
-// what a call worked on; where the call only named something (`path_claimed` = 1) it is what the action said.
+// what a call worked on; where the call only named something (`path_claimed` = 1) it is where that name
+// leads, absolute, with symbolic links taken for names; `path_to` is the same of the second name that a call
+// gives (rename, link). What was written stands in `args_text`.
 #pragma once
 
 #include <memory>

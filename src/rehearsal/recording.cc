@@ -22,7 +22,12 @@
 namespace rehearse {
 namespace {
 
-constexpr std::int64_t kLongestTickNs = 10'000'000;  // CONFIG_HZ=100
+/// In whose steps filesystems stamp (current_time(), fs/inode.c).
+std::int64_t clock_tick_ns() {
+  struct timespec tick = {};
+  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
+  return to_ns(tick);
+}
 
 /// Mount points that do not show the host's files.
 std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
@@ -376,10 +381,11 @@ void Recording::list_processes(report::RunRecord& record) {
     auto described = describe(processes[i], processes[1].start_ns, shift_);
     described.root = roots[i];
     if (const trace::Image* image = trace::ProcessTree::image_of(processes[i]))
-      static_cast<report::ProgramRecord&>(described) = program_of(*image);
+      static_cast<report::ProgramRecord&>(described) =
+          program_of(*image, processes[i].end_ns.value_or(static_cast<std::uint64_t>(monotonic_ns())));
     described.secure = described.secure && !described.forked;
     for (std::size_t p = 0; p + 1 < processes[i].images.size(); ++p)
-      described.earlier.push_back(program_of(*processes[i].images[p]));
+      described.earlier.push_back(program_of(*processes[i].images[p], processes[i].images[p + 1]->time_ns));
     record.processes.push_back(std::move(described));
   }
 }
@@ -401,10 +407,10 @@ std::uint32_t Recording::process_of_tool(std::uint32_t pid, std::uint64_t since_
   return 0;
 }
 
-report::ProgramRecord Recording::program_of(const trace::Image& image) {
+report::ProgramRecord Recording::program_of(const trace::Image& image, std::uint64_t until_ns) {
   report::ProgramRecord program;
   program.exe = image.path;
-  program.sha256 = digest_of(image);
+  program.sha256 = digest_of(image, until_ns);
   program.script = image.script;
   program.argv = image.words();
   program.argv_cut = image.argv_cut;
@@ -414,16 +420,16 @@ report::ProgramRecord Recording::program_of(const trace::Image& image) {
 }
 
 /// Of what is still what was executed: nothing that changes an object leaves its change time as it was, but
-/// for what is done in the same tick of the clock.
-std::string Recording::digest_of(const trace::Image& image) {
+/// for what is done in the same tick of the clock. Nobody writes to a program that is being executed.
+std::string Recording::digest_of(const trace::Image& image, std::uint64_t until_ns) {
   const bool own = (image.file.flags & RH_UPPER) != 0;
   if (own && !own_digests_) digest_own_files();
   const auto& digests = own ? *own_digests_ : host_digests_;
   const auto found = digests.find(image.file.ino);
   if (found == digests.end() || found->second.ctime_ns != static_cast<std::int64_t>(image.file.ctime_ns))
     return "";
-  const std::int64_t executed_ns = static_cast<std::int64_t>(image.time_ns) + realtime_ns() - monotonic_ns();
-  if (own && executed_ns - found->second.ctime_ns < kLongestTickNs) return "";
+  const std::int64_t until = static_cast<std::int64_t>(until_ns) + realtime_ns() - monotonic_ns();
+  if (own && until - found->second.ctime_ns < clock_tick_ns()) return "";
   return hex(found->second.sha256);
 }
 

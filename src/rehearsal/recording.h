@@ -75,8 +75,8 @@ class Recording final : public sandbox::Recorder {
   void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
-  [[nodiscard]] report::ProgramRecord program_of(const trace::Image& image);
-  [[nodiscard]] std::string digest_of(const trace::Image& image);
+  [[nodiscard]] report::ProgramRecord program_of(const trace::Image& image, std::uint64_t until_ns);
+  [[nodiscard]] std::string digest_of(const trace::Image& image, std::uint64_t until_ns);
   void digest_own_files();
 
   const ledger::Bundle& bundle_;

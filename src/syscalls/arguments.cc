@@ -57,12 +57,29 @@ void append_text(std::string& out, const Call& call, std::size_t index) {
   if (text->truncated) out += "...";
 }
 
+/// The size of huge pages that memory is to have is a number among the flags: its logarithm, from bit 26 up.
+/// Flags and that: MAP_HUGETLB|21<<MAP_HUGE_SHIFT.
+void append_with_page_size(std::string& out, const NameSet& set, std::uint64_t value,
+                           std::string_view shift) {
+  constexpr unsigned kShift = 26;
+  constexpr std::uint64_t kMask = std::uint64_t{0x3f} << kShift;
+  const std::uint64_t size = (value & kMask) >> kShift;
+  const std::uint64_t flags = value & ~kMask;
+  const bool nothing_else = size != 0 && flags == 0 && set.choice_mask == 0;
+  if (!nothing_else) append_names(out, set, flags);
+  if (size == 0) return;
+  fmt::format_to(std::back_inserter(out), "{}{}<<{}", nothing_else ? "" : "|", size, shift);
+}
+
 /// Flags and a mode in one number: IPC_CREAT|0600.
 void append_with_mode(std::string& out, const NameSet& set, std::uint64_t value) {
   constexpr std::uint64_t kModeMask = 0777;
   const std::uint64_t flags = static_cast<std::uint32_t>(value) & ~kModeMask;
   if (flags != 0) {
-    append_names(out, set, flags);
+    if (&set == &names::ShmgetFlags)
+      append_with_page_size(out, set, flags, "SHM_HUGE_SHIFT");
+    else
+      append_names(out, set, flags);
     out += '|';
   }
   append_mode(out, value & kModeMask);
@@ -234,6 +251,9 @@ void append_ioprio(std::string& out, std::uint64_t value) {
 void append_argument(std::string& out, const Call& call, std::size_t index, Arg kind) {
   const std::uint64_t value = call.args[index];
   if (append_number(out, kind, value)) return;
+  if (kind == kMmapFlags) return append_with_page_size(out, names::MmapFlags, value, "MAP_HUGE_SHIFT");
+  if (kind == kMemfdFlags)
+    return append_with_page_size(out, names::MemfdFlags, value & 0xffffffffU, "MFD_HUGE_SHIFT");
   if (const NameSet* set = names_of(kind)) {
     append_names(out, *set, value);
     return;

@@ -11,8 +11,11 @@ namespace {
 using syscalls::Nr;
 
 /// Opens something that has a path.
+/// Of a copy too it is the kernel that says what it stands for: a filter of the action's own may say that
+/// there is one, and none is made.
 bool opens_file(std::uint32_t nr) {
-  return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2 || nr == Nr::creat || nr == Nr::memfd_create;
+  return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2 || nr == Nr::creat ||
+         nr == Nr::memfd_create || nr == Nr::dup || nr == Nr::dup2 || nr == Nr::dup3;
 }
 
 /// Calls that move bytes return even when the caller is killed in them; recording their begin too would

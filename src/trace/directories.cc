@@ -23,26 +23,6 @@ std::string_view text_of(const Record& record, unsigned arg) {
   return text;
 }
 
-/// `path` below `base`, component by component; ".." stops at the first `kept` bytes of `base`.
-std::string joined(std::string_view base, std::size_t kept, std::string_view path) {
-  std::string out(base);
-  while (out.size() > kept && out.back() == '/') out.pop_back();
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view name = path.substr(0, end);
-    path.remove_prefix(std::min(end + 1, path.size()));
-    if (name.empty() || name == ".") continue;
-    if (name == "..") {
-      const std::size_t slash = out.rfind('/');
-      if (out.size() > kept && slash != std::string::npos) out.resize(std::max(slash, kept));
-      continue;
-    }
-    out += '/';
-    out += name;
-  }
-  return out.empty() ? "/" : out;
-}
-
 /// How much of a root's path ".." cannot leave.
 std::size_t kept_of(std::string_view root) {
   return root == "/" ? 0 : root.size();
@@ -118,7 +98,7 @@ bool Directories::follow_own(std::uint32_t tid, std::string& path) const {
       below.remove_prefix(1 + number.size());
     }
     if (!to.starts_with('/') || to.size() > kLongestPath) continue;
-    path = joined(to, 0, below);
+    path = joined_path(to, 0, below);
     return true;
   }
   return false;
@@ -135,11 +115,11 @@ std::string Directories::resolve(std::uint32_t tid, std::int32_t at, std::string
   const std::string top = root(tid);
   std::string resolved;
   if (path.starts_with('/')) {
-    resolved = joined(top, kept_of(top), path);
+    resolved = joined_path(top, kept_of(top), path);
   } else {
     const std::string from = base(tid, at);
     if (!from.starts_with('/') || from.size() > kLongestPath) return std::string(path);
-    resolved = joined(from, is_within(from, top) ? kept_of(top) : 0, path);
+    resolved = joined_path(from, is_within(from, top) ? kept_of(top) : 0, path);
   }
   for (int links = 0; links < kMostLinks && follow_own(tid, resolved);) ++links;
   return plain(resolved);

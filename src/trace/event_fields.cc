@@ -2,39 +2,17 @@
 
 #include <fcntl.h>
 
+#include <string>
+#include <vector>
+
 #include "trace/attempt_kind.h"
+#include "trace/event_paths.h"
+#include "trace/event_types.h"
 #include "trace/open_call.h"
 #include "trace/socket_text.h"
 
 namespace rehearse::trace {
 namespace {
-
-/// Events that are no system calls; ids above all of those.
-constexpr std::string_view kOtherTypes[] = {"procexec", "procstart",  "procexit",     "signaldeliver",
-                                            "iouring",  "netverdict", "modulerequest"};
-constexpr std::uint32_t kOtherIds = 1U << 15U;
-
-std::string_view other_type(EventType type) {
-  switch (type) {
-    case EventType::kExec:
-      return kOtherTypes[0];
-    case EventType::kStart:
-      return kOtherTypes[1];
-    case EventType::kEnd:
-      return kOtherTypes[2];
-    case EventType::kSignal:
-      return kOtherTypes[3];
-    case EventType::kUring:
-      return kOtherTypes[4];
-    case EventType::kSocket:
-      return kOtherTypes[5];
-    case EventType::kModule:
-      return kOtherTypes[6];
-    case EventType::kCall:
-      break;
-  }
-  return {};
-}
 
 const syscalls::Syscall* known(const TraceEvent& event) {
   const struct rh_head& head = event.record->head();
@@ -66,24 +44,16 @@ std::string_view fd_type_name(char type) {
 
 }  // namespace
 
-std::uint32_t EventFields::type_id_of(std::string_view name) {
-  if (const syscalls::Syscall* call = syscalls::find_syscall(name)) return call->nr;
-  for (std::uint32_t i = 0; i < std::size(kOtherTypes); ++i) {
-    if (kOtherTypes[i] == name) return kOtherIds + i;
-  }
-  return kNoTypeId;
-}
-
 std::uint32_t EventFields::type_id() const {
-  if (event_.type != EventType::kCall) return type_id_of(other_type(event_.type));
+  if (event_.type != EventType::kCall) return event_type_id(event_word(event_.type));
   const syscalls::Syscall* call = known(event_);
   return call == nullptr ? kNoTypeId : call->nr;
 }
 
-std::string_view EventFields::type() const {
-  if (event_.type != EventType::kCall) return other_type(event_.type);
-  const syscalls::Syscall* call = known(event_);
-  return call == nullptr ? std::string_view("unknown") : call->name;
+Value EventFields::type() const {
+  if (event_.type != EventType::kCall) return event_word(event_.type);
+  if (const syscalls::Syscall* call = known(event_)) return call->name;
+  return keep(syscalls::format_full_name(event_.call()));
 }
 
 Value EventFields::keep(std::string text) const {
@@ -95,6 +65,7 @@ Value EventFields::value(Field field, const FieldArgument& argument) const {
   if (field <= Field::kEvtPrivileged) return event_value(field, argument);
   if (field <= Field::kGroupGid) return process_value(field, argument);
   if (field <= Field::kFdUpper) return fd_value(field);
+  if (field <= Field::kFsPathTarget) return path_value(field);
   return signal_value(field);
 }
 
@@ -179,10 +150,16 @@ Value EventFields::argument_value(const FieldArgument& argument) const {
   return made.args[i];
 }
 
+const Process* EventFields::parent() const {
+  const Process* found = &stream_.tree().processes()[event_.process->parent];
+  return event_.process->id == 0 || found->id == 0 ? nullptr : found;
+}
+
+/// By who made whom, whatever parent that was given (CLONE_PARENT).
 const Process* EventFields::ancestor(std::int64_t distance) const {
   const auto& all = stream_.tree().processes();
   const Process* at = event_.process;
-  for (; distance > 0 && at->id != 0; --distance) at = &all[at->parent];
+  for (; distance > 0 && at->id != 0; --distance) at = &all[at->maker];
   return distance == 0 && at->id != 0 ? at : nullptr;
 }
 
@@ -219,10 +196,10 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
       return cwd;
     }
     case Field::kProcPpid:
-      if (const Process* parent = ancestor(1)) return std::int64_t{parent->pid};
+      if (const Process* found = parent()) return std::int64_t{found->pid};
       return {};
     case Field::kProcPname:
-      if (const Process* parent = ancestor(1)) return std::string_view(parent->comm);
+      if (const Process* found = parent()) return std::string_view(found->comm);
       return {};
     case Field::kProcAname:
       if (const Process* found = ancestor(argument.index == FieldArgument::kNone ? 1 : argument.index))
@@ -252,6 +229,7 @@ Value EventFields::process_value(Field field, const FieldArgument& argument) con
 
 Value EventFields::fd_value(Field field) const {
   if (field >= Field::kFdIp && field <= Field::kFdSport) return address_value(field);
+  if (field >= Field::kFdName && field <= Field::kFdFilename) return name_value(field);
   if (event_.fd_number < 0 && event_.fd == nullptr) return {};
   if (field == Field::kFdNum) return std::int64_t{event_.fd_number};
   const FdInfo* fd = event_.fd;
@@ -261,16 +239,6 @@ Value EventFields::fd_value(Field field) const {
       return fd_type_name(fd->type);
     case Field::kFdTypechar:
       return std::string_view(&fd->type, 1);
-    case Field::kFdName:
-      return std::string_view(fd->name);
-    case Field::kFdDirectory:
-    case Field::kFdFilename: {
-      const std::string_view name = fd->name;
-      const std::size_t slash = name.rfind('/');
-      if (slash == std::string_view::npos) return {};
-      if (field == Field::kFdFilename) return name.substr(slash + 1);
-      return slash == 0 ? std::string_view("/") : name.substr(0, slash);
-    }
     case Field::kFdL4proto:
       if (fd->protocol.empty()) return {};
       return fd->protocol;
@@ -286,6 +254,25 @@ Value EventFields::fd_value(Field field) const {
     default:
       return {};
   }
+}
+
+Value EventFields::name_value(Field field) const {
+  auto object = object_of(event_, stream_);
+  if (!object) return {};
+  const std::string& name = object->path;
+  if (field == Field::kFdName) return keep(std::move(object->path));
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string::npos) return {};
+  if (field == Field::kFdFilename) return keep(name.substr(slash + 1));
+  return keep(slash == 0 ? "/" : name.substr(0, slash));
+}
+
+Value EventFields::path_value(Field field) const {
+  std::vector<std::string> paths = named_paths(event_, stream_);
+  if (field != Field::kFsPathName && paths.size() != 2) return {};
+  const std::size_t which = field == Field::kFsPathTarget ? 1 : 0;
+  if (which >= paths.size() || paths[which].empty()) return {};
+  return keep(std::move(paths[which]));
 }
 
 Value EventFields::address_value(Field field) const {

@@ -18,17 +18,18 @@ class EventFields final : public Event {
 
   [[nodiscard]] Value value(Field field, const FieldArgument& argument) const override;
   [[nodiscard]] std::uint32_t type_id() const override;
-  /// The id of a type's name, for Filter::bind_types.
-  static std::uint32_t type_id_of(std::string_view name);
 
  private:
   [[nodiscard]] Value event_value(Field field, const FieldArgument& argument) const;
   [[nodiscard]] Value argument_value(const FieldArgument& argument) const;
   [[nodiscard]] Value process_value(Field field, const FieldArgument& argument) const;
   [[nodiscard]] Value fd_value(Field field) const;
+  [[nodiscard]] Value name_value(Field field) const;
+  [[nodiscard]] Value path_value(Field field) const;
   [[nodiscard]] Value address_value(Field field) const;
   [[nodiscard]] Value signal_value(Field field) const;
-  [[nodiscard]] std::string_view type() const;
+  [[nodiscard]] Value type() const;
+  [[nodiscard]] const Process* parent() const;
   [[nodiscard]] const Process* ancestor(std::int64_t distance) const;
   [[nodiscard]] Value keep(std::string text) const;
   [[nodiscard]] std::uint32_t inside(std::uint32_t id) const { return id >= shift_ ? id - shift_ : id; }

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "trace/second_return.h"
+
 namespace rehearse::trace {
 namespace {
 
@@ -57,7 +59,26 @@ std::optional<std::int32_t> first_descriptor(const Record& record) {
 }
 
 bool executes(const Record& record) {
-  return record.head().abi == 0 && (record.head().nr == SYS_execve || record.head().nr == SYS_execveat);
+  const struct rh_head& head = record.head();
+  if (head.abi == static_cast<std::uint32_t>(syscalls::Abi::kI386)) {
+    const std::string_view name = syscalls::i386_name(head.nr);
+    return name == "execve" || name == "execveat";
+  }
+  constexpr std::uint32_t kX32Bit = 0x40000000, kX32Execve = 520, kX32Execveat = 545;
+  const std::uint32_t nr = head.nr & ~kX32Bit;
+  return nr == SYS_execve || nr == SYS_execveat ||
+         (head.abi != 0 && (nr == kX32Execve || nr == kX32Execveat));
+}
+
+/// The return of a program's execution as that of the call that was made. The kernel has cleared the
+/// registers by then and calls every one of them execve, in the new program's way of calling.
+std::string as_called(const Record& exit, const Record& entry) {
+  std::string bytes(reinterpret_cast<const char*>(&exit.head()), exit.head().size);
+  auto& call = reinterpret_cast<struct rh_call&>(*bytes.data());
+  call.head.nr = entry.head().nr;
+  call.head.abi = entry.head().abi;
+  for (unsigned i = 0; i < exit.head().args && i < entry.head().args; ++i) call.arg[i] = entry.argument(i);
+  return bytes;
 }
 
 /// What a thread that forks shares with its child; all, if how it was asked is not known and the child is a
@@ -78,7 +99,10 @@ std::uint64_t clone_flags(const std::string* begin, bool thread) {
 bool returns_descriptor(const Record& record) {
   const syscalls::Syscall* known =
       record.head().abi == 0 ? syscalls::find_syscall(record.head().nr) : nullptr;
-  return known != nullptr && known->result == syscalls::Return::kFd;
+  if (known == nullptr) return false;
+  const std::uint64_t command = record.argument(1);
+  const bool copies = known->nr == SYS_fcntl && (command == F_DUPFD || command == F_DUPFD_CLOEXEC);
+  return copies || known->result == syscalls::Return::kFd;
 }
 
 }  // namespace
@@ -102,6 +126,27 @@ syscalls::Call TraceEvent::call() const {
   if (executes(from) && returned_zero() && !process->images.empty())
     call.argv = process->images.back()->words();
   return call;
+}
+
+std::optional<std::string_view> TraceEvent::text(unsigned arg) const {
+  if (type != EventType::kCall) return std::nullopt;
+  std::optional<std::string_view> found;
+  if (entry != nullptr) found = text_of(*entry, arg);
+  if (!found) found = text_of(*record, arg);
+  if (!found && late != nullptr) found = text_of(*late, arg);
+  return found;
+}
+
+std::optional<std::string_view> TraceEvent::text_at_return(unsigned arg) const {
+  return type == EventType::kCall && !unfinished ? text_of(*record, arg) : std::nullopt;
+}
+
+std::int32_t TraceEvent::directory_of(unsigned arg) const {
+  const syscalls::Syscall* known =
+      record->head().abi == 0 ? syscalls::find_syscall(record->head().nr) : nullptr;
+  if (known == nullptr || arg == 0 || known->args[arg - 1] != syscalls::Arg::kAtFd) return AT_FDCWD;
+  const Record& from = entry != nullptr && arg <= entry->head().args ? *entry : *record;
+  return static_cast<std::int32_t>(from.argument(arg - 1));
 }
 
 Provenance TraceEvent::provenance(unsigned arg) const {
@@ -190,6 +235,7 @@ bool EventStream::emit(TraceEvent event) {
 }
 
 bool EventStream::add(const Record& record) {
+  led_.clear();
   const struct rh_head& head = record.head();
   TraceEvent event;
   event.record = &record;
@@ -271,14 +317,23 @@ void EventStream::share(const struct rh_fork& fork, bool thread) {
 }
 
 bool EventStream::finish_call(const Record& record) {
-  const struct rh_head& head = record.head();
   tree_.add(record);
   std::string begin;
   // A call that the filter refuses is not begun: what was kept is another's, or nothing.
-  if (const auto found = begun_.find(head.tid); found != begun_.end()) {
+  if (const auto found = begun_.find(record.head().tid); found != begun_.end()) {
     begin = std::move(found->second);
     begun_.erase(found);
   }
+  std::optional<Record> entry;
+  if (!begin.empty()) entry = Record::at(begin);
+  const bool executed = executes(record) && call_of(record).result == 0;
+  if (!executed || !entry || !executes(*entry)) return emit_call(record, entry);
+  const std::string called = as_called(record, *entry);
+  return emit_call(Record(reinterpret_cast<const struct rh_head&>(*called.data())), entry);
+}
+
+bool EventStream::emit_call(const Record& record, const std::optional<Record>& entry) {
+  const struct rh_head& head = record.head();
   std::string copied;
   if (const auto found = late_.find(head.tid); found != late_.end()) {
     copied = std::move(found->second);
@@ -292,8 +347,6 @@ bool EventStream::finish_call(const Record& record) {
   std::optional<Record> late;
   if (!copied.empty()) late = Record::at(copied);
   if (late && late->head().nr == head.nr) event.late = &*late;
-  std::optional<Record> entry;
-  if (!begin.empty()) entry = Record::at(begin);
   if (entry && entry->head().nr == head.nr) {
     event.entry = &*entry;
     event.begun_ns = entry->head().time_ns;
@@ -309,10 +362,13 @@ bool EventStream::finish_call(const Record& record) {
     event.fd_number = *number;
     fd = fds_.find(head.tid, *number);
   }
+  note_led(event);
   fds_.call(head.tid, record, event.entry);
   directories_.call(head.tid, record);
-  if (event.process == nullptr) return true;
-  if (executes(record) && call_of(record).result == 0) {
+  if (event.process == nullptr || is_second_return(record)) return true;
+  // A filter of the action's own may answer 0 in the kernel's place: such a call never begins.
+  const bool begun = event.entry != nullptr;
+  if (executes(record) && begun && call_of(record).result == 0 && !event.process->images.empty()) {
     TraceEvent executed;
     executed.type = EventType::kExec;
     executed.record = &record;
@@ -324,10 +380,21 @@ bool EventStream::finish_call(const Record& record) {
   if (returns_descriptor(record) && call_of(record).result >= 0) {
     event.fd_number = static_cast<std::int32_t>(call_of(record).result);
     fd = fds_.find(head.tid, event.fd_number);
+    event.opened = true;
   }
   event.fd = fd.get();
   note_pipe(event);
   return emit(event);
+}
+
+void EventStream::note_led(const TraceEvent& event) {
+  const struct rh_head& head = event.record->head();
+  if (head.abi != 0 || !event.returned_zero()) return;
+  const bool moves = head.nr == SYS_chdir || head.nr == SYS_chroot || head.nr == SYS_pivot_root;
+  if (!moves && head.nr != SYS_mount) return;
+  std::vector<std::string> led;
+  for (unsigned arg = 0; arg < 2; ++arg) led.push_back(place(event, arg));
+  led_ = std::move(led);
 }
 
 void EventStream::note_pipe(const TraceEvent& event) {
@@ -344,11 +411,9 @@ std::string EventStream::place(const TraceEvent& event, unsigned arg) const {
   if (event.type != EventType::kCall || known == nullptr || arg >= known->count ||
       known->args[arg] != syscalls::Arg::kPath)
     return {};
-  const syscalls::Call call = event.call();
-  if (!call.texts[arg]) return {};
-  const bool relative = arg > 0 && known->args[arg - 1] == syscalls::Arg::kAtFd;
-  const std::int32_t at = relative ? static_cast<std::int32_t>(call.args[arg - 1]) : AT_FDCWD;
-  return directories_.resolve(event.tid, at, call.texts[arg]->bytes);
+  if (arg < led_.size()) return led_[arg];
+  const std::optional<std::string_view> text = event.text(arg);
+  return text ? directories_.resolve(event.tid, event.directory_of(arg), *text) : std::string();
 }
 
 std::string EventStream::resolve(std::uint32_t tid, std::string_view path) const {

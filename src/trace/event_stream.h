@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "syscalls/call.h"
 #include "trace/directories.h"
@@ -38,12 +39,19 @@ struct TraceEvent {
   const Record* entry = nullptr;   ///< of a call: its begin
   const Record* late = nullptr;    ///< of a call: strings that were copied long after its return
   const FdInfo* fd = nullptr;      ///< what it works on, or has opened; none: not known
+  bool opened = false;             ///< `fd` is what it has returned, not what it was given
   std::int32_t fd_number = -1;
 
   /// The call with all that is known of it.
   [[nodiscard]] syscalls::Call call() const;
   /// A string in user memory was another one when the call returned: "argument tampering".
   [[nodiscard]] bool tampered() const;
+  /// String argument `arg` as the call began, else as it was read later; nothing if it could not be read.
+  [[nodiscard]] std::optional<std::string_view> text(unsigned arg) const;
+  /// The same as the call returned.
+  [[nodiscard]] std::optional<std::string_view> text_at_return(unsigned arg) const;
+  /// What path argument `arg` is relative to: a descriptor or AT_FDCWD.
+  [[nodiscard]] std::int32_t directory_of(unsigned arg) const;
   /// Whose word string argument `arg` is.
   [[nodiscard]] Provenance provenance(unsigned arg) const;
   /// A string is a late copy; could be read at no time at all.
@@ -65,7 +73,12 @@ class EventStream {
 
   [[nodiscard]] const ProcessTree& tree() const { return tree_; }
   /// The absolute path that argument `arg` of a call names, as Directories follows it; "" if that is no path.
+  /// Where it led when the call began, if the call changed that (chdir, chroot, mount).
   [[nodiscard]] std::string place(const TraceEvent& event, unsigned arg) const;
+  /// The same for another reading of that argument.
+  [[nodiscard]] std::string place(const TraceEvent& event, unsigned arg, std::string_view text) const {
+    return directories_.resolve(event.tid, event.directory_of(arg), text);
+  }
   /// The absolute path that `path` is for a thread at this moment, followed in the same way.
   [[nodiscard]] std::string resolve(std::uint32_t tid, std::string_view path) const;
   /// The same as the call spelled it: symlinks and ".." are kept, and nothing is guessed.
@@ -89,8 +102,10 @@ class EventStream {
  private:
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
+  bool emit_call(const Record& record, const std::optional<Record>& entry);
   void share(const struct rh_fork& fork, bool thread);
   void note_pipe(const TraceEvent& event);
+  void note_led(const TraceEvent& event);
   bool end_thread(const Record& record);
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
@@ -104,6 +119,8 @@ class EventStream {
   std::unordered_map<std::uint32_t, std::string> begun_;    ///< by thread: the record of a call's begin
   std::unordered_map<std::uint32_t, std::string> late_;     ///< by thread: late copies for the next return
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
+  /// Where the arguments of the call at hand led before it changed that; empty for all other calls.
+  std::vector<std::string> led_;
   std::uint64_t number_ = 0;
   std::uint64_t begun_ns_ = 0;
   std::set<std::string> pipes_;  ///< that the action has made, the first of them

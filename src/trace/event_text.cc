@@ -35,8 +35,7 @@ std::string command_of(const Image& image) {
 std::string call_line(const TraceEvent& event) {
   const syscalls::Call call = event.call();
   std::string line = syscalls::format_call(call);
-  if (!event.failed() && !event.unfinished && event.fd != nullptr && event.fd_number == event.result() &&
-      !event.fd->name.empty())
+  if (event.opened && event.fd != nullptr && !event.fd->name.empty())
     line += '<' + escape_text(event.fd->name, 4096) + '>';
   else if (event.fd != nullptr && !event.fd->name.empty())
     line += "  <" + std::to_string(event.fd_number) + ": " + escape_text(event.fd->name, 4096) + '>';
@@ -84,8 +83,11 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
     case EventType::kExec:
       return line + "*** now " + command_of(*event.process->images.back()) + " ***";
     case EventType::kStart:
-      return line +
-             fmt::format("+++ started by [{}], pid {} +++", event.process->parent, event.process->inner_pid);
+      return line + fmt::format("+++ started by [{}]{}, pid {} +++", event.process->maker,
+                                event.process->maker == event.process->parent
+                                    ? std::string()
+                                    : fmt::format(" as a child of [{}]", event.process->parent),
+                                event.process->inner_pid);
     case EventType::kEnd:
       return line + "+++ " + ending(*event.process) + " +++";
     case EventType::kSignal: {
@@ -168,6 +170,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     json.close_array().key("secure").boolean(image.secure);
   } else if (event.type == EventType::kStart) {
     json.key("parent").integer(std::uint64_t{event.process->parent});
+    json.key("maker").integer(std::uint64_t{event.process->maker});
   } else if (event.type == EventType::kEnd) {
     json.key("exit");
     if (event.process->exit)

@@ -65,6 +65,22 @@ std::string_view protocol_of(std::uint64_t family, std::uint64_t type, std::uint
   }
 }
 
+/// What the kernel says that the descriptor stands for.
+void take_object(const Record& exit, FdInfo& info) {
+  exit.each_attachment([&](const Attachment& attachment) {
+    if (attachment.arg != RH_OPENED) return;
+    if (attachment.kind == RH_PATH) {
+      info.name = path_of(attachment.bytes);
+    } else if (attachment.kind == RH_FILE) {
+      if (const auto* file = attachment.as<struct rh_file>()) {
+        info.file = *file;
+        info.known_file = true;
+        info.type = type_of(file->mode);
+      }
+    }
+  });
+}
+
 /// Of the descriptor that the call returned.
 bool closes_on_exec(const Record& exit, const Record* entry) {
   const auto flag = [&](unsigned argument) { return (exit.argument(argument) & O_CLOEXEC) != 0; };
@@ -166,11 +182,21 @@ std::shared_ptr<const FdInfo> FdTable::find(std::uint32_t tid, std::int32_t fd) 
   return found == nullptr ? nullptr : found->info;
 }
 
-void FdTable::copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec) {
+void FdTable::copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec,
+                     const Record* exit) {
   const Table* known = tables_.find(tid);
   const Descriptor* source = known == nullptr ? nullptr : known->find(from);
   if (from == to) return;
-  if (source == nullptr)
+  FdInfo told;
+  if (exit != nullptr) take_object(*exit, told);
+  const bool has_path = S_ISREG(told.file.mode) || S_ISDIR(told.file.mode);
+  const bool same = source != nullptr &&
+                    (source->info->known_file
+                         ? source->info->file.ino == told.file.ino && source->info->file.dev == told.file.dev
+                         : !has_path);
+  if (told.known_file && !same && has_path)
+    table(tid).put(to, {std::make_shared<FdInfo>(std::move(told)), close_on_exec});
+  else if (source == nullptr)
     table(tid).erase(to);
   else
     table(tid).put(to, {source->info, close_on_exec});
@@ -247,18 +273,7 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
     default:
       break;
   }
-  exit.each_attachment([&](const Attachment& attachment) {
-    if (attachment.arg != RH_OPENED) return;
-    if (attachment.kind == RH_PATH) {
-      info.name = path_of(attachment.bytes);
-    } else if (attachment.kind == RH_FILE) {
-      if (const auto* file = attachment.as<struct rh_file>()) {
-        info.file = *file;
-        info.known_file = true;
-        info.type = type_of(file->mode);
-      }
-    }
-  });
+  take_object(exit, info);
   return info;
 }
 
@@ -275,9 +290,9 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
   switch (head.nr) {
     case SYS_dup:
     case SYS_dup2:
-      return copied(tid, as_fd(0), fd, false);
+      return copied(tid, as_fd(0), fd, false, &exit);
     case SYS_dup3:
-      return copied(tid, as_fd(0), fd, (argument(2) & O_CLOEXEC) != 0);
+      return copied(tid, as_fd(0), fd, (argument(2) & O_CLOEXEC) != 0, &exit);
     case SYS_fcntl:
       if (argument(1) == F_DUPFD || argument(1) == F_DUPFD_CLOEXEC)
         copied(tid, as_fd(0), fd, argument(1) == F_DUPFD_CLOEXEC);

@@ -84,7 +84,9 @@ class FdTable {
   };
 
   Table& table(std::uint32_t tid);
-  void copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec);
+  /// `exit`: of a call that says what the copy stands for, or null.
+  void copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec,
+              const Record* exit = nullptr);
   void close_range(std::uint32_t tid, const Record& exit);
   void connected(std::uint32_t tid, std::int32_t fd, const Record& entry);
   /// What a call that returns a descriptor has made.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/escape.h"
+#include "trace/event_types.h"
 #include "trace/filter_error.h"
 #include "trace/glob.h"
 
@@ -295,6 +296,14 @@ Result<> FilterCheck::add_text(const Word& word) {
     }
     texts_.push_back(std::move(*bytes));
     return {};
+  }
+  // A name that no event can have is a slip of the pen, and would find nothing without a word.
+  const bool names = op_ == Operator::kEqual || op_ == Operator::kNotEqual || is_membership(op_);
+  if (left_.field == Field::kEvtType && left_.transforms.empty() && names && !is_event_type(word.text)) {
+    const std::string_view near = nearest_event_type(word.text);
+    return filter_error(word.column, fmt::format("there is no system call or event {}", shown(word.text)),
+                        near.empty() ? "rehearse trace --fields says what evt.type can be"
+                                     : fmt::format("did you mean {}?", near));
   }
   texts_.push_back(word.text);
   return {};

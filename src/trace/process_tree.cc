@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "trace/second_return.h"
+
 namespace rehearse::trace {
 namespace {
 
@@ -65,9 +67,11 @@ void ProcessTree::add(const Record& record) {
   switch (head.kind) {
     case RH_EXIT:
       if (Process* process = find(head.tid)) {
-        ++process->syscalls;
-        const std::int64_t result = reinterpret_cast<const struct rh_call*>(&head)->result;
-        if (result < 0 && result >= -4095) ++process->failed;
+        if (of_action(head.tid) != nullptr && !is_second_return(record)) {
+          ++process->syscalls;
+          const std::int64_t result = reinterpret_cast<const struct rh_call*>(&head)->result;
+          if (result < 0 && result >= -4095) ++process->failed;
+        }
         record.each_attachment([&](const Attachment& attachment) {
           if (attachment.kind != RH_CREDS) return;
           if (const auto* creds = attachment.as<struct rh_creds>()) acts_as(*process, *creds, head.time_ns);

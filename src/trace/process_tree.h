@@ -45,9 +45,9 @@ struct Process {
     std::uint64_t time_ns = 0;
     std::uint32_t euid = 0;
   };
-  std::vector<Uid> uids;      ///< effective ones, from the first that is known; of very many not all
-  std::uint32_t threads = 1;  ///< in all
-  std::uint64_t syscalls = 0;
+  std::vector<Uid> uids;       ///< effective ones, from the first that is known; of very many not all
+  std::uint32_t threads = 1;   ///< in all
+  std::uint64_t syscalls = 0;  ///< since it is the action's; a fork counts where it was called
   std::uint64_t failed = 0;
   std::uint64_t user_ns = 0;
   std::uint64_t system_ns = 0;

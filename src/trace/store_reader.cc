@@ -1,5 +1,6 @@
 #include "trace/store_reader.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -83,6 +84,34 @@ bool StoreReader::unpack(const BlockHead& head) {
   return ZSTD_isError(n) == 0 && n == raw_.size();
 }
 
+Result<StoreReader::Tail> StoreReader::tail() const {
+  Tail tail{hex(sha256(bytes_of(head_))), false};
+  struct stat status = {};
+  if (::fstat(file_.get(), &status) != 0) return sys::last_error("fstat", "the trace");
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  std::uint64_t at = sizeof(FileHead);
+  BlockHead head;
+  while (!tail.ended && at + sizeof head <= size) {
+    const ssize_t n = ::pread(file_.get(), &head, sizeof head, static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return sys::last_error("read", "the trace");
+    at += sizeof head + head.stored_bytes;
+    if (n != sizeof head || head.magic != kBlockMagic || at > size) break;
+    tail.root = hex(head.digest);
+    tail.ended = head.kind == BlockKind::kEnd;
+  }
+  return tail;
+}
+
+/// `ending`, if `head` is a good end with nothing behind it.
+Result<StoreReader::Ending> StoreReader::finish(const BlockHead& head, Ending ending) {
+  if (head.kind != BlockKind::kEnd || !unpack(head)) return Ending::kDamaged;
+  summary_.assign(raw_.begin(), raw_.end());
+  char more = 0;
+  RH_TRY(const bool goes_on, fill(&more, 1));
+  return goes_on ? Ending::kDamaged : ending;
+}
+
 Result<StoreReader::Ending> StoreReader::read(const std::function<bool(const Record&)>& visit,
                                               const std::function<bool(const BlockHead&)>& want) {
   while (true) {
@@ -91,17 +120,12 @@ Result<StoreReader::Ending> StoreReader::read(const std::function<bool(const Rec
     if (!good) return at_end_ ? Ending::kUnended : Ending::kDamaged;
     if (head.kind == BlockKind::kCut) {
       RH_TRY(const bool more, load(head));
-      // The summary is compressed like any payload.
-      if (more && head.kind == BlockKind::kEnd && unpack(head)) summary_.assign(raw_.begin(), raw_.end());
-      return Ending::kCut;
+      if (more) return finish(head, Ending::kCut);
+      return at_end_ ? Ending::kCut : Ending::kDamaged;
     }
     if (head.kind == BlockKind::kRecords && want && !want(head)) continue;
-    if (!unpack(head)) return Ending::kDamaged;
-    if (head.kind == BlockKind::kEnd) {
-      summary_.assign(raw_.begin(), raw_.end());
-      return Ending::kWhole;
-    }
-    if (head.kind != BlockKind::kRecords) return Ending::kDamaged;
+    if (head.kind == BlockKind::kEnd) return finish(head, Ending::kWhole);
+    if (head.kind != BlockKind::kRecords || !unpack(head)) return Ending::kDamaged;
     std::string_view rest(raw_.data(), raw_.size());
     while (!rest.empty()) {
       const auto record = Record::at(rest);

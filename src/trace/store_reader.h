@@ -27,8 +27,15 @@ class StoreReader {
     kWhole,    ///< with its summary
     kCut,      ///< with the note that later records were not kept
     kUnended,  ///< after a whole block: its writer died
-    kDamaged,  ///< with something that is no block, or not the one that was written
+    kDamaged,  ///< with something that is no block, or not the one that was written, or goes on after its end
   };
+
+  /// How the file claims to end, by the heads of its blocks alone: nothing is checked.
+  struct Tail {
+    std::string root;    ///< hex, of the last whole block
+    bool ended = false;  ///< that is an end
+  };
+  [[nodiscard]] Result<Tail> tail() const;
 
   /// Calls `visit` for each record in order, until it returns false or the file ends; blocks for which `want`
   /// returns false are passed over. An error only if reading itself fails.
@@ -49,6 +56,7 @@ class StoreReader {
   Result<bool> fill(char* to, std::size_t size);
   Result<bool> load(BlockHead& head);
   bool unpack(const BlockHead& head);
+  Result<Ending> finish(const BlockHead& head, Ending ending);
 
   UniqueFd file_;
   FileHead head_;

@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "trace/attempts.h"
 #include "trace/event_fields.h"
+#include "trace/event_paths.h"
 #include "trace/event_stream.h"
 #include "trace/event_summary.h"
 #include "trace/event_text.h"
@@ -52,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)fields.value(info.field, argument);
     }
     (void)fields.type_id();
+    (void)trace::touches(event, *events, "/etc/passwd");
     summary.add(event);
     attempts.add(event, *events);
     paths.add(event, *events);

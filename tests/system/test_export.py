@@ -102,6 +102,7 @@ class Export(Case):
         made = {m["result"] for m in lines if m["name"] in ("fork", "vfork", "clone", "clone3") and m["result"].isdigit() and m["result"] != "0"}
         self.assertGreaterEqual(len(made), 3)
         self.assertLessEqual(made, pids)
+        self.assertEqual([m["result"] for m in lines if m["name"] in ("fork", "vfork", "clone", "clone3") and m["result"] == "0"], [], "a child's return is no call of its own")
         # A child's end is told to its parent, in strace's words.
         told = [m for m in lines if m["signal"] and "CLD_EXITED" in m["signal"]]
         self.assertTrue(told)
@@ -299,7 +300,22 @@ class Export(Case):
                   "connect": 400104, "bind": 400199, "listen": 400107}
         self.assertEqual({call: by_call.get(call) for call in wanted}, wanted)
         rename = next(e for e in found if e["type_uid"] == 100105)
-        self.assertEqual((rename["file"]["path"], rename["file_result"]["name"], rename["unmapped"]["path_claimed"]), ("file", "file", True))
+        self.assertRegex(rename["file"]["path"], r"^/.*/rehearse-calls-[^/]+/file$")
+        self.assertEqual(rename["file_result"]["path"], os.path.dirname(rename["file"]["path"]) + "/directory/file")
+        self.assertTrue(rename["unmapped"]["path_claimed"])
+
+    def test_paths_are_where_names_lead(self) -> None:
+        """Whatever a call named relatively stands under its absolute path."""
+        etc = self.host / "etc"
+        etc.mkdir()
+        for name in ("group", "hosts", "services"):
+            (etc / name).touch()
+        self.run_in(["sh", "-c", f"cd {etc}; rm -f group ../etc//services; mv hosts hosts2"])
+        with contextlib.closing(sqlite3.connect(self.database())) as db:
+            changed = db.execute("SELECT name, path, path_claimed, path_to FROM events WHERE name IN ('unlinkat', 'renameat2') AND errno IS NULL ORDER BY number").fetchall()
+        self.assertEqual(changed, [("unlinkat", f"{etc}/group", 1, None), ("unlinkat", f"{etc}/services", 1, None), ("renameat2", f"{etc}/hosts", 1, f"{etc}/hosts2")])
+        found = [(e["file"]["path"], e.get("file_result", {}).get("path")) for e in self.ocsf() if e["type_uid"] in (100104, 100105) and e["status_id"] == 1]
+        self.assertEqual(found, [(path, to) for _, path, _, to in changed])
 
     def test_ocsf_processes(self) -> None:
         self.traced("families")

@@ -139,6 +139,30 @@ class Trace(Case):
         self.assertEqual(by_exit[11]["parent"], 1)
         self.assertEqual(by_exit[12]["parent"], 1)
         self.assertEqual(by_exit[13]["parent"], 0, "CLONE_PARENT gives the child to the run's init")
+        # Whoever made it is not rid of it by that.
+        followed = self.events("--process", "1", "--follow")
+        self.assertEqual(followed, self.events())
+        start = next(e for e in followed if e["type"] == "start" and e["process"] == by_exit[13]["id"])
+        self.assertEqual((start["parent"], start["maker"]), (0, 1))
+        self.assertIn("started by [1] as a child of [0]", "".join(self.lines("--process", str(start["process"]))))
+        where = f"proc.id = {start['process']} and proc.apid = {followed[0]['tid']}"
+        self.assertTrue(self.events("--where", where), where)
+        late = f"{start['time_s']}s"
+        self.assertIn(start["process"], {e["process"] for e in self.events("--process", "1", "--follow", "--since", late)})
+
+    def test_a_fork_is_counted_once(self) -> None:
+        """In the parent, as by strace: in text, JSON lines, summary and counts of processes."""
+        result = self.shell("for i in 1 2 3; do (true); done; /bin/true | /bin/true")
+        self.complete(result)
+        calls = [e for e in self.events() if e["type"] == "syscall"]
+        forks = [e for e in calls if e["name"] in ("fork", "vfork", "clone", "clone3")]
+        self.assertEqual((len(forks), min(e["result"] for e in forks) > 0), (5, True))
+        self.assertEqual(sum(bool(re.search(r" (v?fork|clone3?)\(", line)) for line in self.lines()), 5)
+        summary = {e["name"]: e["calls"] for e in self.events("--summary") if e["process"] == 0}
+        self.assertEqual(sum(summary.get(name, 0) for name in ("fork", "vfork", "clone", "clone3")), 5)
+        self.assertEqual(sum(summary.values()), len(calls))
+        returned = collections.Counter(e["process"] for e in calls if e["result"] is not None or e["name"] == "rt_sigreturn")
+        self.assertEqual({p["id"]: p["syscalls"] for p in result.doc["processes"]}, dict(returned))
 
     def test_exec_from_another_thread(self) -> None:
         result = self.traced("exec")
@@ -174,14 +198,46 @@ class Trace(Case):
         x, copy = self.host / "x", f"cp /bin/sleep {self.host}/x; sleep 0.1"
         for script, wanted in ((f"{copy}; {x} 0.01", sleep),
                                (f"{copy}; {x} 0.01; cat /bin/true >{x}", None),
+                               (f"cp /bin/sleep {x}; {x} 0.05", sleep),
                                (f"cp /bin/sleep {x}; {x} 0.01; cat /bin/true >{x}", None),
                                (f"{copy}; {x} 0.01; rm {x}; cat /etc/hostname >{self.host}/y", None),
                                ("cp -a /bin/sleep /dev/shm/e; mount --bind /dev/shm/e /usr/bin/id; /usr/bin/id 0.01", None),
                                (f"cp -a /usr/bin/id {self.host}/keep; cp /bin/sleep /usr/bin/id; /usr/bin/id 0.01; cp -a {self.host}/keep /usr/bin/id", None)):
             with self.subTest(script):
                 result = self.shell(script)
-                digests = {p["sha256"] for p in result.doc["processes"] if p["argv"][1:] == ["0.01"]}
+                digests = {p["sha256"] for p in result.doc["processes"] if p["argv"][1:] in (["0.01"], ["0.05"])}
                 self.assertEqual(digests, {wanted})
+
+    def test_a_filter_of_its_own_answers_in_the_kernels_place(self) -> None:
+        """A copy that is said to be made and is not; a program that is said to be executed and is not."""
+        program = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def fake(number):
+    code = b''.join(struct.pack('=HBBI', *line) for line in ((0x20, 0, 0, 0), (0x15, 0, 1, number), (0x6, 0, 0, 0x00050000), (0x6, 0, 0, 0x7fff0000)))
+    buffer = ctypes.create_string_buffer(code)
+    filter = ctypes.create_string_buffer(struct.pack('=HxxxxxxQ', 4, ctypes.addressof(buffer)))
+    assert libc.prctl(22, 2, filter, 0, 0) == 0
+libc.prctl(38, 1, 0, 0, 0)
+os.close(0)
+os.open(sys.argv[1], os.O_RDWR)
+other = os.open(sys.argv[2], os.O_RDWR)
+fake(33)
+libc.syscall(33, other, 0)
+os.pwrite(0, b'evil', 0)
+fake(59)
+libc.syscall(59, b'/bin/true', None, None)
+"""
+        real, other = self.host / "real", self.host / "other"
+        real.write_text("text\n")
+        other.write_text("text\n")
+        result = self.run_in(["python3", "-c", program, str(real), str(other)])
+        self.complete(result)
+        self.assertEqual({e["path"] for e in result.doc["changes"] if e["change"] == "modified"}, {str(real)})
+        lines = self.lines()
+        self.assertIn(f"<0: {real}>", next(line for line in lines if "pwrite64(0" in line))
+        self.assertEqual(sum("*** now" in line for line in lines), 1)
+        self.assertTrue(any("dup2(" in line and f"<{real}>" in line for line in lines), "what the descriptor is after all")
 
     def test_whose_rights_it_had(self) -> None:
         result = self.run_in(["python3", "-c", "import os; os.seteuid(1000); os.seteuid(0); os.seteuid(65534)"])
@@ -313,6 +369,13 @@ class Trace(Case):
         self.assertEqual(process["argv"], ["/usr/bin/innocent"])
         self.assertEqual(process["exe"], "/memfd:hidden")
         self.assertEqual([program["exe"] for program in process["earlier"]], [str(self.program)])
+
+    def test_execveat_is_called_that(self) -> None:
+        """However the kernel numbers its return: with the arguments it was given, and found by its name."""
+        self.complete(self.traced("memfd"))
+        (line,) = self.lines("--where", "evt.type = execveat")
+        self.assertRegex(line, r'execveat\(\d+, "", \["/usr/bin/innocent"\], 0x[0-9a-f]+(?: /\* .* \*/)?, AT_EMPTY_PATH\) = 0')
+        self.assertEqual(len(self.events("--where", "evt.type = execve")), 1)
 
     def test_flood_of_opens_from_four_threads(self) -> None:
         number = 20_000 // harness.SLOW
@@ -475,7 +538,7 @@ class Trace(Case):
 
     def test_executed_files_have_digests(self) -> None:
         """Also those that the action made itself."""
-        result = self.shell(f"cp /bin/true {self.host}/mine; {self.host}/mine")
+        result = self.shell(f"cp /bin/true {self.host}/mine; sleep 0.05; {self.host}/mine")
         self.complete(result)
         digests = {p["exe"]: p["sha256"] for p in result.doc["processes"]}
         want = hashlib.sha256(Path("/bin/true").read_bytes()).hexdigest()
@@ -519,9 +582,24 @@ class Trace(Case):
         wrong = self.call("trace", "last", "--where", "proc.nmae = cat", json_out=False)
         self.assertEqual(wrong.code, harness.USAGE)
         self.assertIn(b"proc.name", wrong.err)
+        slip = self.call("trace", "last", "--where", "evt.type = opneat", json_out=False)
+        self.assertEqual((slip.code, b"column 12" in slip.err, b"did you mean openat" in slip.err), (harness.USAGE, True, True), slip.err)
         fields = self.call("trace", "--fields", json_out=False)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
+
+    def test_types_are_what_is_shown(self) -> None:
+        """Calls that the table does not have are found by the name under which they are listed."""
+        harness.need("python3")
+        # A number that nobody has; int 0x80 with getpid's number for i386, which is the end of the process.
+        code = bytes.fromhex("b814000000cd80c3")
+        script = (f"import ctypes, mmap; ctypes.CDLL(None).syscall(600, 1, 2, 3); m = mmap.mmap(-1, 4096, prot=7); m.write({code!r}); "
+                  "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()")
+        self.complete(self.run_in(["python3", "-c", script]))
+        for shown in ("i386 getpid", "syscall_0x258"):
+            (line,) = self.lines("--where", f"evt.type = '{shown}'")
+            self.assertIn(f" {shown}(", line)
+        self.assertEqual(self.call("trace", "last", "--where", "evt.type = unknown").code, harness.USAGE)
 
     def test_pinned_programs_are_shared_and_cleaned_up(self) -> None:
         """With a BPF filesystem the programs stay loaded, but are attached only while a run is active."""
@@ -571,6 +649,33 @@ class Trace(Case):
         self.assertEqual((nobody.code, b"no process of that number" in nobody.err), (harness.USAGE, True), nobody.err)
         summary = self.call("trace", "last", "--summary", json_out=False)
         self.assertRegex(summary.out.decode(), r"(?m)^ +\d+ .* openat$")
+
+    def test_by_file_whatever_it_was_called(self) -> None:
+        """A path is found by where it leads, however it was written, and so is what names it in other words."""
+        etc = self.host / "etc"
+        (etc / "sub").mkdir(parents=True)
+        for name in ("group", "shells", "hosts", "issue", "motd", "services", "deep", "script"):
+            (etc / name).write_text("#!/bin/sh\n")
+        (etc / "script").chmod(0o755)
+        result = self.shell(f"cd {etc}; rm -f group; chmod 777 shells; mv hosts hosts2; cd {self.host}; rm -f etc/issue; rm -f ./etc//motd; "
+                            f"cd etc/sub; rm -f ../services; rm -rf ../sub/../deep; cd ..; ./script")
+        self.complete(result)
+        touching = {"group": "unlinkat", "shells": "fchmodat", "hosts": "renameat2", "hosts2": "renameat2", "issue": "unlinkat", "motd": "unlinkat", "services": "unlinkat", "deep": "unlinkat"}
+        for name, call in touching.items():
+            found = [e.get("name") for e in self.events("--file", str(etc / name))]
+            self.assertIn(call, found, name)
+            self.assertEqual(found, [e.get("name") for e in self.events("--file", f"{etc}/sub/..//./{name}")], "an argument in other words")
+        for name in ("group", "issue", "services"):
+            self.assertIn("unlinkat", [e["name"] for e in self.events("--where", f"fd.name = {etc / name} and evt.failed = false")], name)
+        moved = self.events("--where", f"fs.path.source = {etc}/hosts and fs.path.target = {etc}/hosts2")
+        self.assertEqual([e["name"] for e in moved], ["renameat2"])
+        # The directory itself, from inside and outside it; where it was entered by a name that is relative to where it was.
+        for spelled in (f"{etc}/", f"{etc}/sub/.."):
+            self.assertEqual([e["name"] for e in self.events("--file", spelled)], [e["name"] for e in self.events("--file", str(etc))])
+        self.assertEqual([e["name"] for e in self.events("--file", str(etc)) if e["name"] == "chdir"], ["chdir", "chdir"])
+        self.assertEqual([e["name"] for e in self.events("--file", f"{etc}/sub") if e["name"] == "chdir"], ["chdir"])
+        self.assertIn("exec", [e["type"] for e in self.events("--file", f"{etc}/script")])
+        self.assertEqual(self.call("trace", "last", "--file", "group").code, harness.USAGE)
 
     def test_flood_with_a_small_buffer_freezes_and_loses_nothing(self) -> None:
         # On an emulated host the processor that would freeze may itself stand still.
@@ -778,6 +883,28 @@ class Trace(Case):
             self.assertIn(shown.code, (65, 12), (at, shown.err))
         (run / "trace").write_bytes(whole[:len(whole) - 300])
         self.assertIn(self.call("trace", run.name, json_out=False).code, (65, 12))
+
+
+    def test_trace_of_another_run(self) -> None:
+        """A file that is not the one with which a run was finished is not printed as that run's."""
+        theirs, ours = (self.shell(script).doc["id"] for script in ("echo theirs", "echo ours"))
+        runs = self.state / "runs"
+        harness.wait_for(lambda: (runs / ours / "frozen").exists())
+        own = (runs / ours / "trace").read_bytes()
+        forged = (runs / theirs / "trace").read_bytes()
+        (runs / ours / "trace").write_bytes(forged)
+        for verb in (("trace", ours), ("trace", ours, "--summary"), ("export", ours, "--jsonl"), ("export", ours, "--pcap")):
+            shown = self.call(*verb, json_out=False)
+            self.assertEqual((shown.code, shown.out, len(shown.err.splitlines()[:1])), (65, b"", 1), shown.err)
+            self.assertIn(b"its root is another", shown.err)
+        # Without its end it is nobody's: what is printed is not called whole.
+        for changed in (forged[:-10], own[:-10], own + b"garbage", own + own[32:]):
+            (runs / ours / "trace").write_bytes(changed)
+            shown = self.call("trace", ours, json_out=False)
+            self.assertEqual(shown.code, 65, shown.err)
+            self.assertIn(b"damaged", shown.err)
+        (runs / ours / "trace").write_bytes(own)
+        self.assertEqual(self.call("trace", ours, json_out=False).code, 0)
 
 
 class StoppedThread:

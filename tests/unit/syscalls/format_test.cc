@@ -175,6 +175,23 @@ TEST_CASE("commands and what follows them") {
   CHECK(format_arguments(made(Nr::syslog, 0, 3, 0x10, 64)) == "3 /* SYSLOG_ACTION_READ_ALL */, 0x10, 64");
   CHECK(format_arguments(made(Nr::mmap, 0, 0, 4096, 3, 0x8001, 5, 0)) ==
         "NULL, 4096, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_POPULATE, 5, 0");
+  // As strace shows them.
+  CHECK(
+      format_arguments(made(Nr::mmap, 0, 0, 2097152, 3, 0x22 | 0x40000 | 21U << 26U, -1, 0)) ==
+      "NULL, 2097152, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_HUGETLB|21<<MAP_HUGE_SHIFT, -1, 0");
+  CHECK(format_arguments(made(Nr::mmap, 0, 0, 1, 0, 0x20c0000 | 0x3 | 35U << 26U, -1, 0)) ==
+        "NULL, 1, PROT_NONE, MAP_SHARED_VALIDATE|MAP_HUGETLB|MAP_SYNC|0x2000000|35<<MAP_HUGE_SHIFT, -1, 0");
+  CHECK(format_arguments(made(Nr::mmap, 0, 0, 1, 0, 0xc | 21U << 26U, -1, 0)) ==
+        "NULL, 1, PROT_NONE, 0xc /* MAP_??? */|21<<MAP_HUGE_SHIFT, -1, 0");
+  CHECK(format_arguments(made(Nr::memfd_create, 0, 0x10, 5 | 21U << 26U)) ==
+        "0x10, MFD_CLOEXEC|MFD_HUGETLB|21<<MFD_HUGE_SHIFT");
+  CHECK(format_arguments(made(Nr::memfd_create, 0, 0x10, 21U << 26U)) == "0x10, 21<<MFD_HUGE_SHIFT");
+  CHECK(format_arguments(made(Nr::memfd_create, 0, 0x10, 0x100004 | 21U << 26U)) ==
+        "0x10, MFD_HUGETLB|0x100000|21<<MFD_HUGE_SHIFT");
+  CHECK(format_arguments(made(Nr::shmget, 0, 0, 4096, 0x800 | 21U << 26U | 0600)) ==
+        "IPC_PRIVATE, 4096, SHM_HUGETLB|21<<SHM_HUGE_SHIFT|0600");
+  CHECK(format_arguments(made(Nr::shmget, 0, 0, 4096, 21U << 26U)) ==
+        "IPC_PRIVATE, 4096, 21<<SHM_HUGE_SHIFT|000");
   CHECK(format_arguments(made(Nr::epoll_ctl, 0, 5, 77, 6, 0x10)) == "5, 0x4d /* EPOLL_CTL_??? */, 6, 0x10");
 }
 

@@ -17,6 +17,7 @@
 
 #include "records.h"
 #include "trace/attempt_kind.h"
+#include "trace/event_paths.h"
 #include "trace/event_stream.h"
 #include "trace/event_text.h"
 
@@ -32,6 +33,7 @@ class Run {
  public:
   Run()
       : events([this](const TraceEvent& event) {
+          ++count;
           fd_name = event.fd == nullptr ? "?" : event.fd->name;
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
@@ -39,6 +41,7 @@ class Run {
           outcome = outcome_of(event);
           line = event_line(event, 0);
           working = events.working_directory(event);
+          named = named_paths(event, events);
           return true;
         }) {
     fork(1, 10, 10);
@@ -103,6 +106,8 @@ class Run {
   RecordMaker make;
   std::string fd_name, place, kind, working;
   std::string line;
+  std::vector<std::string> named;
+  std::uint64_t count = 0;
   Outcome outcome = Outcome::kContained;
   bool connected = false;
   EventStream events;
@@ -157,6 +162,57 @@ TEST_CASE("a thread that executes a program takes its descriptors to the process
   CHECK(run.working == "/dir");
 }
 
+TEST_CASE("a program that is executed is shown as it was called for") {
+  Run run;
+  run.events.add(run.make.call(RH_ENTER, 20, SYS_execveat, {3, 0x1000, 0x2000, 0x3000, AT_EMPTY_PATH})
+                     .attach(RH_TEXT, 1, "")
+                     .done());
+  run.exec(20, 20);
+  run.call(20, SYS_execve, {}, 0);
+  CHECK(run.line.find("execveat(3, \"\", 0x2000, 0x3000, AT_EMPTY_PATH) = 0") != std::string::npos);
+  // Of a 32-bit program the kernel says execve of i386.
+  run.events.add(run.make.call(RH_ENTER, 20, SYS_execve, {0x1000}).attach(RH_TEXT, 0, "/bin/small").done());
+  run.exec(20, 20);
+  const std::uint64_t before = run.count;
+  struct rh_call returned = {};
+  returned.head.abi = 1;
+  returned.head.args = 6;
+  run.events.add(run.make.begin(returned, RH_EXIT, 20, 11).done());
+  CHECK(run.count == before + 2);
+  CHECK(run.line.find("execve(\"/bin/small\", ") != std::string::npos);
+  CHECK(run.line.find("i386") == std::string::npos);
+}
+
+TEST_CASE("only a call that returns a descriptor is shown to return one") {
+  Run run;
+  run.open(20, 4, "/a");
+  CHECK(run.line.ends_with(" = 4</a>"));
+  run.call(20, SYS_pwrite64, {4, 0x1000, 4, 0}, 4);
+  CHECK(run.line.ends_with(" = 4  <4: /a>"));
+  run.call(20, SYS_lseek, {4, 4, 0}, 4);
+  CHECK(run.line.ends_with(" = 4  <4: /a>"));
+  run.open(20, 0, "/b");
+  run.call(20, SYS_fchmod, {0, 0600}, 0);
+  CHECK(run.line.ends_with(" = 0  <0: /b>"));
+  run.call(20, SYS_dup, {4}, 5);
+  CHECK(run.line.ends_with(" = 5</a>"));
+  run.call(20, SYS_fcntl, {4, F_DUPFD, 10}, 10);
+  CHECK(run.line.ends_with(" = 10</a>"));
+}
+
+TEST_CASE("a fork is one call, whose return in the child is none") {
+  for (const std::uint32_t nr : {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3}) {
+    Run run;
+    run.fork(20, 30, 30);
+    const std::uint64_t events = run.count;
+    run.call(20, nr, {0, 0}, 21);
+    run.call(30, nr, {0, 0}, 0);
+    CHECK(run.count == events + 1);
+    CHECK(run.events.tree().of_thread(20)->syscalls == 1);
+    CHECK(run.events.tree().of_thread(30)->syscalls == 0);
+  }
+}
+
 TEST_CASE("a number that is used again stands for nothing of before") {
   Run run;
   run.clone(20, 30, 30, SIGCHLD);
@@ -180,6 +236,18 @@ TEST_CASE("descriptors from elsewhere are unknown, not what had their number") {
   run.open(20, 6, "/c");
   run.call(20, SYS_dup2, {77, 6}, 6);  // of one that is not known
   CHECK(run.reads(20, 6) == "?");
+}
+
+TEST_CASE("a call that moves named where it went from where it was") {
+  Run run;
+  run.moves(20, SYS_chdir, "/dir");
+  run.events.add(run.make.call(RH_EXIT, 20, SYS_chdir, {0x1000}, 0)
+                     .attach(RH_TEXT, 0, "sub")
+                     .path("/dir/sub", RH_CWD)
+                     .done());
+  CHECK(run.named == std::vector<std::string>{"/dir/sub"});
+  run.call(20, SYS_rename, {0x1000, 0x2000}, 0, {{0, "../a"}, {1, "b"}});
+  CHECK(run.named == std::vector<std::string>{"/dir/a", "/dir/sub/b"});
 }
 
 TEST_CASE("copies of a descriptor are one socket") {

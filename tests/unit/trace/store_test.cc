@@ -125,6 +125,26 @@ TEST_CASE("A trace that is cut short is unended or damaged, never whole") {
   }
 }
 
+TEST_CASE("A trace that goes on after its end is not believed to be whole") {
+  const UniqueFd file = written(20'000);
+  REQUIRE(::lseek(file.get(), 0, SEEK_END) > 0);
+  REQUIRE(::write(file.get(), "x", 1) == 1);
+  CHECK(read(file).ending == Ending::kDamaged);
+}
+
+TEST_CASE("How a trace ends is known without reading it") {
+  const UniqueFd file = written(20'000);
+  auto reader = StoreReader::open(again(file));
+  REQUIRE(reader);
+  const auto tail = reader->tail();
+  REQUIRE(tail);
+  CHECK(tail->ended);
+  REQUIRE(reader->read([](const Record&) { return true; }));
+  CHECK(tail->root == reader->root());
+  REQUIRE(::ftruncate(file.get(), ::lseek(file.get(), 0, SEEK_END) - 1) == 0);
+  CHECK_FALSE(StoreReader::open(again(file))->tail()->ended);
+}
+
 TEST_CASE("A full trace ends with a note and its summary") {
   UniqueFd file = memory();
   auto store = StoreWriter::create(again(file), 3000);
