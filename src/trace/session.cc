@@ -90,6 +90,7 @@ class Recorder final : public Session {
   Completeness finish() override {
     slot_.end();
     stop();
+    keep_result(store_.flush_if_old(UINT64_MAX));  // what is not kept is counted below
     Completeness result = prove();
     const std::string summary = nlohmann::json{
         {"records", result.records},
