@@ -81,7 +81,7 @@ void hide_secrets(report::Action& action) {
   for (auto& [name, value] : action.env) {
     if (value.empty()) continue;
     if (names_secret(ascii_lower(name))) {
-      value.assign(value.size(), '*');
+      value = "***";
       action.redacted = true;
       continue;
     }
