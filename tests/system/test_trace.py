@@ -325,6 +325,31 @@ class Trace(Case):
         shown = self.call("trace", "last", json_out=False)
         self.assertNotIn(b"hunter2", shown.out)
 
+    def test_signals_of_the_kernel_and_of_rehearse(self) -> None:
+        """A timer rings while anybody at all is on the CPU; whoever gets the signal is the one it is told of."""
+        script = "import signal, time\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\nwhile len(heard) < 20: time.sleep(1)\nsignal.setitimer(signal.ITIMER_REAL, 0)"
+        self.complete(self.run_in(["python3", "-c", script]))
+        alarms = self.events("--where", "signal.name = SIGALRM")
+        self.assertGreaterEqual(len(alarms), 20)
+        self.assertEqual({(alarm["sender"], alarm["process"], alarm["tid"] == alarm["target_tid"]) for alarm in alarms}, {("kernel", 1, True)})
+        self.assertRegex(self.call("trace", "last", "--where", "signal.name = SIGALRM", json_out=False).out.decode(), r"--- SIGALRM to thread \d+, by the kernel ---")
+        self.run_in(["sleep", "60"], "--timeout", "300ms")
+        self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGKILL")], ["rehearse"])
+        self.run_in(["sh", "-c", "sleep 60 & kill -TERM $!; wait"])
+        self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGTERM")], ["process"])
+
+    def test_what_a_call_overwrote_is_not_shown_as_what_it_read(self) -> None:
+        script = ("import ctypes, struct\nlibc = ctypes.CDLL(None)\n"
+                  "both = ctypes.create_string_buffer(struct.pack('QQ', 111, 222))\nassert libc.prlimit(0, 7, both, both) == 0\n"
+                  "new = ctypes.create_string_buffer(struct.pack('QQ', 100, 222))\nold = ctypes.create_string_buffer(16)\nassert libc.prlimit(0, 7, new, old) == 0")
+        self.complete(self.run_in(["python3", "-c", script]))
+        one, other = self.events("--where", "evt.type = prlimit64")[-2:]
+        self.assertRegex(one["text"], r"^0, RLIMIT_NOFILE, 0x[0-9a-f]+, \{rlim_cur=")
+        self.assertTrue(one["overwritten"])
+        self.assertEqual(other["text"], "0, RLIMIT_NOFILE, {rlim_cur=100, rlim_max=222}, {rlim_cur=111, rlim_max=222}")
+        self.assertFalse(other["overwritten"])
+        self.assertIn("!! an argument was overwritten", self.call("trace", "last", "--where", "evt.type = prlimit64", json_out=False).out.decode())
+
     def test_secrets_are_in_nothing_that_is_kept(self) -> None:
         """Given to the action as words and in its environment: it has them, and no file of the bundle or the ledger does."""
         script = 'test "$DB_PASSWORD$1" = hunter2--token=hunter2 && echo had them >&2; sleep 60 & exec sleep --help secret=hunter2 >/dev/null'
