@@ -16,6 +16,12 @@
 #define EINPROGRESS 115
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
+#define SIGIO 29
+#define SI_KERNEL 0x80
+#define SI_TIMER (-2)
+#define POLL_IN 1
+#define POLL_HUP 6
+#define PF_KTHREAD 0x00200000
 
 struct scratch {
   u8 data[SCRATCH_BYTES +
@@ -628,6 +634,15 @@ int BPF_PROG(on_death, struct task_struct* task) {
   return 0;
 }
 
+/// Whose signal it is, if it is that of the current thread at all.
+static __always_inline u32 sender_of(int number, int code, bool_t ours) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  if (code == SI_KERNEL || code == SI_TIMER) return RH_BY_KERNEL;
+  if (number == SIGIO && code >= POLL_IN && code <= POLL_HUP) return RH_BY_KERNEL;
+  if (BPF_CORE_READ(task, flags) & PF_KTHREAD) return RH_BY_KERNEL; /* the idle one, too */
+  return ours ? RH_BY_CALLER : RH_BY_OUTSIDER;
+}
+
 SEC("tp_btf/signal_generate")
 int BPF_PROG(on_signal, int number, struct kernel_siginfo* info, struct task_struct* task, int group,
              int result) {
@@ -636,17 +651,19 @@ int BPF_PROG(on_signal, int number, struct kernel_siginfo* info, struct task_str
   bool_t ours = current_run(&run);
   bool_t inside = run_of(task, &target);
   if (!ours && !inside) return 0;
-  if (!ours) run = target;
+  if (inside) run = target; /* an interrupt may have found anybody on the CPU, of another run too */
   struct rh_signal* signal = reserve(&run, sizeof *signal);
   if (!signal) return 0;
   fill_head(&signal->head, RH_SIGNAL);
   signal->signal = number;
   /* SEND_SIG_NOINFO and SEND_SIG_PRIV are 0 and 1. */
-  signal->code = (u64)info > 1 ? BPF_CORE_READ(info, si_code) : (u64)info == 1 ? 0x80 : 0;
+  signal->code = (u64)info > 1 ? BPF_CORE_READ(info, si_code) : (u64)info == 1 ? SI_KERNEL : 0;
   signal->target_tid = (u32)task->pid;
   signal->target_tgid = (u32)task->tgid;
   signal->result = (u32)result;
-  signal->inside = inside && target.slot == run.slot;
+  signal->inside = (u16)inside;
+  signal->sender = (u16)sender_of(number, signal->code, ours);
+  signal->head.nr = (u32)(bpf_get_current_pid_tgid() >> 32);
   commit(&run, &signal->head, sizeof *signal);
   return 0;
 }

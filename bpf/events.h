@@ -160,14 +160,22 @@ struct rh_death {
   __u64 max_rss_bytes; /* of the process, where known */
 };
 
+/* `sender` of an rh_signal. */
+#define RH_BY_CALLER 0 /* head.tid */
+#define RH_BY_KERNEL \
+  1 /* a timer, a terminal, a limit: the thread that it happened to interrupt is not at it */
+#define RH_BY_OUTSIDER 2 /* a process of the host, which is no part of the run */
+#define RH_BY_REHEARSE 3 /* one that is rehearse itself: said by user space */
+
 struct rh_signal {
-  struct rh_head head;
+  struct rh_head head; /* nr: process id of the caller */
   __s32 signal;
   __s32 code;
   __u32 target_tid;
   __u32 target_tgid;
   __u32 result;
-  __u32 inside; /* the target belongs to the run */
+  __u16 inside; /* the target belongs to the run */
+  __u16 sender;
 };
 
 struct rh_name {

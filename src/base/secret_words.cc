@@ -11,8 +11,17 @@ namespace {
 constexpr std::string_view kNames[] = {"password",    "passwd",      "passphrase", "secret",
                                        "token",       "apikey",      "api-key",    "api_key",
                                        "private-key", "private_key", "credential", "authorization"};
+/// Secret as the last part of a name only: "bypass" and "compass" are none, and PWD is a directory.
+constexpr std::string_view kLastParts[] = {"pass", "pwd"};
+/// What begins like a name above and is another word.
+constexpr std::string_view kOtherWords[] = {"tokeniz", "tokenis", "secretar"};
 /// What names a place or a program, and not the secret itself.
 constexpr std::string_view kPlaces[] = {"file", "path", "dir", "command"};
+/// As the last part of a name: something about the secret.
+constexpr std::string_view kAbout[] = {"ttl",        "length",  "len",   "lifetime", "expiry", "expires",
+                                       "expiration", "timeout", "count", "type",     "url",    "endpoint",
+                                       "policy",     "limit",   "size",  "age"};
+constexpr std::string_view kPartEnds = "-_.";
 constexpr std::size_t kLongestName = 256;
 /// Where a shell, or what is like one, may begin another command or read and write another file.
 constexpr std::string_view kCommandEnds = ";&|<>`\n\r";
@@ -24,6 +33,16 @@ bool is_blank(char c) {
 
 bool is_quote(char c) {
   return c == '\'' || c == '"';
+}
+
+/// Whether `word` is in the name, other than as the beginning of another one.
+bool has_word(std::string_view name, std::string_view word) {
+  for (std::size_t at = name.find(word); at != std::string_view::npos; at = name.find(word, at + 1)) {
+    const std::string_view from = name.substr(at);
+    if (std::ranges::none_of(kOtherWords, [from](std::string_view other) { return from.starts_with(other); }))
+      return true;
+  }
+  return false;
 }
 
 /// The passwords of all URLs within one word.
@@ -41,9 +60,15 @@ bool mask_urls(char* word, std::size_t size) {
 }  // namespace
 
 bool names_secret(std::string_view name) {
-  const auto in = [name](std::string_view word) { return name.find(word) != std::string_view::npos; };
+  const auto in = [name](std::string_view word) { return has_word(name, word); };
   const auto ends = [name](std::string_view word) { return name.ends_with(word); };
-  return std::ranges::any_of(kNames, in) && std::ranges::none_of(kPlaces, ends);
+  const std::size_t sign = name.find_last_of(kPartEnds);
+  const std::string_view last = sign == std::string_view::npos ? name : name.substr(sign + 1);
+  const auto is_last = [last](std::string_view word) { return last == word; };
+  if (name.starts_with("--no-") || name == "pwd") return false;
+  if (std::ranges::any_of(kLastParts, is_last)) return true;
+  return std::ranges::any_of(kNames, in) && std::ranges::none_of(kPlaces, ends) &&
+         std::ranges::none_of(kAbout, is_last);
 }
 
 TextRange url_password(std::string_view text) {
@@ -111,6 +136,7 @@ bool WordMask::step(char c) {
 void WordMask::read_name(char c) {
   if (c == '=' || c == ':') {
     if (names_value(c) && names_secret(name_)) begin_value(c);
+    option_ = c == '=' && first_ && name_.starts_with("--");
     first_ = name_over_ = false;
     name_.clear();
     return;
@@ -126,7 +152,11 @@ void WordMask::read_name(char c) {
     name_.clear();
   }
   if (between) return;
-  if (name_.empty()) std::ranges::copy(previous_, before_);
+  if (name_.empty()) {
+    std::ranges::copy(previous_, before_);
+    // The kernel has it for one word, and so has a shell.
+    if (std::exchange(option_, false) && previous_[0] == '=') before_[0] = '\0';
+  }
   if (name_.size() >= kLongestName) name_.erase(0, kLongestName / 2);
   name_ += ascii_lower(c);
 }
@@ -161,8 +191,21 @@ bool WordMask::ends_value(char c) const {
 bool mask_words(std::vector<std::string>& words) {
   WordMask mask;
   bool masked = false;
-  for (std::string& word : words) masked = mask.take(word.data(), word.size() + 1) || masked;
+  for (std::string& word : words) {
+    const bool here = mask.take(word.data(), word.size() + 1);
+    if (here) shorten_masks(word);
+    masked = masked || here;
+  }
   return masked;
+}
+
+void shorten_masks(std::string& word) {
+  constexpr std::size_t kShown = 3;
+  std::size_t run = 0;
+  std::erase_if(word, [&run](char c) {
+    run = c == '*' ? run + 1 : 0;
+    return run > kShown;
+  });
 }
 
 }  // namespace rehearse

@@ -10,7 +10,8 @@
 namespace rehearse {
 
 /// True for the name of something secret ("db-password", "apikey"), but not of a place where one lies
-/// ("token-file"). The name is in lower case.
+/// ("token-file"), of something about it ("token-ttl"), or of its absence ("--no-password"). The name is in
+/// lower case.
 bool names_secret(std::string_view name);
 
 struct TextRange {
@@ -50,13 +51,17 @@ class WordMask {
   std::string name_;        ///< the end of it, in lower case
   bool first_ = true;       ///< nothing but the name has been in this word
   bool name_over_ = false;  ///< a blank or a quote came after the name
+  bool option_ = false;     ///< this word is an option, and what it is set to begins now
   char before_[2] = {};     ///< what came before it, the nearest first
   bool blanks_ = false;     ///< may stand in the lead
   bool scheme_ = false;     ///< the value is the name of a scheme, and the secret comes after it
   char previous_[2] = {};
 };
 
-/// The same for a whole list; true if there was something.
+/// The same for a whole list, where asterisks do not tell how long a secret is; true if there was something.
 bool mask_words(std::vector<std::string>& words);
+
+/// What WordMask has left of secrets, without their lengths.
+void shorten_masks(std::string& word);
 
 }  // namespace rehearse

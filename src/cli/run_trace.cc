@@ -9,6 +9,11 @@
 #include "sandbox/plan.h"
 
 namespace rehearse::cli {
+namespace {
+
+constexpr const char* kNoReport = "has no report: it is still going on, or its report could not be written";
+
+}  // namespace
 
 Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string& run, const char* verb) {
   if (run.empty()) {
@@ -17,7 +22,17 @@ Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string&
                 "write `rehearse " + name + " RUN`, or `last` for RUN");
   }
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  return state.open_run(run);
+  auto bundle = state.open_run(run);
+  if (run != "last") return bundle;
+  RH_TRY(const std::vector<std::string> ids, state.run_ids());
+  const bool newer = !ids.empty() && (!bundle || ids.back() != bundle->id());
+  if (newer && bundle)
+    std::fprintf(stderr, "rehearse: this is run %s; %s is newer and %s\n", bundle->id().c_str(),
+                 ids.back().c_str(), kNoReport);
+  if (newer && !bundle)
+    return fail("there is no finished run: " + ids.back() + " " + kNoReport, ExitCode::kUsage,
+                "name it: rehearse " + std::string(verb) + " " + ids.back());
+  return bundle;
 }
 
 namespace {

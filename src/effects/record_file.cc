@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "base/report_room.h"
 #include "base/sys.h"
 
 namespace rehearse::effects {
@@ -101,8 +102,7 @@ Result<Sha256> RecordFileWriter::finish() {
 
 Result<void> RecordFileWriter::flush() {
   if (auto done = sys::write_all(file_.get(), out_.bytes()); !done) {
-    return fail_errno(done.error().err, "cannot write the " + what_, ExitCode::kCantCreate,
-                      "free some space in the state directory");
+    return fail_errno(done.error().err, "cannot write the " + what_, ExitCode::kCantCreate, kMakeRoom);
   }
   out_.bytes().clear();
   return {};

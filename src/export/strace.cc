@@ -64,6 +64,7 @@ std::string ending_text(const trace::Process& process) {
 
 /// What the kernel tells of the sender: for signals of processes, not for faults.
 std::string sender_text(const struct rh_signal& signal, const trace::Process& sender, const RunFacts& run) {
+  if (signal.sender != RH_BY_CALLER) return {};
   const bool child = signal.signal == SIGCHLD && signal.code >= CLD_EXITED && signal.code <= CLD_CONTINUED;
   if (!child && signal.code != SI_USER && signal.code != SI_TKILL && signal.code != SI_QUEUE) return {};
   std::string text = fmt::format(", si_pid={}, si_uid={}", sender.inner_pid, run.inside(sender.creds.uid));

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/report_room.h"
 #include "base/sys.h"
 #include "base/tree.h"
 #include "ledger/layout.h"
@@ -15,10 +16,28 @@ namespace rehearse::ledger {
 namespace {
 constexpr const char* kRecord = "run.json";
 constexpr const char* kRecordNew = "run.json.new";
+
+/// What could not be written of run `id`, and what to do about it.
+tl::unexpected<Error> cannot_write(Error error, const std::string& id, const char* rel) {
+  if (is_no_space(error.err) || error.err == EROFS) {
+    error.exit = ExitCode::kCantCreate;
+    error.fix = kMakeRoom;
+  }
+  return with_context(std::move(error), "run " + id + ": cannot write its file " + rel);
+}
 }  // namespace
 
 Result<UniqueFd> Bundle::create_file(const char* rel) const {
-  return sys::open_beneath(fd_.get(), rel, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  auto file = sys::open_beneath(fd_.get(), rel, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  if (!file) return cannot_write(std::move(file).error(), id_, rel);
+  return file;
+}
+
+Result<void> Bundle::write_file(const char* rel, std::string_view content) const {
+  RH_TRY(const UniqueFd file, create_file(rel));
+  if (auto written = sys::write_all(file.get(), content); !written)
+    return cannot_write(std::move(written).error(), id_, rel);
+  return {};
 }
 
 Result<UniqueFd> Bundle::make_dir(const char* rel) const {
@@ -77,9 +96,10 @@ Result<bool> Bundle::lock_when_over() {
 Result<void> Bundle::finish(const report::RunRecord& record) const {
   const std::string text = report::to_json(record);
   {
-    RH_TRY(const UniqueFd file,
-           sys::open_beneath(fd_.get(), kRecordNew, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-    RH_CHECK(sys::write_all(file.get(), text));
+    auto file = sys::open_beneath(fd_.get(), kRecordNew, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    if (!file) return cannot_write(std::move(file).error(), id_, kRecord);
+    if (auto written = sys::write_all(file->get(), text); !written)
+      return cannot_write(std::move(written).error(), id_, kRecord);
   }
   RH_CHECK(sys::rename_at(fd_.get(), kRecordNew, fd_.get(), kRecord));
   auto moved = sys::rename_at(state_.get(), in(kActive, id_).c_str(), state_.get(), in(kIntake, id_).c_str());

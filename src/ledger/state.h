@@ -48,6 +48,8 @@ class Bundle {
   /// A new file (0600, O_RDWR, O_EXCL) or directory (0700, opened O_RDONLY) at `rel`, whose parent exists.
   [[nodiscard]] Result<UniqueFd> create_file(const char* rel) const;
   [[nodiscard]] Result<UniqueFd> make_dir(const char* rel) const;
+  /// A new file with that content.
+  [[nodiscard]] Result<void> write_file(const char* rel, std::string_view content) const;
   /// An existing regular file, or directory, read only; no symlink is followed and the bundle is never left.
   [[nodiscard]] Result<UniqueFd> open_file(const char* rel) const;
   [[nodiscard]] Result<UniqueFd> open_dir(const char* rel) const;

@@ -226,11 +226,21 @@ verdict::Stream secrets_of(const report::RunRecord& record) {
 
 // ---- the rest, one subject each
 
+/// As much of a command line as evidence has room for; the rest is in the record.
+std::string line_start(const std::string& line) {
+  constexpr std::size_t kMost = 400;
+  if (line.size() <= kMost) return line;
+  std::size_t end = kMost;
+  // Not within a character, of which there are at most three more bytes.
+  while (end > kMost - 4 && (static_cast<unsigned char>(line[end]) & 0xc0U) == 0x80) --end;
+  return fmt::format("{}…(+{} bytes)", line.substr(0, end), line.size() - end);
+}
+
 void processes(const report::RunRecord& record, PolicyFacts& facts) {
   for (const report::ProcessRecord& process : record.processes) {
     const auto add = [&](const report::ProgramRecord& program, Value exit, Value signal) {
       const std::string line = joined(program.argv);
-      add_row(facts, Subject::kProcess, program.exe + ": " + line.substr(0, 400),
+      add_row(facts, Subject::kProcess, program.exe + ": " + line_start(line),
               {program.exe, program.script, program.sha256, process.comm, program.argv, line,
                std::int64_t{process.uid}, std::move(exit), std::move(signal), program.secure});
     };
@@ -338,7 +348,7 @@ void command(const report::RunRecord& record, PolicyFacts& facts) {
            number(ended.written_bytes), number(ended.stdout_bytes + ended.stderr_bytes), number(changes),
            number(record.counts.deleted), processes, syscalls});
   const std::string line = joined(record.action.argv);
-  add_row(facts, Subject::kCommand, line.substr(0, 400),
+  add_row(facts, Subject::kCommand, line_start(line),
           {maybe(ended.exit), maybe(ended.signal), ended.timed_out, ended.error.empty(),
            !ended.leftover.empty(), record.action.argv, line, record.action.name.value_or(""),
            record.action.kind.value_or(""), std::int64_t{record.action.uid}});

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/path.h"
+#include "base/report_room.h"
 #include "base/sys.h"
 #include "base/units.h"
 #include "effects/manifest.h"
@@ -365,10 +366,13 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   }
   auto file = bundle_.create_file("reads");
   auto listed = file ? effects::write_read_list(std::move(*file), reads) : tl::make_unexpected(file.error());
-  if (listed)
+  if (listed && !has_room(bundle_.fd(), kRoomAfterReads)) listed = fail(kStateIsFull);
+  if (listed) {
     record.reads.root = hex(*listed);
-  else
-    trouble.push_back("the list of what was read: " + listed.error().what);
+    return;
+  }
+  trouble.push_back("the list of what was read is not kept: " + listed.error().what);
+  (void)bundle_.remove_part("reads");  // half a list is of no use, and takes the report's room
 }
 
 void Recording::list_processes(report::RunRecord& record) {

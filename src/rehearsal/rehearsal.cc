@@ -81,7 +81,7 @@ void hide_secrets(report::Action& action) {
   for (auto& [name, value] : action.env) {
     if (value.empty()) continue;
     if (names_secret(ascii_lower(name))) {
-      value.assign(value.size(), '*');
+      value = "***";
       action.redacted = true;
       continue;
     }
@@ -273,8 +273,7 @@ Result<void> judge(Run& run, const verdict::Policy& policy, const ledger::StateD
   RH_TRY(auto judgement, judge_bundle(bundle, run.record, policy));
   run.record.verdict = std::move(judgement.verdict);
   run.record.digest = report::run_digest(run.record);
-  RH_TRY(const auto file, bundle.create_file("policy.json"));
-  return sys::write_all(file.get(), policy.canonical);
+  return bundle.write_file("policy.json", policy.canonical);
 }
 
 }  // namespace
@@ -341,7 +340,11 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   if (recording) recording->end();
   manager.end();  // it holds the run's mounts
   record_evidence(run, evidence);
-  RH_TRY(const auto changes, read_changes(run, state, bundle, evidence));
+  auto read = read_changes(run, state, bundle, evidence);
+  if (!read)
+    return with_context(std::move(read).error(),
+                        "run " + bundle.id() + " in " + state.path() + " has ended and has no report");
+  const effects::ChangeSet changes = std::move(*read);
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.hosts, run.record);

@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "report/run_text.h"
 #include "report/text_width.h"
 
 namespace rehearse::report {
@@ -26,12 +27,7 @@ std::string ending(const InsideRecord& run) {
 }
 
 std::string command(const InsideRecord& run) {
-  std::string text;
-  for (const std::string& word : run.argv) {
-    if (text.size() > kLineLimit) return text + " …";
-    text += (text.empty() ? "" : " ") + shell_quote(word.substr(0, kLineLimit));
-  }
-  return text;
+  return words_text(run.argv, kLineLimit);
 }
 
 /// The last lines of what it printed.

@@ -268,7 +268,7 @@ Result<Fingerprint> fingerprint_of(const RunRecord& record, int manifest_fd, int
   result.digest = hex(whole.finish());
   for (const std::string& word : record.action.argv)
     result.title += (result.title.empty() ? "" : " ") + shell_quote(class_of(word));
-  if (result.title.size() > 200) result.title = escape_text(result.title.substr(0, 200), 200);
+  if (result.title.size() > 200) result.title = escape_text(result.title, 200);
   return result;
 }
 

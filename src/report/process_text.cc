@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "base/escape.h"
 #include "base/units.h"
+#include "report/run_text.h"
 #include "report/text_width.h"
 
 namespace rehearse::report {
@@ -17,7 +19,7 @@ namespace {
 constexpr std::size_t kDeepest = 24;
 constexpr std::size_t kMostEarlier = 4;
 constexpr std::size_t kEarlierLimit = 200;
-constexpr std::size_t kCommandLimit = 4096;
+constexpr std::size_t kCommandLimit = 4096;  // bytes of a command before it is fitted to the line
 
 std::string ending(const ProcessRecord& process) {
   if (process.signal) {
@@ -55,9 +57,8 @@ std::string users(const ProcessRecord& process) {
 std::string command(const ProcessRecord& process) {
   std::string text = escape_text(process.exe.empty() ? process.comm : process.exe, kCommandLimit);
   if (process.forked) text += " (fork)";
-  for (std::size_t i = 1; i < process.argv.size() && text.size() < kCommandLimit; ++i)
-    text += ' ' + shell_quote(process.argv[i].substr(0, kCommandLimit));
-  if (process.argv_cut) text += " …";
+  if (process.argv.size() > 1) text += ' ' + words_text(std::span(process.argv).subspan(1), kCommandLimit);
+  if (process.argv_cut) text += " … (more of it was not recorded)";
   text += earlier_programs(process) + users(process);
   if (process.secure) text += " (took privileges)";
   if (process.role != "action") text += " (" + escape_text(process.role, 16) + ')';

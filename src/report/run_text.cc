@@ -35,7 +35,7 @@ std::string irreversible_line(const RunRecord& record) {
 
 }  // namespace
 
-std::string words_text(const std::vector<std::string>& argv, std::size_t limit) {
+std::string words_text(std::span<const std::string> argv, std::size_t limit) {
   std::string text;
   std::size_t shown = 0;
   for (const std::string& word : argv) {
@@ -43,8 +43,10 @@ std::string words_text(const std::vector<std::string>& argv, std::size_t limit) 
     if (shown++ > 0) text += ' ';
     text += word.size() > limit ? escape_text(word, limit) : shell_quote(word);
   }
-  if (shown < argv.size()) text += fmt::format(" …(+{} words)", argv.size() - shown);
-  return text;
+  if (shown == argv.size()) return text;
+  std::size_t bytes = 0;
+  for (const std::string& word : argv.subspan(shown)) bytes += word.size() + 1;
+  return text + fmt::format(" …(+{} words, {} bytes)", argv.size() - shown, bytes);
 }
 
 std::string ending_text(const Command& command) {

@@ -1,6 +1,7 @@
 // The sentences about a run that every report has; escaped.
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +15,7 @@ std::string verdict_sentence(const RunRecord& record);
 /// "exit 0", "killed by SIGKILL", "timed out", "never started".
 std::string ending_text(const Command& command);
 /// The words, each as it may be pasted into a shell; what is left out beyond `limit` bytes is counted.
-std::string words_text(const std::vector<std::string>& argv, std::size_t limit);
+std::string words_text(std::span<const std::string> argv, std::size_t limit);
 
 /// "+3 ~2 −1 files · 1 account · 2 packages · 2 service requests · 3 denied, 1 mocked · nothing
 /// irreversible": what it did, in one line. What is none is left out, but for files.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "trace/overwritten_inputs.h"
 #include "trace/second_return.h"
 
 namespace rehearse::trace {
@@ -123,6 +124,8 @@ syscalls::Call TraceEvent::call() const {
   }
   take_attachments(call, from);
   if (late != nullptr) take_attachments(call, *late);
+  for (unsigned lost = overwritten(), i = 0; lost != 0; lost >>= 1U, ++i)
+    if ((lost & 1U) != 0) call.blobs[i].reset();
   if (executes(from) && returned_zero() && !process->images.empty())
     call.argv = process->images.back()->words();
   return call;
@@ -203,6 +206,31 @@ const char* to_string(Provenance provenance) {
   return "none";
 }
 
+unsigned TraceEvent::overwritten() const {
+  if (type != EventType::kCall || unfinished || result() < 0 || record->head().abi != 0) return 0;
+  unsigned lost = overwritten_inputs(*record);
+  if (lost == 0 || entry == nullptr) return lost;
+  entry->each_attachment([&](const Attachment& before) {
+    if (before.kind == RH_BLOB && (before.flags & RH_FAULT) == 0 && before.arg < syscalls::kMaxArguments)
+      lost &= ~(1U << before.arg);
+  });
+  return lost;
+}
+
+const char* to_string(SignalSender sender) {
+  switch (sender) {
+    case SignalSender::kProcess:
+      return "process";
+    case SignalSender::kKernel:
+      return "kernel";
+    case SignalSender::kRehearse:
+      return "rehearse";
+    case SignalSender::kHost:
+      return "host";
+  }
+  return "";
+}
+
 bool TraceEvent::returned_zero() const {
   return !unfinished && result() == 0;
 }
@@ -227,6 +255,30 @@ const Process* EventStream::signaller(const Record& record) const {
   // The end of the first process is told to the run's init, which is not the action's.
   if (found == ended_.end() || signal == nullptr || shown(signal->target_tid) == nullptr) return nullptr;
   return &tree_.processes()[found->second];
+}
+
+SignalSender EventStream::sender_of(const struct rh_signal& signal) const {
+  if (signal.sender == RH_BY_KERNEL) return SignalSender::kKernel;
+  if (signal.sender == RH_BY_OUTSIDER) return SignalSender::kHost;
+  if (signal.sender == RH_BY_REHEARSE) return SignalSender::kRehearse;
+  const Process* caller = tree_.of_thread(signal.head.tid);
+  // The run's init is rehearse's.
+  return caller != nullptr && caller->id == 0 ? SignalSender::kRehearse : SignalSender::kProcess;
+}
+
+/// A signal is told of who sent it, and of who gets it where no process of the action did.
+bool EventStream::tell_signal(TraceEvent event) {
+  const auto* signal = event.record->as<struct rh_signal>();
+  if (signal == nullptr) return true;
+  event.type = EventType::kSignal;
+  event.sender = sender_of(*signal);
+  if (event.sender == SignalSender::kProcess) {
+    event.process = signaller(*event.record);
+  } else {
+    event.process = shown(signal->target_tid);
+    event.tid = signal->target_tid;
+  }
+  return event.process == nullptr || emit(event);
 }
 
 bool EventStream::emit(TraceEvent event) {
@@ -288,9 +340,7 @@ bool EventStream::add(const Record& record) {
       return end_thread(record);
     case RH_SIGNAL:
       tree_.add(record);
-      event.type = EventType::kSignal;
-      event.process = signaller(record);
-      return event.process == nullptr || emit(event);
+      return tell_signal(event);
     case RH_URING:
       event.type = EventType::kUring;
       event.process = shown(head.tid);

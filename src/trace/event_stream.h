@@ -27,6 +27,10 @@ const char* to_string(Provenance provenance);
 enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket, kModule };
 
 /// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
+/// Who sent a signal.
+enum class SignalSender : std::uint8_t { kProcess, kKernel, kRehearse, kHost };
+const char* to_string(SignalSender sender);
+
 struct TraceEvent {
   std::uint64_t number = 0;
   EventType type = EventType::kCall;
@@ -41,6 +45,8 @@ struct TraceEvent {
   const FdInfo* fd = nullptr;      ///< what it works on, or has opened; none: not known
   bool opened = false;             ///< `fd` is what it has returned, not what it was given
   std::int32_t fd_number = -1;
+  /// Of a signal: if not a process of the action, `process` and `tid` are those that it was sent to.
+  SignalSender sender = SignalSender::kProcess;
 
   /// The call with all that is known of it.
   [[nodiscard]] syscalls::Call call() const;
@@ -57,6 +63,9 @@ struct TraceEvent {
   /// A string is a late copy; could be read at no time at all.
   [[nodiscard]] bool has_late_copy() const;
   [[nodiscard]] bool has_unread() const;
+  /// Arguments, a bit each, whose structures the call filled in before they could be read: what it read there
+  /// is not known.
+  [[nodiscard]] unsigned overwritten() const;
   [[nodiscard]] bool failed() const;
   [[nodiscard]] bool returned_zero() const;
   [[nodiscard]] std::int64_t result() const;
@@ -110,6 +119,8 @@ class EventStream {
   /// The action's own, from its first program on: what sets the sandbox up is not.
   [[nodiscard]] const Process* shown(std::uint32_t tid) const;
   /// Whose signal it is: a thread still tells its parent after its own end.
+  [[nodiscard]] SignalSender sender_of(const struct rh_signal& signal) const;
+  bool tell_signal(TraceEvent event);
   [[nodiscard]] const Process* signaller(const Record& record) const;
 
   Visit visit_;

@@ -32,6 +32,21 @@ std::string command_of(const Image& image) {
   return text + ']';
 }
 
+/// Of a signal that no process of the action sent.
+std::string sent_by(const TraceEvent& event) {
+  switch (event.sender) {
+    case SignalSender::kProcess:
+      return {};
+    case SignalSender::kKernel:
+      return ", by the kernel";
+    case SignalSender::kRehearse:
+      return ", by rehearse";
+    case SignalSender::kHost:
+      return fmt::format(", by process {} of the host", event.record->head().nr);
+  }
+  return {};
+}
+
 std::string call_line(const TraceEvent& event) {
   const syscalls::Call call = event.call();
   std::string line = syscalls::format_call(call);
@@ -42,6 +57,7 @@ std::string call_line(const TraceEvent& event) {
   if (event.tampered()) line += "  !! an argument changed during the call";
   if (event.has_late_copy()) line += "  !! an argument was read long after the call";
   if (event.has_unread()) line += "  !! an argument could not be read";
+  if (event.overwritten() != 0) line += "  !! an argument was overwritten by the call before it was read";
   return line;
 }
 
@@ -93,8 +109,9 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
     case EventType::kSignal: {
       const auto* signal = event.record->as<struct rh_signal>();
       if (signal == nullptr) return line + "--- signal ---";
-      return line + fmt::format("--- {} to {} {} ---", syscalls::signal_name(signal->signal),
-                                signal->inside != 0 ? "thread" : "a process outside,", signal->target_tid);
+      return line + fmt::format("--- {} to {} {}{} ---", syscalls::signal_name(signal->signal),
+                                signal->inside != 0 ? "thread" : "a process outside,", signal->target_tid,
+                                sent_by(event));
     }
     case EventType::kUring: {
       const auto* uring = event.record->as<struct rh_uring>();
@@ -153,6 +170,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
       json.null();
     json.key("tampered").boolean(event.tampered());
     json.key("unread").boolean(event.has_unread());
+    json.key("overwritten").boolean(event.overwritten() != 0);
     if (event.fd != nullptr) {
       json.key("fd").open_object().key("number").integer(std::int64_t{event.fd_number});
       json.bytes("name", event.fd->name).key("kind").string(std::string(1, event.fd->type));
@@ -187,6 +205,7 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
       json.key("signal").string(syscalls::signal_name(signal->signal));
       json.key("target_tid").integer(std::uint64_t{signal->target_tid});
       json.key("inside").boolean(signal->inside != 0);
+      json.key("sender").string(to_string(event.sender));
     }
   } else if (event.type == EventType::kSocket) {
     const auto& socket = *event.record->as<struct rh_socket>();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/secret_words.h"
 #include "trace/second_return.h"
 
 namespace rehearse::trace {
@@ -32,6 +33,7 @@ std::vector<std::string> Image::words() const {
   for (std::size_t at = 0; at < argv.size();) {
     const std::size_t end = std::min(argv.find('\0', at), argv.size());
     all.push_back(argv.substr(at, end - at));
+    if (redacted) shorten_masks(all.back());
     at = end + 1;
   }
   return all;

@@ -90,6 +90,7 @@ class Recorder final : public Session {
   Completeness finish() override {
     slot_.end();
     stop();
+    keep_result(store_.flush_if_old(UINT64_MAX));  // what is not kept is counted below
     Completeness result = prove();
     const std::string summary = nlohmann::json{
         {"records", result.records},
@@ -206,9 +207,17 @@ class Recorder final : public Session {
   void keep(struct rh_head& head) {
     ++records_;
     redactor_.redact(head);
+    name_sender(head);
     if (head.kind == RH_EXIT) ++exits_;
     if (const auto* late = late_.before(Record(head))) pass_on(*late);
     pass_on(head);
+  }
+
+  /// Only we know who we are.
+  void name_sender(struct rh_head& head) const {
+    if (head.kind != RH_SIGNAL || head.size < sizeof(struct rh_signal) || head.nr != self_) return;
+    auto& signal = reinterpret_cast<struct rh_signal&>(head);
+    if (signal.sender == RH_BY_OUTSIDER) signal.sender = RH_BY_REHEARSE;
   }
 
   void pass_on(const struct rh_head& head) {
@@ -271,6 +280,7 @@ class Recorder final : public Session {
   Redactor redactor_;
   LateCopies late_;
   std::vector<Pending> pending_;
+  const std::uint32_t self_ = static_cast<std::uint32_t>(::getpid());
   UniqueFd wake_;
   std::unique_ptr<Governor> governor_;
   std::thread thread_;

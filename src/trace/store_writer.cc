@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/report_room.h"
 #include "base/sys.h"
 
 namespace rehearse::trace {
@@ -69,18 +70,30 @@ Result<void> StoreWriter::flush_if_old(std::uint64_t now_ns) {
 Result<void> StoreWriter::flush() {
   if (raw_.empty()) return {};
   const BlockHead head = head_;
-  auto done = stored_ + raw_.size() / 8 > limit_ ? Result<void>(fail("the trace is as large as it may get"))
-                                                 : write_block(head, raw_);
+  auto done = may_grow();
+  if (done) done = write_block(head, raw_);
   raw_.clear();
   if (done) return {};
   broken_ = true;
   records_ -= head.records;
   cut_ += head.records;
+  note_cut();
+  return done;
+}
+
+Result<void> StoreWriter::may_grow() const {
+  if (stored_ + raw_.size() / 8 > limit_) return fail("the trace is as large as it may get");
+  if (!has_room(file_.get(), kRoomAfterTrace)) return fail(kStateIsFull);
+  return {};
+}
+
+/// Where no byte is free, that is tried again when the run has ended.
+void StoreWriter::note_cut() {
+  if (!broken_ || cut_noted_) return;
   BlockHead cut;
   cut.kind = BlockKind::kCut;
   cut.first_record = records_;
-  (void)write_block(cut, {});
-  return done;
+  cut_noted_ = write_block(cut, {}).has_value();
 }
 
 Result<void> StoreWriter::write_block(BlockHead head, std::span<const char> raw) {
@@ -105,6 +118,7 @@ Result<void> StoreWriter::write_block(BlockHead head, std::span<const char> raw)
     // Back to the last whole block.
     if (::ftruncate(file_.get(), static_cast<off_t>(stored_)) == 0)
       (void)::lseek(file_.get(), static_cast<off_t>(stored_), SEEK_SET);
+    if (is_no_space(written.error().err)) return fail(kStateIsFull);
     return with_context(written.error(), "the trace cannot be written");
   }
   stored_ += sizeof head + payload.size();
@@ -113,11 +127,15 @@ Result<void> StoreWriter::write_block(BlockHead head, std::span<const char> raw)
 }
 
 Result<void> StoreWriter::finish(const std::string& summary) {
-  RH_CHECK(flush());
+  auto kept = flush();
+  note_cut();
+  // With its end mark and without that note it would pass for whole.
+  if (broken_ && !cut_noted_) return fail("the trace has no end mark: there was no room for it");
   BlockHead end;
   end.kind = BlockKind::kEnd;
   end.first_record = records_;
-  return write_block(end, summary);
+  RH_CHECK(write_block(end, summary));
+  return kept;
 }
 
 }  // namespace rehearse::trace

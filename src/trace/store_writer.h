@@ -41,6 +41,8 @@ class StoreWriter {
   };
   StoreWriter() = default;
   Result<void> flush();
+  [[nodiscard]] Result<void> may_grow() const;
+  void note_cut();
   Result<void> write_block(BlockHead head, std::span<const char> raw);
 
   UniqueFd file_;
@@ -54,6 +56,7 @@ class StoreWriter {
   std::uint64_t stored_ = 0;
   Sha256 previous_ = {};
   bool broken_ = false;
+  bool cut_noted_ = false;  ///< in the file
 };
 
 }  // namespace rehearse::trace

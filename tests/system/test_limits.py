@@ -91,6 +91,35 @@ class Limits(Case):
         self.assertIn("core.limit-hit", self.rules(result))
         self.assertIn(b"/var/tmp/rehearse-fill", result.changes)
 
+    def on_small_disk(self, size: str, action: str, after: str) -> subprocess.CompletedProcess[bytes]:
+        """A run of a Python program whose state directory is a filesystem of that size; its status is that of the run."""
+        harness.need("mount", "python3")
+        script = (
+            f'mkdir "$B/small"; mount -t tmpfs -o size={size},mode=700 none "$B/small"; "$REHEARSE" --state "$B/small" --json run -- python3 -c "$ACTION" || code=$?\n'
+            f"{after}; exit ${{code:-0}}"
+        )
+        return harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse, "ACTION": action})
+
+    def test_trace_leaves_room_for_the_report(self) -> None:
+        """What grows with the calls is given up; the report is there and says so."""
+        action = "import os\nfor i in range(250000):\n  try: os.stat('/nowhere/%d' % i)\n  except OSError: pass"
+        done = self.on_small_disk("7M", action, '"$REHEARSE" --state "$B/small" trace last > "$B/shown" 2>&1 || echo "trace $?" >&2')
+        self.assertEqual(done.returncode, 12, done.stderr[-1000:])
+        result = Result(0, done.stdout, done.stderr, 0)
+        self.assertEqual(result.doc["command"]["exit"], 0)
+        self.assertIn("the state directory's filesystem is full", str(result.doc["trace"]["trouble"]))
+        self.assertGreater(result.doc["trace"]["lost"], 0)
+        self.assertIn(b"trace 12", done.stderr)
+        self.assertIn(b"trace cut here", (self.base / "shown").read_bytes()[-200:])
+
+    def test_report_that_cannot_be_written(self) -> None:
+        action = "import os\nos.mkdir('/var/tmp/rehearse-many')\nfor i in range(60000): os.close(os.open('/var/tmp/rehearse-many/' + str(i) + 'x' * 150, os.O_CREAT))"
+        done = self.on_small_disk("9M", action, '"$REHEARSE" --state "$B/small" trace last >&2 || true')
+        self.assertEqual(done.returncode, 73, done.stderr[-1000:])
+        said = done.stderr.decode()
+        self.assertRegex(said, r"rehearse: run [0-9a-f-]+ in \S+/small has ended and has no report: cannot write .*: No space left on device; .*`rehearse gc`.*--state")
+        self.assertRegex(said, r"there is no finished run: [0-9a-f-]+ has no report")
+
     def test_written_bytes_by_project_quota(self) -> None:
         harness.need("mkfs.ext4", "mkfs.xfs", "mount")
         tried = 0

@@ -448,11 +448,36 @@ libc.syscall(59, b'/bin/true', None, None)
         words = ["--password=hunter2", "--token", "hunter2", "--token-file", "/etc/passwd", "db://me:hunter2@host/x", "API_KEY=hunter2", "plain"]
         self.complete(self.run_in(["sh", "-c", 'exec /bin/echo "$@"', "sh", *words]))
         process = self.call("show", "last").doc["processes"][0]
-        self.assertEqual(process["argv"], ["/bin/echo", "--password=*******", "--token", "*******", "--token-file", "/etc/passwd",
-                                           "db://me:*******@host/x", "API_KEY=*******", "plain"])
+        self.assertEqual(process["argv"], ["/bin/echo", "--password=***", "--token", "***", "--token-file", "/etc/passwd",
+                                           "db://me:***@host/x", "API_KEY=***", "plain"])
         self.assertTrue(process["argv_redacted"])
         shown = self.call("trace", "last", json_out=False)
         self.assertNotIn(b"hunter2", shown.out)
+
+    def test_signals_of_the_kernel_and_of_rehearse(self) -> None:
+        """A timer rings while anybody at all is on the CPU; whoever gets the signal is the one it is told of."""
+        script = "import signal, time\nheard = []\nsignal.signal(signal.SIGALRM, lambda *_: heard.append(1))\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)\nwhile len(heard) < 20: time.sleep(1)\nsignal.setitimer(signal.ITIMER_REAL, 0)"
+        self.complete(self.run_in(["python3", "-c", script]))
+        alarms = self.events("--where", "signal.name = SIGALRM")
+        self.assertGreaterEqual(len(alarms), 20)
+        self.assertEqual({(alarm["sender"], alarm["process"], alarm["tid"] == alarm["target_tid"]) for alarm in alarms}, {("kernel", 1, True)})
+        self.assertRegex(self.call("trace", "last", "--where", "signal.name = SIGALRM", json_out=False).out.decode(), r"--- SIGALRM to thread \d+, by the kernel ---")
+        self.run_in(["sleep", "60"], "--timeout", "300ms")
+        self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGKILL")], ["rehearse"])
+        self.run_in(["sh", "-c", "sleep 60 & kill -TERM $!; wait"])
+        self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGTERM")], ["process"])
+
+    def test_what_a_call_overwrote_is_not_shown_as_what_it_read(self) -> None:
+        script = ("import ctypes, struct\nlibc = ctypes.CDLL(None)\n"
+                  "both = ctypes.create_string_buffer(struct.pack('QQ', 111, 222))\nassert libc.prlimit(0, 7, both, both) == 0\n"
+                  "new = ctypes.create_string_buffer(struct.pack('QQ', 100, 222))\nold = ctypes.create_string_buffer(16)\nassert libc.prlimit(0, 7, new, old) == 0")
+        self.complete(self.run_in(["python3", "-c", script]))
+        one, other = self.events("--where", "evt.type = prlimit64")[-2:]
+        self.assertRegex(one["text"], r"^0, RLIMIT_NOFILE, 0x[0-9a-f]+, \{rlim_cur=")
+        self.assertTrue(one["overwritten"])
+        self.assertEqual(other["text"], "0, RLIMIT_NOFILE, {rlim_cur=100, rlim_max=222}, {rlim_cur=111, rlim_max=222}")
+        self.assertFalse(other["overwritten"])
+        self.assertIn("!! an argument was overwritten", self.call("trace", "last", "--where", "evt.type = prlimit64", json_out=False).out.decode())
 
     def test_secrets_are_in_nothing_that_is_kept(self) -> None:
         """Given to the action as words and in its environment: it has them, and no file of the bundle or the ledger does."""
@@ -461,7 +486,7 @@ libc.syscall(59, b'/bin/true', None, None)
         self.complete(result)
         self.assertIn(b"had them", result.err)
         action = result.doc["action"]
-        self.assertEqual((action["argv"][-1], action["env"]["DB_PASSWORD"], action["redacted"]), ("--token=*******", "*******", True))
+        self.assertEqual((action["argv"][-1], action["env"]["DB_PASSWORD"], action["redacted"]), ("--token=***", "***", True))
         self.assertFalse(self.run_in(["true"]).doc["action"]["redacted"])
         self.assertTrue(harness.wait_for(lambda: (self.state / "runs" / result.doc["id"] / "frozen").exists()))
         found = subprocess.run(["grep", "-rlaF", "hunter2", str(self.state)], capture_output=True, text=True, check=False).stdout.split()

@@ -18,6 +18,16 @@ ProcessRecord process(std::uint32_t id, const char* exe, std::int64_t took_ns) {
 
 }  // namespace
 
+TEST_CASE("what is cut of a command is said") {
+  RunRecord record;
+  record.processes = {process(1, "/bin/a", 5'000'000)};
+  record.processes.back().argv = {"a", std::string(5000, 'x'), "--delete-everything"};
+  const std::string text = process_tree_text(record, Style(false), 0, 10);
+  CHECK(text.find(std::string(4096, 'x') + "…(+904 bytes) …(+1 words, 20 bytes)\n") != std::string::npos);
+  record.processes.back().argv = {"a", "b c"};
+  CHECK(process_tree_text(record, Style(false), 0, 10).ends_with("/bin/a 'b c'\n"));
+}
+
 TEST_CASE("the slowest processes, the longest first") {
   RunRecord record;
   record.processes = {process(1, "/bin/a", 5'000'000), process(2, "/bin/b\x1b[2J", 9'000'000),
