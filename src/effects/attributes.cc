@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
@@ -230,6 +231,17 @@ std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& 
   // A directory is copied up whenever something below changes: only its own time says that it was written.
   if (change.type == FileType::kDir && !touched) return std::nullopt;
   return ChangeKind::kIdentical;
+}
+
+bool is_only_a_time(const Change& change) {
+  return change.type == FileType::kDir && change.before && change.after &&
+         (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&
+         std::ranges::all_of(change.also,
+                             [](const std::string& word) { return word == "mtime" || word == "touched"; });
+}
+
+bool is_others_time(const Change& change) {
+  return change.base_moved && is_only_a_time(change);
 }
 
 }  // namespace rehearse::effects

@@ -42,4 +42,10 @@ std::vector<std::string> compare(const Attributes& before, const Attributes& aft
 /// `replaced`: a directory that was removed and made again. Nothing: not worth a record.
 std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& window);
 
+/// A directory of which only a time differs.
+bool is_only_a_time(const Change& change);
+/// One of these where the host's own changed meanwhile: others write in it too, and it is not the action that
+/// moved the host's time. It is not promoted, and keeps nothing from being promoted.
+bool is_others_time(const Change& change);
+
 }  // namespace rehearse::effects

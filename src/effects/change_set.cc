@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "effects/attributes.h"
+#include "effects/copied_time.h"
 #include "effects/layer_walk.h"
 #include "effects/link_aliases.h"
 #include "effects/ordered_pool.h"
@@ -109,6 +110,7 @@ class Comparer {
       const auto kind = classify(change, pair.replaced, window_);
       if (!kind) return {};
       change.kind = *kind;
+      if (is_only_a_time(change) && has_copied_time(pair, change, options_.started_ns)) return {};
     }
     outcome.change = std::move(change);
     return {};
@@ -227,7 +229,7 @@ class Collector {
     change.package = packages_->owner(change.path);
     count(result_.counts, change.kind);
     result_.layers.insert(change.layer);
-    result_.base_moved += change.base_moved ? 1 : 0;
+    result_.base_moved += change.base_moved && !is_others_time(change) ? 1 : 0;
     result_.masked += change.masked && change.after ? 1 : 0;
     if (lost_setid(change) && result_.setid_lost.size() < kMaxUnobserved)
       result_.setid_lost.push_back(change.path);

@@ -30,9 +30,10 @@ struct ChangeSet {
   Counts counts;
   Sha256 root = {};
   std::uint64_t written_bytes = 0;  ///< allocated in the uppers (blocks * 512, each inode once)
-  std::uint64_t base_moved = 0;     ///< records whose host object changed after the run began
-  std::uint64_t masked = 0;         ///< records over masked files
-  std::set<std::uint32_t> layers;   ///< numbers of those in which something changed
+  std::uint64_t base_moved =
+      0;                     ///< records whose host object changed after the run began: see is_others_time
+  std::uint64_t masked = 0;  ///< records over masked files
+  std::set<std::uint32_t> layers;  ///< numbers of those in which something changed
   /// Written files that lost setuid or setgid bits (the first of them). Root of a user namespace loses them
   /// by writing (setattr_should_drop_suidgid, capable(CAP_FSETID)); the host's root would not have.
   std::vector<std::string> setid_lost;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "effects/attributes.h"
 #include "promote/volume.h"
 
 namespace rehearse::promote {
@@ -465,19 +466,6 @@ class LayerPlanner {
 
 }  // namespace
 
-namespace {
-
-/// A directory of which only a time differs, and the host's own changed meanwhile: others write in it too,
-/// and it is not the action that moved its time.
-bool is_others_time(const Change& change) {
-  return change.type == FileType::kDir && change.base_moved && change.before && change.after &&
-         (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&
-         std::all_of(change.also.begin(), change.also.end(),
-                     [](const std::string& word) { return word == "mtime" || word == "touched"; });
-}
-
-}  // namespace
-
 Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLayer> layers,
                        const Selection& selection, const StandsAt& stands_at) {
   Plan plan;
@@ -491,7 +479,7 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
       return fail(change.path + " lies in a layer that the run does not have", ExitCode::kDataError,
                   "the bundle is damaged; rehearse again");
     plan.taken[i] = selection.takes(change.path);
-    if (is_others_time(change)) {
+    if (effects::is_others_time(change)) {
       plan.taken[i] = false;
       continue;
     }

@@ -183,6 +183,40 @@ class Files(HostCase):
             self.assertRegex(shown, rf"m {self.host}/{name} +time 20\S+→1970-01-01T00:00:00")
         self.assertIn("1 more written or touched", shown)
 
+    def beside(self, script: str, meanwhile: str) -> harness.Result:
+        """Rehearses `script`, while `meanwhile` happens on the host once it is done."""
+        command = self.command("run", "--", "sh", "-c", f"{script}; echo done; read answer")
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            self.assertTrue(harness.wait_for(lambda: any(f.stat().st_size for f in self.state.glob("runs/*/output/stdout")), 60))
+            subprocess.run(["sh", "-c", meanwhile], check=True)
+            out, _ = run.communicate(b"go on\n", timeout=300)
+        result = harness.Result(run.returncode, out, b"", 0)
+        self.call("rm", result.doc["id"])
+        return result
+
+    def test_what_others_do_in_a_directory_above_is_no_change(self) -> None:
+        inner = self.host / "inner"
+        inner.mkdir()
+        (inner / "old").write_text("old\n")
+        os.utime(self.host, (1e9, 1e9))
+        result = self.beside(f"echo x >{inner}/f", f"touch {self.host}/zzz; rm {self.host}/zzz")
+        self.assertNotIn(b(self.host), result.changes)
+        self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
+        # What is told of a directory in which both have been is the action's part.
+        result = self.beside(f"echo x >{inner}/f", f"touch {inner}/zzz; rm {inner}/zzz")
+        self.assertEqual(self.change(result, inner, "identical")["also"], ["touched"])
+        self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
+
+    def test_a_time_that_the_action_set_is_told_though_others_were_there(self) -> None:
+        inner = self.host / "inner"
+        inner.mkdir()
+        (inner / "old").write_text("old\n")
+        for script in (f"touch -d 2001-01-01 {inner}", f"echo x >>{inner}/old; touch -d 2001-01-01 {inner}",
+                       f"echo x >>{inner}/old; sleep 0.2; touch -m -d 2001-01-01 {inner}", f"echo x >{inner}/f; touch -d 2001-01-01 {inner}"):
+            with self.subTest(script):
+                result = self.beside(script, f"touch {inner}/zzz; rm {inner}/zzz")
+                self.assertEqual(self.change(result, inner, "metadata")["also"], ["mtime"])
+
     def test_digest_is_of_the_effects(self) -> None:
         same = f"echo new > {self.host}/created; rm {self.host}/gone"
         first, second = (self.shell(same).doc for _ in range(2))
