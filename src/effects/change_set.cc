@@ -27,6 +27,7 @@ constexpr std::size_t kMaxUnobserved = 100;
 struct Outcome {
   std::optional<Change> change;
   std::string trouble;
+  std::string host;                   ///< where the host has what was there before, if that is another path
   std::optional<struct stat> origin;  ///< what a hard-linked upper object was copied from
   std::uint64_t blocks = 0;           ///< of the upper object
   std::uint64_t inode = 0;            ///< of one with several names, to count its blocks once
@@ -112,6 +113,7 @@ class Comparer {
       change.kind = *kind;
       if (is_only_a_time(change) && has_copied_time(pair, change, options_.started_ns)) return {};
     }
+    outcome.host = std::move(pair.from.empty() ? pair.host : pair.from);
     outcome.change = std::move(change);
     return {};
   }
@@ -200,7 +202,7 @@ class Collector {
               result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;
             aliases.note(*outcome.change, outcome.origin);
-            if (!add(std::move(*outcome.change))) return false;
+            if (!add(std::move(*outcome.change), outcome.host)) return false;
           }
           return true;
         });
@@ -214,7 +216,7 @@ class Collector {
           layer, walk.renames(),
           [&](const LinkAlias& alias) {
             auto change = compare_pair.compare_alias(alias);
-            if (change) return add(std::move(*change));
+            if (change) return add(std::move(*change), alias.host);
             report(alias.path + ": " + change.error().what);
             return true;
           },
@@ -224,9 +226,11 @@ class Collector {
     return {};
   }
 
-  bool add(Change change) {
+  bool add(Change change, const std::string& host) {
     if (!packages_) packages_ = load_packages();
     change.package = packages_->owner(change.path);
+    if (change.package.empty() && !host.empty() && host != change.path)
+      change.package = packages_->owner(host);
     count(result_.counts, change.kind);
     result_.layers.insert(change.layer);
     result_.base_moved += change.base_moved && !is_others_time(change) ? 1 : 0;

@@ -137,6 +137,7 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       if (!shown) continue;
       LinkAlias alias;
       alias.path = absolute(layer, *shown);
+      alias.host = absolute(layer, full);
       const auto st = sys::stat_at((*directory)->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
       if (!st || st->st_ino != entry.ino) continue;
       alias.masked = std::find(layer.masked.begin(), layer.masked.end(), full) != layer.masked.end();

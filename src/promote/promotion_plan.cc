@@ -138,15 +138,11 @@ class LayerPlanner {
         continue;
       }
       plan_.origins[i] = origin_of(paths_[i]);
-      if (change.kind != ChangeKind::kDeleted) continue;
-      // Under one name stood a directory that was removed and stands one that was moved there: which of them
-      // lost this object?
-      const auto above = renamed_above(paths_[i]);
-      if (!above || !deleted_directories_.contains(paths_[*above])) continue;
-      const std::string literal = origin_of(paths_[*above]) + paths_[i].substr(paths_[*above].size());
-      if (!stands_at_(layer_.layer, plan_.origins[i], *change.before) &&
-          stands_at_(layer_.layer, literal, *change.before))
-        plan_.origins[i] = literal;
+      if (change.kind != ChangeKind::kDeleted || plan_.origins[i] == paths_[i]) continue;
+      // What is deleted is recorded as the host has it; in older bundles by where the action saw it.
+      if (stands_at_(layer_.layer, paths_[i], *change.before) ||
+          !stands_at_(layer_.layer, plan_.origins[i], *change.before))
+        plan_.origins[i] = paths_[i];
     }
     return {};
   }

@@ -183,6 +183,33 @@ class Files(HostCase):
             self.assertRegex(shown, rf"m {self.host}/{name} +time 20\S+→1970-01-01T00:00:00")
         self.assertIn("1 more written or touched", shown)
 
+    def test_what_is_deleted_below_a_renamed_directory_has_the_host_s_name(self) -> None:
+        h = self.host
+        (h / "low/deep").mkdir(parents=True)
+        for name in ("low/deep/c", "low/deep/d"):
+            (h / name).write_text(name)
+        result = self.shell(f"cd {h} && mv low/deep top && mv tree/sub low/deep && rm low/deep/c && rm -r top/d && mv tree forest && rm forest/a && mkdir forest/a")
+        for name in ("tree/sub/c", "low/deep/d"):
+            gone = self.change(result, h / name, "deleted")
+            self.assertEqual(gone["before"]["ino"], (h / name).stat().st_ino)
+        self.assertNotIn(b(h / "low/deep/c"), result.changes)
+        shown = self.call("diff", "last", str(h / "tree/sub/c"), json_out=False).out
+        self.assertIn(b"--- host" + b(h / "tree/sub/c") + b"\n+++ /dev/null\n", shown)
+        self.assertIn(b"-sub/c\n", shown)
+
+    def test_moving_a_package_s_files_first_does_not_hide_that_they_are_deleted(self) -> None:
+        harness.need("dpkg")
+        for script in ("rm -r /usr/share/base-files/*", "mv /usr/share/base-files /tmp/moved-away; rm -r /tmp/moved-away/*",
+                       "mkdir /usr/share/new; mv /usr/share/base-files /usr/share/new/b; rm -r /usr/share/new/b/*"):
+            with self.subTest(script):
+                result = self.shell(script)
+                self.assertEqual(self.change(result, "/usr/share/base-files/profile", "deleted")["package"], "base-files")
+                self.assertIn("destroy.system-files", [finding["rule"] for finding in result.doc["verdict"]["findings"]])
+                self.assertEqual(result.doc["verdict"]["level"], "red")
+        moved = self.shell("mv /usr/share/base-files /tmp/moved-away; echo x >>/tmp/moved-away/profile")
+        self.assertEqual(self.change(moved, "/tmp/moved-away", "renamed")["package"], "base-files")
+        self.assertEqual(self.change(moved, "/tmp/moved-away/profile", "modified")["package"], "base-files")
+
     def beside(self, script: str, meanwhile: str) -> harness.Result:
         """Rehearses `script`, while `meanwhile` happens on the host once it is done."""
         command = self.command("run", "--", "sh", "-c", f"{script}; echo done; read answer")
