@@ -87,7 +87,7 @@ class Comparer {
     }
     if (pair.after) {
       RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(),
-                                           pair.after->st, Content::kHash));
+                                           pair.after->st, Content::kHash, Store::kUpper));
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
       if (change.before) keep_what_was_not_shown(change);
     }

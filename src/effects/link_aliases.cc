@@ -84,7 +84,7 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
     const Group group = noted == groups_.end() ? Group{} : noted->second;
     if (group.recorded >= origin->st_nlink || (group.only_opened && !group.changed)) continue;
     std::optional<struct stat> known = *st;
-    auto after = read_attributes(layer.index.get(), name.c_str(), known, Content::kHash);
+    auto after = read_attributes(layer.index.get(), name.c_str(), known, Content::kHash, Store::kUpper);
     if (!after) {
       trouble(layer.mountpoint + ": a hard-linked object: " + after.error().what);
       continue;

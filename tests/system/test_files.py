@@ -183,6 +183,20 @@ class Files(HostCase):
             self.assertRegex(shown, rf"m {self.host}/{name} +time 20\S+→1970-01-01T00:00:00")
         self.assertIn("1 more written or touched", shown)
 
+    def test_flags_that_overlayfs_keeps_are_no_change(self) -> None:
+        h = self.host
+        (h / "tree/f").write_text("f")
+        if subprocess.run(["chattr", "+a", h / "keep"], capture_output=True, check=False).returncode != 0:
+            harness.skip("no append-only files here")
+        self.addCleanup(subprocess.run, ["chattr", "-a", "-i", h / "keep", h / "tree", h / "tree/sub/b"], check=True)
+        subprocess.run(["chattr", "+i", h / "tree", h / "tree/sub/b"], check=True)
+        result = self.shell(f"cd {h}; echo more >>keep; echo w >>tree/f; lsattr -d keep tree | cut -c5,6")
+        self.assertIn(b"-a\ni-\n", result.err)
+        kept = self.change(result, h / "keep", "modified")
+        self.assertEqual((kept["also"], kept["before"]["flags"] & 0x20, kept["after"]["flags"] & 0x20), ([], 0x20, 0x20))
+        self.change(result, h / "tree/f", "modified")
+        self.assertNotIn(b(h / "tree"), result.changes)
+
     def test_what_is_deleted_below_a_renamed_directory_has_the_host_s_name(self) -> None:
         h = self.host
         (h / "low/deep").mkdir(parents=True)
