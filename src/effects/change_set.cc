@@ -46,6 +46,7 @@ class Comparer {
       const struct stat& st = *pair.after->st;
       if (st.st_nlink > 1 && !S_ISDIR(st.st_mode)) outcome.inode = st.st_ino;
       outcome.blocks = static_cast<std::uint64_t>(st.st_blocks);
+      if (pair.after->name == ".") outcome.blocks -= std::min(outcome.blocks, layer_.root_blocks);
     }
     outcomes.push_back(std::move(outcome));
   }

@@ -59,6 +59,14 @@ std::uint64_t measure(int directory, int depth = 0) {
   return total;
 }
 
+/// 0 would be no limit at all.
+bool allow(int uppers, std::uint32_t project, std::uint64_t bytes) {
+  struct if_dqblk block = {};
+  block.dqb_bhardlimit = std::max<std::uint64_t>(1, (bytes + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE);
+  block.dqb_valid = QIF_BLIMITS;
+  return ::syscall(kSysQuotactlFd, uppers, quota_command(Q_SETQUOTA), project, &block) == 0;
+}
+
 /// New objects below `fd` get project `id`.
 bool set_project(int fd, std::uint32_t id) {
   struct fsxattr attributes = {};
@@ -113,13 +121,21 @@ bool WriteLimit::set_quota(int uppers, std::uint64_t limit) {
   if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_GETQUOTA), id, &block) == 0 &&
       block.dqb_curspace != 0)
     return false;
-  block = {};
-  block.dqb_bhardlimit = (limit + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE;
-  block.dqb_valid = QIF_BLIMITS;
-  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_SETQUOTA), id, &block) != 0) return false;
+  if (!allow(uppers, id, limit)) return false;
   if (!set_project_tree(uppers, id, 2)) return false;
   project_ = id;
   return true;
+}
+
+void WriteLimit::begin() {
+  if (!limit_) return;
+  struct if_dqblk block = {};
+  if (project_ == 0) {
+    made_ = measure(uppers_.get());
+  } else if (::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0) {
+    made_ = block.dqb_curspace;
+    (void)allow(uppers_.get(), project_, made_ + *limit_);  // without it the first limit holds
+  }
 }
 
 WriteLimit::~WriteLimit() {
@@ -146,7 +162,7 @@ void WriteLimit::observe_fullness() {
   struct if_dqblk block = {};
   if (project_ != 0 &&
       ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0 &&
-      block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
+      block.dqb_curspace > made_ && block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
     was_full_ = true;
   }
 }
@@ -157,7 +173,7 @@ WriteLimit::State WriteLimit::check() {
   if (now < floor_) return State::kBelowFloor;
   if (!limit_ || project_ != 0) return State::kFine;
   // Others write to this filesystem too: measure before accusing.
-  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > *limit_)
+  if (free_at_start_ > now && free_at_start_ - now > *limit_ && measure(uppers_.get()) > made_ + *limit_)
     return State::kOverLimit;
   return State::kFine;
 }

@@ -27,6 +27,9 @@ class WriteLimit {
   WriteLimit& operator=(const WriteLimit&) = delete;
   ~WriteLimit();
 
+  /// When the layers stand and the action has not started: what lies there is not written by it.
+  void begin();
+
   enum class State { kFine, kOverLimit, kBelowFloor };
   /// Cheap (one statfs) unless the limit is near, then the uppers are measured.
   [[nodiscard]] State check();
@@ -49,6 +52,7 @@ class WriteLimit {
   std::uint32_t project_ = 0;  ///< 0: no quota
   std::uint64_t floor_ = 0;
   std::uint64_t free_at_start_ = 0;
+  std::uint64_t made_ = 0;  ///< bytes of the layers' own directories
   bool was_full_ = false;
 };
 

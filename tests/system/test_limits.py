@@ -50,6 +50,13 @@ class Limits(Case):
         self.assertLess(result.doc["command"]["written_bytes"], 3000 << 20)
         self.assertTrue(any("sampling" in line or "quota" in line for line in result.doc["limits"]), result.doc["limits"])
 
+    def test_what_rehearse_makes_itself_is_not_written_by_the_action(self) -> None:
+        result = self.run_in(["true"], "--max-write", "0")
+        self.assertNotIn("core.limit-hit", self.rules(result))
+        self.assertEqual(result.doc["command"]["written_bytes"], 0)
+        result = self.shell(f"echo x >{self.host}/f; sleep 1.5", "--max-write", "0", expect=None)
+        self.assertGreater(result.doc["command"]["written_bytes"], 0)
+
     def test_full_disk_reaches_the_action(self) -> None:
         harness.need("mkfs.ext4", "mount")
         script = (
