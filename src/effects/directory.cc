@@ -50,6 +50,14 @@ Result<SharedFd> open_directory_beneath(int root, const std::string& path) {
   return std::make_shared<const UniqueFd>(std::move(fd));
 }
 
+Result<UniqueFd> open_object_beneath(int root, const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (path.size() < PATH_MAX || slash == std::string::npos)
+    return sys::open_beneath(root, path.c_str(), O_PATH | O_NOFOLLOW);
+  RH_TRY(const auto parent, open_directory_beneath(root, path.substr(0, slash)));
+  return sys::open_beneath(parent->get(), path.c_str() + slash + 1, O_PATH | O_NOFOLLOW);
+}
+
 Result<struct stat> stat_beneath(int root, const std::string& path) {
   const auto slash = path.rfind('/');
   if (path.size() < PATH_MAX || slash == std::string::npos)

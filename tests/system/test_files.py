@@ -156,6 +156,7 @@ class Files(HostCase):
         result = self.run_in(["python3", "-c", script])
         deepest = b(self.host) + (b"/" + b"d" * 100) * 60 + b"/leaf"
         self.change(result, deepest, "created")
+        self.assertIn(b"+1\n", self.call("diff", "last", os.fsdecode(deepest), json_out=False).out)
         self.assertEqual(self.call("rm", result.doc["id"]).code, 0)
         self.assertFalse((self.state / "runs" / result.doc["id"]).exists())
 
@@ -166,6 +167,27 @@ class Files(HostCase):
         self.assertNotIn(b"gone", shown.out)
         self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
         self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
+
+    def test_diff_of_what_was_another_kind_of_object(self) -> None:
+        h = self.host
+        os.symlink("keep", h / "link")
+        os.mkfifo(h / "pipe")
+        self.shell(f"cd {h} && sed -i s/old/new/ link && rm -r pipe tree && echo p >pipe && echo t >tree && rm gone && ln -s keep gone")
+        for name, lines in (("link", ["was a symlink, target keep", "now a file", "--- /dev/null", "+new"]), ("pipe", ["now a file", "--- /dev/null", "+p"]),
+                            ("tree", ["now a file", "+t"]), ("gone", ["now a symlink", "target keep", "-x", "+++ /dev/null"])):
+            shown = self.call("diff", "last", str(h / name), json_out=False).out.decode()
+            for line in lines:
+                self.assertIn(line + "\n", shown)
+            self.assertNotIn("no digest", shown)
+
+    def test_diff_of_paths_as_people_write_them(self) -> None:
+        self.shell(f"echo more >>{self.host}/keep; cat {self.host}/same >>{self.host}/x; rm {self.host}/x; touch {self.host}/same")
+        for path in (f"{self.host}//keep", f"{self.host}/tree/../keep", f"/{self.host}/./keep/"):
+            shown = self.call("diff", "last", path, json_out=False)
+            self.assertIn(b"+more\n", shown.out)
+        for path, text in ((f"{self.host}/tree//a", "the run did not change it"), (f"{self.host}/same", "written or touched, yet nothing differs")):
+            shown = self.call("diff", "--exit-code", "last", path, json_out=False)
+            self.assertEqual((shown.code, shown.out.decode()), (0, f"{os.path.normpath(path)}: {text}\n"))
 
     def test_diff_below_a_renamed_directory(self) -> None:
         self.shell(f"cd {self.host} && mv tree tree9 && echo more >>tree9/sub/b && rm tree9/sub/c")
