@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
+#include "effects/directory.h"
 #include "effects/manifest.h"
 #include "ledger/state.h"
 #include "report/change_list.h"
@@ -26,9 +27,17 @@
 namespace rehearse::cli {
 namespace {
 
+/// What the user asks for, and what became of it.
+struct Filter {
+  std::string path;
+  bool shown = false;
+  bool same = false;  ///< was written or touched, and is what it was
+};
+
 struct Options {
   std::string run;
   std::vector<std::string> paths;
+  std::vector<Filter> filters;
   bool stat = false;
   bool exit_code = false;
 };
@@ -55,7 +64,7 @@ class KeptFiles {
     if (relative.empty() || relative.find('\0') != std::string_view::npos)
       return fail("not a path below its layer", ExitCode::kDataError);
     const std::string path(relative);
-    RH_TRY(const UniqueFd object, sys::open_beneath(upper->second.get(), path.c_str(), O_PATH | O_NOFOLLOW));
+    RH_TRY(const UniqueFd object, effects::open_object_beneath(upper->second.get(), path));
     RH_TRY(const struct stat st, sys::stat_fd(object.get()));
     if (!S_ISREG(st.st_mode)) return fail("not a regular file", ExitCode::kDataError);
     return sys::open(sys::fd_path(object.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
@@ -98,11 +107,9 @@ void put_change(report::Writer& out, const effects::Change& change, const report
   for (const std::string& line : diff.header) out.put(line + "\n");
   if (!diff.note.empty()) out.put(diff.note + "\n");
   if (diff.text.empty()) return;
-  const bool created = change.kind == effects::ChangeKind::kCreated;
-  const bool deleted = change.kind == effects::ChangeKind::kDeleted;
-  out.put("--- " + (created ? std::string("/dev/null") : "host" + escape_text(names.of(change).front())) +
+  out.put("--- " + (diff.made ? std::string("/dev/null") : "host" + escape_text(names.of(change).front())) +
           "\n");
-  out.put("+++ " + (deleted ? std::string("/dev/null") : "run" + path) + "\n");
+  out.put("+++ " + (diff.gone ? std::string("/dev/null") : "run" + path) + "\n");
   put_text(out, diff.text, style);
 }
 
@@ -135,7 +142,32 @@ void put_json(report::Writer& out, const effects::Change& change, const report::
   out.put(text);
 }
 
-Result<int> print_diff(const Globals& globals, const Options& options) {
+/// True if a filter has it, or there is none.
+bool is_selected(std::vector<Filter>& filters, const effects::Change& change,
+                 const std::vector<std::string>& host_names) {
+  const bool noise = report::is_noise(change);
+  bool selected = filters.empty();
+  for (Filter& filter : filters) {
+    const bool meant = report::is_at_or_below(change.path, filter.path) ||
+                       std::ranges::any_of(host_names, [&](const std::string& name) {
+                         return report::is_at_or_below(name, filter.path);
+                       });
+    selected = selected || meant;
+    filter.shown = filter.shown || (meant && !noise);
+    filter.same = filter.same || (meant && noise);
+  }
+  return selected && !noise;
+}
+
+void put_unchanged(report::Writer& out, const std::vector<Filter>& filters) {
+  for (const Filter& filter : filters) {
+    if (filter.shown) continue;
+    out.put(escape_text(filter.path) +
+            (filter.same ? ": written or touched, yet nothing differs\n" : ": the run did not change it\n"));
+  }
+}
+
+Result<int> print_diff(const Globals& globals, Options& options) {
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   RH_TRY(const ledger::Bundle bundle, state.open_run(options.run));
   if (!bundle.finished()) {
@@ -163,15 +195,7 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
   std::uint64_t shown = 0;
   if (globals.json) out.put("{\"schema\":\"rehearse.diff/1\",\"run\":\"" + bundle.id() + "\",\"changes\":[");
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
-    const auto selected = [&](const std::string& filter) {
-      return report::is_at_or_below(change.path, filter) ||
-             std::ranges::any_of(names.of(change), [&](const std::string& name) {
-               return report::is_at_or_below(name, filter);
-             });
-    };
-    if (!options.paths.empty() && std::none_of(options.paths.begin(), options.paths.end(), selected))
-      return true;
-    if (report::is_noise(change)) return true;
+    if (!is_selected(options.filters, change, names.of(change))) return true;
     report::count(counts, change.kind);
     ++shown;
     if (options.stat) {
@@ -192,8 +216,9 @@ Result<int> print_diff(const Globals& globals, const Options& options) {
   }));
   if (globals.json) {
     out.put("]}\n");
-  } else if (options.stat) {
-    out.put(report::counts_line(counts) + "\n");
+  } else {
+    put_unchanged(out, options.filters);
+    if (options.stat) out.put(report::counts_line(counts) + "\n");
   }
   RH_CHECK(out.flush());
   return options.exit_code && shown > 0 ? 1 : 0;
@@ -213,6 +238,7 @@ Result<int> diff_verb(Globals& globals, Arguments arguments) {
   if (!go_on) return 0;
   for (const std::string& path : options.paths) {
     if (!path.starts_with('/')) return fail("PATH must be absolute, not \"" + path + "\"", ExitCode::kUsage);
+    options.filters.push_back({report::normal_path(path)});
   }
   auto code = print_diff(globals, options);
   // 1 means "they differ" here, so it cannot mean failure too.

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string_view>
 
@@ -44,24 +45,35 @@ void add_xattr(Attributes& attributes, std::string_view name, std::string value)
   }
 }
 
-Result<void> read_xattrs_fd(int fd, Attributes& attributes) {
+std::uint32_t flags_of_protection(std::string_view letters) {
+  std::uint32_t flags = 0;
+  if (letters.find('a') != std::string_view::npos) flags |= FS_APPEND_FL;
+  if (letters.find('i') != std::string_view::npos) flags |= FS_IMMUTABLE_FL;
+  return flags;
+}
+
+Result<void> read_xattr_fd(int fd, const char* name, Store store, Attributes& attributes) {
+  const bool protection = store == Store::kUpper && std::string_view(name) == kProtectionXattr;
+  if (is_overlays_own(name) && !protection) return {};
+  RH_TRY(auto value, sys::get_xattr(fd, name));
+  if (protection)
+    attributes.flags |= flags_of_protection(value);
+  else
+    add_xattr(attributes, name, std::move(value));
+  return {};
+}
+
+Result<void> read_xattrs_fd(int fd, Store store, Attributes& attributes) {
   char names[4096];
   ssize_t size = ::flistxattr(fd, names, sizeof names);
   if (size == 0 || (size < 0 && errno == EOPNOTSUPP)) return {};
   if (size > 0) {
-    for (const char* name = names; name < names + size; name += std::string_view(name).size() + 1) {
-      if (is_overlays_own(name)) continue;
-      RH_TRY(auto value, sys::get_xattr(fd, name));
-      add_xattr(attributes, name, std::move(value));
-    }
+    for (const char* name = names; name < names + size; name += std::string_view(name).size() + 1)
+      RH_CHECK(read_xattr_fd(fd, name, store, attributes));
     return {};
   }
   RH_TRY(const auto all, sys::list_xattrs(fd));
-  for (const std::string& name : all) {
-    if (is_overlays_own(name)) continue;
-    RH_TRY(auto value, sys::get_xattr(fd, name.c_str()));
-    add_xattr(attributes, name, std::move(value));
-  }
+  for (const std::string& name : all) RH_CHECK(read_xattr_fd(fd, name.c_str(), store, attributes));
   return {};
 }
 
@@ -83,7 +95,7 @@ Result<void> read_xattrs_path(int dir, const char* entry, Attributes& attributes
 
 void read_inode_flags(int fd, Attributes& attributes) {
   int flags = 0;
-  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) attributes.flags = static_cast<std::uint32_t>(flags);
+  if (::ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) attributes.flags |= static_cast<std::uint32_t>(flags);
   int generation = 0;
   if (::ioctl(fd, FS_IOC_GETVERSION, &generation) == 0)
     attributes.generation = static_cast<std::uint32_t>(generation);
@@ -123,7 +135,8 @@ Attributes from_stat(const struct stat& st) {
   return attributes;
 }
 
-Result<Attributes> read_file(int dir, const char* name, std::optional<struct stat>& st, Content content) {
+Result<Attributes> read_file(int dir, const char* name, std::optional<struct stat>& st, Content content,
+                             Store store) {
   RH_TRY(const UniqueFd fd, open_to_read(dir, name, 0));
   struct stat opened = {};
   if (::fstat(fd.get(), &opened) != 0) return sys::last_error("fstat");
@@ -136,7 +149,7 @@ Result<Attributes> read_file(int dir, const char* name, std::optional<struct sta
     RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
     attributes.size = bytes;
   }
-  RH_CHECK(read_xattrs_fd(fd.get(), attributes));
+  RH_CHECK(read_xattrs_fd(fd.get(), store, attributes));
   read_inode_flags(fd.get(), attributes);
   return attributes;
 }
@@ -162,13 +175,13 @@ FileType file_type(const struct stat& st) {
   }
 }
 
-Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st,
-                                   Content content) {
-  if (!st || S_ISREG(st->st_mode)) return read_file(dir, name, st, content);
+Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st, Content content,
+                                   Store store) {
+  if (!st || S_ISREG(st->st_mode)) return read_file(dir, name, st, content, store);
   Attributes attributes = from_stat(*st);
   if (S_ISDIR(st->st_mode)) {
     RH_TRY(const UniqueFd fd, open_to_read(dir, name, O_DIRECTORY));
-    RH_CHECK(read_xattrs_fd(fd.get(), attributes));
+    RH_CHECK(read_xattrs_fd(fd.get(), store, attributes));
     read_inode_flags(fd.get(), attributes);
     return attributes;
   }
@@ -230,6 +243,17 @@ std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& 
   // A directory is copied up whenever something below changes: only its own time says that it was written.
   if (change.type == FileType::kDir && !touched) return std::nullopt;
   return ChangeKind::kIdentical;
+}
+
+bool is_only_a_time(const Change& change) {
+  return change.type == FileType::kDir && change.before && change.after &&
+         (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&
+         std::ranges::all_of(change.also,
+                             [](const std::string& word) { return word == "mtime" || word == "touched"; });
+}
+
+bool is_others_time(const Change& change) {
+  return change.base_moved && is_only_a_time(change);
 }
 
 }  // namespace rehearse::effects

@@ -13,6 +13,7 @@
 namespace rehearse::effects {
 
 enum class Content { kHash, kSkip };  ///< kSkip: the content is secret or irrelevant
+enum class Store { kHost, kUpper };   ///< kUpper: what overlayfs shows as flags counts as such
 
 FileType file_type(const struct stat& st);
 
@@ -20,8 +21,8 @@ FileType file_type(const struct stat& st);
 /// directory's listing, and `st` is filled in. Regular files are opened without following and without
 /// blocking, of everything else only directories are opened. The digest is of the bytes of the opened inode,
 /// which must still be the one of `st`.
-Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st,
-                                   Content content);
+Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st, Content content,
+                                   Store store = Store::kHost);
 
 struct Window {
   std::int64_t from_ns = 0;
@@ -41,5 +42,11 @@ std::vector<std::string> compare(const Attributes& before, const Attributes& aft
 /// What became of `change`, whose `before` and `after` are objects of the same type; fills in `also`.
 /// `replaced`: a directory that was removed and made again. Nothing: not worth a record.
 std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& window);
+
+/// A directory of which only a time differs.
+bool is_only_a_time(const Change& change);
+/// One of these where the host's own changed meanwhile: others write in it too, and it is not the action that
+/// moved the host's time. It is not promoted, and keeps nothing from being promoted.
+bool is_others_time(const Change& change);
 
 }  // namespace rehearse::effects

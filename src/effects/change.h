@@ -47,7 +47,7 @@ struct Attributes {
 };
 
 struct Change {
-  std::string path;  ///< bytes, absolute, as the action saw it
+  std::string path;  ///< bytes, absolute, as the action saw it; of what is deleted as the host has it
   ChangeKind kind = ChangeKind::kCreated;
   std::vector<std::string>
       also;  ///< "modified", "mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink"
@@ -55,7 +55,7 @@ struct Change {
   std::string from;                 ///< old path of a renamed object
   std::optional<Attributes> before;
   std::optional<Attributes> after;
-  std::string package;      ///< owning dpkg package, empty if none
+  std::string package;      ///< owning dpkg package of the path, else of the host's object; empty if none
   std::uint32_t layer = 0;  ///< index of the layer (uppers/N) that holds it
   bool masked = false;      ///< stands over a masked file: never promotable
   bool base_moved = false;  ///< the host's object changed after the run began

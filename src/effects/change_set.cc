@@ -14,6 +14,7 @@
 
 #include "base/sys.h"
 #include "effects/attributes.h"
+#include "effects/copied_time.h"
 #include "effects/layer_walk.h"
 #include "effects/link_aliases.h"
 #include "effects/ordered_pool.h"
@@ -29,6 +30,7 @@ constexpr std::size_t kMaxUnobserved = 100;
 struct Outcome {
   std::optional<Change> change;
   std::string trouble;
+  std::string host;                   ///< where the host has what was there before, if that is another path
   std::optional<struct stat> origin;  ///< what a hard-linked upper object was copied from
   std::uint64_t blocks = 0;           ///< of the upper object
   std::uint64_t inode = 0;            ///< of one with several names, to count its blocks once
@@ -47,6 +49,7 @@ class Comparer {
       const struct stat& st = *pair.after->st;
       if (st.st_nlink > 1 && !S_ISDIR(st.st_mode)) outcome.inode = st.st_ino;
       outcome.blocks = static_cast<std::uint64_t>(st.st_blocks);
+      if (pair.after->name == ".") outcome.blocks -= std::min(outcome.blocks, layer_.root_blocks);
     }
     outcomes.push_back(std::move(outcome));
   }
@@ -88,7 +91,7 @@ class Comparer {
     }
     if (pair.after) {
       RH_TRY(change.after, read_attributes(pair.after->directory->get(), pair.after->name.c_str(),
-                                           pair.after->st, Content::kHash));
+                                           pair.after->st, Content::kHash, Store::kUpper));
       if (change.after->link_group) count_links(*pair.after, *change.after, outcome);
       if (change.before) keep_what_was_not_shown(change);
     }
@@ -112,7 +115,9 @@ class Comparer {
       const auto kind = classify(change, pair.replaced, window_);
       if (!kind) return {};
       change.kind = *kind;
+      if (is_only_a_time(change) && has_copied_time(pair, change, options_.started_ns)) return {};
     }
+    outcome.host = std::move(pair.from.empty() ? pair.host : pair.from);
     outcome.change = std::move(change);
     return {};
   }
@@ -220,7 +225,7 @@ class Collector {
             if (!outcome.change) continue;
             room.note(*outcome.change, first_name);
             aliases.note(*outcome.change, outcome.origin);
-            if (!add(std::move(*outcome.change))) return false;
+            if (!add(std::move(*outcome.change), outcome.host)) return false;
           }
           return true;
         });
@@ -234,7 +239,7 @@ class Collector {
           layer, walk.renames(),
           [&](const LinkAlias& alias) {
             auto change = compare_pair.compare_alias(alias);
-            if (change) return add(std::move(*change));
+            if (change) return add(std::move(*change), alias.host);
             report(alias.path + ": " + change.error().what);
             return true;
           },
@@ -267,12 +272,14 @@ class Collector {
       result_.overfull.push_back(std::move(found));
   }
 
-  bool add(Change change) {
+  bool add(Change change, const std::string& host) {
     if (!packages_) packages_ = load_packages();
     change.package = packages_->owner(change.path);
+    if (change.package.empty() && !host.empty() && host != change.path)
+      change.package = packages_->owner(host);
     count(result_.counts, change.kind);
     result_.layers.insert(change.layer);
-    result_.base_moved += change.base_moved ? 1 : 0;
+    result_.base_moved += change.base_moved && !is_others_time(change) ? 1 : 0;
     result_.masked += change.masked && change.after ? 1 : 0;
     if (lost_setid(change) && result_.setid_lost.size() < kMaxUnobserved)
       result_.setid_lost.push_back(change.path);

@@ -38,9 +38,10 @@ struct Overfull {
 struct ChangeSet {
   Counts counts;
   Sha256 root = {};
-  std::uint64_t written_bytes = 0;  ///< allocated in the uppers (blocks * 512, each inode once)
-  std::uint64_t base_moved = 0;     ///< records whose host object changed after the run began
-  std::uint64_t masked = 0;         ///< records over masked files
+  std::uint64_t written_bytes = 0;  ///< allocated in the uppers by the action (blocks * 512, each inode once)
+  std::uint64_t base_moved =
+      0;                     ///< records whose host object changed after the run began: see is_others_time
+  std::uint64_t masked = 0;  ///< records over masked files
   std::vector<Overfull> overfull;
   std::set<std::uint32_t> layers;  ///< numbers of those in which something changed
   /// Written files that lost setuid or setgid bits (the first of them). Root of a user namespace loses them

@@ -15,8 +15,19 @@
 
 namespace rehearse::effects {
 
+namespace {
+
+/// Listing an upper's directory must not write its access time: that tells what the action did.
+Result<UniqueFd> open_to_list(int parent, const char* path, int more) {
+  const int flags = O_RDONLY | O_DIRECTORY | more;
+  auto fd = sys::open_beneath(parent, path, flags | O_NOATIME);
+  return !fd && fd.error().err == EPERM ? sys::open_beneath(parent, path, flags) : std::move(fd);
+}
+
+}  // namespace
+
 Result<SharedFd> open_subdirectory(const UniqueFd& parent, const std::string& name) {
-  RH_TRY(auto fd, sys::open_beneath(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  RH_TRY(auto fd, open_to_list(parent.get(), name.c_str(), O_NOFOLLOW));
   return std::make_shared<const UniqueFd>(std::move(fd));
 }
 
@@ -34,9 +45,17 @@ Result<SharedFd> open_directory_beneath(int root, const std::string& path) {
     at = std::move(next);
     rest.remove_prefix(slash + 1);
   }
-  RH_TRY(auto fd, sys::open_beneath(at.valid() ? at.get() : root,
-                                    rest.empty() ? "." : std::string(rest).c_str(), O_RDONLY | O_DIRECTORY));
+  RH_TRY(auto fd,
+         open_to_list(at.valid() ? at.get() : root, rest.empty() ? "." : std::string(rest).c_str(), 0));
   return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
+Result<UniqueFd> open_object_beneath(int root, const std::string& path) {
+  const auto slash = path.rfind('/');
+  if (path.size() < PATH_MAX || slash == std::string::npos)
+    return sys::open_beneath(root, path.c_str(), O_PATH | O_NOFOLLOW);
+  RH_TRY(const auto parent, open_directory_beneath(root, path.substr(0, slash)));
+  return sys::open_beneath(parent->get(), path.c_str() + slash + 1, O_PATH | O_NOFOLLOW);
 }
 
 Result<struct stat> stat_beneath(int root, const std::string& path) {
@@ -57,7 +76,7 @@ bool by_name(const Listed& a, const Listed& b) {
 
 Result<Listing> Listing::read(int directory) {
   // On a descriptor with an offset of its own: the one given may be shared by threads.
-  RH_TRY(const auto own, sys::open_beneath(directory, ".", O_RDONLY | O_DIRECTORY));
+  RH_TRY(const auto own, open_to_list(directory, ".", 0));
   Listing listing;
   alignas(8) char buffer[32768];
   while (true) {

@@ -21,6 +21,8 @@ using SharedFd = std::shared_ptr<const UniqueFd>;
 Result<SharedFd> open_subdirectory(const UniqueFd& parent, const std::string& name);
 /// A directory by its path below `root`, of any length, component by component safe.
 Result<SharedFd> open_directory_beneath(int root, const std::string& path);
+/// O_PATH of what stands at a path below `root`, of any length, itself and not where it leads to.
+Result<UniqueFd> open_object_beneath(int root, const std::string& path);
 /// lstat of a path below `root`, of any length.
 Result<struct stat> stat_beneath(int root, const std::string& path);
 

@@ -11,10 +11,11 @@
 namespace rehearse::effects {
 
 struct Layer {
-  std::uint32_t number = 0;  ///< of uppers/N in the bundle
-  std::string mountpoint;    ///< where the action saw it: "/", "/home"
-  UniqueFd upper;            ///< O_RDONLY|O_DIRECTORY; ids on disk are the host's own
-  UniqueFd index;            ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none
+  std::uint32_t number = 0;       ///< of uppers/N in the bundle
+  std::string mountpoint;         ///< where the action saw it: "/", "/home"
+  UniqueFd upper;                 ///< O_RDONLY|O_DIRECTORY; ids on disk are the host's own
+  std::uint64_t root_blocks = 0;  ///< of 512 bytes, that the upper's root had before the action
+  UniqueFd index;                 ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none
   UniqueFd lower;  ///< O_RDONLY|O_DIRECTORY in a detached, non-recursive, read-only, noatime clone of the
                    ///< host mount: walking it crosses into no other mount; ids are the host's own
   std::vector<std::string>

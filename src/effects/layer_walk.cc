@@ -46,7 +46,8 @@ void LayerWalk::run() {
   const auto before = sys::stat_fd(root.lower->get());
   const auto after = sys::stat_fd(root.upper->get());
   if (before && after)
-    emit({layer_.mountpoint, "", Pair::Side{root.lower, ".", *before}, Pair::Side{root.upper, ".", *after}});
+    emit({layer_.mountpoint, "", "", Pair::Side{root.lower, ".", *before},
+          Pair::Side{root.upper, ".", *after}});
   if (!open_frame(std::move(root))) return;
   while (!stack_.empty() && !stopped_) {
     Frame& frame = stack_.back();
@@ -82,6 +83,10 @@ bool LayerWalk::open_frame(Frame frame) {
     pushed_.push_back(std::move(frame));
   }
   return true;
+}
+
+std::string LayerWalk::host_path(const Frame& frame, const std::string& name) const {
+  return join_absolute(layer_.mountpoint, join_path(frame.lower_path, name));
 }
 
 void LayerWalk::emit(Pair pair) {
@@ -158,7 +163,8 @@ void LayerWalk::visit_deleted(const Frame& frame, const std::string& name) {
 
 void LayerWalk::emit_deleted(const Frame& frame, Pair::Side side) {
   Pair pair;
-  pair.path = join_absolute(frame.path, side.name);
+  // Under the name that it would have below a renamed directory it stood nowhere.
+  pair.path = host_path(frame, side.name);
   pair.masked = is_masked(join_path(frame.lower_path, side.name));
   pair.before = std::move(side);
   emit(std::move(pair));
@@ -167,13 +173,13 @@ void LayerWalk::emit_deleted(const Frame& frame, Pair::Side side) {
 void LayerWalk::delete_below(const Frame& frame, const std::string& name) {
   auto lower = open_subdirectory(*frame.lower, name);
   if (!lower) {
-    trouble_(join_absolute(frame.path, name) + ": " + lower.error().what);
+    trouble_(host_path(frame, name) + ": " + lower.error().what);
     return;
   }
   Frame below;
   below.mode = Mode::kDeleted;
   below.lower = *lower;
-  below.path = join_absolute(frame.path, name);
+  below.path = host_path(frame, name);
   below.lower_path = join_path(frame.lower_path, name);
   open_frame(std::move(below));
 }
@@ -223,6 +229,7 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     below.mode = Mode::kCreated;
   } else if (!is_directory(*old)) {
     pair.before = *old;
+    pair.host = host_path(frame, name);
     below.mode = Mode::kCreated;
   } else {
     auto lower = open_subdirectory(*frame.lower, name);
@@ -236,6 +243,7 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     pair.replaced = opaque && *opaque == "y";
     below.mode = pair.replaced ? Mode::kReplaced : Mode::kMerged;
     pair.before = *old;
+    pair.host = host_path(frame, name);
   }
   emit(std::move(pair));
   open_frame(std::move(below));
@@ -251,6 +259,7 @@ void LayerWalk::visit_object(const Frame& frame, Pair::Side side) {
   if (auto old = lower_side(frame, name)) {
     const bool directory = is_directory(*old);
     pair.before = std::move(old);
+    pair.host = host_path(frame, name);
     emit(std::move(pair));
     if (directory) delete_below(frame, name);
     return;

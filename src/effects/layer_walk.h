@@ -18,8 +18,10 @@ namespace rehearse::effects {
 
 /// One path: its object before (in the lower), after (in the upper), or both.
 struct Pair {
-  std::string path;  ///< as the action saw it
+  std::string path;  ///< as the action saw it; of what is deleted, as the host has it
   std::string from;  ///< of a renamed object
+  std::string host;  ///< of one that is neither deleted nor renamed: where the host has `before`, which is
+                     ///< not `path` below a renamed directory
   struct Side {
     SharedFd directory;
     std::string name;
@@ -67,6 +69,8 @@ class LayerWalk {
   [[nodiscard]] bool is_elsewhere(const Frame& frame, const std::string& name) const;
   [[nodiscard]] bool is_hidden(const std::string& lower_path) const;
   [[nodiscard]] bool is_masked(const std::string& lower_path) const;
+  /// `name` of `frame` as the host has it.
+  [[nodiscard]] std::string host_path(const Frame& frame, const std::string& name) const;
   void emit(Pair pair);
 
   const Layer& layer_;

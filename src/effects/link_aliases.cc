@@ -84,7 +84,7 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
     const Group group = noted == groups_.end() ? Group{} : noted->second;
     if (group.recorded >= origin->st_nlink || (group.only_opened && !group.changed)) continue;
     std::optional<struct stat> known = *st;
-    auto after = read_attributes(layer.index.get(), name.c_str(), known, Content::kHash);
+    auto after = read_attributes(layer.index.get(), name.c_str(), known, Content::kHash, Store::kUpper);
     if (!after) {
       trouble(layer.mountpoint + ": a hard-linked object: " + after.error().what);
       continue;
@@ -137,6 +137,7 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       if (!shown) continue;
       LinkAlias alias;
       alias.path = absolute(layer, *shown);
+      alias.host = absolute(layer, full);
       const auto st = sys::stat_at((*directory)->get(), name.c_str(), AT_SYMLINK_NOFOLLOW);
       if (!st || st->st_ino != entry.ino) continue;
       alias.masked = std::find(layer.masked.begin(), layer.masked.end(), full) != layer.masked.end();

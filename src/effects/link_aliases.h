@@ -19,6 +19,7 @@ namespace rehearse::effects {
 /// A name that the upper does not have and whose object it holds all the same.
 struct LinkAlias {
   std::string path;  ///< as the action saw it
+  std::string host;  ///< as the host has it
   bool masked = false;
   SharedFd directory;  ///< in the lower
   std::string name;

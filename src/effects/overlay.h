@@ -14,6 +14,9 @@ inline constexpr const char* kOpaqueXattr = "trusted.overlay.opaque";
 inline constexpr const char* kRedirectXattr = "trusted.overlay.redirect";
 inline constexpr const char* kOriginXattr = "trusted.overlay.origin";
 inline constexpr const char* kNlinkXattr = "trusted.overlay.nlink";
+/// "a", "i": the action sees its object append-only, immutable. The upper's own inode is not, or overlayfs
+/// could not write to it.
+inline constexpr const char* kProtectionXattr = "trusted.overlay.protattr";
 inline constexpr const char* kOverlayPrefix = "trusted.overlay.";
 /// An xattr of the action's own that looks like overlayfs's is stored with this prefix in place of
 /// kOverlayPrefix.

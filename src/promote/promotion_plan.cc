@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "effects/attributes.h"
 #include "promote/volume.h"
 
 namespace rehearse::promote {
@@ -137,15 +138,11 @@ class LayerPlanner {
         continue;
       }
       plan_.origins[i] = origin_of(paths_[i]);
-      if (change.kind != ChangeKind::kDeleted) continue;
-      // Under one name stood a directory that was removed and stands one that was moved there: which of them
-      // lost this object?
-      const auto above = renamed_above(paths_[i]);
-      if (!above || !deleted_directories_.contains(paths_[*above])) continue;
-      const std::string literal = origin_of(paths_[*above]) + paths_[i].substr(paths_[*above].size());
-      if (!stands_at_(layer_.layer, plan_.origins[i], *change.before) &&
-          stands_at_(layer_.layer, literal, *change.before))
-        plan_.origins[i] = literal;
+      if (change.kind != ChangeKind::kDeleted || plan_.origins[i] == paths_[i]) continue;
+      // What is deleted is recorded as the host has it; in older bundles by where the action saw it.
+      if (stands_at_(layer_.layer, paths_[i], *change.before) ||
+          !stands_at_(layer_.layer, plan_.origins[i], *change.before))
+        plan_.origins[i] = paths_[i];
     }
     return {};
   }
@@ -467,15 +464,6 @@ class LayerPlanner {
 
 namespace {
 
-/// A directory of which only a time differs, and the host's own changed meanwhile: others write in it too,
-/// and it is not the action that moved its time.
-bool is_others_time(const Change& change) {
-  return change.type == FileType::kDir && change.base_moved && change.before && change.after &&
-         (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&
-         std::all_of(change.also.begin(), change.also.end(),
-                     [](const std::string& word) { return word == "mtime" || word == "touched"; });
-}
-
 /// What stood for a masked file may have been moved over another: that one may not have its place taken, nor
 /// the file be removed without it.
 Result<void> check_mask_is_gone(const Change& removed, std::span<const Change> changes) {
@@ -504,7 +492,7 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
       return fail(change.path + " lies in a layer that the run does not have", ExitCode::kDataError,
                   "the bundle is damaged; rehearse again");
     plan.taken[i] = selection.takes(change.path);
-    if (is_others_time(change)) {
+    if (effects::is_others_time(change)) {
       plan.taken[i] = false;
       continue;
     }

@@ -72,7 +72,7 @@ struct PlanLayer {
 };
 
 /// True if the host's object at `path` (relative to the layer) is the one that `before` describes. Asked only
-/// where two objects had the same path one after the other.
+/// of what is deleted below a name that another directory has got since.
 using StandsAt =
     std::function<bool(std::uint32_t layer, const std::string& path, const effects::Attributes& before)>;
 

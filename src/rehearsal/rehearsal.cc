@@ -197,6 +197,7 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     effects::Layer layer;
     layer.number = from.index;
     layer.mountpoint = from.mountpoint;
+    layer.root_blocks = from.root_blocks;
     RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
     layer.lower = std::move(from.lower);

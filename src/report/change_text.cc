@@ -125,7 +125,8 @@ std::vector<std::string> metadata_differences(const Attributes& before, const At
 }
 
 bool is_noise(const Change& change) {
-  return change.kind == ChangeKind::kIdentical && !change.masked && !change.base_moved;
+  return change.kind == ChangeKind::kIdentical && !change.masked &&
+         (!change.base_moved || effects::is_others_time(change));
 }
 
 std::optional<std::string> set_time(const Change& change) {

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <limits.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/escape.h"
 #include "base/sys.h"
 #include "base/units.h"
+#include "effects/directory.h"
 #include "report/attributes.h"
 #include "report/change_text.h"
 #include "report/text_diff.h"
@@ -62,6 +65,17 @@ bool is_file_content(const Change& change) {
   }
 }
 
+/// A record says of one type only which it is: of another kind of object there is no digest.
+bool was_file(const Change& change) {
+  if (change.kind == ChangeKind::kCreated || !change.before) return false;
+  return change.kind == ChangeKind::kType ? change.before->sha256.has_value()
+                                          : change.type == FileType::kFile;
+}
+
+bool is_file(const Change& change) {
+  return change.kind != ChangeKind::kDeleted && change.after && change.type == FileType::kFile;
+}
+
 void describe(const Change& change, FileDiff& out) {
   const auto add = [&](std::string line) { out.header.push_back(std::move(line)); };
   switch (change.kind) {
@@ -78,6 +92,8 @@ void describe(const Change& change, FileDiff& out) {
           (change.before ? ", mode " + mode_text(change.before->mode) : std::string()));
       break;
     case ChangeKind::kType:
+      if (change.before && !change.before->target.empty())
+        add("was a symlink, target " + escape_text(change.before->target));
       add(std::string("now a ") + to_string(change.type));
       break;
     case ChangeKind::kRenamed:
@@ -120,12 +136,12 @@ std::string render(const std::vector<Hunk>& hunks) {
 
 FileDiff diff_change(const Change& change, const Sides& sides, const HostNames& names) {
   FileDiff out;
+  out.made = !was_file(change);
+  out.gone = !is_file(change);
   describe(change, out);
   if (!is_file_content(change)) return out;
-  const bool has_before = change.kind != ChangeKind::kCreated && change.before &&
-                          (change.before->sha256 || change.type == FileType::kFile);
-  const bool has_after =
-      change.kind != ChangeKind::kDeleted && change.after && change.type == FileType::kFile;
+  const bool has_before = was_file(change);
+  const bool has_after = is_file(change);
   if ((has_before && change.before->size > kMaxDiffBytes) ||
       (has_after && change.after->size > kMaxDiffBytes)) {
     out.note = "too large to compare by line: " + side_text(has_before ? change.before : std::nullopt) +
@@ -180,10 +196,25 @@ Result<UniqueFd> open_host_file(int root, const std::string& path) {
   constexpr std::uint64_t kResolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   if (path.find('\0') != std::string::npos) return fail("a path with a zero byte", ExitCode::kDataError);
   // First without opening: a device or a FIFO must not notice us. Then the very same object, for reading.
-  RH_TRY(const UniqueFd object, sys::open_at2(root, path.c_str(), O_PATH | O_NOFOLLOW, 0, kResolve));
+  RH_TRY(const UniqueFd object, path.size() < PATH_MAX
+                                    ? sys::open_at2(root, path.c_str(), O_PATH | O_NOFOLLOW, 0, kResolve)
+                                    : effects::open_object_beneath(root, path.substr(1)));
   RH_TRY(const struct stat st, sys::stat_fd(object.get()));
   if (!S_ISREG(st.st_mode)) return fail("not a regular file", ExitCode::kDataError);
   return sys::open(sys::fd_path(object.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
+}
+
+std::string normal_path(std::string_view path) {
+  std::string result;
+  while (!path.empty()) {
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(std::min(part.size() + 1, path.size()));
+    if (part == "..")
+      result.resize(result.empty() ? 0 : result.rfind('/'));
+    else if (!part.empty() && part != ".")
+      result.append("/").append(part);
+  }
+  return result.empty() ? "/" : result;
 }
 
 bool is_at_or_below(std::string_view path, std::string_view filter) {

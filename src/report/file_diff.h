@@ -24,10 +24,12 @@ struct Sides {
 
 struct FileDiff {
   std::vector<std::string>
-      header;        ///< extended header lines, escaped: "mode 0644→0600", "new file, mode 0644"
-  std::string note;  ///< why there is no text, escaped: "binary files differ: ...", "host file has changed
-                     ///< since"; may be empty
-  std::string text;  ///< hunks, raw lines: escape before printing; empty if there is none
+      header;         ///< extended header lines, escaped: "mode 0644→0600", "new file, mode 0644"
+  std::string note;   ///< why there is no text, escaped: "binary files differ: ...", "host file has changed
+                      ///< since"; may be empty
+  bool made = false;  ///< there was no regular file before
+  bool gone = false;  ///< there is none after
+  std::string text;   ///< hunks, raw lines: escape before printing; empty if there is none
 };
 
 /// Never fails: what cannot be read is a note. Both sides are read once, with bounded size, and checked
@@ -40,6 +42,10 @@ std::string escape_line(std::string_view line);
 
 /// The host's file below `root` for reading: no symlink, no device, no FIFO, no access time change.
 Result<UniqueFd> open_host_file(int root, const std::string& path);
+
+/// An absolute path without empty components, "." and "..", by its names alone: what a run's files are
+/// compared with may be gone.
+std::string normal_path(std::string_view path);
 
 /// True if `path` is `filter` or lies below it, by whole components.
 bool is_at_or_below(std::string_view path, std::string_view filter);

@@ -9,9 +9,10 @@ void HostNames::take(const effects::Change& change) {
 
 std::vector<std::string> HostNames::of(const effects::Change& change) const {
   if (change.kind == effects::ChangeKind::kRenamed) return {change.from};
-  std::vector<std::string> names = {before(change.path)};
-  if (change.kind == effects::ChangeKind::kDeleted && names.front() != change.path)
-    names.push_back(change.path);
+  if (change.kind != effects::ChangeKind::kDeleted) return {before(change.path)};
+  std::vector<std::string> names = {change.path};
+  if (std::string elsewhere = before(change.path); elsewhere != change.path)
+    names.push_back(std::move(elsewhere));
   return names;
 }
 

@@ -15,8 +15,8 @@ class HostNames {
  public:
   /// Each change of the run, before the first question.
   void take(const effects::Change& change);
-  /// Where the host has what the change found; the likeliest first. Two where a directory was removed and
-  /// another moved to its name: something deleted below may have been in either.
+  /// Where the host has what the change found; the likeliest first. What is deleted is recorded as the host
+  /// has it: the second of two is for bundles that have it by where the action saw it.
   [[nodiscard]] std::vector<std::string> of(const effects::Change& change) const;
 
  private:

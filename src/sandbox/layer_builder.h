@@ -33,8 +33,9 @@ struct LayerEvidence {
       xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
   /// What is shown is a copy, made since then (earliest_stamp_ns()).
   std::optional<std::int64_t> copied_since_ns;
-  std::string file;      ///< of a file mount: its name in the layer
-  bool scratch = false;  ///< what is in it is thrown away
+  std::string file;               ///< of a file mount: its name in the layer
+  bool scratch = false;           ///< what is in it is thrown away
+  std::uint64_t root_blocks = 0;  ///< of its upper's root, as the action found it
 
   /// Where the action sees `path` of this layer; "" is the layer's root.
   [[nodiscard]] std::string seen_at(const std::string& path) const {

@@ -209,6 +209,15 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
   return built;
 }
 
+/// What the roots of the layers take before the action has put anything into them.
+void note_roots(int uppers, std::vector<LayerEvidence>& layers) {
+  for (LayerEvidence& layer : layers) {
+    const auto st =
+        sys::stat_at(uppers, (std::to_string(layer.index) + "/upper").c_str(), AT_SYMLINK_NOFOLLOW);
+    if (st) layer.root_blocks = static_cast<std::uint64_t>(st->st_blocks);
+  }
+}
+
 }  // namespace
 
 Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) {
@@ -260,6 +269,8 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   if (!relay) return tl::make_unexpected(relay.error());
   std::vector<int> inside(relay->child_ends(), relay->child_ends() + 3);
   if (manager.valid()) inside.push_back(manager.get());
+  note_roots(uppers.get(), built.layers);
+  writes.begin();
   RH_CHECK(init.go(inside));
   manager.reset();
   evidence.build_ns = monotonic_ns() - begun;

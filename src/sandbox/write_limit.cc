@@ -37,6 +37,14 @@ std::uint64_t free_bytes(int fd) {
   return usage.f_bavail * usage.f_frsize;
 }
 
+/// 0 would be no limit at all.
+bool allow(int uppers, std::uint32_t project, std::uint64_t bytes) {
+  struct if_dqblk block = {};
+  block.dqb_bhardlimit = std::max<std::uint64_t>(1, (bytes + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE);
+  block.dqb_valid = QIF_BLIMITS;
+  return ::syscall(kSysQuotactlFd, uppers, quota_command(Q_SETQUOTA), project, &block) == 0;
+}
+
 /// New objects below `fd` get project `id`.
 bool set_project(int fd, std::uint32_t id) {
   struct fsxattr attributes = {};
@@ -92,13 +100,21 @@ bool WriteLimit::set_quota(int uppers, std::uint64_t limit) {
   if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_GETQUOTA), id, &block) == 0 &&
       block.dqb_curspace != 0)
     return false;
-  block = {};
-  block.dqb_bhardlimit = (limit + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE;
-  block.dqb_valid = QIF_BLIMITS;
-  if (::syscall(kSysQuotactlFd, uppers, quota_command(Q_SETQUOTA), id, &block) != 0) return false;
+  if (!allow(uppers, id, limit)) return false;
   if (!set_project_tree(uppers, id, 2)) return false;
   project_ = id;
   return true;
+}
+
+void WriteLimit::begin() {
+  if (!limit_) return;
+  struct if_dqblk block = {};
+  if (project_ == 0) {
+    made_ = named_bytes(uppers_.get()).value_or(0);
+  } else if (::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0) {
+    made_ = block.dqb_curspace;
+    (void)allow(uppers_.get(), project_, made_ + *limit_);  // without it the first limit holds
+  }
 }
 
 WriteLimit::~WriteLimit() {
@@ -125,7 +141,7 @@ void WriteLimit::observe_fullness() {
   struct if_dqblk block = {};
   if (project_ != 0 &&
       ::syscall(kSysQuotactlFd, uppers_.get(), quota_command(Q_GETQUOTA), project_, &block) == 0 &&
-      block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
+      block.dqb_curspace > made_ && block.dqb_curspace + 8192 >= block.dqb_bhardlimit * QIF_DQBLKSIZE) {
     was_full_ = true;
   }
 }
@@ -138,7 +154,8 @@ WriteLimit::State WriteLimit::check(const Processes& processes) {
   // Others write to this filesystem too: measure before accusing, and not again before that could change it.
   if (now >= measure_below_) return State::kFine;
   const auto named = named_bytes(uppers_.get());
-  const std::uint64_t written = named ? *named + nameless_bytes(processes()) : free_at_start_ - now;
+  const std::uint64_t layers = named.value_or(0) > made_ ? *named - made_ : 0;
+  const std::uint64_t written = named ? layers + nameless_bytes(processes()) : free_at_start_ - now;
   if (written > *limit_) return State::kOverLimit;
   const std::uint64_t left = std::max(*limit_ - written, *limit_ / 16);
   measure_below_ = now > left ? now - left : 0;

@@ -31,6 +31,9 @@ class WriteLimit {
   WriteLimit& operator=(const WriteLimit&) = delete;
   ~WriteLimit();
 
+  /// When the layers stand and the action has not started: what lies there is not written by it.
+  void begin();
+
   enum class State { kFine, kOverLimit, kBelowFloor };
   /// Of the run, now.
   using Processes = std::function<std::vector<pid_t>()>;
@@ -56,6 +59,7 @@ class WriteLimit {
   std::uint64_t floor_ = 0;
   std::uint64_t free_at_start_ = 0;
   std::uint64_t measure_below_ = 0;  ///< free space from which on it is measured
+  std::uint64_t made_ = 0;           ///< bytes of the layers' own directories
   bool was_full_ = false;
 };
 

@@ -100,10 +100,15 @@ def predict(before: Tree, document: harness.Document, top: bytes, left_out: Sequ
     changes = [(harness.path_of(change), change) for change in document["changes"]]
     changes = [(path, change) for path, change in changes if path == top or path.startswith(top.rstrip(b"/") + b"/")]
     changes = [(path, change) for path, change in changes if not below(path, left_out)]
+    for path, change in changes:  # named as the host has it: before anything moves
+        if change["change"] == "deleted":
+            if path not in tree:
+                raise AssertionError(f"deleted, but was not there: {path!r}")
+            del tree[path]
     sources = {source_of(change): path for path, change in changes if change["change"] == "renamed"}
     moved: Tree = {}
     for source, target in sources.items():
-        for path in [p for p in before if p == source or p.startswith(source + b"/")]:
+        for path in [p for p in tree if p == source or p.startswith(source + b"/")]:
             # What lies below a renamed directory moves with it, unless it was itself moved elsewhere.
             nearest = path
             while nearest not in sources:
@@ -112,11 +117,6 @@ def predict(before: Tree, document: harness.Document, top: bytes, left_out: Sequ
                 moved[target + path[len(source):]] = before[path]
                 tree.pop(path, None)
     tree |= moved
-    for path, change in changes:
-        if change["change"] == "deleted":
-            if path not in tree:
-                raise AssertionError(f"deleted, but was not there: {path!r}")
-            del tree[path]
     for path, change in changes:
         if change["change"] == "deleted" or (change["change"] == "identical" and not change["also"] and path in tree):
             continue  # the latter was only opened for writing

@@ -156,6 +156,7 @@ class Files(HostCase):
         result = self.run_in(["python3", "-c", script])
         deepest = b(self.host) + (b"/" + b"d" * 100) * 60 + b"/leaf"
         self.change(result, deepest, "created")
+        self.assertIn(b"+1\n", self.call("diff", "last", os.fsdecode(deepest), json_out=False).out)
         self.assertEqual(self.call("rm", result.doc["id"]).code, 0)
         self.assertFalse((self.state / "runs" / result.doc["id"]).exists())
 
@@ -166,6 +167,27 @@ class Files(HostCase):
         self.assertNotIn(b"gone", shown.out)
         self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
         self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
+
+    def test_diff_of_what_was_another_kind_of_object(self) -> None:
+        h = self.host
+        os.symlink("keep", h / "link")
+        os.mkfifo(h / "pipe")
+        self.shell(f"cd {h} && sed -i s/old/new/ link && rm -r pipe tree && echo p >pipe && echo t >tree && rm gone && ln -s keep gone")
+        for name, lines in (("link", ["was a symlink, target keep", "now a file", "--- /dev/null", "+new"]), ("pipe", ["now a file", "--- /dev/null", "+p"]),
+                            ("tree", ["now a file", "+t"]), ("gone", ["now a symlink", "target keep", "-x", "+++ /dev/null"])):
+            shown = self.call("diff", "last", str(h / name), json_out=False).out.decode()
+            for line in lines:
+                self.assertIn(line + "\n", shown)
+            self.assertNotIn("no digest", shown)
+
+    def test_diff_of_paths_as_people_write_them(self) -> None:
+        self.shell(f"echo more >>{self.host}/keep; cat {self.host}/same >>{self.host}/x; rm {self.host}/x; touch {self.host}/same")
+        for path in (f"{self.host}//keep", f"{self.host}/tree/../keep", f"/{self.host}/./keep/"):
+            shown = self.call("diff", "last", path, json_out=False)
+            self.assertIn(b"+more\n", shown.out)
+        for path, text in ((f"{self.host}/tree//a", "the run did not change it"), (f"{self.host}/same", "written or touched, yet nothing differs")):
+            shown = self.call("diff", "--exit-code", "last", path, json_out=False)
+            self.assertEqual((shown.code, shown.out.decode()), (0, f"{os.path.normpath(path)}: {text}\n"))
 
     def test_diff_below_a_renamed_directory(self) -> None:
         self.shell(f"cd {self.host} && mv tree tree9 && echo more >>tree9/sub/b && rm tree9/sub/c")
@@ -182,6 +204,81 @@ class Files(HostCase):
         for name in ("keep", "inner"):
             self.assertRegex(shown, rf"m {self.host}/{name} +time 20\S+→1970-01-01T00:00:00")
         self.assertIn("1 more written or touched", shown)
+
+    def test_flags_that_overlayfs_keeps_are_no_change(self) -> None:
+        h = self.host
+        (h / "tree/f").write_text("f")
+        if subprocess.run(["chattr", "+a", h / "keep"], capture_output=True, check=False).returncode != 0:
+            harness.skip("no append-only files here")
+        self.addCleanup(subprocess.run, ["chattr", "-a", "-i", h / "keep", h / "tree", h / "tree/sub/b"], check=True)
+        subprocess.run(["chattr", "+i", h / "tree", h / "tree/sub/b"], check=True)
+        result = self.shell(f"cd {h}; echo more >>keep; echo w >>tree/f; lsattr -d keep tree | cut -c5,6")
+        self.assertIn(b"-a\ni-\n", result.err)
+        kept = self.change(result, h / "keep", "modified")
+        self.assertEqual((kept["also"], kept["before"]["flags"] & 0x20, kept["after"]["flags"] & 0x20), ([], 0x20, 0x20))
+        self.change(result, h / "tree/f", "modified")
+        self.assertNotIn(b(h / "tree"), result.changes)
+
+    def test_what_is_deleted_below_a_renamed_directory_has_the_host_s_name(self) -> None:
+        h = self.host
+        (h / "low/deep").mkdir(parents=True)
+        for name in ("low/deep/c", "low/deep/d"):
+            (h / name).write_text(name)
+        result = self.shell(f"cd {h} && mv low/deep top && mv tree/sub low/deep && rm low/deep/c && rm -r top/d && mv tree forest && rm forest/a && mkdir forest/a")
+        for name in ("tree/sub/c", "low/deep/d"):
+            gone = self.change(result, h / name, "deleted")
+            self.assertEqual(gone["before"]["ino"], (h / name).stat().st_ino)
+        self.assertNotIn(b(h / "low/deep/c"), result.changes)
+        shown = self.call("diff", "last", str(h / "tree/sub/c"), json_out=False).out
+        self.assertIn(b"--- host" + b(h / "tree/sub/c") + b"\n+++ /dev/null\n", shown)
+        self.assertIn(b"-sub/c\n", shown)
+
+    def test_moving_a_package_s_files_first_does_not_hide_that_they_are_deleted(self) -> None:
+        harness.need("dpkg")
+        for script in ("rm -r /usr/share/base-files/*", "mv /usr/share/base-files /tmp/moved-away; rm -r /tmp/moved-away/*",
+                       "mkdir /usr/share/new; mv /usr/share/base-files /usr/share/new/b; rm -r /usr/share/new/b/*"):
+            with self.subTest(script):
+                result = self.shell(script)
+                self.assertEqual(self.change(result, "/usr/share/base-files/profile", "deleted")["package"], "base-files")
+                self.assertIn("destroy.system-files", [finding["rule"] for finding in result.doc["verdict"]["findings"]])
+                self.assertEqual(result.doc["verdict"]["level"], "red")
+        moved = self.shell("mv /usr/share/base-files /tmp/moved-away; echo x >>/tmp/moved-away/profile")
+        self.assertEqual(self.change(moved, "/tmp/moved-away", "renamed")["package"], "base-files")
+        self.assertEqual(self.change(moved, "/tmp/moved-away/profile", "modified")["package"], "base-files")
+
+    def beside(self, script: str, meanwhile: str) -> harness.Result:
+        """Rehearses `script`, while `meanwhile` happens on the host once it is done."""
+        command = self.command("run", "--", "sh", "-c", f"{script}; echo done; read answer")
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            self.assertTrue(harness.wait_for(lambda: any(f.stat().st_size for f in self.state.glob("runs/*/output/stdout")), 60))
+            subprocess.run(["sh", "-c", meanwhile], check=True)
+            out, _ = run.communicate(b"go on\n", timeout=300)
+        result = harness.Result(run.returncode, out, b"", 0)
+        self.call("rm", result.doc["id"])
+        return result
+
+    def test_what_others_do_in_a_directory_above_is_no_change(self) -> None:
+        inner = self.host / "inner"
+        inner.mkdir()
+        (inner / "old").write_text("old\n")
+        os.utime(self.host, (1e9, 1e9))
+        result = self.beside(f"echo x >{inner}/f", f"touch {self.host}/zzz; rm {self.host}/zzz")
+        self.assertNotIn(b(self.host), result.changes)
+        self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
+        # What is told of a directory in which both have been is the action's part.
+        result = self.beside(f"echo x >{inner}/f", f"touch {inner}/zzz; rm {inner}/zzz")
+        self.assertEqual(self.change(result, inner, "identical")["also"], ["touched"])
+        self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
+
+    def test_a_time_that_the_action_set_is_told_though_others_were_there(self) -> None:
+        inner = self.host / "inner"
+        inner.mkdir()
+        (inner / "old").write_text("old\n")
+        for script in (f"touch -d 2001-01-01 {inner}", f"echo x >>{inner}/old; touch -d 2001-01-01 {inner}",
+                       f"echo x >>{inner}/old; sleep 0.2; touch -m -d 2001-01-01 {inner}", f"echo x >{inner}/f; touch -d 2001-01-01 {inner}"):
+            with self.subTest(script):
+                result = self.beside(script, f"touch {inner}/zzz; rm {inner}/zzz")
+                self.assertEqual(self.change(result, inner, "metadata")["also"], ["mtime"])
 
     def test_digest_is_of_the_effects(self) -> None:
         same = f"echo new > {self.host}/created; rm {self.host}/gone"

@@ -62,6 +62,13 @@ class Limits(Case):
                 self.assertIn("core.limit-hit", self.rules(result))
                 self.assertFalse(result.doc["command"]["timed_out"], result.doc["command"])
 
+    def test_what_rehearse_makes_itself_is_not_written_by_the_action(self) -> None:
+        result = self.run_in(["true"], "--max-write", "0")
+        self.assertNotIn("core.limit-hit", self.rules(result))
+        self.assertEqual(result.doc["command"]["written_bytes"], 0)
+        result = self.shell(f"echo x >{self.host}/f; sleep 1.5", "--max-write", "0", expect=None)
+        self.assertGreater(result.doc["command"]["written_bytes"], 0)
+
     def test_full_disk_reaches_the_action(self) -> None:
         harness.need("mkfs.ext4", "mount")
         script = (

@@ -40,10 +40,11 @@ Change renamed(std::string from, std::string to, FileType type) {
 }
 
 /// "verb path" of each rename, in order.
-std::vector<std::string> lines(const std::vector<Change>& changes, const Selection& selection = {}) {
+std::vector<std::string> lines(
+    const std::vector<Change>& changes, const Selection& selection = {},
+    const StandsAt& stands_at = [](auto, const auto&, const auto&) { return true; }) {
   const PlanLayer layers[] = {{0, "/"}};
-  const auto plan =
-      make_plan(changes, layers, selection, [](auto, const auto&, const auto&) { return true; });
+  const auto plan = make_plan(changes, layers, selection, stands_at);
   REQUIRE(plan);
   std::vector<std::string> result;
   if (plan->layers.empty()) return result;
@@ -87,6 +88,22 @@ TEST_CASE("a deleted tree is one rename, and so is a created one") {
 TEST_CASE("a renamed directory is one rename, before what is changed in it") {
   CHECK(lines({renamed("/d", "/e", FileType::kDir), change("/e/x", ChangeKind::kModified)}) ==
         Lines{"rename d e", "exchange e/x"});
+}
+
+TEST_CASE("what is deleted below a renamed directory has the path that the host knows") {
+  const auto stands = [](const char* at) {
+    return [at](auto, const std::string& path, const auto&) { return path == at; };
+  };
+  const std::vector<Change> now = {renamed("/d", "/e", FileType::kDir), change("/d/x", ChangeKind::kDeleted)};
+  CHECK(lines(now, {}, stands("d/x")) == Lines{"out d/x", "rename d e"});
+  const std::vector<Change> older = {renamed("/d", "/e", FileType::kDir),
+                                     change("/e/x", ChangeKind::kDeleted)};
+  CHECK(lines(older, {}, stands("d/x")) == Lines{"out d/x", "rename d e"});
+  // There was another directory of that name before.
+  const std::vector<Change> both = {change("/e", ChangeKind::kDeleted, FileType::kDir),
+                                    change("/e/x", ChangeKind::kDeleted),
+                                    renamed("/d", "/e", FileType::kDir)};
+  CHECK(lines(both, {}, stands("e/x")) == Lines{"out e", "out d", "in e"});
 }
 
 TEST_CASE("directories that change places go through the store") {

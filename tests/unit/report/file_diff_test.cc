@@ -63,6 +63,33 @@ TEST_CASE("Binary and large files are told by size and digest") {
   CHECK(diff_change(modified(large, "b\n"), sides(large, "b\n")).note.starts_with("too large"));
 }
 
+TEST_CASE("What was another kind of object before is shown as new, with what it was") {
+  effects::Change c = modified("", "new\n");
+  c.kind = ChangeKind::kType;
+  c.before->sha256.reset();
+  c.before->target = "/etc/old";
+  FileDiff diff = diff_change(c, sides("no file", "new\n"));
+  CHECK(diff.header == std::vector<std::string>{"was a symlink, target /etc/old", "now a file"});
+  CHECK(diff.note.empty());
+  CHECK(diff.text == "@@ -0,0 +1 @@\n+new\n");
+  CHECK((diff.made && !diff.gone));
+  c = modified("old\n", "");
+  c.kind = ChangeKind::kType;
+  c.type = effects::FileType::kSymlink;
+  c.after->sha256.reset();
+  c.after->target = "x";
+  diff = diff_change(c, sides("old\n", ""));
+  CHECK(diff.header == std::vector<std::string>{"now a symlink", "target x"});
+  CHECK(diff.text == "@@ -1 +0,0 @@\n-old\n");
+  CHECK((!diff.made && diff.gone));
+}
+
+TEST_CASE("Paths are compared without what does not count in them") {
+  CHECK(normal_path("//a/./b//../c/") == "/a/c");
+  CHECK(normal_path("/../..") == "/");
+  CHECK(normal_path("/a") == "/a");
+}
+
 TEST_CASE("Metadata is in the header") {
   effects::Change c = change(ChangeKind::kMetadata, "/etc/x");
   c.after = c.before;
@@ -126,7 +153,7 @@ TEST_CASE("Below a renamed directory the host has another name") {
   CHECK(of(ChangeKind::kModified, "/d1/f") == std::vector<std::string>{"/d9/f"});  // they changed places
   CHECK(of(ChangeKind::kModified, "/d9/new/f") == std::vector<std::string>{"/d1/old/f"});
   CHECK(of(ChangeKind::kModified, "/d9x/f") == std::vector<std::string>{"/d9x/f"});
-  CHECK(of(ChangeKind::kDeleted, "/d9/f") == std::vector<std::string>{"/d1/f", "/d9/f"});
+  CHECK(of(ChangeKind::kDeleted, "/d9/f") == std::vector<std::string>{"/d9/f", "/d1/f"});
   CHECK(names.of(inner) == std::vector<std::string>{"/d1/old"});
 
   effects::Change c = modified("a\n", "b\n");
