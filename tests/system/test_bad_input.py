@@ -76,6 +76,25 @@ class BadInput(Case):
         self.shell("true")
         self.refuse("show", "20990101-000000-ffffff", words=("20990101",))
 
+    def test_an_empty_value_is_not_an_option_that_was_left_out(self) -> None:
+        for option in ("--user", "--action", "--cwd", "--env", "--hide", "--expect", "--timeout", "--claim"):
+            self.refuse("run", option, "", "--", "true", words=(option, "is empty", "leave it out"))
+            self.refuse("run", option + "=", "--cwd", "/", "--", "true", words=(option, "is empty"))
+        for arguments in (("show", "last", "--html", ""), ("export", "last", "-o", ""), ("export", "last", "--output="), ("list", "--state", ""),
+                          ("list", "--color="), ("policy", "replay", "--candidate", ""), ("standing", "grant", "x", "--reason", "")):
+            self.refuse(*arguments, words=(arguments[-2] if arguments[-1] == "" else arguments[-1].rstrip("="), "is empty"))
+        self.refuse("show", "", words=("argument is empty",))
+        self.refuse("--state", "", "list", words=("--state", "is empty"))
+        for separator in ((), ("--",)):
+            out = self.call("run", *separator, "printf", "[%s]", "", "--user=", json_out=False).out
+            self.assertEqual(out, b"[][--user=]", "the command's words are its own")
+
+    def test_version_is_an_option_of_all_verbs(self) -> None:
+        version = self.call("--version", json_out=False).out
+        for verb in (("run",), ("run", "--", "true"), ("list",), ("policy",), ("policy", "check"), ("standing",), ("standing", "list")):
+            result = self.call(verb[0], "--version", *verb[1:], json_out=False)
+            self.assertEqual((result.code, result.out), (0, version), result.err)
+
     def test_errors_are_json_on_request(self) -> None:
         result = self.call("run")
         self.assertEqual((result.code, result.doc["schema"], result.doc["exit"]), (64, "rehearse.error/1", 64))
