@@ -1,7 +1,6 @@
 #include "cli/run_at.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -71,11 +70,6 @@ Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, 
 void prepare_process() {
   ::umask(0);
   for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number, SIG_IGN);
-  struct rlimit files = {};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &files);
-  }
 }
 
 void recover_before(const std::string& path) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/inherited.h"
 #include "base/sys.h"
 #include "sandbox/init/protocol.h"
 #include "sandbox/seccomp.h"
@@ -81,7 +82,7 @@ Result<UniqueFd> make_init_image() {
       0111);
 }
 
-Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_files) {
+Result<UniqueFd> make_init_config(const Plan& plan) {
   const Request& request = plan.request;
   Blob blob;
   InitConfig config = {};
@@ -115,8 +116,9 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
                             ? 1
                             : 0;
   config.tools = plan.service_manager ? 1 : 0;
-  config.open_files_soft = open_files.rlim_cur;
-  config.open_files_hard = open_files.rlim_max;
+  config.open_files = {inherited().open_files.rlim_cur, inherited().open_files.rlim_max};
+  config.file_size = {inherited().file_size.rlim_cur, inherited().file_size.rlim_max};
+  config.ignored_signals = inherited().ignored_signals;
   config.dropped_capabilities = plan.dropped_capabilities;
   return sealed("init-config", blob.finish(config), 0400);
 }

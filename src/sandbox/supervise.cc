@@ -13,6 +13,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/sys.h"
 #include "base/units.h"
 
@@ -326,7 +327,11 @@ Result<Signals> Signals::create() {
   sigset_t heard;
   sigset_t before;
   sigemptyset(&heard);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&heard, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
+    // What was ignored when rehearse was started (nohup) stays so; a blocked one would be heard all the same.
+    if ((inherited().ignored_signals >> static_cast<unsigned>(signal - 1) & 1U) == 0 || signal == SIGWINCH)
+      sigaddset(&heard, signal);
+  }
   if (::sigprocmask(SIG_BLOCK, &heard, &before) != 0) return sys::last_error("sigprocmask");
   static_assert(sizeof before <= sizeof made.saved_);
   std::memcpy(made.saved_, &before, sizeof before);

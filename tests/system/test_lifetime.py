@@ -72,6 +72,28 @@ class Lifetime(Case):
         process.communicate(timeout=15 * harness.SLOW)
         self.assertEqual(process.returncode, harness.INCONCLUSIVE)
 
+    def test_what_the_caller_ignores_stays_ignored(self) -> None:
+        ignored = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+        def as_nohup_in_the_background() -> None:
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
+        script = f"grep SigIgn /proc/self/status; echo go >&2; while ! test -e {self.host}/never; do sleep 0.2; n=$((n+1)); test $n = 10 && break; done; echo end"
+        process = subprocess.Popen(self.command("run", "--", "sh", "-c", script, json_out=False), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=as_nohup_in_the_background)
+        assert process.stderr
+        self.assertEqual(process.stderr.readline(), b"go\n")
+        for number in ignored:
+            process.send_signal(number)
+        out, err = process.communicate(timeout=60 * harness.SLOW)
+        self.assertIn(process.returncode, harness.RAN, err)
+        lines = out.split()
+        self.assertEqual((lines[0], lines[-1]), (b"SigIgn:", b"end"), err)
+        self.assertEqual(int(lines[1], 16), sum(1 << (number - 1) for number in ignored))
+        plain = self.call("run", "--", "grep", "SigIgn", "/proc/self/status", json_out=False)
+        self.assertEqual(int(plain.out.split()[1], 16), 0)
+
     def test_killed_at_many_moments(self) -> None:
         self.shell("true")  # the state directory is there even if all that follow die before they make it
         for delay_ms in (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60):

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/escape.h"
+#include "base/inherited.h"
 #include "cli/run_at.h"
 #include "cli/verbs.h"
 
@@ -143,6 +144,7 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   occupy_standard_descriptors();
+  raise_limits();
   try {
     return dispatch(argc, argv);
   } catch (

@@ -16,6 +16,7 @@ Start action_start() {
   start.uid = config->uid;
   start.gid = config->gid;
   start.umask = config->umask;
+  start.ignored_signals = config->ignored_signals;
   start.groups = at<unsigned>(config->groups);
   start.group_count = config->group_count;
   start.cwd = at<char>(config->cwd);
@@ -45,8 +46,11 @@ int start_program(void* argument) {
     if (const long r = call(SYS_dup3, start->fds[fd], fd, 0); r < 0) return stop(InitStep::kDescriptors, r);
   }
   if (const long r = call(SYS_close_range, 3, ~0U, 0); r < 0) return stop(InitStep::kDescriptors, r);
-  const KernelSigaction standard = {};
-  for (int signal = 1; signal <= kNsig; ++signal) call(SYS_rt_sigaction, signal, &standard, 0, 8);
+  for (int signal = 1; signal <= kNsig; ++signal) {
+    KernelSigaction action = {};
+    if ((start->ignored_signals >> (signal - 1) & 1U) != 0) action.handler = reinterpret_cast<void*>(kSigIgn);
+    call(SYS_rt_sigaction, signal, &action, 0, 8);
+  }
   const unsigned long none = 0;
   call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
   call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);

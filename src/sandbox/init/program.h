@@ -13,6 +13,7 @@ struct Start {
   bool terminal;
   unsigned uid, gid, umask, group_count;
   const unsigned* groups;
+  std::uint64_t ignored_signals;  ///< bit n-1: signal n; all others are as a fresh process has them
   const char* cwd;
   const std::uint64_t* candidates;  ///< pointers to paths
   unsigned candidate_count;
