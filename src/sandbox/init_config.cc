@@ -41,13 +41,14 @@ class Blob {
     return offset;
   }
   std::uint32_t add(const std::string& text) { return add(text.c_str(), text.size() + 1); }
-  /// A null-terminated vector of strings, as execve(2) takes it.
-  std::uint32_t add(const std::vector<std::string>& words) {
-    std::vector<std::uint64_t> offsets;
-    offsets.reserve(words.size() + 1);
+  /// A null-terminated vector of strings, as execve(2) takes it, with so many free words before it.
+  std::uint32_t add(const std::vector<std::string>& words, std::uint32_t free = 0) {
+    std::vector<std::uint64_t> offsets(free);
+    offsets.reserve(free + words.size() + 1);
     for (const std::string& word : words) offsets.push_back(add(word));
     offsets.push_back(0);
-    return add(offsets.data(), offsets.size() * sizeof offsets[0]);
+    constexpr std::uint32_t kSize = sizeof offsets[0];
+    return add(offsets.data(), offsets.size() * kSize) + free * kSize;
   }
 
   std::string finish(InitConfig config) {
@@ -94,7 +95,7 @@ Result<UniqueFd> make_init_config(const Plan& plan) {
     if (name == "PATH") search_path = value;
   }
   const std::vector<std::string> candidates = exec_candidates(request.argv.front(), search_path);
-  config.argv = blob.add(request.argv);
+  config.argv = blob.add(request.argv, 1);
   config.argc = static_cast<std::uint32_t>(request.argv.size());
   config.envp = blob.add(env);
   config.envc = static_cast<std::uint32_t>(env.size());

@@ -142,6 +142,7 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   must(call(SYS_close_range, kInitToolsFd + 1, ~0U, 0), InitStep::kDescriptors);
   // The caller may itself have been started by something that died: a closed control socket says so.
   must(call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0), InitStep::kParentDeath);
+  call(SYS_prctl, PR_SET_NAME, kInitName, 0, 0, 0);
   read_config();
   if (config->tools == 0) call(SYS_close, kInitToolsFd);
   must(call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), InitStep::kKeyring);

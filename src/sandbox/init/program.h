@@ -19,6 +19,7 @@ struct Start {
   unsigned candidate_count;
   const void* argv;
   const void* envp;
+  bool room_for_shell;  ///< the word before `argv` is free, and `argv` is not needed again
 };
 
 /// The action itself, as the configuration has it; without descriptors.

@@ -16,6 +16,9 @@ inline constexpr int kInitToolsFd = 5;  ///< if InitConfig::tools says so
 
 inline constexpr int kManagerBacklog = 4096;  ///< the host has SOMAXCONN
 
+/// What PID 1 is called, whatever the kernel makes of the name of a program without one.
+inline constexpr char kInitName[] = "rehearse-init";
+
 inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
 
 /// Of setrlimit(2).
@@ -26,7 +29,7 @@ struct InitLimit {
 struct InitConfig {
   std::uint32_t magic;
   std::uint32_t size;  ///< of the whole blob
-  std::uint32_t argv;  ///< offset of argc+1 uint64 string offsets, the last 0
+  std::uint32_t argv;  ///< offset of argc+1 uint64 string offsets, the last 0; the word before them is free
   std::uint32_t argc;
   std::uint32_t envp;  ///< likewise
   std::uint32_t envc;
@@ -84,6 +87,7 @@ enum class InitStep : std::uint32_t {
   kWorkingDirectory,
   kActionIds,
   kExec,
+  kInterpreter,  ///< the program is there; what it names to be executed by (#!, ELF) is not
 };
 
 enum class InitEvent : std::uint32_t {
