@@ -106,7 +106,7 @@ class People(ApprovalCase):
         self.try_promote(run, NOT_APPROVED, "approved by 1 (ben)")
         other = self.run_by(EVE)
         self.decide(ANN, "approve", other)
-        self.assertIn("next  rehearse promote", self.decide(BEN, "approve", other))
+        self.assertIn(f"next  rehearse --state {self.state} promote", self.decide(BEN, "approve", other))
         done = self.try_promote(other, 0)
         self.assertEqual(done.doc["authority"], "approved by ann, ben")
         self.assertEqual((self.host / "f").read_text(), "old\nnew\n")

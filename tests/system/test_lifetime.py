@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -152,6 +153,22 @@ class Lifetime(Case):
         code = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command("run", "--", "sh", "-c", "cat; echo out; echo err >&2", json_out=False)], check=False).returncode
         self.assertIn(code, harness.RAN)
         self.assertEqual(self.call("show", "last").doc["command"]["exit"], 0)
+
+    def test_a_document_that_cannot_be_written_is_an_error(self) -> None:
+        self.shell("touch /made")
+        verbs = (("run", "--", "true"), ("run", "--plan", "--", "true"), ("list",), ("show", "last"), ("doctor",), ("gc", "--dry-run"), ("policy", "check"))
+        for words in (*(self.command(*verb) for verb in verbs), [self.rehearse, "--help"], [self.rehearse, "list", "--version"]):
+            for target, reason in ((">&-", b"is closed"), (">/dev/full", b"No space left")):
+                with self.subTest(words=words, target=target):
+                    done = subprocess.run(["sh", "-c", f"exec {shlex.join(words)} {target}"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+                    self.assertEqual((done.returncode, done.stdout), (1, b""), done.stderr)
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                    self.assertIn(b"cannot write to standard output: ", done.stderr)
+                    if "--plan" not in words and "run" in words:
+                        self.assertIn(f"the run is kept: rehearse --state {self.state} show ".encode(), done.stderr)
+                    else:
+                        self.assertIn(reason, done.stderr)
+        self.assertTrue(all(run["state"] == "finished" for run in self.call("list").doc["runs"]))
 
     def test_reader_of_the_output_goes_away(self) -> None:
         shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])

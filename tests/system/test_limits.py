@@ -111,6 +111,11 @@ class Limits(Case):
         done = subprocess.run(["bash", "-c", limited], capture_output=True, check=False)
         self.assertIn(done.returncode, harness.RAN, done.stderr)
         self.assertEqual(done.stdout.split()[:4], [b"100", b"1000000", b"153", b"102400"])
+        hard = f"ulimit -f 0; exec {shlex.join(self.command('run', '--', 'true', json_out=False))}"
+        done = subprocess.run(["bash", "-c", hard], capture_output=True, check=False)  # root without CAP_SYS_RESOURCE cannot raise it
+        self.assertIn(done.returncode, (*harness.RAN, 73), done.stderr)
+        if done.returncode == 73:
+            self.assertIn(b"File too large; raise the limit of file size", done.stderr)
         tight = f"ulimit -Sf 0; exec {shlex.join(self.command('run', '--', 'true'))} | cat"
         done = subprocess.run(["bash", "-o", "pipefail", "-c", tight], capture_output=True, check=False)
         self.assertIn(done.returncode, harness.RAN, done.stderr)
