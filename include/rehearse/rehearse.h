@@ -2,8 +2,10 @@
 // Everything else below src/ may change from version to version. Plain types only; C++20.
 //
 // Needs root. A rehearsal changes the calling thread's mount namespace and filesystem ids while it builds its
-// sandbox, and blocks SIGINT, SIGTERM, SIGHUP and SIGWINCH while the action runs: call it from a process, or
-// at least a thread, that does nothing else meanwhile. Strings are bytes; nothing in them is escaped.
+// sandbox, blocks SIGINT, SIGTERM, SIGHUP and SIGWINCH while the action runs, ignores SIGXFSZ from then on
+// and raises the limits of open files and of file size; the action gets what the process had at its first
+// call: call it from a process, or at least a thread, that does nothing else meanwhile. Strings are bytes;
+// nothing in them is escaped.
 #pragma once
 
 #include <cstdint>

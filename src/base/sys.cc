@@ -35,6 +35,15 @@ Result<UniqueFd> as_fd(long result, std::string_view call, std::string_view thin
   return UniqueFd(static_cast<int>(result));
 }
 
+/// Of a mount, ENOSPC speaks of no disk.
+template <class T>
+Result<T> explain_full(Result<T> result) {
+  if (result || result.error().err != ENOSPC) return result;
+  result.error().exit = ExitCode::kUnavailable;
+  result.error().fix = "a mount namespace has as many mounts as it may: raise fs.mount-max";
+  return result;
+}
+
 Result<void> as_void(long result, std::string_view call, std::string_view thing) {
   if (result < 0) return last_error(call, thing);
   return {};
@@ -241,12 +250,13 @@ Result<UniqueFd> clone_mount(int dir, const char* path, bool recursive) {
   unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
   if (*path == '\0') flags |= AT_EMPTY_PATH;
   if (recursive) flags |= AT_RECURSIVE;
-  return as_fd(raw(SYS_open_tree, dir, path, flags), "open_tree", path);
+  return explain_full(as_fd(raw(SYS_open_tree, dir, path, flags), "open_tree", path));
 }
 
 Result<void> attach_mount(int mount, int to) {
-  return as_void(raw(SYS_move_mount, mount, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-                 "move_mount", {});
+  return explain_full(
+      as_void(raw(SYS_move_mount, mount, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
+              "move_mount", {}));
 }
 
 Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns,

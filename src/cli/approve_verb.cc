@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/decider.h"
+#include "cli/verb_support.h"
 #include "promote/undo_trial.h"
 #include "report/undo_text.h"
 
@@ -46,11 +47,11 @@ Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
 }
 
 /// What is left to do before the run can be promoted.
-Result<std::string> what_is_next(Desk& desk, const ledger::Decision& decision) {
+Result<std::string> what_is_next(const Globals& globals, Desk& desk, const ledger::Decision& decision) {
   RH_TRY(const auto all, desk.decisions.of_run(decision.run));
   const auto passage = promote::find_passage(desk.matter(), decision.seal, all, host::find_person);
   const std::string name = decision.run + "@" + decision.digest;
-  if (passage) return "next  rehearse promote " + name + "\n";
+  if (passage) return "next  rehearse " + state_option(globals) + "promote " + name + "\n";
   return "not yet: " + escape_text(passage.error().what) + "\n";
 }
 
@@ -74,7 +75,7 @@ Result<int> approve_verb(Globals& globals, Arguments arguments) {
   // The way back is tried before there is anything to take back; what came of it does not decide.
   RH_TRY(const report::UndoTrial trial, promote::known_undo(state, desk.frozen));
   RH_TRY(decision.id, desk.decisions.add(decision));
-  RH_TRY(const std::string next, what_is_next(desk, decision));
+  RH_TRY(const std::string next, what_is_next(globals, desk, decision));
   return print_decision(globals, decision,
                         fmt::format("{}approved until {}, once\n{}", report::undo_text(trial),
                                     rfc3339(decision.expires_ns), next),

@@ -14,6 +14,7 @@ namespace rehearse::cli {
 namespace {
 
 void add_globals(CLI::App& app, Globals& globals) {
+  app.set_version_flag("--version", "rehearse " REHEARSE_VERSION, "Print the version");
   app.add_option("--state", globals.state, "State directory (default /var/lib/rehearse)")->type_name("DIR");
   app.add_flag("--json", globals.json, "Print one JSON document on standard output");
   app.add_option_function<std::string>(
@@ -35,6 +36,40 @@ std::string unless_number(const std::string& word) {
   if (problem == std::errc() && rest == end) return {};
   return '"' + escape_text(word, 64) + "\" is not a whole number from 0 to " +
          std::to_string(std::numeric_limits<Number>::max());
+}
+
+/// Of the verb or of one of its parts; none: no such option, or it takes no value.
+const CLI::Option* option_with_value(const CLI::App& app, const std::string& name) {
+  const CLI::Option* option = app.get_option_no_throw(name);
+  for (const CLI::App* part : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (option == nullptr) option = part->get_option_no_throw(name);
+  }
+  return option != nullptr && option->get_items_expected_max() > 0 ? option : nullptr;
+}
+
+/// What a shell makes of `--user "$UNSET"` must not be taken for an option that was left out; and CLI11 takes
+/// the next word for the value of `--user=`.
+Result<void> check_none_empty(const CLI::App& app, const Arguments& arguments) {
+  const auto refuse = [&app](const std::string& what) {
+    return fail(app.get_name() + ": " + what + " is empty (a variable that is not set?)", ExitCode::kUsage,
+                "give it a value or leave it out");
+  };
+  for (std::size_t i = 0; i < arguments.size() && arguments[i] != "--"; ++i) {
+    const std::string& word = arguments[i];
+    const bool is_long = word.starts_with("--");
+    if (!is_long && (word.size() < 2 || word[0] != '-')) {
+      if (app.get_prefix_command()) return {};  // from here on it is the command's
+      if (word.empty()) return refuse("an argument");
+      continue;
+    }
+    const std::size_t end = is_long ? std::min(word.find('='), word.size()) : 2;
+    const std::string name = word.substr(0, end);
+    if (end < word.size() && !(is_long && end + 1 == word.size())) continue;  // the value is joined to it
+    if (option_with_value(app, name) == nullptr) continue;
+    if (end < word.size() || (++i < arguments.size() && arguments[i].empty()))
+      return refuse("the value of " + name);
+  }
+  return {};
 }
 
 template <class Number, class Variable>
@@ -128,10 +163,14 @@ std::vector<std::string> CommandLine::rest() const {
 }
 
 Result<bool> CommandLine::parse(Arguments arguments) {
+  RH_CHECK(check_none_empty(*app_, arguments));
   // CLI11 takes the words last first.
   std::reverse(arguments.begin(), arguments.end());
   try {
     app_->parse(std::move(arguments));
+  } catch (const CLI::CallForVersion& version) {
+    std::puts(version.what());
+    return false;
   } catch (const CLI::Success&) {
     std::fputs(app_->help().c_str(), stdout);
     return false;

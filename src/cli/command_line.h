@@ -65,8 +65,9 @@ class CommandLine {
   void stop_at_first_word();
   [[nodiscard]] std::vector<std::string> rest() const;
 
-  /// A wrong line is kUsage with one line that names the option and points to `rehearse VERB --help`. False
-  /// when help was asked for and has been printed.
+  /// A wrong line is kUsage with one line that names the option and points to `rehearse VERB --help`; so is a
+  /// value that is empty: no option means something by that. False when help or the version was asked for and
+  /// has been printed.
   Result<bool> parse(Arguments arguments);
 
  private:

@@ -16,6 +16,7 @@
 #include "rehearsal/gate_probe.h"
 #include "rehearsal/read_only_probe.h"
 #include "report/terminal.h"
+#include "report/writer.h"
 #include "sandbox/plan.h"
 #include "units/host_units.h"
 
@@ -185,14 +186,15 @@ Result<int> doctor_verb(Globals& globals, Arguments arguments) {
   const host::Check* obstacle = found == checks.end() ? nullptr : &*found;
   const bool color =
       globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(STDOUT_FILENO));
-  RH_CHECK(sys::write_all(STDOUT_FILENO,
-                          globals.json ? as_json(checks, obstacle == nullptr) : as_text(checks, color)));
+  report::Writer out(STDOUT_FILENO);
+  out.put(globals.json ? as_json(checks, obstacle == nullptr) : as_text(checks, color));
+  if (obstacle == nullptr && !globals.json) out.put("\nRehearsing is possible.\n");
+  RH_CHECK(out.flush());
   if (obstacle != nullptr) {
     if (globals.json) return static_cast<int>(ExitCode::kUnavailable);
     return fail("rehearsing is impossible on this host: " + obstacle->what, ExitCode::kUnavailable,
                 obstacle->fix);
   }
-  if (!globals.json) RH_CHECK(sys::write_all(STDOUT_FILENO, "\nRehearsing is possible.\n"));
   return 0;
 }
 

@@ -44,7 +44,7 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
   out.put(text + "\n");
 }
 
-void print_text(report::Writer& out, const ledger::GcReport& report, bool dry_run) {
+void print_text(report::Writer& out, const Globals& globals, const ledger::GcReport& report, bool dry_run) {
   const char* would = dry_run ? "would be " : "";
   for (const std::string& id : report.interrupted) {
     out.put(fmt::format("{}  interrupted: {}cleaned up\n", id, would));
@@ -55,8 +55,8 @@ void print_text(report::Writer& out, const ledger::GcReport& report, bool dry_ru
   }
   for (const ledger::GcReport::Spared& spared : report.spared) {
     out.put(fmt::format(
-        "{}  left alone: it keeps what is not its own; take that out, then: rehearse rm --force {}\n",
-        spared.id, spared.id));
+        "{}  left alone: it keeps what is not its own; take that out, then: rehearse {}rm --force {}\n",
+        spared.id, state_option(globals), spared.id));
     for (const std::string& line : spared.why) out.put("  " + escape_text(line) + "\n");
   }
   out.put(fmt::format("{} {}removed, {} freed; {} kept, {}\n", report.removed.size(), would,
@@ -106,7 +106,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   if (globals.json) {
     print_json(out, report, dry_run);
   } else {
-    print_text(out, report, dry_run);
+    print_text(out, globals, report, dry_run);
   }
   RH_CHECK(out.flush());
   for (const std::string& problem : report.problems)

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/decider.h"
+#include "cli/verb_support.h"
 
 namespace rehearse::cli {
 namespace {
@@ -69,9 +70,9 @@ Result<int> override_verb(Globals& globals, Arguments arguments) {
   RH_TRY(decision.id, desk.decisions.add(decision));
   return print_decision(
       globals, decision,
-      fmt::format("overridden until {}, once; to be reviewed by {}\nnext  rehearse promote {}@{}\n",
-                  rfc3339(decision.expires_ns), rfc3339(decision.review_due_ns), decision.run,
-                  decision.digest));
+      fmt::format("overridden until {}, once; to be reviewed by {}\nnext  rehearse {}promote {}@{}\n",
+                  rfc3339(decision.expires_ns), rfc3339(decision.review_due_ns), state_option(globals),
+                  decision.run, decision.digest));
 }
 
 Result<int> review_verb(Globals& globals, Arguments arguments) {

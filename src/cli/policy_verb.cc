@@ -260,14 +260,17 @@ Result<int> replay(Globals& globals, Arguments arguments) {
 Result<int> policy_verb(Globals& globals, Arguments arguments) {
   // Global options may stand before the word.
   std::size_t at = 0;
-  while (at < arguments.size() && arguments[at].starts_with('-') && arguments[at] != "--help" &&
-         arguments[at] != "-h")
+  const auto ends = [](const std::string& word) {
+    return !word.starts_with('-') || word == "--help" || word == "-h" || word == "--version";
+  };
+  while (at < arguments.size() && !ends(arguments[at]))
     at += arguments[at] == "--state" || arguments[at] == "--color" ? 2 : 1;
   constexpr const char* kWords = "check, test, digest, explain or replay";
   if (at < arguments.size() && (arguments[at] == "--help" || arguments[at] == "-h"))
     return print(
         "Read, test and replay the policy\nUsage: rehearse policy check|test|digest|explain|replay "
         "[OPTIONS]\n");
+  if (at < arguments.size() && arguments[at] == "--version") return print("rehearse " REHEARSE_VERSION "\n");
   if (at >= arguments.size())
     return fail("policy: what is to be done is missing", ExitCode::kUsage, std::string("write ") + kWords);
   const std::string word = arguments[at];

@@ -102,7 +102,7 @@ std::string promotion_json(const Outcome& outcome) {
   return text + "\n";
 }
 
-std::string promotion_text(const Outcome& outcome) {
+std::string promotion_text(const Outcome& outcome, const std::string& state_option) {
   std::string text =
       fmt::format("{}  {}\n", result_word(outcome), outcome.id.empty() ? outcome.run : outcome.id);
   const auto list = [&text](const char* title, std::size_t count, auto line) {
@@ -158,7 +158,7 @@ std::string promotion_text(const Outcome& outcome) {
         outcome.operations.size(), format_duration(outcome.check_ns), format_duration(outcome.stage_ns),
         format_duration(outcome.commit_ns), format_duration(outcome.window_ns));
   if (!outcome.id.empty() && outcome.exit == ExitCode::kDone && !outcome.rollback)
-    text += fmt::format("back  rehearse rollback {}\n", outcome.run);
+    text += fmt::format("back  rehearse {}rollback {}\n", state_option, outcome.run);
   return text;
 }
 

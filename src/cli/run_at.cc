@@ -1,7 +1,6 @@
 #include "cli/run_at.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 
 #include "base/escape.h"
 #include "cli/promotion_report.h"
+#include "cli/verb_support.h"
 #include "host/identity.h"
 #include "promote/lock.h"
 #include "promote/recover.h"
@@ -49,9 +49,10 @@ report::Requester requester() {
   return who;
 }
 
-int print_outcome(const Globals& globals, const promote::Outcome& outcome) {
+int print_outcome(const Globals& globals, promote::Outcome outcome) {
+  outcome.fix = with_state(std::move(outcome.fix), globals);
   report::Writer out(STDOUT_FILENO);
-  out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome));
+  out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome, state_option(globals)));
   if (const auto printed = out.flush(); !printed)
     std::fprintf(stderr, "rehearse: the report could not be written: %s\n",
                  escape_text(printed.error().what).c_str());
@@ -71,11 +72,6 @@ Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, 
 void prepare_process() {
   ::umask(0);
   for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number, SIG_IGN);
-  struct rlimit files = {};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &files);
-  }
 }
 
 void recover_before(const std::string& path) {
@@ -88,8 +84,10 @@ void recover_before(const std::string& path) {
   if (!lock || !*lock) return;  // it is going on
   const auto recovered = promote::recover_all(*state, **lock);
   if (!recovered) {
+    Globals globals;
+    globals.state = path;
     std::fprintf(stderr, "rehearse: %s; %s\n", escape_text(recovered.error().what).c_str(),
-                 escape_text(recovered.error().fix).c_str());
+                 escape_text(with_state(recovered.error().fix, globals)).c_str());
     return;
   }
   for (const promote::Recovered& one : *recovered) {

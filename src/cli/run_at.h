@@ -21,7 +21,7 @@ report::Requester requester();
 
 /// Prints what came of a promotion and returns its exit code: also where it cannot be printed, since the host
 /// has changed, or has not, all the same.
-int print_outcome(const Globals& globals, const promote::Outcome& outcome);
+int print_outcome(const Globals& globals, promote::Outcome outcome);
 
 /// Without trailing slashes. kUsage names the option whose path does not begin at the root.
 Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option);

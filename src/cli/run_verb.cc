@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
-#include "base/sys.h"
 #include "base/units.h"
 #include "cli/progress.h"
 #include "cli/run_request.h"
@@ -80,7 +79,8 @@ std::string plan_json(const Order& order) {
 }
 
 /// Where approvals usually take longer than there is time: who may do without, and how.
-void offer_override(const RunOptions& options, const Order& order, const Finished& run) {
+void offer_override(const Globals& globals, const RunOptions& options, const Order& order,
+                    const Finished& run) {
   const report::RunRecord& record = run.record;
   const promote::Matter matter{record, run.policy, realtime_ns()};
   auto decisions = ledger::Decisions::open(*order.state);
@@ -92,11 +92,11 @@ void offer_override(const RunOptions& options, const Order& order, const Finishe
   for (const std::string& role : run.policy.overriding->roles) roles += (roles.empty() ? "" : ", ") + role;
   std::fprintf(stderr,
                "deadline  approval usually takes %s (median of %zu), more than the %s there are\n"
-               "          a member of %s may do without: rehearse override %s@%s --reason ... --ticket ... "
+               "          a member of %s may do without: rehearse %soverride %s@%s --reason ... --ticket ... "
                "--until ...\n",
                format_duration(*forecast).c_str(), waits->size(),
                format_duration(options.deadline_ns).c_str(), escape_text(roles, 200).c_str(),
-               record.id.c_str(), record.digest.c_str());
+               state_option(globals).c_str(), record.id.c_str(), record.digest.c_str());
 }
 
 int exit_status(const RunOptions& options, const report::RunRecord& record) {
@@ -126,13 +126,18 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const Order order,
          plan_rehearsal(options.action, options.plan_only ? Purpose::kShow : Purpose::kRun));
   if (options.plan_only) {
-    RH_CHECK(sys::write_all(STDOUT_FILENO, globals.json ? plan_json(order) : plan_text(order)));
+    report::Writer out(STDOUT_FILENO);
+    out.put(globals.json ? plan_json(order) : plan_text(order));
+    RH_CHECK(out.flush());
     return 0;
   }
   RH_TRY(Finished run, rehearse(order));
   progress.clear();
-  RH_CHECK(print_report(globals, order, run));
-  if (options.deadline_ns != 0) offer_override(options, order, run);
+  if (auto printed = print_report(globals, order, run); !printed) {
+    printed.error().fix = "the run is kept: rehearse show " + run.record.id;
+    return tl::make_unexpected(std::move(printed).error());
+  }
+  if (options.deadline_ns != 0) offer_override(globals, options, order, run);
   freeze_in_background(run.bundle);
   return exit_status(options, run.record);
 }

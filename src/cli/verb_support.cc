@@ -1,6 +1,7 @@
 #include "cli/verb_support.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -26,12 +27,41 @@ bool use_color(const Globals& globals, int fd) {
   return globals.color == Color::kAlways || (globals.color == Color::kAuto && report::want_color(fd));
 }
 
+std::string state_option(const Globals& globals) {
+  return globals.state == Globals().state ? std::string() : "--state " + shell_quote(globals.state) + ' ';
+}
+
+std::string with_state(std::string advice, const Globals& globals) {
+  constexpr std::string_view kCommand = ": rehearse ";
+  const std::string option = state_option(globals);
+  for (std::size_t at = 0; !option.empty() && (at = advice.find(kCommand, at)) != std::string::npos;) {
+    at += kCommand.size();
+    advice.insert(at, option);
+    at += option.size();
+  }
+  return advice;
+}
+
+Error advised(Error error, const Globals& globals) {
+  if (error.exit == ExitCode::kFailure && error.fix.empty()) {
+    if (error.err == ENOSPC || error.err == EDQUOT)
+      error.fix =
+          "the filesystem or quota has no bytes or no inodes left: rehearse gc, or use --state on another "
+          "one";
+    if (error.err == EROFS) error.fix = "name a writable place: --state DIR";
+    if (error.err == EFBIG) error.fix = "raise the limit of file size (ulimit -f)";
+    if (!error.fix.empty()) error.exit = ExitCode::kCantCreate;
+  }
+  error.fix = with_state(std::move(error.fix), globals);
+  return error;
+}
+
 report::TerminalOptions terminal_options(const Globals& globals, int fd, const std::string& id) {
   report::TerminalOptions options;
   options.color = use_color(globals, fd);
   options.columns = report::terminal_columns(fd);
   options.bundle = globals.state + "/runs/" + id;
-  if (globals.state != Globals().state) options.state_option = "--state " + shell_quote(globals.state) + ' ';
+  options.state_option = state_option(globals);
   return options;
 }
 

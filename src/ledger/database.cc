@@ -68,6 +68,7 @@ tl::unexpected<Error> database_error(sqlite3* db, int code) {
       primary == SQLITE_IOERR) {
     error.exit = ExitCode::kCantCreate;
     error.err = EIO;
+    error.fix = "see that its filesystem can be written and has bytes and inodes left: rehearse gc";
   }
   if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED) error.exit = ExitCode::kTryLater;
   return tl::make_unexpected(std::move(error));

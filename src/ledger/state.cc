@@ -28,7 +28,8 @@ constexpr std::uint64_t kDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 tl::unexpected<Error> cannot_create(int err, const std::string& path) {
   std::string fix;
   if (err == EROFS) fix = "name a writable place: --state DIR";
-  if (err == ENOSPC || err == EDQUOT) fix = "free some space, or: rehearse gc";
+  if (err == ENOSPC || err == EDQUOT)
+    fix = "free some space (bytes and inodes) or use --state elsewhere, or: rehearse gc";
   if (err == ENOENT) fix = "make its parent directory first";
   return fail_errno(err, "cannot write the state directory " + path, ExitCode::kCantCreate, std::move(fix));
 }

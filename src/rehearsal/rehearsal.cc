@@ -35,6 +35,7 @@
 #include "report/digest.h"
 #include "sandbox/child.h"
 #include "sandbox/leftovers.h"
+#include "sandbox/nested.h"
 #include "sandbox/sandbox.h"
 #include "verdict/judge.h"
 #include "verdict/policy_set.h"
@@ -294,6 +295,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose, Writes write
   RH_TRY(order.expected, plan_expectations(options, order.action ? &*order.action : nullptr));
   RH_TRY(auto request, make_request(options));
   if (purpose == Purpose::kRun) {
+    RH_CHECK(sandbox::refuse_nested());
     RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
     RH_TRY(request.state_dir, sys::read_link_at(AT_FDCWD, sys::fd_path(order.state->fd()).c_str()));
   } else {

@@ -11,6 +11,7 @@
 
 #include "base/sys.h"
 #include "host/identity.h"
+#include "sandbox/plan.h"
 #include "sandbox/secrets.h"
 
 namespace rehearse {
@@ -73,6 +74,12 @@ Result<void> resolve_identity(const Options& options, sandbox::Request& request,
   home = "/root";
   if (options.user.empty()) return {};
   RH_TRY(const auto user, host::find_user(options.user));
+  const auto unmapped = [](std::uint32_t id) { return id >= sandbox::kIdRange; };
+  if (!options.root_profile &&
+      (unmapped(user.uid) || unmapped(user.gid) || std::ranges::any_of(user.groups, unmapped)))
+    return fail(fmt::format("--user {}: the ids of users and groups inside a rehearsal end at {}",
+                            options.user, sandbox::kIdRange - 1),
+                ExitCode::kUsage, "name a user with lower ones");
   request.identity = {user.uid, user.gid, user.groups};
   home = user.home;
   return {};

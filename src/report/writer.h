@@ -8,6 +8,9 @@
 
 namespace rehearse::report {
 
+/// What to tell a person whose standard output did not take all there was to say.
+Error standard_output_error(int err);
+
 /// Collects text and writes it in 64 KiB pieces. The first error sticks and is returned by `flush`; what
 /// follows is dropped. Does not own the descriptor. Without one, everything stays in memory (`text`).
 class Writer {

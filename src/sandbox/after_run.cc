@@ -108,9 +108,10 @@ void AfterRun::hear(const InitMessage& message) {
     running_->pid = static_cast<std::uint32_t>(message.pid);
     return;
   }
-  if (message.step == InitStep::kExec || message.step == InitStep::kWorkingDirectory) {
+  const bool no_program = message.step == InitStep::kExec || message.step == InitStep::kInterpreter;
+  if (no_program || message.step == InitStep::kWorkingDirectory) {
     running_->error = std::strerror(message.error);
-    running_->exit = message.step == InitStep::kExec && message.error == ENOENT ? 127 : 126;
+    running_->exit = no_program && message.error == ENOENT ? 127 : 126;
   } else if (message.step != InitStep::kNone) {
     running_->error = std::string("it could not be started: ") + std::strerror(message.error);
   } else if (WIFEXITED(message.status)) {

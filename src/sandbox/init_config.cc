@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/inherited.h"
 #include "base/sys.h"
 #include "sandbox/init/protocol.h"
 #include "sandbox/seccomp.h"
@@ -40,13 +41,14 @@ class Blob {
     return offset;
   }
   std::uint32_t add(const std::string& text) { return add(text.c_str(), text.size() + 1); }
-  /// A null-terminated vector of strings, as execve(2) takes it.
-  std::uint32_t add(const std::vector<std::string>& words) {
-    std::vector<std::uint64_t> offsets;
-    offsets.reserve(words.size() + 1);
+  /// A null-terminated vector of strings, as execve(2) takes it, with so many free words before it.
+  std::uint32_t add(const std::vector<std::string>& words, std::uint32_t free = 0) {
+    std::vector<std::uint64_t> offsets(free);
+    offsets.reserve(free + words.size() + 1);
     for (const std::string& word : words) offsets.push_back(add(word));
     offsets.push_back(0);
-    return add(offsets.data(), offsets.size() * sizeof offsets[0]);
+    constexpr std::uint32_t kSize = sizeof offsets[0];
+    return add(offsets.data(), offsets.size() * kSize) + free * kSize;
   }
 
   std::string finish(InitConfig config) {
@@ -81,7 +83,7 @@ Result<UniqueFd> make_init_image() {
       0111);
 }
 
-Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_files) {
+Result<UniqueFd> make_init_config(const Plan& plan) {
   const Request& request = plan.request;
   Blob blob;
   InitConfig config = {};
@@ -93,7 +95,7 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
     if (name == "PATH") search_path = value;
   }
   const std::vector<std::string> candidates = exec_candidates(request.argv.front(), search_path);
-  config.argv = blob.add(request.argv);
+  config.argv = blob.add(request.argv, 1);
   config.argc = static_cast<std::uint32_t>(request.argv.size());
   config.envp = blob.add(env);
   config.envc = static_cast<std::uint32_t>(env.size());
@@ -115,8 +117,9 @@ Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_fi
                             ? 1
                             : 0;
   config.tools = plan.service_manager ? 1 : 0;
-  config.open_files_soft = open_files.rlim_cur;
-  config.open_files_hard = open_files.rlim_max;
+  config.open_files = {inherited().open_files.rlim_cur, inherited().open_files.rlim_max};
+  config.file_size = {inherited().file_size.rlim_cur, inherited().file_size.rlim_max};
+  config.ignored_signals = inherited().ignored_signals;
   config.dropped_capabilities = plan.dropped_capabilities;
   return sealed("init-config", blob.finish(config), 0400);
 }

@@ -1,8 +1,6 @@
 // The two memfds that PID 1 is made of: its program and its configuration.
 #pragma once
 
-#include <sys/resource.h>
-
 #include "base/fd.h"
 #include "base/result.h"
 #include "sandbox/plan.h"
@@ -13,8 +11,7 @@ namespace rehearse::sandbox {
 Result<UniqueFd> make_init_image();
 
 /// InitConfig with everything it points to, sealed.
-/// `open_files` is the limit the action gets.
-Result<UniqueFd> make_init_config(const Plan& plan, const struct rlimit& open_files);
+Result<UniqueFd> make_init_config(const Plan& plan);
 
 /// Paths execve(2) is to try for `program`, as execvp(3) makes them from `search_path`.
 std::vector<std::string> exec_candidates(const std::string& program, const std::string& search_path);

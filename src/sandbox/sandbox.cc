@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/message.h"
 #include "base/sys.h"
 #include "sandbox/cgroup.h"
@@ -32,7 +32,7 @@ namespace {
 /// Kills and reaps PID 1 of the run, and so everything in it, before the cgroups go.
 class Init {
  public:
-  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup, const struct rlimit& open_files);
+  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup);
   Init(Init&&) = default;
   Init(const Init&) = delete;
   Init& operator=(const Init&) = delete;
@@ -74,10 +74,10 @@ class Init {
   bool asked_to_quit_ = false;
 };
 
-Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, const struct rlimit& open_files) {
+Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup) {
   Init init;
   RH_TRY(auto image, make_init_image());
-  RH_TRY(auto config, make_init_config(plan, open_files));
+  RH_TRY(auto config, make_init_config(plan));
   RH_TRY(auto pair, socket_pair(SOCK_SEQPACKET));
   init.control_ = std::move(pair.first);
   // The child moves these to fixed numbers: they must not stand there already.
@@ -166,15 +166,6 @@ Result<UniqueFd> mount_stage() {
   return stage;
 }
 
-/// A layer takes half a dozen descriptors, and hosts have hundreds of mounts. Returns the limit as it was.
-struct rlimit raise_open_files() {
-  struct rlimit limit = {};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const struct rlimit raised = {limit.rlim_max, limit.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &raised);
-  return limit;
-}
-
 struct Built {
   std::vector<LayerEvidence> layers;
   std::vector<verdict::Gap> gaps;
@@ -226,7 +217,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   Rehearsal rehearsal;
   Evidence& evidence = rehearsal.evidence;
 
-  const struct rlimit open_files = raise_open_files();
+  raise_limits();
   RH_TRY(auto signals, Signals::create());
   RH_TRY(auto cgroup, RunCgroup::create(around.id, plan, around.facts->cgroups));
   if (around.recorder != nullptr) RH_CHECK(around.recorder->begin(cgroup.fd()));
@@ -237,7 +228,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto writes, WriteLimit::create(uppers.get(), plan.request.limits.write_bytes));
 
   RH_TRY(auto builder, PrivateNamespace::enter(around.bundle));
-  RH_TRY(auto init, Init::start(plan, cgroup, open_files));
+  RH_TRY(auto init, Init::start(plan, cgroup));
   UniqueFd userns;
   if (shifted) {
     RH_CHECK(init.write_id_maps());

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/sys.h"
+#include "sandbox/private_keys.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -20,13 +21,9 @@ namespace {
 struct Pattern {
   const char* directory;
   const char* names;
-  const char* except = "";
 };
 
 constexpr Pattern kInHome[] = {
-    {".ssh", "id_*", "*.pub"},
-    {".ssh", "*.pem"},
-    {".ssh", "*.key"},
     {".aws", "credentials"},
     {".azure", "*.json"},
     {".azure", "*.bin"},
@@ -75,13 +72,13 @@ void match(int base, const std::string& base_path, const Pattern& pattern, std::
   std::string prefix = base_path + '/';
   if (std::strcmp(pattern.directory, ".") != 0) prefix += std::string(pattern.directory) + '/';
   while (const dirent* entry = ::readdir(listing.get())) {
-    if (::fnmatch(pattern.names, entry->d_name, 0) == 0 && ::fnmatch(pattern.except, entry->d_name, 0) != 0)
+    if (::fnmatch(pattern.names, entry->d_name, 0) == 0)
       note(::dirfd(listing.get()), prefix, entry->d_name, found);
   }
 }
 
 /// `home` leads there; the paths found are real ones. Most homes hold nothing of interest: one listing tells.
-void match_home(const std::string& home, std::vector<std::string>& found) {
+void match_home(int root, const std::string& home, std::vector<std::string>& found) {
   const auto directory = sys::open(home.c_str(), O_PATH | O_DIRECTORY);
   if (!directory) return;
   const auto real = sys::read_link_at(AT_FDCWD, sys::fd_path(directory->get()).c_str());
@@ -92,6 +89,7 @@ void match_home(const std::string& home, std::vector<std::string>& found) {
   while (const dirent* entry = ::readdir(listing.get())) {
     if (entry->d_name[0] == '.') hidden.emplace_back(entry->d_name);
   }
+  if (std::find(hidden.begin(), hidden.end(), ".ssh") != hidden.end()) find_private_keys(root, *real, found);
   for (const Pattern& pattern : kInHome) {
     const std::string_view path = pattern.directory;
     const std::string_view first =
@@ -130,7 +128,7 @@ std::vector<std::string> find_secrets() {
   const auto root = sys::open("/", O_PATH | O_DIRECTORY);
   if (!root) return found;
   for (const Pattern& pattern : kInRoot) match(root->get(), "", pattern, found);
-  for (const std::string& home : homes(root->get())) match_home(home, found);
+  for (const std::string& home : homes(root->get())) match_home(root->get(), home, found);
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;

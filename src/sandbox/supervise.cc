@@ -13,6 +13,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/inherited.h"
 #include "base/sys.h"
 #include "base/units.h"
 
@@ -154,11 +155,12 @@ Result<void> Supervisor::hear_init() {
       if (after_ != nullptr) after_->hear(message);
       return {};
     case InitEvent::kFailed:
-      if (message.step == InitStep::kExec || message.step == InitStep::kWorkingDirectory) {
+      if (message.step == InitStep::kExec || message.step == InitStep::kInterpreter ||
+          message.step == InitStep::kWorkingDirectory) {
         // The sandbox stood; it is the command that cannot run. As a shell says it: 127 not found, 126 not
         // executable.
         evidence_.start_error = describe(message.step, message.error, plan_);
-        evidence_.exit = message.error == ENOENT && message.step == InitStep::kExec ? 127 : 126;
+        evidence_.exit = message.error == ENOENT && message.step != InitStep::kWorkingDirectory ? 127 : 126;
         action_ended_ = true;
         return {};
       }
@@ -326,7 +328,11 @@ Result<Signals> Signals::create() {
   sigset_t heard;
   sigset_t before;
   sigemptyset(&heard);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) sigaddset(&heard, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
+    // What was ignored when rehearse was started (nohup) stays so; a blocked one would be heard all the same.
+    if ((inherited().ignored_signals >> static_cast<unsigned>(signal - 1) & 1U) == 0 || signal == SIGWINCH)
+      sigaddset(&heard, signal);
+  }
   if (::sigprocmask(SIG_BLOCK, &heard, &before) != 0) return sys::last_error("sigprocmask");
   static_assert(sizeof before <= sizeof made.saved_);
   std::memcpy(made.saved_, &before, sizeof before);
@@ -348,6 +354,9 @@ std::string describe(InitStep step, int error, const Plan& plan) {
     case InitStep::kExec:
       if (error == ENOENT) return "command not found: " + plan.request.argv.front();
       return "cannot execute " + plan.request.argv.front() + why;
+    case InitStep::kInterpreter:
+      return "cannot execute " + plan.request.argv.front() +
+             ": it is there, its interpreter (what its first line or its ELF header names) is not";
     case InitStep::kWorkingDirectory:
       return "working directory " + plan.request.cwd + " cannot be entered inside" + why;
     case InitStep::kCgroup:

@@ -10,7 +10,8 @@
 
 namespace rehearse::sandbox {
 
-/// Blocks the signals it hears for its lifetime and restores the mask afterwards.
+/// Blocks the signals it hears for its lifetime and restores the mask afterwards. It hears none that this
+/// process was started to ignore.
 class Signals {
  public:
   static Result<Signals> create();

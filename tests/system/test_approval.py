@@ -106,7 +106,7 @@ class People(ApprovalCase):
         self.try_promote(run, NOT_APPROVED, "approved by 1 (ben)")
         other = self.run_by(EVE)
         self.decide(ANN, "approve", other)
-        self.assertIn("next  rehearse promote", self.decide(BEN, "approve", other))
+        self.assertIn(f"next  rehearse --state {self.state} promote", self.decide(BEN, "approve", other))
         done = self.try_promote(other, 0)
         self.assertEqual(done.doc["authority"], "approved by ann, ben")
         self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
@@ -377,9 +377,9 @@ class Overrides(ApprovalCase):
         time.sleep(1)
         self.decide(ANN, "approve", run)
         late = self.as_user(EVE, "run", "--deadline", "500ms", "--cwd", str(self.host), "--", "sh", "-c", "echo new >>f")
-        self.assertIn(b"rehearse override ", late.err)
+        self.assertIn(f": rehearse --state {self.state} override ".encode(), late.err)
         early = self.as_user(EVE, "run", "--deadline", "10h", "--cwd", str(self.host), "--", "sh", "-c", "echo new >>f")
-        self.assertNotIn(b"rehearse override ", early.err)
+        self.assertNotIn(b" override ", early.err)
 
     def test_not_without_a_table(self) -> None:
         self.policy(ONE)

@@ -76,6 +76,25 @@ class BadInput(Case):
         self.shell("true")
         self.refuse("show", "20990101-000000-ffffff", words=("20990101",))
 
+    def test_an_empty_value_is_not_an_option_that_was_left_out(self) -> None:
+        for option in ("--user", "--action", "--cwd", "--env", "--hide", "--expect", "--timeout", "--claim"):
+            self.refuse("run", option, "", "--", "true", words=(option, "is empty", "leave it out"))
+            self.refuse("run", option + "=", "--cwd", "/", "--", "true", words=(option, "is empty"))
+        for arguments in (("show", "last", "--html", ""), ("export", "last", "-o", ""), ("export", "last", "--output="), ("list", "--state", ""),
+                          ("list", "--color="), ("policy", "replay", "--candidate", ""), ("standing", "grant", "x", "--reason", "")):
+            self.refuse(*arguments, words=(arguments[-2] if arguments[-1] == "" else arguments[-1].rstrip("="), "is empty"))
+        self.refuse("show", "", words=("argument is empty",))
+        self.refuse("--state", "", "list", words=("--state", "is empty"))
+        for separator in ((), ("--",)):
+            out = self.call("run", *separator, "printf", "[%s]", "", "--user=", json_out=False).out
+            self.assertEqual(out, b"[][--user=]", "the command's words are its own")
+
+    def test_version_is_an_option_of_all_verbs(self) -> None:
+        version = self.call("--version", json_out=False).out
+        for verb in (("run",), ("run", "--", "true"), ("list",), ("policy",), ("policy", "check"), ("standing",), ("standing", "list")):
+            result = self.call(verb[0], "--version", *verb[1:], json_out=False)
+            self.assertEqual((result.code, result.out), (0, version), result.err)
+
     def test_errors_are_json_on_request(self) -> None:
         result = self.call("run")
         self.assertEqual((result.code, result.doc["schema"], result.doc["exit"]), (64, "rehearse.error/1", 64))
@@ -84,11 +103,41 @@ class BadInput(Case):
         missing = self.run_in(["no-such-command-anywhere"])
         self.assertEqual(missing.doc["command"]["exit"], 127)
         self.assertIn("core.not-started", [f["rule"] for f in missing.doc["verdict"]["findings"]])
-        self.assertEqual(self.run_in(["/etc/hostname"]).doc["command"]["exit"], 126)
+        self.assertEqual(self.run_in(["/etc/passwd"]).doc["command"]["exit"], 126)
+        lost = self.host / "lost"
+        lost.write_text("#!/no/such/interpreter\n")
+        lost.chmod(0o755)
+        command = self.run_in(["lost"], "--env", f"PATH={self.host}:{harness.PATH}").doc["command"]
+        self.assertEqual(command["exit"], 127)
+        self.assertIn("interpreter", command["error"])
         garbage = self.host / "garbage"
         garbage.write_bytes(b"\x7fELF\x00garbage" * 10)
         garbage.chmod(0o755)
         self.assertEqual(self.run_in([str(garbage)]).doc["command"]["exit"], 126)
+
+    def test_a_script_without_a_first_line_is_the_shells(self) -> None:
+        script = self.host / "script"
+        script.write_text('echo "$0 $# $1" >&2; exit 3\n')
+        script.chmod(0o755)
+        for path in (str(script), "script"):
+            result = self.run_in([path, "a b", "c"], "--env", f"PATH={self.host}:{harness.PATH}", "--user", "nobody")
+            self.assertEqual((result.doc["command"]["exit"], result.err), (3, f"{script} 2 a b\n".encode()))
+        script.write_text("")
+        self.assertEqual(self.run_in([str(script)]).doc["command"]["exit"], 0)
+
+    def test_ids_that_are_not_mapped(self) -> None:
+        for number in ("2147483647", "4294967294"):
+            self.refuse("run", "--user", number, "--", "true", words=("--user " + number, "2147483646"))
+        self.assertEqual(self.call("run", "--user", "2147483646", "--", "id", "-u", json_out=False).out, b"2147483646\n")
+
+    def test_a_rehearsal_inside_of_another(self) -> None:
+        copy = self.host / "rehearse"
+        shutil.copyfile(self.rehearse, copy)
+        copy.chmod(0o755)
+        for profile in ("shifted", "root"):
+            result = self.shell(f"{copy} --state {self.host}/state run -- true", "--profile", profile, expect=harness.UNAVAILABLE)
+            self.assertEqual(len(result.err.splitlines()), 1)
+            self.assertIn(b"a rehearsal already", result.err)
 
     def test_two_mebibytes_of_arguments(self) -> None:
         words = ["x" * 100_000] * 19
@@ -145,6 +194,24 @@ class BadInput(Case):
         lines = done.stderr.decode().strip().splitlines()
         self.assertEqual([line for line in lines if line.startswith("code")], ["code 73", "code 73"], lines)
         self.assertEqual(len(lines), 4, lines)
+
+    def test_state_without_inodes(self) -> None:
+        harness.need("mkfs.ext4")
+        script = (
+            'truncate -s 64M "$B/img"; mkfs.ext4 -q -F -N 64 "$B/img"; mkdir "$B/s"; mount -o loop "$B/img" "$B/s"; mkdir -m 700 "$B/s/state"\n'
+            '"$REHEARSE" --state "$B/s/state" run -- true || true\n'
+            'set +e; n=0; while true >"$B/s/fill$n"; do n=$((n+1)); done 2>/dev/null\n'
+            'for free in 0 1 2 3 4 5 6 7 8; do "$REHEARSE" --state "$B/s/state" run -- true 2>&1 | tail -n 1; echo "code ${PIPESTATUS[0]}"; rm -f "$B/s/fill$free"; done; ls "$B/s/state/runs" | wc -l'
+        )
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
+        lines = done.stdout.decode().strip().splitlines()
+        codes = {line: said for said, line in zip(lines, lines[1:]) if line.startswith("code ")}
+        self.assertIn("code 73", codes, (lines, done.stderr))
+        for said, line in zip(lines, lines[1:]):
+            if line == "code 73":
+                self.assertRegex(said, "inodes.*rehearse --state .* gc")
+            elif line.startswith("code "):
+                self.assertIn(int(line[5:]), harness.RAN, said)
 
     def test_kernel_too_old(self) -> None:
         lacking = {name: (number,) for name, number in YOUNG_CALLS.items()} | {"all of them": tuple(YOUNG_CALLS.values())}

@@ -59,6 +59,33 @@ class Environment(Case):
         done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
         self.assertEqual((done.returncode, done.stdout), (0, b"public"), done.stderr[-500:])
 
+    def test_private_keys_are_known_by_their_content(self) -> None:
+        home, linked, others = self.host / "home", self.host / "linked", self.host / "others"
+        kinds = {"OPENSSH ": "github_deploy", "RSA ": "identity", "EC ": "keys/ec", "ENCRYPTED ": "keys/deep/enc", "": "keys/pkcs8"}
+        (home / ".ssh/keys/deep/deeper").mkdir(parents=True)
+        for kind, name in kinds.items():
+            (home / ".ssh" / name).write_text(f"-----BEGIN {kind}PRIVATE KEY-----\nSECRET\n")
+        (home / ".ssh/putty").write_text("PuTTY-User-Key-File-3: ssh-ed25519\nSECRET\n")
+        (home / ".ssh/keys/id_ed25519").write_text("SECRET")
+        shown = {"config": "Host x\n", "known_hosts": "x ssh-ed25519 AAAA\n", "id_rsa.pub": "ssh-rsa AAAA\n", "cert": "-----BEGIN CERTIFICATE-----\n", "large": "-----BEGIN PRIVATE KEY-----\n" + "x" * 70000}
+        for name, text in shown.items():
+            (home / ".ssh" / name).write_text(text)
+        os.mkfifo(home / ".ssh/pipe")
+        # A dotfile manager's: the directory is a link. Through it nobody has another's file shown empty.
+        key = "-----BEGIN OPENSSH PRIVATE KEY-----\nSECRET\n"
+        for directory, owner in ((linked, 0), (others, 1000)):
+            (directory / "dotfiles").mkdir(parents=True)
+            (directory / "dotfiles/work").write_text(key)
+            (directory / "dotfiles/work.pub").write_text("public\n")
+            os.symlink("dotfiles", directory / ".ssh")
+            os.chown(directory / ".ssh", owner, owner, follow_symlinks=False)
+        accounts = "".join(f"svc{number}:x:{990 + number}:999::{directory}:/bin/sh\n" for number, directory in enumerate((home, linked, others)))
+        masked = [home / ".ssh" / name for name in (*kinds.values(), "putty", "keys/id_ed25519")] + [linked / "dotfiles/work"]
+        script = (f'cp /etc/passwd "$B/passwd"; printf %s {shlex.quote(accounts)} >> "$B/passwd"; mount --bind "$B/passwd" /etc/passwd; ulimit -t 20\n'
+                  f'"$REHEARSE" --state "$B/state" run -- sh -c "cat {shlex.join(map(str, masked))}; wc -c {home}/.ssh/large; cat {others}/dotfiles/work" || test $? = 10 -o $? = 12')
+        done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
+        self.assertEqual((done.returncode, done.stdout.decode()), (0, f"{len(shown['large'])} {home}/.ssh/large\n{key}"), done.stderr[-500:])
+
     def test_parents_of_secrets_keep_their_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "getfacl")
         (self.host / "d").mkdir()

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -72,6 +73,28 @@ class Lifetime(Case):
         process.communicate(timeout=15 * harness.SLOW)
         self.assertEqual(process.returncode, harness.INCONCLUSIVE)
 
+    def test_what_the_caller_ignores_stays_ignored(self) -> None:
+        ignored = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+
+        def as_nohup_in_the_background() -> None:
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+
+        script = f"grep SigIgn /proc/self/status; echo go >&2; while ! test -e {self.host}/never; do sleep 0.2; n=$((n+1)); test $n = 10 && break; done; echo end"
+        process = subprocess.Popen(self.command("run", "--", "sh", "-c", script, json_out=False), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=as_nohup_in_the_background)
+        assert process.stderr
+        self.assertEqual(process.stderr.readline(), b"go\n")
+        for number in ignored:
+            process.send_signal(number)
+        out, err = process.communicate(timeout=60 * harness.SLOW)
+        self.assertIn(process.returncode, harness.RAN, err)
+        lines = out.split()
+        self.assertEqual((lines[0], lines[-1]), (b"SigIgn:", b"end"), err)
+        self.assertEqual(int(lines[1], 16), sum(1 << (number - 1) for number in ignored))
+        plain = self.call("run", "--", "grep", "SigIgn", "/proc/self/status", json_out=False)
+        self.assertEqual(int(plain.out.split()[1], 16), 0)
+
     def test_killed_at_many_moments(self) -> None:
         self.shell("true")  # the state directory is there even if all that follow die before they make it
         for delay_ms in (0, 1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 60):
@@ -130,6 +153,22 @@ class Lifetime(Case):
         code = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command("run", "--", "sh", "-c", "cat; echo out; echo err >&2", json_out=False)], check=False).returncode
         self.assertIn(code, harness.RAN)
         self.assertEqual(self.call("show", "last").doc["command"]["exit"], 0)
+
+    def test_a_document_that_cannot_be_written_is_an_error(self) -> None:
+        self.shell("touch /made")
+        verbs = (("run", "--", "true"), ("run", "--plan", "--", "true"), ("list",), ("show", "last"), ("doctor",), ("gc", "--dry-run"), ("policy", "check"))
+        for words in (*(self.command(*verb) for verb in verbs), [self.rehearse, "--help"], [self.rehearse, "list", "--version"]):
+            for target, reason in ((">&-", b"is closed"), (">/dev/full", b"No space left")):
+                with self.subTest(words=words, target=target):
+                    done = subprocess.run(["sh", "-c", f"exec {shlex.join(words)} {target}"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+                    self.assertEqual((done.returncode, done.stdout), (1, b""), done.stderr)
+                    self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+                    self.assertIn(b"cannot write to standard output: ", done.stderr)
+                    if "--plan" not in words and "run" in words:
+                        self.assertIn(f"the run is kept: rehearse --state {self.state} show ".encode(), done.stderr)
+                    else:
+                        self.assertIn(reason, done.stderr)
+        self.assertTrue(all(run["state"] == "finished" for run in self.call("list").doc["runs"]))
 
     def test_reader_of_the_output_goes_away(self) -> None:
         shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 
 import harness
@@ -150,6 +152,22 @@ class Limits(Case):
                 self.assertLessEqual(result.doc["command"]["written_bytes"], 20 << 20)
         if tried == 0:
             harness.skip("this kernel has no project quota")
+
+    def test_limit_of_file_size_is_the_actions_alone(self) -> None:
+        script = f"ulimit -Sf; ulimit -Hf; dd if=/dev/zero of={self.host}/big bs=1024 count=200 2>/dev/null; echo $?; stat -c %s {self.host}/big; cat /proc/self/status | grep SigIgn"
+        limited = f"ulimit -Sf 100; ulimit -Hf 1000000; exec {shlex.join(self.command('run', '--', 'bash', '-c', script, json_out=False))}"
+        done = subprocess.run(["bash", "-c", limited], capture_output=True, check=False)
+        self.assertIn(done.returncode, harness.RAN, done.stderr)
+        self.assertEqual(done.stdout.split()[:4], [b"100", b"1000000", b"153", b"102400"])
+        hard = f"ulimit -f 0; exec {shlex.join(self.command('run', '--', 'true', json_out=False))}"
+        done = subprocess.run(["bash", "-c", hard], capture_output=True, check=False)  # root without CAP_SYS_RESOURCE cannot raise it
+        self.assertIn(done.returncode, (*harness.RAN, 73), done.stderr)
+        if done.returncode == 73:
+            self.assertIn(b"File too large; raise the limit of file size", done.stderr)
+        tight = f"ulimit -Sf 0; exec {shlex.join(self.command('run', '--', 'true'))} | cat"
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", tight], capture_output=True, check=False)
+        self.assertIn(done.returncode, harness.RAN, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["command"]["exit"], 0)
 
     def test_output_is_kept_up_to_a_cap(self) -> None:
         result = self.run_in(["head", "-c", "40000000", "/dev/zero"])

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import os
 import random
+import shlex
 import socket
 import subprocess
 import sys
@@ -1044,6 +1045,19 @@ class Rollbacks(PromoteCase):
         self.assertGreater(shown["seconds"], 0)
         self.assertIn(b"rollback  verified in ", self.call("show", run.doc["id"], json_out=False).out)
         self.assertEqual(self.ledger("SELECT verified FROM undo_trials")[0]["verified"], 1)
+
+    def test_the_commands_that_are_printed_can_be_pasted(self) -> None:
+        (self.host / "f").write_text("old")
+        run = self.try_out("echo new >f")
+        code, said = self.at_terminal("approve", self.name(run), "--reason", "x")
+        self.assertEqual(code, 0, said)
+        for word, content in ((b"next", "new\n"), (b"back", "old")):
+            command = next(line for line in said.splitlines() if line.startswith(word + b"  rehearse ")).split(None, 2)[2].decode()
+            done = subprocess.run([self.rehearse, *shlex.split(command)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+            self.assertEqual((done.returncode, (self.host / "f").read_text()), (0, content), (command, done.stderr))
+            said = done.stdout
+        again = self.call("promote", self.name(run), json_out=False)
+        self.assertIn(f": rehearse --state {self.state} ".encode(), again.err, "what an error advises, too")
 
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")

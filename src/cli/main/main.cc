@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -11,8 +12,11 @@
 #include <span>
 
 #include "base/escape.h"
+#include "base/inherited.h"
 #include "cli/run_at.h"
+#include "cli/verb_support.h"
 #include "cli/verbs.h"
+#include "report/writer.h"
 
 namespace {
 
@@ -74,10 +78,20 @@ int report_error(const Error& error, bool json) {
 }
 
 /// A privileged program must not find its own files on descriptors 0 to 2 (a caller may have closed them).
+/// What is written to a closed standard output stays an error: nobody is to believe that he got a document.
 void occupy_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) < 0) ::_exit(1);
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0)
+      ::_exit(1);
   }
+}
+
+/// What stdio still holds may be all there is to say; of an error, the line is said already.
+int flush_output(int code) {
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || code != 0) return code;
+  const Error error = report::standard_output_error(errno);
+  std::fprintf(stderr, "rehearse: %s; %s\n", error.what.c_str(), error.fix.c_str());
+  return static_cast<int>(error.exit);
 }
 
 /// The state directory that the line names, as the verbs understand it.
@@ -135,16 +149,17 @@ int dispatch(int argc, char** argv) {
   cli::Globals globals;
   if (verb->run != cli::recover_verb) cli::recover_before(state_named(argc, argv));
   auto code = verb->run(globals, std::move(arguments));
-  if (!code) return report_error(code.error(), json);
-  return *code;
+  if (code) return *code;
+  return report_error(cli::advised(std::move(code).error(), globals), json);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   occupy_standard_descriptors();
+  raise_limits();
   try {
-    return dispatch(argc, argv);
+    return flush_output(dispatch(argc, argv));
   } catch (
       const std::exception& error) {  // of the libraries, and no memory: what was begun is undone on the way
     std::fputs("rehearse: ", stderr);

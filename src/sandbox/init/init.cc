@@ -88,10 +88,10 @@ void forbid_core_dumps() {
   must(call(SYS_prlimit64, 0, kRlimitCore, &limit, 0), InitStep::kLimits);
 }
 
-/// The supervisor raised its own limit to hold all the mounts; the action gets what the caller had.
-void restore_open_files() {
-  const Rlimit limit = {config->open_files_soft, config->open_files_hard};
-  must(call(SYS_prlimit64, 0, kRlimitNofile, &limit, 0), InitStep::kLimits);
+/// The supervisor raised its own limits; the action gets what the caller had.
+void restore_limits() {
+  must(call(SYS_prlimit64, 0, kRlimitNofile, &config->open_files, 0), InitStep::kLimits);
+  must(call(SYS_prlimit64, 0, kRlimitFsize, &config->file_size, 0), InitStep::kLimits);
 }
 
 void install_filter() {
@@ -142,6 +142,7 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   must(call(SYS_close_range, kInitToolsFd + 1, ~0U, 0), InitStep::kDescriptors);
   // The caller may itself have been started by something that died: a closed control socket says so.
   must(call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0, 0, 0), InitStep::kParentDeath);
+  call(SYS_prctl, PR_SET_NAME, kInitName, 0, 0, 0);
   read_config();
   if (config->tools == 0) call(SYS_close, kInitToolsFd);
   must(call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0), InitStep::kKeyring);
@@ -160,7 +161,7 @@ extern "C" [[noreturn]] void rehearse_init_main() {
   lock_mounts();
   drop_capabilities();
   forbid_core_dumps();
-  restore_open_files();
+  restore_limits();
   install_filter();
   const long action = spawn(start);
   must(action, InitStep::kFork);

@@ -5,6 +5,7 @@
 
 namespace rehearse::sandbox {
 
+inline constexpr unsigned long kSigIgn = 1;
 inline constexpr long kSigchld = 17;
 inline constexpr int kNsig = 64;
 inline constexpr long kMsgCmsgCloexec = 0x40000000;
@@ -12,11 +13,14 @@ inline constexpr int kScmRights = 1;
 inline constexpr int kSolSocket = 1;
 inline constexpr int kAfInet = 2;
 inline constexpr int kSockDgram = 2;
+inline constexpr int kOpenQuietly = 02004000;  // O_RDONLY | O_NONBLOCK | O_CLOEXEC
 inline constexpr int kTiocsctty = 0x540e;
 inline constexpr int kEintr = 4;
 inline constexpr int kEnoent = 2;
+inline constexpr int kEnoexec = 8;
 inline constexpr int kEnotdir = 20;
 inline constexpr int kEacces = 13;
+inline constexpr int kRlimitFsize = 1;
 inline constexpr int kRlimitCore = 4;
 inline constexpr int kRlimitNofile = 7;
 inline constexpr unsigned long kMsFlags = 1 | 2 | 4 | 8;  // MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC

@@ -16,6 +16,7 @@ Start action_start() {
   start.uid = config->uid;
   start.gid = config->gid;
   start.umask = config->umask;
+  start.ignored_signals = config->ignored_signals;
   start.groups = at<unsigned>(config->groups);
   start.group_count = config->group_count;
   start.cwd = at<char>(config->cwd);
@@ -23,10 +24,35 @@ Start action_start() {
   start.candidate_count = config->candidate_count;
   start.argv = at<char>(config->argv);
   start.envp = at<char>(config->envp);
+  start.room_for_shell = true;
   return start;
 }
 
 namespace {
+
+/// Its first line is text, as far as it is looked at; /bin/sh would make little of a program for another
+/// machine.
+bool is_script(std::uint64_t path) {
+  const long fd = call(SYS_open, path, kOpenQuietly, 0);
+  if (fd < 0) return false;
+  char head[128];
+  const long n = call(SYS_read, fd, head, sizeof head);
+  call(SYS_close, fd);
+  for (long i = 0; i < n && head[i] != '\n'; ++i) {
+    if (head[i] == 0) return false;
+  }
+  return n >= 0;
+}
+
+/// execve(2); what the kernel knows no format of is given to the shell, as by execvp(3). Returns if it fails.
+long execute(const Start& start, std::uint64_t path) {
+  const long r = call(SYS_execve, path, start.argv, start.envp);
+  if (r != -kEnoexec || !start.room_for_shell || !is_script(path)) return r;
+  auto* words = static_cast<std::uint64_t*>(const_cast<void*>(start.argv));
+  words[-1] = reinterpret_cast<std::uint64_t>("/bin/sh");
+  words[0] = path;
+  return call(SYS_execve, words[-1], words - 1, start.envp);
+}
 
 /// A process of its own between fork and exec. Shares init's memory, so it leaves notes in `start`.
 int start_program(void* argument) {
@@ -45,8 +71,11 @@ int start_program(void* argument) {
     if (const long r = call(SYS_dup3, start->fds[fd], fd, 0); r < 0) return stop(InitStep::kDescriptors, r);
   }
   if (const long r = call(SYS_close_range, 3, ~0U, 0); r < 0) return stop(InitStep::kDescriptors, r);
-  const KernelSigaction standard = {};
-  for (int signal = 1; signal <= kNsig; ++signal) call(SYS_rt_sigaction, signal, &standard, 0, 8);
+  for (int signal = 1; signal <= kNsig; ++signal) {
+    KernelSigaction action = {};
+    if ((start->ignored_signals >> (signal - 1) & 1U) != 0) action.handler = reinterpret_cast<void*>(kSigIgn);
+    call(SYS_rt_sigaction, signal, &action, 0, 8);
+  }
   const unsigned long none = 0;
   call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
   call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
@@ -62,14 +91,18 @@ int start_program(void* argument) {
   }
   if (const long r = call(SYS_chdir, start->cwd); r < 0) return stop(InitStep::kWorkingDirectory, r);
   // As execvp(3): go on after "not there", remember "not allowed".
+  InitStep step = InitStep::kExec;
   long error = -kEnoent;
   for (std::uint32_t i = 0; i < start->candidate_count; ++i) {
-    const long r = call(SYS_execve, start->candidates[i], start->argv, start->envp);
+    const long r = execute(*start, start->candidates[i]);
+    if (r == -kEnoent && error == -kEnoent && call(SYS_access, start->candidates[i], 0) == 0)
+      step = InitStep::kInterpreter;
     if (r == -kEnoent || r == -kEnotdir) continue;
+    step = InitStep::kExec;
     error = r;
     if (r != -kEacces) break;
   }
-  return stop(InitStep::kExec, error);
+  return stop(step, error);
 }
 
 }  // namespace

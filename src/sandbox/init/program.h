@@ -13,11 +13,13 @@ struct Start {
   bool terminal;
   unsigned uid, gid, umask, group_count;
   const unsigned* groups;
+  std::uint64_t ignored_signals;  ///< bit n-1: signal n; all others are as a fresh process has them
   const char* cwd;
   const std::uint64_t* candidates;  ///< pointers to paths
   unsigned candidate_count;
   const void* argv;
   const void* envp;
+  bool room_for_shell;  ///< the word before `argv` is free, and `argv` is not needed again
 };
 
 /// The action itself, as the configuration has it; without descriptors.

@@ -16,12 +16,20 @@ inline constexpr int kInitToolsFd = 5;  ///< if InitConfig::tools says so
 
 inline constexpr int kManagerBacklog = 4096;  ///< the host has SOMAXCONN
 
+/// What PID 1 is called, whatever the kernel makes of the name of a program without one.
+inline constexpr char kInitName[] = "rehearse-init";
+
 inline constexpr std::uint32_t kInitMagic = 0x72686931;  // "rhi1"
+
+/// Of setrlimit(2).
+struct InitLimit {
+  std::uint64_t soft, hard;
+};
 
 struct InitConfig {
   std::uint32_t magic;
   std::uint32_t size;  ///< of the whole blob
-  std::uint32_t argv;  ///< offset of argc+1 uint64 string offsets, the last 0
+  std::uint32_t argv;  ///< offset of argc+1 uint64 string offsets, the last 0; the word before them is free
   std::uint32_t argc;
   std::uint32_t envp;  ///< likewise
   std::uint32_t envc;
@@ -39,8 +47,10 @@ struct InitConfig {
   std::uint32_t mount_cgroup;  ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
   std::uint32_t tools;         ///< 1: programs may be asked for, see ToolRequest
   std::uint32_t padding;
-  std::uint64_t open_files_soft;  ///< RLIMIT_NOFILE as rehearse's caller had it
-  std::uint64_t open_files_hard;
+  InitLimit open_files;  ///< RLIMIT_NOFILE and RLIMIT_FSIZE as rehearse's caller had them
+  InitLimit file_size;
+  std::uint64_t ignored_signals;       ///< bit n-1: the action finds signal n ignored, as the caller's other
+                                       ///< programs do
   std::uint64_t dropped_capabilities;  ///< bit n: capability n leaves the bounding set
 };
 
@@ -77,6 +87,7 @@ enum class InitStep : std::uint32_t {
   kWorkingDirectory,
   kActionIds,
   kExec,
+  kInterpreter,  ///< the program is there; what it names to be executed by (#!, ELF) is not
 };
 
 enum class InitEvent : std::uint32_t {
