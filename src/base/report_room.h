@@ -21,6 +21,6 @@ bool is_no_space(int err);
 inline constexpr const char* kStateIsFull =
     "the state directory's filesystem is full, and what room is left is for the report";
 inline constexpr const char* kMakeRoom =
-    "free some space (`rehearse gc`), or name another filesystem: --state DIR";
+    "the filesystem or quota has no bytes or no inodes left: rehearse gc, or use --state on another one";
 
 }  // namespace rehearse

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/report_room.h"
 #include "cli/decision_text.h"
 #include "ledger/history.h"
 #include "ledger/undo_trials.h"
@@ -44,10 +45,7 @@ std::string with_state(std::string advice, const Globals& globals) {
 
 Error advised(Error error, const Globals& globals) {
   if (error.exit == ExitCode::kFailure && error.fix.empty()) {
-    if (error.err == ENOSPC || error.err == EDQUOT)
-      error.fix =
-          "the filesystem or quota has no bytes or no inodes left: rehearse gc, or use --state on another "
-          "one";
+    if (is_no_space(error.err)) error.fix = kMakeRoom;
     if (error.err == EROFS) error.fix = "name a writable place: --state DIR";
     if (error.err == EFBIG) error.fix = "raise the limit of file size (ulimit -f)";
     if (!error.fix.empty()) error.exit = ExitCode::kCantCreate;

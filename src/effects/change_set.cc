@@ -253,7 +253,8 @@ class Collector {
   /// What is written lies on the state directory's filesystem, which may have room where the host's has none.
   void compare_room(const Layer& layer, const Room& room) {
     struct statvfs host = {};
-    if (::fstatvfs(layer.lower.get(), &host) != 0) return;
+    // One in memory without a size says that it has no blocks.
+    if (::fstatvfs(layer.lower.get(), &host) != 0 || host.f_blocks == 0) return;
     // What was written to this very filesystem is not free any more, and would be.
     const auto lower = sys::stat_fd(layer.lower.get());
     const auto upper = sys::stat_fd(layer.upper.get());

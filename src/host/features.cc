@@ -285,8 +285,10 @@ class Prober {
     }
     const std::uint64_t free = usage.f_bavail * usage.f_frsize;
     const std::uint64_t reserve = std::min(usage.f_blocks * usage.f_frsize / 20, std::uint64_t{1} << 30U);
-    add("state.space", "State directory", free > reserve ? 0 : ENOSPC,
-        at + ": " + format_bytes(free) + " free, reserve " + format_bytes(reserve),
+    const bool sized = usage.f_blocks != 0;  // one in memory may have none
+    add("state.space", "State directory", !sized || free > reserve ? 0 : ENOSPC,
+        sized ? at + ": " + format_bytes(free) + " free, reserve " + format_bytes(reserve)
+              : at + ": in memory, without a size",
         "no run starts below the reserve", "free some space, `rehearse gc`, or use --state elsewhere", true);
     add("state.quota", "State directory", project_quota(at), "--max-write by project quota",
         "the limit of written bytes is kept by sampling: soft",

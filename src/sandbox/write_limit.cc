@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -31,10 +31,14 @@ int quota_command(int command) {
   return static_cast<int>((static_cast<unsigned>(command) << 8U) | kProjectQuota);
 }
 
+/// A tmpfs without a size says that it has no blocks.
+std::uint64_t free_of(const struct statvfs& usage) {
+  return usage.f_blocks == 0 ? std::numeric_limits<std::uint64_t>::max() : usage.f_bavail * usage.f_frsize;
+}
+
 std::uint64_t free_bytes(int fd) {
   struct statvfs usage = {};
-  if (::fstatvfs(fd, &usage) != 0) return 0;
-  return usage.f_bavail * usage.f_frsize;
+  return ::fstatvfs(fd, &usage) == 0 ? free_of(usage) : 0;
 }
 
 /// 0 would be no limit at all.
@@ -77,7 +81,7 @@ Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> l
   made.limit_ = limit;
   struct statvfs usage = {};
   if (::fstatvfs(uppers, &usage) != 0) return sys::last_error("statvfs", "the state directory");
-  made.free_at_start_ = usage.f_bavail * usage.f_frsize;
+  made.free_at_start_ = free_of(usage);
   made.floor_ = std::min(usage.f_blocks * usage.f_frsize / 20, std::uint64_t{1} << 30U);
   if (made.free_at_start_ <= made.floor_) {
     return fail("the state directory's filesystem has " + format_bytes(made.free_at_start_) +
@@ -134,8 +138,8 @@ void WriteLimit::lay_ballast() {
 void WriteLimit::observe_fullness() {
   struct statvfs usage = {};
   // A write that failed gives back what it had reserved: full is a handful of blocks left.
-  if (::fstatvfs(bundle_.get(), &usage) == 0 &&
-      (usage.f_bavail <= kFullBlocks || (usage.f_files != 0 && usage.f_favail == 0))) {
+  if (::fstatvfs(bundle_.get(), &usage) == 0 && ((usage.f_blocks != 0 && usage.f_bavail <= kFullBlocks) ||
+                                                 (usage.f_files != 0 && usage.f_favail == 0))) {
     was_full_ = true;
   }
   struct if_dqblk block = {};

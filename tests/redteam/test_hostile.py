@@ -18,7 +18,7 @@ ATTEMPTS: dict[str, list[tuple[str, ...]]] = {
     "2": [("raw device", f'"/dev/{name}", O_RDWR') for name in ("vda", "sda", "loop7", "mem")]
          + [("device", f'"/dev/{name}", O_RDWR') for name in ("kmsg", "fuse", "loop-control")],
     "3": [("sysctl", '(77, "swappiness"'), ("sysctl", "openat2(77, "), ("sysctl", "/proc/self/fd/77/dirty_ratio"), ("sysctl", '"panic_on_oom"'),
-          ("sysctl", "/proc/self/cwd/laptop_mode"), ("file", '"/tmp/link", O_WRONLY'), ("sysctl", '"/vm/stat_interval"'), ("root", "chroot", "contained")],
+          ("sysctl", "/proc/self/cwd/laptop_mode"), ("sysctl", '"/tmp/link", O_WRONLY'), ("sysctl", '"/vm/stat_interval"'), ("root", "chroot", "contained")],
     "5": [("namespace", "/proc/1/ns/mnt"), ("namespace", "setns(")],
     "6": [("namespace", "unshare(CLONE_NEWUSER)"), ("namespace", "clone(child_stack=NULL, flags=CLONE_NEWUSER")],
     "7": [("raw device", '"/tmp/b", S_IFBLK'), ("raw device", '"/tmp/c", S_IFCHR'), ("raw device", '"/tmp/w"'), ("file", "trusted.overlay.opaque")],
