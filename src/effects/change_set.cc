@@ -252,23 +252,29 @@ class Collector {
 
   /// What is written lies on the state directory's filesystem, which may have room where the host's has none.
   void compare_room(const Layer& layer, const Room& room) {
+    const int place = layer.host.valid() ? layer.host.get() : layer.lower.get();
     struct statvfs host = {};
     // One in memory without a size says that it has no blocks.
-    if (::fstatvfs(layer.lower.get(), &host) != 0 || host.f_blocks == 0) return;
+    if (::fstatvfs(place, &host) != 0 || host.f_blocks == 0) return;
     // What was written to this very filesystem is not free any more, and would be.
-    const auto lower = sys::stat_fd(layer.lower.get());
+    const auto lower = sys::stat_fd(place);
     const auto upper = sys::stat_fd(layer.upper.get());
-    const bool same = lower && upper && lower->st_dev == upper->st_dev;
+    struct statvfs own = {};
+    // Subvolumes of btrfs have device numbers of their own.
+    const bool subvolume = ::fstatvfs(layer.upper.get(), &own) == 0 && own.f_fsid == host.f_fsid &&
+                           own.f_fsid != 0 && own.f_blocks == host.f_blocks;
+    const bool same = (lower && upper && lower->st_dev == upper->st_dev) || subvolume;
     const auto more = [](std::uint64_t taken, std::uint64_t given) {
       return taken > given ? taken - given : 0;
     };
     Overfull found;
     found.mountpoint = layer.mountpoint;
     found.more_bytes = more(room.taken_bytes, room.given_bytes);
-    found.free_bytes = host.f_bavail * host.f_frsize + (same ? room.taken_bytes : 0);
+    // What is reserved is root's to use.
+    found.free_bytes = host.f_bfree * host.f_frsize + (same ? room.taken_bytes : 0);
     found.more_files = more(room.taken_files, room.given_files);
     found.free_files = host.f_files == 0 ? std::numeric_limits<std::uint64_t>::max()
-                                         : host.f_favail + (same ? room.taken_files : 0);
+                                         : host.f_ffree + (same ? room.taken_files : 0);
     if (found.more_bytes > found.free_bytes || found.more_files > found.free_files)
       result_.overfull.push_back(std::move(found));
   }

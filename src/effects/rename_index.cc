@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include <cerrno>
 #include <functional>
 
 #include "base/path.h"
@@ -142,8 +143,16 @@ struct Scan {
     for (const auto& [directory, name] : whiteouts) {
       if (is_within(masked, name.empty() ? directory : join_path(directory, name))) return true;
     }
-    const auto st = stat_beneath(layer.upper.get(), upper_path(masked));
-    return st && S_ISREG(st->st_mode) && st->st_nlink > 1;
+    // Something else may stand there by now, or above.
+    const std::string path = upper_path(masked);
+    const auto st = stat_beneath(layer.upper.get(), path);
+    if (!st) return st.error().err == ENOTDIR;
+    if (!S_ISREG(st->st_mode) || st->st_nlink > 1) return true;
+    const auto slash = path.rfind('/');
+    const auto parent =
+        open_directory_beneath(layer.upper.get(), slash == std::string::npos ? "" : path.substr(0, slash));
+    const std::string leaf = slash == std::string::npos ? path : path.substr(slash + 1);
+    return !parent || placeholder_of(layer, (*parent)->get(), leaf.c_str()) != masked;
   }
 
   /// Looks for the origin of a new file among what was deleted.

@@ -11,6 +11,7 @@ namespace rehearse::promote {
 namespace {
 
 constexpr const char* kFile = "kept-aside";
+constexpr const char* kNewFile = "kept-aside.new";
 constexpr std::size_t kMostBytes = std::size_t{256} << 20U;
 
 }  // namespace
@@ -28,6 +29,20 @@ Result<void> note_kept(const ledger::Bundle& bundle, const std::vector<std::stri
          sys::open_beneath(bundle.fd(), kFile, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600));
   RH_CHECK(sys::write_all(file.get(), text));
   RH_CHECK(sys::sync_file(file.get()));
+  return sys::sync_file(bundle.fd());
+}
+
+Result<void> note_only_kept(const ledger::Bundle& bundle, const std::vector<std::string>& lines) {
+  std::string text;
+  for (const std::string& line : lines) text += line + '\0';
+  (void)sys::unlink_at(bundle.fd(), kNewFile, 0);
+  {
+    RH_TRY(const UniqueFd file,
+           sys::open_beneath(bundle.fd(), kNewFile, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    RH_CHECK(sys::write_all(file.get(), text));
+    RH_CHECK(sys::sync_file(file.get()));
+  }
+  RH_CHECK(sys::rename_at(bundle.fd(), kNewFile, bundle.fd(), kFile));
   return sys::sync_file(bundle.fd());
 }
 

@@ -14,6 +14,9 @@ namespace rehearse::promote {
 /// written there already is not written again. Raw, as what kept_aside() gives back.
 Result<void> note_kept(const ledger::Bundle& bundle, const std::vector<std::string>& lines);
 
+/// The same in place of all that is written there.
+Result<void> note_only_kept(const ledger::Bundle& bundle, const std::vector<std::string>& lines);
+
 /// Empty if nothing is kept.
 Result<std::vector<std::string>> kept_aside(const ledger::Bundle& bundle);
 

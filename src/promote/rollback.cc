@@ -319,6 +319,7 @@ class Rollback {
       return operations_;
     };
     commit_order.admit = [&](std::span<const Operation>) -> Result<void> {
+      RH_TRY(kept_before_, kept_aside(bundle_));
       RH_CHECK(note_kept(bundle_, outcome_.kept));
       RH_CHECK(units_.announce(state_, outcome_.id));
       return record(decisions, "begun", "");
@@ -344,7 +345,14 @@ class Rollback {
     RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
-    if (!result.committed) outcome_.kept = result.undone.kept;
+    if (!result.committed) {
+      outcome_.kept = result.undone.kept;
+      // What was to be kept has its place again.
+      if (result.undone.failed.empty()) {
+        kept_before_.insert(kept_before_.end(), outcome_.kept.begin(), outcome_.kept.end());
+        (void)note_only_kept(bundle_, kept_before_);
+      }
+    }
     const std::vector<std::string>& left = result.undone.left;
     outcome_.left_alone.insert(outcome_.left_alone.end(), left.begin(), left.end());
     outcome_.not_undone = result.undone.failed;
@@ -411,6 +419,7 @@ class Rollback {
   const ledger::StateDir& state_;
   const RollbackOrder& order_;
   ledger::Bundle bundle_;
+  std::vector<std::string> kept_before_;  ///< what the run kept already
   Outcome outcome_;
   Journal journal_;
   std::uint32_t next_ = 1;

@@ -362,7 +362,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     else
       ++record.reads.files;
     if (read.moved) record.reads.moved.push_back(read.path);
-    if (read.sha256 && !read.moved) host_digests_[read.identity.ino] = {read.identity.ctime_ns, *read.sha256};
+    if (read.sha256 && !read.moved) host_digests_[{read.identity.ino, read.identity.ctime_ns}] = *read.sha256;
   }
   auto file = bundle_.create_file("reads");
   auto listed = file ? effects::write_read_list(std::move(*file), reads) : tl::make_unexpected(file.error());
@@ -429,12 +429,12 @@ std::string Recording::digest_of(const trace::Image& image, std::uint64_t until_
   const bool own = (image.file.flags & RH_UPPER) != 0;
   if (own && !own_digests_) digest_own_files();
   const auto& digests = own ? *own_digests_ : host_digests_;
-  const auto found = digests.find(image.file.ino);
-  if (found == digests.end() || found->second.ctime_ns != static_cast<std::int64_t>(image.file.ctime_ns))
-    return "";
+  const auto ctime_ns = static_cast<std::int64_t>(image.file.ctime_ns);
+  const auto found = digests.find({image.file.ino, ctime_ns});
+  if (found == digests.end()) return "";
   const std::int64_t until = static_cast<std::int64_t>(until_ns) + realtime_ns() - monotonic_ns();
-  if (own && until - found->second.ctime_ns < clock_tick_ns()) return "";
-  return hex(found->second.sha256);
+  if (own && until - ctime_ns < clock_tick_ns()) return "";
+  return hex(found->second);
 }
 
 /// Of what the action made itself the manifest has them.
@@ -444,7 +444,7 @@ void Recording::digest_own_files() {
   if (!manifest) return;
   (void)effects::read_manifest(manifest->get(), [this](const effects::Change& change) {
     if (change.after && change.after->sha256)
-      own_digests_->emplace(change.after->ino, Executed{change.after->ctime_ns, *change.after->sha256});
+      own_digests_->emplace(std::pair(change.after->ino, change.after->ctime_ns), *change.after->sha256);
     return true;
   });
 }

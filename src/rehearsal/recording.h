@@ -99,14 +99,10 @@ class Recording final : public sandbox::Recorder {
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
   std::map<std::string, std::int64_t> names_asked_;
-  /// A file that was executed, as it is now.
-  struct Executed {
-    std::int64_t ctime_ns = 0;
-    Sha256 sha256 = {};
-  };
-  // By inode: of the host, and of what the action has made.
-  std::unordered_map<std::uint64_t, Executed> host_digests_;
-  std::optional<std::unordered_map<std::uint64_t, Executed>> own_digests_;
+  /// By inode and change time: of the host's files, and of what the action has made.
+  using Digests = std::map<std::pair<std::uint64_t, std::int64_t>, Sha256>;
+  Digests host_digests_;
+  std::optional<Digests> own_digests_;
 };
 
 }  // namespace rehearse

@@ -202,6 +202,7 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
     layer.lower = std::move(from.lower);
+    layer.host = std::move(from.host);
     layer.masked = from.masked;  // what was read is compared with them later
     layer.mask_handles = from.mask_handles;
     layer.hidden = from.hidden;

@@ -75,7 +75,6 @@ struct Command {
   std::vector<LeftoverProcess> leftover;
 };
 
-/// A process of the action, from the trace. Times count from the start of the first.
 /// A program as the kernel executed it.
 struct ProgramRecord {
   std::string exe;     ///< of the file
@@ -93,6 +92,7 @@ struct UidChange {
   std::uint32_t uid = 0;     ///< effective, as the host numbers it
 };
 
+/// A process of the action, from the trace. Times count from the start of the first.
 struct ProcessRecord : ProgramRecord {  // of these what it was in the end
   std::uint32_t id = 0;                 ///< 1: the action
   std::uint32_t parent = 0;             ///< 0: it was started, or taken over, by the run's init

@@ -308,6 +308,7 @@ Result<void> LayerBuilder::copy_layer(std::uint32_t index, const std::string& wh
     copies.reset();
     return remove_tree(bundle_, ("copies/" + std::to_string(index)).c_str());
   }
+  evidence.host = std::move(evidence.lower);
   evidence.lower = std::move(copies);
   RH_TRY(source.lower_root, open_in_bundle("copies/" + std::to_string(index)));
   source.lowerdir = source.mask_root.valid() ? sys::fd_path(source.mask_root.get()) + ':' : "";

@@ -33,6 +33,7 @@ struct LayerEvidence {
       xattrs_not_shown;  ///< what the mask layer could not take over (tmpfs before 6.6: `user.*`), by path
   /// What is shown is a copy, made since then (earliest_stamp_ns()).
   std::optional<std::int64_t> copied_since_ns;
+  UniqueFd host;                  ///< of a copied mount: the host's own directory
   std::string file;               ///< of a file mount: its name in the layer
   bool scratch = false;           ///< what is in it is thrown away
   std::uint64_t root_blocks = 0;  ///< of its upper's root, as the action found it

@@ -82,6 +82,7 @@ Result<WriteLimit> WriteLimit::create(int uppers, std::optional<std::uint64_t> l
   struct statvfs usage = {};
   if (::fstatvfs(uppers, &usage) != 0) return sys::last_error("statvfs", "the state directory");
   made.free_at_start_ = free_of(usage);
+  made.sized_ = usage.f_blocks != 0;
   made.floor_ = std::min(usage.f_blocks * usage.f_frsize / 20, std::uint64_t{1} << 30U);
   if (made.free_at_start_ <= made.floor_) {
     return fail("the state directory's filesystem has " + format_bytes(made.free_at_start_) +
@@ -156,18 +157,26 @@ WriteLimit::State WriteLimit::check(const Processes& processes) {
   if (now < floor_) return State::kBelowFloor;
   if (!limit_ || project_ != 0) return State::kFine;
   // Others write to this filesystem too: measure before accusing, and not again before that could change it.
-  if (now >= measure_below_) return State::kFine;
-  const auto named = named_bytes(uppers_.get());
-  const std::uint64_t layers = named.value_or(0) > made_ ? *named - made_ : 0;
-  const std::uint64_t written = named ? layers + nameless_bytes(processes()) : free_at_start_ - now;
+  if (sized_ && now >= measure_below_) return State::kFine;
+  const std::uint64_t written = measure(processes(), now);
   if (written > *limit_) return State::kOverLimit;
   const std::uint64_t left = std::max(*limit_ - written, *limit_ / 16);
   measure_below_ = now > left ? now - left : 0;
   return State::kFine;
 }
 
+/// What cannot be measured is all that is missing; where nothing tells that, too much.
+std::uint64_t WriteLimit::measure(const std::vector<pid_t>& processes, std::uint64_t free) const {
+  const auto named = named_bytes(uppers_.get());
+  const auto nameless = named ? nameless_bytes(processes) : std::nullopt;
+  if (nameless) return (*named > made_ ? *named - made_ : 0) + *nameless;
+  if (!sized_) return std::numeric_limits<std::uint64_t>::max();
+  return free_at_start_ > free ? free_at_start_ - free : 0;
+}
+
 std::string WriteLimit::note() const {
-  const std::string floor = "reserve of " + format_bytes(floor_) + " free kept by sampling (soft)";
+  const std::string floor = sized_ ? "reserve of " + format_bytes(floor_) + " free kept by sampling (soft)"
+                                   : std::string("no reserve: the state directory's filesystem has no size");
   if (!limit_) return "writes: no limit; " + floor;
   if (project_ != 0) return "writes: " + format_bytes(*limit_) + " by project quota; " + floor;
   return "writes: " + format_bytes(*limit_) + " by sampling (soft: this filesystem has no project quota); " +

@@ -49,6 +49,7 @@ class WriteLimit {
   bool set_quota(int uppers, std::uint64_t limit);
   void lay_ballast();
   void observe_fullness();
+  [[nodiscard]] std::uint64_t measure(const std::vector<pid_t>& processes, std::uint64_t free) const;
 
   UniqueFd uppers_;
   UniqueFd
@@ -61,6 +62,7 @@ class WriteLimit {
   std::uint64_t measure_below_ = 0;  ///< free space from which on it is measured
   std::uint64_t made_ = 0;           ///< bytes of the layers' own directories
   bool was_full_ = false;
+  bool sized_ = true;  ///< the filesystem says how much of it is free
 };
 
 }  // namespace rehearse::sandbox

@@ -16,7 +16,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "trace/device_names.h"
 #include "trace/file_change.h"
@@ -216,7 +215,8 @@ std::string_view of_signal(const TraceEvent& event, const EventStream& events) {
   if (target == -1 || target == 1 || error_of(event) == EPERM) return "kill";
   if (error_of(event) != ESRCH || target == 0) return "";
   // A negative one is a group, by the number of its leader.
-  return events.tree().was_inside(static_cast<std::uint32_t>(std::abs(target))) ? "" : "kill";
+  const auto number = static_cast<std::uint32_t>(target);
+  return events.tree().was_inside(target < 0 ? 0U - number : number) ? "" : "kill";
 }
 
 /// The same by a descriptor.

@@ -126,7 +126,7 @@ syscalls::Call TraceEvent::call() const {
   if (late != nullptr) take_attachments(call, *late);
   for (unsigned lost = overwritten(), i = 0; lost != 0; lost >>= 1U, ++i)
     if ((lost & 1U) != 0) call.blobs[i].reset();
-  if (executes(from) && returned_zero() && !process->images.empty())
+  if (executes(from) && entry != nullptr && returned_zero() && !process->images.empty())
     call.argv = process->images.back()->words();
   return call;
 }

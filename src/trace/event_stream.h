@@ -26,11 +26,11 @@ const char* to_string(Provenance provenance);
 
 enum class EventType : std::uint8_t { kCall, kExec, kStart, kEnd, kSignal, kUring, kSocket, kModule };
 
-/// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
 /// Who sent a signal.
 enum class SignalSender : std::uint8_t { kProcess, kKernel, kRehearse, kHost };
 const char* to_string(SignalSender sender);
 
+/// One event as a reviewer sees it. Borrows from the stream: valid during the visit.
 struct TraceEvent {
   std::uint64_t number = 0;
   EventType type = EventType::kCall;

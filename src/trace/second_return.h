@@ -1,5 +1,6 @@
-// fork(2) and its like return twice: in the caller, and in the new thread with 0, which has called nothing. The
-// kernel shows the second to tracepoints like any return; who counts or lists calls wants the first alone.
+// fork(2) and its like return twice: in the caller, and in the new thread with 0, which has called nothing.
+// The kernel shows the second to tracepoints like any return; who counts or lists calls wants the first
+// alone.
 #pragma once
 
 #include "trace/record.h"
