@@ -14,7 +14,6 @@
 namespace rehearse::promote {
 namespace {
 
-using effects::Attributes;
 using effects::Change;
 using effects::ChangeKind;
 using effects::FileType;

@@ -94,12 +94,12 @@ std::string place_of(const TraceEvent& event, const EventStream& events, const s
 }
 
 /// Where a name leads by the action's own symlinks, at its end too.
-std::string led_by(const HostPaths* paths, std::string place) {
+std::string led_by(const HostPaths* paths, const std::string& place) {
   return paths == nullptr || place.empty() ? place : paths->leads_to(place);
 }
 
 /// The same of a name that is itself meant, whatever it stands for.
-std::string lies_at(const HostPaths* paths, std::string place) {
+std::string lies_at(const HostPaths* paths, const std::string& place) {
   const std::size_t slash = place.rfind('/');
   if (paths == nullptr || slash == std::string::npos || slash == 0) return place;
   return paths->leads_to(place.substr(0, slash)) + place.substr(slash);

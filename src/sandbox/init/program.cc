@@ -38,6 +38,7 @@ bool is_script(std::uint64_t path) {
   char head[128];
   const long n = call(SYS_read, fd, head, sizeof head);
   call(SYS_close, fd);
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel has filled it
   for (long i = 0; i < n && head[i] != '\n'; ++i) {
     if (head[i] == 0) return false;
   }
