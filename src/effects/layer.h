@@ -19,7 +19,7 @@ struct Layer {
   UniqueFd lower;  ///< O_RDONLY|O_DIRECTORY in a detached, non-recursive, read-only, noatime clone of the
                    ///< host mount: walking it crosses into no other mount; ids are the host's own
   std::vector<std::string>
-      masked;  ///< paths relative to the layer (no leading slash) shown as empty placeholders
+      masked;     ///< paths relative to the layer (no leading slash) shown as empty placeholders
   UniqueFd host;  ///< on the host's filesystem, where `lower` is a copy of what is there; else invalid
   /// Of the placeholders, by handle_key() (base/file_handle.h): where they are moved to, the mask goes with
   /// them.
