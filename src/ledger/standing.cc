@@ -10,6 +10,8 @@
 namespace rehearse::ledger {
 namespace {
 
+constexpr std::size_t kLongestEnvelope = std::size_t{256} << 10U;
+
 constexpr const char* kPrintColumns =
     "run, created_ns, template, fingerprint, envelope, policy, title, unclean FROM fingerprints ";
 
@@ -119,12 +121,19 @@ Result<void> insert_print(sqlite3* database, const report::RunRecord& record,
              "title, unclean) VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT (run) DO NOTHING"));
   statement.bind(1, record.id).bind(2, record.created_ns).bind(3, print.action).bind(4, print.digest);
   statement.bind(5, print.envelope).bind(6, record.verdict.policy_digest).bind_bytes(7, print.title);
-  RH_CHECK(statement.bind_bytes(8, print.unclean).run());
+  // The ledger outlives every run: an action does not decide how large it gets.
+  const std::string lines = nlohmann::json(print.lines).dump();
+  const bool too_long = lines.size() > kLongestEnvelope;
+  const std::string unclean = print.unclean.empty() && too_long
+                                  ? "its effects are too many to be granted once and for all"
+                                  : print.unclean;
+  RH_CHECK(statement.bind_bytes(8, unclean).run());
+  if (too_long) return {};
   RH_TRY(
       Statement envelope,
       Statement::prepare(
           database, "INSERT INTO envelopes (digest, lines) VALUES (?1, ?2) ON CONFLICT (digest) DO NOTHING"));
-  return envelope.bind(1, print.envelope).bind(2, nlohmann::json(print.lines).dump()).run();
+  return envelope.bind(1, print.envelope).bind(2, lines).run();
 }
 
 }  // namespace

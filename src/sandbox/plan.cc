@@ -124,7 +124,9 @@ void Planner::classify_kernel(const Mount& mount, MountPlan& shown) const {
              plan_.request.profile == Profile::kShifted) {
     shown.show = Show::kCgroup;
   } else {
-    shown.show = Show::kAbsent;
+    // Elsewhere, as in a jail, what it covers would show in its place.
+    const bool among = is_within(at, "/dev") || is_within(at, "/proc") || is_within(at, "/sys");
+    shown.show = among ? Show::kAbsent : Show::kHidden;
     shown.why = "kernel interface of the host (" + mount.fstype + ")";
   }
 }

@@ -596,6 +596,14 @@ class StandingApprovals(ApprovalCase):
         self.try_promote(self.run_by(EVE, script), NOT_APPROVED, "was ended: by run ")
         self.assertEqual(self.call("standing", "list").doc["grants"][0]["state"], "ended")
 
+    def test_very_many_effects_are_not_kept_for_ever(self) -> None:
+        """The ledger outlives its runs: what one of them does not decide how large it gets."""
+        deep = "import os\nos.chdir('/tmp')\nfor i in range(300):\n  os.mkdir('d' * 200)\n  os.chdir('d' * 200)"
+        self.assertIn(self.run_in(["python3", "-c", deep]).code, harness.RAN)
+        self.assertEqual(self.call("list").code, 0)
+        self.assertEqual(self.call("gc", "--all").code, 0)
+        self.assertLess(sum(path.stat().st_size for path in self.state.glob("ledger.db*")), 2 << 20)
+
     def test_another_binary_ends_it(self) -> None:
         self.policy(ONE + self.TABLE)
         tool = self.host / "tool"

@@ -99,6 +99,17 @@ cat sq/pipe > "$B/heard" & reader=$!; sleep 0.3"""
         doc = self.rehearse_in(setup, f"cat {self.base}/m/sq/file >&2; timeout 1 sh -c 'echo leaked > {self.base}/m/sq/pipe'", 'kill $reader; wait $reader || true; umount sq; test ! -s "$B/heard"')
         self.assertEqual((self.err, doc["command"]["exit"]), (b"text\n", 124))
 
+    def test_kernel_interfaces_elsewhere(self) -> None:
+        """Devices and proc of a jail: what they cover is not shown in their place, and who looks there is told."""
+        jail = f"{self.base}/m/jail"
+        setup = SETUP + "mkdir -p jail/dev jail/proc; echo covered > jail/dev/null; echo covered > jail/proc/version; mount --bind /dev/null jail/dev/null; mount -t proc proc jail/proc"
+        for action, looked in (("true", set()), (f"cat {jail}/dev/null", {"dev/null"}), (f"cat {jail}/proc/version || true", {"proc"})):
+            with self.subTest(action):
+                doc = self.rehearse_in(setup, action, "umount jail/dev/null jail/proc")
+                gaps = self.gaps(doc)
+                self.assertEqual({name for name in ("dev/null", "proc") if gaps.get(f"mount {jail}/{name} hidden") == "inconclusive"}, looked, gaps)
+                self.assertNotIn(b"covered", bytes(str(doc["command"]), "utf-8") + self.err)
+
     def test_what_finds_no_room_on_the_host_is_said(self) -> None:
         """Layers are on another filesystem, which may have room where the host's has none."""
         small, few = f"{self.base}/m/small", f"{self.base}/m/few"
