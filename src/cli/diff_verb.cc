@@ -9,6 +9,7 @@
 
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "base/path.h"
 #include "base/sys.h"
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
@@ -238,7 +239,7 @@ Result<int> diff_verb(Globals& globals, Arguments arguments) {
   if (!go_on) return 0;
   for (const std::string& path : options.paths) {
     if (!path.starts_with('/')) return fail("PATH must be absolute, not \"" + path + "\"", ExitCode::kUsage);
-    options.filters.push_back({report::normal_path(path)});
+    options.filters.push_back({normal_path(path)});
   }
   auto code = print_diff(globals, options);
   // 1 means "they differ" here, so it cannot mean failure too.

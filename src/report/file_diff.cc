@@ -204,19 +204,6 @@ Result<UniqueFd> open_host_file(int root, const std::string& path) {
   return sys::open(sys::fd_path(object.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
 }
 
-std::string normal_path(std::string_view path) {
-  std::string result;
-  while (!path.empty()) {
-    const std::string_view part = path.substr(0, path.find('/'));
-    path.remove_prefix(std::min(part.size() + 1, path.size()));
-    if (part == "..")
-      result.resize(result.empty() ? 0 : result.rfind('/'));
-    else if (!part.empty() && part != ".")
-      result.append("/").append(part);
-  }
-  return result.empty() ? "/" : result;
-}
-
 bool is_at_or_below(std::string_view path, std::string_view filter) {
   while (filter.size() > 1 && filter.back() == '/') filter.remove_suffix(1);
   if (filter == "/") return path.starts_with('/');

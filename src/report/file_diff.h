@@ -43,10 +43,6 @@ std::string escape_line(std::string_view line);
 /// The host's file below `root` for reading: no symlink, no device, no FIFO, no access time change.
 Result<UniqueFd> open_host_file(int root, const std::string& path);
 
-/// An absolute path without empty components, "." and "..", by its names alone: what a run's files are
-/// compared with may be gone.
-std::string normal_path(std::string_view path);
-
 /// True if `path` is `filter` or lies below it, by whole components.
 bool is_at_or_below(std::string_view path, std::string_view filter);
 

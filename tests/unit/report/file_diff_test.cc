@@ -84,12 +84,6 @@ TEST_CASE("What was another kind of object before is shown as new, with what it 
   CHECK((!diff.made && diff.gone));
 }
 
-TEST_CASE("Paths are compared without what does not count in them") {
-  CHECK(normal_path("//a/./b//../c/") == "/a/c");
-  CHECK(normal_path("/../..") == "/");
-  CHECK(normal_path("/a") == "/a");
-}
-
 TEST_CASE("Metadata is in the header") {
   effects::Change c = change(ChangeKind::kMetadata, "/etc/x");
   c.after = c.before;
