@@ -585,6 +585,16 @@ static long record_chunk(u32 index, struct arguments* list) {
   return 0;
 }
 
+/// Attaches a program; whether it may be gone when the run ends, being none of the host's. The answer is read
+/// from what was attached: a result of attach_object() has the verifier try everything twice.
+static __always_inline bool_t attach_program(struct draft* draft, struct file* file) {
+  u32 at = draft->size + sizeof(struct rh_attachment);
+  attach_file(draft, file);
+  if (at > SCRATCH_BYTES) return 0;
+  const struct rh_file* attached = (void*)(draft->scratch->data + at);
+  return attached->flags != RH_ON_OVERLAY;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm* bprm) {
   struct run run = {};
@@ -607,11 +617,12 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
   attach_text(&draft, 1, BPF_CORE_READ(bprm, interp), 1);
   attach_creds(&draft);
   struct file* file = BPF_CORE_READ(bprm, file);
-  if (file) attach_file(&draft, file);
+  bool_t fleeting = file && attach_program(&draft, file);
   attach_places(&draft);
   publish(&run, &draft);
   struct arguments list = {.run = &run, .start = start, .end = end};
   bpf_loop(1024, record_chunk, &list, 0);
+  if (fleeting) call_governor(&run); /* who has it read before it can be gone */
   return 0;
 }
 
@@ -634,9 +645,20 @@ int BPF_PROG(on_death, struct task_struct* task) {
   return 0;
 }
 
+/// The current thread is in a call that sends a signal with a code of the caller's choice: rt_sigqueueinfo,
+/// rt_tgsigqueueinfo or pidfd_send_signal, of any of the three interfaces.
+static __always_inline bool_t chooses_code(struct task_struct* task) {
+  struct pt_regs* regs = (void*)bpf_task_pt_regs(task);
+  u64 nr = BPF_CORE_READ(regs, orig_ax);
+  if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT) return nr == 178 || nr == 335 || nr == 424;
+  return nr == 129 || nr == 297 || nr == 424 || nr == (X32_BIT | 524) || nr == (X32_BIT | 536) ||
+         nr == (X32_BIT | 424);
+}
+
 /// Whose signal it is, if it is that of the current thread at all.
 static __always_inline u32 sender_of(int number, int code, bool_t ours) {
-  struct task_struct* task = (void*)bpf_get_current_task();
+  struct task_struct* task = (void*)bpf_get_current_task_btf();
+  if (ours && chooses_code(task)) return RH_BY_CALLER;
   if (code == SI_KERNEL || code == SI_TIMER) return RH_BY_KERNEL;
   if (number == SIGIO && code >= POLL_IN && code <= POLL_HUP) return RH_BY_KERNEL;
   if (BPF_CORE_READ(task, flags) & PF_KTHREAD) return RH_BY_KERNEL; /* the idle one, too */

@@ -30,6 +30,8 @@ enum rh_kind {
                      was copied from the process long after */
   RH_UNIX = 13,   /* rh_unix: a local socket was given an address */
   RH_MODULE = 14, /* rh_module: the kernel would have loaded a module for the caller, and was refused */
+  RH_IMAGE = 15,  /* by user space, after the RH_EXEC of the same thread: rh_image, of a program that may be gone
+                     when the run ends */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -140,6 +142,14 @@ struct rh_exec {
   __u32 secure; /* setuid, setgid or file capabilities took effect */
   __u32 pad;
   char comm[16];
+};
+
+/* What was executed, read while it was being executed. */
+struct rh_image {
+  struct rh_head head;
+  __u64 ino;
+  __u64 ctime_ns;
+  __u8 sha256[32];
 };
 
 struct rh_chunk {

@@ -31,6 +31,13 @@ inline std::int64_t earliest_stamp_ns() {
   return clock_ns(CLOCK_REALTIME_COARSE);
 }
 
+/// In whose steps filesystems stamp (current_time(), fs/inode.c).
+inline std::int64_t clock_tick_ns() {
+  struct timespec tick = {};
+  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
+  return to_ns(tick);
+}
+
 /// "2026-11-24T02:05:15.123Z" from nanoseconds since the epoch.
 std::string rfc3339(std::int64_t epoch_ns);
 /// Its inverse, in UTC: "2026-11-24T02:05:15Z", with or without a fraction of the second. kUsage on anything

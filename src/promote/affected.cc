@@ -8,7 +8,7 @@
 #include "effects/manifest.h"
 #include "host/listeners.h"
 #include "host/logins.h"
-#include "promote/open_files.h"
+#include "host/open_files.h"
 #include "report/change_text.h"
 #include "units/unit_name.h"
 
@@ -28,15 +28,15 @@ struct Hash {
   std::size_t operator()(const Object& object) const { return object.ino * 0x9e3779b97f4a7c15U ^ object.dev; }
 };
 
-const char* word_of(Holder::Use use) {
+const char* word_of(host::Holder::Use use) {
   switch (use) {
-    case Holder::Use::kRead:
+    case host::Holder::Use::kRead:
       return "reads";
-    case Holder::Use::kWrite:
+    case host::Holder::Use::kWrite:
       return "writes";
-    case Holder::Use::kExecute:
+    case host::Holder::Use::kExecute:
       return "executes";
-    case Holder::Use::kMap:
+    case host::Holder::Use::kMap:
       return "maps";
   }
   return "";
@@ -50,7 +50,7 @@ class Gathered {
     one.unit = unit;
     return one;
   }
-  report::AffectedOne& of(const Holder& holder) {
+  report::AffectedOne& of(const host::Holder& holder) {
     if (!holder.unit.empty()) return of_unit(holder.unit);
     return by_name_["p" + holder.comm];
   }
@@ -130,10 +130,10 @@ Result<report::Affected> find_affected(const report::RunRecord& record, int mani
   }));
   ask_for_units(record, gathered);
   if (!changed.empty()) {
-    const auto holders = find_holders([&](dev_t dev, ino_t ino) {
+    const auto holders = host::find_holders([&](dev_t dev, ino_t ino) {
       return changed.contains(Object{dev, ino});
     });
-    for (const Holder& holder : holders) {
+    for (const host::Holder& holder : holders) {
       report::AffectedOne& one = gathered.of(holder);
       if (std::ranges::find(one.processes, holder.pid, &report::AffectedProcess::pid) == one.processes.end())
         one.processes.push_back({holder.pid, holder.comm});

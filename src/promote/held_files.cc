@@ -10,7 +10,7 @@
 #include "base/sys.h"
 #include "effects/directory.h"
 #include "promote/kernel_holders.h"
-#include "promote/open_files.h"
+#include "host/open_files.h"
 
 namespace rehearse::promote {
 namespace {
@@ -23,11 +23,11 @@ class HeldFiles {
     for (const Going& going : question_.going) RH_CHECK(collect(going));
     if (files_.empty()) return std::move(answer_);
     const auto wanted = [&](dev_t dev, ino_t ino) { return files_.contains(std::pair(dev, ino)); };
-    for (const Holder& holder : find_holders(wanted)) RH_CHECK(judge(holder));
-    for (const Holder& holder : find_loop_devices(wanted)) RH_CHECK(judge(holder));
+    for (const host::Holder& holder : host::find_holders(wanted)) RH_CHECK(judge(holder));
+    for (const host::Holder& holder : find_loop_devices(wanted)) RH_CHECK(judge(holder));
     for (const auto& [id, file] : files_) {
       if (!file.written || file.writer_known) continue;
-      RH_CHECK(judge({id.first, id.second, 0, "the kernel or somebody not found", {}, Holder::Use::kWrite}));
+      RH_CHECK(judge({id.first, id.second, 0, "the kernel or somebody not found", {}, host::Holder::Use::kWrite}));
     }
     answer_.in_place.assign(in_place_.begin(), in_place_.end());
     return std::move(answer_);
@@ -82,23 +82,23 @@ class HeldFiles {
     if (fresh) at->second.written = ask_for_writers(object) == Writers::kSome;
   }
 
-  Result<void> judge(const Holder& holder) {
+  Result<void> judge(const host::Holder& holder) {
     File& file = files_.at({holder.dev, holder.ino});
     switch (holder.use) {
-      case Holder::Use::kExecute:
-        note(file, " is being executed by " + name_of(holder) +
+      case host::Holder::Use::kExecute:
+        note(file, " is being executed by " + host::name_of(holder) +
                        ", which keeps the old program until it is started again");
         return {};
-      case Holder::Use::kMap:
+      case host::Holder::Use::kMap:
         note(file,
-             " is mapped by " + name_of(holder) + ", which keeps the old file until it is started again");
+             " is mapped by " + host::name_of(holder) + ", which keeps the old file until it is started again");
         return {};
-      case Holder::Use::kRead:
-        note(file, " is held open by " + name_of(holder) + ", which goes on reading the old file");
+      case host::Holder::Use::kRead:
+        note(file, " is held open by " + host::name_of(holder) + ", which goes on reading the old file");
         return {};
-      case Holder::Use::kWrite:
+      case host::Holder::Use::kWrite:
         file.writer_known = true;
-        return judge_writer(file, " is held open for writing by " + name_of(holder));
+        return judge_writer(file, " is held open for writing by " + host::name_of(holder));
     }
     return {};
   }

@@ -48,8 +48,8 @@ std::string where_mounted(const std::string& device) {
 
 }  // namespace
 
-std::vector<Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& wanted) {
-  std::vector<Holder> holders;
+std::vector<host::Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& wanted) {
+  std::vector<host::Holder> holders;
   const std::unique_ptr<DIR, int (*)(DIR*)> devices(::opendir(kBlockDevices), ::closedir);
   if (!devices) return holders;
   while (const struct dirent* entry = ::readdir(devices.get())) {
@@ -58,9 +58,9 @@ std::vector<Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& w
     if (!name.starts_with("loop") || ::access((loop + "/loop/backing_file").c_str(), F_OK) != 0) continue;
     const auto file = file_behind(name);
     if (!file || !wanted(file->first, file->second)) continue;
-    Holder holder{file->first, file->second, 0, "/dev/" + name, {}, Holder::Use::kWrite};
+    host::Holder holder{file->first, file->second, 0, "/dev/" + name, {}, host::Holder::Use::kWrite};
     if (const std::string at = where_mounted(holder.comm); !at.empty()) holder.comm += ", mounted at " + at;
-    if (line_of(loop + "/ro") == "1") holder.use = Holder::Use::kRead;
+    if (line_of(loop + "/ro") == "1") holder.use = host::Holder::Use::kRead;
     holders.push_back(std::move(holder));
   }
   return holders;

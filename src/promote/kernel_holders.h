@@ -5,12 +5,12 @@
 #include <functional>
 #include <vector>
 
-#include "promote/open_files.h"
+#include "host/open_files.h"
 
 namespace rehearse::promote {
 
 /// The files behind loop devices that `wanted` asks for, each with its device and where that is mounted.
-std::vector<Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& wanted);
+std::vector<host::Holder> find_loop_devices(const std::function<bool(dev_t, ino_t)>& wanted);
 
 /// What the kernel says when asked for a lease that only a file without writers gets.
 enum class Writers : std::uint8_t {

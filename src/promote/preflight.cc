@@ -19,7 +19,7 @@
 #include "base/escape.h"
 #include "base/sys.h"
 #include "base/units.h"
-#include "promote/open_files.h"
+#include "host/open_files.h"
 
 namespace rehearse::promote {
 namespace {
@@ -192,7 +192,7 @@ class Preflight {
   }
 
   Result<void> check_mount_tables() {
-    RH_TRY(const auto tables, all_mount_tables());
+    RH_TRY(const auto tables, host::all_mount_tables());
     for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
       const host::Mount* own = nullptr;
       for (const host::Mount& mount : tables.front().mounts) {
@@ -210,13 +210,13 @@ class Preflight {
                             ExitCode::kUnavailable, "unmount it first");
         }
         const std::string inside = within(*own, path);
-        for (const MountTable& table : tables) RH_CHECK(check_shown(table, *own, step, inside));
+        for (const host::MountTable& table : tables) RH_CHECK(check_shown(table, *own, step, inside));
       }
     }
     return {};
   }
 
-  Result<void> check_shown(const MountTable& table, const host::Mount& own, const Step& step,
+  Result<void> check_shown(const host::MountTable& table, const host::Mount& own, const Step& step,
                            const std::string& inside) {
     for (const host::Mount& mount : table.mounts) {
       if (mount.major != own.major || mount.minor != own.minor || mount.root == "/" ||

@@ -15,6 +15,7 @@
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
+#include "host/open_files.h"
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
@@ -22,13 +23,6 @@
 
 namespace rehearse {
 namespace {
-
-/// In whose steps filesystems stamp (current_time(), fs/inode.c).
-std::int64_t clock_tick_ns() {
-  struct timespec tick = {};
-  ::clock_getres(CLOCK_REALTIME_COARSE, &tick);
-  return to_ns(tick);
-}
 
 /// Mount points that do not show the host's files.
 std::vector<std::string> apart_from_host(const sandbox::Plan& plan) {
@@ -168,6 +162,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         looks_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
+        programs_.add(event);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
@@ -180,7 +175,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       reads_(apart_from_host(plan), paths_),
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
       touches_(watched_mounts(plan), paths_),
-      outside_(layers_of(plan)) {}
+      outside_(layers_of(plan)),
+      programs_(paths_) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -217,6 +213,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_attempts(record);
   list_network(hosts, record);
   list_outside_writes(record);
+  list_busy_programs(record);
   list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);
@@ -325,6 +322,28 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
                          "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
 }
 
+/// On the host the kernel would not have let it write there.
+void Recording::list_busy_programs(report::RunRecord& record) const {
+  const auto host = HostRoot::open();
+  if (!host) return;  // list_reads says so
+  std::map<std::pair<dev_t, ino_t>, const std::string*> written;
+  for (const std::string& path : programs_.paths()) {
+    const auto object = host->find(path);
+    const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());
+    if (st) written.emplace(std::pair(st->st_dev, st->st_ino), &path);
+  }
+  if (written.empty()) return;
+  for (const host::Holder& holder :
+       host::find_executing([&](dev_t dev, ino_t ino) { return written.contains({dev, ino}); })) {
+    const auto found = written.find({holder.dev, holder.ino});
+    if (found == written.end()) continue;  // it is said of another process
+    record.gaps.push_back({*found->second + " is being executed by " + host::name_of(holder),
+                           "the command opened it to write to it: there, the kernel refuses that (ETXTBSY)",
+                           verdict::Level::kYellow});
+    written.erase(found);
+  }
+}
+
 void Recording::list_hidden(report::RunRecord& record) const {
   const auto host = HostRoot::open();
   if (!host) return;  // list_reads says so
@@ -423,9 +442,11 @@ report::ProgramRecord Recording::program_of(const trace::Image& image, std::uint
   return program;
 }
 
-/// Of what is still what was executed: nothing that changes an object leaves its change time as it was, but
-/// for what is done in the same tick of the clock. Nobody writes to a program that is being executed.
+/// As it was read while it was executed, else of what is still what was executed: nothing that changes an
+/// object leaves its change time as it was, but for what is done in the same tick of the clock. Nobody writes
+/// to a program that is being executed.
 std::string Recording::digest_of(const trace::Image& image, std::uint64_t until_ns) {
+  if (image.sha256) return hex(*image.sha256);
   const bool own = (image.file.flags & RH_UPPER) != 0;
   if (own && !own_digests_) digest_own_files();
   const auto& digests = own ? *own_digests_ : host_digests_;

@@ -25,6 +25,7 @@
 #include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
+#include "trace/program_writes.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
 #include "trace/tool_changes.h"
@@ -72,6 +73,7 @@ class Recording final : public sandbox::Recorder {
   void list_mock_trouble(report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
+  void list_busy_programs(report::RunRecord& record) const;
   void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
@@ -93,6 +95,7 @@ class Recording final : public sandbox::Recorder {
   trace::HiddenLooks looks_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
+  trace::ProgramWrites programs_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;

@@ -86,6 +86,13 @@ bool Governor::any_above(std::uint64_t parts) const {
   return false;
 }
 
+bool Governor::any_above_mark() const {
+  for (unsigned cpu = 0; cpu < slot_.cpus(); ++cpu) {
+    if (const struct rh_ring& ring = slot_.ring(cpu); fill(ring) > ring.mark) return true;
+  }
+  return false;
+}
+
 void Governor::run() {
   ::pthread_setname_np(::pthread_self(), "trace-governor");
   struct sched_param priority = {};
@@ -100,9 +107,9 @@ void Governor::run() {
   }
 }
 
-/// A ring is past its mark. Large ones leave time for the reader, which is woken, to catch up; the run is
-/// frozen only if it does not. Where half a ring is a millisecond of a flood there is no time to wait and
-/// see.
+/// A ring is past its mark, or the reader is wanted at once for something else. Large ones leave time for the
+/// reader, which is woken, to catch up; the run is frozen only if it does not. Where half a ring is a
+/// millisecond of a flood there is no time to wait and see.
 void Governor::relieve() {
   constexpr std::uint64_t kAmple = std::uint64_t{1} << 20U;
   constexpr std::uint64_t kHalf = 128;
@@ -110,7 +117,8 @@ void Governor::relieve() {
   constexpr int kTries = 20;
   constexpr struct timespec kPause = {0, 200'000};
   const bool ample = slot_.ring(0).mask + 1 >= kAmple;
-  if (ample) wake_();
+  if (ample || !any_above_mark()) wake_();
+  if (!any_above_mark()) return;
   for (int i = 0; ample && i < kTries && !any_above(kFreezeAbove); ++i) {
     if (!any_above(kHalf)) return;
     ::nanosleep(&kPause, nullptr);

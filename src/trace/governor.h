@@ -45,6 +45,7 @@ class Governor {
   void relieve();
   void give_up();
   [[nodiscard]] bool any_above(std::uint64_t parts) const;
+  [[nodiscard]] bool any_above_mark() const;
 
   RingSlot& slot_;
   std::function<void()> wake_;

@@ -86,6 +86,9 @@ void ProcessTree::add(const Record& record) {
     case RH_EXEC:
       if (const auto* found = record.as<struct rh_exec>()) exec(record, *found);
       return;
+    case RH_IMAGE:
+      if (const auto* found = record.as<struct rh_image>()) image(*found);
+      return;
     case RH_ARGV:
       if (const auto* found = record.as<struct rh_chunk>()) words(*found);
       return;
@@ -168,6 +171,14 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
   // A process that executes without end keeps its first programs and its last.
   if (process->images.size() >= kMostImages) process->images.pop_back();
   process->images.push_back(std::make_shared<Image>(std::move(image)));
+}
+
+void ProcessTree::image(const struct rh_image& image) {
+  const Process* process = find(image.head.tid);
+  if (process == nullptr || process->images.empty()) return;
+  Image& executed = *process->images.back();
+  if (executed.file.ino != image.ino || executed.file.ctime_ns != image.ctime_ns) return;
+  std::ranges::copy(image.sha256, executed.sha256.emplace().begin());
 }
 
 void ProcessTree::words(const struct rh_chunk& chunk) {

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/digest.h"
 #include "trace/record.h"
 
 namespace rehearse::trace {
@@ -23,6 +24,7 @@ struct Image {
   bool redacted = false;  ///< secrets in it were overwritten
   bool secure = false;    ///< setuid, setgid or file capabilities took effect
   struct rh_file file = {};
+  std::optional<Sha256> sha256;  ///< if it was read while it was being executed
   std::uint64_t time_ns = 0;
 
   [[nodiscard]] std::vector<std::string> words() const;
@@ -81,6 +83,7 @@ class ProcessTree {
   Process* find(std::uint32_t tid);
   void fork(const struct rh_fork& fork);
   void exec(const Record& record, const struct rh_exec& exec);
+  void image(const struct rh_image& image);
   void words(const struct rh_chunk& chunk);
   void death(const struct rh_death& death);
 

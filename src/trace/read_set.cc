@@ -1,6 +1,7 @@
 #include "trace/read_set.h"
 
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -31,12 +32,36 @@ bool opens_path(std::uint32_t nr) {
   return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2 || nr == Nr::creat;
 }
 
-/// Success of these says that there is something under the name.
-bool asks_for_presence(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::access,    Nr::faccessat, Nr::faccessat2, Nr::chdir,
-                                      Nr::statfs,    Nr::readlink,  Nr::readlinkat, Nr::getxattr,
-                                      Nr::lgetxattr, Nr::listxattr, Nr::llistxattr};
-  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+template <std::size_t N>
+bool is_among(const std::uint32_t (&calls)[N], std::uint32_t nr) {
+  return std::ranges::find(calls, nr) != std::end(calls);
+}
+
+constexpr std::uint32_t kAttributeCalls[] = {Nr::getxattr,  Nr::lgetxattr,  Nr::getxattrat,
+                                             Nr::listxattr, Nr::llistxattr, Nr::listxattrat};
+constexpr std::uint32_t kLinkCalls[] = {Nr::readlink, Nr::readlinkat};
+constexpr std::uint32_t kExecutions[] = {Nr::execve, Nr::execveat};
+
+/// The call's result says that there is something under the name, and nothing else of it.
+bool proves_presence(std::uint32_t nr, std::int64_t result) {
+  constexpr std::uint32_t kCalls[] = {Nr::access, Nr::faccessat, Nr::faccessat2,
+                                      Nr::chdir,  Nr::statfs,    Nr::inotify_add_watch};
+  if (result >= 0) return is_among(kCalls, nr) || is_among(kLinkCalls, nr) || is_among(kAttributeCalls, nr);
+  switch (-result) {
+    case EEXIST:
+      return true;
+    case EINVAL:  // it is no link
+      return is_among(kLinkCalls, nr);
+    case ENODATA:
+    case ERANGE:
+    case EOPNOTSUPP:
+      return is_among(kAttributeCalls, nr);
+    case EACCES:
+    case ENOEXEC:
+      return is_among(kExecutions, nr);
+    default:
+      return false;
+  }
 }
 
 /// A symlink at the end of the path is what is asked about.
@@ -52,7 +77,11 @@ bool asks_about_link(const Record& record) {
     case Nr::faccessat2:
       return (record.argument(3) & AT_SYMLINK_NOFOLLOW) != 0;
     case Nr::statx:
+    case Nr::getxattrat:
+    case Nr::listxattrat:
       return (record.argument(2) & AT_SYMLINK_NOFOLLOW) != 0;
+    case Nr::inotify_add_watch:
+      return (record.argument(2) & IN_DONT_FOLLOW) != 0;
     default:
       return false;
   }
@@ -151,7 +180,7 @@ void ReadSet::named(const TraceEvent& event, const EventStream& events) {
   const std::int64_t result = event.result();
   const bool absent = result == -ENOENT || result == -ENOTDIR;
   const auto buffer = result >= 0 ? stat_buffer(head.nr) : std::nullopt;
-  if (!absent && !buffer && result != -EEXIST && (result < 0 || !asks_for_presence(head.nr))) return;
+  if (!absent && !buffer && !proves_presence(head.nr, result)) return;
   const auto name = first_name(*call, record);
   if (!name || name->path.empty()) return;  // of a descriptor: what was opened is known
   const auto path = events.spell(event, name->directory, name->path);

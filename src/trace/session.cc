@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "trace/fleeting_images.h"
 #include "trace/governor.h"
 #include "trace/late_copies.h"
 #include "trace/programs.h"
@@ -211,6 +212,7 @@ class Recorder final : public Session {
     if (head.kind == RH_EXIT) ++exits_;
     if (const auto* late = late_.before(Record(head))) pass_on(*late);
     pass_on(head);
+    if (const auto* image = images_.after(Record(head))) pass_on(*image);
   }
 
   /// Only we know who we are.
@@ -279,6 +281,7 @@ class Recorder final : public Session {
   SessionOptions options_;
   Redactor redactor_;
   LateCopies late_;
+  FleetingImages images_;
   std::vector<Pending> pending_;
   const std::uint32_t self_ = static_cast<std::uint32_t>(::getpid());
   UniqueFd wake_;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import unittest
 
@@ -120,6 +121,22 @@ class Files(HostCase):
         result = self.shell(f"echo more >> {self.host}/keep")
         self.assertEqual(self.change(result, self.host / "keep", "modified")["after"]["mode"], "0755")
         self.assertTrue(any(f"{self.host}/keep" in gap["what"] and gap["cap"] == "yellow" for gap in result.doc["fidelity"]["gaps"]))
+
+    def test_a_program_that_the_host_executes(self) -> None:
+        """There it cannot be written to; inside, the copy is. Putting another in its place works in both."""
+        for name in ("busy", "replaced", "idle"):
+            shutil.copy2("/bin/sleep", self.host / name)
+        running = [subprocess.Popen([self.host / name, "60"]) for name in ("busy", "busy", "replaced")]
+        try:
+            script = f"cd {self.host}; for to in busy idle; do cat /bin/true > $to; done; cp /bin/true new; mv new replaced"
+            result = self.shell(script)
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        told = [gap for gap in result.doc["fidelity"]["gaps"] if "is being executed by" in gap["what"]]
+        self.assertEqual([gap["cap"] for gap in told], ["yellow"])
+        self.assertRegex(told[0]["what"], rf"^{self.host}/busy is being executed by busy \(pid \d+")
 
     def test_special_files_sparse_and_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "setcap")

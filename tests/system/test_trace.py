@@ -370,6 +370,19 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual(process["exe"], "/memfd:hidden")
         self.assertEqual([program["exe"] for program in process["earlier"]], [str(self.program)])
 
+    def test_programs_that_are_gone_have_digests(self) -> None:
+        """One that was only ever in memory, and one that was removed before the run ended."""
+        sleep = Path("/bin/sleep").read_bytes()
+        script = ("import os, subprocess\n"
+                  "subprocess.run(['sh', '-c', 'cp /bin/sleep /var/tmp/dropped && /var/tmp/dropped 1; rm /var/tmp/dropped'])\n"
+                  "fd = os.memfd_create('x')\nos.write(fd, open('/bin/sleep', 'rb').read())\nos.execve(fd, ['sleep', '1'], {})")
+        result = self.run_in(["python3", "-c", script])
+        self.complete(result)
+        digests = {process["exe"]: process["sha256"] for process in result.doc["processes"]}
+        wanted = hashlib.sha256(sleep).hexdigest()
+        self.assertEqual((digests["/var/tmp/dropped"], digests["/memfd:x"]), (wanted, wanted))
+        self.assertNotIn("/var/tmp/dropped", [change["path"] for change in result.doc["changes"]])
+
     def test_execveat_is_called_that(self) -> None:
         """However the kernel numbers its return: with the arguments it was given, and found by its name."""
         self.complete(self.traced("memfd"))
@@ -467,6 +480,15 @@ libc.syscall(59, b'/bin/true', None, None)
         self.run_in(["sh", "-c", "sleep 60 & kill -TERM $!; wait"])
         self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGTERM")], ["process"])
 
+    def test_a_signal_with_a_false_code_is_its_sender_s(self) -> None:
+        """rt_sigqueueinfo(2) lets a process write itself a signal as the kernel's timers do."""
+        script = ("import ctypes, os, signal, struct, sys\nsignal.signal(signal.SIGUSR1, lambda *_: sys.exit(0))\n"
+                  "info = ctypes.create_string_buffer(struct.pack('iiii', signal.SIGUSR1, 0, int(sys.argv[1], 0), 0) + bytes(112))\n"
+                  "assert ctypes.CDLL(None).syscall(129, os.getpid(), signal.SIGUSR1, info) == 0\nsignal.pause()")
+        for code in ("-2", "0x80"):  # SI_TIMER, SI_KERNEL
+            self.complete(self.run_in(["python3", "-c", script, code]))
+            self.assertEqual([event["sender"] for event in self.events("--where", "signal.name = SIGUSR1")], ["process"], code)
+
     def test_what_a_call_overwrote_is_not_shown_as_what_it_read(self) -> None:
         script = ("import ctypes, struct\nlibc = ctypes.CDLL(None)\n"
                   "both = ctypes.create_string_buffer(struct.pack('QQ', 111, 222))\nassert libc.prlimit(0, 7, both, both) == 0\n"
@@ -544,6 +566,21 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertTrue(any("ld-linux" in e["path"] for e in shells), [e["path"] for e in shells])
         for executed in shells:
             self.assertEqual(executed["sha256"], hashlib.sha256(Path(executed["path"]).read_bytes()).hexdigest(), executed["path"])
+
+    def test_what_only_proves_presence_is_in_the_read_set(self) -> None:
+        """A result, or a failure, that says there is something under the name."""
+        for name in ("labelled", "watched", "plain", "script"):
+            (self.host / name).write_text("#!/bin/sh\n")
+        script = (f"import ctypes, os\nos.chdir('{self.host}')\nlibc = ctypes.CDLL(None)\nassert libc.inotify_add_watch(libc.inotify_init(), b'watched', 2) > 0\n"
+                  "def failing(error, call, *words):\n    try: call(*words)\n    except OSError as wrong: assert wrong.errno == error, wrong\n"
+                  "failing(61, os.getxattr, 'labelled', 'user.none')\nfailing(22, os.readlink, 'plain')\nfailing(13, os.execv, 'script', ['script'])\nfailing(2, os.readlink, 'none')")
+        result = self.run_in(["python3", "-c", script])
+        self.complete(result)
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        reads = self.reads()
+        for name in ("labelled", "watched", "plain", "script"):
+            self.assertEqual(reads[f"{self.host}/{name}"]["uses"], ["present"], name)
+        self.assertEqual(reads[f"{self.host}/none"]["uses"], ["absent"])
 
     def test_another_name_of_a_file_is_the_file(self) -> None:
         """One that the action made: by a hard link, by renaming, by a mount of its own."""

@@ -1,4 +1,4 @@
-#include "promote/open_files.h"
+#include "host/open_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 #include "base/sys.h"
 #include "host/identity.h"
 
-namespace rehearse::promote {
+namespace rehearse::host {
 namespace {
 
 struct CloseDirectory {
@@ -87,7 +87,30 @@ std::vector<int> threads_with_descriptors(const std::string& process, int pid) {
   return threads;
 }
 
+Holder holder_in(const std::string& process, int pid, const struct stat& object, Holder::Use use) {
+  Holder holder{object.st_dev, object.st_ino, pid, {}, {}, use};
+  if (auto comm = sys::read_file((process + "/comm").c_str(), 4096)) {
+    while (!comm->empty() && comm->back() == '\n') comm->pop_back();
+    holder.comm = *comm;
+  }
+  if (const auto cgroup = sys::read_file((process + "/cgroup").c_str()))
+    holder.unit = unit_in(*cgroup).value_or("");
+  return holder;
+}
+
 }  // namespace
+
+std::vector<Holder> find_executing(const std::function<bool(dev_t, ino_t)>& wanted) {
+  std::vector<Holder> holders;
+  for_each_number("/proc", [&](int pid) {
+    const std::string process = "/proc/" + std::to_string(pid);
+    struct stat program = {};
+    if (pid != ::getpid() && ::stat((process + "/exe").c_str(), &program) == 0 &&
+        wanted(program.st_dev, program.st_ino))
+      holders.push_back(holder_in(process, pid, program, Holder::Use::kExecute));
+  });
+  return holders;
+}
 
 std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted) {
   std::vector<Holder> holders;
@@ -97,14 +120,10 @@ std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted
     std::set<std::pair<ino_t, int>> seen;
     const auto add = [&](dev_t dev, ino_t ino, Holder::Use use) {
       if (!wanted(dev, ino) || !seen.emplace(ino, static_cast<int>(use)).second) return;
-      Holder holder{dev, ino, pid, {}, {}, use};
-      if (auto comm = sys::read_file((process + "/comm").c_str(), 4096)) {
-        while (!comm->empty() && comm->back() == '\n') comm->pop_back();
-        holder.comm = *comm;
-      }
-      if (const auto cgroup = sys::read_file((process + "/cgroup").c_str()))
-        holder.unit = host::unit_in(*cgroup).value_or("");
-      holders.push_back(std::move(holder));
+      struct stat object = {};
+      object.st_dev = dev;
+      object.st_ino = ino;
+      holders.push_back(holder_in(process, pid, object, use));
     };
     const auto look_at = [&](const std::string& thread) {
       for_each_number(thread + "/fd", [&](int fd) {
@@ -137,7 +156,7 @@ std::string name_of(const Holder& holder) {
 Result<std::vector<MountTable>> all_mount_tables() {
   std::vector<MountTable> tables;
   std::set<ino_t> seen;
-  RH_TRY(auto own, host::read_mounts());
+  RH_TRY(auto own, read_mounts());
   tables.push_back({::getpid(), std::move(own)});
   struct stat mine = {};
   if (::stat("/proc/self/ns/mnt", &mine) == 0) seen.insert(mine.st_ino);
@@ -147,9 +166,9 @@ Result<std::vector<MountTable>> all_mount_tables() {
     if (::stat((process + "/ns/mnt").c_str(), &st) != 0 || !seen.insert(st.st_ino).second) return;
     const auto text = sys::read_file((process + "/mountinfo").c_str());
     if (!text) return;
-    if (auto mounts = host::parse_mountinfo(*text)) tables.push_back({pid, std::move(*mounts)});
+    if (auto mounts = parse_mountinfo(*text)) tables.push_back({pid, std::move(*mounts)});
   });
   return tables;
 }
 
-}  // namespace rehearse::promote
+}  // namespace rehearse::host

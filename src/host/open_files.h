@@ -12,7 +12,7 @@
 #include "base/result.h"
 #include "host/mounts.h"
 
-namespace rehearse::promote {
+namespace rehearse::host {
 
 struct Holder {
   dev_t dev = 0;
@@ -27,15 +27,18 @@ struct Holder {
 /// cannot be read is left out: processes come and go.
 std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted);
 
+/// Every process that executes what `wanted` asks for; not this one. Looks at nothing else of them.
+std::vector<Holder> find_executing(const std::function<bool(dev_t, ino_t)>& wanted);
+
 /// "nginx (pid 812, nginx.service)", raw.
 std::string name_of(const Holder& holder);
 
 /// One mount table of the host, of a process that lives in it.
 struct MountTable {
   int pid = 0;
-  std::vector<host::Mount> mounts;
+  std::vector<Mount> mounts;
 };
 /// The mount tables of all mount namespaces that have processes; this process's own first.
 Result<std::vector<MountTable>> all_mount_tables();
 
-}  // namespace rehearse::promote
+}  // namespace rehearse::host
