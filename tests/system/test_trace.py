@@ -196,17 +196,19 @@ class Trace(Case):
     def test_digest_is_of_what_was_executed_or_none(self) -> None:
         sleep = hashlib.sha256(Path("/bin/sleep").read_bytes()).hexdigest()
         x, copy = self.host / "x", f"cp /bin/sleep {self.host}/x; sleep 0.1"
-        for script, wanted in ((f"{copy}; {x} 0.01", sleep),
-                               (f"{copy}; {x} 0.01; cat /bin/true >{x}", None),
-                               (f"cp /bin/sleep {x}; {x} 0.05", sleep),
-                               (f"cp /bin/sleep {x}; {x} 0.01; cat /bin/true >{x}", None),
-                               (f"{copy}; {x} 0.01; rm {x}; cat /etc/hostname >{self.host}/y", None),
-                               ("cp -a /bin/sleep /dev/shm/e; mount --bind /dev/shm/e /usr/bin/id; /usr/bin/id 0.01", None),
-                               (f"cp -a /usr/bin/id {self.host}/keep; cp /bin/sleep /usr/bin/id; /usr/bin/id 0.01; cp -a {self.host}/keep /usr/bin/id", None)):
+        # It is known where the file is still there, or was read in time; of what is there now it never is.
+        for script, wanted in ((f"{copy}; {x} 0.01", [sleep]),
+                               (f"{copy}; {x} 0.01; cat /bin/true >{x}", [sleep, None]),
+                               (f"cp /bin/sleep {x}; {x} 0.05", [sleep]),
+                               (f"cp /bin/sleep {x}; {x} 0.01; cat /bin/true >{x}", [sleep, None]),
+                               (f"{copy}; {x} 0.01; rm {x}; cat /etc/hostname >{self.host}/y", [sleep, None]),
+                               ("cp -a /bin/sleep /dev/shm/e; mount --bind /dev/shm/e /usr/bin/id; /usr/bin/id 0.01", [sleep, None]),
+                               (f"cp -a /usr/bin/id {self.host}/keep; cp /bin/sleep /usr/bin/id; /usr/bin/id 0.01; cp -a {self.host}/keep /usr/bin/id", [sleep, None])):
             with self.subTest(script):
                 result = self.shell(script)
-                digests = {p["sha256"] for p in result.doc["processes"] if p["argv"][1:] in (["0.01"], ["0.05"])}
-                self.assertEqual(digests, {wanted})
+                digests = [p["sha256"] for p in result.doc["processes"] if p["argv"][1:] in (["0.01"], ["0.05"])]
+                self.assertEqual(len(digests), 1)
+                self.assertIn(digests[0], wanted)
 
     def test_a_filter_of_its_own_answers_in_the_kernels_place(self) -> None:
         """A copy that is said to be made and is not; a program that is said to be executed and is not."""
