@@ -23,9 +23,13 @@
 #define POLL_HUP 6
 #define PF_KTHREAD 0x00200000
 
+/// How much of it is used lies beside the bytes, since the verifier believes nothing of what it reads from
+/// there: else it follows every combination of lengths by itself (hundreds of milliseconds at each load).
 struct scratch {
+  u32 size;
+  u32 pad;
   u8 data[SCRATCH_BYTES +
-          8192]; /* what is appended last may begin just before the end; 32 KiB is the most a CPU has */
+          8184]; /* what is appended last may begin just before the end; 32 KiB is the most a CPU has */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -45,18 +49,26 @@ static __always_inline const volatile struct rh_call_plan* plan_of(u32 nr) {
 
 struct draft {
   struct scratch* scratch;
-  u32 size;
 };
+
+static __always_inline u32 size_of(const struct draft* draft) {
+  return *(volatile u32*)&draft->scratch->size;
+}
+
+static __always_inline void set_size(struct draft* draft, u32 size) {
+  *(volatile u32*)&draft->scratch->size = size;
+}
 
 static __always_inline bool_t begin(struct draft* draft, u32 size) {
   u32 zero = 0;
   draft->scratch = bpf_map_lookup_elem(&scratches, &zero);
-  draft->size = size;
-  return draft->scratch != 0;
+  if (!draft->scratch) return 0;
+  set_size(draft, size);
+  return 1;
 }
 
 static __always_inline struct rh_attachment* attach(struct draft* draft, u8 kind, u8 arg) {
-  u32 at = draft->size;
+  u32 at = size_of(draft);
   if (at > SCRATCH_BYTES - 16) return 0;
   struct rh_attachment* made = (void*)(draft->scratch->data + at);
   made->kind = kind;
@@ -64,18 +76,18 @@ static __always_inline struct rh_attachment* attach(struct draft* draft, u8 kind
   made->flags = 0;
   made->pad = 0;
   made->length = 0;
-  draft->size = at + sizeof *made;
+  set_size(draft, at + sizeof *made);
   return made;
 }
 
 static __always_inline void grow(struct draft* draft, u32 bytes) {
-  draft->size = (draft->size + bytes + 7) & ~7u;
+  set_size(draft, (size_of(draft) + bytes + 7) & ~7u);
 }
 
 static __always_inline void attach_text(struct draft* draft, u8 arg, const void* from, bool_t kernel) {
   struct rh_attachment* made = attach(draft, kernel ? RH_KTEXT : RH_TEXT, arg);
   if (!made) return;
-  u32 at = draft->size;
+  u32 at = size_of(draft);
   if (at > SCRATCH_BYTES) return;
   void* to = draft->scratch->data + at;
   long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from)
@@ -94,7 +106,7 @@ static __always_inline void attach_bytes(struct draft* draft, u8 kind, u8 arg, c
                                          u32 most) {
   struct rh_attachment* made = attach(draft, kind, arg);
   if (!made) return;
-  u32 at = draft->size;
+  u32 at = size_of(draft);
   if (at > SCRATCH_BYTES) return;
   u32 length = wanted > most ? most : (u32)wanted;
   if (wanted > most) made->flags = RH_CUT;
@@ -135,8 +147,9 @@ static __always_inline u64 bytes_wanted(const volatile struct rh_memory* memory,
 
 static __always_inline void attach_creds(struct draft* draft) {
   struct rh_attachment* made = attach(draft, RH_CREDS, 0);
-  if (!made || draft->size > SCRATCH_BYTES) return;
-  struct rh_creds* to = (void*)(draft->scratch->data + draft->size);
+  u32 at = size_of(draft);
+  if (!made || at > SCRATCH_BYTES) return;
+  struct rh_creds* to = (void*)(draft->scratch->data + at);
   struct task_struct* task = (void*)bpf_get_current_task();
   const struct cred* cred = BPF_CORE_READ(task, cred);
   to->uid = BPF_CORE_READ(cred, uid.val);
@@ -150,7 +163,7 @@ static __always_inline void attach_creds(struct draft* draft) {
   to->effective = 0;
   bpf_core_read(&to->effective, sizeof to->effective, &cred->cap_effective);
   made->length = sizeof *to;
-  draft->size += sizeof *to;
+  grow(draft, sizeof *to);
 }
 
 /// The object below an overlay's: the upper's if there is one, else the topmost lower's.
@@ -229,8 +242,9 @@ static __noinline int attach_object(struct draft* draft, struct path* at, u8 whi
   struct vfsmount* mnt = BPF_CORE_READ(at, mnt);
   struct inode* inode = BPF_CORE_READ(dentry, d_inode);
   struct rh_attachment* made = attach(draft, RH_FILE, which);
-  if (!made || !inode || draft->size > SCRATCH_BYTES) return 0;
-  struct rh_file* to = (void*)(draft->scratch->data + draft->size);
+  u32 begin = size_of(draft);
+  if (!made || !inode || begin > SCRATCH_BYTES) return 0;
+  struct rh_file* to = (void*)(draft->scratch->data + begin);
   u32 flags = 0;
   struct inode* real = real_inode(inode, &flags);
   to->ino = BPF_CORE_READ(real, i_ino);
@@ -245,7 +259,7 @@ static __noinline int attach_object(struct draft* draft, struct path* at, u8 whi
   to->flags = flags;
   to->rdev = BPF_CORE_READ(real, i_rdev);
   made->length = sizeof *to;
-  draft->size += sizeof *to;
+  grow(draft, sizeof *to);
 
   struct rh_attachment* path = attach(draft, RH_PATH, which);
   if (!path) return 0;
@@ -253,7 +267,7 @@ static __noinline int attach_object(struct draft* draft, struct path* at, u8 whi
       .scratch = draft->scratch,
       .dentry = dentry,
       .mount = (void*)mnt - bpf_core_field_offset(struct mount, mnt),
-      .start = draft->size,
+      .start = size_of(draft),
   };
   bpf_loop(256, climb_step, &climb, 0);
   path->flags = climb.flags;
@@ -300,8 +314,9 @@ static __always_inline void attach_ends(struct draft* draft, int fd) {
   u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6) return;
   struct rh_attachment* made = attach(draft, RH_ENDS, 0);
-  if (!made || draft->size > SCRATCH_BYTES) return;
-  struct rh_ends* to = (void*)(draft->scratch->data + draft->size);
+  u32 at = size_of(draft);
+  if (!made || at > SCRATCH_BYTES) return;
+  struct rh_ends* to = (void*)(draft->scratch->data + at);
   if (family == AF_INET) {
     __builtin_memset(to->remote, 0, 10);
     to->remote[10] = to->remote[11] = 0xff;
@@ -314,7 +329,7 @@ static __always_inline void attach_ends(struct draft* draft, int fd) {
   to->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
   to->protocol = BPF_CORE_READ(sock, sk_protocol);
   made->length = sizeof *to;
-  draft->size += sizeof *to;
+  grow(draft, sizeof *to);
 }
 
 /// How what is sent to the kernel by the netlink socket `fd` begins: `bytes` from `from` on, or in the first
@@ -326,8 +341,9 @@ static __always_inline void attach_netlink(struct draft* draft, int fd, u64 from
   struct sock* sock = BPF_CORE_READ(socket, sk);
   if (BPF_CORE_READ(sock, __sk_common.skc_family) != AF_NETLINK) return;
   struct rh_attachment* made = attach(draft, RH_NETLINK, 1);
-  if (!made || draft->size > SCRATCH_BYTES) return;
-  struct rh_netlink* to = (void*)(draft->scratch->data + draft->size);
+  u32 at = size_of(draft);
+  if (!made || at > SCRATCH_BYTES) return;
+  struct rh_netlink* to = (void*)(draft->scratch->data + at);
   struct {
     u64 base;
     u64 length;
@@ -357,12 +373,12 @@ static __always_inline void attach_netlink(struct draft* draft, int fd, u64 from
   to->bytes = (u32)buffer.length;
   to->next = next;
   made->length = sizeof *to;
-  draft->size += (sizeof *to + 7) & ~7u;
+  grow(draft, sizeof *to);
 }
 
 /// The draft, as one record.
 static __always_inline void publish(struct run* run, struct draft* draft) {
-  u32 size = draft->size;
+  u32 size = size_of(draft);
   if (size > RH_RECORD_MAX || size < sizeof(struct rh_head)) {
     __sync_fetch_and_add(&run->ring->lost, 1);
     return;
@@ -588,7 +604,7 @@ static long record_chunk(u32 index, struct arguments* list) {
 /// Attaches a program; whether it may be gone when the run ends, being none of the host's. The answer is read
 /// from what was attached: a result of attach_object() has the verifier try everything twice.
 static __always_inline bool_t attach_program(struct draft* draft, struct file* file) {
-  u32 at = draft->size + sizeof(struct rh_attachment);
+  u32 at = size_of(draft) + sizeof(struct rh_attachment);
   attach_file(draft, file);
   if (at > SCRATCH_BYTES) return 0;
   const struct rh_file* attached = (void*)(draft->scratch->data + at);
