@@ -179,14 +179,17 @@ std::string elf_interpreter(int fd) {
   return {};
 }
 
-std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads, const HostRoot& host) {
+std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads, const HostRoot& host,
+                                             const std::set<std::string>& masked) {
   // Numbers of devices differ by who tells them (DeviceNumbers); these two say enough together.
   std::map<std::pair<std::uint64_t, std::int64_t>, std::string> secrets;
-  for (const std::string_view file : trace::secret_files()) {
+  const auto add = [&](const std::string& file) {
     HostRead secret;
     secret.path = file;
     if (const auto now = look(host, secret)) secrets.emplace(std::pair(now->ino, now->ctime_ns), file);
-  }
+  };
+  for (const std::string_view file : trace::secret_files()) add(std::string(file));
+  for (const std::string& file : masked) add(file);
   std::set<std::string> found;
   for (const HostRead& read : reads) {
     if ((read.uses & effects::kReadOpened) == 0 || trace::is_secret(read.path)) continue;

@@ -37,9 +37,10 @@ struct ShownOtherwise {
 std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
                                             const RunStart& start, const ShownOtherwise& otherwise);
 
-/// Secret files (trace::secret_files) that were opened under a name that a mount inside gave them.
+/// Secret files (trace::secret_files, and what is shown empty: `masked`) that were opened under a name that a
+/// mount inside, or a hard link of the host's, gives them.
 std::set<std::string> secrets_by_other_names(const std::vector<effects::HostRead>& reads,
-                                             const HostRoot& host);
+                                             const HostRoot& host, const std::set<std::string>& masked);
 
 /// The program interpreter that an ELF file names (PT_INTERP), "" if it names none. `fd` may be anything.
 /// Source: elf(5).

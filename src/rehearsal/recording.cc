@@ -367,7 +367,7 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();
-  if (host) secrets.merge(secrets_by_other_names(collected, *host));
+  if (host) secrets.merge(secrets_by_other_names(collected, *host, otherwise.masked));
   record.reads.secrets.assign(secrets.begin(), secrets.end());
   if (!host) {
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);

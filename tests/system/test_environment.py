@@ -46,6 +46,15 @@ class Environment(Case):
         self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
         self.assertEqual(secret.read_text(), "top secret")
 
+    def test_a_masked_file_that_is_read_by_another_name_is_told(self) -> None:
+        """The mask lies over one name; the host's other hard links show the file."""
+        (self.host / "secret.key").write_text("top secret")
+        os.link(self.host / "secret.key", self.host / "copy")
+        result = self.shell(f"cat {self.host}/secret.key {self.host}/copy >&2", "--mask", str(self.host / "secret.key"))
+        self.assertEqual(result.doc["reads"]["secrets"], [str(self.host / "secret.key")])
+        other = self.shell(f"cat {self.host}/secret.key", "--mask", str(self.host / "secret.key"))
+        self.assertEqual(other.doc["reads"]["secrets"], [])
+
     def test_secrets_are_found_in_the_homes_of_all_users(self) -> None:
         home = self.host / "home"
         (home / ".ssh").mkdir(parents=True)
