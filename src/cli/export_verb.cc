@@ -106,7 +106,7 @@ Result<Written> write_events(RunTrace& trace, TraceSelection& selection, Exporte
     return status.has_value() && !written.stopped;
   }));
   RH_CHECK(status);
-  RH_CHECK(exporter.finish(trace.tree(), incomplete_because(written.ending, trace.reader())));
+  RH_CHECK(exporter.finish(trace.tree(), incomplete_because(written.ending, trace)));
   RH_CHECK(out.flush());
   return written;
 }
@@ -132,7 +132,7 @@ void put_document(const RunTrace& trace, const Options& options, const Written& 
   JsonWriter json(text);
   json.open_object().key("schema").string("rehearse.export/1").key("run").string(trace.id());
   json.bytes("file", options.output).key("events").integer(written.events);
-  json.key("incomplete").string(incomplete_because(written.ending, trace.reader())).close_object();
+  json.key("incomplete").string(incomplete_because(written.ending, trace)).close_object();
   std::puts(text.c_str());
 }
 
@@ -201,7 +201,7 @@ Result<int> export_verb(Globals& globals, Arguments arguments) {
     RH_CHECK(file->keep());
     if (globals.json) put_document(trace, options, written);
   }
-  return report_ending(written.ending, trace.reader());
+  return report_ending(written.ending, trace);
 }
 
 }  // namespace rehearse::cli

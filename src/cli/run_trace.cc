@@ -59,7 +59,7 @@ Result<> check_root(const trace::StoreReader& reader, const std::string& root, c
 }  // namespace
 
 Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
-  RH_TRY(const ledger::Bundle bundle, open_named_run(globals, run, verb));
+  RH_TRY(ledger::Bundle bundle, open_named_run(globals, run, verb));
   auto file = bundle.open_file("trace");
   if (!file && file.error().err == ENOENT)
     return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",
@@ -73,6 +73,9 @@ Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, 
   if (bundle.finished()) {
     RH_TRY(made.record_, bundle.read_record());
     if (made.record_->profile == "root") made.shift_ = 0;
+  } else {
+    RH_TRY(const bool over, bundle.try_lock());
+    made.going_on_ = !over;
   }
   RH_TRY(made.root_, expected_root(made.record_, made.id_));
   RH_CHECK(check_root(made.reader_, made.root_, made.id_));
@@ -112,26 +115,27 @@ RunTrace::Ending RunTrace::compared(Ending ending) const {
   return root_.empty() || reader_.root() == root_ ? ending : Ending::kDamaged;
 }
 
-const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader) {
+const char* incomplete_because(RunTrace::Ending ending, const RunTrace& trace) {
   using Ending = RunTrace::Ending;
   switch (ending) {
     case Ending::kWhole: {
-      const auto summary = nlohmann::json::parse(reader.summary(), nullptr, false);
+      const auto summary = nlohmann::json::parse(trace.reader().summary(), nullptr, false);
       if (!summary.is_object() || !summary.contains("trouble") || summary["trouble"].empty()) return "";
       return "the trace is not complete: see `rehearse show`";
     }
     case Ending::kCut:
       return "trace cut here: later events were seen and not kept";
     case Ending::kUnended:
-      return "the trace ends here without its end mark: its writer died";
+      return trace.going_on() ? "the run is still going on: this is what has been kept of its trace so far"
+                              : "the trace ends here without its end mark: its writer died";
     case Ending::kDamaged:
       return "the trace is damaged here: what follows cannot be believed";
   }
   return "";
 }
 
-int report_ending(RunTrace::Ending ending, const trace::StoreReader& reader) {
-  const char* said = incomplete_because(ending, reader);
+int report_ending(RunTrace::Ending ending, const RunTrace& trace) {
+  const char* said = incomplete_because(ending, trace);
   if (*said == '\0') return 0;
   std::fprintf(stderr, "rehearse: %s\n", said);
   return static_cast<int>(ending == RunTrace::Ending::kDamaged ? ExitCode::kDataError

@@ -39,6 +39,8 @@ class RunTrace {
   /// run.json; none if the run was cut off.
   [[nodiscard]] const std::optional<report::RunRecord>& record() const { return record_; }
   [[nodiscard]] const trace::StoreReader& reader() const { return reader_; }
+  /// The run was still going on when it was opened.
+  [[nodiscard]] bool going_on() const { return going_on_; }
   /// From a time of the trace to nanoseconds since 1970.
   [[nodiscard]] std::int64_t realtime_offset_ns() const {
     return trace::between(static_cast<std::uint64_t>(reader_.head().monotonic_ns),
@@ -56,14 +58,15 @@ class RunTrace {
   std::optional<report::RunRecord> record_;
   std::string root_;  ///< of the whole file; "" if it is not known
   std::uint32_t shift_ = 0;
+  bool going_on_ = false;
   trace::StoreReader reader_;
   std::unique_ptr<trace::EventStream> stream_;
 };
 
 /// Why a trace that ended so is not complete; "" if it is.
-const char* incomplete_because(RunTrace::Ending ending, const trace::StoreReader& reader);
+const char* incomplete_because(RunTrace::Ending ending, const RunTrace& trace);
 
 /// Says the same on stderr, so that the lines on stdout stay pure, and gives the exit code for it.
-int report_ending(RunTrace::Ending ending, const trace::StoreReader& reader);
+int report_ending(RunTrace::Ending ending, const RunTrace& trace);
 
 }  // namespace rehearse::cli

@@ -143,7 +143,7 @@ Result<int> trace_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const auto ending, trace.read(selection, show));
   if (options.summary) put_summary(out, summary, trace.tree(), globals.json);
   RH_CHECK(out.flush());
-  return stopped ? 0 : report_ending(ending, trace.reader());
+  return stopped ? 0 : report_ending(ending, trace);
 }
 
 }  // namespace rehearse::cli
