@@ -55,6 +55,22 @@ static __always_inline u32 size_of(const struct draft* draft) {
   return *(volatile u32*)&draft->scratch->size;
 }
 
+/// `value`, which is at most `most`: said to the verifier of the very register that is used, since that of Linux
+/// 6.1 forgets what was compared if the value lay on the stack meanwhile.
+#define BOUNDED(value, most) \
+  ({ \
+    u64 bounded_ = (value); \
+    asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(bounded_) : "i"(most)); \
+    bounded_; \
+  })
+
+/// Where the next bytes go; nothing if there is no room any more.
+static __always_inline void* end_of(const struct draft* draft) {
+  u64 at = size_of(draft);
+  if (at > SCRATCH_BYTES) return 0;
+  return draft->scratch->data + BOUNDED(at, SCRATCH_BYTES);
+}
+
 static __always_inline void set_size(struct draft* draft, u32 size) {
   *(volatile u32*)&draft->scratch->size = size;
 }
@@ -68,15 +84,14 @@ static __always_inline bool_t begin(struct draft* draft, u32 size) {
 }
 
 static __always_inline struct rh_attachment* attach(struct draft* draft, u8 kind, u8 arg) {
-  u32 at = size_of(draft);
-  if (at > SCRATCH_BYTES - 16) return 0;
-  struct rh_attachment* made = (void*)(draft->scratch->data + at);
+  struct rh_attachment* made = end_of(draft);
+  if (!made) return 0;
   made->kind = kind;
   made->arg = arg;
   made->flags = 0;
   made->pad = 0;
   made->length = 0;
-  set_size(draft, at + sizeof *made);
+  set_size(draft, size_of(draft) + sizeof *made);
   return made;
 }
 
@@ -86,10 +101,8 @@ static __always_inline void grow(struct draft* draft, u32 bytes) {
 
 static __always_inline void attach_text(struct draft* draft, u8 arg, const void* from, bool_t kernel) {
   struct rh_attachment* made = attach(draft, kernel ? RH_KTEXT : RH_TEXT, arg);
-  if (!made) return;
-  u32 at = size_of(draft);
-  if (at > SCRATCH_BYTES) return;
-  void* to = draft->scratch->data + at;
+  void* to = end_of(draft);
+  if (!made || !to) return;
   long n = kernel ? bpf_probe_read_kernel_str(to, RH_TEXT_MAX, from)
                   : bpf_probe_read_user_str(to, RH_TEXT_MAX, from);
   if (n < 0) {
@@ -105,14 +118,13 @@ static __always_inline void attach_text(struct draft* draft, u8 arg, const void*
 static __always_inline void attach_bytes(struct draft* draft, u8 kind, u8 arg, const void* from, u64 wanted,
                                          u32 most) {
   struct rh_attachment* made = attach(draft, kind, arg);
-  if (!made) return;
-  u32 at = size_of(draft);
-  if (at > SCRATCH_BYTES) return;
+  void* to = end_of(draft);
+  if (!made || !to) return;
   u32 length = wanted > most ? most : (u32)wanted;
   if (wanted > most) made->flags = RH_CUT;
   length &= 0xfff;
   if (length == 0) return;
-  if (bpf_probe_read_user(draft->scratch->data + at, length, from) != 0) {
+  if (bpf_probe_read_user(to, length, from) != 0) {
     made->flags |= RH_FAULT;
     return;
   }
@@ -147,9 +159,8 @@ static __always_inline u64 bytes_wanted(const volatile struct rh_memory* memory,
 
 static __always_inline void attach_creds(struct draft* draft) {
   struct rh_attachment* made = attach(draft, RH_CREDS, 0);
-  u32 at = size_of(draft);
-  if (!made || at > SCRATCH_BYTES) return;
-  struct rh_creds* to = (void*)(draft->scratch->data + at);
+  struct rh_creds* to = end_of(draft);
+  if (!made || !to) return;
   struct task_struct* task = (void*)bpf_get_current_task();
   const struct cred* cred = BPF_CORE_READ(task, cred);
   to->uid = BPF_CORE_READ(cred, uid.val);
@@ -242,9 +253,8 @@ static __noinline int attach_object(struct draft* draft, struct path* at, u8 whi
   struct vfsmount* mnt = BPF_CORE_READ(at, mnt);
   struct inode* inode = BPF_CORE_READ(dentry, d_inode);
   struct rh_attachment* made = attach(draft, RH_FILE, which);
-  u32 begin = size_of(draft);
-  if (!made || !inode || begin > SCRATCH_BYTES) return 0;
-  struct rh_file* to = (void*)(draft->scratch->data + begin);
+  struct rh_file* to = end_of(draft);
+  if (!made || !inode || !to) return 0;
   u32 flags = 0;
   struct inode* real = real_inode(inode, &flags);
   to->ino = BPF_CORE_READ(real, i_ino);
@@ -314,9 +324,8 @@ static __always_inline void attach_ends(struct draft* draft, int fd) {
   u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
   if (family != AF_INET && family != AF_INET6) return;
   struct rh_attachment* made = attach(draft, RH_ENDS, 0);
-  u32 at = size_of(draft);
-  if (!made || at > SCRATCH_BYTES) return;
-  struct rh_ends* to = (void*)(draft->scratch->data + at);
+  struct rh_ends* to = end_of(draft);
+  if (!made || !to) return;
   if (family == AF_INET) {
     __builtin_memset(to->remote, 0, 10);
     to->remote[10] = to->remote[11] = 0xff;
@@ -341,9 +350,8 @@ static __always_inline void attach_netlink(struct draft* draft, int fd, u64 from
   struct sock* sock = BPF_CORE_READ(socket, sk);
   if (BPF_CORE_READ(sock, __sk_common.skc_family) != AF_NETLINK) return;
   struct rh_attachment* made = attach(draft, RH_NETLINK, 1);
-  u32 at = size_of(draft);
-  if (!made || at > SCRATCH_BYTES) return;
-  struct rh_netlink* to = (void*)(draft->scratch->data + at);
+  struct rh_netlink* to = end_of(draft);
+  if (!made || !to) return;
   struct {
     u64 base;
     u64 length;
@@ -379,7 +387,7 @@ static __always_inline void attach_netlink(struct draft* draft, int fd, u64 from
 /// The draft, as one record.
 static __always_inline void publish(struct run* run, struct draft* draft) {
   u32 size = size_of(draft);
-  if (size > RH_RECORD_MAX || size < sizeof(struct rh_head)) {
+  if (size > sizeof draft->scratch->data || size < sizeof(struct rh_head)) {
     __sync_fetch_and_add(&run->ring->lost, 1);
     return;
   }
@@ -604,11 +612,10 @@ static long record_chunk(u32 index, struct arguments* list) {
 /// Attaches a program; whether it may be gone when the run ends, being none of the host's. The answer is read
 /// from what was attached: a result of attach_object() has the verifier try everything twice.
 static __always_inline bool_t attach_program(struct draft* draft, struct file* file) {
-  u32 at = size_of(draft) + sizeof(struct rh_attachment);
+  struct rh_attachment* made = end_of(draft);
+  if (!made) return 0;
   attach_file(draft, file);
-  if (at > SCRATCH_BYTES) return 0;
-  const struct rh_file* attached = (void*)(draft->scratch->data + at);
-  return attached->flags != RH_ON_OVERLAY;
+  return ((struct rh_file*)(made + 1))->flags != RH_ON_OVERLAY;
 }
 
 SEC("tp_btf/sched_process_exec")
