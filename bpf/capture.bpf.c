@@ -55,13 +55,13 @@ static __always_inline u32 size_of(const struct draft* draft) {
   return *(volatile u32*)&draft->scratch->size;
 }
 
-/// `value`, which is at most `most`: said to the verifier of the very register that is used, since that of Linux
-/// 6.1 forgets what was compared if the value lay on the stack meanwhile.
-#define BOUNDED(value, most) \
-  ({ \
-    u64 bounded_ = (value); \
+/// `value`, which is at most `most`: said to the verifier of the very register that is used, since that of
+/// Linux 6.1 forgets what was compared if the value lay on the stack meanwhile.
+#define BOUNDED(value, most)                                                   \
+  ({                                                                           \
+    u64 bounded_ = (value);                                                    \
     asm volatile("if %0 <= %1 goto +1\n%0 = %1" : "+r"(bounded_) : "i"(most)); \
-    bounded_; \
+    bounded_;                                                                  \
   })
 
 /// Where the next bytes go; nothing if there is no room any more.

@@ -239,8 +239,9 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     }
     below.lower = *lower;
     const auto opaque = overlay_xattr(frame.upper->get(), name.c_str(), kOpaqueXattr);
-    // "x" marks a directory that holds whiteouts in another form [6.7]; only "y" hides what is below.
-    pair.replaced = opaque && *opaque == "y";
+    // "x" marks a directory that holds whiteouts in another form [6.7]; only "y" hides what is below. What is
+    // made below such a directory has no mark of its own: nothing of the lower shows there anyway.
+    pair.replaced = frame.mode == Mode::kReplaced || (opaque && *opaque == "y");
     below.mode = pair.replaced ? Mode::kReplaced : Mode::kMerged;
     pair.before = *old;
     pair.host = host_path(frame, name);

@@ -92,10 +92,17 @@ class Operations:
 
     def remove_and_make_again(self) -> None:
         path = self.pick("dir")
+        inner = [os.path.join(directory, name) for directory, names, _ in os.walk(path) for name in names]
         shutil.rmtree(path)
         os.mkdir(path)
         with open(os.path.join(path, b"again"), "wb") as file:
             file.write(self.data())
+        # As a copy of another tree does: directories that it had before are there again, with other content.
+        for directory in sorted(inner):
+            if self.random.random() < 0.5 and os.path.isdir(os.path.dirname(directory)):
+                os.mkdir(directory)
+                with open(os.path.join(directory, b"again"), "wb") as file:
+                    file.write(self.data())
 
     def replace_by_other_type(self) -> None:
         path = self.pick("any")

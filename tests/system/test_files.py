@@ -55,6 +55,14 @@ class Files(HostCase):
             self.change(result, self.host / name, "deleted")
         self.change(result, self.host / "tree/z", "created")
 
+    def test_a_directory_that_was_made_anew_below_one_that_was(self) -> None:
+        """overlayfs marks only the upper one; nothing of the host shows below either."""
+        result = self.shell(f"cd {self.host} && rm -r tree && mkdir -p tree/sub && echo z > tree/sub/z")
+        for name in ("tree/a", "tree/sub/b", "tree/sub/c"):
+            self.change(result, self.host / name, "deleted")
+        self.change(result, self.host / "tree/sub/z", "created")
+        self.assertIn("replaced", self.change(result, self.host / "tree/sub", "metadata")["also"])
+
     def test_renamed_directory_is_one_entry(self) -> None:
         result = self.run_in(["python3", "-c", f"import os; os.rename('{self.host}/tree', '{self.host}/tree2'); open('{self.host}/tree2/sub/b','a').write('!')"])
         self.assertIn(result.code, harness.RAN)

@@ -49,6 +49,8 @@ ACTIONS = {
     "read_under_a_given_name": "mv d k/d2; cat k/d2/sub/y k/d2/x >r; mv k kk; cat kk/v >>r",
     "rename_into_new": "mkdir n; mv d n/d; mv f n/f; mv k/v n/v",
     "opaque": "rm -r d; mkdir d; echo other >d/x; mkdir d/sub2",
+    "opaque_with_the_same_directories": "rm -r d k; mkdir -p d/sub k/deep; echo other >d/sub/n; mkdir k/deep/d2",
+    "opaque_below_opaque": "rm -r d; mkdir -p d/sub; mv k d/sub/k; rm -r d/sub/k/deep; mkdir d/sub/k/deep; echo in >d/sub/k/deep/in",
     "file_to_directory": "rm d/x; mkdir d/x; echo in >d/x/in",
     "directory_to_file": "rm -r k; echo file >k",
     "directory_to_link": "rm -r k; ln -s d k",
