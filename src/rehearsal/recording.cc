@@ -16,6 +16,7 @@
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
 #include "host/open_files.h"
+#include "rehearsal/followed_links.h"
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
@@ -333,8 +334,9 @@ void Recording::list_busy_programs(report::RunRecord& record) const {
     if (st) written.emplace(std::pair(st->st_dev, st->st_ino), &path);
   }
   if (written.empty()) return;
-  for (const host::Holder& holder :
-       host::find_executing([&](dev_t dev, ino_t ino) { return written.contains({dev, ino}); })) {
+  for (const host::Holder& holder : host::find_executing([&](dev_t dev, ino_t ino) {
+         return written.contains({dev, ino});
+       })) {
     const auto found = written.find({holder.dev, holder.ino});
     if (found == written.end()) continue;  // it is said of another process
     record.gaps.push_back({*found->second + " is being executed by " + host::name_of(holder),
@@ -364,7 +366,6 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   if (!shown_empty.empty())
     record.gaps.push_back({"read though shown empty: " + some(shown_empty),
                            "with its content the action may do something else", verdict::Level::kYellow});
-  if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();
   if (host) secrets.merge(secrets_by_other_names(collected, *host, otherwise.masked));
@@ -373,6 +374,8 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;
   }
+  add_followed_links(collected, reads_.take_followed(), *host);
+  if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
   const auto reads =
       settle_reads(std::move(collected), *host, {evidence.started_ns, evidence.earliest_stamp_ns}, otherwise);
   for (const effects::HostRead& read : reads) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "syscalls/table.h"
+#include "trace/file_change.h"
 #include "trace/open_call.h"
 #include "trace/path_argument.h"
 #include "trace/stat_buffer.h"
@@ -64,6 +65,13 @@ bool proves_presence(std::uint32_t nr, std::int64_t result) {
   }
 }
 
+/// A symlink at the end of the path leads to what is changed.
+bool follows_link(std::uint32_t nr) {
+  constexpr std::uint32_t kCalls[] = {Nr::truncate, Nr::chmod,    Nr::fchmodat,
+                                      Nr::chown,    Nr::setxattr, Nr::removexattr};
+  return is_among(kCalls, nr);
+}
+
 /// A symlink at the end of the path is what is asked about.
 bool asks_about_link(const Record& record) {
   switch (record.head().nr) {
@@ -85,6 +93,13 @@ bool asks_about_link(const Record& record) {
     default:
       return false;
   }
+}
+
+/// The path argument `arg` as the call began, absolute.
+std::optional<std::string> spelled(const TraceEvent& event, const EventStream& events, unsigned arg) {
+  const auto text = event.text(arg);
+  if (!text || text->empty()) return std::nullopt;
+  return events.spell(event, event.directory_of(arg), *text);
 }
 
 bool lies_below(std::string_view path, std::string_view top) {
@@ -138,6 +153,7 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
     if (event.process->images.empty()) return;  // of a hostile trace
     const Image& image = *event.process->images.back();
     object(image.path, image.file, effects::kReadExecuted);
+    follow(event, events, image.path);
     return;
   }
   if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
@@ -149,13 +165,47 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
     // A secret is one by its name: opened for writing too, it is a copy from the first moment on.
     const std::string path = known ? paths_.origin(event.fd->name) : std::string();
     if (is_secret(path) && opens_to_read(event)) secrets_.insert(path);
+    if (known) follow(event, events, event.fd->name);
     // What a directory holds is read by listing it; opening it says only that it is there.
     if (known)
       object(event.fd->name, event.fd->file,
              S_ISDIR(event.fd->file.mode) ? effects::kReadPresent : effects::kReadOpened);
   } else {
+    if (changes_file(nr) && event.result() >= 0) follow_to_change(event, events);
     named(event, events);
   }
+}
+
+/// The kernel's path of what was reached is another than the one that was given: links led there.
+void ReadSet::follow(const TraceEvent& event, const EventStream& events, std::string_view reached) {
+  const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
+  const auto arg = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kPath);
+  const auto path = arg ? spelled(event, events, *arg) : std::nullopt;
+  if (path && *path != reached) note_followed(*path);
+}
+
+/// Where such a call did what it did the kernel does not tell: links may have led there.
+void ReadSet::follow_to_change(const TraceEvent& event, const EventStream& events) {
+  const std::uint32_t nr = event.record->head().nr;
+  const syscalls::Syscall* call = syscalls::find_syscall(nr);
+  for (unsigned arg = 0; call != nullptr && arg < call->count; ++arg) {
+    if (call->args[arg] != syscalls::Arg::kPath) continue;
+    const auto path = spelled(event, events, arg);
+    if (path) note_followed(follows_link(nr) ? *path : path->substr(0, path->rfind('/')));
+  }
+}
+
+void ReadSet::note_followed(const std::string& path) {
+  if (path.empty() || is_apart(path)) return;
+  if (followed_.size() >= kMost) {
+    cut_ = true;
+    return;
+  }
+  followed_.insert(paths_.origin(path));
+}
+
+bool ReadSet::is_apart(std::string_view path) const {
+  return std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); });
 }
 
 void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {
@@ -209,8 +259,7 @@ ReadSet::Entry* ReadSet::entry(const std::string& met_at, std::uint8_t use) {
   const std::string path = paths_.origin(met_at);
   auto found = entries_.find(path);
   if (found == entries_.end()) {
-    if (std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); }))
-      return nullptr;
+    if (is_apart(path)) return nullptr;
     if (entries_.size() >= kMost) {
       cut_ = true;
       return nullptr;

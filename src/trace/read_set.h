@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "effects/read_list.h"
@@ -31,6 +33,10 @@ class ReadSet {
   /// nothing.
   [[nodiscard]] std::vector<effects::HostRead> take();
 
+  /// Names that led, or may have led, through symlinks to what was opened, executed or changed: as they were
+  /// spelled, on the host. Empty then.
+  [[nodiscard]] std::unordered_set<std::string> take_followed() { return std::exchange(followed_, {}); }
+
   /// There were more than can be kept.
   [[nodiscard]] bool cut() const { return cut_; }
   /// Secret files (is_secret) that were opened to be read, also those that the action had opened for writing.
@@ -47,12 +53,17 @@ class ReadSet {
   };
 
   void named(const TraceEvent& event, const EventStream& events);
+  void follow(const TraceEvent& event, const EventStream& events, std::string_view reached);
+  void follow_to_change(const TraceEvent& event, const EventStream& events);
+  void note_followed(const std::string& path);
+  [[nodiscard]] bool is_apart(std::string_view path) const;
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
   Entry* entry(const std::string& met_at, std::uint8_t use);
 
   std::vector<std::string> apart_;
   const HostPaths& paths_;  ///< what the action meets under a new name has another on the host
   std::unordered_map<std::string, Entry> entries_;  ///< by path
+  std::unordered_set<std::string> followed_;
   std::set<std::string> secrets_;
   std::uint64_t unplaced_ = 0;
   bool cut_ = false;

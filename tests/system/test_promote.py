@@ -287,6 +287,20 @@ class Stale(PromoteCase):
         (self.host / "tool").chmod(0o755)
         self.moves("./tool >n", "echo '#' >>tool", "tool")
 
+    def test_a_symlink_that_was_followed(self) -> None:
+        """To read, to write, to execute, to make something below: it leads elsewhere now."""
+        for action in ("cat current/x >n", "echo more >>current/x", "current/tool >n", "mkdir current/n", "chmod 600 current/x", "cat again/x >n", "cd current; cat x >../n"):
+            with self.subTest(action):
+                subprocess.run(["sh", "-euc", "rm -rf r1 r2 n current again; mkdir r1 r2; for r in r1 r2; do echo $r >$r/x; printf '#!/bin/sh\necho %s\n' $r >$r/tool; chmod 755 $r/tool; done; "
+                                              "ln -s r1 current; ln -s current again"], cwd=self.host, check=True)
+                self.moves(action, "ln -sfn r2 current", "current")
+
+    def test_a_symlink_that_leads_to_where_it_led(self) -> None:
+        os.symlink("d", self.host / "current")
+        run = self.try_out("cat current/x >n; echo more >>current/y; ln -s current own; cat own/x >>n; rm own")
+        self.promote(run)
+        self.assertEqual((self.host / "n").read_text() + (self.host / "d/y").read_text(), "two\ntwo\nthree\nmore\n")
+
     def test_entry_of_a_deleted_directory(self) -> None:
         self.moves("rm -r k", "echo new >k/new", "k/new", "--accept", str(self.host / "k"))
 
