@@ -262,7 +262,7 @@ class Prober {
     const bool pins = ::statfs("/sys/fs/bpf", &filesystem) == 0 &&
                       static_cast<std::uint64_t>(filesystem.f_type) == BPF_FS_MAGIC;
     add("tracing.pins", "Tracing", pins ? 0 : ENOENT, "a BPF filesystem keeps the programs loaded",
-        "every run loads them anew: some 90 ms", "mount -t bpf bpf /sys/fs/bpf", false);
+        "every run loads them anew: some 0.2 s", "mount -t bpf bpf /sys/fs/bpf", false);
     const int scheduled = in_child([] {
       struct sched_param priority = {};
       priority.sched_priority = 1;
