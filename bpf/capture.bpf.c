@@ -3,6 +3,8 @@
 // write: see events.h for the records and ARCHITECTURE.md for why they lie in rings of our own.
 #include "ring.h"
 
+#include <linux/in.h>
+
 #include <bpf/bpf_endian.h>
 
 #define TS_COMPAT 2
@@ -12,6 +14,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define AF_NETLINK 16
+#define AF_PACKET 17
+#define SOCK_RAW 3
 #define MSGHDR_IOV 16 /* where a struct msghdr has its msg_iov */
 #define EINPROGRESS 115
 #define S_IFMT 0170000
@@ -314,15 +318,25 @@ static __always_inline void attach_descriptor(struct draft* draft, int fd) {
   if (file) attach_file(draft, file);
 }
 
+/// The hooks of the gate hear of what such a socket sends.
+static __always_inline bool_t is_judged(u16 family, u16 type, u16 protocol) {
+  if (family == AF_PACKET || type == SOCK_RAW) return 0;
+  return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_MPTCP;
+}
+
 /// Where the internet socket `fd` is connected to, and from which port: by it the gate's word of a connection
-/// is known to be this process's.
-static __always_inline void attach_ends(struct draft* draft, int fd) {
+/// is known to be this process's. Of what `sends`, the sockets that the gate's hooks do not judge: whoever
+/// has got them in whatever way, the kernel knows what they are.
+static __always_inline void attach_ends(struct draft* draft, int fd, bool_t sends) {
   struct file* file = file_of(fd);
   if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
   struct socket* socket = BPF_CORE_READ(file, private_data);
   struct sock* sock = BPF_CORE_READ(socket, sk);
   u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
-  if (family != AF_INET && family != AF_INET6) return;
+  if (family != AF_INET && family != AF_INET6 && !(family == AF_PACKET && sends)) return;
+  u16 type = BPF_CORE_READ(sock, sk_type);
+  u16 protocol = BPF_CORE_READ(sock, sk_protocol);
+  if (sends && is_judged(family, type, protocol)) return;
   struct rh_attachment* made = attach(draft, RH_ENDS, 0);
   struct rh_ends* to = end_of(draft);
   if (!made || !to) return;
@@ -331,12 +345,16 @@ static __always_inline void attach_ends(struct draft* draft, int fd) {
     to->remote[10] = to->remote[11] = 0xff;
     u32 address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
     __builtin_memcpy(to->remote + 12, &address, 4);
-  } else {
+  } else if (family == AF_INET6) {
     bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_daddr);
+  } else {
+    __builtin_memset(to->remote, 0, 16);
   }
   to->remote_port = bpf_ntohs(BPF_CORE_READ(sock, __sk_common.skc_dport));
   to->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
-  to->protocol = BPF_CORE_READ(sock, sk_protocol);
+  to->protocol = protocol;
+  to->type = (u8)type;
+  to->family = (u8)family;
   made->length = sizeof *to;
   grow(draft, sizeof *to);
 }
@@ -493,7 +511,8 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (plan->flags & RH_HAS_CREDS) attach_creds(&draft);
       if (plan->flags & RH_MOVES) attach_places(&draft);
     }
-    if (kind == RH_EXIT && connects(plan, result)) attach_ends(&draft, (int)call->arg[0]);
+    bool_t sends = (plan->flags & RH_SENDS) != 0;
+    if (sends || (kind == RH_EXIT && connects(plan, result))) attach_ends(&draft, (int)call->arg[0], sends);
   }
   publish(run, &draft);
 }

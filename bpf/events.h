@@ -30,8 +30,8 @@ enum rh_kind {
                      was copied from the process long after */
   RH_UNIX = 13,   /* rh_unix: a local socket was given an address */
   RH_MODULE = 14, /* rh_module: the kernel would have loaded a module for the caller, and was refused */
-  RH_IMAGE = 15,  /* by user space, after the RH_EXEC of the same thread: rh_image, of a program that may be gone
-                     when the run ends */
+  RH_IMAGE = 15,  /* by user space, after the RH_EXEC of the same thread: rh_image, of a program that may be
+                     gone  when the run ends */
 };
 
 /* Every record begins so and is a multiple of 8 bytes long. `size` is written last: 0 means not there yet. */
@@ -60,7 +60,8 @@ enum rh_attachment_kind {
   RH_CREDS = 5, /* rh_creds */
   RH_KTEXT = 6, /* a kernel string */
   RH_PEER = 7,  /* bytes of user memory: the socket address that the struct msghdr of argument `arg` names */
-  RH_ENDS = 8,  /* rh_ends: what an internet socket is connected to, and from where */
+  RH_ENDS = 8, /* rh_ends: what an internet socket is connected to, and from where. Of a call that sends: by a
+                  socket whose sending no hook judges (raw, packet, ...) */
   RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
 };
 
@@ -102,7 +103,9 @@ struct rh_ends {
   __u8 remote[16]; /* IPv4 as mapped into IPv6 */
   __u16 remote_port;
   __u16 local_port;
-  __u32 protocol;
+  __u16 protocol; /* of the socket: IPPROTO_TCP, ... */
+  __u8 type;      /* SOCK_RAW, ...; 0: not recorded */
+  __u8 family;    /* AF_INET, AF_INET6, AF_PACKET; 0: not recorded */
 };
 
 /* What is said of the message is hearsay. */

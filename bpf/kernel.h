@@ -150,6 +150,7 @@ struct sock_common {
 };
 struct sock {
   struct sock_common __sk_common;
+  u16 sk_type;
   u16 sk_protocol;
 };
 struct socket {

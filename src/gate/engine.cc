@@ -178,9 +178,10 @@ std::unique_ptr<Connection> Engine::make_connection(const Decision& decision, co
   }
   if (decision.deny != nullptr || destination.port != kDnsPort) return nullptr;
   record.verdict = GateVerdict::kMocked;
-  record.rule = "dns";
+  record.rule = kDnsRule;
+  const QuestionEnds ends = {Protocol::kTcp, record.address, record.client_port};
   return std::make_unique<ServiceConnection>(*context_, std::move(record),
-                                             std::make_unique<DnsService>(*names_), TlsUse::kNever);
+                                             std::make_unique<DnsService>(*names_, ends), TlsUse::kNever);
 }
 
 /// The hooks deny before a packet is sent; what comes here was sent past them.

@@ -22,6 +22,7 @@ constexpr std::size_t kPiece = std::size_t{64} << 10U;  ///< written at once
 /// Different questions whose repetitions are counted; each repetition of others is a line.
 constexpr std::size_t kMostAsked = 32768;
 constexpr std::size_t kMostAskedBytes = std::size_t{4} << 20U;
+constexpr std::size_t kMostEnds = 64;  ///< of one question, that have lines of their own
 constexpr std::size_t kMostAddresses = 64;
 
 constexpr std::pair<GateVerdict, std::string_view> kVerdicts[] = {{GateVerdict::kPassed, "passed"},
@@ -56,7 +57,10 @@ std::string to_line(const QuestionRecord& record) {
   json.key("answer").string(word_of<DnsAnswer>(kAnswers, record.question.answered));
   json.key("addresses").open_array();
   for (const IpAddress& address : record.question.addresses) json.string(format_ip(address));
-  json.close_array().key("time_ns").integer(record.time_ns).key("count").integer(record.count);
+  json.close_array().key("protocol").string(word_of<Protocol>(kProtocols, record.ends.protocol));
+  json.key("server").string(format_ip(record.ends.server));
+  json.key("client_port").integer(std::uint64_t{record.ends.client_port});
+  json.key("time_ns").integer(record.time_ns).key("count").integer(record.count);
   json.close_object();
   line += '\n';
   return line;
@@ -100,6 +104,9 @@ QuestionRecord read_question(JsonReader& json) {
       record.question.addresses.push_back(address_of(json, "addresses", item.get_ref<const std::string&>()));
     }
   });
+  record.ends.protocol = value_of<Protocol>(kProtocols, json, "protocol");
+  record.ends.server = address_of(json, "server", json.bytes("server"));
+  record.ends.client_port = json.integer<std::uint16_t>("client_port");
   record.time_ns = json.integer<std::int64_t>("time_ns");
   record.count = json.integer<std::uint64_t>("count");
   return record;
@@ -167,9 +174,10 @@ class Reader {
     }
   }
   void add(QuestionRecord record) {
-    std::string key =
-        fmt::format("{} {} {}", record.question.name, static_cast<unsigned>(record.question.type),
-                    static_cast<unsigned>(record.question.answered));
+    std::string key = fmt::format(
+        "{} {} {} {} {} {}", record.question.name, static_cast<unsigned>(record.question.type),
+        static_cast<unsigned>(record.question.answered), static_cast<unsigned>(record.ends.protocol),
+        format_ip(record.ends.server), record.ends.client_port);
     const auto [found, added] = places_.emplace(std::move(key), log_.questions.size());
     if (added) {
       log_.questions.push_back(std::move(record));
@@ -203,19 +211,29 @@ void GateLogWriter::add(const std::string& line) {
   if (pending_.size() >= kPiece) flush();
 }
 
-void GateLogWriter::write(const QuestionRecord& record) {
+void GateLogWriter::write(QuestionRecord record) {
   questions_ += record.count;
-  Key key(record.question.name, record.question.type, record.question.answered);
-  if (const auto found = asked_.find(key); found != asked_.end()) {
+  const DnsQuestion& question = record.question;
+  const auto known = [&] {
+    const auto found = asked_.find({question.name, question.type, question.answered, record.ends});
+    if (found == asked_.end()) return false;
     found->second.count += record.count;
-    return;
+    return true;
+  };
+  if (known()) return;
+  const auto ends = ends_.find({question.name, question.type, question.answered});
+  if (ends != ends_.end() && ends->second >= kMostEnds) {
+    record.ends.client_port = 0;
+    if (known()) return;
   }
   add(to_line(record));
-  const std::size_t size = 2 * record.question.name.size();
+  const std::size_t size = 3 * record.question.name.size();
   if (asked_.size() == kMostAsked || asked_bytes_ + size > kMostAskedBytes) return;
   asked_bytes_ += size;
-  QuestionRecord& kept = asked_.emplace(std::move(key), record).first->second;
-  kept.count = 0;
+  ++ends_[{question.name, question.type, question.answered}];
+  Key key(question.name, question.type, question.answered, record.ends);
+  record.count = 0;
+  asked_.emplace(std::move(key), std::move(record));
 }
 
 void GateLogWriter::write(const ConnectionRecord& record) {

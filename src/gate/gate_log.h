@@ -16,9 +16,19 @@
 
 namespace rehearse::gate {
 
-/// A question to a name server, and how often it was asked and answered so.
+/// Between which ends a question went.
+struct QuestionEnds {
+  Protocol protocol = Protocol::kUdp;
+  IpAddress server;
+  std::uint16_t client_port = 0;  ///< 0: one of many
+  // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
+  friend auto operator<=>(const QuestionEnds&, const QuestionEnds&) = default;
+};
+
+/// A question to a name server, and how often it was asked so from there and answered so.
 struct QuestionRecord {
   DnsQuestion question;
+  QuestionEnds ends = {};
   std::int64_t time_ns = 0;  ///< when it was asked first
   std::uint64_t count = 1;
 };
@@ -60,6 +70,8 @@ struct GateTotals {
   friend bool operator==(const GateTotals&, const GateTotals&) = default;
 };
 
+/// `rule` of a connection that asked a name server, and did nothing else.
+inline constexpr const char* kDnsRule = "dns";
 inline constexpr std::size_t kMostTextKept = 1024;
 inline constexpr std::uint64_t kMostLog = std::uint64_t{32} << 20U;
 
@@ -69,8 +81,9 @@ class GateLogWriter {
  public:
   explicit GateLogWriter(int fd, std::uint64_t most_bytes = kMostLog);
 
-  /// A line for the first of its kind; how often it came again is written at the end.
-  void write(const QuestionRecord& record);
+  /// A line for the first of its kind; how often it came again is written at the end. Of one that is asked
+  /// from very many ports, the later ones are counted together.
+  void write(QuestionRecord record);
   void write(const ConnectionRecord& record);
   /// Hands what there is to the kernel.
   void flush();
@@ -78,7 +91,7 @@ class GateLogWriter {
   Result<void> finish(GateTotals totals);
 
  private:
-  using Key = std::tuple<std::string, DnsType, DnsAnswer>;
+  using Key = std::tuple<std::string, DnsType, DnsAnswer, QuestionEnds>;
   void add(const std::string& line);
 
   int fd_;
@@ -86,6 +99,8 @@ class GateLogWriter {
   std::uint64_t bytes_ = 0;
   std::string pending_;
   std::map<Key, QuestionRecord> asked_;  ///< the count is of what came after the first line
+  /// How many ends each question has a line for.
+  std::map<std::tuple<std::string, DnsType, DnsAnswer>, std::size_t> ends_;
   std::size_t asked_bytes_ = 0;
   std::uint64_t questions_ = 0;
   std::uint64_t not_kept_ = 0;
@@ -93,7 +108,7 @@ class GateLogWriter {
 };
 
 struct GateLog {
-  std::vector<QuestionRecord> questions;  ///< each once, in the order they were asked first
+  std::vector<QuestionRecord> questions;  ///< each once from each end, in the order they were asked first
   std::vector<ConnectionRecord> connections;
   std::optional<GateTotals> totals;  ///< none: the worker was killed, and the log may lack lines
 };

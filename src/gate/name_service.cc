@@ -10,15 +10,18 @@ Destination NameService::destination(Protocol protocol, const IpAddress& address
   return destination;
 }
 
-std::string NameService::answer(std::string_view query, DnsTransport transport) {
+NameService::Answer NameService::answer(std::string_view query, DnsTransport transport,
+                                        const QuestionEnds& ends) {
   DnsExchange exchange = responder_.answer(query, transport);
+  const bool asked = exchange.question.has_value();
   if (exchange.question) {
     for (const IpAddress& address : exchange.question->addresses) {
       if (const auto name = names_.name_of(address)) classes_.enter(*name, address);
     }
-    log_.write(QuestionRecord{.question = std::move(*exchange.question), .time_ns = loop_.now()});
+    log_.write(
+        QuestionRecord{.question = std::move(*exchange.question), .ends = ends, .time_ns = loop_.now()});
   }
-  return std::move(exchange.response);
+  return {std::move(exchange.response), asked};
 }
 
 }  // namespace rehearse::gate

@@ -20,8 +20,11 @@ class NameService {
               GateLogWriter& log)
       : loop_(loop), responder_(responder), names_(names), classes_(classes), log_(log) {}
 
-  /// As DnsResponder::answer; empty: there is nothing to answer.
-  std::string answer(std::string_view query, DnsTransport transport);
+  struct Answer {
+    std::string response;  ///< empty: there is nothing to answer
+    bool asked = false;    ///< a question was, which the log has now; else it was something else
+  };
+  Answer answer(std::string_view query, DnsTransport transport, const QuestionEnds& ends);
   /// The attempt, with the name if the address stands for one.
   [[nodiscard]] Destination destination(Protocol protocol, const IpAddress& address,
                                         std::uint16_t port) const;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "gate/exchange.h"
@@ -45,6 +46,9 @@ class Service {
   virtual void on_end(Wire& wire) = 0;
   virtual void on_writable(Wire& wire) = 0;
   virtual void on_timer(Wire& /*wire*/) {}
+  /// When the connection has ended: how it was used for something else than it is there for, which counts as
+  /// denied; empty if it was not.
+  [[nodiscard]] virtual std::string misuse() const { return {}; }
 };
 
 /// The service that a mock of TCP plays; null for one of UDP. The mock outlives it.

@@ -273,6 +273,11 @@ void ServiceConnection::settle() {
 
 void ServiceConnection::on_end(bool /*with_reset*/) {
   if (tls_ && record_.sni.empty()) record_.sni = tls_->server_name();
+  if (std::string misuse = service_->misuse(); !misuse.empty()) {
+    record_.verdict = GateVerdict::kDenied;
+    record_.rule.clear();
+    record_.error = std::move(misuse);
+  }
 }
 
 }  // namespace rehearse::gate

@@ -240,6 +240,7 @@ void UdpGate::clear_ended() {
 void UdpGate::finish() {
   for (auto& [ends, flow] : flows_) flow->end({});
   end_mocked();
+  end_misused();
   flows_.clear();
 }
 
@@ -370,9 +371,36 @@ void UdpGate::deny(const Ends& ends, ConnectionRecord record, const Decision& de
 }
 
 void UdpGate::answer(const Ends& ends, std::string_view payload) {
-  const std::string response = names_.answer(payload, DnsTransport::kUdp);
-  if (response.empty() || !send_packet(sockets_, ends.destination, ends.client, response))
+  const NameService::Answer answer = names_.answer(
+      payload, DnsTransport::kUdp, {Protocol::kUdp, ends.destination.address, ends.client.port});
+  if (!answer.asked) note_misuse(ends, payload);
+  if (answer.response.empty() || !send_packet(sockets_, ends.destination, ends.client, answer.response))
     ++context_.totals.dropped_datagrams;
+}
+
+/// What is sent to a name server and is no question: those between two ends are one connection of the log.
+void UdpGate::note_misuse(const Ends& ends, std::string_view payload) {
+  auto found = misused_.find(ends);
+  if (found == misused_.end()) {
+    if (misused_.size() == kMostMocked) end_misused();
+    const Destination destination =
+        names_.destination(Protocol::kUdp, ends.destination.address, ends.destination.port);
+    found = misused_.emplace(ends, Misuse{record_of(ends, destination)}).first;
+  }
+  Misuse& misuse = found->second;
+  ++misuse.datagrams;
+  misuse.bytes += payload.size();
+  misuse.record.ended_ns = context_.loop.now();
+}
+
+void UdpGate::end_misused() {
+  for (auto& [ends, misuse] : misused_) {
+    misuse.record.verdict = GateVerdict::kDenied;
+    misuse.record.error = fmt::format("{} bytes in {} datagrams that are no question to a name server",
+                                      misuse.bytes, misuse.datagrams);
+    context_.log.write(misuse.record);
+  }
+  misused_.clear();
 }
 
 }  // namespace rehearse::gate

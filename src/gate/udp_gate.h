@@ -47,6 +47,13 @@ class UdpGate {
     friend auto operator<=>(const Ends&, const Ends&) = default;
   };
 
+  /// Datagrams to a name server that are no question.
+  struct Misuse {
+    ConnectionRecord record;
+    std::uint64_t datagrams = 0;
+    std::uint64_t bytes = 0;
+  };
+
   void receive(int fd);
   void take(const Ends& ends, std::string_view payload);
   void open_flow(const Ends& ends, ConnectionRecord record, const PassRule& rule, std::string_view payload);
@@ -55,6 +62,8 @@ class UdpGate {
             std::string_view payload);
   void end_mocked();
   void answer(const Ends& ends, std::string_view payload);
+  void note_misuse(const Ends& ends, std::string_view payload);
+  void end_misused();
   void remove(const Ends& ends);
   [[nodiscard]] ConnectionRecord record_of(const Ends& ends, const Destination& destination);
 
@@ -68,6 +77,7 @@ class UdpGate {
   std::map<Ends, std::unique_ptr<Flow>> flows_;
   std::vector<std::unique_ptr<Flow>> ended_;
   std::map<Ends, ConnectionRecord> mocked_;  ///< that the log has not yet
+  std::map<Ends, Misuse> misused_;           ///< that the log has not yet
   std::set<Ends> denied_;                    ///< that the log has; emptied when there are many
   std::unique_ptr<char[]> buffer_;           ///< for kBatch datagrams; not cleared
 };

@@ -2,9 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <sstream>
@@ -25,11 +30,40 @@ bool parse(std::string_view text, Number& value, int base) {
   return done.ec == std::errc() && done.ptr == text.data() + text.size();
 }
 
-/// "0100007F" or its IPv6 form: loopback, mapped loopback, or every address.
-bool is_reachable(std::string_view address) {
-  if (address.size() == 8) return address.ends_with("7F") || address == "00000000";
-  return address == "00000000000000000000000000000000" || address == "00000000000000000000000001000000" ||
-         address == "0000000000000000FFFF00000100007F" || address == "0000000000000000FFFF000000000000";
+/// "0100007F", or four such words: each in the host's byte order.
+std::optional<IpAddress> parse_address(std::string_view text) {
+  constexpr std::size_t kWord = 8;
+  if (text.size() != kWord && text.size() != 4 * kWord) return std::nullopt;
+  IpAddress address = IpAddress::v4({});
+  std::size_t at = address.bytes.size() - text.size() / 2;
+  for (; !text.empty(); text.remove_prefix(kWord), at += 4) {
+    std::uint32_t word = 0;
+    if (!parse(text.substr(0, kWord), word, 16)) return std::nullopt;
+    std::memcpy(address.bytes.data() + at, &word, sizeof word);
+  }
+  return address;
+}
+
+std::set<IpAddress> own_addresses() {
+  std::set<IpAddress> own;
+  struct ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return own;
+  const std::unique_ptr<struct ifaddrs, void (*)(struct ifaddrs*)> held(list, ::freeifaddrs);
+  for (const struct ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    IpAddress address = IpAddress::v4({});
+    if (one->ifa_addr->sa_family == AF_INET) {
+      const auto* four = reinterpret_cast<const struct sockaddr_in*>(one->ifa_addr);
+      std::memcpy(address.bytes.data() + 12, &four->sin_addr, sizeof four->sin_addr);
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      const auto* six = reinterpret_cast<const struct sockaddr_in6*>(one->ifa_addr);
+      std::memcpy(address.bytes.data(), &six->sin6_addr, sizeof six->sin6_addr);
+    } else {
+      continue;
+    }
+    own.insert(address);
+  }
+  return own;
 }
 
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
@@ -78,8 +112,8 @@ std::map<std::uint64_t, Listener> find_owners(const std::set<std::uint64_t>& ino
 
 }  // namespace
 
-std::map<std::uint16_t, std::uint64_t> parse_internet_sockets(const std::string& text, bool listening) {
-  std::map<std::uint16_t, std::uint64_t> found;
+InternetSockets parse_internet_sockets(const std::string& text, bool listening) {
+  InternetSockets found;
   std::istringstream lines(text);
   std::string line;
   while (std::getline(lines, line)) {
@@ -96,7 +130,8 @@ std::map<std::uint16_t, std::uint64_t> parse_internet_sockets(const std::string&
     const std::size_t colon = local.find(':');
     std::uint16_t port = 0;
     if (colon == std::string::npos || !parse(std::string_view(local).substr(colon + 1), port, 16)) continue;
-    if (is_reachable(std::string_view(local).substr(0, colon))) found.emplace(port, inode);
+    if (const auto address = parse_address(std::string_view(local).substr(0, colon)))
+      found.emplace(std::pair(port, *address), inode);
   }
   return found;
 }
@@ -143,20 +178,36 @@ Result<Listeners> Listeners::read() {
   add(listeners.unix_, parse_unix_sockets(local));
   std::set<std::uint64_t> inodes;
   for (const auto* map : {&listeners.tcp_, &listeners.udp_})
-    for (const auto& [port, inode] : *map) inodes.insert(inode);
+    for (const auto& [end, inode] : *map) inodes.insert(inode);
   for (const auto& [path, inode] : listeners.unix_) inodes.insert(inode);
   listeners.owners_ = find_owners(inodes);
+  listeners.own_ = own_addresses();
   return listeners;
+}
+
+std::optional<Listener> Listeners::find(const InternetSockets& sockets, const IpAddress& address,
+                                        std::uint16_t port) const {
+  const IpAddress every4 = IpAddress::v4({});
+  const IpAddress every6;
+  for (const IpAddress& bound : {address, address.is_v4() ? every4 : every6, every6}) {
+    if (const auto found = sockets.find({port, bound}); found != sockets.end()) {
+      const auto owner = owners_.find(found->second);
+      return owner == owners_.end() ? Listener{} : owner->second;
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> Listeners::of(std::uint32_t pid) const {
   std::vector<std::string> sockets;
   const auto add = [&](const char* kind, const std::string& name, std::uint64_t inode) {
     const auto owner = owners_.find(inode);
-    if (owner != owners_.end() && owner->second.pid == pid) sockets.push_back(kind + name);
+    if (owner == owners_.end() || owner->second.pid != pid) return;
+    std::string socket = kind + name;
+    if (std::ranges::find(sockets, socket) == sockets.end()) sockets.push_back(std::move(socket));
   };
-  for (const auto& [port, inode] : tcp_) add("tcp ", std::to_string(port), inode);
-  for (const auto& [port, inode] : udp_) add("udp ", std::to_string(port), inode);
+  for (const auto& [end, inode] : tcp_) add("tcp ", std::to_string(end.first), inode);
+  for (const auto& [end, inode] : udp_) add("udp ", std::to_string(end.first), inode);
   for (const auto& [path, inode] : unix_) add("unix ", path, inode);
   return sockets;
 }

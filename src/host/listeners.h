@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/ip_address.h"
 #include "base/result.h"
 
 namespace rehearse::host {
@@ -18,15 +20,27 @@ struct Listener {
   std::string unit;  ///< of the service manager; empty if it is none's
 };
 
+/// Inodes by port and the address that the socket is bound to; all zeros and 0.0.0.0: every one of its
+/// family.
+using InternetSockets = std::map<std::pair<std::uint16_t, IpAddress>, std::uint64_t>;
+
 /// The listening sockets of the network namespace of the caller. Source: proc(5), /proc/net/{tcp,udp,unix}.
 class Listeners {
  public:
   /// Reads the tables and looks through the descriptors of all processes: some milliseconds.
   static Result<Listeners> read();
 
-  /// On the loopback addresses.
-  [[nodiscard]] std::optional<Listener> tcp(std::uint16_t port) const { return find(tcp_, port); }
-  [[nodiscard]] std::optional<Listener> udp(std::uint16_t port) const { return find(udp_, port); }
+  /// Who would get what is sent to an address of this host: a socket bound to it, or to every address of its
+  /// family. One of every IPv6 address is taken to be one for IPv4 too, which is what bindv6only says unless
+  /// it was changed.
+  [[nodiscard]] std::optional<Listener> tcp(const IpAddress& address, std::uint16_t port) const {
+    return find(tcp_, address, port);
+  }
+  [[nodiscard]] std::optional<Listener> udp(const IpAddress& address, std::uint16_t port) const {
+    return find(udp_, address, port);
+  }
+  /// An address of one of this host's interfaces.
+  [[nodiscard]] bool is_own(const IpAddress& address) const { return own_.contains(address); }
   /// By its path, or "@name".
   [[nodiscard]] std::optional<Listener> local(const std::string& path) const { return find(unix_, path); }
 
@@ -42,15 +56,19 @@ class Listeners {
     return owner == owners_.end() ? Listener{} : owner->second;
   }
 
-  std::map<std::uint16_t, std::uint64_t> tcp_;  ///< inodes
-  std::map<std::uint16_t, std::uint64_t> udp_;
+  [[nodiscard]] std::optional<Listener> find(const InternetSockets& sockets, const IpAddress& address,
+                                             std::uint16_t port) const;
+
+  InternetSockets tcp_;
+  InternetSockets udp_;
+  std::set<IpAddress> own_;
   std::map<std::string, std::uint64_t> unix_;
   std::map<std::uint64_t, Listener> owners_;  ///< by inode
 };
 
-/// The pure part: rows of /proc/net/tcp (or tcp6, udp, udp6) that are bound to loopback or every address and,
-/// with `listening`, in the state LISTEN: port and inode. Malformed lines are passed over.
-std::map<std::uint16_t, std::uint64_t> parse_internet_sockets(const std::string& text, bool listening);
+/// The pure part: rows of /proc/net/tcp (or tcp6, udp, udp6), with `listening` those in the state LISTEN.
+/// Malformed lines are passed over.
+InternetSockets parse_internet_sockets(const std::string& text, bool listening);
 /// Rows of /proc/net/unix that accept connections or datagrams: path and inode.
 std::map<std::string, std::uint64_t> parse_unix_sockets(const std::string& text);
 

@@ -10,18 +10,8 @@ namespace rehearse {
 namespace {
 
 using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
-using Ends = std::tuple<gate::Protocol, IpAddress, std::uint16_t, std::uint16_t>;
-
 std::uint64_t distance(std::uint64_t a, std::uint64_t b) {
   return a > b ? a - b : b - a;
-}
-
-/// A port may have been used again: the nearest in time.
-std::uint32_t nearest(const std::vector<const trace::SocketSource*>& sources, std::uint64_t time_ns) {
-  const auto found = std::ranges::min_element(sources, {}, [time_ns](const trace::SocketSource* source) {
-    return distance(source->time_ns, time_ns);
-  });
-  return found == sources.end() ? 0 : (*found)->process;
 }
 
 }  // namespace
@@ -30,12 +20,24 @@ gate::Protocol protocol_of(trace::Transport transport) {
   return transport == trace::Transport::kUdp ? gate::Protocol::kUdp : gate::Protocol::kTcp;
 }
 
+SocketOwners::SocketOwners(const std::vector<trace::SocketSource>& sources) {
+  for (const trace::SocketSource& source : sources)
+    by_ends_[{protocol_of(source.transport), source.address, source.port, source.source}].push_back(&source);
+}
+
+std::uint32_t SocketOwners::find(gate::Protocol protocol, const IpAddress& to, std::uint16_t port,
+                                 std::uint16_t client_port, std::int64_t time_ns) const {
+  const auto sources = by_ends_.find({protocol, to, port, client_port});
+  if (sources == by_ends_.end()) return 0;
+  const auto at = static_cast<std::uint64_t>(time_ns);
+  const auto nearest = std::ranges::min_element(
+      sources->second, {}, [at](const trace::SocketSource* source) { return distance(source->time_ns, at); });
+  return (*nearest)->process;
+}
+
 ConnectionOwners find_owners(const std::vector<gate::ConnectionRecord>& connections,
                              const std::vector<trace::NetworkAttempt>& attempts,
-                             const std::vector<trace::SocketSource>& sources) {
-  std::map<Ends, std::vector<const trace::SocketSource*>> by_ends;
-  for (const trace::SocketSource& source : sources)
-    by_ends[{protocol_of(source.transport), source.address, source.port, source.source}].push_back(&source);
+                             const SocketOwners& sockets) {
   std::map<Destination, std::vector<std::uint32_t>> tried;
   for (const trace::NetworkAttempt& attempt : attempts) {
     if (attempt.verdict != RH_GATE) continue;
@@ -50,10 +52,8 @@ ConnectionOwners find_owners(const std::vector<gate::ConnectionRecord>& connecti
     const Destination destination(connection.protocol, connection.address, connection.port);
     const auto processes = tried.find(destination);
     if (processes == tried.end()) continue;
-    const auto found =
-        by_ends.find({connection.protocol, connection.address, connection.port, connection.client_port});
-    if (found == by_ends.end()) continue;
-    const std::uint32_t owner = nearest(found->second, static_cast<std::uint64_t>(connection.begun_ns));
+    const std::uint32_t owner = sockets.find(connection.protocol, connection.address, connection.port,
+                                             connection.client_port, connection.begun_ns);
     if (std::ranges::find(processes->second, owner) == processes->second.end()) continue;
     owners[&connection] = owner;
     have.emplace(destination, owner);

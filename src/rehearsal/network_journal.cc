@@ -20,8 +20,11 @@ namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
 constexpr const char* kHosts = "/etc/hosts";
+constexpr const char* kNotReached = "nothing of it reached the gate";
+/// Beyond so many, connections of one attempt that differ in what they were for are put together.
+constexpr std::size_t kMostApart = 10'000;
 
-const char* name_of(trace::Transport transport) {
+const char* word_of(trace::Transport transport) {
   switch (transport) {
     case trace::Transport::kTcp:
       return "tcp";
@@ -51,15 +54,22 @@ const char* verdict_of(gate::Action action) {
   }
 }
 
-/// What it names is this host's own: a service of it would have answered.
-bool would_be_local(const trace::NetworkAttempt& attempt) {
-  if (attempt.transport == trace::Transport::kUnix) return true;
-  return is_internet(attempt) && attempt.verdict != RH_GATE &&
-         gate::classify(attempt.address) == gate::AddressClass::kLoopback;
+bool is_ported(trace::Transport transport) {
+  return transport == trace::Transport::kTcp || transport == trace::Transport::kUdp;
+}
+
+/// What it names may be this host's own: a service of it would have answered.
+bool may_be_local(const trace::NetworkAttempt& attempt) {
+  return attempt.transport == trace::Transport::kUnix ||
+         (is_internet(attempt) && is_ported(attempt.transport) && attempt.verdict != RH_GATE);
 }
 
 bool is_question(const trace::NetworkAttempt& attempt) {
   return attempt.verdict == RH_GATE && attempt.rule == 0 && attempt.port == kDnsPort;
+}
+
+bool is_denied(const gate::ConnectionRecord* connection) {
+  return connection->verdict == gate::GateVerdict::kDenied;
 }
 
 std::string name_listener(const host::Listener& listener) {
@@ -99,29 +109,109 @@ bool is_absent(const trace::NetworkAttempt& attempt, const HostSocket& socket) {
 
 }  // namespace
 
-NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan, gate::HostsFile hosts)
-    : log_(std::move(log)), plan_(plan), hosts_(std::move(hosts)) {
-  for (const gate::QuestionRecord& asked : log_.questions)
-    for (const IpAddress& address : asked.question.addresses) names_.emplace(address, asked.question.name);
-  for (const gate::ConnectionRecord& connection : log_.connections)
-    connections_[{connection.protocol, connection.address, connection.port}].push_back(&connection);
+NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan, gate::HostsFile hosts,
+                               const std::vector<trace::SocketSource>& sources)
+    : log_(std::move(log)), plan_(plan), hosts_(std::move(hosts)), sockets_(sources) {
+  take_questions();
+  for (const gate::ConnectionRecord& connection : log_.connections) {
+    const bool asks = connection.rule == gate::kDnsRule && connection.verdict != gate::GateVerdict::kDenied;
+    auto& to = asks ? asking_ : connections_;
+    to[{connection.protocol, connection.address, connection.port}].push_back(&connection);
+  }
+}
+
+void NetworkJournal::take_questions() {
+  for (const gate::QuestionRecord& asked : log_.questions) {
+    const gate::QuestionEnds& ends = asked.ends;
+    const std::uint32_t process = ends.client_port == 0 ? 0
+                                                        : sockets_.find(ends.protocol, ends.server, kDnsPort,
+                                                                        ends.client_port, asked.time_ns);
+    asked_[{ends.protocol, ends.server, process}] += asked.count;
+    for (const IpAddress& address : asked.question.addresses)
+      answers_[address].push_back({asked.time_ns, process, &asked.question.name});
+  }
+  for (auto& [address, answers] : answers_) std::ranges::stable_sort(answers, {}, &Answer::time_ns);
+}
+
+/// Two names may have one address: what was asked last before that counts, by the same process if it has
+/// asked.
+const std::string* NetworkJournal::name_of(const IpAddress& address, std::uint32_t process,
+                                           std::int64_t time_ns) const {
+  const auto found = answers_.find(address);
+  if (found == answers_.end()) return nullptr;
+  const std::vector<Answer>& answers = found->second;
+  const auto after = std::ranges::upper_bound(answers, time_ns, {}, &Answer::time_ns);
+  if (after == answers.begin()) return answers.front().name;
+  constexpr std::ptrdiff_t kMostTried = 1000;
+  const auto first = after - std::min(after - answers.begin(), kMostTried);
+  for (auto answer = after; answer != first; --answer) {
+    if (std::prev(answer)->process == process) return std::prev(answer)->name;
+  }
+  return std::prev(after)->name;
 }
 
 /// connect(2) of a datagram socket sends nothing; getaddrinfo(3) does it to see which address is nearer.
 bool NetworkJournal::only_names_address(const trace::NetworkAttempt& attempt) const {
-  return attempt.transport == trace::Transport::kUdp && !attempt.sends &&
-         !connections_.contains({gate::Protocol::kUdp, attempt.address, attempt.port});
+  if (attempt.transport != trace::Transport::kUdp || attempt.sends) return false;
+  const Destination destination(gate::Protocol::kUdp, attempt.address, attempt.port);
+  return attempt.looks || (!attempt.used && !connections_.contains(destination));
+}
+
+/// Nothing can be sent to port 0, and what a rule lets through was not denied.
+bool NetworkJournal::is_unused(const trace::NetworkAttempt& attempt) const {
+  return only_names_address(attempt) && (attempt.looks || attempt.port == 0 || attempt.verdict == RH_GATE);
+}
+
+std::uint64_t NetworkJournal::asked(const trace::NetworkAttempt& attempt, std::uint32_t process) const {
+  const auto found = asked_.find({protocol_of(attempt.transport), attempt.address, process});
+  return found == asked_.end() ? 0 : found->second;
+}
+
+/// As many questions as there were attempts have come, as far as that can be told.
+bool NetworkJournal::only_asks(const trace::NetworkAttempt& attempt) const {
+  if (!is_question(attempt)) return false;
+  const Destination destination(protocol_of(attempt.transport), attempt.address, attempt.port);
+  if (!of_process(destination, attempt.process).empty()) return false;
+  if (asked(attempt, 0) != 0) return true;
+  const std::uint64_t came = attempt.transport == trace::Transport::kTcp
+                                 ? asking_connections(destination, attempt.process)
+                                 : asked(attempt, attempt.process);
+  return came != 0 &&
+         (attempt.transport == trace::Transport::kUdp && !attempt.sends ? true : came >= attempt.count);
+}
+
+NetworkJournal::Connections NetworkJournal::of_process(const Destination& destination,
+                                                       std::uint32_t process) const {
+  Connections own;
+  const auto found = connections_.find(destination);
+  if (found == connections_.end()) return own;
+  std::ranges::copy_if(found->second, std::back_inserter(own), [&](const gate::ConnectionRecord* connection) {
+    const auto owner = owners_.find(connection);
+    return (owner == owners_.end() ? 0 : owner->second) == process;
+  });
+  return own;
+}
+
+std::size_t NetworkJournal::asking_connections(const Destination& destination, std::uint32_t process) const {
+  const auto found = asking_.find(destination);
+  if (found == asking_.end()) return 0;
+  return static_cast<std::size_t>(
+      std::ranges::count_if(found->second, [&](const gate::ConnectionRecord* connection) {
+        const auto owner = owners_.find(connection);
+        return owner != owners_.end() && owner->second == process;
+      }));
 }
 
 std::vector<report::NetworkRecord> NetworkJournal::describe(
-    const std::vector<trace::NetworkAttempt>& attempts, const std::vector<trace::SocketSource>& sources,
-    std::uint64_t begun_ns) {
-  owners_ = find_owners(log_.connections, attempts, sources);
+    const std::vector<trace::NetworkAttempt>& attempts, std::uint64_t begun_ns) {
+  begun_ns_ = begun_ns;
+  owners_ = find_owners(log_.connections, attempts, sockets_);
   // Whom an attempt is for, and whose it is: a name stands for all its addresses.
   using Aim = std::tuple<std::uint32_t, std::string, std::uint16_t>;
   const auto aim_of = [this](const trace::NetworkAttempt& attempt) -> Aim {
-    const auto name = names_.find(attempt.address);
-    return {attempt.process, name == names_.end() ? format_ip(attempt.address) : name->second, attempt.port};
+    const std::string* name =
+        name_of(attempt.address, attempt.process, static_cast<std::int64_t>(attempt.first_ns));
+    return {attempt.process, name == nullptr ? format_ip(attempt.address) : *name, attempt.port};
   };
   std::set<Aim> tried;
   for (const trace::NetworkAttempt& attempt : attempts) {
@@ -129,20 +219,18 @@ std::vector<report::NetworkRecord> NetworkJournal::describe(
   }
   std::vector<report::NetworkRecord> records;
   for (const trace::NetworkAttempt& attempt : attempts) {
-    if (is_question(attempt)) continue;
-    report::NetworkRecord to = describe(attempt);
-    to.time_ns = trace::between(begun_ns, attempt.first_ns);
-    // Nothing can be sent to port 0, and what a rule lets through was not denied.
-    to.probe = only_names_address(attempt) &&
-               (attempt.port == 0 || attempt.verdict == RH_GATE || tried.contains(aim_of(attempt)));
-    records.push_back(std::move(to));
+    if (only_asks(attempt)) continue;
+    const std::size_t before = records.size();
+    describe(attempt, records);
+    const bool probe = is_unused(attempt) || (only_names_address(attempt) && tried.contains(aim_of(attempt)));
+    for (std::size_t i = before; i < records.size(); ++i) records[i].probe = probe;
   }
-  add_unattended(attempts, begun_ns, records);
+  add_unattended(attempts, records);
   return records;
 }
 
 void NetworkJournal::add_unattended(const std::vector<trace::NetworkAttempt>& attempts,
-                                    std::uint64_t begun_ns, std::vector<report::NetworkRecord>& records) {
+                                    std::vector<report::NetworkRecord>& records) {
   std::set<Destination> attended;
   for (const trace::NetworkAttempt& attempt : attempts) {
     if (attempt.verdict == RH_GATE)
@@ -155,17 +243,15 @@ void NetworkJournal::add_unattended(const std::vector<trace::NetworkAttempt>& at
     to.proto = protocol == gate::Protocol::kUdp ? "udp" : "tcp";
     to.dst = format_ip(address);
     to.port = port;
-    to.count = connections.size();
-    to.time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(connections.front()->begun_ns));
-    add_connections(destination, to);
-    records.push_back(std::move(to));
+    add_each(connections, to, records);
   }
 }
 
-report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& attempt) {
+void NetworkJournal::describe(const trace::NetworkAttempt& attempt,
+                              std::vector<report::NetworkRecord>& records) {
   report::NetworkRecord to;
   to.verdict = "denied";
-  to.proto = name_of(attempt.transport);
+  to.proto = word_of(attempt.transport);
   to.dst = is_internet(attempt)    ? format_ip(attempt.address)
            : attempt.place.empty() ? attempt.path
                                    : attempt.place;
@@ -174,21 +260,23 @@ report::NetworkRecord NetworkJournal::describe(const trace::NetworkAttempt& atte
   to.process = attempt.process;
   to.exe = attempt.exe;
   to.count = attempt.count;
+  to.time_ns = trace::between(begun_ns_, attempt.first_ns);
   if (is_internet(attempt)) {
-    add_name(attempt.address, to);
+    add_name(attempt.address, static_cast<std::int64_t>(attempt.first_ns), to);
     add_rule(attempt, to);
-    if (attempt.verdict == RH_GATE)
-      add_connections({protocol_of(attempt.transport), attempt.address, attempt.port}, to);
+    if (attempt.verdict == RH_GATE && !attempt.looks) return add_taken(attempt, std::move(to), records);
+    if (attempt.looks) to.verdict = "denied";  // nothing was sent
   }
-  if (would_be_local(attempt)) add_local(attempt, to);
-  return to;
+  if (may_be_local(attempt)) add_local(attempt, to);
+  records.push_back(std::move(to));
 }
 
 /// A name that the gate has answered, or one that needed no answer. Of the run's own addresses there is
 /// nothing to say.
-void NetworkJournal::add_name(const IpAddress& address, report::NetworkRecord& to) const {
-  if (const auto name = names_.find(address); name != names_.end()) {
-    to.name = name->second;
+void NetworkJournal::add_name(const IpAddress& address, std::int64_t time_ns,
+                              report::NetworkRecord& to) const {
+  if (const std::string* name = name_of(address, to.process, time_ns); name != nullptr) {
+    to.name = *name;
   } else if (gate::classify(address) != gate::AddressClass::kLoopback) {
     to.name = hosts_.name_of(address);
     if (!to.name.empty()) to.name_from = kHosts;
@@ -202,48 +290,90 @@ void NetworkJournal::add_rule(const trace::NetworkAttempt& attempt, report::Netw
   to.verdict = verdict_of(decision.action);
 }
 
-/// What the gate's own decision was is what happened. A process has the bytes of its own connections.
-void NetworkJournal::add_connections(const Destination& destination, report::NetworkRecord& to) {
-  const auto found = connections_.find(destination);
-  if (found == connections_.end()) {
-    to.verdict = "denied";
-    to.ended = "nothing of it reached the gate";
+/// What the gate's own decision was is what happened, to each connection of the process.
+void NetworkJournal::add_taken(const trace::NetworkAttempt& attempt, report::NetworkRecord to,
+                               std::vector<report::NetworkRecord>& records) {
+  const Destination destination(protocol_of(attempt.transport), attempt.address, attempt.port);
+  const bool tcp = attempt.transport == trace::Transport::kTcp;
+  const Connections all = of_process(destination, attempt.process);
+  Connections own;
+  std::ranges::copy_if(all, std::back_inserter(own),
+                       [this](const auto* connection) { return !described_.contains(connection); });
+  // A process may have tried as more than one program: each has as many connections as it made.
+  if (tcp && own.size() > attempt.count) own.resize(attempt.count);
+  const auto others = connections_.find(destination);
+  if (own.empty() && !(tcp && !all.empty()) && others != connections_.end()) {
+    // It named the address, and the gate has not told its packets from another's.
+    const Connections& shared = all.empty() ? others->second : all;
+    const auto taken = std::ranges::find_if_not(shared, is_denied);
+    const auto* connection = taken == shared.end() ? shared.front() : *taken;
+    to.verdict = gate::to_string(connection->verdict);
+    to.rule = connection->rule;
+    records.push_back(std::move(to));
     return;
   }
-  const auto take = [](std::string& into, const std::string& from) {
-    if (into.empty()) into = from;
-  };
-  std::vector<const gate::ConnectionRecord*> connections;
-  const auto owner_of = [this](const gate::ConnectionRecord* connection) {
-    const auto owner = owners_.find(connection);
-    return owner == owners_.end() ? 0 : owner->second;
-  };
-  std::ranges::copy_if(found->second, std::back_inserter(connections),
-                       [&](const auto* connection) { return owner_of(connection) == to.process; });
-  // One that connected and whose packets the gate has not told from another's.
-  if (connections.empty()) connections = found->second;
-  const auto is_denied = [](const auto* one) { return one->verdict == gate::GateVerdict::kDenied; };
-  const auto denied = static_cast<std::size_t>(std::ranges::count_if(connections, is_denied));
-  const auto taken = std::ranges::find_if_not(connections, is_denied);
-  to.verdict = gate::to_string(taken == connections.end() ? gate::GateVerdict::kDenied : (*taken)->verdict);
-  for (const gate::ConnectionRecord* connection : connections) {
-    take(to.name, connection->name);
-    take(to.sni, connection->sni);
-    take(to.http_host, connection->http_host);
-    take(to.http_path, connection->http_path);
-    take(to.rule, connection->rule);
-    take(to.ended, connection->error);
-    if (owner_of(connection) != to.process || !counted_.insert(connection).second) continue;
-    to.bytes_out += connection->bytes_out;
-    to.bytes_in += connection->bytes_in;
-  }
-  if (denied != 0 && taken != connections.end())
-    to.ended = fmt::format("{} of {} connections were denied{}{}", denied, connections.size(),
-                           to.ended.empty() ? "" : ": ", to.ended);
+  described_.insert(own.begin(), own.end());
+  const std::size_t at = records.size();
+  const std::size_t added = add_each(own, to, records);
+  if (added != 0) records[at].time_ns = to.time_ns;
+  if (added == 1 && !tcp) records[at].count = attempt.count;
+  std::uint64_t came = added != 0 && !tcp ? attempt.count : own.size();
+  if (is_question(attempt))
+    came += tcp ? asking_connections(destination, attempt.process) : asked(attempt, attempt.process);
+  if (came >= attempt.count) return;
+  to.verdict = "denied";
+  to.rule.clear();
+  to.ended = kNotReached;
+  to.count -= came;
+  records.push_back(std::move(to));
 }
 
-/// Who on the host would have answered. A local socket that the host does not have either would have ended
-/// the same.
+/// Connections that differ in what they were for, or in how they ended, are records of their own; how many it
+/// adds.
+std::size_t NetworkJournal::add_each(const Connections& connections, const report::NetworkRecord& to,
+                                     std::vector<report::NetworkRecord>& records) {
+  using Kind = std::tuple<gate::GateVerdict, std::string, std::string, std::string, std::string, std::string,
+                          std::string>;
+  std::map<Kind, std::size_t> kinds;
+  const std::size_t before = records.size();
+  for (const gate::ConnectionRecord* connection : connections) {
+    report::NetworkRecord one = to;
+    one.name = connection->name;
+    if (one.name.empty()) {
+      one.name_from.clear();
+      add_name(connection->address, connection->begun_ns, one);
+    }
+    one.sni = connection->sni;
+    one.http_host = connection->http_host;
+    one.http_path = connection->http_path;
+    one.rule = connection->rule;
+    one.ended = connection->error;
+    if (apart_ >= kMostApart) {
+      one.name = to.name;
+      one.name_from = to.name_from;
+      one.sni = one.http_host = one.http_path = one.rule = {};
+      one.ended = "not told apart: there are very many; gate.jsonl has each";
+    }
+    one.verdict = gate::to_string(connection->verdict);
+    const auto [kind, fresh] = kinds.emplace(
+        Kind(connection->verdict, one.name, one.sni, one.http_host, one.http_path, one.rule, one.ended),
+        records.size());
+    if (fresh) {
+      if (records.size() != before) ++apart_;
+      one.count = 0;
+      one.time_ns = trace::between(begun_ns_, static_cast<std::uint64_t>(connection->begun_ns));
+      records.push_back(std::move(one));
+    }
+    report::NetworkRecord& record = records[kind->second];
+    ++record.count;
+    record.bytes_out += connection->bytes_out;
+    record.bytes_in += connection->bytes_in;
+  }
+  return kinds.size();
+}
+
+/// Who on the host would have answered. What nobody there would have answered either would have ended the
+/// same.
 void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) {
   const bool local = attempt.transport == trace::Transport::kUnix;
   const HostSocket socket = local ? socket_on_host(attempt) : HostSocket{};
@@ -252,19 +382,24 @@ void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::Net
     return;
   }
   const host::Listeners* all = listeners();
+  const bool loopback = !local && gate::classify(attempt.address) == gate::AddressClass::kLoopback;
+  if (!local && !loopback && (all == nullptr || !all->is_own(attempt.address))) return;
   if (all == nullptr || (local && socket.there != HostSocket::There::kSocket)) {
     to.reached = "not known";
     return;
   }
-  const auto listener = local                                         ? all->local(socket.name)
-                        : attempt.transport == trace::Transport::kTcp ? all->tcp(attempt.port)
-                                                                      : all->udp(attempt.port);
+  const auto listener = local ? all->local(socket.name)
+                        : attempt.transport == trace::Transport::kTcp
+                            ? all->tcp(attempt.address, attempt.port)
+                            : all->udp(attempt.address, attempt.port);
   if (listener)
     to.reached = name_listener(*listener);
   else if (local && attempt.path.starts_with('@'))
     to.verdict = "absent";
   else if (local)
     to.reached = "not known";  // nobody, or one who bound it under another name
+  else if (attempt.verdict == RH_NATURAL && is_ported(attempt.transport))
+    to.verdict = "absent";
 }
 
 const host::Listeners* NetworkJournal::listeners() {
@@ -272,11 +407,25 @@ const host::Listeners* NetworkJournal::listeners() {
   return listeners_->has_value() ? &**listeners_ : nullptr;
 }
 
-std::vector<report::DnsRecord> NetworkJournal::questions() const {
+std::vector<report::DnsRecord> NetworkJournal::questions(std::uint64_t begun_ns) const {
   std::vector<report::DnsRecord> records;
-  for (const gate::QuestionRecord& asked : log_.questions) {
-    records.push_back({asked.question.name, gate::to_string(asked.question.type),
-                       std::string(gate::to_string(asked.question.answered)), asked.count});
+  std::map<std::tuple<std::string, gate::DnsType, gate::DnsAnswer>, std::size_t> known;
+  for (const gate::QuestionRecord& one : log_.questions) {
+    const auto [at, fresh] = known.emplace(
+        std::tuple(one.question.name, one.question.type, one.question.answered), records.size());
+    if (fresh) {
+      report::DnsRecord& made = records.emplace_back();
+      made.name = one.question.name;
+      made.type = gate::to_string(one.question.type);
+      made.answer = gate::to_string(one.question.answered);
+      made.time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(one.time_ns));
+    }
+    report::DnsRecord& record = records[at->second];
+    record.count += one.count;
+    record.servers.insert(format_ip(one.ends.server));
+    record.processes.insert(
+        sockets_.find(one.ends.protocol, one.ends.server, kDnsPort, one.ends.client_port, one.time_ns));
+    record.processes.erase(0);
   }
   return records;
 }

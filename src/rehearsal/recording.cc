@@ -160,6 +160,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         attempts_.add(event, events_);
         paths_.add(event, events_);
         reads_.add(event, events_);
+        network_.add(event, events_);
         looks_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
@@ -270,9 +271,10 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
       record.mock_trouble.push_back(std::to_string(log->totals->unused_recordings) +
                                     " recorded exchanges were not asked for");
   }
-  NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts));
-  record.network = journal.describe(network_.list(), network_.sources(), events_.begun_ns());
-  record.dns = journal.questions();
+  network_.finish();
+  NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts), network_.sources());
+  record.network = journal.describe(network_.list(), events_.begun_ns());
+  record.dns = journal.questions(events_.begun_ns());
   names_asked_ = journal.first_asked(events_.begun_ns());
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
@@ -357,10 +359,14 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   std::vector<std::string>& trouble = record.trace->trouble;
   auto collected = reads_.take();
   const ShownOtherwise otherwise = shown_otherwise(evidence);
+  // What something was added to shows all that the host's has.
+  std::set<std::string> added;
+  for (const sandbox::Addition& addition : gate_.plan().trust()) added.insert(addition.path);
   std::set<std::string> shown_empty;
   for (const effects::HostRead& read : collected) {
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
-    if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path)) shown_empty.insert(read.path);
+    if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path) && !added.contains(read.path))
+      shown_empty.insert(read.path);
   }
   std::set<std::string> secrets = reads_.secrets();
   if (!shown_empty.empty())

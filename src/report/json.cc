@@ -252,6 +252,11 @@ void networked(JsonWriter& json, const RunRecord& record) {
   json.close_array().key("dns").open_array();
   for (const DnsRecord& asked : record.dns) {
     json.open_object().bytes("name", asked.name).bytes("type", asked.type).bytes("answer", asked.answer);
+    json.key("servers").open_array();
+    for (const std::string& server : asked.servers) json.string(server);
+    json.close_array().key("processes").open_array();
+    for (const std::uint32_t process : asked.processes) json.integer(std::uint64_t{process});
+    json.close_array().key("time_s").seconds(asked.time_ns);
     json.key("count").integer(asked.count).close_object();
   }
   json.close_array();

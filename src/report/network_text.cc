@@ -16,6 +16,7 @@ namespace rehearse::report {
 namespace {
 
 constexpr std::size_t kNameLimit = 256;
+constexpr std::size_t kMostDetails = 12;  ///< of one destination
 
 bool is_denied(const NetworkRecord& to) {
   return to.verdict == "denied";
@@ -26,24 +27,53 @@ int rank(const NetworkRecord& to) {
   return is_denied(to) ? 0 : to.verdict == "absent" ? 2 : 1;
 }
 
+/// What a name server was asked for is written with the escapes of DNS already: "\027" is one byte.
+std::string name_text(const std::string& name) {
+  const std::string text = escape_text(name, kNameLimit);
+  std::string once;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    once += text[i];
+    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '\\') ++i;
+  }
+  return once;
+}
+
 /// "tcp example.com:443 (198.18.7.9)", "icmp 192.0.2.1".
 std::string destination(const NetworkRecord& to) {
   const std::string proto = escape_text(to.proto, 16);
   const std::string dst = escape_text(to.dst, kNameLimit);
   const std::string port = to.port == 0 ? "" : fmt::format(":{}", to.port);
   if (!to.name.empty())
-    return fmt::format("{} {}{} ({}{})", proto, escape_text(to.name, kNameLimit), port, dst,
+    return fmt::format("{} {}{} ({}{})", proto, name_text(to.name), port, dst,
                        to.name_from.empty() ? "" : " by " + escape_text(to.name_from, kNameLimit));
   const bool six = !port.empty() && to.dst.find(':') != std::string::npos;
   return fmt::format("{} {}{}", proto, six ? '[' + dst + ']' : dst, port);
 }
 
-/// All attempts that differ in the process only.
+/// All attempts at one destination with one outcome, and what they were for.
 struct Group {
   const NetworkRecord* first = nullptr;
   std::uint64_t count = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t bytes_in = 0;
   std::set<std::uint32_t> processes;
+  std::vector<std::string> details;  ///< the first of them, in their order
+  std::set<std::string> all_details;
 };
+
+/// What differs between the attempts of a group.
+std::vector<std::string> details_of(const NetworkRecord& to) {
+  std::vector<std::string> details;
+  const auto add = [&details](const char* what, const std::string& value) {
+    if (!value.empty()) details.push_back(fmt::format("{} {}", what, escape_text(value, kNameLimit)));
+  };
+  add("would have reached", to.reached);
+  add("ended by", to.ended);
+  add("TLS server name", to.sni);
+  add("HTTP", to.http_host + to.http_path);
+  add("rule", to.rule);
+  return details;
+}
 
 std::vector<Group> group(const RunRecord& record) {
   using Key = std::tuple<std::string, std::string, std::string, std::uint16_t, std::string, std::string>;
@@ -53,9 +83,16 @@ std::vector<Group> group(const RunRecord& record) {
     if (to.probe) continue;
     const auto [at, fresh] =
         known.emplace(Key(to.verdict, to.proto, to.dst, to.port, to.name, to.error), groups.size());
-    if (fresh) groups.push_back({&to, 0, {}});
-    groups[at->second].count += to.count;
-    groups[at->second].processes.insert(to.process);
+    if (fresh) groups.emplace_back().first = &to;
+    Group& group = groups[at->second];
+    group.count += to.count;
+    group.bytes_out += to.bytes_out;
+    group.bytes_in += to.bytes_in;
+    group.processes.insert(to.process);
+    for (std::string& detail : details_of(to)) {
+      if (group.all_details.insert(detail).second && group.details.size() < kMostDetails)
+        group.details.push_back(std::move(detail));
+    }
   }
   std::ranges::stable_sort(groups, {}, [](const Group& one) { return rank(*one.first); });
   return groups;
@@ -68,17 +105,20 @@ std::string group_line(const Group& group, const Style& style) {
   std::string line = fmt::format("  {} {:<14} {}", verdict, escape_text(to.error, 32), destination(to));
   if (group.count > 1) line += fmt::format(" ×{}", group.count);
   line += "  [" + process_list(group.processes) + "]\n";
-  const auto more = [&line](const char* what, const std::string& value) {
-    if (!value.empty()) line += fmt::format("      {} {}\n", what, escape_text(value, kNameLimit));
-  };
-  more("would have reached", to.reached);
-  more("ended by", to.ended);
-  more("TLS server name", to.sni);
-  if (!to.http_host.empty() || !to.http_path.empty()) more("HTTP", to.http_host + to.http_path);
-  if (to.bytes_out != 0 || to.bytes_in != 0)
-    line += fmt::format("      {} out, {} in\n", format_bytes(to.bytes_out), format_bytes(to.bytes_in));
-  more("rule", to.rule);
+  for (const std::string& detail : group.details) line += "      " + detail + '\n';
+  if (group.all_details.size() > group.details.size())
+    line += fmt::format("      and {} more: see --json\n", group.all_details.size() - group.details.size());
+  if (group.bytes_out != 0 || group.bytes_in != 0)
+    line += fmt::format("      {} out, {} in\n", format_bytes(group.bytes_out), format_bytes(group.bytes_in));
   return line;
+}
+
+/// " at 9.9.9.9", " at 9.9.9.9 and 2 more".
+std::string server_text(const DnsRecord& asked) {
+  if (asked.servers.empty()) return {};
+  const std::string more =
+      asked.servers.size() > 1 ? fmt::format(" and {} more", asked.servers.size() - 1) : "";
+  return " at " + escape_text(*asked.servers.begin(), 64) + more;
 }
 
 }  // namespace
@@ -124,9 +164,10 @@ std::string network_text(const RunRecord& record, const Style& style, std::size_
   for (const DnsRecord& asked : record.dns) {
     if (connected.contains(asked.name)) continue;
     if (++names > most) continue;
-    text += fmt::format("  looked up {} {}: {}{}\n", escape_text(asked.name, kNameLimit),
-                        escape_text(asked.type, 16), escape_text(asked.answer, 32),
-                        asked.count > 1 ? fmt::format(" ×{}", asked.count) : "");
+    text += fmt::format("  looked up {} {}: {}{}{}{}\n", name_text(asked.name), escape_text(asked.type, 16),
+                        escape_text(asked.answer, 32),
+                        asked.count > 1 ? fmt::format(" ×{}", asked.count) : "", server_text(asked),
+                        asked.processes.empty() ? "" : "  [" + process_list(asked.processes) + "]");
   }
   if (names > most) text += fmt::format("  and {} more names: see --json\n", names - most);
   return text;

@@ -297,6 +297,11 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       asked.name = reader.bytes("name");
       asked.type = reader.bytes("type");
       asked.answer = reader.bytes("answer");
+      for (std::string& server : reader.words("servers")) asked.servers.insert(std::move(server));
+      reader.each("processes", [&](const Json& id, const std::string& /*where*/) {
+        if (id.is_number_unsigned()) asked.processes.insert(id.get<std::uint32_t>());
+      });
+      asked.time_ns = reader.seconds("time_s");
       asked.count = reader.integer<std::uint64_t>("count");
       record.dns.push_back(std::move(asked));
     });

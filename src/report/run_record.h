@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,8 +168,11 @@ struct NetworkRecord {
 /// A name that the action looked up.
 struct DnsRecord {
   std::string name;
-  std::string type;    ///< A, AAAA, ...
-  std::string answer;  ///< synthetic, mocked, local, nodata, nxdomain, refused
+  std::string type;                   ///< A, AAAA, ...
+  std::string answer;                 ///< synthetic, mocked, local, nodata, nxdomain, refused
+  std::set<std::string> servers;      ///< addresses that were asked
+  std::set<std::uint32_t> processes;  ///< that asked; of very many questions not all
+  std::int64_t time_ns = 0;           ///< of the first, since the action began
   std::uint64_t count = 0;
 };
 

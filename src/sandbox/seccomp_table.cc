@@ -32,6 +32,7 @@ constexpr const char* kNested = "nested user namespaces widen what the kernel ex
 constexpr const char* kCore =
     "the filter keeps the limit that stops core dump programs from running on the host";
 constexpr const char* kAutoload = "the kernel would load a module for it";
+constexpr const char* kUdpLite = "no hook of the gate hears of what it sends once it is connected";
 constexpr const char* kLayout = "weakens the memory layout of setuid programs";
 constexpr const char* kTyping = "types into a terminal";
 
@@ -114,6 +115,10 @@ constexpr SeccompRule kRules[] = {
      SeccompCondition{2, kInt, 33}},
     {Nr::socket, EPROTONOSUPPORT, "IPPROTO_DCCP", kAutoload, SeccompCondition{0, kInt, AF_INET6},
      SeccompCondition{2, kInt, 33}},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_UDPLITE", kUdpLite, SeccompCondition{0, kInt, AF_INET},
+     SeccompCondition{2, kInt, 136}},
+    {Nr::socket, EPROTONOSUPPORT, "IPPROTO_UDPLITE", kUdpLite, SeccompCondition{0, kInt, AF_INET6},
+     SeccompCondition{2, kInt, 136}},
 };
 
 constexpr int kFamilies[] = {AF_UNSPEC, AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET};

@@ -95,6 +95,10 @@ class EventStream {
                                                  std::string_view path) const {
     return directories_.spell(event.tid, directory, path);
   }
+  /// What a descriptor of a thread stands for at this moment, if that is known.
+  [[nodiscard]] std::shared_ptr<const FdInfo> descriptor(std::uint32_t tid, std::int32_t fd) const {
+    return fds_.find(tid, fd);
+  }
   /// The path of what the event works on, as the kernel has it; "" if that is not known.
   [[nodiscard]] std::string place(const TraceEvent& event) const {
     return event.fd == nullptr ? std::string() : directories_.plain(event.fd->name);

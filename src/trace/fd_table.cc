@@ -51,6 +51,7 @@ char socket_type(std::uint64_t family) {
 /// As socket(2) is asked for it.
 std::string_view protocol_of(std::uint64_t family, std::uint64_t type, std::uint64_t protocol) {
   constexpr std::uint64_t kTypes = 0xf;
+  if (family == AF_PACKET) return "packet";
   if (family != AF_INET && family != AF_INET6) return "";
   if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) return "icmp";
   switch (type & kTypes) {

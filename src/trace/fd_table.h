@@ -29,7 +29,7 @@ struct FdInfo {
   std::string name;
   char type =
       '?';  ///< f file, d directory, c device, p pipe, u local socket, 4 and 6 sockets, e event, m memory
-  std::string_view protocol;  ///< of an internet socket: tcp, udp, icmp, raw
+  std::string_view protocol;  ///< of a socket: tcp, udp, icmp, raw, packet
   bool known_file = false;    ///< `file` is filled in
   struct rh_file file = {};
   std::optional<Endpoint> server;        ///< that it was connected to, as the action asked for it

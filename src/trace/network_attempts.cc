@@ -20,7 +20,7 @@ namespace {
 
 using syscalls::Nr;
 
-constexpr std::size_t kMost = 65536;  ///< attempts, and sources
+constexpr std::size_t kMost = 65536;  ///< attempts, sources, and what is known of sockets
 constexpr std::size_t kMostAsked = 65536;
 
 Transport transport_of(std::uint8_t protocol) {
@@ -62,6 +62,11 @@ bool is_loopback(const IpAddress& address) {
   return address.is_v4() ? address.bytes[12] == 127 : address == kLoopback6;
 }
 
+/// Nothing, or 0.0.0.0.
+bool is_unspecified(const IpAddress& address) {
+  return address == IpAddress{} || address == IpAddress::v4({0, 0, 0, 0});
+}
+
 /// Calls that name where to: connect and sendto when they begin, sendmsg and sendmmsg (the first message)
 /// when they return.
 bool asks(const struct rh_head& head) {
@@ -79,6 +84,41 @@ std::optional<std::string_view> asked_address(const Record& record) {
     if (attachment.kind == (begins ? RH_BLOB : RH_PEER)) address = attachment.bytes;
   });
   return address;
+}
+
+/// Calls that may send something by the socket they are given.
+bool sends(std::uint32_t nr) {
+  constexpr std::uint32_t kCalls[] = {Nr::sendto, Nr::sendmsg,  Nr::sendmmsg, Nr::write,
+                                      Nr::writev, Nr::pwritev2, Nr::sendfile, Nr::splice};
+  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+}
+
+/// What a socket is that no hook judges, if it is one.
+std::optional<struct rh_ends> ends_of(const Record& record) {
+  std::optional<struct rh_ends> found;
+  record.each_attachment([&](const Attachment& attachment) {
+    const auto* ends = attachment.kind == RH_ENDS ? attachment.as<struct rh_ends>() : nullptr;
+    if (ends == nullptr || ends->family == 0) return;
+    const bool judged =
+        ends->family != AF_PACKET && ends->type != SOCK_RAW &&
+        (ends->protocol == IPPROTO_TCP || ends->protocol == IPPROTO_UDP || ends->protocol == IPPROTO_MPTCP);
+    if (!judged) found = *ends;
+  });
+  return found;
+}
+
+std::optional<struct rh_ends> ends_of(const FdInfo& socket) {
+  struct rh_ends ends = {};
+  if (socket.protocol == "packet") {
+    ends.family = AF_PACKET;
+  } else if (socket.protocol == "raw" || socket.protocol == "icmp") {
+    ends.family = AF_INET;
+    ends.protocol = socket.protocol == "icmp" ? IPPROTO_ICMP : IPPROTO_RAW;
+    if (socket.server) std::memcpy(ends.remote, socket.server->address.bytes.data(), sizeof ends.remote);
+  } else {
+    return std::nullopt;
+  }
+  return ends;
 }
 
 bool is_pending(std::int64_t result) {
@@ -105,6 +145,7 @@ std::string unix_path(std::string_view sockaddr) {
 }
 
 void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
+  looks_.add(record);
   const struct rh_head& head = record.head();
   const bool hook = head.kind == RH_SOCKET || head.kind == RH_UNIX;
   if (!hook && head.kind != RH_ENTER && head.kind != RH_EXIT) return;
@@ -125,7 +166,6 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
     bound(record);
   } else if (asks(head)) {
     local(record, *process);
-    by_hand(record, *process);
     connected(record, *process);
   } else if (head.kind == RH_EXIT) {
     made(record, *process);
@@ -133,11 +173,22 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
 }
 
 void NetworkAttempts::judged(const Record& record, const struct rh_socket& socket, const Process& process) {
-  if (socket.what == RH_BIND || socket.listened != 0) return;
+  if (socket.what == RH_BIND) return;
   NetworkAttempt attempt;
   attempt.transport = transport_of(socket.protocol);
   std::memcpy(attempt.address.bytes.data(), socket.address, sizeof socket.address);
   attempt.port = socket.port;
+  const bool names = attempt.transport == Transport::kUdp && socket.what == RH_CONNECT;
+  if (socket.listened != 0) {
+    if (names) looks_.take(record.head().tid, attempt.address, attempt.port, nullptr);
+    return;
+  }
+  // ping(8) looks so for the source address of what it is to send.
+  constexpr std::uint16_t kPingPort = 1025;
+  if (names && attempt.port == kPingPort && pings_.contains(process.id)) {
+    attempt.transport = Transport::kIcmp;
+    attempt.port = 0;
+  }
   of(process, attempt);
   attempt.sends = socket.what == RH_SEND;
   attempt.verdict = socket.verdict;
@@ -149,6 +200,7 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
   if (socket.source != 0 && socket.what == RH_SEND && socket.verdict == RH_GATE)
     note(SocketSource{attempt.transport, attempt.address, attempt.port, socket.source, process.id,
                       attempt.first_ns});
+  if (names && looks_.take(record.head().tid, attempt.address, socket.port, &attempt)) return;
   note(std::move(attempt));
 }
 
@@ -234,33 +286,63 @@ void NetworkAttempts::bound(const Record& record) {
   if (place.starts_with('/') && bound_.size() < kMost) bound_.insert(std::move(place));
 }
 
-/// What a raw socket is given: of these the hooks hear nothing, and nothing of it gets out.
-void NetworkAttempts::by_hand(const Record& record, const Process& process) {
-  const auto address = asked_address(record);
-  const auto socket = raw_.find({process.id, record.argument(0)});
-  if (!address || socket == raw_.end()) return;
-  const auto to = internet_address(*address);
-  if (!to || is_loopback(*to)) return;
+/// What is sent by sockets of which the hooks hear nothing: nothing of it gets out. What such a socket is,
+/// the kernel says of the calls for sending; of others, what is known of the descriptor.
+void NetworkAttempts::unjudged(const TraceEvent& event, const FdInfo* socket) {
+  const Record& record = *event.record;
+  std::optional<struct rh_ends> ends = ends_of(record);
+  if (!ends && socket != nullptr) ends = ends_of(*socket);
+  if (!ends) return;
   NetworkAttempt attempt;
-  attempt.transport = transport_of(socket->second);
-  attempt.address = *to;
-  of(process, attempt);
-  attempt.sends = true;
+  if (ends->family == AF_PACKET) {
+    attempt.transport = Transport::kFamily;
+    attempt.path = "AF_PACKET";
+  } else {
+    std::memcpy(attempt.address.bytes.data(), ends->remote, sizeof ends->remote);
+    for (const Record* told : {event.entry, event.record}) {
+      if (told == nullptr) continue;
+      if (const auto named = asked_address(*told)) {
+        if (const auto to = internet_address(*named)) attempt.address = *to;
+      }
+    }
+    if (is_loopback(attempt.address) || is_unspecified(attempt.address)) return;
+    attempt.transport = transport_of(static_cast<std::uint8_t>(ends->protocol));
+  }
+  of(*event.process, attempt);
+  attempt.sends = true;  // or may, once it is connected
   attempt.verdict = RH_DENY;
+  if (event.failed()) attempt.error = static_cast<int>(-event.result());
   attempt.first_ns = record.head().time_ns;
   note(std::move(attempt));
+}
+
+void NetworkAttempts::add(const TraceEvent& event, const EventStream& stream) {
+  if (event.type != EventType::kCall || event.record->head().abi != 0) return;
+  const std::uint32_t nr = event.record->head().nr;
+  const bool connects = nr == Nr::connect && !event.failed();
+  if (!sends(nr) && !connects) return;
+  // The first descriptor is where the bytes of splice(2) come from.
+  const auto socket = stream.descriptor(
+      event.tid, static_cast<std::int32_t>(event.record->argument(nr == Nr::splice ? 2 : 0)));
+  unjudged(event, socket.get());
+  const bool connected = socket != nullptr && socket->protocol == "udp" && socket->server;
+  if (connected && !connects && used_.size() < kMost)
+    used_.emplace(socket->server->address, socket->server->port);
+}
+
+void NetworkAttempts::finish() {
+  looks_.finish();
+  for (NetworkAttempt& attempt : list_)
+    attempt.used = attempt.transport == Transport::kUdp && used_.contains({attempt.address, attempt.port});
 }
 
 void NetworkAttempts::made(const Record& record, const Process& process) {
   const std::int64_t result = reinterpret_cast<const struct rh_call&>(record.head()).result;
   if (result < 0) return refused_family(record, process);
-  const std::pair socket(process.id, static_cast<std::uint64_t>(result));
+  const std::uint64_t protocol = record.argument(2);
   const bool internet = record.argument(0) == AF_INET || record.argument(0) == AF_INET6;
-  constexpr std::uint64_t kType = 0xf;  // beside SOCK_NONBLOCK and SOCK_CLOEXEC
-  if (internet && (record.argument(1) & kType) == SOCK_RAW && raw_.size() < kMostAsked)
-    raw_[socket] = static_cast<std::uint8_t>(record.argument(2));
-  else
-    raw_.erase(socket);
+  if (internet && (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) && pings_.size() < kMost)
+    pings_.insert(process.id);
 }
 
 void NetworkAttempts::refused_family(const Record& record, const Process& process) {
@@ -283,7 +365,8 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
 
 void NetworkAttempts::note(NetworkAttempt attempt) {
   Key key(attempt.transport, attempt.address, attempt.port, attempt.path, attempt.place, attempt.own,
-          attempt.process, attempt.exe, attempt.sends, attempt.verdict, attempt.rule, attempt.error);
+          attempt.process, attempt.exe, attempt.sends, attempt.looks, attempt.verdict, attempt.rule,
+          attempt.error);
   if (const auto found = known_.find(key); found != known_.end()) {
     ++list_[found->second].count;
     return;

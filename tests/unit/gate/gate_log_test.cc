@@ -33,7 +33,10 @@ ConnectionRecord connection() {
 }
 
 QuestionRecord question(const std::string& name, std::int64_t time) {
-  return {{name, DnsType::kAaaa, DnsAnswer::kSynthetic, {ip("2001:2::c612:9")}}, time, 1};
+  return {{name, DnsType::kAaaa, DnsAnswer::kSynthetic, {ip("2001:2::c612:9")}},
+          {Protocol::kTcp, ip("192.0.2.53"), 40001},
+          time,
+          1};
 }
 
 GateLog written(const std::function<void(GateLogWriter&)>& write, std::uint64_t most = kMostLog) {
@@ -67,6 +70,7 @@ TEST_CASE("The gate's log comes back as it was written") {
   CHECK((log.questions[0].question.name == "a.example.com" && log.questions[0].count == 3));
   CHECK((log.questions[0].time_ns == 3 && log.questions[0].question.type == DnsType::kAaaa));
   CHECK(log.questions[0].question.addresses == std::vector<IpAddress>{ip("2001:2::c612:9")});
+  CHECK(log.questions[0].ends == QuestionEnds{Protocol::kTcp, ip("192.0.2.53"), 40001});
   CHECK((log.questions[1].question.name == "b.example.com" && log.questions[1].count == 1));
   REQUIRE(log.connections.size() == 1);
   const ConnectionRecord wanted = connection();
@@ -80,6 +84,22 @@ TEST_CASE("The gate's log comes back as it was written") {
   REQUIRE(log.totals);
   CHECK((log.totals->questions == 4 && log.totals->connections == 3 && log.totals->unused_recordings == 2));
   CHECK(log.totals->lines_not_kept == 0);
+}
+
+TEST_CASE("A question from many ports has a line for each, until there are very many") {
+  const GateLog log = written([](GateLogWriter& writer) {
+    for (std::uint16_t port = 1; port <= 1000; ++port) {
+      QuestionRecord asked = question("a.example.com", port);
+      asked.ends.client_port = port;
+      writer.write(asked);
+      writer.write(asked);
+    }
+  });
+  REQUIRE(log.questions.size() == 65);
+  CHECK((log.questions[63].ends.client_port == 64 && log.questions[63].count == 2));
+  CHECK((log.questions[64].ends.client_port == 0 && log.questions[64].count == 2 * 936));
+  CHECK(log.questions[64].ends.server == ip("192.0.2.53"));
+  CHECK(log.totals->questions == 2000);
 }
 
 TEST_CASE("A log that is full says what it lacks") {

@@ -2,6 +2,7 @@
 
 #include "host/cgroups.h"
 #include "host/identity.h"
+#include "host/listeners.h"
 #include "host/mounts.h"
 
 using namespace rehearse;
@@ -103,4 +104,24 @@ TEST_CASE("a process is known by the service that it lies in, however deep") {
   CHECK(!is_user_manager("user@agent.service"));
   CHECK(is_user_manager("user@1000.service"));
   CHECK(!unit_of_requester("0::/\n"));
+}
+
+TEST_CASE("Internet sockets are known by address and port") {
+  const std::string head =
+      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+  const std::string four =
+      head +
+      "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 11 1\n"
+      "   1: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 12 1\n"
+      "   2: 0100007F:1F91 0100007F:9C40 01 00000000:00000000 00:00000000 00000000 0 0 13 1\n"
+      "nonsense\n   3: 0100:1F92 0:0 0A 0:0 0:0 0 0 0 14 1\n";
+  const std::string six = head +
+                          "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 "
+                          "0A 0:0 0:0 0 0 0 21 1\n";
+  const auto loopback = parse_ip("127.0.0.1").value();
+  const host::InternetSockets found = host::parse_internet_sockets(four, true);
+  CHECK(found == host::InternetSockets{{{8080, loopback}, 11}, {{8080, IpAddress::v4({})}, 12}});
+  CHECK(host::parse_internet_sockets(four, false).at({8081, loopback}) == 13);
+  CHECK(host::parse_internet_sockets(six, true) ==
+        host::InternetSockets{{{8080, parse_ip("::1").value()}, 21}});
 }

@@ -43,9 +43,11 @@ TEST_CASE("A connection is whose socket had its port") {
   const std::vector<gate::ConnectionRecord> connections = {connection(1000, 1), connection(1001, 1),
                                                            connection(1000, 100),
                                                            connection(1000, 1, gate::Protocol::kUdp)};
+  const std::vector<trace::SocketSource> sources = {source(1, 1000, 1), source(2, 1001, 1),
+                                                    source(2, 1000, 100),
+                                                    source(3, 1000, 1, trace::Transport::kUdp)};
   const auto owners = find_owners(connections, {attempt(1), attempt(2), attempt(3, trace::Transport::kUdp)},
-                                  {source(1, 1000, 1), source(2, 1001, 1), source(2, 1000, 100),
-                                   source(3, 1000, 1, trace::Transport::kUdp)});
+                                  SocketOwners(sources));
   CHECK(owners.at(&connections[0]) == 1);
   CHECK(owners.at(&connections[1]) == 2);
   CHECK(owners.at(&connections[2]) == 2);  // the port was used again
@@ -55,16 +57,18 @@ TEST_CASE("A connection is whose socket had its port") {
 TEST_CASE("A connection that the trace has not seen made is of one who tried and has none") {
   const std::vector<gate::ConnectionRecord> connections = {connection(1000, 1), connection(1001, 1),
                                                            connection(1002, 1)};
-  const auto owners = find_owners(connections, {attempt(1), attempt(2)}, {source(1, 1000, 1)});
+  const std::vector<trace::SocketSource> sources = {source(1, 1000, 1)};
+  const auto owners = find_owners(connections, {attempt(1), attempt(2)}, SocketOwners(sources));
   CHECK(owners.at(&connections[0]) == 1);
   CHECK(owners.at(&connections[1]) == 2);
   CHECK(owners.at(&connections[2]) == 1);
   // A port of a process that never named this destination says nothing.
-  const auto other = find_owners(connections, {attempt(2)}, {source(1, 1000, 1)});
+  const auto other = find_owners(connections, {attempt(2)}, SocketOwners(sources));
   CHECK(other.at(&connections[0]) == 2);
 }
 
 TEST_CASE("What nobody tried is nobody's") {
   const std::vector<gate::ConnectionRecord> connections = {connection(1000, 1)};
-  CHECK(find_owners(connections, {}, {source(1, 1000, 1)}).empty());
+  const std::vector<trace::SocketSource> sources = {source(1, 1000, 1)};
+  CHECK(find_owners(connections, {}, SocketOwners(sources)).empty());
 }
