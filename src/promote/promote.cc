@@ -216,6 +216,7 @@ class Promotion {
     RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 64));
     StalenessRules rules = order_.staleness;
     rules.other_boot = !boot.starts_with(frozen_->record.host_boot_id);
+    RH_TRY(rules.own, OwnMoves::read(frozen_->bundle));
     std::vector<Volume> volumes = lend();
     auto checked = check_written(frozen_->changes, plan_, volumes, rules, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {

@@ -70,6 +70,7 @@ ACTIONS = {
     "special": "mkfifo -m 640 p2; chown 1000 pipe; python3 -c \"import socket;s=socket.socket(socket.AF_UNIX);s.bind('sock')\"",
     "setuid": "chmod 6755 f; chmod 1777 d; cp d/x s; chmod 4711 s",
     "touch": "touch f d/x; touch -d 1999-01-01 d/sub; :>>k/v",
+    "times_put_back": "echo n >k/n; touch -d 2001-02-03 k; touch -r d/sub t; rm d/sub/y; mkdir d/sub/z; touch -r t d/sub; touch -r k/deep t; mv k/deep/z k/deep/zz; touch -r t k/deep; rm t",
     "names": r"""python3 -c "
 import os
 for n in (b'new\nline', b'tab\t', b'-rf', b'\xff\xfe', b'\xe2\x80\xae', b' .. ', b'...', b'q'*255):
@@ -157,6 +158,36 @@ class Decisions(PromoteCase):
                          [("approved", None), ("rejected", None), ("approved", None), ("approved", f"{run.doc['id']}/1")])
         self.assertEqual(rows[0]["reason"], "a test")
         self.assertTrue(rows[0]["tty"].startswith("/dev/pts/"))
+
+    def test_a_full_disk_uses_no_approval_up(self) -> None:
+        """Wherever the space ends: with room again the approval is there, and the ledger speaks of one promotion."""
+        image = Image(self, "tmpfs", "24M")
+        for i in range(800):
+            (self.host / f"f{i}").write_text("old\n")
+        self.state = image.mount / "state"
+        run = self.try_out("for f in f*; do echo new >>$f; done")
+        name = self.approve(run)
+        filler, refused = image.mount / "filler", collections.Counter()
+        for left in range(20, 420, 20):
+            with open(filler, "wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            os.truncate(filler, filler.stat().st_size - (left << 10))
+            result = self.call("promote", name)
+            refused[result.code] += 1
+            os.unlink(filler)
+            if result.code == 0:
+                break
+            self.assertEqual((self.host / "f0").read_text(), "old\n", result.err)
+            self.assertEqual(self.call("recover").code, 0)
+            uses = self.ledger("SELECT verb FROM decision_uses ORDER BY id")
+            self.assertEqual([row["verb"] for row in uses], ["used", "released"] * (len(uses) // 2), (left, result.err))
+        self.assertGreater(refused[73], 0, refused)
+        if not refused[0]:
+            self.assertEqual(self.call("promote", name).code, 0)
+        self.assertEqual((self.host / "f799").read_text(), "old\nnew\n")
+        print(dict(refused))
 
     def test_names(self) -> None:
         run = self.run_once()
@@ -322,6 +353,44 @@ class Stale(PromoteCase):
         result = self.call("promote", name)
         self.assertEqual((result.code, [m["path"] for m in result.doc["moved"]]), (STALE, [str(image.mount / "other")]))
         self.assertEqual(self.call("promote", name, "--accept", str(image.mount / "other")).code, 0)
+
+    def test_without_a_trace_directories_count_too(self) -> None:
+        for number, (edit, path) in enumerate((("rm -r q", ""), ("rm q/x", "q"), ("mkdir new", "new"), ("chmod 700 q", "q"), ("echo >d/new", "d"), ("rmdir d/e", "d"))):
+            with self.subTest(edit=edit):
+                image = Image(self, ("ext4", "tmpfs")[number % 2], name=f"image{number}")
+                top = image.mount
+                subprocess.run(["sh", "-euc", "echo f >f; mkdir q d d/e; echo x >q/x"], cwd=top, check=True)
+                name = self.approve(self.try_out("echo more >>f; chmod 700 d", "--no-trace", cwd=top))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=top, check=True)
+                result = self.call("promote", name)
+                self.assertEqual(result.code, STALE, result.out)
+                self.assertIn(str(top / path), [m["path"] for m in result.doc["moved"]])
+                self.assertEqual(self.call("promote", name, "--accept", str(top)).code, 0)
+
+    def test_what_its_own_promotion_has_moved(self) -> None:
+        """In parts, back, and again: the run's own doings are no reason against the rest, somebody else's are."""
+        for trace in ([], ["--no-trace"]):
+            with self.subTest(trace=trace):
+                image = Image(self, "ext4", name="traced" if not trace else "untraced")
+                top = image.mount / "top"
+                subprocess.run(["sh", "-euc", f"mkdir {top}; cd {top}; mkdir a b; echo 1 >a/x; echo 1 >a/gone; echo 1 >b/y; ln a/x a/x2"], check=True)
+                before = Tree(top)
+                run = self.try_out("ls . a b >/dev/null; cat a/x a/gone b/y >/dev/null; test ! -e a/new; echo 2 >a/new; rm a/gone; mv a/x2 a/x3; chmod 700 a; echo 2 >b/y; echo 2 >b/n", *trace, cwd=top)
+                self.promote(run, "--only", str(top / "a"))
+                self.promote(run, "--except", str(top / "a"))
+                promoted = Tree(top)
+                for _ in range(2):
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assert_same(before, top)
+                self.promote(run)
+                self.assertEqual(differences(promoted, Tree(top), times=False), [])
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.promote(run, "--only", str(top / "a"))
+                time.sleep(0.02)
+                (top / "a/theirs").touch()
+                result = self.call("promote", self.approve(run), "--except", str(top / "a"))
+                self.assertEqual((result.code, {m["path"] for m in result.doc["moved"]} - {str(top / "a/theirs")}), (STALE, {str(top / "a")}), result.out)
 
     def test_changed_while_it_ran(self) -> None:
         flag = self.host / "flag"
