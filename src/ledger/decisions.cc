@@ -252,10 +252,11 @@ Result<void> Decisions::record(const PromotionRow& row) {
 
 Result<void> Decisions::end(const std::string& id, const std::string& result, const std::string& detail,
                             std::int64_t finished_ns) {
-  RH_TRY(
-      Statement statement,
-      Statement::prepare(impl_->database.get(),
-                         "UPDATE promotions SET result = ?2, detail = ?3, finished_ns = ?4 WHERE id = ?1"));
+  RH_TRY(Statement statement,
+         Statement::prepare(
+             impl_->database.get(),
+             "UPDATE promotions SET result = ?2, detail = detail || CASE WHEN detail = '' OR ?3 = '' "
+             "THEN '' ELSE '; ' END || ?3, finished_ns = ?4 WHERE id = ?1"));
   return statement.bind(1, id).bind(2, result).bind_bytes(3, detail).bind(4, finished_ns).run();
 }
 

@@ -212,8 +212,9 @@ class Commit {
     RH_TRY(UniqueFd file, journals_.create(run));
     auto ready = make_ready(std::move(file));
     if (!ready) {
+      // What cannot be written down is left to the next recovery, with all that it is about.
+      if (!order_.given_up(ready.error().what)) return tl::make_unexpected(std::move(ready).error());
       for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
-      order_.given_up(ready.error().what);
       for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
       return tl::make_unexpected(std::move(ready).error());
     }
@@ -286,6 +287,8 @@ class Commit {
   }
 
   void take_back(Transaction& transaction) {
+    // If this cannot be written, the next recovery goes by where everything stands.
+    (void)writer_->mark(Stage::kUndoing);
     result_.undone = transaction.undo_done(ready_ns_);
     if (!result_.undone.failed.empty()) return;
     for (Volume& volume : volumes_) {
@@ -295,8 +298,8 @@ class Commit {
     if (auto noted = note_kept(*order_.bundle, result_.undone.kept); !noted)
       result_.undone.kept.push_back("gc will not spare the run, as this could not be written down: " +
                                     noted.error().what);
-    // If this cannot be written, the next recovery finds nothing left to undo.
-    (void)writer_->mark(result_.undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept);
+    // If this cannot be written, the next recovery finds nothing left to undo, and does what is left then.
+    marked_ = writer_->mark(result_.undone.kept.empty() ? Stage::kUndone : Stage::kUndoneKept).has_value();
   }
 
   void finish() {
@@ -308,12 +311,11 @@ class Commit {
       (void)journals_.keep(run, *order_.bundle, order_.header.number);
       return;
     }
-    if (!result_.undone.failed.empty()) return;
+    if (!result_.undone.failed.empty() || !marked_ || !order_.given_up(result_.why)) return;
     const bool keeps = !result_.undone.kept.empty();
     for (UsedVolume& used : order_.volumes) {
       if (!keeps) (void)clean_up(used, run, order_.tag);
     }
-    order_.given_up(result_.why);
     // What is kept in a store is this journal's: its number is not given out again.
     (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)
                  : journals_.discard({run, true}));
@@ -325,6 +327,7 @@ class Commit {
   std::vector<Operation> operations_;
   std::vector<Directory> directories_;
   std::int64_t ready_ns_ = 0;
+  bool marked_ = false;  ///< that all was undone is in the journal
   std::vector<Volume> volumes_;
   CommitResult result_;
 };

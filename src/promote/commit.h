@@ -71,8 +71,8 @@ struct CommitOrder {
   /// When all files are in place and durable. An error leaves the journal where recovery looks for it.
   std::function<Result<void>(const CommitResult&)> settled;
   /// When everything is as it was, for this reason. The journal is still there: what is written down of it
-  /// now is not lost by a crash.
-  std::function<void(const std::string& why)> given_up;
+  /// now is not lost by a crash. An error leaves it there, with what was staged, and recovery does it again.
+  std::function<Result<void>(const std::string& why)> given_up;
 };
 
 /// An error: nothing of the host has changed and nothing is left. Otherwise the result says what came of it.

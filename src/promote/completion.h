@@ -2,8 +2,6 @@
 #pragma once
 
 #include <span>
-#include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "promote/operation.h"
@@ -11,14 +9,14 @@
 
 namespace rehearse::promote {
 
-/// All objects are where the operations put them.
+/// All objects are where the operations put them and have the attributes that these set; but for the times of
+/// directories, which the renames themselves move.
 Result<bool> all_done(Site& site, std::span<const Operation> operations);
 
 /// What a kAttributes sets, when all objects are in their places.
 Result<void> give_settings(Site& site, const Operation& operation);
 
-/// The same for all of them, after a crash that may have come before. Returns, a line each, what somebody has
-/// moved, replaced or removed meanwhile: it is left as it is.
-Result<std::vector<std::string>> give_all_settings(Site& site, std::span<const Operation> operations);
+/// What is left to do when all is done: directories get their times.
+Result<void> give_times(Site& site, std::span<const Operation> operations);
 
 }  // namespace rehearse::promote

@@ -174,7 +174,7 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       break;
     case Kind::kMark: {
       const std::uint64_t stage = in.number();
-      if (stage > static_cast<std::uint64_t>(Stage::kUndoneKept)) return false;
+      if (stage > static_cast<std::uint64_t>(Stage::kUndoing)) return false;
       journal.stage = static_cast<Stage>(stage);
       (journal.stage == Stage::kReady ? journal.ready_ns : journal.settled_ns) = in.signed_number();
       break;

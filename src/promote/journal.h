@@ -41,13 +41,14 @@ struct JournalVolume {
   bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
 };
 
-/// How far it came; in order.
+/// How far it came.
 enum class Stage : std::uint8_t {
   kPreparing,  ///< new objects are being staged; nothing of the host has changed
   kReady,      ///< all operations are in the journal and everything staged is durable; renames may have begun
   kCommitted,  ///< all operations are done and durable
   kUndone,     ///< all that was done is undone, durably
   kUndoneKept,  ///< the same, and something of somebody else's lies in a store
+  kUndoing,     ///< it is being undone, and is to be undone to the end wherever everything stands
 };
 
 struct Journal {

@@ -11,8 +11,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <optional>
-#include <set>
 #include <utility>
 
 #include "base/sys.h"
@@ -70,8 +68,7 @@ Result<void> set_xattrs(const std::string& path, const Settings& now, const Sett
   for (const auto& [name, value] : wanted.xattrs) {
     if ((name == kCapability) != capability) continue;
     const auto found = now.xattrs.find(name);
-    // A change of owner or mode may have taken the capability away.
-    if (!capability && found != now.xattrs.end() && found->second == value) continue;
+    if (found != now.xattrs.end() && found->second == value) continue;
     if (::setxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) != 0)
       return sys::last_error("setxattr", name);
   }
@@ -188,10 +185,14 @@ Result<void> apply_settings(int dir, const std::string& name, FileType type, con
     RH_TRY(const struct stat st, sys::stat_fd(object.get()));
     if ((st.st_mode & 07777U) != wanted.mode) RH_CHECK(set_mode(path, wanted.mode));
   }
-  RH_CHECK(set_xattrs(path, now, wanted, true));
+  if (now.xattrs.contains(kCapability) || wanted.xattrs.contains(kCapability)) {
+    // A change of owner may have taken it away.
+    RH_TRY(const Settings then, read_settings_of(object.get(), type));
+    RH_CHECK(set_xattrs(path, then, wanted, true));
+  }
   if ((type == FileType::kFile || type == FileType::kDir) && now.flags != wanted.flags)
     RH_CHECK(set_flags(path, wanted.flags));
-  return set_time(object.get(), wanted.mtime_ns);
+  return now.mtime_ns == wanted.mtime_ns ? Result<void>() : set_time(object.get(), wanted.mtime_ns);
 }
 
 Result<void> copy_content(int source, int target) {
@@ -301,31 +302,6 @@ Result<void> make_hollow(int to, const std::string& name, FileType type,
     RH_CHECK(make_node(to, name, type, attributes));
   }
   return apply_settings(to, name, type, settings_of(attributes));
-}
-
-Settings taken_back(Settings now, const Settings& ours, const Settings& before, bool whole) {
-  if (!whole || now.mode == ours.mode) now.mode = before.mode;
-  if (now.uid == ours.uid) now.uid = before.uid;
-  if (now.gid == ours.gid) now.gid = before.gid;
-  if (now.mtime_ns == ours.mtime_ns) now.mtime_ns = before.mtime_ns;
-  if (now.flags == ours.flags) now.flags = before.flags;
-  const auto value_of = [](const Settings& settings, const std::string& name) {
-    const auto found = settings.xattrs.find(name);
-    return found == settings.xattrs.end() ? std::optional<std::string>() : std::optional(found->second);
-  };
-  std::set<std::string> names;
-  for (const Settings* settings : {&ours, &before}) {
-    for (const auto& [name, value] : settings->xattrs) names.insert(name);
-  }
-  for (const std::string& name : names) {
-    const bool right = name == kCapability || name == "system.posix_acl_access";
-    if (value_of(now, name) != value_of(ours, name) && (whole || !right)) continue;
-    if (auto value = value_of(before, name))
-      now.xattrs[name] = std::move(*value);
-    else
-      now.xattrs.erase(name);
-  }
-  return now;
 }
 
 Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns) {

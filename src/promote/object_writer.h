@@ -18,11 +18,6 @@ Result<Settings> read_settings(int dir, const std::string& name, effects::FileTy
 /// gets more rights on the way than before or after. Idempotent.
 Result<void> apply_settings(int dir, const std::string& name, effects::FileType type, const Settings& wanted);
 
-/// `now` with whatever is as in `ours` as it was in `before`: what somebody else has set meanwhile stays. Of
-/// what may have been set in part (not `whole`) the rights are those of `before` in any case: on the way
-/// there are some that are neither.
-Settings taken_back(Settings now, const Settings& ours, const Settings& before, bool whole);
-
 /// Sets the modification time alone of `name` in `dir`, or of `dir` itself if that is empty.
 Result<void> set_time(int dir, const std::string& name, std::int64_t mtime_ns);
 

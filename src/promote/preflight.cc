@@ -1,25 +1,18 @@
 #include "promote/preflight.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
-#include <sys/ioctl.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <map>
 #include <set>
-#include <unordered_set>
 
-#include "base/escape.h"
 #include "base/sys.h"
 #include "base/units.h"
-#include "host/open_files.h"
 
 namespace rehearse::promote {
 namespace {
@@ -29,6 +22,14 @@ using effects::ChangeKind;
 using effects::FileType;
 
 constexpr std::uint32_t kUnchangeable = FS_IMMUTABLE_FL | FS_APPEND_FL;
+
+/// The object has neither flag: it had none, and nothing of it has changed since (which moves its change
+/// time).
+bool has_known_flags(const Change& change, const std::optional<Facts>& now) {
+  const effects::Attributes& then = *change.before;
+  return now && now->ino == then.ino && now->ctime_ns == then.ctime_ns && (then.flags & kUnchangeable) == 0;
+}
+
 /// What a copied object needs besides its blocks.
 constexpr std::uint64_t kObjectBytes = 4096;
 
@@ -38,14 +39,11 @@ class Preflight {
 
   Result<PreflightReport> check() {
     for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
-      RH_CHECK(check_writable(v));
+      RH_CHECK(check_kind(v));
       RH_CHECK(check_own_state(v));
-      RH_CHECK(check_flags(v));
       if (!input_.adopted[v]) RH_CHECK(check_space(v));
     }
-    RH_CHECK(check_mount_tables());
-    RH_CHECK(check_swap());
-    RH_CHECK(check_package_locks());
+    RH_CHECK(check_the_ground());
     RH_CHECK(check_holders());
     return std::move(report_);
   }
@@ -54,13 +52,7 @@ class Preflight {
   const LayerPlan& layer(std::size_t v) const { return input_.plan->layers[v]; }
   const Change& change(const Step& step) const { return input_.changes[step.change]; }
 
-  Result<void> check_writable(std::size_t v) {
-    struct statvfs vfs = {};
-    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0)
-      return sys::last_error("statvfs", layer(v).mountpoint);
-    if ((vfs.f_flag & ST_RDONLY) != 0)
-      return fail_for(EROFS, layer(v).mountpoint + " is mounted read-only", ExitCode::kUnavailable,
-                      "mount -o remount,rw " + layer(v).mountpoint);
+  Result<void> check_kind(std::size_t v) {
     struct statfs kind = {};
     if (::fstatfs(input_.volumes[v].root(), &kind) != 0)
       return sys::last_error("statfs", layer(v).mountpoint);
@@ -89,53 +81,14 @@ class Preflight {
         const std::string shown = input_.volumes[v].shown(*place);
         if (place->path == kStoreDirectory || place->path.starts_with(std::string(kStoreDirectory) + '/') ||
             is_below(shown, input_.state_path))
-          return fail(shown + " belongs to rehearse itself", ExitCode::kDataError, "leave it out: --except");
+          return fail(shown + " belongs to rehearse itself", ExitCode::kDataError,
+                      "leave it out: --except " + shown);
       }
       if (displaces(step) &&
           is_below(input_.state_path, input_.volumes[v].shown({Area::kHost, displaced_path(step)})))
         return fail(change(step).path + " holds rehearse's own state", ExitCode::kDataError,
                     "leave it out: --except " + change(step).path);
     }
-    return {};
-  }
-
-  Result<void> check_flags(std::size_t v) {
-    std::string last;
-    bool looked = false;
-    for (const Step& step : layer(v).steps) {
-      if (step.kind == OperationKind::kAttributes && step.change == Step::kNone) continue;
-      if (step.change != Step::kNone && change(step).before &&
-          (change(step).before->flags & kUnchangeable) != 0)
-        return unchangeable(change(step).path);
-      for (const Place* place : {&step.from, &step.to}) {
-        if (place->area != Area::kHost || place->path.empty()) continue;
-        const std::string parent(parent_of(place->path));
-        if (looked && parent == last) continue;
-        looked = true;
-        last = parent;
-        RH_CHECK(check_parent(v, parent));
-      }
-    }
-    return {};
-  }
-
-  static tl::unexpected<Error> unchangeable(const std::string& path) {
-    return fail_for(EPERM, path + " is immutable or append-only", ExitCode::kNoPermission,
-                    "chattr -i -a " + path + ", then rehearse again");
-  }
-
-  Result<void> check_parent(std::size_t v, const std::string& parent) {
-    const auto opened = open_below(input_.volumes[v].root(), parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!opened) return {};  // it is yet to come
-    unsigned flags = 0;
-    if (::ioctl(opened->get(), FS_IOC_GETFLAGS, &flags) == 0 && (flags & kUnchangeable) != 0)
-      return unchangeable(input_.volumes[v].shown({Area::kHost, parent}));
-    RH_TRY(const struct stat st, sys::stat_fd(opened->get()));
-    if (st.st_dev != input_.volumes[v].device())
-      return fail_for(EXDEV,
-                      input_.volumes[v].shown({Area::kHost, parent}) + " lies in another subvolume than " +
-                          layer(v).mountpoint,
-                      ExitCode::kUnavailable, "mount that subvolume by itself and rehearse again");
     return {};
   }
 
@@ -186,104 +139,15 @@ class Preflight {
     ++objects;
   }
 
-  /// Path of a host place within its filesystem, as mount tables have it.
-  static std::string within(const host::Mount& shown_by, const std::string& path) {
-    return (shown_by.root == "/" ? "" : shown_by.root) + '/' + path;
-  }
-
-  Result<void> check_mount_tables() {
-    RH_TRY(const auto tables, host::all_mount_tables());
-    for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
-      const host::Mount* own = nullptr;
-      for (const host::Mount& mount : tables.front().mounts) {
-        if (mount.mountpoint == layer(v).mountpoint) own = &mount;
-      }
-      if (own == nullptr) continue;
-      // Only what shows a part of this filesystem, or lies on it, is of interest.
-      for (const Step& step : layer(v).steps) {
-        if (!displaces(step)) continue;
-        const std::string& path = displaced_path(step);
-        const std::string shown = input_.volumes[v].shown({Area::kHost, path});
-        for (const host::Mount& mount : tables.front().mounts) {
-          if (is_below(mount.mountpoint, shown))
-            return fail_for(EBUSY, change(step).path + ": " + mount.mountpoint + " is a mount point",
-                            ExitCode::kUnavailable, "unmount it first");
-        }
-        const std::string inside = within(*own, path);
-        for (const host::MountTable& table : tables) RH_CHECK(check_shown(table, *own, step, inside));
-      }
-    }
-    return {};
-  }
-
-  Result<void> check_shown(const host::MountTable& table, const host::Mount& own, const Step& step,
-                           const std::string& inside) {
-    for (const host::Mount& mount : table.mounts) {
-      if (mount.major != own.major || mount.minor != own.minor || mount.root == "/" ||
-          mount.root == own.root || !is_below(mount.root, inside))
-        continue;
-      const std::string line =
-          fmt::format("{} is shown at {} to pid {}, which will go on seeing the old object",
-                      change(step).path, mount.mountpoint, table.pid);
-      if (input_.held_open == HeldOpen::kRefuse && step.type != FileType::kDir)
-        return fail_for(EBUSY, line, ExitCode::kUnavailable, "stop that process, or: --held-open replace");
-      report_.notes.push_back(line);
-    }
-    return {};
-  }
-
-  Result<void> check_swap() {
-    const auto text = sys::read_file("/proc/swaps");
-    if (!text) return {};
-    std::string_view rest = *text;
-    while (!rest.empty()) {
-      const auto end = std::min(rest.find('\n'), rest.size());
-      const std::string_view line = rest.substr(0, end);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-      if (!line.starts_with('/')) continue;
-      const std::string file = line.find(' ') == std::string_view::npos
-                                   ? std::string(line)
-                                   : std::string(line.substr(0, line.find(' ')));
-      const std::string name = unescape_mountinfo(file);
-      for (std::size_t v = 0; v < input_.volumes.size(); ++v) {
-        for (const Step& step : layer(v).steps) {
-          if (!displaces(step)) continue;
-          if (is_below(name, input_.volumes[v].shown({Area::kHost, displaced_path(step)})))
-            return fail_for(ETXTBSY, change(step).path + ": " + name + " is swapped to",
-                            ExitCode::kUnavailable, "swapoff it first");
-        }
-      }
-    }
-    return {};
-  }
-
-  Result<void> check_package_locks() {
-    std::set<std::string> locks;
-    constexpr std::pair<std::string_view, const char*> kKnown[] = {{"/var/lib/dpkg/", "lock"},
-                                                                   {"/var/lib/dpkg/", "lock-frontend"},
-                                                                   {"/var/lib/apt/lists/", "lock"},
-                                                                   {"/var/cache/apt/archives/", "lock"},
-                                                                   {"/var/lib/rpm/", ".rpm.lock"}};
+  Result<void> check_the_ground() {
+    std::vector<Volume*> volumes;
+    for (Volume& volume : input_.volumes) volumes.push_back(&volume);
+    std::vector<std::string> paths;
     for (std::size_t i = 0; i < input_.changes.size(); ++i) {
-      if (!input_.plan->taken[i]) continue;
-      for (const auto& [directory, file] : kKnown) {
-        const auto at = input_.changes[i].path.find(directory);
-        if (at != std::string::npos)
-          locks.insert(input_.changes[i].path.substr(0, at + directory.size()) + file);
-      }
+      if (input_.plan->taken[i]) paths.push_back(input_.changes[i].path);
     }
-    for (const std::string& path : locks) {
-      const auto file = sys::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-      if (!file) continue;
-      struct flock lock = {};
-      lock.l_type = F_WRLCK;
-      lock.l_whence = SEEK_SET;
-      if (::fcntl(file->get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        return fail_for(EAGAIN,
-                        fmt::format("{} is locked by pid {}: a package manager is at work", path,
-                                    static_cast<int>(lock.l_pid)),
-                        ExitCode::kTryLater, "try again when it is done");
-    }
+    const auto touched = touched_by(*input_.plan, input_.changes, input_.facts);
+    RH_TRY(report_.notes, check_ground({volumes, touched, paths, input_.held_open == HeldOpen::kRefuse}));
     return {};
   }
 
@@ -330,6 +194,43 @@ class Preflight {
 };
 
 }  // namespace
+
+std::vector<Touched> touched_by(const Plan& plan, std::span<const Change> changes,
+                                std::span<const std::optional<Facts>> facts) {
+  std::vector<Touched> touched;
+  std::map<std::uint32_t, std::size_t> volume_of;
+  const auto add = [&](std::size_t v, const std::string& path, Touched::How how, const Step& step) {
+    const bool old = how != Touched::How::kPut && changes[step.change].before && !facts.empty();
+    touched.push_back({v, path, how, step.type == FileType::kDir,
+                       old && has_known_flags(changes[step.change], facts[step.change])});
+  };
+  std::vector<bool> has_step(changes.size(), false);
+  for (std::size_t v = 0; v < plan.layers.size(); ++v) {
+    volume_of.emplace(plan.layers[v].layer, v);
+    for (const Step& step : plan.layers[v].steps) {
+      if (step.change == Step::kNone) continue;
+      has_step[step.change] = true;
+      if (step.kind == OperationKind::kAttributes) {
+        if (changes[step.change].before) add(v, step.origin, Touched::How::kSet, step);
+        continue;
+      }
+      if (step.kind == OperationKind::kExchange) add(v, step.origin, Touched::How::kDisplaced, step);
+      if (step.kind != OperationKind::kMove) continue;
+      if (step.from.area == Area::kHost) add(v, step.from.path, Touched::How::kDisplaced, step);
+      if (step.to.area == Area::kHost) add(v, step.to.path, Touched::How::kPut, step);
+    }
+  }
+  // What goes with its directory has no step of its own.
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto volume = volume_of.find(changes[i].layer);
+    if (!plan.taken[i] || has_step[i] || changes[i].kind != ChangeKind::kDeleted || volume == volume_of.end())
+      continue;
+    if (!facts.empty() && has_known_flags(changes[i], facts[i])) continue;
+    touched.push_back(
+        {volume->second, plan.origins[i], Touched::How::kSet, changes[i].type == FileType::kDir, false});
+  }
+  return touched;
+}
 
 Result<PreflightReport> check_preflight(const PreflightInput& input) {
   return Preflight(input).check();

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "effects/change.h"
+#include "promote/ground.h"
 #include "promote/held_files.h"
 #include "promote/operation.h"
 #include "promote/promotion_plan.h"
@@ -30,6 +31,11 @@ struct PreflightReport {
   std::vector<std::string> notes;     ///< raw text, a line each: what was found and is no obstacle
   std::vector<std::size_t> in_place;  ///< records to be rewritten in place
 };
+
+/// What the plan touches of the host, where it is now. Without `facts` (what stands there) of each object it
+/// is to be looked at.
+std::vector<Touched> touched_by(const Plan& plan, std::span<const effects::Change> changes,
+                                std::span<const std::optional<Facts>> facts);
 
 /// The first obstacle is an error: kUnavailable, kCantCreate for space, kTryLater for locks and open files.
 Result<PreflightReport> check_preflight(const PreflightInput& input);

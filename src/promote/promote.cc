@@ -56,6 +56,7 @@ class Promotion {
     outcome_.left_out = plan_.left_out;
     show_operations();
     plan_units();
+    RH_CHECK(check_covered());
     RH_CHECK(check_staleness());
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -203,11 +204,19 @@ class Promotion {
     }
   }
 
+  /// What is mounted over something hides what was rehearsed: everything there would seem to have moved.
+  Result<void> check_covered() {
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    return check_mount_points(volumes, touched_by(plan_, frozen_->changes, {}));
+  }
+
   Result<void> check_staleness() {
     progress("comparing with the host", 0);
     RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 64));
     StalenessRules rules = order_.staleness;
     rules.other_boot = !boot.starts_with(frozen_->record.host_boot_id);
+    RH_TRY(rules.own, OwnMoves::read(frozen_->bundle));
     std::vector<Volume> volumes = lend();
     auto checked = check_written(frozen_->changes, plan_, volumes, rules, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
@@ -330,10 +339,10 @@ class Promotion {
       take_units();
       return record("done", outcome_.operations.size(), outcome_.why);
     };
-    commit_order.given_up = [&](const std::string& why) {
-      (void)decisions_->release(outcome_.id);
+    commit_order.given_up = [&](const std::string& why) -> Result<void> {
+      RH_CHECK(decisions_->release(outcome_.id));
       UnitWork::withdraw(state_, outcome_.id);
-      (void)decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
+      return decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };
     commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };

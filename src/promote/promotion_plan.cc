@@ -417,13 +417,15 @@ class LayerPlanner {
     for (const auto& [path, only_exchanged] : parents_) {
       // A directory with a record that came as a whole has its times already; nothing is put into it later.
       const auto record = now_.find(path);
-      if (record != now_.end() && taken(record->second) && is_created_directory(path)) continue;
+      const bool recorded = record != now_.end();
+      if (recorded && taken(record->second) && is_created_directory(path)) continue;
       Step step;
       step.kind = OperationKind::kAttributes;
       step.type = FileType::kDir;
       step.to = {Area::kHost, path};
       step.origin = origin_of(path);
-      step.restore_time = only_exchanged;
+      // Without a record it has the time that it had, though entries of it changed: the action gave it back.
+      step.restore_time = only_exchanged || !recorded;
       out_.steps.push_back(std::move(step));
     }
     // What goes itself has lost an entry before: should it come back, its time does too.

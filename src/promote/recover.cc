@@ -43,6 +43,8 @@ class Recovery {
     if (journal_.header.run != pending_.run)
       return fail("the journal of run " + pending_.run + " is that of another run", ExitCode::kDataError);
     result_.id = pending_.run + '/' + std::to_string(journal_.header.number);
+    // Without the other name nothing was renamed, whatever is marked; its store may be cleaned up already.
+    if (!pending_.ready) journal_.stage = Stage::kPreparing;
     RH_TRY(auto found, find_volumes(journal_, *bundle));
     if (!pending_.ready) return take_back_staging(found);
     if (journal_.stage == Stage::kPreparing)
@@ -96,7 +98,8 @@ class Recovery {
       RH_TRY(forward, all_done(site, operations));
     }
     // What is kept is named again.
-    if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoneKept) {
+    if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoing ||
+        journal_.stage == Stage::kUndoneKept) {
       RH_CHECK(forward ? finish(site, operations, volumes) : undo(bundle, site, operations, volumes));
       if (result_.way == Recovered::Way::kFailed) return std::move(result_);
     }
@@ -131,13 +134,15 @@ class Recovery {
   }
 
   Result<void> finish(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
-    RH_TRY(result_.notes, give_all_settings(site, operations));
+    RH_CHECK(give_times(site, operations));
     RH_CHECK(sync_all(volumes));
     return mark(Stage::kCommitted);
   }
 
   Result<void> undo(const ledger::Bundle& bundle, Site& site, std::span<const Operation> operations,
                     std::vector<Volume>& volumes) {
+    // If it cannot be written, the next one goes by where everything stands then.
+    if (journal_.stage == Stage::kReady) (void)mark(Stage::kUndoing);
     Undone undone = Undo(site, operations, journal_.ready_ns).run(operations.size());
     for (const auto* lines : {&undone.kept, &undone.left, &undone.failed})
       result_.notes.insert(result_.notes.end(), lines->begin(), lines->end());

@@ -18,6 +18,7 @@
 #include "effects/directory.h"
 #include "effects/manifest.h"
 #include "promote/commit.h"
+#include "promote/ground.h"
 #include "promote/kept_aside.h"
 #include "promote/kept_times.h"
 #include "promote/lock.h"
@@ -58,7 +59,9 @@ class Rollback {
     RH_CHECK(check_named());
     RH_CHECK(choose());
     RH_CHECK(plan_units());
-    RH_CHECK(bind_rollback({volumes_, operations_, after_, journal_.settled_ns, order_.accept,
+    RH_CHECK(check_the_ground());
+    const auto volumes = all_volumes();
+    RH_CHECK(bind_rollback({volumes, operations_, after_, journal_.settled_ns, order_.accept,
                             outcome_.left_alone, given_up_, outcome_.kept},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
@@ -108,6 +111,11 @@ class Rollback {
   }
 
   Volume& volume(const Operation& operation) { return volumes_[operation.volume].volume; }
+  std::vector<Volume*> all_volumes() {
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    return volumes;
+  }
 
   /// What makes an operation known again in the journal of the rollback that took it back.
   static std::string mark_of(const Operation& operation, bool inverted) {
@@ -240,10 +248,46 @@ class Rollback {
       chosen.push_back(operation);
     }
     operations_ = inverted(chosen);
-    std::vector<Volume*> volumes;
-    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    const auto volumes = all_volumes();
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
+    return {};
+  }
+
+  /// What would let it fail half-way.
+  Result<void> check_the_ground() {
+    const auto volumes = all_volumes();
+    std::vector<Touched> touched;
+    std::vector<std::string> paths;
+    MovedPlaces moved;
+    const auto add = [&](const Operation& operation, const Place& place, Touched::How how) {
+      if (place.area != Area::kHost) return;
+      paths.push_back(volume(operation).shown(place));
+      const Place now = moved.origin(operation.volume, place);
+      if (now.area == Area::kHost)
+        touched.push_back({operation.volume, now.path, how, operation.type == FileType::kDir, false});
+    };
+    for (const Operation& operation : operations_) {
+      switch (operation.kind) {
+        case OperationKind::kMove:
+          add(operation, operation.from, Touched::How::kDisplaced);
+          add(operation, operation.to, Touched::How::kPut);
+          break;
+        case OperationKind::kExchange:
+          add(operation, operation.to, Touched::How::kDisplaced);
+          break;
+        case OperationKind::kRewrite:
+          add(operation, operation.to, Touched::How::kSet);
+          break;
+        case OperationKind::kAttributes:
+          // Directories that only get their time back are those of the others.
+          if (!operation.time_only || operation.type != FileType::kDir)
+            add(operation, operation.from, Touched::How::kSet);
+          break;
+      }
+      moved.take(operation);
+    }
+    RH_TRY(outcome_.notes, check_ground({volumes, touched, paths, order_.held_open == HeldOpen::kRefuse}));
     return {};
   }
 
@@ -269,8 +313,7 @@ class Rollback {
       }
       moved.take(operation);
     }
-    std::vector<Volume*> volumes;
-    for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
+    const auto volumes = all_volumes();
     RH_TRY(HeldAnswer held, ask_who_holds({volumes, going, &apart, order_.held_open,
                                            "--held-open replace (it keeps the promoted file)"}));
     std::move(held.notes.begin(), held.notes.end(), std::back_inserter(outcome_.notes));
@@ -333,9 +376,9 @@ class Rollback {
       for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
       return record(decisions, "done", outcome_.why);
     };
-    commit_order.given_up = [&](const std::string& why) {
+    commit_order.given_up = [&](const std::string& why) -> Result<void> {
       UnitWork::withdraw(state_, outcome_.id);
-      (void)decisions.end(outcome_.id, "rolled back", why, realtime_ns());
+      return decisions.end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.progress = [&](std::uint64_t count) {
       if (order_.progress) order_.progress("rolling back", count);
@@ -361,7 +404,7 @@ class Rollback {
     outcome_.fix = result.fix;
     outcome_.exit = !result.undone.failed.empty()      ? ExitCode::kRollbackIncomplete
                     : result.cause == ExitCode::kStale ? ExitCode::kStale
-                                                       : ExitCode::kFailure;
+                                                       : ExitCode::kRolledBack;
     if (!result.undone.failed.empty()) (void)record(decisions, "incomplete", outcome_.why);
     return {};
   }

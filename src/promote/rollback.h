@@ -28,8 +28,7 @@ struct RollbackOrder {
 
 /// Takes back the newest promotion of the run that is (in part) in effect. kStale names what has changed
 /// since and takes back nothing, as does kTryLater what somebody writes to. Otherwise as promote_run; a
-/// rollback that failed and was itself undone is kFailure, and one whose unit requests failed
-/// kRollbackIncomplete.
+/// rollback whose unit requests failed is kRollbackIncomplete.
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order);
 
 }  // namespace rehearse::promote

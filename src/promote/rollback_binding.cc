@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
+#include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/selection.h"
 
@@ -49,6 +50,7 @@ class Binding {
           RH_CHECK(bind_rewrite(operation));
           break;
       }
+      if (!is_dropped(operation)) moved_.take(operation);
     }
     std::size_t i = 0;
     std::erase_if(order_.operations, [&](const Operation&) { return dropped_.contains(i++); });
@@ -56,7 +58,7 @@ class Binding {
   }
 
  private:
-  Volume& volume(const Operation& operation) { return order_.volumes[operation.volume].volume; }
+  Volume& volume(const Operation& operation) { return *order_.volumes[operation.volume]; }
 
   /// Nothing where nothing is, also if the way there is gone.
   Result<std::optional<struct stat>> look(const Operation& operation, const Place& place) {
@@ -187,9 +189,11 @@ class Binding {
     }
     RH_TRY(const bool has_place, has_directory(operation, operation.to));
     if (!has_place) return bind_homeless(operation, shown);
-    RH_TRY(const auto newcomer, look(operation, operation.to));
+    // Earlier ones may have brought the directory.
+    const Place now = moved_.origin(operation.volume, operation.to);
+    RH_TRY(const auto newcomer, look(operation, now));
     if (!newcomer || is_moved_from(operation, operation.to)) return {};
-    if (!moved(shown, "removed", "nothing", describe(*newcomer))) return {};
+    if (!moved(volume(operation).shown(now), "removed", "nothing", describe(*newcomer))) return {};
     if (!kept)
       return fail(shown + " cannot be replaced: what belongs there is renamed now", ExitCode::kStale,
                   "move away what is there, then roll back");
@@ -356,6 +360,7 @@ class Binding {
 
   const RollbackBinding& order_;
   Staleness& result_;
+  MovedPlaces moved_;                ///< by the operations so far
   std::set<std::size_t> dropped_;    ///< numbers of operations
   std::set<std::string> lost_;       ///< store places that get no object because it is gone
   std::set<std::string> undecided_;  ///< the same, as long as nobody has accepted it

@@ -11,9 +11,9 @@
 
 #include "base/result.h"
 #include "effects/change.h"
-#include "promote/commit.h"
 #include "promote/operation.h"
 #include "promote/staleness.h"
+#include "promote/volume.h"
 
 namespace rehearse::promote {
 
@@ -22,7 +22,7 @@ using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileT
 
 /// Everything is borrowed.
 struct RollbackBinding {
-  std::span<UsedVolume> volumes;
+  std::span<Volume* const> volumes;
   /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back. A
   /// rewrite of what was edited comes back without `saved`: its bytes are yet to be saved.
   std::vector<Operation>& operations;

@@ -112,6 +112,11 @@ Result<void> ScratchLayer::build() {
     if (!path.empty()) RH_CHECK(make_object(place, type, *changes_[i].before, links));
     if (type == FileType::kDir) directories.emplace_back(place, i);
   }
+  // A directory in which something is to be put has a record only if that shows in its own time.
+  for (const Step& step : layer_.steps) {
+    if (step.kind == OperationKind::kAttributes && step.change == Step::kNone && !step.origin.empty())
+      RH_CHECK(make_parents({Area::kHost, step.origin + "/x"}));
+  }
   return set_times(directories, false);
 }
 

@@ -145,6 +145,9 @@ Result<void> Site::rename(const Operation& operation, End source, unsigned flags
   if (err == EBUSY)
     return fail_for(err, shown + " is a mount point or otherwise in use by the kernel", ExitCode::kFailure,
                     "unmount it first");
+  if (err == EPERM)
+    return fail_for(err, shown + ": it, or the directory that it is in, is immutable or append-only",
+                    ExitCode::kFailure, "lsattr -d tells which; chattr -i -a it, then try again");
   return with_context(renamed.error(), shown);
 }
 

@@ -28,6 +28,12 @@ class MountCheck {
         result_(result) {}
 
   Result<void> check() {
+    RH_TRY(const struct stat root, sys::stat_fd(volume_.root()));
+    const std::string& top = volume_.mountpoint();
+    if (to_ns(root.st_mtim) > since_ns_ && !rules_.own.explain(top, to_ns(root.st_mtim)))
+      note(rules_, result_,
+           {top, "on its mount", "no entry of it changed after the rehearsal began", describe(root),
+            owner_of(root)});
     std::vector<std::string> waiting = {""};  // relative to the mount
     while (!waiting.empty()) {
       const std::string path = std::move(waiting.back());
@@ -55,12 +61,20 @@ class MountCheck {
     if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory ||
         is_ignored(rules_, full))
       return;
-    if (S_ISDIR(st.st_mode)) {
-      waiting.push_back(path);
-    } else if (to_ns(st.st_ctim) > since_ns_ && !about_.contains(full)) {
+    if (S_ISDIR(st.st_mode)) waiting.push_back(path);
+    if (has_moved(full, st))
       note(rules_, result_,
            {full, "on its mount", "not changed after the rehearsal began", describe(st), owner_of(st)});
-    }
+  }
+
+  [[nodiscard]] bool has_moved(const std::string& full, const struct stat& st) const {
+    const bool about = about_.contains(full);
+    const std::int64_t ctime_ns = to_ns(st.st_ctim);
+    if (rules_.own.explain(full, ctime_ns)) return false;
+    if (!S_ISDIR(st.st_mode)) return !about && ctime_ns > since_ns_;
+    // Of one that the run changed the attributes are compared by themselves; a rollback gives the time back.
+    const bool entries = to_ns(st.st_mtim) > since_ns_;
+    return entries || (!about && !rules_.own.worked_in(full) && ctime_ns > since_ns_);
   }
 
   Volume& volume_;

@@ -17,6 +17,7 @@
 #include "effects/change.h"
 #include "effects/read_list.h"
 #include "promote/operation.h"
+#include "promote/own_moves.h"
 #include "promote/promotion_plan.h"
 #include "promote/volume.h"
 
@@ -43,6 +44,7 @@ struct StalenessRules {
       accept;  ///< absolute paths that the operator named; what is below them is meant too
   std::vector<std::string> ignore;  ///< path globs; `**` crosses slashes
   bool other_boot = false;  ///< the run is of another one: its device numbers say nothing about today's
+  OwnMoves own;             ///< what promotions and rollbacks of the run itself have moved
 };
 
 /// Paths that change without anybody doing anything: logs, caches, who is logged in.
@@ -78,7 +80,8 @@ Result<void> check_reads(std::span<const effects::HostRead> reads, const ReadCon
                          const StalenessRules& rules, Staleness& result);
 
 /// For a run without a trace: everything on these mounts whose change time is later than `since_ns`, without
-/// what the plan itself is about.
+/// what the plan itself is about; of a mount's root its modification time, as rehearse's own store lies
+/// there.
 Result<void> check_mounts(std::span<const effects::Change> changes, const Plan& plan,
                           std::span<Volume> volumes, std::int64_t since_ns, const StalenessRules& rules,
                           const std::string& state_path, Staleness& result);

@@ -60,6 +60,10 @@ class ReadCheck {
         here.inode == 0 && here.now == "nothing" && read.source != effects::ReadSource::kNone;
     if (nowhere && !read.moved && context_.compared.contains({read.identity.dev, read.identity.ino}))
       return {};
+    const bool gone = here.inode == 0 && here.now == "nothing";
+    if (!read.moved &&
+        (gone ? rules_.own.took_away(read.path) : rules_.own.explain(read.path, here.ctime_ns)))
+      return {};
     report(read, here.now, here.owner);
     return {};
   }
@@ -85,6 +89,7 @@ class ReadCheck {
     bool same = false;
     bool pseudo = false;
     std::uint64_t inode = 0;
+    std::int64_t ctime_ns = INT64_MAX;
     std::string now;
     std::string owner;
   };
@@ -106,6 +111,7 @@ class ReadCheck {
     if (::fstat(object->get(), &st) != 0) return result;
     result.pseudo = ::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type));
     result.inode = read.moved ? 0 : st.st_ino;
+    result.ctime_ns = to_ns(st.st_ctim);
     result.owner = owner_of(st);
     result.now = read.moved ? "it changed while the rehearsal ran" : describe(st);
     result.same = !absent && !read.moved && is_same(read, object->get(), st);

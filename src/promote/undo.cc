@@ -9,6 +9,7 @@
 #include "promote/changed_since.h"
 #include "promote/object_writer.h"
 #include "promote/rewrite.h"
+#include "promote/taken_back.h"
 
 namespace rehearse::promote {
 namespace {
@@ -168,26 +169,36 @@ Result<void> Undo::undo_attributes(const Operation& operation) {
   if (!operation.before) return {};
   const Setting setting = setting_of(operation);
   const bool is_directory = operation.type == FileType::kDir;
+  const std::string shown = site_.shown(operation, End::kFrom);
   RH_TRY(const Look here, site_.look(operation, End::kFrom));
   if (!here.is(operation.object.ino)) {
     const bool changed = setting != Setting::kNotBegun && operation.after && !operation.time_only;
     if (!changed) return {};
-    if (here.what == What::kLost) return no_way(site_.shown(operation, End::kFrom));
+    if (here.what == What::kLost) return no_way(shown);
     report_.left.push_back(
-        site_.shown(operation, End::kFrom) +
-        ": somebody moved, replaced or removed it meanwhile; its attributes are left as they are");
+        shown + ": somebody moved, replaced or removed it meanwhile; its attributes are left as they are");
     return {};
   }
   RH_TRY(const Spot at, site_.spot(operation, End::kFrom));
-  if (operation.time_only) return set_time(at.dir, at.name, operation.before->mtime_ns);
-  if (!operation.after) return apply_settings(at.dir, at.name, operation.type, *operation.before);
-  if (setting == Setting::kNotBegun)  // but renames move a directory's time
-    return is_directory ? set_time(at.dir, at.name, operation.before->mtime_ns) : Result<void>();
+  const std::int64_t mtime_ns = to_ns(here.st.st_mtim);
+  const bool rewritten = operation.entries && !is_directory;
+  if (operation.time_only || !operation.after || (setting == Setting::kNotBegun && !rewritten)) {
+    // Renames move a directory's time; that of anything else is somebody's unless it was set.
+    const bool ours =
+        is_directory || (operation.time_only && operation.after && mtime_ns == operation.after->mtime_ns);
+    if (!ours || mtime_ns == operation.before->mtime_ns) return {};
+    return set_time(at.dir, at.name, operation.before->mtime_ns);
+  }
   RH_TRY(Settings now, read_settings(at.dir, at.name, operation.type));
   if (is_directory) now.mtime_ns = operation.after->mtime_ns;
-  return apply_settings(
-      at.dir, at.name, operation.type,
-      taken_back(std::move(now), *operation.after, *operation.before, setting == Setting::kDone));
+  const TakenBack taken =
+      taken_back(now, *operation.after, *operation.before, {setting == Setting::kDone, rewritten});
+  RH_CHECK(apply_settings(at.dir, at.name, operation.type, taken.settings));
+  if (taken.theirs.empty()) return {};
+  std::string names;
+  for (const std::string& name : taken.theirs) names += (names.empty() ? "" : ", ") + name;
+  report_.left.push_back(shown + ": somebody set its " + names + " meanwhile; that is left as it is");
+  return {};
 }
 
 Result<void> Undo::undo_rewrite(const Operation& operation) {

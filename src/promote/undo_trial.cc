@@ -16,6 +16,7 @@
 #include "promote/commit.h"
 #include "promote/kept_times.h"
 #include "promote/promotion_plan.h"
+#include "promote/rollback_binding.h"
 #include "promote/scratch_layer.h"
 #include "promote/transaction.h"
 #include "promote/unit_plan.h"
@@ -72,6 +73,26 @@ std::optional<std::string> difference(const Print& before, const Print& after) {
   return std::nullopt;
 }
 
+/// As the rollback of what nobody has touched since: whatever it would refuse.
+Result<std::optional<std::string>> bind_back(std::span<const effects::Change> changes,
+                                             std::span<Volume* const> volumes, std::vector<Operation>& back) {
+  RecordedObjects after;
+  for (const effects::Change& change : changes) {
+    if (change.after) after.emplace(change.path, std::pair(change.type, *change.after));
+  }
+  Staleness staleness;
+  const std::vector<std::string> accept;
+  std::vector<std::string> left;
+  std::vector<Operation> given_up;
+  std::vector<std::string> kept;
+  // The objects have no content that could be compared.
+  constexpr std::int64_t kSettled = INT64_MAX;
+  RH_CHECK(bind_rollback({volumes, back, after, kSettled, accept, left, given_up, kept}, staleness));
+  if (staleness.moved.empty()) return std::optional<std::string>();
+  const Moved& moved = staleness.moved.front();
+  return moved.path + " would be refused: then " + moved.then + ", now " + moved.now;
+}
+
 /// Returns what stands against it.
 Result<std::optional<std::string>> try_it(std::span<const effects::Change> changes, const Plan& plan,
                                           const std::string& run, std::int64_t& took_ns) {
@@ -108,6 +129,8 @@ Result<std::optional<std::string>> try_it(std::span<const effects::Change> chang
   for (Volume& volume : volumes) lent.push_back(&volume);
   RH_TRY(const auto times, kept_times(lent, back));
   back.insert(back.end(), times.begin(), times.end());
+  RH_TRY(auto objection, bind_back(changes, lent, back));
+  if (objection) return objection;
   // An object is known by its inode here; nobody else could have touched it.
   for (Operation& operation : back) operation.entries = true;
   Transaction again(volumes, back);

@@ -18,7 +18,7 @@ from typing import Callable, Iterator
 import harness
 import test_random
 from harness import Result
-from promotion import DATA_ERROR, NOT_APPROVED, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
+from promotion import DATA_ERROR, INCOMPLETE, NOT_APPROVED, ROLLED_BACK, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
 
 SETUP = r"""
 mkdir -p d/sub k/deep e; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v
@@ -72,6 +72,7 @@ ACTIONS = {
     "special": "mkfifo -m 640 p2; chown 1000 pipe; python3 -c \"import socket;s=socket.socket(socket.AF_UNIX);s.bind('sock')\"",
     "setuid": "chmod 6755 f; chmod 1777 d; cp d/x s; chmod 4711 s",
     "touch": "touch f d/x; touch -d 1999-01-01 d/sub; :>>k/v",
+    "times_put_back": "echo n >k/n; touch -d 2001-02-03 k; touch -r d/sub t; rm d/sub/y; mkdir d/sub/z; touch -r t d/sub; touch -r k/deep t; mv k/deep/z k/deep/zz; touch -r t k/deep; rm t",
     "names": r"""python3 -c "
 import os
 for n in (b'new\nline', b'tab\t', b'-rf', b'\xff\xfe', b'\xe2\x80\xae', b' .. ', b'...', b'q'*255):
@@ -159,6 +160,36 @@ class Decisions(PromoteCase):
                          [("approved", None), ("rejected", None), ("approved", None), ("approved", f"{run.doc['id']}/1")])
         self.assertEqual(rows[0]["reason"], "a test")
         self.assertTrue(rows[0]["tty"].startswith("/dev/pts/"))
+
+    def test_a_full_disk_uses_no_approval_up(self) -> None:
+        """Wherever the space ends: with room again the approval is there, and the ledger speaks of one promotion."""
+        image = Image(self, "tmpfs", "24M")
+        for i in range(800):
+            (self.host / f"f{i}").write_text("old\n")
+        self.state = image.mount / "state"
+        run = self.try_out("for f in f*; do echo new >>$f; done")
+        name = self.approve(run)
+        filler, refused = image.mount / "filler", collections.Counter()
+        for left in range(20, 420, 20):
+            with open(filler, "wb") as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"x" * 65536)
+                    file.flush()
+            os.truncate(filler, filler.stat().st_size - (left << 10))
+            result = self.call("promote", name)
+            refused[result.code] += 1
+            os.unlink(filler)
+            if result.code == 0:
+                break
+            self.assertEqual((self.host / "f0").read_text(), "old\n", result.err)
+            self.assertEqual(self.call("recover").code, 0)
+            uses = self.ledger("SELECT verb FROM decision_uses ORDER BY id")
+            self.assertEqual([row["verb"] for row in uses], ["used", "released"] * (len(uses) // 2), (left, result.err))
+        self.assertGreater(refused[73], 0, refused)
+        if not refused[0]:
+            self.assertEqual(self.call("promote", name).code, 0)
+        self.assertEqual((self.host / "f799").read_text(), "old\nnew\n")
+        print(dict(refused))
 
     def test_names(self) -> None:
         run = self.run_once()
@@ -339,6 +370,44 @@ class Stale(PromoteCase):
         self.assertEqual((result.code, [m["path"] for m in result.doc["moved"]]), (STALE, [str(image.mount / "other")]))
         self.assertEqual(self.call("promote", name, "--accept", str(image.mount / "other")).code, 0)
 
+    def test_without_a_trace_directories_count_too(self) -> None:
+        for number, (edit, path) in enumerate((("rm -r q", ""), ("rm q/x", "q"), ("mkdir new", "new"), ("chmod 700 q", "q"), ("echo >d/new", "d"), ("rmdir d/e", "d"))):
+            with self.subTest(edit=edit):
+                image = Image(self, ("ext4", "tmpfs")[number % 2], name=f"image{number}")
+                top = image.mount
+                subprocess.run(["sh", "-euc", "echo f >f; mkdir q d d/e; echo x >q/x"], cwd=top, check=True)
+                name = self.approve(self.try_out("echo more >>f; chmod 700 d", "--no-trace", cwd=top))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=top, check=True)
+                result = self.call("promote", name)
+                self.assertEqual(result.code, STALE, result.out)
+                self.assertIn(str(top / path), [m["path"] for m in result.doc["moved"]])
+                self.assertEqual(self.call("promote", name, "--accept", str(top)).code, 0)
+
+    def test_what_its_own_promotion_has_moved(self) -> None:
+        """In parts, back, and again: the run's own doings are no reason against the rest, somebody else's are."""
+        for trace in ([], ["--no-trace"]):
+            with self.subTest(trace=trace):
+                image = Image(self, "ext4", name="traced" if not trace else "untraced")
+                top = image.mount / "top"
+                subprocess.run(["sh", "-euc", f"mkdir {top}; cd {top}; mkdir a b; echo 1 >a/x; echo 1 >a/gone; echo 1 >b/y; ln a/x a/x2"], check=True)
+                before = Tree(top)
+                run = self.try_out("ls . a b >/dev/null; cat a/x a/gone b/y >/dev/null; test ! -e a/new; echo 2 >a/new; rm a/gone; mv a/x2 a/x3; chmod 700 a; echo 2 >b/y; echo 2 >b/n", *trace, cwd=top)
+                self.promote(run, "--only", str(top / "a"))
+                self.promote(run, "--except", str(top / "a"))
+                promoted = Tree(top)
+                for _ in range(2):
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assert_same(before, top)
+                self.promote(run)
+                self.assertEqual(differences(promoted, Tree(top), times=False), [])
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.promote(run, "--only", str(top / "a"))
+                time.sleep(0.02)
+                (top / "a/theirs").touch()
+                result = self.call("promote", self.approve(run), "--except", str(top / "a"))
+                self.assertEqual((result.code, {m["path"] for m in result.doc["moved"]} - {str(top / "a/theirs")}), (STALE, {str(top / "a")}), result.out)
+
     def test_changed_while_it_ran(self) -> None:
         flag = self.host / "flag"
         meanwhile = threading.Thread(target=lambda: (await_process(b"sleep\0003.017\0"), (self.host / "f").write_text("meanwhile\n")))
@@ -389,6 +458,46 @@ class Obstacles(PromoteCase):
         result = self.call("promote", name, "--accept", str(self.host))
         self.assertNotEqual(result.code, 0)
         self.assertEqual((self.host / "g").read_text(), "g")
+
+    def test_immutable_since_the_run(self) -> None:
+        """Whatever the action did to it, or to what it lies in: refused before anything changes, and promoted when the flag is gone."""
+        for number, (script, flagged) in enumerate((("chmod 600 f; chmod 600 g", "g"), ("echo b >>f", "f"), ("rm f", "f"), ("mv f x", "f"), ("rm -r d", "d/e/f"),
+                                                    ("echo new >d/e/n", "d/e"), ("rm -r d; echo d >d", "d/e"), ("setfattr -n user.x -v 1 d", "d"))):
+            with self.subTest(script=script, flagged=flagged):
+                top = self.host / str(number)
+                top.mkdir()
+                subprocess.run(["sh", "-euc", "echo a >f; echo a >g; mkdir -p d/e; echo a >d/e/f"], cwd=top, check=True)
+                name = self.approve(self.try_out(script, cwd=top))
+                subprocess.run(["chattr", "+i", top / flagged], check=True)
+                before = Tree(top)
+                try:
+                    result = self.call("promote", name)
+                    self.assertEqual((result.code, f"{top / flagged} is immutable".encode() in result.err, b"chattr -i" in result.err), (77, True, True), result.err)
+                    self.assert_same(before, top)
+                finally:
+                    subprocess.run(["chattr", "-i", top / flagged], check=True)
+                self.assertEqual(self.call("promote", name).code, 0)
+
+    def test_immutable_at_the_last_moment(self) -> None:
+        harness.need("strace")
+        (self.host / "f").write_text("f")
+        name = self.approve(self.try_out("echo more >>f"))
+        done = subprocess.run([*injected("renameat2:error=EPERM:when=2"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode, b"chattr -i" in done.stdout), (ROLLED_BACK, True), done.stdout)
+
+    def test_mount_over_what_is_to_go(self) -> None:
+        (self.host / "d").mkdir()
+        (self.host / "d/f").write_text("f")
+        for script in ("rm -r d", "rm d/f; rmdir d; echo >d"):
+            with self.subTest(script=script):
+                run = self.try_out(script)
+                name = self.approve(run)
+                subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.host / "d"], check=True)
+                try:
+                    result = self.call("promote", name)
+                    self.assertEqual((result.code, b"is a mount point" in result.err), (69, True), result.err)
+                finally:
+                    subprocess.run(["umount", self.host / "d"], check=True)
 
     def test_mount_point_inside(self) -> None:
         (self.host / "d/m").mkdir(parents=True)
@@ -901,12 +1010,92 @@ class Moved(PromoteCase):
         self.recovered("undone", "d/s1/g: somebody", "d/s2/g: somebody", "d/s30/g: somebody")
 
     def test_what_was_to_get_attributes_is_gone(self) -> None:
-        """Everything was in place but these: it is finished all the same."""
+        """Everything was in place but these: it is put back."""
         self.killed("fchmodat,chmod,fchmod:signal=SIGKILL:when=1")
         self.assertTrue((self.host / "d/s1/n/o").exists())
         os.rmdir(self.host / "d/t")
-        self.recovered("finished", "d/t: somebody moved, replaced or removed it meanwhile; its attributes are left")
-        self.assertEqual(self.call("rollback", self.name_.split("@")[0], "--except", str(self.host / "d/t")).code, 0)
+        self.recovered("undone", "d/t: somebody moved, replaced or removed it meanwhile; its attributes are left")
+        self.assertEqual(differences(self.old, Tree(self.host), times=False), ["only left: b'/d/t'"])
+
+
+class Attributes(PromoteCase):
+    """Attributes that somebody sets after a crash are his own, whichever way recovery goes."""
+
+    def killed(self, setup: str, script: str, when: str) -> None:
+        harness.need("strace", "setfattr", "setfacl")
+        subprocess.run(["sh", "-euc", f"rm -rf ./*; {setup}"], cwd=self.host, check=True)
+        name = self.approve(self.try_out(script, cwd=self.host))
+        self.old = Tree(self.host)
+        done = subprocess.run([*injected(when), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertIn(done.returncode, (-9, 137), done.stderr)
+
+    def recovered(self, way: str, *words: str) -> None:
+        result = self.call("recover")
+        self.assertEqual((result.code, [one["result"] for one in result.doc["recovered"]]), (0, [way]), (result.out, result.err))
+        notes = str(result.doc["recovered"][0]["notes"])
+        for word in words:
+            self.assertIn(word, notes)
+        if not words:
+            self.assertEqual(notes, "[]")
+        self.assertEqual(self.call("recover").doc["recovered"], [])
+
+    def rights(self, name: str) -> tuple[int, int]:
+        st = (self.host / name).stat()
+        return st.st_uid, st.st_mode & 0o7777
+
+    def test_nothing_was_set(self) -> None:
+        self.killed("echo a >f", "chmod 600 f; setfattr -n user.x -v 1 f", "setxattr:signal=SIGKILL:when=1")
+        subprocess.run(["sh", "-euc", "chown 1:1 f; chmod 664 f; setfattr -n user.x -v mine f"], cwd=self.host, check=True)
+        self.recovered("undone", "f: somebody set its owner, group, mode, user.x meanwhile")
+        self.assertEqual((self.rights("f"), os.getxattr(self.host / "f", "user.x")), ((1, 0o664), b"mine"))
+
+    def test_set_in_part(self) -> None:
+        setup = "echo a >f; echo a >g; echo a >h; setfacl -m u:12:rw f"
+        for edit, words, rights in (("chmod 666 f", "mode", (0, 0o666)), ("chmod 400 f", "mode", (0, 0o400)), ("chown 7 f", "owner", (7, 0o640)), ("true", "", (0, 0o664))):
+            for script, when in (("setfacl -b f; chmod 640 f; echo b >>g; echo b >>h", "renameat2:signal=SIGKILL:when=3"),
+                                 ("setfacl -b f; chmod 640 f; chmod 600 g h", "chmod:signal=SIGKILL:when=2")):
+                with self.subTest(edit=edit, script=script):
+                    self.killed(setup, script, when)
+                    subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                    now = self.rights("f")
+                    self.recovered("undone", *([f"f: somebody set its {words}"] if words else []))
+                    if edit == "true":
+                        self.assert_same(self.old, self.host)
+                    self.assertEqual(self.rights("f"), now if words == "owner" else rights)
+
+    def test_all_was_set(self) -> None:
+        """Only the mark was missing: finished. With an edit since it is not what was promoted any more, and the rest goes back."""
+        setup, script, when = "echo a >f; echo a >g", "chmod 600 f g", "syncfs:signal=SIGKILL:when=2"
+        self.killed(setup, script, when)
+        self.assertEqual((self.rights("f"), self.rights("g")), ((0, 0o600), (0, 0o600)))
+        self.recovered("finished")
+        self.assertEqual((self.rights("f"), self.rights("g")), ((0, 0o600), (0, 0o600)))
+        self.killed(setup, script, when)
+        (self.host / "f").chmod(0o440)
+        self.recovered("undone", "f: somebody set its mode")
+        self.assertEqual((self.rights("f"), self.rights("g")), ((0, 0o440), (0, 0o644)))
+
+    def test_a_time_that_was_to_be_set(self) -> None:
+        self.killed("echo a >f; echo a >g; touch -d 2001-01-01 f g", "touch -d 2002-02-02 f g", "utimensat:signal=SIGKILL:when=1")
+        (self.host / "f").write_text("mine\n")
+        edited = (self.host / "f").stat().st_mtime_ns
+        self.recovered("undone")
+        self.assertEqual(((self.host / "f").stat().st_mtime_ns, (self.host / "f").read_text()), (edited, "mine\n"))
+
+    def test_what_was_to_be_undone_is_never_finished(self) -> None:
+        """Both have the new mode, and the way back failed: recovery goes on with that."""
+        subprocess.run(["sh", "-euc", "echo a >f; echo a >g"], cwd=self.host, check=True)
+        name = self.approve(self.try_out("chmod 600 f g", cwd=self.host))
+        old = Tree(self.host)
+        harness.need("strace")
+        # All is done and cannot be made durable; nor can the first be taken back.
+        faults = [*injected("syncfs:error=EIO:when=2")[:-2], "-e", "inject=syncfs:error=EIO:when=2", "-e", "inject=chmod:error=EIO:when=3+"]
+        done = subprocess.run([*faults, *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, INCOMPLETE, (done.stdout[-2000:], done.stderr))
+        self.assertEqual((self.rights("f"), self.rights("g")), ((0, 0o600), (0, 0o600)))
+        self.recovered("undone")
+        self.assert_same(old, self.host)
+        self.assertEqual(self.call("promote", name).code, 0, "the approval was given back")
 
 
 class Rollbacks(PromoteCase):
@@ -1009,6 +1198,68 @@ class Rollbacks(PromoteCase):
         self.assertIn("its directory is gone; the old object is kept as ", str(accepted.doc["kept"]))
         kept = next(line for line in accepted.doc["kept"] if line.startswith(f"{self.host}/a:")).split(" is kept as ")[1]
         self.assertEqual((Path(kept) / "t").read_text(), "theirs\n")
+
+    def test_obstacles_are_found_before_anything_changes(self) -> None:
+        image = Image(self, "ext4")
+        top = image.mount / "tree"
+        for script, on, off, code, words in (
+                ("echo c >>f; rm db", ["mount", "-o", "remount,ro", image.mount], ["mount", "-o", "remount,rw", image.mount], 69, "is mounted read-only"),
+                ("chmod 600 f", ["chattr", "+i", top / "f"], ["chattr", "-i", top / "f"], 77, "f is immutable"),
+                ("echo c >>f", ["chattr", "+i", top / "f"], ["chattr", "-i", top / "f"], 77, "f is immutable"),
+                ("rm d/x", ["chattr", "+i", top / "d"], ["chattr", "-i", top / "d"], 77, "d is immutable"),
+                ("mv d e", ["mount", "--bind", "/etc", top / "e"], ["umount", top / "e"], 69, "is a mount point")):
+            with self.subTest(script=script):
+                subprocess.run(["sh", "-euc", f"rm -rf {top}; mkdir {top}; cd {top}; echo a >f; echo a >db; mkdir d; echo a >d/x"], check=True)
+                before = Tree(top)
+                run = self.try_out(script, "--no-trace", cwd=top)
+                self.promote(run)
+                promoted = Tree(top)
+                subprocess.run(on, check=True)
+                try:
+                    result = self.call("rollback", run.doc["id"])
+                    self.assertEqual((result.code, words in result.err.decode()), (code, True), (result.out, result.err))
+                    self.assertEqual(self.call("recover").doc["recovered"], [])
+                finally:
+                    subprocess.run(off, check=True)
+                self.assert_same(promoted, top)
+                back = self.call("rollback", run.doc["id"])
+                self.assertEqual(back.code, 0, (back.out, back.err))
+                self.assert_same(before, top)
+
+    def test_failed_half_way(self) -> None:
+        harness.need("strace")
+        subprocess.run(["sh", "-euc", "echo a >f; echo a >g"], cwd=self.host, check=True)
+        run = self.try_out("echo b >>f; echo b >>g")
+        self.promote(run)
+        done = subprocess.run([*injected("renameat2:error=EIO:when=3"), *self.command("rollback", run.doc["id"])], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, ROLLED_BACK, done.stdout)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+
+    def test_a_directory_that_was_replaced_by_its_copy(self) -> None:
+        """What stands where something was removed is not in its way if it goes first, with its directory."""
+        for number, (setup, script) in enumerate((("mkdir etc; echo 1 >etc/conf", "cp -a etc etc.new; echo 2 >etc.new/conf; mv etc etc.old; mv etc.new etc; rm etc.old/conf"),
+                                                  ("mkdir a; echo 1 >a/f", "mv a b; mkdir a; echo 2 >a/f; rm b/f"))):
+            with self.subTest(script=script):
+                top = self.host / str(number)
+                top.mkdir()
+                subprocess.run(["sh", "-euc", setup], cwd=top, check=True)
+                before = Tree(top)
+                run = self.try_out(script, cwd=top)
+                self.promote(run)
+                self.assertTrue(self.call("show", run.doc["id"]).doc["rollback"]["verified"])
+                back = self.call("rollback", run.doc["id"])
+                self.assertEqual(back.code, 0, back.out)
+                self.assert_same(before, top)
+                # And what somebody made at the place that it does come to is.
+                again = self.try_out(script, cwd=top)
+                self.promote(again)
+                place = next(p for p in (top / "etc.old/conf", top / "b/f") if p.parent.exists())
+                place.write_text("mine\n")
+                refused = self.call("rollback", again.doc["id"])
+                self.assertEqual((refused.code, [m["path"] for m in refused.doc["moved"]]), (STALE, [str(place)]), refused.out)
+                accepted = self.call("rollback", again.doc["id"], "--accept", str(place))
+                self.assertEqual(accepted.code, 0, accepted.out)
+                self.assertEqual(differences(before, Tree(top), times=False), [])
 
     def test_refuses_what_somebody_writes_to(self) -> None:
         (self.host / "f").write_text("old\n")
