@@ -143,7 +143,7 @@ class Looks(EvidenceCase):
 socket.getaddrinfo(None, 80, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
 socket.getaddrinfo('web.example.com', 443)
 """)
-        self.assertEqual(self.attempts(result, probe=False), [])
+        self.assertEqual([to for to in self.attempts(result, probe=False) if to["proto"] != "unix"], [])
         self.assertEqual(result.doc["counts"]["denied"], 0)
         self.assertNotIn("net.local-service", self.rules(result))
 
@@ -205,7 +205,7 @@ assert socket.socket().connect_ex(('two.example.com', 80)) == errno.ECONNREFUSED
         mock = self.base / "mock.toml"
         mock.write_text('[[mock]]\nlisten = "tcp:tls.example.com:443"\ntls = true\nhttp = [ { } ]\n', encoding="ascii")
         result = self.run_in(["cat", "/etc/ssl/certs/ca-certificates.crt"], "--mock", str(mock))
-        self.assertEqual([gap for gap in result.doc["fidelity"]["gaps"] if "shown empty" in gap["what"]], [])
+        self.assertEqual([gap for gap in result.doc["fidelity"]["gaps"] if gap["what"].startswith("read though shown empty")], [])
 
 
 class Reached(EvidenceCase):
