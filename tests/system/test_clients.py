@@ -106,7 +106,7 @@ class Clients(Case):
         found = [a for a in tried if (a["name"] or a["dst"], a["port"], a["proto"]) == (to, port, proto) and self.program(result, a["process"]) == by]
         self.assertEqual(found, tried)
         self.assertEqual({a["verdict"] for a in found}, {verdict}, result.doc["network"])
-        self.assertEqual(len({(a["dst"], a["process"]) for a in found}), len(found), found)
+        self.assertEqual(len({(a["dst"], a["process"], *(a[field] for field in ("sni", "http_host", "http_path", "ended"))) for a in found}), len(found), found)
         for key, value in fields.items():
             self.assertEqual(found[0][key], value, (key, found[0]))
         place = f"{to}:{port}" if port else to

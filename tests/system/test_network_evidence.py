@@ -187,6 +187,8 @@ for host, path in (('one.x', '/first'), ('two.x', '/second'), ('two.x', '/second
         self.assertEqual([(to["http_host"], to["http_path"], to["count"], to["verdict"]) for to in found],
                          [("one.x", "/first", 1, "mocked"), ("two.x", "/second", 2, "mocked"), ("three.x", "/third", 1, "mocked")])
         self.assertEqual(result.doc["counts"]["mocked"], 4)
+        outside = next(finding for finding in result.doc["verdict"]["findings"] if finding["rule"] == "net.outside")
+        self.assertEqual(len(outside["evidence"]), 1)
         text = self.text(result)
         self.assertEqual(text.count(f"tcp {OUTSIDE}:80 ×4"), 1, text)
         for detail in ("HTTP one.x/first", "HTTP two.x/second", "HTTP three.x/third"):
