@@ -158,11 +158,13 @@ std::vector<std::string> irreversible(const report::RunRecord& record,
   for (const ledger::UnitStep& step : plan_unit_steps(record.units)) {
     if (step.irreversible) lines.push_back("service manager: " + line_of(step));
   }
+  std::map<std::string, std::uint64_t> passed;
   for (const report::NetworkRecord& to : record.network) {
     if (to.verdict == "passed" && to.bytes_out != 0)
-      lines.push_back(fmt::format("network: {} passed to {}", format_bytes(to.bytes_out),
-                                  to.name.empty() ? fmt::format("{}:{}", to.dst, to.port) : to.name));
+      passed[to.name.empty() ? fmt::format("{}:{}", to.dst, to.port) : to.name] += to.bytes_out;
   }
+  for (const auto& [end, bytes] : passed)
+    lines.push_back(fmt::format("network: {} passed to {}", format_bytes(bytes), end));
   for (const report::LayerRecord& layer : record.layers) {
     const bool changed =
         std::find(changed_mounts.begin(), changed_mounts.end(), layer.mountpoint) != changed_mounts.end();

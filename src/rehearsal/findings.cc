@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "base/ip_address.h"
 #include "effects/manifest.h"
@@ -86,6 +88,7 @@ void take_calls(const Recording& recording, const report::RunRecord& record, ver
 }
 
 void take_network(const report::RunRecord& record, verdict::FailureFacts& facts) {
+  std::set<std::pair<std::uint32_t, std::string>> known;
   for (const report::NetworkRecord& to : record.network) {
     const bool unreached = to.verdict == "denied" || to.verdict == "absent";
     if (!unreached || to.probe || to.proto == "other" || !is_action(record, to.process)) continue;
@@ -93,6 +96,7 @@ void take_network(const report::RunRecord& record, verdict::FailureFacts& facts)
     refused.process = to.process;
     refused.text = endpoint_text(to) + ": " + to.verdict + (to.error.empty() ? "" : ", " + to.error);
     if (to.proto == "unix") refused.path = to.dst;
+    if (!known.emplace(refused.process, refused.text).second) continue;
     facts.endpoints.push_back(std::move(refused));
   }
 }

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <set>
+#include <tuple>
+#include <vector>
 
 #include "base/clock.h"
 #include "effects/manifest.h"
@@ -261,9 +264,25 @@ std::string executable(const report::RunRecord& record, std::uint32_t id, const 
   return found == record.processes.end() ? std::string() : found->exe;
 }
 
+/// One row for each process and destination: what its connections were for is no matter of policy.
 void network(const report::RunRecord& record, PolicyFacts& facts) {
+  struct Reached {
+    const report::NetworkRecord* first = nullptr;
+    std::uint64_t bytes_out = 0;
+  };
+  std::vector<Reached> rows;
+  using Key = std::tuple<std::string, std::string, std::string, std::uint16_t, std::string, std::uint32_t,
+                         std::string>;
+  std::map<Key, std::size_t> known;
   for (const report::NetworkRecord& to : record.network) {
     if (to.probe) continue;
+    const auto [at, fresh] = known.emplace(
+        Key(to.verdict, to.proto, to.dst, to.port, report::proven_name(to), to.process, to.exe), rows.size());
+    if (fresh) rows.push_back({&to, 0});
+    rows[at->second].bytes_out += to.bytes_out;
+  }
+  for (const Reached& row : rows) {
+    const report::NetworkRecord& to = *row.first;
     const bool local = is_local(to);
     std::vector<std::string> ends;
     const bool ported = to.proto == "tcp" || to.proto == "udp";
@@ -274,7 +293,7 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
     std::string text = fmt::format("{} {} {}", to.verdict, to.proto, ends.front());
     add_row(facts, Subject::kNet, std::move(text),
             {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, name, to.dst,
-             std::int64_t{to.port}, number(to.bytes_out), executable(record, to.process, to.exe)});
+             std::int64_t{to.port}, number(row.bytes_out), executable(record, to.process, to.exe)});
   }
   for (const report::DnsRecord& asked : record.dns) {
     if (asked.answer == "local") continue;

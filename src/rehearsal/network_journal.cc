@@ -157,9 +157,11 @@ bool NetworkJournal::only_names_address(const trace::NetworkAttempt& attempt) co
   return attempt.looks || (!attempt.used && !connections_.contains(destination));
 }
 
-/// Nothing can be sent to port 0, and what a rule lets through was not denied.
+/// Nothing can be sent to port 0, and what a rule lets through was not denied. Who names a name server is to
+/// ask it.
 bool NetworkJournal::is_unused(const trace::NetworkAttempt& attempt) const {
-  return only_names_address(attempt) && (attempt.looks || attempt.port == 0 || attempt.verdict == RH_GATE);
+  return only_names_address(attempt) &&
+         (attempt.looks || attempt.port == 0 || (attempt.verdict == RH_GATE && !is_question(attempt)));
 }
 
 std::uint64_t NetworkJournal::asked(const trace::NetworkAttempt& attempt, std::uint32_t process) const {
@@ -222,7 +224,8 @@ std::vector<report::NetworkRecord> NetworkJournal::describe(
     if (only_asks(attempt)) continue;
     const std::size_t before = records.size();
     describe(attempt, records);
-    const bool probe = is_unused(attempt) || (only_names_address(attempt) && tried.contains(aim_of(attempt)));
+    const bool probe = is_unused(attempt) || (only_names_address(attempt) && !is_question(attempt) &&
+                                              tried.contains(aim_of(attempt)));
     for (std::size_t i = before; i < records.size(); ++i) records[i].probe = probe;
   }
   add_unattended(attempts, records);

@@ -106,7 +106,7 @@ class Clients(Case):
         found = [a for a in tried if (a["name"] or a["dst"], a["port"], a["proto"]) == (to, port, proto) and self.program(result, a["process"]) == by]
         self.assertEqual(found, tried)
         self.assertEqual({a["verdict"] for a in found}, {verdict}, result.doc["network"])
-        self.assertEqual(len({(a["dst"], a["process"]) for a in found}), len(found), found)
+        self.assertEqual(len({(a["dst"], a["process"], *(a[field] for field in ("sni", "http_host", "http_path", "ended"))) for a in found}), len(found), found)
         for key, value in fields.items():
             self.assertEqual(found[0][key], value, (key, found[0]))
         place = f"{to}:{port}" if port else to
@@ -206,12 +206,12 @@ class Names(Clients):
 
 class Datagrams(Clients):
     def test_ping(self) -> None:
-        # Its first step is refused: it connects a socket to port 1025 to learn its own address.
+        # Its first step is refused: it connects a datagram socket to learn its own address.
         harness.need("ping")
         for to in (SERVER, HOST):
             with self.subTest(to):
                 result = self.client(f"ping -4 -n -c 1 -W 1 {to}", works=False)
-                self.reported(result, "ping", "denied", to, 1025, "udp", errno="ECONNREFUSED")
+                self.reported(result, "ping", "denied", to, 0, "icmp", errno="ECONNREFUSED")
         self.client("ping -n -c 1 -W 1 127.0.0.1")
 
     def test_icmp_made_by_hand(self) -> None:
