@@ -283,6 +283,12 @@ struct rh_packet {
 #define RH_MARK_DROP 0x52480002u
 /* And the gate's own packets, whatever addresses they have: they are for the run's sockets. */
 #define RH_MARK_ANSWER 0x52480003u
+/* A passed connection's first packet waits until the gate knows whether there is anybody to connect to: it
+ * comes to the gate as a packet of this protocol (RFC 3692: for experiments), and goes in when the gate sends
+ * it again with the other mark. */
+#define RH_MARK_HELD 0x52480004u
+#define RH_MARK_LET_IN 0x52480005u
+#define RH_HELD_PROTOCOL 253
 
 /* Synthetic addresses stand for names: 198.18.0.0/15 and 2001:2::/48, with the name's number in the last
  * bits. */
@@ -291,6 +297,7 @@ struct rh_packet {
 #define RH_NAME_RULES 64u
 #define RH_PLACES 128u
 #define RH_OWN 64u
+#define RH_NAMED 1024u
 
 struct rh_rule {
   __u8 address[16]; /* of `prefix` bits, IPv4 as mapped into IPv6; not looked at if `name` is set */
@@ -302,6 +309,7 @@ struct rh_rule {
   __u16 last_port;
   __u16 error;
   __u16 kinds; /* of places that it is for, a bit each; all bits: any; not looked at if `name` is set */
+  __u16 held;  /* of RH_GATE: TCP's first packet waits (RH_MARK_HELD) */
 };
 
 /* What kind of place the addresses of a block are, as far as rules tell them apart. */
@@ -310,6 +318,12 @@ struct rh_place {
   __u8 prefix;
   __u8 kind; /* number of the bit */
   __u8 pad[6];
+};
+
+/* An address that a name was answered with and that is not made up for it. */
+struct rh_named {
+  __u8 address[16];
+  __u64 names; /* as of a class */
 };
 
 /* The rules of a run, the first that fits decides. Written by user space while the kernel reads. */
@@ -335,6 +349,10 @@ struct rh_gate {
   struct rh_place places[RH_PLACES]; /* the first that an address is in; none: kind 0 */
   __u64 classes[256];                /* of names: which of the rules for names fit */
   __u8 class_of[RH_NAMES];
+  __u8 taken[65536]; /* by port: the gate has taken a connection to it */
+  __u32 named_count;
+  __u32 named_pad;
+  struct rh_named named[RH_NAMED];
 };
 
 /* What is recorded of a system call; one a number. */

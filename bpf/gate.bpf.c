@@ -17,6 +17,7 @@
 #include "gate_rules.h"
 
 #define SOL_SOCKET 1
+#define SO_REUSEADDR 2
 #define SO_BINDTODEVICE 25
 #define SO_MARK 36
 #define DNS_PORT 53
@@ -65,6 +66,7 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
   asked->port = bpf_ntohs((u16)ctx->user_port);
   asked->protocol = (u8)ctx->protocol;
   struct rh_socket told = {.what = what, .verdict = RH_NATURAL};
+  bool_t held = 0;
   if (what != RH_BIND) {
     mean_loopback(asked);
     bool_t here = is_here(asked);
@@ -77,6 +79,7 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
       struct rh_rule* rule = &gate->rules[(asked->rule - 1) & (RH_RULES - 1)];
       told.verdict = rule->verdict;
       told.error = rule->error;
+      held = rule->held;
     } else if (asked->port == DNS_PORT) {
       told.verdict = RH_GATE;
     } else if (!here) {
@@ -84,12 +87,18 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
       told.error = gate->error;
     }
     if (what == RH_CONNECT && (told.verdict == RH_GATE || told.verdict == RH_DROP)) {
-      u32 mark = told.verdict == RH_GATE ? RH_MARK_GATE : RH_MARK_DROP;
+      u32 mark = told.verdict != RH_GATE ? RH_MARK_DROP : held ? RH_MARK_HELD : RH_MARK_GATE;
       bpf_setsockopt(ctx, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
       /* A mirrored device sends nothing: what was bound to it goes where all addresses are. */
       if (ctx->sk && ctx->sk->bound_dev_if > LOOPBACK_INDEX)
         bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, "", 1);
     }
+  }
+  /* The gate's end of a connection has its port, which on the host is another machine's and in nobody's way:
+   * a server inside may have it too. */
+  if (what == RH_BIND && asked->protocol == IPPROTO_TCP && gate->taken[asked->port]) {
+    u32 on = 1;
+    bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   }
   struct rh_socket* record = reserve(&run, sizeof told);
   if (record) {
@@ -296,6 +305,13 @@ static __always_inline int to_gate(struct __sk_buff* packet, bool_t v4, u8 proto
   return done == 0 ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
+/// The same, of a TCP connection.
+static __always_inline int take_connection(struct __sk_buff* packet, bool_t v4, u16 port) {
+  struct rh_gate* gate = gate_of_packet(packet);
+  if (gate) gate->taken[port] = 1;
+  return to_gate(packet, v4, IPPROTO_TCP);
+}
+
 /// A datagram to a name server on loopback that nobody inside is.
 static __always_inline bool_t is_listened_udp(struct __sk_buff* packet, struct bpf_sock_tuple* tuple,
                                               u32 size) {
@@ -303,6 +319,24 @@ static __always_inline bool_t is_listened_udp(struct __sk_buff* packet, struct b
   if (!sock) return 0;
   bpf_sk_release(sock);
   return 1;
+}
+
+/// What judge_packet() says of a first packet that is to wait.
+#define RH_HOLD 100
+
+/// Nobody but the gate's socket for it takes the packet as what it is now.
+static __always_inline int hold(struct __sk_buff* packet) {
+  u8 protocol = RH_HELD_PROTOCOL;
+  if (packet->protocol != bpf_htons(ETH_P_IP)) {
+    u32 next = ETH_HLEN + __builtin_offsetof(struct ipv6hdr, nexthdr);
+    return bpf_skb_store_bytes(packet, next, &protocol, 1, 0) == 0 ? TC_ACT_OK : TC_ACT_SHOT;
+  }
+  u32 at = ETH_HLEN + __builtin_offsetof(struct iphdr, protocol);
+  u32 sum = ETH_HLEN + __builtin_offsetof(struct iphdr, check);
+  /* The sum is over words of two bytes: the protocol is the second of its own. */
+  long done = bpf_l3_csum_replace(packet, sum, bpf_htons(IPPROTO_TCP), bpf_htons(RH_HELD_PROTOCOL), 2);
+  if (done == 0) done = bpf_skb_store_bytes(packet, at, &protocol, 1, 0);
+  return done == 0 ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
 static __always_inline int judge_packet(struct __sk_buff* packet, struct question* asked, u8* way) {
@@ -345,9 +379,12 @@ static __always_inline int judge_packet(struct __sk_buff* packet, struct questio
     struct tcphdr* tcp = transport;
     *way = RH_DROPPED;
     if ((void*)(tcp + 1) > end) return TC_ACT_SHOT;
-    *way = marked ? RH_TO_GATE : RH_INSIDE;
+    bool_t held = packet->mark == RH_MARK_HELD;
+    *way = marked || held ? RH_TO_GATE : RH_INSIDE;
     if (!tcp->syn || tcp->ack) return TC_ACT_OK; /* of a connection that stands, or nobody's */
-    if (marked) return to_gate(packet, v4, protocol);
+    if (held) return RH_HOLD;
+    /* Of one that is let in the packet was recorded when it came. */
+    if (marked || packet->mark == RH_MARK_LET_IN) return take_connection(packet, v4, bpf_ntohs(tcp->dest));
     return natural(packet, asked, way);
   }
   if (protocol == IPPROTO_UDP) {
@@ -383,5 +420,5 @@ int on_loopback(struct __sk_buff* packet) {
   u8 way = RH_INSIDE;
   int fate = judge_packet(packet, &asked, &way);
   if (way != RH_INSIDE) keep_packet(packet, way);
-  return fate;
+  return fate == RH_HOLD ? hold(packet) : fate;
 }

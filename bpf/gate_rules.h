@@ -11,7 +11,7 @@ struct question {
   u32 address[4]; /* network byte order, IPv4 mapped */
   u16 port;
   u8 protocol;
-  u8 synthetic; /* the address stands for a name, or could */
+  u8 synthetic; /* the address was made up for a name, or could have been */
   u64 names;    /* the rules for names that fit it, a bit each */
   struct rh_gate* gate;
   u32 kind; /* of place */
@@ -51,11 +51,24 @@ static __always_inline bool_t is_here(struct question* asked) {
   return (bool_t)asked->own;
 }
 
+static long try_named(u32 index, struct question* asked) {
+  struct rh_gate* gate = asked->gate;
+  if (index >= gate->named_count || index >= RH_NAMED) return 1;
+  struct rh_named* named = &gate->named[index & (RH_NAMED - 1)];
+  for (int i = 0; i < 4; ++i)
+    if (((const u32*)named->address)[i] != asked->address[i]) return 0;
+  asked->names = named->names;
+  return 1;
+}
+
 static __always_inline void find_name(struct question* asked) {
   const u32* address = asked->address;
   bool_t v6 = address[0] == bpf_htonl(0x20010002) && (address[1] & bpf_htonl(0xffff0000)) == 0;
   bool_t numbered = (address[3] & bpf_htonl(0xfffe0000)) == bpf_htonl(0xc6120000);
-  if (!v6 && !(is_v4(address) && numbered)) return;
+  if (!v6 && !(is_v4(address) && numbered)) {
+    if (asked->gate->named_count != 0) bpf_loop(RH_NAMED, try_named, asked, 0);
+    return;
+  }
   asked->synthetic = 1;
   /* Of the larger block, few addresses are ever handed out. */
   if (v6 && (!numbered || address[1] != 0 || address[2] != 0)) return;
@@ -100,7 +113,7 @@ static long try_rule(u32 index, struct question* asked) {
   if (rule->protocol != 0 && rule->protocol != asked->protocol) return 0;
   if (asked->port < rule->first_port || asked->port > rule->last_port) return 0;
   if (rule->name != 0) {
-    if (!asked->synthetic || !(asked->names >> ((rule->name - 1) & 63) & 1)) return 0;
+    if (!(asked->names >> ((rule->name - 1) & 63) & 1)) return 0;
   } else if (asked->synthetic) {
     /* The address is made up: only a rule for every address is for it. */
     if (rule->prefix != 0) return 0;

@@ -8,6 +8,22 @@ void Connection::abort(std::string_view why) {
   finish(true);
 }
 
+void Connection::refuse(std::string_view why) {
+  if (ended_) return;
+  ConnectionRecord refused = record_;
+  refused.verdict = GateVerdict::kDenied;
+  refused.error = why;
+  if (record_.bytes_out + record_.bytes_in == 0) {
+    record_ = std::move(refused);
+    return finish(true);
+  }
+  refused.id = ++context_.connections;
+  refused.bytes_out = refused.bytes_in = 0;
+  refused.begun_ns = refused.ended_ns = context_.loop.now();
+  context_.log.write(refused);
+  abort(why);
+}
+
 void Connection::end() {
   if (!ended_) finish(false);
 }

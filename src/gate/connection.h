@@ -22,12 +22,16 @@ class Connection : protected StreamSocket::Owner, protected Timer {
   void abort(std::string_view why);
 
   [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] const ConnectionRecord& record() const { return record_; }
   /// For the owner of all connections.
   std::size_t place = 0;
 
  protected:
   /// Both sides have said all there was to say.
   void end();
+  /// As abort(): the gate does not let through what the client wants. If something was let through before,
+  /// that and the refusal are two records of the log.
+  void refuse(std::string_view why);
   /// Sockets and timers have gone; before the log is written.
   virtual void on_end(bool with_reset) = 0;
 

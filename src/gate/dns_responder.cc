@@ -73,6 +73,16 @@ std::vector<IpAddress> addresses_in(const DnsReply& reply) {
   return addresses;
 }
 
+/// The names that records of the answer have, each once, in their order.
+std::vector<std::string> owners_in(const DnsReply& reply) {
+  std::vector<std::string> names;
+  for (const DnsRecord& record : reply.answers) {
+    std::string name = record.owner.key();
+    if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string_view to_string(DnsAnswer answer) {
@@ -102,6 +112,7 @@ DnsExchange DnsResponder::answer(std::string_view message, DnsTransport transpor
   if (query->has_question) {
     exchange.question =
         DnsQuestion{query->name.key(), query->type, decision.answered, addresses_in(decision.reply)};
+    exchange.names = owners_in(decision.reply);
   }
   return exchange;
 }

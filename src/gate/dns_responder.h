@@ -45,6 +45,8 @@ struct DnsQuestion {
 struct DnsExchange {
   std::string response;                 ///< empty: there is nothing to answer
   std::optional<DnsQuestion> question;  ///< none if the query has none that can be read
+  /// What the addresses are the answer for: the name, and on the way of aliases those behind it.
+  std::vector<std::string> names;
 };
 
 struct DnsOptions {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace rehearse::gate {
@@ -86,6 +87,17 @@ Result<DnsZone> DnsZone::create(std::span<const DnsMock> mocks, std::span<const 
       return with_context(std::move(added).error(), fmt::format("DNS mock {} {}", mock.name, mock.type));
   }
   return zone;
+}
+
+std::size_t DnsZone::addresses() const {
+  std::set<IpAddress> all;
+  for (const auto* entries : {&exact_, &patterns_}) {
+    for (const auto& [name, entry] : *entries) {
+      for (const DnsRecord& record : entry.records)
+        if (const auto* address = std::get_if<IpAddress>(&record.data)) all.insert(*address);
+    }
+  }
+  return all.size();
 }
 
 const DnsEntry* DnsZone::find(const DnsName& name) const {

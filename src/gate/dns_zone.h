@@ -42,6 +42,8 @@ class DnsZone {
   /// than a response can hold.
   static Result<DnsZone> create(std::span<const DnsMock> mocks, std::span<const std::string> existing = {});
 
+  /// How many different addresses it answers with.
+  [[nodiscard]] std::size_t addresses() const;
   /// Null if nothing is said of `name`.
   [[nodiscard]] const DnsEntry* find(const DnsName& name) const;
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "gate/dns_service.h"
 #include "gate/recording.h"
@@ -22,6 +23,7 @@ constexpr std::int64_t kMemoryInterval = kSecond / 20;
 constexpr std::int64_t kLogInterval = kSecond / 10;
 constexpr int kMostAccepts = 64;  ///< a turn
 constexpr std::uint16_t kDnsPort = 53;
+constexpr const char* kCrowded = "too many connections at once";
 constexpr std::uint64_t kOtherDescriptors = 64;  ///< files, sockets of the run, the resolver's
 
 TlsUse tls_use(const Mock& mock) {
@@ -54,6 +56,16 @@ class Engine::Listener final : public EventLoop::Watcher {
   int fd_;
   int accepts_ = 1;
   std::uint64_t last_turn_ = 0;
+};
+
+class Engine::Doorway final : public EventLoop::Watcher {
+ public:
+  Doorway(Engine& engine, int fd) : engine_(engine), fd_(fd) {}
+  void on_ready(std::uint32_t /*events*/) override { engine_.answer_door(fd_); }
+
+ private:
+  Engine& engine_;
+  int fd_;
 };
 
 class Engine::Control final : public EventLoop::Watcher {
@@ -99,7 +111,7 @@ Result<void> Engine::prepare() {
   context_->exchanges = exchanges_.get();
   context_->begun_ns = setup_.begun_ns;
   for (const PassRule& rule : rules.pass) context_->budgets.emplace_back(rule.limits, loop_->now());
-  names_ = std::make_unique<NameService>(*loop_, responder_, table_, classes_, log_);
+  names_ = std::make_unique<NameService>(*loop_, responder_, classes_, log_);
   return {};
 }
 
@@ -120,6 +132,13 @@ Result<void> Engine::begin(const RunSockets& sockets) {
     listeners_.push_back(std::make_unique<Listener>(*this, socket->get()));
     RH_CHECK(loop_->watch(socket->get(), EPOLLIN, *listeners_.back()));
   }
+  door_.emplace(sockets);
+  context_->door = &*door_;
+  for (const UniqueFd* socket : {&sockets.syn4, &sockets.syn6}) {
+    if (!socket->valid()) continue;
+    doorways_.push_back(std::make_unique<Doorway>(*this, socket->get()));
+    RH_CHECK(loop_->watch(socket->get(), EPOLLIN, *doorways_.back()));
+  }
   control_ = std::make_unique<Control>(*this);
   RH_CHECK(loop_->watch(setup_.control, EPOLLIN, *control_));
   udp_ = std::make_unique<UdpGate>(*context_, sockets, *names_);
@@ -133,42 +152,96 @@ void Engine::accept(int listener, int most) {
     SocketAddress client;
     UniqueFd socket(::accept4(listener, client.get(), &client.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket.valid()) return;
-    take(std::move(socket), client.address(), client.port());
+    const SocketAddress asked = own_address(socket.get());
+    take(std::move(socket), {{client.address(), client.port()}, {asked.address(), asked.port()}});
   }
 }
 
-void Engine::take(UniqueFd client, const IpAddress& client_address, std::uint16_t client_port) {
+void Engine::take(UniqueFd client, const Ends& ends) {
+  if (const auto found = waiting_.find(ends); found != waiting_.end()) {
+    Relay* const relay = found->second;
+    waiting_.erase(found);
+    return relay->begin(std::move(client));
+  }
   ++totals_.connections;
-  const SocketAddress asked = own_address(client.get());
-  const Destination destination = names_->destination(Protocol::kTcp, asked.address(), asked.port());
+  const Destination destination =
+      names_->destination(Protocol::kTcp, ends.destination.address, ends.destination.port);
   const Decision decision = decide(*setup_.rules, destination);
+  ConnectionRecord record = record_of(ends, destination, decision);
+  std::unique_ptr<Connection> connection;
+  if (decision.action == Action::kPass) {
+    record.error = "it came past the door";
+  } else if (!has_room(decision)) {
+    record.error = kCrowded;
+  } else {
+    connection = make_service_connection(decision, record);
+  }
+  if (connection) return add(std::move(connection)).begin(std::move(client));
+  const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  deny(std::move(record));
+}
+
+void Engine::answer_door(int socket) {
+  bool more = true;
+  for (int i = 0; i < kMostAccepts && more; ++i) {
+    if (auto knock = door_->next(socket, more)) hear(std::move(*knock));
+  }
+}
+
+/// Who knocks once more waits already. The kernel's hooks send here what passes; packets can be made by hand.
+void Engine::hear(Knock knock) {
+  const Ends ends = {knock.client, knock.destination};
+  if (const auto found = waiting_.find(ends); found != waiting_.end()) {
+    if (found->second->knock().sequence == knock.sequence) return found->second->knock_again();
+    Relay* const before = found->second;
+    waiting_.erase(found);
+    before->abort("the client has given up");
+  }
+  const Destination destination =
+      names_->destination(Protocol::kTcp, knock.destination.address, knock.destination.port);
+  const Decision decision = decide(*setup_.rules, destination);
+  const bool asks_name = decision.deny == nullptr && knock.destination.port == kDnsPort;
+  if (decision.action == Action::kMock || (decision.action == Action::kDeny && asks_name))
+    return door_->let_in(knock);
+  ++totals_.connections;
+  ConnectionRecord record = record_of(ends, destination, decision);
+  if (decision.action == Action::kPass && has_room(decision)) {
+    record.verdict = GateVerdict::kPassed;
+    auto relay = std::make_unique<Relay>(*context_, std::move(record), *decision.pass, destination.synthetic,
+                                         std::move(knock));
+    waiting_[ends] = relay.get();
+    return static_cast<Relay&>(add(std::move(relay))).connect();
+  }
+  if (decision.action == Action::kPass) record.error = kCrowded;
+  door_->turn_away(knock, decision.action == Action::kPass ? ECONNREFUSED : decision.refusal.error);
+  deny(std::move(record));
+}
+
+ConnectionRecord Engine::record_of(const Ends& ends, const Destination& destination,
+                                   const Decision& decision) {
   ConnectionRecord record;
   record.id = ++context_->connections;
-  record.address = destination.address;
-  record.port = destination.port;
-  record.client_address = client_address;
-  record.client_port = client_port;
-  record.name = destination.name.value_or("");
+  record.address = ends.destination.address;
+  record.port = ends.destination.port;
+  record.client_address = ends.client.address;
+  record.client_port = ends.client.port;
+  record.name = destination.name();
   record.rule = rule_text(decision);
   record.begun_ns = record.ended_ns = loop_->now();
+  return record;
+}
+
+bool Engine::has_room(const Decision& decision) {
   const bool crowded = decision.action == Action::kPass && context_->outside >= context_->most_outside;
-  if (connections_.size() >= most_connections_ || crowded || context_->memory_used_up) {
-    ++totals_.refused;
-    record.error = "too many connections at once";
-    return deny(std::move(client), std::move(record));
-  }
-  auto connection = make_connection(decision, destination, record);
-  if (!connection) return deny(std::move(client), std::move(record));
-  add(std::move(connection), std::move(client));
+  if (connections_.size() < most_connections_ && !crowded && !context_->memory_used_up) return true;
+  ++totals_.refused;
+  return false;
 }
 
 /// Null for what is denied.
-std::unique_ptr<Connection> Engine::make_connection(const Decision& decision, const Destination& destination,
-                                                    ConnectionRecord& record) {
-  if (decision.action == Action::kPass) {
-    record.verdict = GateVerdict::kPassed;
-    return std::make_unique<Relay>(*context_, std::move(record), *decision.pass, destination.synthetic);
-  }
+std::unique_ptr<Connection> Engine::make_service_connection(const Decision& decision,
+                                                            ConnectionRecord& record) {
   if (decision.action == Action::kMock) {
     const Mock& mock = *decision.mock;
     const bool replayed = std::holds_alternative<ReplayMock>(mock.service);
@@ -176,7 +249,7 @@ std::unique_ptr<Connection> Engine::make_connection(const Decision& decision, co
     return std::make_unique<ServiceConnection>(*context_, std::move(record), make_service(mock.service),
                                                tls_use(mock));
   }
-  if (decision.deny != nullptr || destination.port != kDnsPort) return nullptr;
+  if (decision.deny != nullptr || record.port != kDnsPort) return nullptr;
   record.verdict = GateVerdict::kMocked;
   record.rule = kDnsRule;
   const QuestionEnds ends = {Protocol::kTcp, record.address, record.client_port};
@@ -184,22 +257,24 @@ std::unique_ptr<Connection> Engine::make_connection(const Decision& decision, co
                                              std::make_unique<DnsService>(*names_, ends), TlsUse::kNever);
 }
 
-/// The hooks deny before a packet is sent; what comes here was sent past them.
-void Engine::deny(UniqueFd client, ConnectionRecord record) {
-  const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+/// The hooks deny before a packet is sent; what comes here was sent past them, or the gate has no room.
+void Engine::deny(ConnectionRecord record) {
   record.verdict = GateVerdict::kDenied;
   log_.write(record);
 }
 
-void Engine::add(std::unique_ptr<Connection> connection, UniqueFd client) {
+Connection& Engine::add(std::unique_ptr<Connection> connection) {
   connection->place = connections_.size();
   connections_.push_back(std::move(connection));
-  connections_.back()->begin(std::move(client));
+  return *connections_.back();
 }
 
 void Engine::clear_ended() {
   for (const Connection* ended : std::exchange(context_->ended, {})) {
+    const ConnectionRecord& record = ended->record();
+    const auto waits =
+        waiting_.find({{record.client_address, record.client_port}, {record.address, record.port}});
+    if (waits != waiting_.end() && waits->second == ended) waiting_.erase(waits);
     const std::size_t place = ended->place;
     std::swap(connections_[place], connections_.back());
     connections_[place]->place = place;

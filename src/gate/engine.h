@@ -2,18 +2,24 @@
 // denies, mocks, replays, passes or answers it. One thread; everything is bounded.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "gate/certificate_authority.h"
 #include "gate/dns_zone.h"
+#include "gate/door.h"
 #include "gate/engine_context.h"
 #include "gate/name_service.h"
+#include "gate/name_table.h"
 #include "gate/run_sockets.h"
 #include "gate/udp_gate.h"
 
 namespace rehearse::gate {
+
+class Relay;
 
 /// What an engine is to do. Borrowed all, and not changed but for the kernel's classes of names, the
 /// authority's certificates and the recordings that mocks point to.
@@ -60,17 +66,28 @@ class Engine {
 
  private:
   class Listener;
+  class Doorway;
   class Control;
+  struct Ends {
+    NetEnd client;
+    NetEnd destination;
+    // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
+    friend auto operator<=>(const Ends&, const Ends&) = default;
+  };
 
   explicit Engine(const EngineSetup& setup);
   Result<void> prepare();
   Result<void> share_descriptors(std::uint64_t descriptors);
   void accept(int listener, int most);
-  void take(UniqueFd client, const IpAddress& client_address, std::uint16_t client_port);
-  std::unique_ptr<Connection> make_connection(const Decision& decision, const Destination& destination,
-                                              ConnectionRecord& record);
-  void deny(UniqueFd client, ConnectionRecord record);
-  void add(std::unique_ptr<Connection> connection, UniqueFd client);
+  void take(UniqueFd client, const Ends& ends);
+  void answer_door(int socket);
+  void hear(Knock knock);
+  [[nodiscard]] ConnectionRecord record_of(const Ends& ends, const Destination& destination,
+                                           const Decision& decision);
+  bool has_room(const Decision& decision);
+  std::unique_ptr<Connection> make_service_connection(const Decision& decision, ConnectionRecord& record);
+  void deny(ConnectionRecord record);
+  Connection& add(std::unique_ptr<Connection> connection);
   void clear_ended();
   void watch_memory();
   Result<void> turn(std::int64_t most_ns);
@@ -90,6 +107,9 @@ class Engine {
   std::unique_ptr<NameService> names_;
   std::unique_ptr<UdpGate> udp_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::optional<Door> door_;
+  std::vector<std::unique_ptr<Doorway>> doorways_;
+  std::map<Ends, Relay*> waiting_;  ///< for their clients
   std::unique_ptr<Control> control_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::size_t most_connections_ = 0;

@@ -33,6 +33,10 @@ Result<std::vector<IpAddress>> passable(const EngineContext& context, const Pass
   });
   if (allowed.empty()) {
     const IpAddress& first = answer.addresses.front();
+    const DenyRule* const denial = denial_of(context.rules, rule.to.protocol, first, record.port);
+    if (denial != nullptr)
+      return fail(fmt::format("the name resolves to {}, which a rule denies: {}", format_ip(first),
+                              to_text(*denial)));
     return fail(fmt::format("the name resolves to {} ({}), which no rule passes", format_ip(first),
                             to_string(classify(first))));
   }

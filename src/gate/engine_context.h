@@ -16,6 +16,7 @@
 namespace rehearse::gate {
 
 class Connection;
+class Door;
 
 /// Borrowed all, but for the buffer.
 struct EngineContext {
@@ -26,6 +27,7 @@ struct EngineContext {
   const Rules& rules;
   GateLogWriter& log;
   GateTotals& totals;
+  const Door* door = nullptr;           ///< from the engine's begin() on
   Resolver* resolver = nullptr;         ///< null: no rule passes anything
   TlsContext* tls = nullptr;            ///< null: no mock speaks TLS
   ExchangeWriter* exchanges = nullptr;  ///< null: none are kept

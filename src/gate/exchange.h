@@ -41,6 +41,7 @@ struct Part {
   std::vector<Header> headers;   ///< as they were sent
   std::string body;              ///< as much as was kept
   std::uint64_t body_bytes = 0;  ///< all there was
+  std::string digest = {};       ///< SHA-256, in hex, of all there was, where it is cut and that is known
   /// Adds to the body what there is room for.
   void append(std::string_view bytes) {
     body += bytes.substr(0, kMostKept - std::min(body.size(), kMostKept));

@@ -33,6 +33,7 @@ void write_part(JsonWriter& json, std::string_view name, const Part& part) {
   }
   json.close_array();
   json.key("body").string(base64(part.body)).key("body_bytes").integer(part.body_bytes);
+  if (!part.digest.empty()) json.key("body_sha256").string(part.digest);
   json.close_object();
 }
 
@@ -61,6 +62,7 @@ Part read_part(JsonReader json, std::string& error) {
   });
   part.body = json.decode("body", json.bytes("body"));
   part.body_bytes = json.integer<std::uint64_t>("body_bytes");
+  if (json.find("body_sha256") != nullptr) part.digest = json.bytes("body_sha256");
   if (part.body.size() > part.body_bytes) json.wrong("body_bytes", "the length of the body or more");
   return part;
 }

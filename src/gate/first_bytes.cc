@@ -80,21 +80,22 @@ void FirstBytes::feed_http(std::string_view bytes) {
     state_ = State::kBroken;
     return;
   }
-  take_request();
-}
-
-void FirstBytes::take_request() {
-  const HttpMessage& message = request_.message();
-  const std::string_view authority = authority_of(message.target);
-  const std::string* const host = message.header("Host");
-  if (!authority.empty() || message.method == "CONNECT") {
-    host_ = without_port(authority.empty() ? std::string_view(message.target) : authority);
-  } else if (host != nullptr) {
-    host_ = without_port(*host);
-  }
-  path_ = target_path(message.target);
+  aim_ = aim_of(request_.message());
   state_ = State::kHttp;
   line_.clear();
+}
+
+RequestAim aim_of(const HttpMessage& request) {
+  RequestAim aim;
+  const std::string_view authority = authority_of(request.target);
+  const std::string* const host = request.header("Host");
+  if (!authority.empty() || request.method == "CONNECT") {
+    aim.host = without_port(authority.empty() ? std::string_view(request.target) : authority);
+  } else if (host != nullptr) {
+    aim.host = without_port(*host);
+  }
+  aim.path = target_path(request.target);
+  return aim;
 }
 
 std::string plain_host(std::string_view host) {

@@ -11,13 +11,21 @@
 
 namespace rehearse::gate {
 
+/// Whom a request of HTTP is for. Of a target that names a host, that one: it is what counts (RFC
+/// 9112 3.2.2).
+struct RequestAim {
+  std::string host;  ///< without the port, as it was sent; empty if it names none
+  std::string path;
+};
+RequestAim aim_of(const HttpMessage& request);
+
 /// Holds at most a hello or the head of a request (client_hello.h, http_message.h). Not thread safe.
 class FirstBytes {
  public:
   enum class State : std::uint8_t {
     kNeedMore,
     kTls,    ///< sni()
-    kHttp,   ///< host(), path()
+    kHttp,   ///< request()
     kOther,  ///< neither of the two
     kBroken  ///< began as one of the two and did not go on so
   };
@@ -29,21 +37,16 @@ class FirstBytes {
   [[nodiscard]] State state() const { return state_; }
 
   [[nodiscard]] const std::string& sni() const { return hello_.hello().server_name; }
-  /// Without the port, as it was sent. Of a target that names a host, that one: it is what counts (RFC 9112
-  /// 3.2.2).
-  [[nodiscard]] const std::string& host() const { return host_; }
-  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] const RequestAim& request() const { return aim_; }
 
  private:
   void feed_http(std::string_view bytes);
-  void take_request();
 
   State state_ = State::kNeedMore;
   ClientHelloParser hello_;
   HttpParser request_{HttpParser::Kind::kRequest};
   std::string line_;  ///< the beginning, until it is clear whether it is HTTP
-  std::string host_;
-  std::string path_;
+  RequestAim aim_;
 };
 
 /// The name as rules have it: lower case, no dot at the end.

@@ -11,6 +11,7 @@
 #include "base/json_writer.h"
 #include "base/sys.h"
 #include "gate/json_words.h"
+#include "gate/redaction.h"
 
 namespace rehearse::gate {
 namespace {
@@ -75,7 +76,9 @@ std::string to_line(const ConnectionRecord& record) {
   json.key("client_address").string(format_ip(record.client_address));
   json.key("client_port").integer(std::uint64_t{record.client_port});
   json.bytes("name", cut(record.name)).bytes("sni", cut(record.sni));
-  json.bytes("http_host", cut(record.http_host)).bytes("http_path", cut(record.http_path));
+  std::string path = record.http_path;
+  redact(path);
+  json.bytes("http_host", cut(record.http_host)).bytes("http_path", cut(path));
   json.key("verdict").string(to_string(record.verdict)).bytes("rule", cut(record.rule));
   json.key("bytes_out").integer(record.bytes_out).key("bytes_in").integer(record.bytes_in);
   json.key("begun_ns").integer(record.begun_ns).key("ended_ns").integer(record.ended_ns);

@@ -37,7 +37,7 @@ enum class GateVerdict : std::uint8_t { kPassed, kMocked, kReplayed, kDenied };
 std::string_view to_string(GateVerdict value);
 
 /// A TCP connection, or the datagrams between two ends. The texts are what the client chose, cut at
-/// kMostTextKept.
+/// kMostTextKept; what is secret in a path is hidden when it is written.
 struct ConnectionRecord {
   std::uint64_t id = 0;  ///< counted by the gate, from 1; what exchanges name it by
   Protocol protocol = Protocol::kTcp;

@@ -301,7 +301,13 @@ void HttpParser::choose_framing() {
 }
 
 void HttpParser::keep(std::string_view bytes) {
-  message_.body += bytes.substr(0, kMostKept - message_.body.size());
+  const std::size_t room = kMostKept - message_.body.size();
+  if (bodies_ == Bodies::kDigested && bytes.size() > room) {
+    if (!hasher_) hasher_.emplace().update(message_.body);
+    hasher_->update(bytes);
+    message_.body_digest = hex(Sha256Hasher(*hasher_).finish());
+  }
+  message_.body += bytes.substr(0, room);
   message_.body_bytes += bytes.size();
   if (message_.body_bytes > kLargestBody) fail(413, "the body is larger than 1 TiB");
 }
@@ -355,7 +361,7 @@ void HttpParser::take_chunk_size() {
 Part HttpParser::part() const {
   const bool headless = message_.start_line.empty();
   return {headless ? line_.substr(0, kLongestStartLine) : message_.start_line, message_.headers,
-          message_.body, message_.body_bytes};
+          message_.body, message_.body_bytes, message_.body_digest};
 }
 
 void HttpParser::end() {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "gate/exchange.h"
 
 namespace rehearse::gate {
@@ -26,6 +27,7 @@ struct HttpMessage {
   std::vector<Header> headers;
   std::string body;              ///< without transfer coding; its first kMostKept bytes
   std::uint64_t body_bytes = 0;  ///< of the whole body
+  std::string body_digest;       ///< SHA-256 of a body that is not kept whole, in hex; of kDigested
 
   /// The first header of that name, whatever its case; nullptr if there is none.
   [[nodiscard]] const std::string* header(std::string_view name) const;
@@ -47,7 +49,9 @@ class HttpParser {
   enum class Kind : std::uint8_t { kRequest, kReply };
   enum class State : std::uint8_t { kHead, kBody, kComplete, kBroken };
 
-  explicit HttpParser(Kind kind) : kind_(kind) {}
+  enum class Bodies : std::uint8_t { kCut, kDigested };
+
+  explicit HttpParser(Kind kind, Bodies bodies = Bodies::kCut) : kind_(kind), bodies_(bodies) {}
 
   /// Takes bytes up to the end of the message and says how many; all of them unless the message is complete
   /// or broken.
@@ -58,7 +62,7 @@ class HttpParser {
   /// Before a reply's head: the request it answers was a HEAD, whose replies have no body.
   void expect_no_body() { no_body_ = true; }
   /// Forgets the message. Not after an error: where the next message begins is not known then.
-  void restart() { *this = HttpParser(kind_); }
+  void restart() { *this = HttpParser(kind_, bodies_); }
 
   [[nodiscard]] State state() const { return state_; }
   /// True once a byte of a message came.
@@ -86,6 +90,8 @@ class HttpParser {
   void fail(std::uint16_t status, std::string_view why);
 
   Kind kind_;
+  Bodies bodies_;
+  std::optional<Sha256Hasher> hasher_;  ///< once the body is larger than what is kept
   State state_ = State::kHead;
   Framing framing_ = Framing::kSized;
   bool no_body_ = false;

@@ -148,7 +148,9 @@ void HttpService::on_timer(Wire& wire) {
 }
 
 bool route_matches(const HttpRoute& route, const HttpMessage& request) {
-  if (route.method && *route.method != request.method) return false;
+  // What answers a GET answers a HEAD with the same head (RFC 9110 9.3.2).
+  const bool head = request.method == "HEAD" && route.method == "GET";
+  if (route.method && *route.method != request.method && !head) return false;
   std::string_view path = target_path(request.target);
   if (route.path.find('?') == std::string::npos) path = path.substr(0, path.find('?'));
   if (!star_matches(route.path, path, Star::kStopsAtSlash)) return false;

@@ -51,7 +51,7 @@ class HttpService : public Service {
   void write_reply(const HttpReply& reply, bool keep);
   void settle(Wire& wire);
 
-  HttpParser parser_{HttpParser::Kind::kRequest};
+  HttpParser parser_{HttpParser::Kind::kRequest, HttpParser::Bodies::kDigested};
   Outbox out_;
   State state_ = State::kReading;
   HttpReply pending_;       ///< in kWaiting

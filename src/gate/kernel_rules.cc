@@ -88,6 +88,7 @@ class Flattener {
     rule.last_port = to.ports.last;
     rule.error = static_cast<std::uint16_t>(error);
     rule.kinds = kinds;
+    rule.held = decision.action == Action::kPass && to.protocol == Protocol::kTcp ? 1 : 0;
     if (const auto* name = std::get_if<NameTarget>(&to.target)) {
       RH_TRY(rule.name, bit_for(*name));
       return push(rule, decision);

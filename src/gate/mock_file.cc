@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "base/ascii.h"
@@ -77,9 +78,12 @@ Result<DenyRule> read_deny(const TomlTable& table) {
 
 Result<std::string> read_body_file(const TomlTable& route, const std::string& name, Bodies& bodies) {
   const auto file = sys::open_beneath(bodies.dir, name.c_str(), O_RDONLY | O_NONBLOCK);
-  if (!file)
-    return route.error_at("body_file", file.error().what,
-                          "name a file below the directory of this file, without symlinks on the way");
+  constexpr const char* kWhere = "name a file below the directory of this file, without symlinks on the way";
+  if (!file && file.error().err == EXDEV)
+    return route.error_at("body_file", "is not below the directory of this file", kWhere);
+  if (!file && file.error().err == ELOOP)
+    return route.error_at("body_file", "has a symlink on the way", kWhere);
+  if (!file) return route.error_at("body_file", file.error().what, kWhere);
   const auto stat = sys::stat_fd(file->get());
   if (!stat || !S_ISREG(stat->st_mode))
     return route.error_at("body_file", "is not a regular file", "name a file that holds the body");

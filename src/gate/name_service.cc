@@ -5,9 +5,7 @@
 namespace rehearse::gate {
 
 Destination NameService::destination(Protocol protocol, const IpAddress& address, std::uint16_t port) const {
-  Destination destination{protocol, address, port, std::nullopt, is_synthetic(address)};
-  if (const auto name = names_.name_of(address)) destination.name = std::string(*name);
-  return destination;
+  return {protocol, address, port, classes_.names_of(address), is_synthetic(address)};
 }
 
 NameService::Answer NameService::answer(std::string_view query, DnsTransport transport,
@@ -15,8 +13,10 @@ NameService::Answer NameService::answer(std::string_view query, DnsTransport tra
   DnsExchange exchange = responder_.answer(query, transport);
   const bool asked = exchange.question.has_value();
   if (exchange.question) {
-    for (const IpAddress& address : exchange.question->addresses) {
-      if (const auto name = names_.name_of(address)) classes_.enter(*name, address);
+    // This machine is nobody's name. Of aliases the last is what a made-up address stands for.
+    if (exchange.question->answered != DnsAnswer::kLocal) {
+      for (const IpAddress& address : exchange.question->addresses)
+        for (const std::string& name : exchange.names) classes_.enter(name, address);
     }
     log_.write(
         QuestionRecord{.question = std::move(*exchange.question), .ends = ends, .time_ns = loop_.now()});

@@ -9,30 +9,28 @@
 #include "gate/event_loop.h"
 #include "gate/gate_log.h"
 #include "gate/name_classes.h"
-#include "gate/name_table.h"
 
 namespace rehearse::gate {
 
 /// Not thread safe. What it is given outlives it.
 class NameService {
  public:
-  NameService(const EventLoop& loop, DnsResponder& responder, const NameTable& names, NameClasses& classes,
-              GateLogWriter& log)
-      : loop_(loop), responder_(responder), names_(names), classes_(classes), log_(log) {}
+  NameService(const EventLoop& loop, DnsResponder& responder, NameClasses& classes, GateLogWriter& log)
+      : loop_(loop), responder_(responder), classes_(classes), log_(log) {}
 
   struct Answer {
     std::string response;  ///< empty: there is nothing to answer
     bool asked = false;    ///< a question was, which the log has now; else it was something else
   };
+  /// As DnsResponder::answer.
   Answer answer(std::string_view query, DnsTransport transport, const QuestionEnds& ends);
-  /// The attempt, with the name if the address stands for one.
+  /// The attempt, with the names that the address was answered for.
   [[nodiscard]] Destination destination(Protocol protocol, const IpAddress& address,
                                         std::uint16_t port) const;
 
  private:
   const EventLoop& loop_;
   DnsResponder& responder_;
-  const NameTable& names_;
   NameClasses& classes_;
   GateLogWriter& log_;
 };

@@ -40,7 +40,7 @@ class Recorder {
   Protocol protocol_ = Protocol::kUnknown;
   Part sent_;      ///< of the stream's turn; before the protocol is known all that came
   Part answered_;  ///< of the stream's turn
-  HttpParser requests_{HttpParser::Kind::kRequest};
+  HttpParser requests_{HttpParser::Kind::kRequest, HttpParser::Bodies::kDigested};
   HttpParser replies_{HttpParser::Kind::kReply};
   std::deque<Part> waiting_;  ///< requests that were not answered yet; at most kMostWaiting
 };

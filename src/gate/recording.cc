@@ -22,8 +22,10 @@ std::string head_key(ExchangeKind kind, const Part& request) {
   return key;
 }
 
+/// By all of the body if that is known, else by what is kept.
 std::string whole_key(const std::string& head, const Part& request) {
-  return fmt::format("{}\n{}\n{}", head, request.body_bytes, hex(sha256(request.body)));
+  return fmt::format("{}\n{}\n{}", head, request.body_bytes,
+                     request.digest.empty() ? hex(sha256(request.body)) : request.digest);
 }
 
 }  // namespace
@@ -63,7 +65,12 @@ std::size_t Recording::take(Queue& queue) {
 Recording::Found Recording::find(Part request) {
   redact(request, rules_);
   const std::string head = head_key(kind(), request);
-  const auto exact = by_all_.find(whole_key(head, request));
+  auto exact = by_all_.find(whole_key(head, request));
+  if (exact == by_all_.end() && !request.digest.empty()) {
+    // Recorded without one.
+    request.digest.clear();
+    exact = by_all_.find(whole_key(head, request));
+  }
   if (exact != by_all_.end()) {
     const std::size_t index = take(exact->second);
     if (index != kNothing) return {&exchanges_[index], Fit::kExact};

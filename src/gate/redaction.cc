@@ -59,11 +59,6 @@ std::uint64_t hide_parameters(std::string& text, bool form) {
   return hidden;
 }
 
-std::uint64_t hide_in_line(std::string& line) {
-  const std::uint64_t passwords = hide_passwords(line);
-  return passwords + hide_parameters(line, false);
-}
-
 bool is_form(const Part& part) {
   return std::ranges::any_of(part.headers, [](const Header& header) {
     return equal_ignoring_case(header.name, "content-type") &&
@@ -73,12 +68,17 @@ bool is_form(const Part& part) {
 
 }  // namespace
 
+std::uint64_t redact(std::string& line) {
+  const std::uint64_t passwords = hide_passwords(line);
+  return passwords + hide_parameters(line, false);
+}
+
 std::uint64_t redact(Part& part, const RedactionRules& rules) {
-  std::uint64_t hidden = hide_in_line(part.head);
+  std::uint64_t hidden = redact(part.head);
   for (Header& header : part.headers) {
     const std::string name = ascii_lower(header.name);
     if (std::ranges::find(rules.headers, name) == rules.headers.end() && !names_secret(name)) {
-      hidden += hide_in_line(header.value);
+      hidden += redact(header.value);
     } else if (header.value != kHidden) {
       header.value = kHidden;
       ++hidden;
@@ -87,6 +87,7 @@ std::uint64_t redact(Part& part, const RedactionRules& rules) {
   if (!is_form(part)) return hidden;
   const bool whole = !part.cut();
   const std::uint64_t values = hide_parameters(part.body, true);
+  if (values > 0) part.digest.clear();  // of the secrets, too
   if (values > 0)
     part.body_bytes = whole ? part.body.size() : std::max<std::uint64_t>(part.body_bytes, part.body.size());
   return hidden + values;
@@ -95,7 +96,7 @@ std::uint64_t redact(Part& part, const RedactionRules& rules) {
 std::uint64_t redact(Exchange& exchange, const RedactionRules& rules) {
   const std::uint64_t asked = redact(exchange.request, rules);
   const std::uint64_t answered = redact(exchange.reply, rules);
-  return asked + answered + hide_in_line(exchange.remark);
+  return asked + answered + redact(exchange.remark);
 }
 
 }  // namespace rehearse::gate

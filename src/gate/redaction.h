@@ -23,5 +23,7 @@ struct RedactionRules {
 std::uint64_t redact(Exchange& exchange, const RedactionRules& rules);
 /// One side of an exchange.
 std::uint64_t redact(Part& part, const RedactionRules& rules);
+/// A line of text, such as a path with its query: passwords of URLs and parameters.
+std::uint64_t redact(std::string& line);
 
 }  // namespace rehearse::gate

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "gate/door.h"
 #include "gate/socket_address.h"
 
 namespace rehearse::gate {
@@ -15,9 +16,13 @@ namespace {
 using Io = StreamSocket::Io;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kConnectPatience = 10 * kSecond;  ///< with each address
-constexpr std::int64_t kFirstPatience = 60 * kSecond;    ///< with a client that does not end what it began
-constexpr std::int64_t kPatience = 3600 * kSecond;       ///< with two sides that say nothing
+constexpr std::int64_t kConnectPatience = 10 * kSecond;  ///< with each address but the last
+constexpr std::int64_t kArrivalPatience = 10 * kSecond;  ///< with a client that has been let in
+/// With bytes of a client that can still become HTTP or TLS: where they wait for an answer, it comes.
+constexpr std::int64_t kHoldPatience = kSecond / 5;
+constexpr std::int64_t kPatience = 3600 * kSecond;     ///< with two sides that say nothing
+constexpr std::int64_t kDrainPatience = 10 * kSecond;  ///< with a side that takes nothing any more
+constexpr std::int64_t kDrainInterval = kSecond / 50;
 constexpr int kStepsATurn = 4;
 /// While relays hold more than this together they read small pieces only.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
@@ -25,10 +30,13 @@ constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
 
 }  // namespace
 
-Relay::Relay(EngineContext& context, ConnectionRecord record, const PassRule& rule, bool synthetic)
+Relay::Relay(EngineContext& context, ConnectionRecord record, const PassRule& rule, bool synthetic,
+             Knock knock)
     : Connection(context, std::move(record)),
       rule_(rule),
       synthetic_(synthetic),
+      by_name_(std::holds_alternative<NameTarget>(rule.to.target)),
+      knock_(std::move(knock)),
       server_(context.loop, *this),
       out_(client_, server_, record_.bytes_out),
       in_(server_, client_, record_.bytes_in) {
@@ -41,22 +49,22 @@ Relay::~Relay() {
   if (question_ != 0) context_.resolver->cancel(question_);
 }
 
-void Relay::begin(UniqueFd client) {
+// ---- to the server ----
+
+void Relay::connect() {
   touch();
-  if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
+  if (context_.budget(rule_).exhausted()) return refuse("the rule's bytes are used up");
   if (synthetic_) {
     resolve();
   } else {
-    addresses_ = {record_.address};
-    connect_next();
+    // A mocked record may lead anywhere: the same holds for it as for an address that the name resolves to.
+    take_answer({{record_.address}, {}});
   }
   set_timer();
 }
 
-// ---- to the server ----
-
 void Relay::resolve() {
-  if (record_.name.empty()) return abort("the address stands for no name");
+  if (record_.name.empty()) return refuse("the address stands for no name");
   const std::uint64_t question = context_.resolver->ask(record_.name, [this](const Resolver::Answer& answer) {
     question_ = 0;
     take_answer(answer);
@@ -66,7 +74,7 @@ void Relay::resolve() {
 
 void Relay::take_answer(const Resolver::Answer& answer) {
   auto allowed = passable(context_, rule_, record_, answer);
-  if (!allowed) return abort(allowed.error().what);
+  if (!allowed) return refuse(allowed.error().what);
   addresses_ = std::move(*allowed);
   std::ranges::reverse(addresses_);
   connect_next();
@@ -82,36 +90,51 @@ void Relay::connect_next() {
     if (socket.valid() &&
         (::connect(socket.get(), address.get(), address.size) == 0 || errno == EINPROGRESS) &&
         server_.take_connecting(std::move(socket))) {
-      connect_until_ns_ = context_.loop.now() + kConnectPatience;
+      // With the last the kernel is as patient as the client's own would be outside.
+      connect_until_ns_ = addresses_.empty() ? 0 : context_.loop.now() + kConnectPatience;
+      record_.error = "the destination has not answered";
       return;
     }
-    connect_error_ = errno;
+    error_ = errno;
   }
-  abort(fmt::format("cannot connect: {}", std::strerror(connect_error_)));
+  record_.error = fmt::format("cannot connect: {}", std::strerror(error_));
+  abort({});
 }
 
 void Relay::check_connect() {
   if (!server_.open() || !server_.writable()) return;
   const int error = server_.connect_error();
-  if (error == 0) {
-    connected_ = true;
-    touch();
-    return;
+  if (error != 0) {
+    error_ = error;
+    return connect_next();
   }
-  connect_error_ = error;
-  connect_next();
+  connected_ = true;
+  connect_until_ns_ = 0;
+  record_.error.clear();
+  touch();
+  context_.door->let_in(knock_);
+  set_timer();
+}
+
+/// The packet that let it in may have been lost.
+void Relay::knock_again() {
+  if (connected_ && !arrived_) context_.door->let_in(knock_);
+}
+
+void Relay::begin(UniqueFd client) {
+  touch();
+  arrived_ = true;
+  if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
+  pump();
+  set_timer();
 }
 
 // ---- what moves ----
 
 void Relay::on_socket() {
   if (ended()) return;
-  if (!connected_) {
-    if (client_.hung_up()) return abort({});
-    check_connect();
-    if (ended() || !connected_) return;
-  }
-  pump();
+  if (!connected_) return check_connect();
+  if (arrived_) pump();
 }
 
 void Relay::pump() {
@@ -122,11 +145,21 @@ void Relay::pump() {
     if (in == Step::kOver || ended()) return;
     if (out_.finished && in_.finished) return end();
     if (out == Step::kWaits && in == Step::kWaits) {
+      if (used_up_) drain();
       set_timer();
       return;
     }
   }
   client_.again();
+}
+
+/// What has been taken on comes to its end before the connection is cut.
+void Relay::drain() {
+  if (ended()) return;
+  const bool waits = (!out_.held.empty() && !holds_back(out_)) || !in_.held.empty();
+  const bool patient = context_.loop.now() - last_ns() < kDrainPatience;
+  if (patient && (waits || client_.sends() || server_.sends())) return;
+  refuse("the rule's bytes are used up");
 }
 
 /// Of what waits in a direction, then of what comes.
@@ -141,7 +174,12 @@ Relay::Step Relay::move(Flow& flow) {
 }
 
 bool Relay::holds_back(const Flow& flow) const {
-  return inspecting_ && &flow == &out_ && std::holds_alternative<NameTarget>(rule_.to.target);
+  return &flow == &out_ && patient_ && undecided();
+}
+
+/// What the client sends may turn out to be for somebody whom the rule is not for.
+bool Relay::undecided() const {
+  return by_name_ && (inspecting_ || (watching_ && requests_.undecided()));
 }
 
 Relay::Step Relay::push(Flow& flow) {
@@ -166,18 +204,16 @@ Relay::Step Relay::broken(const StreamSocket& side) {
 }
 
 Relay::Step Relay::pull(Flow& flow) {
-  if (!flow.from.readable()) return Step::kWaits;
+  if (!flow.from.readable() || used_up_) return Step::kWaits;
   PassBudget& budget = context_.budget(rule_);
   const std::uint64_t most = budget.allowance(context_.loop.now());
   if (most == 0) {
-    if (budget.exhausted()) {
-      abort("the rule's bytes are used up");
-      return Step::kOver;
-    }
+    used_up_ = budget.exhausted();
+    if (used_up_) return Step::kWaits;
     budget_ns_ = budget.next(context_.loop.now());
     return Step::kWaits;
   }
-  const bool large = context_.held < kMostHeld && !(inspecting_ && &flow == &out_);
+  const bool large = context_.held < kMostHeld && !((inspecting_ || undecided()) && &flow == &out_);
   const std::size_t wanted = std::min<std::uint64_t>(most, large ? context_.piece.size() : kSmallPiece);
   std::size_t count = 0;
   const Io io = flow.from.read(std::span(context_.piece).first(wanted), count);
@@ -198,7 +234,8 @@ Relay::Step Relay::take_bytes(Flow& flow, std::string_view bytes) {
       recorder_->from_server(bytes);
     }
   }
-  if (inspecting_ && &flow == &out_ && !inspect(bytes)) return Step::kOver;
+  if (&flow == &out_ && !inspect(bytes)) return Step::kOver;
+  if (&flow == &in_ && watching_ && requests_.switches(bytes)) watching_ = false;
   if (flow.held.empty() && !holds_back(flow)) {
     std::size_t count = 0;
     const Io io = flow.to.write(bytes, count);
@@ -230,6 +267,10 @@ Relay::Step Relay::take_end(Flow& flow) {
     if (!judge_first_bytes()) return Step::kOver;
     return Step::kMoved;
   }
+  if (&flow == &out_ && watching_ && requests_.undecided()) {
+    refuse_unread();
+    return Step::kOver;
+  }
   if (!flow.held.empty()) return Step::kMoved;
   flow.finished = true;
   flow.to.shut_down();
@@ -241,33 +282,56 @@ Relay::Step Relay::take_end(Flow& flow) {
 
 /// False if the connection has ended.
 bool Relay::inspect(std::string_view bytes) {
-  return first_.feed(bytes) == FirstBytes::State::kNeedMore || judge_first_bytes();
+  std::vector<RequestAim> aims;
+  if (by_name_ && (inspecting_ || watching_)) aims = requests_.from_client(bytes);
+  if (inspecting_ && first_.feed(bytes) != FirstBytes::State::kNeedMore && !judge_first_bytes()) return false;
+  if (watching_) {
+    for (const RequestAim& aim : aims) {
+      if (!judge(aim)) return false;
+    }
+    if (requests_.broken()) return refuse_unread();
+  }
+  // What is undecided after this waits anew.
+  patient_ = true;
+  hold_ns_ = undecided() ? context_.loop.now() + kHoldPatience : 0;
+  return true;
+}
+
+bool Relay::refuse_unread() {
+  refuse("what the client says cannot be read: whom it wants is not known");
+  return false;
 }
 
 bool Relay::judge_first_bytes() {
   inspecting_ = false;
-  const bool by_name = std::holds_alternative<NameTarget>(rule_.to.target);
   switch (first_.state()) {
     case FirstBytes::State::kTls:
       record_.sni = first_.sni();
-      if (!by_name || record_.sni.empty() || may_speak_to(record_.sni)) return true;
-      abort(fmt::format("TLS asks for another server than {}", record_.name));
+      if (!by_name_ || record_.sni.empty() || may_speak_to(record_.sni)) return true;
+      refuse(fmt::format("TLS asks for another server than {}", record_.name));
       return false;
     case FirstBytes::State::kHttp:
-      record_.http_host = first_.host();
-      record_.http_path = first_.path();
-      if (!by_name || record_.http_host.empty() || may_speak_to(record_.http_host)) return true;
-      abort(fmt::format("HTTP asks for another host than {}", record_.name));
-      return false;
+      watching_ = by_name_;
+      return judge(first_.request());
     case FirstBytes::State::kBroken:
-      if (!by_name) return true;
-      abort("what the client says first cannot be read: whom it wants is not known");
-      return false;
+      if (!by_name_) return true;
+      return refuse_unread();
     case FirstBytes::State::kNeedMore:
     case FirstBytes::State::kOther:
       break;
   }
   return true;
+}
+
+/// The log names the first request, or the one that was refused.
+bool Relay::judge(const RequestAim& aim) {
+  const bool good = !by_name_ || aim.host.empty() || may_speak_to(aim.host);
+  if (!good || record_.http_path.empty()) {
+    record_.http_host = aim.host;
+    record_.http_path = aim.path;
+  }
+  if (!good) refuse(fmt::format("HTTP asks for another host than {}", record_.name));
+  return good;
 }
 
 bool Relay::may_speak_to(const std::string& host) const {
@@ -280,9 +344,10 @@ bool Relay::may_speak_to(const std::string& host) const {
 void Relay::set_timer() {
   if (ended()) return;
   const std::int64_t now = context_.loop.now();
-  std::int64_t at = last_ns() + (holds_back(out_) && !out_.held.empty() ? kFirstPatience : kPatience);
-  if (!connected_ && connect_until_ns_ != 0) at = std::min(at, connect_until_ns_);
-  if (budget_ns_ != 0) at = std::min(at, budget_ns_);
+  std::int64_t at = last_ns() + (connected_ && !arrived_ ? kArrivalPatience : kPatience);
+  for (const std::int64_t other : {connect_until_ns_, budget_ns_, hold_ns_})
+    if (other != 0) at = std::min(at, other);
+  if (used_up_ && arrived_) at = std::min(at, now + kDrainInterval);
   if (rule_.limits.time_ns) at = std::min(at, record_.begun_ns + *rule_.limits.time_ns);
   context_.loop.timers().set(*this, std::max(at, now + 1));
 }
@@ -291,21 +356,26 @@ void Relay::on_time() {
   const std::int64_t now = context_.loop.now();
   if (rule_.limits.time_ns && now - record_.begun_ns >= *rule_.limits.time_ns)
     return abort("the rule's time is used up");
-  if (!connected_ && connect_until_ns_ != 0 && now >= connect_until_ns_) {
-    connect_error_ = ETIMEDOUT;
+  if (connect_until_ns_ != 0 && now >= connect_until_ns_) {
+    error_ = ETIMEDOUT;
     connect_next();
-  } else if (holds_back(out_) && !out_.held.empty() && now - last_ns() >= kFirstPatience) {
-    return abort("the client did not end what it began to say");
+  } else if (connected_ && !arrived_ && now - last_ns() >= kArrivalPatience) {
+    return abort("the client has given up");
   } else if (now - last_ns() >= kPatience) {
     return abort("nothing came for an hour");
   }
   budget_ns_ = 0;
-  if (!ended() && connected_) pump();
+  if (hold_ns_ != 0 && now >= hold_ns_) {
+    hold_ns_ = 0;
+    patient_ = false;
+  }
+  if (!ended() && arrived_) pump();
   set_timer();
 }
 
 void Relay::on_end(bool with_reset) {
   --context_.outside;
+  if (!arrived_) context_.door->turn_away(knock_, error_);
   if (recorder_) recorder_->end();
   for (Flow* flow : {&out_, &in_}) release(*flow);
   if (question_ != 0) context_.resolver->cancel(std::exchange(question_, 0));

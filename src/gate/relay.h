@@ -1,7 +1,10 @@
 // A connection that a rule passes: the gate connects from the host's side and moves the bytes.
 //
-// What the client says first is looked at (first_bytes.h) before anything of it is forwarded if the rule is
-// by name, else as it goes by; the server may speak first.
+// The client's first packet waits (door.h) until the other side has accepted; if that refuses, so does the
+// gate.
+//
+// What the client says is looked at (first_bytes.h) before it is forwarded if the rule is by name, of HTTP
+// every request (request_watch.h), else its first bytes as they go by; the server may speak first.
 //
 // Bytes are copied, in pieces as large as they come: with 4 MiB at once a stream is twice as fast as with
 // splice(2) through the largest pipe, and with 64 KiB half as fast (measured on Linux 6.18, over loopback).
@@ -14,16 +17,23 @@
 
 #include "gate/connection.h"
 #include "gate/first_bytes.h"
+#include "gate/packet.h"
 #include "gate/recorder.h"
+#include "gate/request_watch.h"
 
 namespace rehearse::gate {
 
 class Relay final : public Connection {
  public:
   /// `synthetic`: the address stands for the record's name.
-  Relay(EngineContext& context, ConnectionRecord record, const PassRule& rule, bool synthetic);
+  Relay(EngineContext& context, ConnectionRecord record, const PassRule& rule, bool synthetic, Knock knock);
   ~Relay() override;
 
+  /// Connects; once.
+  void connect();
+  /// Its first packet came again.
+  void knock_again();
+  [[nodiscard]] const Knock& knock() const { return knock_; }
   void begin(UniqueFd client) override;
 
  private:
@@ -58,23 +68,35 @@ class Relay final : public Connection {
   Step broken(const StreamSocket& side);
   void hold(Flow& flow, std::string_view bytes);
   void release(Flow& flow);
+  void drain();
   bool inspect(std::string_view bytes);
   bool judge_first_bytes();
+  bool refuse_unread();
+  bool judge(const RequestAim& aim);
+  [[nodiscard]] bool undecided() const;
   [[nodiscard]] bool holds_back(const Flow& flow) const;
   [[nodiscard]] bool may_speak_to(const std::string& host) const;
   void set_timer();
 
   const PassRule& rule_;
   bool synthetic_;
+  bool by_name_;
+  Knock knock_;
   StreamSocket server_;
   Flow out_;
   Flow in_;
   std::vector<IpAddress> addresses_;  ///< still to be tried, the last first
   std::uint64_t question_ = 0;        ///< to the resolver, 0 if none is open
   bool connected_ = false;
-  int connect_error_ = 0;
+  bool arrived_ = false;      ///< the client's socket is here
+  int error_ = ECONNREFUSED;  ///< that the client sees if it is turned away
   FirstBytes first_;
-  bool inspecting_ = true;
+  bool inspecting_ = true;  ///< it is not known yet what the client speaks
+  bool watching_ = false;   ///< it speaks HTTP, to a name
+  RequestWatch requests_;
+  bool patient_ = true;       ///< undecided bytes are held back
+  std::int64_t hold_ns_ = 0;  ///< how long
+  bool used_up_ = false;      ///< the rule's bytes are: nothing more is read
   std::optional<Recorder> recorder_;
   std::int64_t connect_until_ns_ = 0;
   std::int64_t budget_ns_ = 0;  ///< when the rule's rate lets more through; 0: it does

@@ -77,7 +77,7 @@ class JudgingWire final : public Wire {
 
 HttpReply HttpReplayService::answer(const HttpMessage& request) {
   const std::string asked = fmt::format("{} {}", request.method, request.target.substr(0, kMostQuoted));
-  Part part{request.start_line, request.headers, request.body, request.body_bytes};
+  Part part{request.start_line, request.headers, request.body, request.body_bytes, request.body_digest};
   const Recording::Found found = recording_.find(std::move(part));
   if (found.exchange == nullptr)
     return no_answer(Outcome::kDiverged, fmt::format("{} was not recorded", asked));

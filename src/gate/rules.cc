@@ -16,7 +16,8 @@ std::pair<int, std::size_t> narrowness(const Target& target) {
 
 bool matches_target(const Target& target, const Destination& destination) {
   if (const auto* name = std::get_if<NameTarget>(&target))
-    return destination.name && matches_name(*name, *destination.name);
+    return std::ranges::any_of(destination.names,
+                               [&](const std::string& asked) { return matches_name(*name, asked); });
   if (std::holds_alternative<AnyHost>(target)) return true;
   if (destination.synthetic) return false;
   if (const auto* block = std::get_if<IpBlock>(&target)) return block->contains(destination.address);
@@ -99,11 +100,16 @@ Decision decide(const Rules& rules, const Destination& destination) {
   return decision;
 }
 
+const DenyRule* denial_of(const Rules& rules, Protocol protocol, const IpAddress& resolved,
+                          std::uint16_t port) {
+  const Destination destination{protocol, resolved, port, {}, false};
+  return narrowest(rules.deny, &DenyRule::to, destination, kEvery);
+}
+
 bool allowed_resolution(const Rules& rules, const PassRule& rule, const IpAddress& resolved,
                         std::uint16_t port) {
-  const Destination destination{rule.to.protocol, resolved, port, std::nullopt, false};
-  const auto denies = [&](const DenyRule& deny) { return matches(deny.to, destination); };
-  if (std::ranges::any_of(rules.deny, denies)) return false;
+  const Destination destination{rule.to.protocol, resolved, port, {}, false};
+  if (denial_of(rules, rule.to.protocol, resolved, port) != nullptr) return false;
   if (classify(resolved) == AddressClass::kPublic) return true;
   return std::ranges::any_of(rules.pass, [&](const PassRule& other) {
     return matches(other.to, destination) && reaches(other.to.target, resolved);

@@ -108,9 +108,14 @@ struct Destination {
   Protocol protocol = Protocol::kTcp;
   IpAddress address;
   std::uint16_t port = 0;
-  std::optional<std::string> name;  ///< lower case; what the gate's resolver answered `address` for
+  /// What the gate's resolver answered `address` for, lower case, the latest first. More than one where
+  /// mocked records share it: a rule for any of them is for the attempt.
+  std::vector<std::string> names;
   /// The gate made `address` up to stand for `name`: rules by address do not speak of it.
   bool synthetic = false;
+
+  /// What it is called in reports; empty: nothing but its address.
+  [[nodiscard]] std::string name() const { return names.empty() ? "" : names.front(); }
 };
 
 enum class Action : std::uint8_t { kDeny, kMock, kPass };
@@ -128,6 +133,10 @@ struct Decision {
 
 /// The pointers in the answer are valid as long as `rules`.
 Decision decide(const Rules& rules, const Destination& destination);
+
+/// The rule that denies an address that a name was resolved to; nullptr if there is none.
+const DenyRule* denial_of(const Rules& rules, Protocol protocol, const IpAddress& resolved,
+                          std::uint16_t port);
 
 /// May the gate connect to `resolved`, an address that the host's resolver gave for the name which `rule`
 /// passes, on that port? No if a deny rule speaks of the address, and, against rebinding, if it is not public

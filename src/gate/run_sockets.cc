@@ -132,8 +132,7 @@ bool bind_sink(int socket, int family) {
 }
 
 /// Connections that a socket accepts have its mark.
-Result<void> mark_answers(int socket) {
-  const std::uint32_t mark = RH_MARK_ANSWER;
+Result<void> mark_packets(int socket, std::uint32_t mark) {
   if (::setsockopt(socket, SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
     return sys::last_error("setsockopt", "the mark of the gate's sockets");
   return {};
@@ -143,8 +142,11 @@ Result<UniqueFd> open_sink(int family, int type) {
   UniqueFd socket(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return sys::last_error("socket");
   const int on = 1;
+  // The gate's connections have the ports that the action has asked for: its own servers may have them too.
+  if (type == SOCK_STREAM && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+    return sys::last_error("setsockopt", "the gate's socket");
   if (!bind_sink(socket.get(), family)) return sys::last_error("bind", "the gate's socket");
-  RH_CHECK(mark_answers(socket.get()));
+  RH_CHECK(mark_packets(socket.get(), RH_MARK_ANSWER));
   if (type == SOCK_STREAM) {
     // Those that are accepted have it from here.
     if (::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
@@ -162,7 +164,21 @@ Result<UniqueFd> open_sink(int family, int type) {
 Result<UniqueFd> open_raw(int family) {
   UniqueFd socket(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW));
   if (!socket.valid()) return sys::last_error("socket", "raw");
-  RH_CHECK(mark_answers(socket.get()));
+  RH_CHECK(mark_packets(socket.get(), RH_MARK_ANSWER));
+  return socket;
+}
+
+/// Of IPv4 it gets the head, of IPv6 it is told the destination.
+Result<UniqueFd> open_syn(int family) {
+  UniqueFd socket(::socket(family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, RH_HELD_PROTOCOL));
+  if (!socket.valid()) return sys::last_error("socket", "raw");
+  const int on = 1;
+  const bool done = family == AF_INET
+                        ? ::setsockopt(socket.get(), IPPROTO_IP, IP_HDRINCL, &on, sizeof on) == 0
+                        : ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_HDRINCL, &on, sizeof on) == 0 &&
+                              ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on) == 0;
+  if (!done) return sys::last_error("setsockopt", "the gate's socket");
+  RH_CHECK(mark_packets(socket.get(), RH_MARK_LET_IN));
   return socket;
 }
 
@@ -192,11 +208,13 @@ Result<RunSockets> open_here(const RunNetwork& network) {
   RH_TRY(sockets.tcp4, open_sink(AF_INET, SOCK_STREAM));
   RH_TRY(sockets.udp4, open_sink(AF_INET, SOCK_DGRAM));
   RH_TRY(sockets.raw4, open_raw(AF_INET));
+  RH_TRY(sockets.syn4, open_syn(AF_INET));
   if (!ipv6) return sockets;
   RH_CHECK(own_every_address(route, mirror.from6.value_or(kLoopbackV6)));
   RH_TRY(sockets.tcp6, open_sink(AF_INET6, SOCK_STREAM));
   RH_TRY(sockets.udp6, open_sink(AF_INET6, SOCK_DGRAM));
   RH_TRY(sockets.raw6, open_raw(AF_INET6));
+  RH_TRY(sockets.syn6, open_syn(AF_INET6));
   return sockets;
 }
 

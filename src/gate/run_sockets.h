@@ -14,7 +14,8 @@ namespace rehearse::gate {
 /// All belong to the run's network namespace, close on exec and do not block. Invalid where the host has no
 /// IPv6. A connection that is accepted has as its own address (getsockname) what the action asked for;
 /// datagrams say it with IP_ORIGDSTADDR or IPV6_ORIGDSTADDR. The raw sockets send whole packets, head
-/// included: answers to datagrams from whatever address they were sent to.
+/// included: answers to datagrams from whatever address they were sent to. syn4 and syn6 get the first
+/// packets of connections that wait (door.h), and send them on.
 struct RunSockets {
   UniqueFd tcp4;
   UniqueFd tcp6;
@@ -22,6 +23,8 @@ struct RunSockets {
   UniqueFd udp6;
   UniqueFd raw4;
   UniqueFd raw6;
+  UniqueFd syn4;
+  UniqueFd syn6;
   NetworkMirror mirror;  ///< what it says, if one was wanted
 };
 

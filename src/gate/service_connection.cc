@@ -154,8 +154,10 @@ bool ServiceConnection::give_room() {
 
 /// Gives the service what the client sent; keeps what it does not take.
 bool ServiceConnection::offer(std::string_view bytes) {
+  // The service may end the connection, and with that its record, before it says how much it took.
+  record_.bytes_out += bytes.size();
   const std::size_t taken = std::min(service_->on_bytes(bytes, *this), bytes.size());
-  record_.bytes_out += taken;
+  record_.bytes_out -= bytes.size() - taken;
   held_.assign(bytes.substr(taken));
   if (taken == 0) stalled_ = true;
   return taken > 0;
@@ -272,12 +274,18 @@ void ServiceConnection::settle() {
 }
 
 void ServiceConnection::on_end(bool /*with_reset*/) {
-  if (tls_ && record_.sni.empty()) record_.sni = tls_->server_name();
   if (std::string misuse = service_->misuse(); !misuse.empty()) {
     record_.verdict = GateVerdict::kDenied;
     record_.rule.clear();
     record_.error = std::move(misuse);
   }
+  if (!tls_) return;
+  if (record_.sni.empty()) record_.sni = tls_->server_name();
+  // Who looks at the certificate only after the handshake sends no alert.
+  const bool greeted =
+      tls_->state() != TlsServer::State::kHandshake && tls_->state() != TlsServer::State::kFailed;
+  if (greeted && no_more_ && record_.bytes_out == 0 && record_.error.empty())
+    record_.error = "TLS: the client left without a word: it may not trust the run's authority";
 }
 
 }  // namespace rehearse::gate

@@ -1,8 +1,8 @@
 #include "gate/stream_socket.h"
 
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -98,6 +98,13 @@ int StreamSocket::connect_error() const {
   socklen_t size = sizeof error;
   if (::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
   return error;
+}
+
+bool StreamSocket::sends() const {
+  struct tcp_info info = {};
+  socklen_t size = sizeof info;
+  return fd_.valid() && ::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         (info.tcpi_unacked > 0 || info.tcpi_notsent_bytes > 0);
 }
 
 }  // namespace rehearse::gate

@@ -54,6 +54,8 @@ class StreamSocket final : public EventLoop::Watcher {
   [[nodiscard]] int error() const { return error_; }
   /// Of a connect; 0 if it has worked.
   [[nodiscard]] int connect_error() const;
+  /// Something that was written has not come to the peer yet.
+  [[nodiscard]] bool sends() const;
 
  private:
   void on_ready(std::uint32_t events) override;

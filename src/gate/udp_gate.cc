@@ -28,7 +28,7 @@ constexpr std::size_t kMostWaitingBytes = std::size_t{128} << 10U;
 constexpr int kAnswersATurn = 64;
 
 /// Where the action has sent a datagram that the sink received; nothing if the kernel did not say.
-std::optional<UdpEnd> original_destination(struct msghdr& message) {
+std::optional<NetEnd> original_destination(struct msghdr& message) {
   for (struct cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr; head = CMSG_NXTHDR(&message, head)) {
     const bool four = head->cmsg_level == IPPROTO_IP && head->cmsg_type == IP_ORIGDSTADDR;
     const bool six = head->cmsg_level == IPPROTO_IPV6 && head->cmsg_type == IPV6_ORIGDSTADDR;
@@ -36,13 +36,13 @@ std::optional<UdpEnd> original_destination(struct msghdr& message) {
     SocketAddress address;
     std::memcpy(&address.storage, CMSG_DATA(head),
                 four ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    return UdpEnd{address.address(), address.port()};
+    return NetEnd{address.address(), address.port()};
   }
   return std::nullopt;
 }
 
 /// As if `from` had sent it. What the run's network does not take is lost, as datagrams are.
-bool send_packet(const RunSockets& sockets, const UdpEnd& from, const UdpEnd& to, std::string_view payload) {
+bool send_packet(const RunSockets& sockets, const NetEnd& from, const NetEnd& to, std::string_view payload) {
   const std::string packet = udp_packet(from, to, payload);
   if (packet.empty()) return false;
   const int raw = to.address.is_v4() ? sockets.raw4.get() : sockets.raw6.get();
@@ -77,7 +77,7 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
 
   void begin(bool synthetic) {
     touch();
-    if (!synthetic) return connect({record_.address});
+    if (!synthetic) return take_answer({{record_.address}, {}});
     const std::uint64_t question =
         context_.resolver->ask(record_.name, [this](const Resolver::Answer& answer) {
           question_ = 0;
@@ -97,7 +97,7 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
       waiting_.emplace_back(payload);
       return;
     }
-    if (!spend(payload.size())) return drop();
+    if (!spend(payload.size())) return;
     // An error that the server's host has sent for an earlier one is told once: the next try is a new one.
     if (::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0 &&
         ::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0) {
@@ -113,6 +113,7 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
     if (over_) return;
     over_ = true;
     --context_.outside;
+    tell_limited();
     if (record_.error.empty()) record_.error = why;
     context_.loop.timers().cancel(*this);
     if (recorder_) recorder_->end();
@@ -132,7 +133,8 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
       }
       const std::string_view payload(context_.buffer.data(), static_cast<std::size_t>(size));
       touch();
-      if (!spend(payload.size()) || !send_packet(gate_.sockets_, ends_.destination, ends_.client, payload)) {
+      if (!spend(payload.size())) continue;
+      if (!send_packet(gate_.sockets_, ends_.destination, ends_.client, payload)) {
         drop();
         continue;
       }
@@ -162,7 +164,10 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
 
   void take_answer(const Resolver::Answer& answer) {
     const auto allowed = passable(context_, rule_, record_, answer);
-    if (!allowed) return give_up(allowed.error().what);
+    if (!allowed) {
+      record_.verdict = GateVerdict::kDenied;
+      return give_up(allowed.error().what);
+    }
     connect(*allowed);
   }
 
@@ -188,9 +193,22 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
 
   bool spend(std::size_t bytes) {
     PassBudget& budget = context_.budget(rule_);
-    if (budget.allowance(context_.loop.now()) < bytes) return false;
-    budget.spend(bytes);
-    return true;
+    if (budget.allowance(context_.loop.now()) >= bytes) {
+      budget.spend(bytes);
+      return true;
+    }
+    ++limited_;
+    drop();
+    return false;
+  }
+
+  /// What the rule's limits have dropped is said at the end; a flow of which they let nothing through was
+  /// denied.
+  void tell_limited() {
+    if (limited_ == 0) return;
+    record_.error = fmt::format("{} datagram{} beyond the limits of the rule {} dropped", limited_,
+                                limited_ == 1 ? "" : "s", limited_ == 1 ? "was" : "were");
+    if (record_.bytes_out + record_.bytes_in == 0) record_.verdict = GateVerdict::kDenied;
   }
 
   void drop() { ++context_.totals.dropped_datagrams; }
@@ -211,6 +229,7 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
   std::uint64_t question_ = 0;
   std::deque<std::string> waiting_;
   std::size_t waiting_bytes_ = 0;
+  std::uint64_t limited_ = 0;  ///< datagrams that the rule's limits have dropped
   std::int64_t last_ns_ = 0;
   bool timed_ = false;
   bool over_ = false;
@@ -284,7 +303,7 @@ ConnectionRecord UdpGate::record_of(const Ends& ends, const Destination& destina
   record.port = ends.destination.port;
   record.client_address = ends.client.address;
   record.client_port = ends.client.port;
-  record.name = destination.name.value_or("");
+  record.name = destination.name();
   record.begun_ns = record.ended_ns = context_.loop.now();
   return record;
 }
@@ -295,7 +314,7 @@ void UdpGate::take(const Ends& ends, std::string_view payload) {
       names_.destination(Protocol::kUdp, ends.destination.address, ends.destination.port);
   const Decision decision = decide(context_.rules, destination);
   if (decision.action == Action::kMock) return mock(ends, destination, decision, payload);
-  const bool nameless = destination.synthetic && !destination.name;
+  const bool nameless = destination.synthetic && destination.names.empty();
   if (decision.action == Action::kPass && !nameless) {
     ConnectionRecord record = record_of(ends, destination);
     record.verdict = GateVerdict::kPassed;

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "gate/datagram.h"
 #include "gate/engine_context.h"
 #include "gate/name_service.h"
+#include "gate/packet.h"
 #include "gate/recorder.h"
 #include "gate/run_sockets.h"
 
@@ -41,8 +41,8 @@ class UdpGate {
   class Flow;
   class Listener;
   struct Ends {
-    UdpEnd client;
-    UdpEnd destination;
+    NetEnd client;
+    NetEnd destination;
     // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
     friend auto operator<=>(const Ends&, const Ends&) = default;
   };

@@ -19,7 +19,8 @@ constexpr std::uint64_t kMemoryLimit = std::uint64_t{1} << 30U;  ///< twice what
 /// The sockets in the order in which they are sent.
 template <class Sockets>
 auto all(Sockets& sockets) {
-  return std::array{&sockets.tcp4, &sockets.tcp6, &sockets.udp4, &sockets.udp6, &sockets.raw4, &sockets.raw6};
+  return std::array{&sockets.tcp4, &sockets.tcp6, &sockets.udp4, &sockets.udp6,
+                    &sockets.raw4, &sockets.raw6, &sockets.syn4, &sockets.syn6};
 }
 
 /// A byte each says which there are.
@@ -42,7 +43,7 @@ Result<RunSockets> receive_sockets(int from) {
   for (std::size_t i = 0; i < std::min(places.size(), message.text.size()); ++i) {
     if (message.text[i] == '1' && next < message.fds.size()) *places[i] = std::move(message.fds[next++]);
   }
-  if (!sockets.tcp4.valid() || !sockets.udp4.valid() || !sockets.raw4.valid())
+  if (!sockets.tcp4.valid() || !sockets.udp4.valid() || !sockets.raw4.valid() || !sockets.syn4.valid())
     return fail("the run's sockets did not arrive");
   return sockets;
 }

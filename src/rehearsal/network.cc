@@ -47,9 +47,33 @@ Result<void> add_tables(const std::string& text, const std::string& path, gate::
 
 Result<void> add_mock_file(const std::string& path, NetworkPlan& plan, std::vector<gate::DnsMock>& dns) {
   const auto text = sys::read_file(path.c_str(), gate::kLargestMockFile);
+  if (!text && text.error().err == 0)
+    return fail(fmt::format("--mock: {} is larger than {} MiB", path, gate::kLargestMockFile >> 20U),
+                ExitCode::kUsage, "name a TOML file");
   if (!text)
     return fail_errno(text.error().err, "--mock: cannot read " + path, ExitCode::kUsage, "name a TOML file");
-  return add_tables(*text, path, gate::FileKind::kMock, plan, dns);
+  const auto tables = [&] {
+    return plan.rules.mock.size() + plan.rules.pass.size() + plan.rules.deny.size() + dns.size();
+  };
+  const std::size_t before = tables();
+  RH_CHECK(add_tables(*text, path, gate::FileKind::kMock, plan, dns));
+  if (tables() == before)
+    return fail("--mock: there is nothing in " + path, ExitCode::kConfig,
+                "write [[mock]], [[pass]] or [[deny]] tables: docs/network-rules.md");
+  return {};
+}
+
+/// Of two mocks for the same destination the second would never be asked.
+Result<void> check_mocks(const gate::Rules& rules) {
+  for (auto mock = rules.mock.begin(); mock != rules.mock.end(); ++mock) {
+    const auto same = std::find_if(rules.mock.begin(), mock,
+                                   [&](const gate::Mock& other) { return other.listen == mock->listen; });
+    if (same != mock)
+      return fail(
+          fmt::format("{}: {} is mocked at {} too", mock->place, gate::to_text(mock->listen), same->place),
+          ExitCode::kConfig, "join the two, or remove one");
+  }
+  return {};
 }
 
 Result<void> add_replay(const Options& options, const ledger::StateDir& state, NetworkPlan& plan) {
@@ -99,11 +123,19 @@ std::vector<std::string> named(const gate::Rules& rules) {
 std::vector<sandbox::Addition> NetworkPlan::trust() const {
   if (!authority) return {};
   const std::string& pem = authority->pem();
-  // OpenSSL looks a certificate up in the directory by the hash of its name: c_rehash(1).
-  const unsigned long name = ::X509_subject_name_hash(authority->certificate());
   return {{"/etc/ssl/certs/ca-certificates.crt", pem, false},
           {"/etc/pki/tls/certs/ca-bundle.crt", pem, false},
-          {fmt::format("/etc/ssl/certs/{:08x}.0", name), pem, true}};
+          {certificate_path(), pem, true}};
+}
+
+std::vector<std::pair<std::string, std::string>> NetworkPlan::trust_variables() const {
+  if (!authority) return {};
+  return {{"NODE_EXTRA_CA_CERTS", certificate_path()}};
+}
+
+/// By the hash of its name: c_rehash(1).
+std::string NetworkPlan::certificate_path() const {
+  return fmt::format("/etc/ssl/certs/{:08x}.0", ::X509_subject_name_hash(authority->certificate()));
 }
 
 Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const ActionFile* action,
@@ -127,11 +159,16 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
     const bool any = !plan->rules.pass.empty() || !plan->rules.deny.empty() || !plan->rules.mock.empty();
     if (!options.trace && (any || !dns.empty())) return no_gate(action->path);
   }
+  RH_CHECK(check_mocks(plan->rules));
   if (!options.replay.empty() && state != nullptr) RH_CHECK(add_replay(options, *state, *plan));
   RH_TRY(plan->zone, gate::DnsZone::create(dns, named(plan->rules)));
   plan->dns.nxdomain = options.nxdomain;
   plan->mirror = options.network_mirror;
   RH_TRY(plan->kernel, gate::flatten(plan->rules));
+  if (!plan->kernel.names.empty() && plan->zone.addresses() > RH_NAMED)
+    return fail(fmt::format("the mocked records have more than {} different addresses, and rules are by name",
+                            RH_NAMED),
+                ExitCode::kConfig, "leave records out, or write rules by address");
   if (gate::speaks_tls(plan->rules)) {
     const std::int64_t now = realtime_ns();
     RH_TRY(plan->authority, gate::CertificateAuthority::create(compact_time(now), now));

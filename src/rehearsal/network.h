@@ -39,6 +39,12 @@ struct NetworkPlan {
 
   /// What makes clients inside trust the authority.
   [[nodiscard]] std::vector<sandbox::Addition> trust() const;
+  /// The same for those that have certificates of their own: Node.js.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> trust_variables() const;
+
+ private:
+  /// Where OpenSSL looks the authority's certificate up.
+  [[nodiscard]] std::string certificate_path() const;
 };
 
 /// From the action file (if there is one), --pass, --deny, --mock, --replay, --nxdomain and --network-mirror.

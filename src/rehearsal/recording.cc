@@ -271,6 +271,7 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
       record.mock_trouble.push_back(std::to_string(log->totals->unused_recordings) +
                                     " recorded exchanges were not asked for");
   }
+  list_tls_trouble(*log, record);
   network_.finish();
   NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts), network_.sources());
   record.network = journal.describe(network_.list(), events_.begun_ns());
@@ -317,6 +318,30 @@ void Recording::list_mock_trouble(report::RunRecord& record) {
                                               kept.name.empty() ? kept.address : kept.name, kept.port,
                                               kept.exchange.request.head, kept.exchange.remark));
   }
+}
+
+/// Clients that did not come to speak with a mocked service, and recordings that nobody can read.
+void Recording::list_tls_trouble(const gate::GateLog& log, report::RunRecord& record) {
+  constexpr std::size_t kMost = 100;
+  std::set<std::string> sealed;
+  for (const gate::ConnectionRecord& connection : log.connections) {
+    const std::string& name = connection.name;
+    const std::string to =
+        fmt::format("{}:{}", name.empty() ? format_ip(connection.address) : name, connection.port);
+    const bool passed = connection.verdict == gate::GateVerdict::kPassed;
+    const bool denied = connection.verdict == gate::GateVerdict::kDenied;
+    if (passed && !connection.sni.empty() && connection.rule.ends_with(",record") && sealed.size() < kMost)
+      sealed.insert(to);
+    const bool unserved = !passed && !denied && connection.error.starts_with("TLS: ");
+    if (unserved && record.mock_trouble.size() < kMost)
+      record.mock_trouble.push_back(fmt::format("unserved {} ({})", to, connection.error));
+  }
+  for (const std::string& to : sealed)
+    record.gaps.push_back(
+        {"recording of " + to,
+         "it is TLS that the gate does not end: what is kept is encrypted, and no replay can "
+         "answer from it",
+         verdict::Level::kGreen});
 }
 
 void Recording::list_outside_writes(report::RunRecord& record) const {

@@ -71,6 +71,7 @@ class Recording final : public sandbox::Recorder {
   void list_attempts(report::RunRecord& record);
   void list_network(const std::string& hosts, report::RunRecord& record);
   void list_mock_trouble(report::RunRecord& record);
+  static void list_tls_trouble(const gate::GateLog& log, report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
   void list_busy_programs(report::RunRecord& record) const;

@@ -308,6 +308,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose, Writes write
     return fail("--read-only: a network rule lets something out, which cannot be taken back",
                 ExitCode::kUsage, "leave the rule out (--pass, [[pass]]), or mock the service");
   request.additions = order.network->trust();
+  request.own_env = order.network->trust_variables();
   RH_TRY(order.facts, host::read_host_facts());
   RH_TRY(order.plan, sandbox::make_plan(std::move(request), order.facts));
   return order;

@@ -117,7 +117,8 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
     }
     if (network.authority) {
       record.gaps.push_back({"trusted certificates: the run's own authority is among them",
-                             "mocked services speak TLS", verdict::Level::kYellow});
+                             "mocked services speak TLS; Node.js is told by NODE_EXTRA_CA_CERTS",
+                             verdict::Level::kYellow});
     }
     if (record.trace->may_load_modules) {
       record.gaps.push_back(

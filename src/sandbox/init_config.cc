@@ -1,6 +1,7 @@
 #include "sandbox/init_config.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -90,9 +91,13 @@ Result<UniqueFd> make_init_config(const Plan& plan) {
   std::vector<std::string> env;
   std::string search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const auto& [name, value] : request.env) {
-    std::string setting = name;
-    env.push_back(setting.append("=").append(value));
+    env.push_back(fmt::format("{}={}", name, value));
     if (name == "PATH") search_path = value;
+  }
+  for (const auto& own : request.own_env) {
+    const bool asked =
+        std::ranges::any_of(request.env, [&](const auto& pair) { return pair.first == own.first; });
+    if (!asked) env.push_back(fmt::format("{}={}", own.first, own.second));
   }
   const std::vector<std::string> candidates = exec_candidates(request.argv.front(), search_path);
   config.argv = blob.add(request.argv, 1);

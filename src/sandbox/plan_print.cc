@@ -59,6 +59,8 @@ std::string plan_text(const Plan& plan) {
                       request.identity.uid, request.identity.gid, escape_text(plan.hostname));
   for (const auto& [name, value] : request.env)
     text += "  env " + escape_text(name) + '=' + shell_quote(value) + '\n';
+  for (const auto& [name, value] : request.own_env)
+    text += "  env " + escape_text(name) + '=' + shell_quote(value) + ", if it is not set\n";
   text += fmt::format("\nIsolation\n  profile {}\n  namespaces:", profile_name(request.profile));
   text += request.profile == Profile::kShifted ? " user mount pid net ipc uts cgroup"
                                                : " mount pid net ipc uts cgroup";

@@ -44,6 +44,8 @@ struct Request {
   std::string cwd = "/";
   Identity identity;
   std::vector<std::pair<std::string, std::string>> env;
+  /// What the rehearsal sets besides, where `env` has no such name: no part of what was asked for.
+  std::vector<std::pair<std::string, std::string>> own_env;
   std::uint32_t umask = 022;
   Limits limits;
   Profile profile = Profile::kShifted;

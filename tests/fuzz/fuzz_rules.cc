@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (in.flag()) destination.address = IpAddress::v4({in.byte(), in.byte(), in.byte(), in.byte()});
   destination.port = static_cast<std::uint16_t>(in.small());
   destination.synthetic = in.flag();
-  if (in.flag()) destination.name = in.text();
+  if (in.flag()) destination.names.push_back(in.text());
 
   Rules rules;
   while (!in.empty()) {
@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   FUZZ_REQUIRE(to.protocol == destination.protocol && to.ports.contains(destination.port));
   const auto* name = std::get_if<NameTarget>(&to.target);
   const auto* block = std::get_if<IpBlock>(&to.target);
-  if (name != nullptr) FUZZ_REQUIRE(destination.name && destination.name->ends_with(name->name));
+  if (name != nullptr) FUZZ_REQUIRE(destination.name().ends_with(name->name));
   if (block != nullptr) FUZZ_REQUIRE(!destination.synthetic && block->contains(destination.address));
   const AddressClass kind = classify(destination.address);
   if (name == nullptr && !destination.synthetic && kind != AddressClass::kPublic)

@@ -210,6 +210,51 @@ class Mocked(Gate):
         self.assertEqual(outcomes, sorted([(123, "served", b"AMP!"), (123, "unmatched", b"hing"), (7, "served", b"six")] +
                                           [(514, "served", b"e %d\n" % n) for n in range(3)] + [(8125, "served", b":1|c")] * 3))
 
+    def test_a_server_inside_may_have_the_port(self):
+        seen = self.behind("""#python
+            def serve(reuse):
+                s = gate_socket(socket.AF_INET, socket.SOCK_STREAM)
+                if reuse: s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("0.0.0.0", 80))
+                s.listen(1)
+                s.close()
+            held = socket.create_connection(("api.example.com", 80))
+            with socket.create_connection(("api.example.com", 80)) as ended:
+                ended.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+                while ended.recv(1000): pass
+            serve(True)
+            serve(False)
+            print("served")
+            """, HTTP)
+        self.assertEqual(seen.out, "served\n", seen.err)
+
+    def test_secrets_head_and_faults_in_the_log(self):
+        seen = self.behind("curl -sS 'http://u:SEKRET3@api.example.com/x?token=SEKRET1&a=1&password=SEKRET2'; curl -sSI http://api.example.com/got;"
+                           "curl -sS http://api.example.com/reset", """
+            [[mock]]
+            listen = "tcp:api.example.com:80"
+            http = [ { path = "/reset", fault = "reset" }, { method = "GET", path = "/got", body = "12345" }, { path = "/x", body = "x" } ]
+        """)
+        self.assertIn("200 OK", seen.out)
+        self.assertIn("Content-Length: 5", seen.out)
+        with open(self.directory + "/log") as file:
+            self.assertNotIn("SEKRET", file.read())
+        self.assertEqual(seen.connections[0]["http_path"], "/x?token=***&a=1&password=***")
+        self.assertGreater(seen.connections[2]["bytes_out"], 50)
+
+    def test_clients_that_do_not_trust_the_authority(self):
+        seen = self.behind("""#python
+            import ssl
+            def greet(context, say=b"", **more):
+                try:
+                    with context.wrap_socket(socket.create_connection(("api.example.com", 443)), server_hostname="api.example.com", **more) as s:
+                        if say: s.sendall(say)
+                except OSError as error: pass
+            greet(ssl._create_unverified_context())  # as those that look at the certificate later
+            greet(ssl.create_default_context())
+            """, HTTP)
+        self.assertTrue(all(c["error"].startswith("TLS: ") for c in seen.connections), seen.connections)
+
     def test_mail(self):
         seen = self.behind("""#python
             import smtplib
@@ -274,15 +319,47 @@ class Passed(Gate):
         self.assertEqual((good.connections[0]["http_host"], good.connections[0]["http_path"]), ("localhost-alias.example", "/p"))
         bad = self.behind(script % (port, request % b"other.example"), options=passes)
         self.assertIn("reset", bad.out, bad.err)
-        self.assertEqual((bad.connections[0]["bytes_out"], bad.connections[0]["http_host"]), (0, "other.example"))
-        self.assertIn("another host", bad.connections[0]["error"])
+        self.assertEqual({(c["bytes_out"], c["http_host"]) for c in bad.connections}, {(0, "other.example")})
+        self.assertIn("another host", bad.connections[-1]["error"])
+        self.assertEqual([c["verdict"] for c in bad.connections], ["denied", "passed"])  # the greeting had come
         # Without a rule for the loopback the name is a rebinding.
         alone = self.behind("""#python
             try: print(socket.create_connection(("localhost-alias.example", %d)).recv(100))
             except OSError as error: print(error)
             """ % port, options=passes[:2])
-        self.assertIn("reset", alone.out, alone.err)
+        self.assertIn("Connection refused", alone.out, alone.err)
         self.assertIn("127.0.0.1 (loopback)", alone.connections[0]["error"])
+        self.assertEqual(alone.connections[0]["verdict"], "denied")
+
+    def test_rules_by_name_for_mocked_addresses(self):
+        server = Tcp(echo)
+        mock = """
+            [[mock]]
+            dns = [ { name = "one.example.com", type = "A", data = "127.0.0.1" }, { name = "two.example.com", type = "A", data = "127.0.0.1" },
+                    { name = "three.example.com", type = "CNAME", data = "four.example.com" }, { name = "played.example.com", type = "A", data = "93.184.216.34" } ]
+            [[mock]]
+            listen = "tcp:played.example.com:80"
+            reply = "played"
+        """
+        script = """#python
+            for name, port in (("one.example.com", %d), ("two.example.com", %d), ("three.example.com", 81), ("played.example.com", 80)):
+                try:
+                    s = socket.create_connection((name, port))
+                    s.sendall(b"x")
+                    print(name, s.recv(10))
+                except OSError as error: print(name, error)
+            """ % (server.port, server.port)
+        passes = ["--pass", "host-loopback:%d" % server.port]
+        seen = self.behind(script, mock, passes + ["--deny", "tcp:two.example.com:%d=ETIMEDOUT" % server.port, "--deny", "tcp:three.example.com:81=EHOSTUNREACH"])
+        self.assertEqual(seen.out.splitlines(), ["one.example.com b'x'", "two.example.com [Errno 110] Connection timed out",
+                                                 "three.example.com [Errno 113] No route to host", "played.example.com b'played'"], seen.err)
+        # By name it passes only where the address may be connected to.
+        alone = self.behind(script, mock, ["--pass", "tcp:two.example.com:%d" % server.port])
+        refused = {c["name"]: c["error"] for c in alone.connections}
+        self.assertIn("127.0.0.1 (loopback), which no rule passes", refused["two.example.com"], alone.out)
+        both = self.behind(script, mock, passes + ["--pass", "tcp:two.example.com:%d" % server.port])
+        self.assertEqual(both.out.splitlines()[1], "two.example.com b'x'", both.err)
+        self.assertEqual({c["name"]: c["rule"] for c in both.connections}["two.example.com"], "tcp:two.example.com:%d" % server.port)
 
     def test_limits(self):
         server = Tcp(echo)
@@ -355,16 +432,154 @@ class Passed(Gate):
         self.assertEqual(sorted(c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"), [3, 3, 50001, 50001])
         self.assertEqual(seen.totals["flows"], 4)
 
-    def test_refused_by_the_server(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        listener.close()
+    def test_who_is_refused_outside_is_refused_inside(self):
+        closed = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            listener = socket.create_server((address, 0), family=family)
+            closed.append(listener.getsockname()[1])
+            listener.close()
+        options = ["--pass", "host-loopback:%d" % closed[0], "--pass", "host-loopback:%d" % closed[1]]
+        # No way, of both families: routes that say so.
+        ways = (("203.0.113.9/32", 113), ("203.0.113.10/32", 101), ("3fff:1::9/128", 113), ("3fff:1::a/128", 101))
+        for block, error in ways:
+            kind = "unreachable" if error == 113 else "throw"
+            added = subprocess.run(["ip", "route", "add", kind, block], capture_output=True, text=True)
+            if added.returncode != 0:
+                self.skipTest(added.stderr)
+            self.addCleanup(subprocess.run, ["ip", "route", "del", kind, block])
+            address = block.split("/")[0]
+            options += ["--pass", "tcp:[%s]:80" % address if ":" in address else "tcp:%s:80" % address]
         seen = self.behind("""#python
-            try: print(socket.create_connection(("127.0.0.1", %d)).recv(1))
+            for to in %r:
+                try:
+                    socket.create_connection(to)
+                    print("connected")
+                except OSError as error: print(error.errno)
+            """ % ([("127.0.0.1", closed[0]), ("::1", closed[1])] + [(block.split("/")[0], 80) for block, _ in ways],), options=options)
+        got = seen.out.split()
+        self.assertEqual(got[:3], ["111", "111", "113"], seen.err + str(seen.connections))
+        self.assertEqual(got[4], "113")
+        self.assertTrue({got[3], got[5]} <= {"101", "113"}, got)  # a default route may be there
+        self.assertEqual({c["verdict"] for c in seen.connections}, {"passed"})
+        self.assertEqual(sum("cannot connect: Connection refused" in c["error"] for c in seen.connections), 2)
+
+    def test_a_destination_that_does_not_answer(self):
+        full = socket.socket()
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        fill = [socket.socket() for _ in range(3)]
+        for s in fill:
+            s.setblocking(False)
+            s.connect_ex(("127.0.0.1", port))
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_STREAM)
+            s.settimeout(4)
+            try: s.connect(("127.0.0.1", %d))
             except OSError as error: print(error)
             """ % port, options=["--pass", "host-loopback:%d" % port])
-        self.assertIn("reset", seen.out, seen.err)
-        self.assertIn("cannot connect: Connection refused", seen.connections[0]["error"])
+        self.assertEqual(seen.out, "timed out\n", seen.err)
+        self.assertEqual([c["error"] for c in seen.connections], ["the destination has not answered"])
+
+    def test_clients_that_end_no_line_are_answered(self):
+        server = Tcp(echo)
+        self.host("127.0.0.1 short.example\n")
+        seen = self.behind("""#python
+            for word in (b"ruok", b"G", b"\\x16", b"\\x16\\x03\\x01"):
+                s = socket.create_connection(("short.example", %d))
+                began = time.time()
+                s.sendall(word)
+                print(s.recv(10) == word, time.time() - began < 5)
+            # What was begun goes on being looked at.
+            s = socket.create_connection(("short.example", %d))
+            s.sendall(b"GET / HTTP/1.1\\r\\nHo")
+            print(s.recv(100))
+            try:
+                s.sendall(b"st: other.example\\r\\n\\r\\n")
+                print(s.recv(100))
+            except OSError as error: print(error)
+            """ % (server.port, server.port), options=["--pass", "tcp:short.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(seen.out.splitlines()[:4], ["True True"] * 4, seen.out + seen.err)
+        self.assertEqual(seen.out.splitlines()[4], str(b"GET / HTTP/1.1\r\nHo"))
+        self.assertIn("reset", seen.out.splitlines()[5])
+
+    def test_every_request_is_for_the_name(self):
+        def answer(connection):
+            while data := connection.recv(65536):
+                connection.sendall(b"HTTP/1.1 101 x\r\n\r\n" if b"Upgrade" in data else b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")
+        server = Tcp(answer)
+        self.host("127.0.0.1 kept.example\n")
+        seen = self.behind("""#python
+            def say(requests):
+                s = socket.create_connection(("kept.example", %d))
+                got = []
+                try:
+                    for request in requests:
+                        s.sendall(request)
+                        got.append(s.recv(1000)[9:12])
+                except OSError as error: got.append(error.errno)
+                print(got)
+            good, bad = (b"POST /%%s HTTP/1.1\\r\\nHost: %%s\\r\\nContent-Length: 3\\r\\n\\r\\nabc" %% (path, host) for path, host in ((b"good", b"kept.example"), (b"bad", b"other.example")))
+            say([good, good, bad])
+            say([good + bad])
+            say([good, b"no HTTP at all\\r\\n"])
+            say([b"GET / HTTP/1.1\\r\\nHost: kept.example\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n", b"\\x81\\x05frame"])
+            """ % server.port, options=["--pass", "tcp:kept.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(seen.out.splitlines(), ["[b'200', b'200', 104]", "[104]", "[b'200', 104]", "[b'101', b'200']"], seen.err)
+        denied = [c for c in seen.connections if c["verdict"] == "denied"]
+        self.assertEqual([(c["http_host"], c["http_path"], c["bytes_out"]) for c in denied],
+                         [("other.example", "/bad", 0), ("other.example", "/bad", 0), ("kept.example", "/good", 0)])
+        self.assertIn("another host than kept.example", denied[0]["error"])
+
+    def test_what_the_gate_refuses_is_denied(self):
+        server = Tcp(echo)
+        self.host("127.0.0.1 loop.example\n93.184.216.34 barred.example\n")
+        seen = self.behind("""#python
+            for name in ("loop.example", "barred.example", "no-such-name.invalid.example"):
+                try: socket.create_connection((name, %d))
+                except OSError as error: print(error.errno)
+            """ % server.port, options=["--pass", "tcp:*.example:%d" % server.port, "--deny", "tcp:93.184.216.34:*=EPERM"])
+        self.assertEqual(seen.out.split(), ["111"] * 3, seen.err)
+        self.assertEqual({c["verdict"] for c in seen.connections}, {"denied"})
+        reasons = {c["name"]: c["error"] for c in seen.connections}
+        self.assertIn("127.0.0.1 (loopback), which no rule passes", reasons["loop.example"])
+        self.assertIn("93.184.216.34, which a rule denies: tcp:93.184.216.34:*=EPERM", reasons["barred.example"])
+        self.assertIn("cannot be resolved", reasons["no-such-name.invalid.example"])
+
+    def test_all_that_a_limit_lets_through_arrives(self):
+        def pour(connection):
+            try:
+                for _ in range(64):
+                    connection.sendall(b"z" * 65536)
+            except OSError:
+                pass
+        server = Tcp(pour)
+        seen = self.behind("""#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            time.sleep(1)
+            got = 0
+            try:
+                while piece := s.recv(10000): got += len(piece)
+            except OSError as error: print(got, error.errno)
+            try: socket.create_connection(("127.0.0.1", %d))
+            except OSError as error: print(error.errno)
+            """ % (server.port, server.port), options=["--pass", "host-loopback:%d,bytes=1M" % server.port])
+        self.assertEqual(seen.out.split(), [str(1 << 20), "104", "111"], seen.err)
+        self.assertEqual([(c["verdict"], c["bytes_in"], c["error"]) for c in seen.connections],
+                         [("denied", 0, "the rule's bytes are used up"), ("passed", 1 << 20, "the rule's bytes are used up"),
+                          ("denied", 0, "the rule's bytes are used up")])
+
+    def test_datagrams_beyond_a_limit_are_told(self):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            for i in range(5): s.sendto(b"x" * 1000, ("127.0.0.1", %d))
+            time.sleep(0.5)
+            """ % port, options=["--pass", "udp:host-loopback:%d,bytes=2500" % port])
+        self.assertEqual([(c["bytes_out"], c["error"]) for c in seen.connections],
+                         [(2000, "3 datagrams beyond the limits of the rule were dropped")], seen.err)
 
     def test_gigabyte(self):
         size = 1 << 30

@@ -2,12 +2,14 @@
 #include <arpa/inet.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <random>
 
-#include "gate/datagram.h"
 #include "gate/first_bytes.h"
 #include "gate/hosts_file.h"
+#include "gate/packet.h"
 #include "gate/pass_budget.h"
+#include "gate/request_watch.h"
 #include "gate/timer_queue.h"
 
 using namespace rehearse;
@@ -54,6 +56,81 @@ TEST_CASE("A datagram's packet has the checksums that receivers want") {
   CHECK(sum_of(pseudo + six.substr(40)) == 0xffff);
   CHECK(udp_packet({ip("8.8.8.8"), 53}, {ip("::1"), 9}, "").empty());
   CHECK(udp_packet({ip("8.8.8.8"), 53}, {ip("127.0.0.1"), 9}, std::string(65508, 'x')).empty());
+}
+
+TEST_CASE("A connection's first packet is read, sent on and refused") {
+  const auto is_whole = [](std::string_view packet, std::size_t head) {
+    const bool four = head == 20;
+    const std::string size = {static_cast<char>((packet.size() - head) >> 8U),
+                              static_cast<char>(packet.size() - head)};
+    const auto ends = four ? packet.substr(12, 8) : packet.substr(8, 32);
+    const char protocol = packet[four ? 9U : 6U];
+    const std::string pseudo =
+        protocol == 1 ? "" : std::string(ends) + std::string(1, '\0') + protocol + size;
+    return (!four || sum_of(packet.substr(0, 20)) == 0xffff) &&
+           sum_of(pseudo + std::string(packet.substr(head))) == 0xffff;
+  };
+  const std::string segment("\xc0\x01\0\x50\1\2\3\xff\0\0\0\0\x60\2\xff\xff\0\0\0\0\2\4\xff\xd7", 24);
+  for (const bool four : {true, false}) {
+    const IpAddress from = ip(four ? "127.0.0.1" : "::1");
+    const IpAddress to = ip(four ? "93.184.216.34" : "2606:2800::1");
+    const std::size_t head = four ? 20 : 40;
+    const auto knock = read_knock(from, to, segment);
+    REQUIRE(knock);
+    CHECK((knock->client == NetEnd{from, 0xc001} && knock->destination == NetEnd{to, 80}));
+    CHECK(knock->sequence == 0x010203ff);
+    const std::string again = knock_packet(*knock);
+    CHECK(is_whole(again, head));
+    if (four) {
+      const auto same = read_knock(again);
+      REQUIRE(same);
+      CHECK((same->client == knock->client && same->destination == knock->destination));
+      for (std::size_t size = 0; size < again.size(); ++size) {
+        const auto part = read_knock(again.substr(0, size));
+        CHECK((!part || size >= 40));
+      }
+    }
+    const std::string reset = reset_packet(*knock);
+    CHECK(is_whole(reset, head));
+    CHECK(reset.substr(head, 14) == std::string("\0\x50\xc0\1\0\0\0\0\1\2\4\0\x50\x14", 14));
+    for (const int error : {EHOSTUNREACH, ENETUNREACH}) {
+      const std::string message = unreachable_packet(*knock, error);
+      CHECK(is_whole(message, head));
+      CHECK(message[head] == (four ? 3 : 1));
+      CHECK(message[head + 1] == (error == ENETUNREACH ? 0 : four ? 1 : 3));
+    }
+  }
+  std::string acknowledged = segment;
+  acknowledged[13] = 0x12;
+  CHECK_FALSE(read_knock(ip("127.0.0.1"), ip("10.0.0.1"), acknowledged));
+  CHECK_FALSE(read_knock(ip("127.0.0.1"), ip("::1"), segment));
+  CHECK_FALSE(read_knock(ip("127.0.0.1"), ip("10.0.0.1"), segment.substr(0, 19)));
+}
+
+TEST_CASE("Of a client's requests each is told, however they are cut") {
+  const std::string requests =
+      "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+      "GET /2 HTTP/1.1\r\nHost: b:8080\r\n\r\n\r\nGET http://c/3 HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\n\r\n";
+  for (const std::size_t piece : {1U, 7U, 1000U}) {
+    RequestWatch watch;
+    std::string seen;
+    for (std::size_t at = 0; at < requests.size(); at += piece) {
+      CHECK_FALSE(watch.switches("HTTP/1.1 101 Switching Protocols"));
+      for (const RequestAim& aim : watch.from_client(requests.substr(at, piece)))
+        seen += aim.host + aim.path + ' ';
+    }
+    CHECK(seen == "a/1 b/2 c/3 ");
+    CHECK_FALSE(watch.undecided());
+    CHECK(watch.switches("HTTP/1.1 101 Switching Protocols"));
+    CHECK_FALSE(watch.switches("HTTP/1.1 200 OK"));
+    CHECK(watch.from_client("GET /4").empty());
+    CHECK(watch.undecided());
+    CHECK(watch.from_client("\r\n").empty());
+    CHECK(watch.broken());
+  }
+  RequestWatch tunnel;
+  CHECK(tunnel.from_client("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n").size() == 1);
+  CHECK(tunnel.switches("HTTP/1.1 200 OK"));
 }
 
 TEST_CASE("Timers come in order, once, and not after they were taken back") {
@@ -147,7 +224,7 @@ TEST_CASE("A client's first bytes say whom it wants") {
       FirstBytes first;
       CAPTURE(wanted.bytes, piece);
       CHECK(state_after(first, wanted.bytes, piece) == wanted.state);
-      CHECK((first.host() == wanted.host && first.path() == wanted.path));
+      CHECK((first.request().host == wanted.host && first.request().path == wanted.path));
     }
   }
   FirstBytes endless;

@@ -240,4 +240,12 @@ TEST_CASE("Routes match method, path, query and headers") {
   route.headers.clear();
   route.method = "POST";
   CHECK_FALSE(route_matches(route, request));
+  request.method = "HEAD";
+  CHECK_FALSE(route_matches(route, request));
+  route.method = "GET";
+  CHECK(route_matches(route, request));
+  route.method = "HEAD";
+  CHECK(route_matches(route, request));
+  request.method = "GET";
+  CHECK_FALSE(route_matches(route, request));
 }

@@ -151,7 +151,7 @@ void compare(const Rules& rules, const KernelRules& kernel, struct rh_gate& gate
              const Destination& destination) {
   const Decision wanted = decide(rules, destination);
   const u32 rule = ask_kernel(gate, destination);
-  CAPTURE(format_ip(destination.address), destination.port, destination.name.value_or("-"));
+  CAPTURE(format_ip(destination.address), destination.port, destination.name());
   if (rule == 0) {
     CHECK((wanted.deny == nullptr && wanted.mock == nullptr && wanted.pass == nullptr));
     CHECK(kernel.error == wanted.refusal.error);
@@ -190,12 +190,14 @@ TEST_CASE("The kernel's rules decide as decide() does") {
         const auto addresses = names.assign(DnsName::parse(name).value());
         destination.address = random.below(2) == 0 ? addresses->v4 : addresses->v6;
         classes.enter(name, destination.address);
-        destination.name = name;
+        destination.names = {name};
         destination.synthetic = true;
       } else {
         destination.address = parse_ip(random.one_of(kAddresses)).value();
         destination.synthetic = is_synthetic(destination.address);
-        if (const auto name = names.name_of(destination.address)) destination.name = std::string(*name);
+        if (!destination.synthetic && random.below(3) == 0)
+          classes.enter(random.one_of(kNames), destination.address);  // as a mocked record does
+        destination.names = classes.names_of(destination.address);
       }
       compare(rules, *kernel, *gate, destination);
     }
@@ -241,7 +243,7 @@ TEST_CASE("Names of all kinds find room in the classes") {
     for (const std::string& name : {fmt::format("e{}.{}", i, suffix), fmt::format("other.{}", suffix)}) {
       const auto addresses = names.assign(DnsName::parse(name).value());
       classes.enter(name, addresses->v4);
-      compare(rules, *kernel, *gate, {Protocol::kTcp, addresses->v6, 1, name, true});
+      compare(rules, *kernel, *gate, {Protocol::kTcp, addresses->v6, 1, {name}, true});
     }
     suffix = "s." + suffix;
   }

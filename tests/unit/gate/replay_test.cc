@@ -142,6 +142,32 @@ TEST_CASE("HTTP that was not recorded like this diverges") {
   CHECK(client.wire.notes[2].remark == "GET /2 was not recorded");
 }
 
+TEST_CASE("A large body is told from another by what is not kept of it") {
+  const std::size_t size = kMostKept + 1000;
+  const auto post = [size](char last) {
+    return "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n" +
+           std::string(size - 1, 'q') + last;
+  };
+  const std::string reply = "HTTP/1.1 204 No Content\r\n\r\n";
+  for (const std::size_t cut : {SIZE_MAX, std::size_t{1000}}) {
+    Recording recording = recording_of({recorded({post('X'), reply, post('Y'), reply}, cut)});
+    FakeClient client(make_replay_service(recording));
+    for (const char last : {'Y', 'X', 'Z'}) client.send(post(last));
+    REQUIRE(client.wire.notes.size() == 3);
+    CHECK(client.wire.notes[0].outcome == Outcome::kReplayed);
+    CHECK(client.wire.notes[1].outcome == Outcome::kReplayed);
+    CHECK(client.wire.notes[2].remark == "recorded with another body");
+  }
+  // Recorded before digests were kept.
+  auto exchanges = recorded({post('X'), reply});
+  CHECK(exchanges.at(0).request.digest.size() == 64);
+  exchanges.at(0).request.digest.clear();
+  Recording old = recording_of({exchanges});
+  FakeClient client(make_replay_service(old));
+  client.send(post('Z'));
+  CHECK(client.wire.notes.at(0).outcome == Outcome::kReplayed);
+}
+
 TEST_CASE("A recording that was edited cannot break the framing") {
   std::vector<Exchange> edited = recorded({kGet2, "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok"});
   edited[0].reply.headers[0].value = "b\r\nInjected: yes";

@@ -25,10 +25,10 @@ Rules rules_of(const std::vector<std::string>& pass, const std::vector<std::stri
 }
 
 Destination to_address(std::string_view address, std::uint16_t port, Protocol protocol = Protocol::kTcp) {
-  return {protocol, ip(address), port, std::nullopt, false};
+  return {protocol, ip(address), port, {}, false};
 }
 Destination to_name(const std::string& name, std::uint16_t port) {
-  return {Protocol::kTcp, ip("198.18.0.7"), port, name, true};
+  return {Protocol::kTcp, ip("198.18.0.7"), port, {name}, true};
 }
 
 /// The text of the pass rule that decides; "deny" or "mock" if it is none.
