@@ -39,6 +39,9 @@ Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
   const std::int64_t longest = promote::longest_approval(desk.matter());
   if (asked.empty()) return longest != 0 ? longest : promote::kApprovalTtlNs;
   RH_TRY(const std::int64_t wanted, parse_duration(asked));
+  if (wanted <= 0)
+    return fail("--expires 0: such an approval would let nothing pass", ExitCode::kUsage,
+                "say how long it is to hold: --expires 1h");
   if (longest != 0 && wanted > longest)
     return fail(fmt::format("--expires {}: the policy lets an approval of this run hold {}",
                             asked.substr(0, 40), format_duration(longest)),

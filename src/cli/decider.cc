@@ -33,7 +33,8 @@ std::int64_t later(std::int64_t ns, std::int64_t length) {
 }
 
 Result<void> check_reason(const std::string& reason) {
-  if (reason.empty() || reason.size() > kMostReason)
+  const bool says = std::ranges::any_of(reason, [](unsigned char c) { return c > ' '; });
+  if (!says || reason.size() > kMostReason)
     return fail("--reason wants 1 to 4096 bytes of text", ExitCode::kUsage, "say why");
   return {};
 }

@@ -35,8 +35,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));
-  order.staleness.ignore = promote::default_stale_ignore();
-  order.staleness.ignore.insert(order.staleness.ignore.end(), ignore.begin(), ignore.end());
+  for (std::string& glob : ignore) order.staleness.ignore.push_back({std::move(glob), "--stale-ignore"});
   order.held_open = held_open == "replace"    ? promote::HeldOpen::kReplace
                     : held_open == "in-place" ? promote::HeldOpen::kInPlace
                                               : promote::HeldOpen::kRefuse;

@@ -114,11 +114,12 @@ std::string promotion_text(const Outcome& outcome, const std::string& state_opti
   if (!outcome.authority.empty()) text += "  " + escape_text(outcome.authority) + "\n";
   if (!outcome.why.empty()) text += "  " + escape_text(outcome.why) + "\n";
   const auto& moved = outcome.staleness.moved;
-  list("moved since the rehearsal", moved.size(), [&](std::size_t i) {
-    return fmt::format("{}  {}\n      then  {}\n      now   {}{}", escape_text(moved[i].path), moved[i].use,
-                       escape_text(moved[i].then), escape_text(moved[i].now),
-                       moved[i].owner.empty() ? "" : "\n      owner " + escape_text(moved[i].owner));
-  });
+  list(outcome.rollback ? "changed since the promotion" : "moved since the rehearsal", moved.size(),
+       [&](std::size_t i) {
+         return fmt::format("{}  {}\n      then  {}\n      now   {}{}", escape_text(moved[i].path),
+                            moved[i].use, escape_text(moved[i].then), escape_text(moved[i].now),
+                            moved[i].owner.empty() ? "" : "\n      owner " + escape_text(moved[i].owner));
+       });
   if (!outcome.fix.empty() && outcome.exit != ExitCode::kDone) text += "  " + escape_text(outcome.fix) + "\n";
   if (outcome.dry_run) {
     // The exact list is what a dry run is for: never cut.

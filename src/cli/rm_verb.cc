@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
 #include "ledger/ledger.h"
+#include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/stores.h"
 #include "report/writer.h"
@@ -21,7 +22,8 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
   std::vector<std::string> names;
   CommandLine line("Remove runs: bundle and all; the ledger keeps a row that says so", "rm", globals);
   bool force = false;
-  line.flag("--force", force, "Also those that keep what somebody else had made or edited");
+  line.flag("--force", force,
+            "Also those that keep what somebody else had made or edited, and those that are promoted");
   line.option("RUN", names, "Run ids, unique starts of them, or `last`").required();
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
@@ -44,6 +46,11 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
       return fail("run " + bundle.id() + " keeps what is not its own: " + kept.front() +
                       (kept.size() > 1 ? fmt::format(" and {} more", kept.size() - 1) : ""),
                   ExitCode::kFailure, "take it out, then: rehearse rm --force " + bundle.id());
+    RH_TRY(const bool promoted, promote::is_in_effect(bundle));
+    if (promoted && !force)
+      return fail("run " + bundle.id() + " is promoted, and what it replaced and removed goes with it",
+                  ExitCode::kFailure,
+                  "to be able to go back keep it; to give that up: rehearse rm --force " + bundle.id());
     bundles.push_back(std::move(bundle));
   }
   std::string notice;

@@ -11,6 +11,7 @@
 namespace rehearse::promote {
 
 using effects::Change;
+using effects::ChangeKind;
 using effects::FileType;
 
 namespace {
@@ -42,6 +43,7 @@ class Binder {
         RH_TRY(const bool needed, bind_attributes(step, operation));
         if (!needed) continue;
       } else {
+        if (is_gone_already(step)) continue;
         RH_CHECK(bind_rename(s, step, operation));
       }
       operations_.push_back(std::move(operation));
@@ -52,6 +54,11 @@ class Binder {
   }
 
  private:
+  /// What was to be removed is not there any more, and the operator has named it.
+  bool is_gone_already(const Step& step) const {
+    return step.to_kept && changes_[step.change].kind == ChangeKind::kDeleted && !facts_[step.change];
+  }
+
   Result<void> bind_rename(std::size_t number, const Step& step, Operation& operation) {
     if (step.stage != Step::kNone) {
       operation.from = staged_[step.stage].place;
@@ -60,6 +67,11 @@ class Binder {
         // Something stands there by now, and the operator has named it.
         operation.kind = OperationKind::kExchange;
         operation.type = FileType::kDir;
+      }
+      if (operation.kind == OperationKind::kExchange && !facts_[step.change]) {
+        // What stood there is gone by now, and the operator has named it.
+        operation.kind = OperationKind::kMove;
+        operation.entries = false;
       }
       if (operation.kind == OperationKind::kExchange) {
         RH_TRY(operation.displaced, host_facts(step));
@@ -125,7 +137,8 @@ class Binder {
   Result<Facts> host_facts(const Step& step) const {
     const auto& facts = facts_[step.change];
     if (!facts)
-      return fail(changes_[step.change].path + " is not there any more", ExitCode::kStale, "rehearse again");
+      return fail(changes_[step.change].path + ": what was renamed to it is not there any more",
+                  ExitCode::kStale, "rehearse again");
     return loose(changes_[step.change], *facts);
   }
 

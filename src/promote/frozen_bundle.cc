@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/sys.h"
 #include "effects/manifest.h"
@@ -110,6 +111,18 @@ Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view
     }));
     RH_TRY(const std::string reads_root, stated_root(reads.get()));
     if (reads_root != frozen.record.reads.root) return changed(id, "its read list");
+  }
+  // Nothing of these is promoted; what was decided rests on them all the same.
+  for (const char* name : {"policy.json", "trace"}) {
+    const auto file = frozen.bundle.open_file(name);
+    if (!file && file.error().err == ENOENT) continue;
+    if (!file) return tl::make_unexpected(file.error());
+    RH_TRY(const Sha256 part, digest_of(*file));
+    add(part);
+    const std::string& policy = frozen.record.verdict.policy_digest;
+    if (std::string_view(name) == "policy.json" && !policy.empty() &&
+        policy != std::string(kPrefix) + hex(part))
+      return changed(id, "its policy");
   }
   frozen.seal = seal.finish();
   return frozen;

@@ -27,12 +27,13 @@ struct FrozenBundle {
   report::RunRecord record;
   std::vector<effects::Change> changes;  ///< of the manifest, in its order
   std::vector<effects::HostRead> reads;  ///< of the read list; empty without a trace
-  Sha256 seal = {};                      ///< over the bytes of run.json, manifest and reads
+  Sha256 seal = {};                      ///< over the bytes of run.json, manifest, reads, policy and trace
 };
 
 /// Opens and locks it (waiting for the child that freezes it), makes it durable if it is not, and verifies:
 /// the digest is that of the record and begins with `digest` (empty: any), manifest and read list have the
-/// roots that the record names. kDataError for what is damaged, kNotApproved for another digest.
+/// roots that the record names, and the policy its digest. kDataError for what is damaged, kNotApproved for
+/// another digest.
 Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view run,
                                  std::string_view digest);
 

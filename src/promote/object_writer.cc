@@ -220,7 +220,7 @@ Result<void> overwrite_content(int source, int target, std::uint64_t old_size) {
   RH_TRY(const struct stat wanted, sys::stat_fd(source));
   RH_TRY(const struct stat now, sys::stat_fd(target));
   if (static_cast<std::uint64_t>(now.st_size) != old_size)
-    return fail("the file was written to while it was being promoted", ExitCode::kStale, "rehearse again");
+    return fail("the file was written to meanwhile", ExitCode::kStale, "rehearse again");
   constexpr std::size_t kRoom = std::size_t{256} << 10U;
   const auto fresh = std::make_unique_for_overwrite<char[]>(kRoom);
   const auto old = std::make_unique_for_overwrite<char[]>(kRoom);

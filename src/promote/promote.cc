@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "promote/tree_print.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
+#include "verdict/policy_set.h"
 
 namespace rehearse::promote {
 namespace {
@@ -33,6 +35,8 @@ namespace {
 using effects::Change;
 using effects::ChangeKind;
 using effects::FileType;
+
+constexpr std::size_t kMostNamed = 20;  ///< paths in the ledger's line about a promotion
 
 class Promotion {
  public:
@@ -217,6 +221,12 @@ class Promotion {
     StalenessRules rules = order_.staleness;
     rules.other_boot = !boot.starts_with(frozen_->record.host_boot_id);
     RH_TRY(rules.own, OwnMoves::read(frozen_->bundle));
+    if (order_.dry_run) {
+      RH_TRY(authority_.policy, verdict::load_policy({}));
+    }
+    std::vector<StaleIgnore> ignore = default_stale_ignore();
+    for (const std::string& glob : authority_.policy.stale_ignore) ignore.push_back({glob, "policy"});
+    rules.ignore.insert(rules.ignore.begin(), ignore.begin(), ignore.end());
     std::vector<Volume> volumes = lend();
     auto checked = check_written(frozen_->changes, plan_, volumes, rules, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
@@ -395,7 +405,26 @@ class Promotion {
     row.operations = operations;
     row.window_ns = outcome_.window_ns;
     row.detail = detail;
+    for (const std::string& line : overruled()) row.detail += (row.detail.empty() ? "" : "; ") + line;
     return decisions_->record(row);
+  }
+
+  /// What would have stopped it, and the operator let pass: that is on record.
+  std::vector<std::string> overruled() const {
+    std::vector<std::string> lines;
+    const std::vector<std::string>& accepted = outcome_.staleness.accepted;
+    if (!accepted.empty()) {
+      std::string line = "accepted although it had moved: " + accepted.front();
+      for (std::size_t i = 1; i < std::min(accepted.size(), kMostNamed); ++i) line += ", " + accepted[i];
+      if (accepted.size() > kMostNamed)
+        line += " and " + std::to_string(accepted.size() - kMostNamed) + " more";
+      lines.push_back(std::move(line));
+    }
+    for (const StaleIgnore& one : order_.staleness.ignore) lines.push_back(one.by + ' ' + one.glob);
+    if (order_.held_open != HeldOpen::kRefuse)
+      lines.emplace_back(order_.held_open == HeldOpen::kReplace ? "--held-open replace"
+                                                                : "--held-open in-place");
+    return lines;
   }
 
   Result<std::vector<Operation>> stage_all(const std::string& tag) {
@@ -446,6 +475,14 @@ class Promotion {
       RH_CHECK(unless_moved(
           copy_object(source_parent.get(), name, to_dir, std::string(leaf_of(to.path)), FileType::kFile, now),
           shown));
+      const auto& accepted = outcome_.staleness.accepted;
+      const bool moved =
+          std::find(accepted.begin(), accepted.end(), frozen_->changes[i].path) != accepted.end();
+      outcome_.notes.push_back(
+          shown +
+          (moved ? ": what was written there since the rehearsal is written over; all of it is kept as "
+                 : ": its old bytes are kept as ") +
+          volume.shown(to));
       saved.emplace(i, to);
     }
     return saved;

@@ -21,7 +21,7 @@ namespace rehearse::promote {
 struct Order {
   RunAtDigest run;
   Selection selection;
-  StalenessRules staleness;
+  StalenessRules staleness;  ///< the operator's; to them come the built-in ones and the policy's
   HeldOpen held_open = HeldOpen::kRefuse;
   UnitOrder units;
   bool dry_run = false;                   ///< everything but staging and renaming; needs no decision

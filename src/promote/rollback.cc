@@ -19,6 +19,7 @@
 #include "effects/manifest.h"
 #include "promote/commit.h"
 #include "promote/ground.h"
+#include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/kept_times.h"
 #include "promote/lock.h"
@@ -36,6 +37,8 @@ namespace {
 using effects::Attributes;
 using effects::Change;
 using effects::FileType;
+
+constexpr const char* kLookAgain = "see what has changed: rehearse rollback ";
 
 class Rollback {
  public:
@@ -101,7 +104,7 @@ class Rollback {
       volumes_.clear();
       for (UsedVolume& used : found.volumes) volumes_.push_back(std::move(used));
       journal_ = std::move(journal);
-      RH_TRY(const bool any, find_in_effect(numbers));
+      RH_TRY(const bool any, find_what_is_in_effect(numbers));
       if (any) return true;
     }
     if (!promoted)
@@ -117,47 +120,11 @@ class Rollback {
     return volumes;
   }
 
-  /// What makes an operation known again in the journal of the rollback that took it back.
-  static std::string mark_of(const Operation& operation, bool inverted) {
-    const bool swapped =
-        inverted && (operation.kind == OperationKind::kMove || operation.kind == OperationKind::kAttributes);
-    const Place& from = swapped ? operation.to : operation.from;
-    const Place& to = swapped ? operation.from : operation.to;
-    // A rewrite has its two sources exchanged.
-    const bool rewrite = operation.kind == OperationKind::kRewrite;
-    return fmt::format("{}:{}>{}", static_cast<int>(operation.kind),
-                       rewrite ? "" : place_key(operation, from), place_key(operation, to));
-  }
-
-  /// A directory's time that is set to what it was: done again as often as need be, and nothing by itself.
-  static bool keeps_time(const Operation& operation) {
-    return operation.time_only && operation.before && operation.before == operation.after;
-  }
-
   /// Which operations no later rollback has taken back.
-  Result<bool> find_in_effect(const std::vector<std::uint32_t>& numbers) {
-    std::set<std::string> over;
-    for (const std::uint32_t number : numbers) {
-      if (number <= journal_.header.number) continue;
-      RH_TRY(const Journal later, read_kept_journal(bundle_, number));
-      if (later.header.kind != JournalKind::kRollback || later.stage != Stage::kCommitted ||
-          later.header.of != journal_.header.number)
-        continue;
-      over.insert(later.given_up.begin(), later.given_up.end());
-      for (const Operation& operation : later.operations) {
-        if (keeps_time(operation)) continue;
-        over.insert(mark_of(operation, true));
-        // Put back where nothing was any more, or in exchange for what somebody had put there.
-        if (operation.from.area != Area::kStore || operation.to.area != Area::kHost) continue;
-        Operation other = operation;
-        other.kind = operation.kind == OperationKind::kMove ? OperationKind::kExchange : OperationKind::kMove;
-        over.insert(mark_of(other, true));
-      }
-    }
-    in_effect_.assign(journal_.operations.size(), true);
+  Result<bool> find_what_is_in_effect(const std::vector<std::uint32_t>& numbers) {
+    RH_TRY(in_effect_, find_in_effect(bundle_, journal_, numbers));
     bool any = false;
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
-      in_effect_[i] = !over.contains(mark_of(journal_.operations[i], false));
       any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
     }
     RH_CHECK(find_units(numbers));
@@ -385,7 +352,13 @@ class Rollback {
     };
     outcome_.id = outcome_.run + '/' + std::to_string(next_);
     const std::int64_t begun = monotonic_ns();
-    RH_TRY(const CommitResult result, commit(commit_order));
+    auto committed = commit(commit_order);
+    if (!committed) {
+      Error error = std::move(committed).error();
+      if (error.exit == ExitCode::kStale) error.fix = std::string(kLookAgain) + outcome_.run + " --dry-run";
+      return tl::make_unexpected(std::move(error));
+    }
+    const CommitResult result = std::move(*committed);
     outcome_.commit_ns = monotonic_ns() - begun;
     outcome_.window_ns = result.window_ns;
     if (!result.committed) {
@@ -401,7 +374,7 @@ class Rollback {
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
     outcome_.why = result.why;
-    outcome_.fix = result.fix;
+    outcome_.fix = result.cause == ExitCode::kStale ? std::string(kLookAgain) + outcome_.run + " --dry-run" : result.fix;
     outcome_.exit = !result.undone.failed.empty()      ? ExitCode::kRollbackIncomplete
                     : result.cause == ExitCode::kStale ? ExitCode::kStale
                                                        : ExitCode::kRolledBack;

@@ -163,6 +163,13 @@ class Binding {
       operation.type = effects::file_type(*st);
       keep_theirs(operation, operation.to, shown);
     }
+    if (ours) {
+      RH_TRY(const bool has_home, has_way_home(operation));
+      if (!has_home) {
+        bind_staying(operation);
+        return {};
+      }
+    }
     operation.object = facts_of(*st);
     operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
     if (!to_store) return {};
@@ -171,10 +178,39 @@ class Binding {
     return check_unchanged(operation, operation.from, *st);
   }
 
+  /// Where a renamed object goes back to in the end; nothing: into the store.
+  const Operation* way_home(const Operation& operation) const {
+    if (operation.to.area == Area::kHost) return &operation;
+    const auto other = std::ranges::find_if(order_.operations, [&](const Operation& one) {
+      return one.kind == OperationKind::kMove && one.volume == operation.volume && one.from == operation.to;
+    });
+    return other == order_.operations.end() ? nullptr : &*other;
+  }
+  Result<bool> has_way_home(const Operation& operation) {
+    const Operation* last = way_home(operation);
+    return last == nullptr ? Result<bool>(true) : has_directory(*last, last->to);
+  }
+
+  /// The directory that a renamed object was in is gone: it keeps the name that it has.
+  void bind_staying(const Operation& operation) {
+    const Operation* last = way_home(operation);
+    const std::string home = volume(operation).shown(last->to);
+    if (!moved(home, "promoted", "in its directory", "its directory is gone")) {
+      if (last != &operation) undecided_.insert(place_key(operation, operation.to));
+      return;
+    }
+    staying_.insert(place_key(operation, operation.from));
+    drop(operation, volume(operation).shown(operation.from),
+         "the directory of its old name " + home + " is gone; it stays where it is");
+    if (last == &operation) return;
+    dropped_.insert(number_of(*last));
+    order_.given_up.push_back(*last);
+  }
+
   /// Out of the store: nothing may be in its way, and nobody has written to it.
   Result<void> bind_return(Operation& operation, const std::set<std::string>& from_store) {
     const std::string shown = volume(operation).shown(operation.to);
-    if (undecided_.contains(place_key(operation, operation.from))) return {};
+    if (undecided_.contains(place_key(operation, operation.from)) || is_dropped(operation)) return {};
     if (lost_.contains(place_key(operation, operation.from))) {
       drop(operation, shown, kGone);
       return {};
@@ -206,11 +242,22 @@ class Binding {
 
   /// The directory that the kept object was in is gone.
   Result<void> bind_homeless(Operation& operation, const std::string& shown) {
-    if (!moved(shown, "promoted", "in its directory", "its directory is gone")) return {};
-    order_.kept.push_back(shown + ": its directory is gone; the old object is kept as " +
+    const std::string became = became_of_directory(operation);
+    if (!moved(shown, "promoted", "in its directory", became)) return {};
+    order_.kept.push_back(shown + ": " + became + "; the old object is kept as " +
                           volume(operation).shown(operation.from));
-    drop(operation, shown, "its directory is gone");
+    drop(operation, shown, became);
     return {};
+  }
+
+  std::string became_of_directory(const Operation& operation) {
+    const Place above{Area::kHost, std::string(parent_of(operation.to.path))};
+    const auto st = volume(operation).find(above);
+    if (st && *st)
+      return S_ISLNK((*st)->st_mode) ? "its directory is a symlink now" : "its directory is none any more";
+    const bool other =
+        !st && (st.error().err == ELOOP || st.error().err == ENOTDIR || st.error().err == EXDEV);
+    return other ? "another object stands in the way to its directory" : "its directory is gone";
   }
 
   /// What is exchanged for a kept object is `st`.
@@ -275,6 +322,10 @@ class Binding {
       return {};
     }
     operation.object = facts_of(*st);
+    if (staying_.contains(place_key(operation, operation.from))) {
+      order_.given_up.push_back(operation);  // by its own places it is known as over
+      operation.to = operation.from;
+    }
     if (operation.time_only) return {};
     RH_TRY(const auto now, settings_now(operation, operation.from));
     if (!now) return {};
@@ -363,6 +414,7 @@ class Binding {
   MovedPlaces moved_;                ///< by the operations so far
   std::set<std::size_t> dropped_;    ///< numbers of operations
   std::set<std::string> lost_;       ///< store places that get no object because it is gone
+  std::set<std::string> staying_;    ///< places of objects that keep their new names
   std::set<std::string> undecided_;  ///< the same, as long as nobody has accepted it
 };
 

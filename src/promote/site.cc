@@ -140,8 +140,7 @@ Result<void> Site::rename(const Operation& operation, End source, unsigned flags
   const std::string shown =
       this->shown(operation, place_of(operation, target).area == Area::kHost ? target : source);
   if (err == EEXIST)
-    return fail_for(err, shown + " has appeared while it was being promoted", ExitCode::kStale,
-                    "rehearse again");
+    return fail_for(err, shown + " has appeared meanwhile", ExitCode::kStale, "rehearse again");
   if (err == EBUSY)
     return fail_for(err, shown + " is a mount point or otherwise in use by the kernel", ExitCode::kFailure,
                     "unmount it first");

@@ -59,7 +59,7 @@ class MountCheck {
     struct stat st = {};
     if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
     if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory ||
-        is_ignored(rules_, full))
+        ignored_by(rules_, full) != nullptr)
       return;
     if (S_ISDIR(st.st_mode)) waiting.push_back(path);
     if (has_moved(full, st))
@@ -87,8 +87,12 @@ class MountCheck {
 
 }  // namespace
 
-std::vector<std::string> default_stale_ignore() {
-  return {"/var/log/**", "/var/cache/**", "/run/utmp", "/var/run/utmp", "/run/log/**", "/run/rehearse/**"};
+std::vector<StaleIgnore> default_stale_ignore() {
+  std::vector<StaleIgnore> all;
+  for (const char* glob :
+       {"/var/log/**", "/var/cache/**", "/run/utmp", "/var/run/utmp", "/run/log/**", "/run/rehearse/**"})
+    all.push_back({glob, "built in"});
+  return all;
 }
 
 bool glob_matches(std::string_view glob, std::string_view path) {

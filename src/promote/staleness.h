@@ -38,17 +38,23 @@ struct Staleness {
   std::vector<std::string> accepted;  ///< facts that have moved and that the operator named
 };
 
+/// Paths that change without mattering.
+struct StaleIgnore {
+  std::string glob;  ///< path glob; `**` crosses slashes
+  std::string by;    ///< whose word that is: "built in", "policy", "--stale-ignore"
+};
+
 /// What is compared and what is not.
 struct StalenessRules {
   std::vector<std::string>
       accept;  ///< absolute paths that the operator named; what is below them is meant too
-  std::vector<std::string> ignore;  ///< path globs; `**` crosses slashes
+  std::vector<StaleIgnore> ignore;
   bool other_boot = false;  ///< the run is of another one: its device numbers say nothing about today's
   OwnMoves own;             ///< what promotions and rollbacks of the run itself have moved
 };
 
 /// Paths that change without anybody doing anything: logs, caches, who is logged in.
-std::vector<std::string> default_stale_ignore();
+std::vector<StaleIgnore> default_stale_ignore();
 
 /// `path` is matched by the path glob: `*` within a component, `**` across, `?`.
 bool glob_matches(std::string_view glob, std::string_view path);

@@ -83,9 +83,10 @@ bool is_accepted(const StalenessRules& rules, const std::string& path) {
 
 }  // namespace
 
-bool is_ignored(const StalenessRules& rules, const std::string& path) {
-  return std::any_of(rules.ignore.begin(), rules.ignore.end(),
-                     [&](const std::string& glob) { return glob_matches(glob, path); });
+const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path) {
+  const auto found = std::find_if(rules.ignore.begin(), rules.ignore.end(),
+                                  [&](const StaleIgnore& one) { return glob_matches(one.glob, path); });
+  return found == rules.ignore.end() ? nullptr : &*found;
 }
 
 void note(const StalenessRules& rules, Staleness& result, Moved moved) {

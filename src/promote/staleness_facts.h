@@ -26,7 +26,8 @@ std::string owner_of(const struct stat& st);
 
 std::optional<std::uint64_t> generation_of(int file);
 
-bool is_ignored(const StalenessRules& rules, const std::string& path);
+/// Nothing: it is compared.
+const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path);
 /// Names the fact, unless the operator has.
 void note(const StalenessRules& rules, Staleness& result, Moved moved);
 

@@ -34,8 +34,8 @@ class ReadCheck {
       result_.ignored.push_back({read.path, "a pseudo filesystem"});
       return {};
     }
-    if (is_ignored(rules_, read.path)) {
-      result_.ignored.push_back({read.path, "stale_ignore"});
+    if (const StaleIgnore* one = ignored_by(rules_, read.path)) {
+      result_.ignored.push_back({read.path, "stale_ignore (" + one->by + ")"});
       return {};
     }
     if (std::find(context_.roots.begin(), context_.roots.end(), read.path) != context_.roots.end()) return {};

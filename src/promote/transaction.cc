@@ -36,8 +36,8 @@ Result<void> Transaction::expect(const Operation& operation, End end, const Fact
   if (look.what == What::kNothing) return stale("is gone");
   if (look.what != What::kObject) return stale("has lost the directory it was in");
   const Facts now = facts_of(look.st);
-  if (now.ino != facts.ino) return stale("was replaced while it was being promoted");
-  if (times && !is_expected(now, facts)) return stale("was changed while it was being promoted");
+  if (now.ino != facts.ino) return stale("was replaced meanwhile");
+  if (times && !is_expected(now, facts)) return stale("was changed meanwhile");
   return {};
 }
 
@@ -89,7 +89,7 @@ Result<void> Transaction::expect_settings(const Operation& operation) {
     for (Settings* settings : {&now, &then}) settings->xattrs.erase("security.capability");
   }
   if (now == then) return {};
-  return fail(site_.shown(operation, End::kTo) + " was changed while it was being promoted", ExitCode::kStale,
+  return fail(site_.shown(operation, End::kTo) + " was changed meanwhile", ExitCode::kStale,
               "rehearse again");
 }
 
@@ -177,8 +177,7 @@ Result<void> Transaction::check_displaced() {
       RH_TRY(const Appearance appearance, appearance_of(at.dir, at.name, look.st));
       written = appearance != *appearances_[i];
     }
-    if (written)
-      return fail(shown + " was changed while it was being promoted", ExitCode::kStale, "rehearse again");
+    if (written) return fail(shown + " was changed meanwhile", ExitCode::kStale, "rehearse again");
   }
   return {};
 }

@@ -22,6 +22,15 @@ constexpr std::uint64_t kResolve =
 constexpr std::uint64_t kDirectory = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 constexpr std::size_t kPiece = PATH_MAX - 256 - 1;  ///< a piece and one more name fit into a path
 
+/// The name is in use for something else, by whoever may write in the mount's root.
+template <class T>
+Result<T> as_store(Result<T> opened, const std::string& mountpoint) {
+  if (opened || (opened.error().err != ELOOP && opened.error().err != ENOTDIR)) return opened;
+  const std::string path = (mountpoint == "/" ? "" : mountpoint) + '/' + kStoreDirectory;
+  return fail_for(opened.error().err, path + " is no directory, and what is replaced is to be kept there",
+                  ExitCode::kConfig, "look what it is, then: rm " + path);
+}
+
 }  // namespace
 
 Settings settings_of(const effects::Attributes& attributes) {
@@ -157,7 +166,8 @@ Result<void> Volume::make_store(const std::string& id) {
   const struct timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
   if (made) (void)::utimensat(root_.get(), ".", times, 0);
   RH_TRY(const UniqueFd all,
-         sys::open_at2(root_.get(), kStoreDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
+         as_store(sys::open_at2(root_.get(), kStoreDirectory, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, kResolve),
+                  mountpoint_));
   RH_TRY(const struct stat st, sys::stat_fd(all.get()));
   if (st.st_uid != 0 || (st.st_mode & 0077U) != 0)
     return fail("the directory " + mountpoint_ + "/" + kStoreDirectory + " is open to others than root",
@@ -169,7 +179,9 @@ Result<void> Volume::make_store(const std::string& id) {
 
 Result<void> Volume::open_store(const std::string& id) {
   const std::string rel = std::string(kStoreDirectory) + '/' + id;
-  RH_TRY(store_, sys::open_at2(root_.get(), rel.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, kResolve));
+  RH_TRY(store_,
+         as_store(sys::open_at2(root_.get(), rel.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, kResolve),
+                  mountpoint_));
   store_name_ = (mountpoint_ == "/" ? "" : mountpoint_) + '/' + rel;
   return {};
 }

@@ -137,6 +137,7 @@ struct Policy {
   std::optional<OverrideTable> overriding;
   std::optional<StandingTable> standing;
   SkipTable skip;
+  std::vector<std::string> stale_ignore;  ///< [promote]: path globs of what may move without being in the way
   std::vector<PolicyTest> tests;
   std::vector<PolicyFile> files;
   std::string canonical;  ///< RFC 8785

@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "rehearse.policy/1";
-constexpr std::string_view kLater[] = {"breaker", "promote", "audit"};
+constexpr std::string_view kLater[] = {"breaker", "audit"};
 constexpr std::string_view kReserved[] = {"core.", "policy.", "expect."};
 constexpr std::size_t kMostRules = 200'000;
 
@@ -199,6 +199,7 @@ struct Part {
   std::vector<Exception> exceptions;
   std::map<std::string, std::int64_t> limits;
   DecisionTables decisions;
+  std::optional<std::vector<std::string>> stale_ignore;
   std::vector<PolicyTest> tests;
 };
 
@@ -223,14 +224,24 @@ Result<void> read_limits(const TomlTable& root, Part& part) {
   return {};
 }
 
+Result<void> read_promote(const TomlTable& root, Part& part) {
+  RH_TRY(const auto promote, root.table("promote"));
+  if (!promote) return {};
+  RH_CHECK(promote->allow_only({"stale_ignore"}));
+  RH_TRY(part.stale_ignore, promote->texts("stale_ignore"));
+  for (const std::string& glob : *part.stale_ignore)
+    RH_CHECK(check_path_glob(*promote, "stale_ignore", glob));
+  return {};
+}
+
 Result<Part> read_part(const TomlTable& root, const std::string& directory) {
   for (const std::string_view later : kLater) {
     if (root.has(later))
       return root.error_at(later, "is not supported by this version",
                            "leave it out: nothing would come of it");
   }
-  RH_CHECK(root.allow_only(
-      {"schema", "limits", "rule", "exception", "approval", "override", "standing", "skip", "test"}));
+  RH_CHECK(root.allow_only({"schema", "limits", "rule", "exception", "approval", "override", "standing",
+                            "skip", "promote", "test"}));
   RH_TRY(const auto schema, root.text("schema"));
   if (!schema)
     return root.error("\"schema\" is missing",
@@ -251,6 +262,7 @@ Result<Part> read_part(const TomlTable& root, const std::string& directory) {
   }
   RH_CHECK(read_limits(root, part));
   RH_TRY(part.decisions, read_decision_tables(root));
+  RH_CHECK(read_promote(root, part));
   RH_TRY(const auto tests, root.tables("test"));
   for (const TomlTable& table : tests) {
     RH_TRY(auto test, read_test(table, directory));
@@ -311,6 +323,7 @@ Result<void> PolicyMerge::add(std::string_view text, const std::string& path, st
   append(policy.tests, part.tests);
   for (const auto& [key, value] : part.limits) policy.limits_per_hour[key] = value;
   merge_decision_tables(std::move(part.decisions), policy);
+  if (part.stale_ignore) policy.stale_ignore = std::move(*part.stale_ignore);
   policy.files.push_back({path, hex(sha256(text)), mtime_ns});
   for (const auto& [key, node] : root.raw()) {
     const std::string name(key.str());

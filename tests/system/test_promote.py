@@ -18,7 +18,7 @@ from typing import Callable, Iterator
 import harness
 import test_random
 from harness import Result
-from promotion import DATA_ERROR, INCOMPLETE, NOT_APPROVED, ROLLED_BACK, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
+from promotion import DATA_ERROR, INCOMPLETE, LET_INCONCLUSIVE_PASS, NOT_APPROVED, ROLLED_BACK, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
 
 SETUP = r"""
 mkdir -p d/sub k/deep e; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v
@@ -143,6 +143,8 @@ class Decisions(PromoteCase):
     def test_only_a_person_at_a_terminal_decides(self) -> None:
         run = self.run_once()
         self.assertEqual(self.call("approve", self.name(run), "--reason", "x").code, harness.NO_PERMISSION)
+        for words in (("--reason", " "), ("--reason", "x", "--expires", "0")):
+            self.assertEqual(self.at_terminal("approve", self.name(run), *words)[0], harness.USAGE, words)
         self.assertEqual(self.call("promote", self.name(run)).code, NOT_APPROVED)
 
     def test_rejected_expired_used(self) -> None:
@@ -209,7 +211,7 @@ class Decisions(PromoteCase):
         bundle = self.state / "runs" / run.doc["id"]
         upper = next(bundle.glob("uppers/*/upper" + str(self.host)))
         before = Tree(self.host)
-        files = [bundle / "run.json", bundle / "manifest", bundle / "reads", upper / "f", upper / "big", upper / "n/in"]
+        files = [bundle / "run.json", bundle / "manifest", bundle / "reads", bundle / "policy.json", bundle / "trace", upper / "f", upper / "big", upper / "n/in"]
         for file in files:
             size = file.stat().st_size
             for at in sorted({0, size // 3, size // 2, size - 1}):
@@ -408,6 +410,40 @@ class Stale(PromoteCase):
                 result = self.call("promote", self.approve(run), "--except", str(top / "a"))
                 self.assertEqual((result.code, {m["path"] for m in result.doc["moved"]} - {str(top / "a/theirs")}), (STALE, {str(top / "a")}), result.out)
 
+    def test_accepted_though_it_is_gone(self) -> None:
+        for script, left in (("rm f", []), ("rm -r d", []), ("echo new >>f", ["f"]), ("rm d/x; echo new >f", ["d", "f"])):
+            with self.subTest(script=script):
+                subprocess.run(["sh", "-euc", "rm -rf ./*; mkdir d; echo one >f; echo two >d/x"], cwd=self.host, check=True)
+                name = self.approve(self.try_out(script))
+                subprocess.run(["sh", "-euc", "rm -rf f d/x; " + ("rmdir d" if "-r" in script else "true")], cwd=self.host, check=True)
+                self.assertEqual(self.call("promote", name).code, STALE)
+                done = self.call("promote", name, "--accept", str(self.host))
+                self.assertEqual((done.code, [n for n in left if not (self.host / n).exists()]), (0, []), done.out)
+                self.assertFalse((self.host / "d/x").exists() or (not left and (self.host / "f").exists()))
+                gone = Tree(self.host)
+                self.assertIn(self.call("rollback", name.split("@")[0]).code, (0, harness.USAGE))
+                if left:
+                    self.assertFalse((self.host / "f").exists(), gone.entries)
+
+    def test_what_was_let_pass_is_on_record(self) -> None:
+        run = self.try_out("cat d/x t >n; echo more >>f")
+        subprocess.run(["sh", "-euc", "echo edit >>d/x; echo edit >>f; touch t"], cwd=self.host, check=True)
+        done = self.promote(run, "--stale-ignore", f"{self.host}/d/**", "--stale-ignore", f"{self.host}/t", "--accept", str(self.host / "f"), "--held-open", "replace")
+        self.assertIn({"path": str(self.host / "d/x"), "why": "stale_ignore (--stale-ignore)"}, done.doc["not_compared"])
+        detail = self.ledger("SELECT detail FROM promotions")[0]["detail"]
+        for words in (f"accepted although it had moved: {self.host}/f", f"--stale-ignore {self.host}/d/**", "--held-open replace"):
+            self.assertIn(words, detail)
+
+    def test_the_policy_says_what_may_move(self) -> None:
+        self.policy(f'{LET_INCONCLUSIVE_PASS}[promote]\nstale_ignore = ["{self.host}/d/**"]\n')
+        run = self.try_out("cat d/x >n")
+        (self.host / "d/x").write_text("edit\n")
+        for options in (["--dry-run"], []):
+            done = self.promote(run, *options)
+            self.assertIn({"path": str(self.host / "d/x"), "why": "stale_ignore (policy)"}, done.doc["not_compared"])
+        self.policy_file.write_text(f'schema = "rehearse.policy/1"\n{LET_INCONCLUSIVE_PASS}[promote]\nstale_ignore = ["relative"]\n')
+        self.assertEqual(self.call("promote", self.name(run), "--dry-run").code, 78)
+
     def test_changed_while_it_ran(self) -> None:
         flag = self.host / "flag"
         meanwhile = threading.Thread(target=lambda: (await_process(b"sleep\0003.017\0"), (self.host / "f").write_text("meanwhile\n")))
@@ -545,6 +581,32 @@ class Obstacles(PromoteCase):
                 self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(log)).code, 0)
                 if how == "in-place":
                     self.assert_same(before, self.host)
+
+    def test_in_place_over_what_a_daemon_wrote(self) -> None:
+        """What is written over is said, and where it is kept."""
+        log = self.host / "log"
+        log.write_text("l1\nl2\n")
+        with open(log, "a", encoding="ascii") as daemon:
+            run = self.try_out("echo mine >>log")
+            daemon.write("l4\n")
+            daemon.flush()
+            done = self.promote(run, "--held-open", "in-place", "--accept", str(log))
+        note = next(n for n in done.doc["notes"] if "is written over; all of it is kept as " in n)
+        self.assertEqual((Path(note.split(" kept as ")[1]).read_text(), log.read_text()), ("l1\nl2\nl4\n", "l1\nl2\nmine\n"))
+
+    def test_the_name_of_the_store_is_taken(self) -> None:
+        image = Image(self, "ext4")
+        (image.mount / "f").write_text("f")
+        name = self.approve(self.try_out("echo more >>f", "--no-trace", cwd=image.mount))
+        for make in ("ln -s /etc .rehearse", "echo >.rehearse"):
+            with self.subTest(make=make):
+                times = (image.mount.stat().st_atime_ns, image.mount.stat().st_mtime_ns)
+                subprocess.run(["sh", "-euc", make], cwd=image.mount, check=True)
+                result = self.call("promote", name, "--accept", str(image.mount))
+                self.assertEqual((result.code, b".rehearse is no directory" in result.err, b"rm " in result.err), (78, True, True), result.err)
+                (image.mount / ".rehearse").unlink()
+                os.utime(image.mount, ns=times)
+        self.assertEqual(self.call("promote", name).code, 0)
 
     def test_held_open_whatever_becomes_of_its_name(self) -> None:
         """The object goes with the directory that it is in, or under another name: its writer is lost all the same."""
@@ -1260,6 +1322,42 @@ class Rollbacks(PromoteCase):
                 accepted = self.call("rollback", again.doc["id"], "--accept", str(place))
                 self.assertEqual(accepted.code, 0, accepted.out)
                 self.assertEqual(differences(before, Tree(top), times=False), [])
+
+    def test_the_directory_of_the_old_name_is_gone(self) -> None:
+        for number, script in enumerate(("mv a/b c", "mv a/b c; chmod 700 c", "mv a/b t; echo >a/b; mv t c; rm a/b; echo n >a/n; mv a/n n")):
+            with self.subTest(script=script):
+                top = self.host / str(number)
+                subprocess.run(["sh", "-euc", f"mkdir -p {top}/a/b; echo 1 >{top}/a/b/f; echo 2 >{top}/g"], check=True)
+                run = self.try_out(script + "; echo 3 >g", cwd=top)
+                self.promote(run)
+                subprocess.run(["rm", "-r", top / "a"], check=True)
+                result = self.call("rollback", run.doc["id"], "--dry-run")
+                self.assertEqual((result.code, [(m["path"], m["now"]) for m in result.doc["moved"]]), (STALE, [(str(top / "a/b"), "its directory is gone")]), result.out)
+                self.assertNotIn(b"rehearse again", result.out)
+                done = self.call("rollback", run.doc["id"], "--accept", str(top / "a/b"))
+                self.assertEqual((done.code, "it stays where it is" in str(done.doc["left_alone"])), (0, True), done.out)
+                self.assertEqual(((top / "c/f").read_text(), (top / "g").read_text(), (top / "n").exists()), ("1\n", "2\n", False))
+                self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+
+    def test_says_what_became_of_a_directory(self) -> None:
+        (self.host / "d").mkdir()
+        (self.host / "d/f").write_text("1\n")
+        run = self.try_out("echo 2 >d/f")
+        self.promote(run)
+        subprocess.run(["sh", "-euc", "mv d e; ln -s e d"], cwd=self.host, check=True)
+        result = self.call("rollback", run.doc["id"])
+        self.assertEqual((result.code, [m["now"] for m in result.doc["moved"]]), (STALE, ["its directory is a symlink now"]), result.out)
+        self.assertIn(b"changed since the promotion (1)", self.call("rollback", run.doc["id"], json_out=False).out)
+
+    def test_is_not_given_up_without_a_word(self) -> None:
+        run = self.try_out("echo 2 >f; echo 3 >g")
+        self.promote(run)
+        refused = self.call("rm", run.doc["id"])
+        self.assertEqual((refused.code, b"is promoted" in refused.err, b"rm --force" in refused.err), (1, True, True), refused.err)
+        self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "f")).code, 0)
+        self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
 
     def test_refuses_what_somebody_writes_to(self) -> None:
         (self.host / "f").write_text("old\n")

@@ -187,7 +187,7 @@ class Stores(PromoteCase):
                 bytes_ = next(r["bytes"] for r in kept["removed"] if r["id"] == run.doc["id"])
                 bundle = subprocess.run(["du", "-sB1", str(self.state / "runs" / run.doc["id"])], capture_output=True, check=True, text=True).stdout.split()[0]
                 self.assertGreaterEqual(bytes_, int(bundle) + (1 << 20), "the megabyte that is kept is counted")
-                self.assertEqual(self.call("rm", run.doc["id"]).code if verb == "rm" else self.call("gc", "--all").code, 0)
+                self.assertEqual(self.call("rm", "--force", run.doc["id"]).code if verb == "rm" else self.call("gc", "--all").code, 0)
                 self.assertFalse((image.mount / ".rehearse").exists())
                 self.assertEqual(image.mount.stat().st_mtime_ns, root)
                 self.assertEqual((image.mount / "f").read_text(), "old\nnew\n")
@@ -197,7 +197,7 @@ class Stores(PromoteCase):
     def test_not_while_its_filesystem_is_away(self) -> None:
         image, run = self.promoted()
         image.unmount()
-        for words, code in ((["rm", run.doc["id"]], TRY_LATER), (["gc", "--all"], harness.FAILURE)):
+        for words, code in ((["rm", "--force", run.doc["id"]], TRY_LATER), (["gc", "--all"], harness.FAILURE)):
             result = self.call(*words)
             self.assertEqual(result.code, code, result.err)
             self.assertIn(b"is not mounted", result.err)
@@ -212,7 +212,7 @@ class Stores(PromoteCase):
         two = self.try_out("echo two >two; rm f", "--no-trace", cwd=image.mount)
         self.promote(two)
         self.assertEqual(sorted(os.listdir(image.mount / ".rehearse")), sorted(r.doc["id"] for r in (one, two)))
-        self.assertEqual(self.call("rm", one.doc["id"]).code, 0)
+        self.assertEqual(self.call("rm", "--force", one.doc["id"]).code, 0)
         self.assertEqual(os.listdir(image.mount / ".rehearse"), [two.doc["id"]])
         self.assertEqual(self.call("rollback", two.doc["id"]).code, 0)
         self.assertEqual((image.mount / "f").read_text(), "old\nnew\n")
