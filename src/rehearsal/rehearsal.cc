@@ -317,6 +317,7 @@ namespace {
 
 /// Nothing: it tried to write and was ended; `input_cut`: what it had read is not all kept.
 Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& trial, bool& input_cut) {
+  const NoUmask exact;  // not around planning, which reads the caller's
   Run run{order, trial, {}, order.begun_ns};
   describe_request(run);
   const ledger::StateDir& state = *order.state;
@@ -403,7 +404,6 @@ Result<Finished> rehearse_read_only(const Order& order) {
 }  // namespace
 
 Result<Finished> rehearse(const Order& order) {
-  const NoUmask exact;
   if (order.plan.request.read_only) return rehearse_read_only(order);
   bool input_cut = false;
   RH_TRY(auto finished, rehearse_once(order, Trial(), input_cut));

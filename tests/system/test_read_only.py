@@ -179,6 +179,12 @@ class Writing(ReadOnlyCase):
         self.assertEqual(result.code, harness.USAGE)
         self.assertIn(b"--read-only: a network rule lets something out", result.err)
 
+    def test_the_full_run_has_the_callers_umask(self) -> None:
+        result = self.read_only(f"umask >{OUTSIDE}; umask", umask=0o027)
+        self.fell_back(result)
+        self.assertEqual(result.err.split()[-1], b"0027", result.err)
+        self.assertEqual(self.change(result, OUTSIDE, "created")["after"]["mode"], "0640")
+
     def test_in_an_action_file(self) -> None:
         action = self.base / "look.toml"
         action.write_text('schema = "rehearse.action/1"\nname = "look"\nargv = ["cat", "/etc/hostname"]\nread_only = true\n', encoding="ascii")
