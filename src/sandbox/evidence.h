@@ -42,7 +42,8 @@ struct Evidence {
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
   bool output_cut = false;
-  bool input_cut = false;  ///< the copy of what it was given to read is not all
+  std::vector<std::string> unread;  ///< its streams that were closed, since nobody read them any more
+  bool input_cut = false;           ///< the copy of what it was given to read is not all
   std::int64_t build_ns = 0;
 };
 

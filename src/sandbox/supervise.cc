@@ -330,6 +330,7 @@ Result<Signals> Signals::create() {
   sigemptyset(&heard);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
     // What was ignored when rehearse was started (nohup) stays so; a blocked one would be heard all the same.
+  evidence_.unread = run_.relay->unread();
     if ((inherited().ignored_signals >> static_cast<unsigned>(signal - 1) & 1U) == 0 || signal == SIGWINCH)
       sigaddset(&heard, signal);
   }

@@ -183,3 +183,22 @@ class Limits(Case):
 
 if __name__ == "__main__":
     harness.main()
+    def test_who_writes_for_nobody_is_told(self) -> None:
+        """As in a pipeline whose reader has ended: the next write fails, also where the reader went while nothing was written."""
+        gap = "standard output had no reader any more"
+        for script, reader in (("yes", "head -1"), ("sleep 1; echo x; sleep 100", "true"), ("trap '' PIPE; sleep 1; while echo x; do :; done; exit 3", "true")):
+            for options in ((), ("--tty", "always")):
+                with self.subTest(script, options=options):
+                    line = f"{shlex.join(self.command('run', *options, '--', 'sh', '-c', script, json_out=False))} | {reader}; exit ${{PIPESTATUS[0]}}"
+                    done = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * harness.SLOW, check=False)
+                    self.assertEqual(done.returncode, harness.YELLOW, done.stderr)
+                    doc = self.call("show", "last").doc
+                    ended = (doc["command"]["signal"], doc["command"]["exit"])
+                    self.assertEqual(ended, (1, None) if options else (None, 3) if "trap" in script else ended)
+                    self.assertIn(ended, ((1, None), (13, None), (None, 141), (None, 3)))
+                    self.assertIn((gap, "yellow"), [(row["what"], row["cap"]) for row in doc["fidelity"]["gaps"]])
+                    self.assertLess(doc["command"]["wall_s"], 30 * harness.SLOW)
+        read = subprocess.run(["bash", "-c", f"{shlex.join(self.command('run', '--', 'seq', '100000', json_out=False))} | tail -1"], capture_output=True, check=False)
+        self.assertEqual(read.stdout, b"100000\n")
+        self.assertNotIn(gap, str(self.call("show", "last").doc["fidelity"]))
+
