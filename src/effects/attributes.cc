@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/masked_content.h"
 #include "base/sys.h"
 #include "effects/overlay.h"
 
@@ -243,8 +244,22 @@ std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& 
   // A directory is copied up whenever something below changes: only its own time says that it was written.
   if (change.type == FileType::kDir && !touched) return std::nullopt;
   return ChangeKind::kIdentical;
+namespace {
+
+/// Nothing was written to what stands for a masked file.
+bool shows_mask(const Change& change) {
+  return change.masked && change.type == FileType::kFile && change.before->size == change.after->size &&
+         change.after->sha256 && is_masked_content(*change.after->sha256, change.after->size);
 }
 
+}  // namespace
+
+}
+
+  if (shows_mask(change)) {
+    std::erase(change.also, "modified");
+    change.after->sha256.reset();  // of the placeholder's content, which is nobody's
+  }
 bool is_only_a_time(const Change& change) {
   return change.type == FileType::kDir && change.before && change.after &&
          (change.kind == ChangeKind::kIdentical || change.kind == ChangeKind::kMetadata) &&

