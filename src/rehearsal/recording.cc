@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <map>
 #include <set>
@@ -22,6 +23,7 @@
 #include "rehearsal/read_settlement.h"
 #include "syscalls/call.h"
 
+#include "syscalls/table.h"
 namespace rehearse {
 namespace {
 
@@ -141,6 +143,11 @@ report::ProcessRecord describe(const trace::Process& process, std::uint64_t begu
 }
 
 /// The name of the host's process `pid`, "" if there is none.
+bool is_refused_room(const trace::TraceEvent& event) {
+  return event.type == trace::EventType::kCall && !event.unfinished && event.record->head().abi == 0 &&
+         event.record->head().nr == syscalls::Nr::fallocate && event.result() == -ENOSPC;
+}
+
 std::string name_on_host(std::uint32_t pid) {
   const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
   return name ? name->substr(0, name->find('\n')) : std::string();
@@ -169,6 +176,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         doubts_.add(event, events_);
         if (watch_ != nullptr) watch_writes(event);
         return true;
+        asked_for_too_much_ = asked_for_too_much_ || is_refused_room(event);
       }),
       network_([this](std::uint32_t tid, const std::string& path) {
         return paths_.leads_to(events_.resolve(tid, path));

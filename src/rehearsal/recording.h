@@ -57,6 +57,8 @@ class Recording final : public sandbox::Recorder {
     return failures_.list(events_.tree());
   }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
+  /// After finish(): it asked for more room at once than a filesystem had, or than the run may take.
+  [[nodiscard]] bool asked_for_too_much() const { return asked_for_too_much_; }
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
   /// After finish(): what the action did at mount points.
   [[nodiscard]] const trace::MountTouches& touches() const { return touches_; }
@@ -101,6 +103,7 @@ class Recording final : public sandbox::Recorder {
   trace::ArgumentDoubts doubts_;
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
+  bool asked_for_too_much_ = false;
   std::map<std::string, std::int64_t> names_asked_;
   /// By inode and change time: of the host's files, and of what the action has made.
   using Digests = std::map<std::pair<std::uint64_t, std::int64_t>, Sha256>;

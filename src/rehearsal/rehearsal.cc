@@ -353,6 +353,10 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.hosts, run.record);
+  if (recording && recording->asked_for_too_much())
+    evidence.limits_hit.emplace_back(
+        "disk space: it asked for more at once than the layers' filesystem has beside its reserve, or than "
+        "it may write, and was told ENOSPC");
   if (trial.tried != nullptr) run.record.read_only = describe_read_only(*trial.tried, false);
   if (trial.watch != nullptr) {
     RH_TRY(const bool nothing, wrote_nothing(run, bundle, evidence));

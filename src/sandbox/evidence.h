@@ -24,6 +24,7 @@ struct Evidence {
   std::optional<int> signal;
   std::string start_error;
   bool timed_out = false;
+  bool ended_here = false;               ///< rehearse killed what still ran, at a limit or as it was asked to
   std::optional<int> interrupted_by;     ///< signal that rehearse got
   std::vector<std::string> limits_hit;   ///< one sentence each
   std::vector<std::string> limit_notes;  ///< how each limit was enforced

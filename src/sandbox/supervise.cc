@@ -239,6 +239,7 @@ std::vector<pid_t> Supervisor::others() const {
   return *pids;
 }
 
+  evidence_.ended_here = true;
 /// A process number may be somebody else's by the time it is used: the group is asked again once it is held.
 void Supervisor::forward(int signal) const {
   for (const pid_t pid : others()) {
