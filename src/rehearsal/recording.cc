@@ -21,9 +21,10 @@
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
+#include "rehearsal/view_gaps.h"
 #include "syscalls/call.h"
-
 #include "syscalls/table.h"
+
 namespace rehearse {
 namespace {
 
@@ -142,12 +143,12 @@ report::ProcessRecord describe(const trace::Process& process, std::uint64_t begu
   return record;
 }
 
-/// The name of the host's process `pid`, "" if there is none.
 bool is_refused_room(const trace::TraceEvent& event) {
   return event.type == trace::EventType::kCall && !event.unfinished && event.record->head().abi == 0 &&
          event.record->head().nr == syscalls::Nr::fallocate && event.result() == -ENOSPC;
 }
 
+/// The name of the host's process `pid`, "" if there is none.
 std::string name_on_host(std::uint32_t pid) {
   const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
   return name ? name->substr(0, name->find('\n')) : std::string();
@@ -168,15 +169,16 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         paths_.add(event, events_);
         reads_.add(event, events_);
         looks_.add(event, events_);
+        views_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
         programs_.add(event);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
+        asked_for_too_much_ = asked_for_too_much_ || is_refused_room(event);
         if (watch_ != nullptr) watch_writes(event);
         return true;
-        asked_for_too_much_ = asked_for_too_much_ || is_refused_room(event);
       }),
       network_([this](std::uint32_t tid, const std::string& path) {
         return paths_.leads_to(events_.resolve(tid, path));
@@ -359,6 +361,7 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
+  std::ranges::move(view_gaps(views_.looks(), gate_.plan().mirror), std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

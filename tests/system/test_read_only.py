@@ -76,7 +76,7 @@ class Reading(ReadOnlyCase):
     def test_what_asks_the_kernel_passes_too(self) -> None:
         # That what they would have seen of the host's sockets and processes was not there to be seen is said.
         harness.need("ss", "ps")
-        result = self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; mount >/dev/null", "--policy", "builtin")
+        result = self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; df >/dev/null", "--policy", "builtin")
         self.proved(result)
         self.assertEqual(result.doc["verdict"]["level"], "green", result.doc["verdict"]["findings"])
         self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"look"})
