@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/kernel_filesystem.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include "trace/read_set.h"
@@ -91,8 +92,18 @@ void take_host_number(HostRead& read, const HostRoot& host) {
     read.identity = *now;
 }
 
+/// What a link leads to there (/etc/mtab, to the caller's mounts) is made as it is looked at.
+bool leads_to_kernel(const HostRoot& host, const HostRead& read) {
+  const auto object = host.find(read.path, !read.link);
+  return object && is_on_kernel_filesystem(object->get());
+}
+
 /// Something whose identity as it was is not known, or is that of the action's own copy.
 Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
+  if (!read.link && leads_to_kernel(host, read)) {
+    read.link = true;  // that it leads there is what can be read of it
+    if (leads_to_kernel(host, read)) return Fate::kDrop;
+  }
   const auto now = look(host, read);
   if (!now) return Fate::kDrop;  // the action has made it
   read.moved = now->ctime_ns > started_ns;
