@@ -14,7 +14,7 @@
 namespace rehearse::sandbox {
 
 struct Leftover {
-  pid_t pid = 0;
+  pid_t pid = 0;  ///< inside
   std::string comm;
   std::vector<std::string> argv;  ///< claimed: a process may rewrite it
 };
