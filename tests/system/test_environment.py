@@ -27,6 +27,10 @@ class Environment(Case):
                         "ls -ln /etc | grep -v -e ^total -e ssh$", "nproc"):
             self.assertEqual(self.inside(command), self.outside(command), command)
 
+    def test_the_runs_own_filesystems_are_roots(self) -> None:
+        looks = "stat -c '%u %g %a %n' /dev /dev/pts /dev/shm /dev/mqueue /proc /sys"
+        self.assertEqual({line.split()[0] + line.split()[1] for line in self.inside(looks).decode().splitlines()}, {"00"})
+
     def test_environment_is_an_allow_list(self) -> None:
         env = {"PATH": harness.PATH, "HOME": "/root", "LANG": "C", "AWS_SECRET_ACCESS_KEY": "s3cret", "LD_PRELOAD": "", "SSH_AUTH_SOCK": "/x", "KEEP": "me"}
         out = self.inside("env", "--env", "KEEP", "--env", "NEW=1", env=env)
@@ -41,15 +45,11 @@ class Environment(Case):
         secret.write_text("top secret")
         secret.chmod(0o640)
         result = self.shell(f"stat -c '%s %a' {secret} >&2; echo mine > {secret}; cat {secret} >&2", "--mask", str(secret))
-        self.assertIn(b"0 640\nmine\n", result.err)
+        self.assertIn(b"10 640\nmine\n", result.err)
         self.assertNotIn(b"top secret", result.out)
         self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
         self.assertEqual(secret.read_text(), "top secret")
 
-    def test_a_masked_file_that_is_read_by_another_name_is_told(self) -> None:
-        """The mask lies over one name; the host's other hard links show the file."""
-        (self.host / "secret.key").write_text("top secret")
-        os.link(self.host / "secret.key", self.host / "copy")
     def test_a_masked_file_is_as_long_as_the_hosts(self) -> None:
         """Whoever asks for its size decides as on the host; only its content is another."""
         secret, large, empty = (self.host / name for name in ("secret.key", "large", "empty"))
@@ -80,6 +80,10 @@ class Environment(Case):
                 if kind != "modified":
                     self.assertNotIn("B →", self.call("show", result.doc["id"], json_out=False).out.decode())
 
+    def test_a_masked_file_that_is_read_by_another_name_is_told(self) -> None:
+        """The mask lies over one name; the host's other hard links show the file."""
+        (self.host / "secret.key").write_text("top secret")
+        os.link(self.host / "secret.key", self.host / "copy")
         result = self.shell(f"cat {self.host}/secret.key {self.host}/copy >&2", "--mask", str(self.host / "secret.key"))
         self.assertEqual(result.doc["reads"]["secrets"], [str(self.host / "secret.key")])
         other = self.shell(f"cat {self.host}/secret.key", "--mask", str(self.host / "secret.key"))
