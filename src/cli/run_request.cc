@@ -74,7 +74,9 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   line.option("--hide", options.action.hide, "Show this directory or file empty")
       .type_name("PATH")
       .one_each();
-  line.option("--mask", options.action.mask, "Show this secret file empty").type_name("PATH").one_each();
+  line.option("--mask", options.action.mask, "Show this secret file without its content")
+      .type_name("PATH")
+      .one_each();
   line.option("--unmask", options.action.unmask, "Show a file that is masked by default")
       .type_name("PATH")
       .one_each();

@@ -37,12 +37,13 @@ Result<int> show_why(const Globals& globals, const report::RunRecord& record, co
 
 /// Whole under its name, or not there.
 Result<void> write_html(const std::string& path, const report::RunRecord& record, int manifest_fd,
-                        const std::string& state_option, const report::Decided& decided) {
+                        const std::string& state_option, const report::Decided& decided,
+                        OutputFile::Existing existing) {
   if (path == "-") {
     report::Writer out(STDOUT_FILENO);
     return report::write_html_report(out, record, manifest_fd, state_option, decided);
   }
-  RH_TRY(auto file, OutputFile::create(path, OutputFile::Existing::kReplace));
+  RH_TRY(auto file, OutputFile::create(path, existing));
   report::Writer out(file.fd());
   RH_CHECK(report::write_html_report(out, record, manifest_fd, state_option, decided));
   return file.keep();
@@ -54,12 +55,14 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   std::string run;
   std::string html;
   bool why = false;
+  bool force = false;
   bool markdown = false;
   bool sarif = false;
   CommandLine line("Print the report of a run", "show", globals);
   line.option("RUN", run, "Run id, the unique start of one, or `last`").required();
   line.flag("--why", why, "What the verdict rests on: data, policy, exceptions, and how to look again");
   line.option("--html", html, "Write it as one file for a browser; - is standard output").type_name("FILE");
+  line.flag("--force", force, "With --html: replace the file");
   line.flag("--md", markdown, "Print it as Markdown, short enough for a comment on a change");
   line.flag("--sarif", sarif, "Print the findings as SARIF 2.1.0");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
@@ -68,6 +71,9 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   if (forms > 1 || (forms == 1 && (why || globals.json)))
     return fail("show: --html, --md and --sarif are forms of their own", ExitCode::kUsage,
                 "leave the others, --json and --why out");
+
+  if (force && html.empty())
+    return fail("show: --force is about the file of --html", ExitCode::kUsage, "leave it out");
 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   RH_TRY(const ledger::Bundle bundle, state.open_run(run));
@@ -83,7 +89,8 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
   if (why) return show_why(globals, record, decided, bundle.id(), policy ? policy->digest : std::string());
   const report::TerminalOptions terminal = terminal_options(globals, STDOUT_FILENO, bundle.id());
   if (!html.empty()) {
-    RH_CHECK(write_html(html, record, manifest.get(), terminal.state_option, decided));
+    RH_CHECK(write_html(html, record, manifest.get(), terminal.state_option, decided,
+                        force ? OutputFile::Existing::kReplace : OutputFile::Existing::kRefuse));
     return 0;
   }
   report::Writer out(STDOUT_FILENO);

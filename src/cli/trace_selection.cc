@@ -44,6 +44,9 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
   }
   if (!options.until.empty()) {
     RH_TRY(made.until_ns_, parse_duration(options.until));
+    if (*made.until_ns_ < made.since_ns_)
+      return fail("--until " + options.until + " is before --since " + options.since, ExitCode::kUsage,
+                  "both are times after the action's start");
   }
   return made;
 }

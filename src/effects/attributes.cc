@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/masked_content.h"
 #include "base/sys.h"
 #include "effects/overlay.h"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr std::uint32_t kComparedFlags =
     FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NOATIME_FL | FS_SYNC_FL | FS_NODUMP_FL;
 
-/// SHA-256 reads a hole as zeros, half a second a GiB: one line of an action must not cost hours.
+/// SHA-256 reads a hole as zeros, half a second a GiB: one call of an action must not cost hours.
 constexpr std::uint64_t kMostHoles = std::uint64_t{8} << 30U;
 
 constexpr const char* kAclXattrs[] = {"system.posix_acl_access", "system.posix_acl_default"};
@@ -101,11 +102,25 @@ void read_inode_flags(int fd, Attributes& attributes) {
     attributes.generation = static_cast<std::uint32_t>(generation);
 }
 
-/// Bytes of a file that no block stands for.
-std::uint64_t holes(const struct stat& st) {
+/// Bytes of a file that nothing was written to, those of blocks that are only allocated among them. Only
+/// whether there are more than kMostHoles matters.
+std::uint64_t holes(int fd, const struct stat& st) {
   const auto size = static_cast<std::uint64_t>(st.st_size);
   const std::uint64_t allocated = static_cast<std::uint64_t>(st.st_blocks) * 512;
-  return size > allocated ? size - allocated : 0;
+  const std::uint64_t without_block = size > allocated ? size - allocated : 0;
+  if (size <= kMostHoles || without_block > kMostHoles) return without_block;
+  constexpr int kMostPieces = 65536;
+  std::uint64_t found = 0;
+  off_t at = 0;
+  for (int i = 0; i < kMostPieces && at < st.st_size; ++i) {
+    const off_t data = ::lseek(fd, at, SEEK_DATA);
+    if (data < 0 && errno != ENXIO) break;
+    found += static_cast<std::uint64_t>((data < 0 ? st.st_size : data) - at);
+    at = data < 0 ? st.st_size : ::lseek(fd, data, SEEK_HOLE);
+    if (at < 0) break;
+  }
+  (void)::lseek(fd, 0, SEEK_SET);
+  return found;
 }
 
 Result<UniqueFd> open_to_read(int dir, const char* name, int kind) {
@@ -144,7 +159,7 @@ Result<Attributes> read_file(int dir, const char* name, std::optional<struct sta
     return fail("was replaced while it was read");
   st = opened;
   Attributes attributes = from_stat(opened);
-  if (content == Content::kHash && holes(opened) <= kMostHoles) {
+  if (content == Content::kHash && holes(fd.get(), opened) <= kMostHoles) {
     std::uint64_t bytes = 0;
     RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
     attributes.size = bytes;
@@ -229,8 +244,22 @@ std::vector<std::string> compare(const Attributes& before, const Attributes& aft
   return differences;
 }
 
+namespace {
+
+/// Nothing was written to what stands for a masked file.
+bool shows_mask(const Change& change) {
+  return change.masked && change.type == FileType::kFile && change.before->size == change.after->size &&
+         change.after->sha256 && is_masked_content(*change.after->sha256, change.after->size);
+}
+
+}  // namespace
+
 std::optional<ChangeKind> classify(Change& change, bool replaced, const Window& window) {
   change.also = compare(*change.before, *change.after, change.type, window);
+  if (shows_mask(change)) {
+    std::erase(change.also, "modified");
+    change.after->sha256.reset();  // of the placeholder's content, which is nobody's
+  }
   const bool touched = std::erase(change.also, "touched") != 0;
   if (replaced) change.also.emplace_back("replaced");
   const bool relinked = change.type != FileType::kDir && change.before->nlink != change.after->nlink;

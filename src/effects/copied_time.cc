@@ -46,11 +46,13 @@ bool has_other_access_time(const Pair& pair, const Times& upper) {
 }
 
 /// Copying an entry up changes the directory and gives it its time back. True if everything in it was copied
-/// there, and one of these copies was the last that happened to it.
-bool was_last_changed_by_a_copy(const UniqueFd& directory, std::int64_t changed) {
+/// there, and one of these copies, or its own, was the last that happened to it. (It is empty where a file
+/// without a name was opened in it.)
+bool was_last_changed_by_a_copy(const UniqueFd& directory, const Times& upper) {
   const auto names = Listing::read(directory.get());
   if (!names) return false;
-  bool explained = false;
+  const std::int64_t changed = upper.changed;
+  bool explained = changed <= upper.born + kInstant;
   for (const Listed& entry : *names) {
     const std::string name(entry.name);
     if (!overlay_xattr(directory.get(), name.c_str(), kOriginXattr)) return false;
@@ -72,7 +74,7 @@ bool has_copied_time(const Pair& pair, const Change& change, std::int64_t starte
   const bool older_than_itself = change.after->mtime_ns < upper->born;  // else something was made in it
   if (!host_moved || !older_than_itself || has_other_access_time(pair, *upper)) return false;
   const auto directory = open_subdirectory(*pair.after->directory, pair.after->name);
-  return directory && was_last_changed_by_a_copy(**directory, upper->changed);
+  return directory && was_last_changed_by_a_copy(**directory, *upper);
 }
 
 }  // namespace rehearse::effects

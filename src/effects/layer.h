@@ -18,8 +18,8 @@ struct Layer {
   UniqueFd index;                 ///< O_RDONLY|O_DIRECTORY of work/index; invalid if there is none
   UniqueFd lower;  ///< O_RDONLY|O_DIRECTORY in a detached, non-recursive, read-only, noatime clone of the
                    ///< host mount: walking it crosses into no other mount; ids are the host's own
-  std::vector<std::string>
-      masked;     ///< paths relative to the layer (no leading slash) shown as empty placeholders
+  std::vector<std::string> masked;  ///< paths relative to the layer (no leading slash) shown as placeholders
+                                    ///< (base/masked_content.h)
   UniqueFd host;  ///< on the host's filesystem, where `lower` is a copy of what is there; else invalid
   /// Of the placeholders, by handle_key() (base/file_handle.h): where they are moved to, the mask goes with
   /// them.

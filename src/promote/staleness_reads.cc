@@ -1,11 +1,11 @@
 // The read set.
 #include <fcntl.h>
-#include <sys/vfs.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "base/clock.h"
+#include "base/kernel_filesystem.h"
 #include "base/sys.h"
 #include "promote/selection.h"
 #include "promote/staleness.h"
@@ -15,14 +15,6 @@ namespace rehearse::promote {
 namespace {
 
 using effects::HostRead;
-
-/// Filesystems whose objects are the kernel's word of the moment.
-bool is_pseudo(long type) {
-  constexpr long kTypes[] = {0x9fa0,     0x62656572, 0x64626720, 0x74726163, 0x73636673,
-                             0xcafe4a11, 0x27e0eb,   0x63677270, 0x1cd1,     0x19800202,
-                             0x6165676c, 0x62656570, 0xde5e81e4, 0x50494446, 0x6e736673};
-  return std::find(std::begin(kTypes), std::end(kTypes), type) != std::end(kTypes);
-}
 
 class ReadCheck {
  public:
@@ -107,9 +99,8 @@ class ReadCheck {
       return result;
     }
     struct stat st = {};
-    struct statfs vfs = {};
     if (::fstat(object->get(), &st) != 0) return result;
-    result.pseudo = ::fstatfs(object->get(), &vfs) == 0 && is_pseudo(static_cast<long>(vfs.f_type));
+    result.pseudo = is_on_kernel_filesystem(object->get());
     result.inode = read.moved ? 0 : st.st_ino;
     result.ctime_ns = to_ns(st.st_ctim);
     result.owner = owner_of(st);

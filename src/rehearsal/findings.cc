@@ -120,6 +120,7 @@ std::vector<verdict::Finding> failures(const FindingSources& from, report::RunRe
   facts.exit = evidence.exit;
   facts.signal = evidence.signal;
   facts.timed_out = evidence.timed_out;
+  facts.ended_here = evidence.ended_here;
   facts.wall_ns = evidence.wall_ns;
   facts.start_error = evidence.start_error;
   facts.start_errno = evidence.exit == 127 ? ENOENT : EACCES;

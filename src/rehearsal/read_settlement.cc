@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/kernel_filesystem.h"
 #include "base/path.h"
 #include "base/sys.h"
 #include "trace/read_set.h"
@@ -91,8 +92,18 @@ void take_host_number(HostRead& read, const HostRoot& host) {
     read.identity = *now;
 }
 
+/// What a link leads to there (/etc/mtab, to the caller's mounts) is made as it is looked at.
+bool leads_to_kernel(const HostRoot& host, const HostRead& read) {
+  const auto object = host.find(read.path, !read.link);
+  return object && is_on_kernel_filesystem(object->get());
+}
+
 /// Something whose identity as it was is not known, or is that of the action's own copy.
 Fate settle_by_host(HostRead& read, const HostRoot& host, std::int64_t started_ns) {
+  if (!read.link && leads_to_kernel(host, read)) {
+    read.link = true;  // that it leads there is what can be read of it
+    if (leads_to_kernel(host, read)) return Fate::kDrop;
+  }
   const auto now = look(host, read);
   if (!now) return Fate::kDrop;  // the action has made it
   read.moved = now->ctime_ns > started_ns;
@@ -201,7 +212,7 @@ std::set<std::string> secrets_by_other_names(const std::vector<HostRead>& reads,
 
 std::optional<std::int64_t> ShownOtherwise::other_since(const std::string& path,
                                                         std::int64_t started_ns) const {
-  if (shadowed.contains(path)) return started_ns;
+  if (shadowed.contains(path) || masked.contains(path)) return started_ns;
   for (const auto& [top, since_ns] : copied) {
     // What has that very time may have been changed before it was copied, or after.
     if (is_within(path, top)) return since_ns - 1;
@@ -213,7 +224,7 @@ std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& 
                                    const ShownOtherwise& otherwise) {
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
-    return otherwise.masked.contains(read.path) ||
+    return otherwise.hidden.contains(read.path) ||
            settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) ==
                Fate::kDrop;
   });

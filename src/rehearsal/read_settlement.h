@@ -23,7 +23,8 @@ struct RunStart {
 
 /// Where the identities that the run saw are not those of the host's objects.
 struct ShownOtherwise {
-  std::set<std::string> masked;    ///< paths inside that do not show the host's object
+  std::set<std::string> masked;    ///< files that are like the host's but for their content
+  std::set<std::string> hidden;    ///< paths inside that do not show the host's object
   std::set<std::string> shadowed;  ///< directories of the mask layer, which hold what the host's hold
   /// What is there, and below, is a copy of the host's, made since then (earliest_stamp_ns()).
   std::map<std::string, std::int64_t> copied;
@@ -37,7 +38,7 @@ struct ShownOtherwise {
 std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
                                             const RunStart& start, const ShownOtherwise& otherwise);
 
-/// Secret files (trace::secret_files, and what is shown empty: `masked`) that were opened under a name that a
+/// Secret files (trace::secret_files, and `masked`) that were opened under a name that a
 /// mount inside, or a hard link of the host's, gives them.
 std::set<std::string> secrets_by_other_names(const std::vector<effects::HostRead>& reads,
                                              const HostRoot& host, const std::set<std::string>& masked);

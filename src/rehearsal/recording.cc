@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <map>
 #include <set>
@@ -20,7 +21,9 @@
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
+#include "rehearsal/view_gaps.h"
 #include "syscalls/call.h"
+#include "syscalls/table.h"
 
 namespace rehearse {
 namespace {
@@ -103,8 +106,8 @@ std::string some(const std::set<std::string>& paths) {
 ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
   ShownOtherwise shown;
   for (const sandbox::LayerEvidence& layer : evidence.layers) {
-    for (const auto* list : {&layer.masked, &layer.hidden})
-      for (const std::string& path : *list) shown.masked.insert(layer.seen_at(path));
+    for (const std::string& path : layer.masked) shown.masked.insert(layer.seen_at(path));
+    for (const std::string& path : layer.hidden) shown.hidden.insert(layer.seen_at(path));
     for (const std::string& path : layer.shadowed) shown.shadowed.insert(layer.seen_at(path));
     if (!layer.copied_since_ns) continue;
     shown.copied.emplace(layer.seen_at(layer.file), *layer.copied_since_ns);
@@ -140,6 +143,11 @@ report::ProcessRecord describe(const trace::Process& process, std::uint64_t begu
   return record;
 }
 
+bool is_refused_room(const trace::TraceEvent& event) {
+  return event.type == trace::EventType::kCall && !event.unfinished && event.record->head().abi == 0 &&
+         event.record->head().nr == syscalls::Nr::fallocate && event.result() == -ENOSPC;
+}
+
 /// The name of the host's process `pid`, "" if there is none.
 std::string name_on_host(std::uint32_t pid) {
   const auto name = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
@@ -162,12 +170,14 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         reads_.add(event, events_);
         network_.add(event, events_);
         looks_.add(event, events_);
+        views_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
         programs_.add(event);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
+        asked_for_too_much_ = asked_for_too_much_ || is_refused_room(event);
         if (watch_ != nullptr) watch_writes(event);
         return true;
       }),
@@ -378,6 +388,7 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
+  std::ranges::move(view_gaps(views_.looks(), gate_.plan().mirror), std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
@@ -387,15 +398,15 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   // What something was added to shows all that the host's has.
   std::set<std::string> added;
   for (const sandbox::Addition& addition : gate_.plan().trust()) added.insert(addition.path);
-  std::set<std::string> shown_empty;
+  std::set<std::string> masked;
   for (const effects::HostRead& read : collected) {
     constexpr unsigned kContent = effects::kReadOpened | effects::kReadExecuted | effects::kReadListed;
     if ((read.uses & kContent) != 0 && otherwise.masked.contains(read.path) && !added.contains(read.path))
-      shown_empty.insert(read.path);
+      masked.insert(read.path);
   }
   std::set<std::string> secrets = reads_.secrets();
-  if (!shown_empty.empty())
-    record.gaps.push_back({"read though shown empty: " + some(shown_empty),
+  if (!masked.empty())
+    record.gaps.push_back({"read though masked: " + some(masked),
                            "with its content the action may do something else", verdict::Level::kYellow});
   record.reads.unplaced = reads_.unplaced();
   const auto host = HostRoot::open();

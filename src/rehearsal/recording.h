@@ -25,6 +25,7 @@
 #include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
+#include "trace/own_views.h"
 #include "trace/program_writes.h"
 #include "trace/read_set.h"
 #include "trace/session.h"
@@ -56,6 +57,8 @@ class Recording final : public sandbox::Recorder {
   [[nodiscard]] std::vector<trace::CallFailure> failed_calls() const {
     return failures_.list(events_.tree());
   }
+  /// After finish(): it asked for more room at once than a filesystem had, or than the run may take.
+  [[nodiscard]] bool asked_for_too_much() const { return asked_for_too_much_; }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
   [[nodiscard]] const trace::ArgumentDoubts& doubts() const { return doubts_; }
   /// After finish(): what the action did at mount points.
@@ -94,12 +97,14 @@ class Recording final : public sandbox::Recorder {
   trace::NetworkAttempts network_;
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
+  trace::OwnViews views_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
   trace::ProgramWrites programs_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;
+  bool asked_for_too_much_ = false;
   WriteWatch* watch_ = nullptr;
   std::unique_ptr<trace::Session> session_;
   std::map<std::string, std::int64_t> names_asked_;

@@ -318,6 +318,7 @@ namespace {
 
 /// Nothing: it tried to write and was ended; `input_cut`: what it had read is not all kept.
 Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& trial, bool& input_cut) {
+  const NoUmask exact;  // not around planning, which reads the caller's
   Run run{order, trial, {}, order.begun_ns};
   describe_request(run);
   const ledger::StateDir& state = *order.state;
@@ -353,6 +354,10 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   run.record.phases.read_ns = run.end_phase();
   rehearsal->remains.reset();
   if (recording) recording->finish(evidence, run.hosts, run.record);
+  if (recording && recording->asked_for_too_much())
+    evidence.limits_hit.emplace_back(
+        "disk space: it asked for more at once than the layers' filesystem has beside its reserve, or than "
+        "it may write, and was told ENOSPC");
   if (trial.tried != nullptr) run.record.read_only = describe_read_only(*trial.tried, false);
   if (trial.watch != nullptr) {
     RH_TRY(const bool nothing, wrote_nothing(run, bundle, evidence));
@@ -404,7 +409,6 @@ Result<Finished> rehearse_read_only(const Order& order) {
 }  // namespace
 
 Result<Finished> rehearse(const Order& order) {
-  const NoUmask exact;
   if (order.plan.request.read_only) return rehearse_read_only(order);
   bool input_cut = false;
   RH_TRY(auto finished, rehearse_once(order, Trial(), input_cut));

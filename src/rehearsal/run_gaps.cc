@@ -145,6 +145,12 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
     facts.unobserved.push_back(std::string("the run was interrupted by SIG") +
                                sigabbrev_np(*evidence.interrupted_by) + ": the action did not end by itself");
   }
+  for (const std::string& stream : evidence.unread) {
+    record.gaps.push_back({stream + " had no reader any more",
+                           "who had read it (a pipeline's next command) had ended, and so the command's next "
+                           "write failed (SIGPIPE, EPIPE): what it does with a reader was not seen",
+                           verdict::Level::kYellow});
+  }
   for (const std::string& path : changes.setid_lost) {
     record.gaps.push_back({"setuid or setgid bit of " + path,
                            "a write inside clears it; a write of the host's root keeps it",

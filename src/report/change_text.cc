@@ -179,7 +179,7 @@ std::string details(const Change& change) {
   }
   if (change.kind == ChangeKind::kRenamed && is_destructive(change))
     parts.emplace_back("over an existing one");
-  if (change.masked) parts.emplace_back("over a masked file: never promoted");
+  if (change.masked) parts.emplace_back("a masked file's: never promoted");
   if (change.base_moved) parts.emplace_back("the host's own has changed meanwhile");
   std::string text;
   for (const std::string& part : parts) {

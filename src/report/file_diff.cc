@@ -114,7 +114,7 @@ void describe(const Change& change, FileDiff& out) {
   } else if (change.after && !change.after->target.empty()) {
     add("target " + escape_text(change.after->target));
   }
-  if (change.masked) add("over a masked file: never promoted");
+  if (change.masked) add("a masked file's: never promoted");
   if (change.base_moved) add("the host's file changed after the rehearsal began");
 }
 

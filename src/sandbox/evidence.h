@@ -14,7 +14,7 @@
 namespace rehearse::sandbox {
 
 struct Leftover {
-  pid_t pid = 0;
+  pid_t pid = 0;  ///< inside
   std::string comm;
   std::vector<std::string> argv;  ///< claimed: a process may rewrite it
 };
@@ -24,6 +24,7 @@ struct Evidence {
   std::optional<int> signal;
   std::string start_error;
   bool timed_out = false;
+  bool ended_here = false;               ///< rehearse killed what still ran, at a limit or as it was asked to
   std::optional<int> interrupted_by;     ///< signal that rehearse got
   std::vector<std::string> limits_hit;   ///< one sentence each
   std::vector<std::string> limit_notes;  ///< how each limit was enforced
@@ -42,7 +43,8 @@ struct Evidence {
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
   bool output_cut = false;
-  bool input_cut = false;  ///< the copy of what it was given to read is not all
+  std::vector<std::string> unread;  ///< its streams that were closed, since nobody read them any more
+  bool input_cut = false;           ///< the copy of what it was given to read is not all
   std::int64_t build_ns = 0;
 };
 

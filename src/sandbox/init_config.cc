@@ -84,7 +84,7 @@ Result<UniqueFd> make_init_image() {
       0111);
 }
 
-Result<UniqueFd> make_init_config(const Plan& plan) {
+Result<UniqueFd> make_init_config(const Plan& plan, std::uint64_t room) {
   const Request& request = plan.request;
   Blob blob;
   InitConfig config = {};
@@ -110,8 +110,10 @@ Result<UniqueFd> make_init_config(const Plan& plan) {
   config.groups =
       blob.add(request.identity.groups.data(), request.identity.groups.size() * sizeof(std::uint32_t));
   config.group_count = static_cast<std::uint32_t>(request.identity.groups.size());
-  const auto filter = seccomp_program();
-  config.filter = blob.add(filter.data(), filter.size_bytes());
+  std::vector<struct sock_filter> filter = room_program(room);
+  const auto rules = seccomp_program();
+  filter.insert(filter.end(), rules.begin(), rules.end());
+  config.filter = blob.add(filter.data(), filter.size() * sizeof filter[0]);
   config.filter_count = static_cast<std::uint32_t>(filter.size());
   config.uid = request.identity.uid;
   config.gid = request.identity.gid;

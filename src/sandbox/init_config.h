@@ -11,7 +11,8 @@ namespace rehearse::sandbox {
 Result<UniqueFd> make_init_image();
 
 /// InitConfig with everything it points to, sealed.
-Result<UniqueFd> make_init_config(const Plan& plan);
+/// `room`: what the action may take at most (room_program).
+Result<UniqueFd> make_init_config(const Plan& plan, std::uint64_t room);
 
 /// Paths execve(2) is to try for `program`, as execvp(3) makes them from `search_path`.
 std::vector<std::string> exec_candidates(const std::string& program, const std::string& search_path);

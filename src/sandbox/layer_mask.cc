@@ -12,6 +12,7 @@
 #include <set>
 
 #include "base/file_handle.h"
+#include "base/masked_content.h"
 #include "base/sys.h"
 
 namespace rehearse::sandbox {
@@ -129,6 +130,7 @@ Result<LayerMask> make_mask(const LayerPlan& layer, int lower, int stage, const 
     RH_TRY(const bool there, make_parents(path));
     if (!there) continue;
     RH_TRY(auto placeholder, sys::open_beneath(mask.get(), path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600));
+    RH_CHECK(write_masked_content(placeholder.get(), static_cast<std::uint64_t>(st.st_size)));
     RH_CHECK(look_like(path, original->get(), placeholder.get()));
     note_masked(path, placeholder.get());
   }

@@ -427,7 +427,7 @@ void Planner::name_gaps() {
     std::string names;
     for (const std::string& path : plan_.request.mask) names += (names.empty() ? "" : ", ") + path;
     // What opens one of them is named when the run has ended (rehearsal/recording.cc).
-    gap(std::to_string(plan_.request.mask.size()) + " secret file(s) shown empty", names, Level::kGreen);
+    gap(std::to_string(plan_.request.mask.size()) + " secret file(s) masked", names, Level::kGreen);
   }
   if (plan_.request.read_only) {
     std::string names;

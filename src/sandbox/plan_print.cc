@@ -90,7 +90,7 @@ std::string plan_text(const Plan& plan) {
     const std::string& at = plan.mounts[layer.mount].mountpoint;
     const std::string prefix = at == "/" ? at : at + '/';
     for (const std::string& path : layer.placeholders)
-      text += "  " + escape_text(prefix + path) + ": shown empty\n";
+      text += "  " + escape_text(prefix + path) + ": masked\n";
     for (const std::string& path : layer.absent) text += "  " + escape_text(prefix + path) + ": not there\n";
     for (const Addition& addition : layer.additions)
       text += "  " + escape_text(prefix + addition.path) + (addition.fresh ? ": made\n" : ": added to\n");
@@ -156,7 +156,7 @@ std::string plan_json(const Plan& plan) {
     const std::string& at = plan.mounts[layer.mount].mountpoint;
     const std::string prefix = at == "/" ? at : at + '/';
     for (const std::string& path : layer.placeholders)
-      masks.push_back({{"path", to_utf8_lossy(prefix + path)}, {"show", "empty"}});
+      masks.push_back({{"path", to_utf8_lossy(prefix + path)}, {"show", "masked"}});
     for (const std::string& path : layer.absent)
       masks.push_back({{"path", to_utf8_lossy(prefix + path)}, {"show", "absent"}});
     for (const Addition& addition : layer.additions)

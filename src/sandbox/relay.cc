@@ -120,22 +120,25 @@ bool Relay::in_foreground() const {
 }
 
 void Relay::add_polls(std::vector<struct pollfd>& polls) {
-  poll_in_ = poll_input_ = poll_out_ = poll_err_ = SIZE_MAX;
+  poll_in_ = poll_input_ = poll_out_ = poll_err_ = poll_out_reader_ = poll_err_reader_ = SIZE_MAX;
   const auto add = [&polls](std::size_t& slot, int fd, short events) {
     slot = polls.size();
     polls.push_back({fd, events, 0});
   };
   if (input_open_ && pending_.empty() && (again_open_ || in_foreground())) add(poll_in_, source(), POLLIN);
   if (input_.valid() && !pending_.empty()) add(poll_input_, input_.get(), POLLOUT);
-  const auto add_output = [&](std::size_t& slot, const Output& output) {
+  const auto add_output = [&](std::size_t& slot, std::size_t& reader, const Output& output) {
     // What the operator has not taken yet holds the action back, and nothing else.
     if (!output.pending.empty())
       add(slot, output.target(), POLLOUT);
     else if (output.from.valid())
       add(slot, output.from.get(), POLLIN);
+    // No events are asked for: that the last reader has gone is told anyway.
+    if (output.pending.empty() && output.from.valid() && output.has_reader && !output.lost)
+      add(reader, output.target(), 0);
   };
-  add_output(poll_out_, out_);
-  add_output(poll_err_, err_);
+  add_output(poll_out_, poll_out_reader_, out_);
+  add_output(poll_err_, poll_err_reader_, err_);
 }
 
 void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
@@ -150,6 +153,28 @@ void Relay::move(const std::vector<struct pollfd>& polls, std::size_t first) {
     else
       output->deliver();
   }
+  if (ready(poll_out_reader_)) out_.abandoned = true;
+  if (ready(poll_err_reader_)) err_.abandoned = true;
+  for (Output* output : {&out_, &err_})
+    if (output->abandoned && output->from.valid()) stop_reading(*output);
+}
+
+/// As a pipeline whose reader has ended does: the action's next write fails, and by default ends it. What it
+/// has written by now is kept.
+void Relay::stop_reading(Output& output) {
+  output.give_up();
+  output.unread = true;
+  output.lost = true;
+  move_output(output);
+  output.from.reset();
+  if (terminal_) input_.reset();  // the other descriptor of the same terminal: it hangs up
+}
+
+std::vector<std::string> Relay::unread() const {
+  std::vector<std::string> streams;
+  if (out_.unread) streams.emplace_back("standard output");
+  if (err_.unread) streams.emplace_back("standard error");
+  return streams;
 }
 
 void Relay::drain() {
@@ -177,7 +202,10 @@ void Relay::flush(int interrupt) {
 
 void Relay::Output::send_to(int fd) {
   to = fd;
-  if (fd >= 0) twin = non_blocking_twin(fd);
+  if (fd < 0) return;
+  twin = non_blocking_twin(fd);
+  const auto st = sys::stat_fd(fd);
+  has_reader = st && (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode));
 }
 
 void Relay::Output::give_up() {
@@ -201,6 +229,7 @@ void Relay::Output::deliver() {
     } else if (errno == EAGAIN) {
       return;
     } else if (errno != EINTR) {
+      abandoned = errno == EPIPE;
       give_up();
     }
   }

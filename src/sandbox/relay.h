@@ -63,8 +63,9 @@ class Relay {
   [[nodiscard]] bool cut() const { return out_.cut || err_.cut; }
   /// The file of what was read is not all of it.
   [[nodiscard]] bool input_cut() const { return input_cut_; }
-  /// The other side of rehearse's standard output has gone away (EPIPE) or failed.
-  [[nodiscard]] bool relay_lost() const { return out_.lost || err_.lost; }
+  /// Which of the action's streams were closed to it because nobody reads the operator's any more: "standard
+  /// output", "standard error".
+  [[nodiscard]] std::vector<std::string> unread() const;
 
  private:
   struct Output {
@@ -76,6 +77,9 @@ class Relay {
     std::uint64_t total = 0;
     bool cut = false;
     bool lost = false;
+    bool has_reader = false;  ///< `to` is a pipe or a socket: somebody reads it, or nobody any more
+    bool abandoned = false;   ///< nobody any more
+    bool unread = false;      ///< and the action was told
 
     void send_to(int fd);
     [[nodiscard]] int target() const { return twin.valid() ? twin.get() : to; }
@@ -84,6 +88,7 @@ class Relay {
   };
   explicit Relay(const Streams& streams) : streams_(streams), again_open_(streams.again >= 0) {}
   bool move_output(Output& output);
+  void stop_reading(Output& output);
   void move_input();
   bool read_input();
   void keep_input();
@@ -105,6 +110,7 @@ class Relay {
   bool terminal_ = false;
   std::optional<struct termios> saved_;
   std::size_t poll_in_ = SIZE_MAX, poll_input_ = SIZE_MAX, poll_out_ = SIZE_MAX, poll_err_ = SIZE_MAX;
+  std::size_t poll_out_reader_ = SIZE_MAX, poll_err_reader_ = SIZE_MAX;
 };
 
 }  // namespace rehearse::sandbox

@@ -52,7 +52,7 @@ struct Request {
   bool terminal = false;          ///< the action gets a terminal of its own
   std::vector<std::string> hide;  ///< absolute paths shown empty (directories) or absent
   std::vector<std::string>
-      mask;  ///< absolute paths of files shown as empty placeholders: found secrets and --mask
+      mask;  ///< absolute paths of files shown without their content: found secrets and --mask
   std::vector<Addition> additions;
   bool read_only = false;            ///< every layer is mounted read-only, but for `scratch`
   std::vector<std::string> scratch;  ///< canonical paths of directories whose content nobody relies on

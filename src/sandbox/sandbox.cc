@@ -17,6 +17,7 @@
 #include "base/inherited.h"
 #include "base/message.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/child.h"
 #include "sandbox/init/protocol.h"
@@ -32,7 +33,7 @@ namespace {
 /// Kills and reaps PID 1 of the run, and so everything in it, before the cgroups go.
 class Init {
  public:
-  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup);
+  static Result<Init> start(const Plan& plan, const RunCgroup& cgroup, std::uint64_t room);
   Init(Init&&) = default;
   Init(const Init&) = delete;
   Init& operator=(const Init&) = delete;
@@ -74,10 +75,10 @@ class Init {
   bool asked_to_quit_ = false;
 };
 
-Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup) {
+Result<Init> Init::start(const Plan& plan, const RunCgroup& cgroup, std::uint64_t room) {
   Init init;
   RH_TRY(auto image, make_init_image());
-  RH_TRY(auto config, make_init_config(plan));
+  RH_TRY(auto config, make_init_config(plan, room));
   RH_TRY(auto pair, socket_pair(SOCK_SEQPACKET));
   init.control_ = std::move(pair.first);
   // The child moves these to fixed numbers: they must not stand there already.
@@ -228,7 +229,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_TRY(auto writes, WriteLimit::create(uppers.get(), plan.request.limits.write_bytes));
 
   RH_TRY(auto builder, PrivateNamespace::enter(around.bundle));
-  RH_TRY(auto init, Init::start(plan, cgroup));
+  RH_TRY(auto init, Init::start(plan, cgroup, writes.room()));
   UniqueFd userns;
   if (shifted) {
     RH_CHECK(init.write_id_maps());
@@ -280,6 +281,14 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_CHECK(supervise(plan, run, evidence));
 
   evidence.layers = std::move(built.layers);
+  for (const GivenBack& file : writes.give_back()) {
+    for (const LayerEvidence& layer : evidence.layers) {
+      if (file.layer != std::to_string(layer.index)) continue;
+      evidence.unobserved.push_back(layer.seen_at(file.path) + ": its content is not kept, the " +
+                                    format_bytes(file.bytes) +
+                                    " that it took are given back to the state directory's filesystem");
+    }
+  }
   evidence.gaps = std::move(built.gaps);
   for (const std::string& what : cgroup.unenforced()) {
     evidence.gaps.push_back({"no limit of " + what,

@@ -1,4 +1,4 @@
-// Which files of the host are secrets that a rehearsal has no business to hold: they are shown empty by
+// Which files of the host are secrets that a rehearsal has no business to hold: they are masked by
 // default.
 #pragma once
 

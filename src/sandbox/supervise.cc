@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
@@ -24,6 +25,16 @@ constexpr std::int64_t kSampleNs = 50'000'000;    ///< how often limits are samp
 constexpr std::int64_t kGraceNs = 3'000'000'000;  ///< from a forwarded signal to the kill
 constexpr std::int64_t kSettleNs = 200'000'000;   ///< for children that are ending on their own
 constexpr std::int64_t kKillPatienceNs = 10'000'000'000;
+
+/// The number that a process has inside, the last of its line in `status`; 0: it has ended.
+pid_t number_inside(const std::string& directory) {
+  const auto status = sys::read_file((directory + "/status").c_str(), 65536);
+  const std::size_t line = status ? status->find("\nNSpid:") : std::string::npos;
+  if (line == std::string::npos) return 0;
+  const std::size_t end = std::min(status->find('\n', line + 1), status->size());
+  const std::size_t last = status->find_last_of(" \t:", end - 1);
+  return static_cast<pid_t>(std::strtol(status->c_str() + last + 1, nullptr, 10));
+}
 
 class Supervisor {
  public:
@@ -228,6 +239,7 @@ void Supervisor::kill_all() {
     (void)sys::pidfd_signal(run_.init_pidfd, SIGKILL);
   }
   killed_ = true;
+  evidence_.ended_here = true;
   if (evidence_.wall_ns == 0) evidence_.wall_ns = monotonic_ns() - started_;
   if (!evidence_.exit && !evidence_.signal) evidence_.signal = SIGKILL;
 }
@@ -265,8 +277,8 @@ void Supervisor::end_stragglers() {
     (void)run_.cgroup->freeze();
     for (const pid_t pid : others()) {
       Leftover process;
-      process.pid = pid;
       const std::string directory = "/proc/" + std::to_string(pid);
+      process.pid = number_inside(directory);
       if (auto comm = sys::read_file((directory + "/comm").c_str(), 4096)) {
         while (!comm->empty() && comm->back() == '\n') comm->pop_back();
         process.comm = *comm;
@@ -318,6 +330,7 @@ void Supervisor::account() {
   evidence_.stdout_bytes = run_.relay->out_bytes();
   evidence_.stderr_bytes = run_.relay->err_bytes();
   evidence_.output_cut = run_.relay->cut();
+  evidence_.unread = run_.relay->unread();
   evidence_.input_cut = run_.relay->input_cut();
 }
 

@@ -71,6 +71,13 @@ Result<UniqueFd> make_devpts(std::uint32_t shift) {
   return mount_new("devpts", {{"mode", "0620"}, {"ptmxmode", "0666"}}, kAttributes);
 }
 
+/// The root of a kernel's filesystem is its mounter's, as that one stands outside: nobody's inside.
+Result<void> own_root(int mount, std::uint32_t shift) {
+  if (shift != 0 && ::fchownat(mount, "", shift, shift, AT_EMPTY_PATH) != 0)
+    return sys::last_error("fchown", "the root of a filesystem of the run's own");
+  return {};
+}
+
 Result<UniqueFd> make_dev(const std::string& owner) {
   RH_TRY(auto dev,
          mount_new("tmpfs",
@@ -275,6 +282,8 @@ class Assembler {
   }
 
   Result<void> attach_dev() {
+    const std::uint32_t shift = plan_.request.profile == Profile::kShifted ? kIdShift : 0;
+    for (const int mount : {own_.devpts.get(), kernel_.mqueue.get()}) RH_CHECK(own_root(mount, shift));
     RH_CHECK(attach(own_.dev.get(), "/dev"));
     RH_CHECK(attach(own_.devpts.get(), "/dev/pts"));
     RH_CHECK(attach(own_.shm.get(), "/dev/shm"));

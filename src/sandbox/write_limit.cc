@@ -174,8 +174,21 @@ std::uint64_t WriteLimit::measure(const std::vector<pid_t>& processes, std::uint
   return free_at_start_ > free ? free_at_start_ - free : 0;
 }
 
+std::uint64_t WriteLimit::room() const {
+  if (!sized_) return std::numeric_limits<std::uint64_t>::max();
+  return std::min(free_at_start_ - floor_, limit_.value_or(std::numeric_limits<std::uint64_t>::max()));
+}
+
+std::vector<GivenBack> WriteLimit::give_back() const {
+  if (!sized_ || free_bytes(bundle_.get()) >= floor_) return {};
+  const std::uint64_t wanted = floor_ + (free_at_start_ - floor_) / 2;
+  return empty_largest_files(uppers_.get(), [&] { return free_bytes(bundle_.get()) >= wanted; });
+}
+
 std::string WriteLimit::note() const {
-  const std::string floor = sized_ ? "reserve of " + format_bytes(floor_) + " free kept by sampling (soft)"
+  const std::string floor = sized_ ? "reserve of " + format_bytes(floor_) +
+                                         " free kept by sampling (soft), and by refusing to "
+                                         "allocate more than there is room in one call"
                                    : std::string("no reserve: the state directory's filesystem has no size");
   if (!limit_) return "writes: no limit; " + floor;
   if (project_ != 0) return "writes: " + format_bytes(*limit_) + " by project quota; " + floor;

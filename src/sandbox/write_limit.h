@@ -4,7 +4,8 @@
 // kernel enforces the limit: the action gets EDQUOT. Elsewhere free space is sampled while the action runs;
 // at the limit it is frozen and killed. The sampled limit is soft: what is written between two samples is not
 // held back, but a floor of free space (5 %, at most 1 GiB) is kept the same way, and a few MiB for the
-// report are taken beforehand.
+// report are taken beforehand. One call of fallocate(2) takes any size at once: what is more than there is
+// room is refused (seccomp.h), and what went past the floor all the same is given back.
 #pragma once
 
 #include <sys/types.h>
@@ -17,6 +18,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/given_back.h"
 
 namespace rehearse::sandbox {
 
@@ -41,6 +43,12 @@ class WriteLimit {
   [[nodiscard]] State check(const Processes& processes);
   /// After the run: the filesystem or the quota was full at some check, so the action saw ENOSPC or EDQUOT.
   [[nodiscard]] bool was_full() const { return was_full_; }
+  /// What the action may take in all, the reserve left aside.
+  [[nodiscard]] std::uint64_t room() const;
+  /// When nothing of the run lives any more. Where it has taken the reserve, its largest files lose their
+  /// content until half the room is free again: what is left could not be judged anyway, and the host, and
+  /// the next run, need the space.
+  [[nodiscard]] std::vector<GivenBack> give_back() const;
   /// For the report: how the limit is enforced.
   [[nodiscard]] std::string note() const;
 

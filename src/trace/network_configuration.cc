@@ -92,8 +92,7 @@ std::optional<struct rh_netlink> message_of(const Record* record) {
 }
 
 bool sends_change(const TraceEvent& event) {
-  auto message = message_of(event.entry);
-  if (!message) message = message_of(event.record);
+  const auto message = netlink_message(event);
   if (!message) return false;
   const Record& record = *event.record;
   std::optional<std::uint64_t> total;
@@ -138,6 +137,11 @@ bool sets_tables(const Record& record) {
 }
 
 }  // namespace
+
+std::optional<struct rh_netlink> netlink_message(const TraceEvent& event) {
+  const auto message = message_of(event.entry);
+  return message ? message : message_of(event.record);
+}
 
 bool configures_network(const TraceEvent& event) {
   const Record& record = *event.record;

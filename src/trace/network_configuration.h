@@ -2,6 +2,8 @@
 // tunnels. In the run they change its own, or are refused.
 #pragma once
 
+#include <optional>
+
 #include "trace/event_stream.h"
 
 namespace rehearse::trace {
@@ -9,5 +11,8 @@ namespace rehearse::trace {
 /// Told by what a message to the kernel begins with: the caller's word, but for the kind of socket. Where
 /// that is not known (a message behind another, one that was written), it is taken for a change.
 bool configures_network(const TraceEvent& event);
+
+/// How the message to the kernel that it sends by netlink begins; nothing if it sends none.
+std::optional<struct rh_netlink> netlink_message(const TraceEvent& event);
 
 }  // namespace rehearse::trace

@@ -167,11 +167,12 @@ class Classifier {
       if (!process.signal || facts_.timed_out) continue;
       if (parent != nullptr && parent->program == "timeout") continue;
       const int signal = *process.signal;
+      if (facts_.ended_here && signal == SIGKILL) continue;  // the limit, or who asked for it, is named
       const bool crash = signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL ||
                          signal == SIGFPE || signal == SIGSYS;
       if (crash || (blamed && signal != SIGPIPE)) add_process(FailureKind::kKilled, process);
     }
-    if (!facts_.traced && facts_.signal && !facts_.timed_out) {
+    if (!facts_.traced && facts_.signal && !facts_.timed_out && !facts_.ended_here) {
       const char* signal = ::sigabbrev_np(*facts_.signal);
       add(FailureKind::kKilled, "command", std::string("killed by SIG") + (signal == nullptr ? "?" : signal));
     }

@@ -64,6 +64,7 @@ struct FailureFacts {
   std::optional<int> exit;
   std::optional<int> signal;
   bool timed_out = false;
+  bool ended_here = false;  ///< the rehearsal killed what still ran
   std::int64_t wall_ns = 0;
   std::string start_error;
   int start_errno = 0;

@@ -93,10 +93,11 @@ void judge_changes(const Facts& facts, std::vector<Finding>& out) {
                           "Add it to the mock file, or record the exchange again."));
   }
   if (facts.masked > 0) {
-    out.push_back(
-        finding("core.masked-write", Level::kYellow, {{"count", std::to_string(facts.masked)}},
-                "The command wrote over files whose content was hidden from it. They are never promoted.",
-                "Exclude these files from the action."));
+    out.push_back(finding(
+        "core.masked-write", Level::kYellow, {{"count", std::to_string(facts.masked)}},
+        "The command changed files whose content was hidden from it, or opened them to write to them. "
+        "They are never promoted.",
+        "Exclude these files from the action."));
   }
 }
 

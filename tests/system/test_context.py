@@ -122,8 +122,14 @@ class Html(Case):
         self.assertIn('id="f-latent.cron-1"', page)
         data = page.split('<script type="application/json" id="document">')[1].split("</script>")[0]
         self.assertEqual(json.loads(data)["digest"], result.doc["digest"])
-        # The same again, and to standard output.
-        self.assertEqual(self.call("show", result.doc["id"], "--html", str(target), json_out=False).code, 0)
+        # Not over what is there, but if that is asked for; and to standard output.
+        target.write_text("mine", encoding="ascii")
+        refused = self.call("show", result.doc["id"], "--html", str(target), json_out=False)
+        self.assertEqual((refused.code, target.read_text(encoding="ascii")), (harness.CANT_CREATE, "mine"))
+        self.assertIn(b"add --force", refused.err)
+        self.assertEqual(self.call("show", result.doc["id"], "--html", str(target), "--force", json_out=False).code, 0)
+        self.assertEqual(target.read_text(encoding="utf-8"), page)
+        self.assertEqual(self.call("show", result.doc["id"], "--force", json_out=False).code, harness.USAGE)
         self.assertTrue(self.call("show", result.doc["id"], "--html", "-", json_out=False).out.startswith(b"<!doctype html>"))
 
     def test_what_is_wrong_is_said(self) -> None:

@@ -27,6 +27,10 @@ class Environment(Case):
                         "ls -ln /etc | grep -v -e ^total -e ssh$", "nproc"):
             self.assertEqual(self.inside(command), self.outside(command), command)
 
+    def test_the_runs_own_filesystems_are_roots(self) -> None:
+        looks = "stat -c '%u %g %a %n' /dev /dev/pts /dev/shm /dev/mqueue /proc /sys"
+        self.assertEqual({line.split()[0] + line.split()[1] for line in self.inside(looks).decode().splitlines()}, {"00"})
+
     def test_environment_is_an_allow_list(self) -> None:
         env = {"PATH": harness.PATH, "HOME": "/root", "LANG": "C", "AWS_SECRET_ACCESS_KEY": "s3cret", "LD_PRELOAD": "", "SSH_AUTH_SOCK": "/x", "KEEP": "me"}
         out = self.inside("env", "--env", "KEEP", "--env", "NEW=1", env=env)
@@ -41,10 +45,40 @@ class Environment(Case):
         secret.write_text("top secret")
         secret.chmod(0o640)
         result = self.shell(f"stat -c '%s %a' {secret} >&2; echo mine > {secret}; cat {secret} >&2", "--mask", str(secret))
-        self.assertIn(b"0 640\nmine\n", result.err)
+        self.assertIn(b"10 640\nmine\n", result.err)
         self.assertNotIn(b"top secret", result.out)
         self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
         self.assertEqual(secret.read_text(), "top secret")
+
+    def test_a_masked_file_is_as_long_as_the_hosts(self) -> None:
+        """Whoever asks for its size decides as on the host; only its content is another."""
+        secret, large, empty = (self.host / name for name in ("secret.key", "large", "empty"))
+        secret.write_text("top secret")
+        empty.touch()
+        with open(large, "wb") as file:
+            file.truncate(5 << 30)
+        masks = [word for path in (secret, large, empty) for word in ("--mask", str(path))]
+        looks = f"cd {self.host}; ls -l secret.key large empty; find . -empty; du -b secret.key; test -s secret.key && echo long; stat -c %Y secret.key large"
+        result = self.shell(f"({looks}) >&2", *masks)
+        self.assertEqual(result.err, self.outside(looks))
+        self.assertFalse([gap for gap in result.doc["fidelity"]["gaps"] if "read though masked" in gap["what"]])
+        self.assertEqual(self.shell(f"tr -d '\\n' <{secret} | wc -c >&2", *masks).err, b"0\n")
+        self.assertEqual(self.shell(f"cmp -n 100 {large} /dev/zero || head -c 1 {large} | od -An -c >&2", *masks).err.split(), [b"\\n"])
+
+    def test_what_is_done_to_a_masked_file_is_what_is_said(self) -> None:
+        secret, other = self.host / "secret.key", self.host / "other"
+        for script, path, kind in ((f"chmod 600 {secret}", secret, "metadata"), (f"chown 1 {secret}", secret, "metadata"), (f"mv {secret} {other}", other, "renamed"), (f"ln {secret} {other}", secret, "identical"),
+                                   (f"exec 3<>{secret}", secret, "identical"), (f"printf x | dd of={secret} conv=notrunc status=none", secret, "modified"), (f"truncate -s 10 {secret}", secret, "identical"),
+                                   (f"truncate -s 9 {secret}", secret, "modified"), (f": >{secret}", secret, "modified"), (f"dd if=/dev/zero of={secret} bs=10 count=1 conv=notrunc status=none", secret, "modified")):
+            with self.subTest(script):
+                secret.write_text("top secret")
+                secret.chmod(0o640)
+                result = self.shell(script, "--mask", str(secret))
+                entry = self.change(result, path, kind)
+                self.assertTrue(entry["masked"])
+                self.assertIn("core.masked-write", [f["rule"] for f in result.doc["verdict"]["findings"]])
+                if kind != "modified":
+                    self.assertNotIn("B →", self.call("show", result.doc["id"], json_out=False).out.decode())
 
     def test_a_masked_file_that_is_read_by_another_name_is_told(self) -> None:
         """The mask lies over one name; the host's other hard links show the file."""
@@ -66,7 +100,7 @@ class Environment(Case):
         os.symlink("../../other", home / ".ssh/id_others")
         script = 'cp /etc/passwd "$B/passwd"; echo "svc:x:999:999::$B/host/home:/bin/sh" >> "$B/passwd"; mount --bind "$B/passwd" /etc/passwd; "$REHEARSE" --state "$B/state" run -- cat "$B/host/home/.ssh/id_rsa" "$B/host/elsewhere" "$B/host/other" || test $? = 10 -o $? = 12'
         done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
-        self.assertEqual((done.returncode, done.stdout), (0, b"public"), done.stderr[-500:])
+        self.assertEqual((done.returncode, done.stdout.strip(b"\n")), (0, b"public"), done.stderr[-500:])
 
     def test_private_keys_are_known_by_their_content(self) -> None:
         home, linked, others = self.host / "home", self.host / "linked", self.host / "others"
@@ -93,7 +127,7 @@ class Environment(Case):
         script = (f'cp /etc/passwd "$B/passwd"; printf %s {shlex.quote(accounts)} >> "$B/passwd"; mount --bind "$B/passwd" /etc/passwd; ulimit -t 20\n'
                   f'"$REHEARSE" --state "$B/state" run -- sh -c "cat {shlex.join(map(str, masked))}; wc -c {home}/.ssh/large; cat {others}/dotfiles/work" || test $? = 10 -o $? = 12')
         done = harness.PrivateMounts.run(script, {"B": str(self.base), "REHEARSE": self.rehearse})
-        self.assertEqual((done.returncode, done.stdout.decode()), (0, f"{len(shown['large'])} {home}/.ssh/large\n{key}"), done.stderr[-500:])
+        self.assertEqual((done.returncode, done.stdout.decode().lstrip("\n")), (0, f"{len(shown['large'])} {home}/.ssh/large\n{key}"), done.stderr[-500:])
 
     def test_parents_of_secrets_keep_their_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "getfacl")

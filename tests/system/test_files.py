@@ -295,6 +295,18 @@ class Files(HostCase):
         self.assertEqual(self.change(result, inner, "identical")["also"], ["touched"])
         self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
 
+    def test_a_file_without_a_name_leaves_its_directory_as_it_was(self) -> None:
+        """It is copied up for it and stays empty, and somebody else is in the host's meanwhile."""
+        os.utime(self.host, (1e9, 1e9))
+        script = f"python3 -c \"import os; os.close(os.open('{self.host}', os.O_TMPFILE | os.O_RDWR))\" || exit 77"
+        result = self.beside(script, f"touch {self.host}/zzz; rm {self.host}/zzz")
+        if result.doc["command"]["exit"] == 77:
+            harness.skip("overlayfs makes no such files before Linux 6.3")
+        self.assertNotIn(b(self.host), result.changes)
+        self.assertFalse([f for f in result.doc["verdict"]["findings"] if f["rule"] in ("core.base-moved", "log.backdated")])
+        set_too = self.beside(f"{script}; sleep 0.1; touch -d @5 {self.host}", f"touch {self.host}/zzz; rm {self.host}/zzz")
+        self.assertIn("mtime", self.change(set_too, self.host, "metadata")["also"])
+
     def test_a_time_that_the_action_set_is_told_though_others_were_there(self) -> None:
         inner = self.host / "inner"
         inner.mkdir()

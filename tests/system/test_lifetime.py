@@ -140,6 +140,8 @@ class Lifetime(Case):
         result = self.shell("setsid sleep 4242 >/dev/null 2>&1 & true")
         left = result.doc["command"]["leftover_processes"]
         self.assertEqual([process["argv"] for process in left], [["sleep", "4242"]])
+        # The number that it had inside, as everywhere else in the report.
+        self.assertEqual([process["pid"] for process in left], [process["pid"] for process in result.doc["processes"] if process["argv"] == ["sleep", "4242"]])
         self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 4242$"], capture_output=True, check=False).returncode, 1)
         self.assertIn("core.leftover-processes", [f["rule"] for f in result.doc["verdict"]["findings"]])
 

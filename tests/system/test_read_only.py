@@ -76,7 +76,7 @@ class Reading(ReadOnlyCase):
     def test_what_asks_the_kernel_passes_too(self) -> None:
         # That what they would have seen of the host's sockets and processes was not there to be seen is said.
         harness.need("ss", "ps")
-        result = self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; mount >/dev/null", "--policy", "builtin")
+        result = self.read_only("ss -tln >/dev/null; ps ax >/dev/null; id; uptime; df >/dev/null", "--policy", "builtin")
         self.proved(result)
         self.assertEqual(result.doc["verdict"]["level"], "green", result.doc["verdict"]["findings"])
         self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"look"})
@@ -178,6 +178,12 @@ class Writing(ReadOnlyCase):
         result = self.call("run", "--read-only", "--pass", "example.com:443", "--", "true")
         self.assertEqual(result.code, harness.USAGE)
         self.assertIn(b"--read-only: a network rule lets something out", result.err)
+
+    def test_the_full_run_has_the_callers_umask(self) -> None:
+        result = self.read_only(f"umask >{OUTSIDE}; umask", umask=0o027)
+        self.fell_back(result)
+        self.assertEqual(result.err.split()[-1], b"0027", result.err)
+        self.assertEqual(self.change(result, OUTSIDE, "created")["after"]["mode"], "0640")
 
     def test_in_an_action_file(self) -> None:
         action = self.base / "look.toml"

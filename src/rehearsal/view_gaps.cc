@@ -1,0 +1,195 @@
+#include "rehearsal/view_gaps.h"
+
+#include <fmt/format.h>
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/escape.h"
+
+namespace rehearse {
+namespace {
+
+using trace::OwnLook;
+using trace::View;
+
+constexpr std::size_t kShown = 5;
+
+/// Patterns of fnmatch(3): what is looked at, and by which program, by name.
+struct Habit {
+  View view;
+  const char* at;
+  const char* program;
+};
+constexpr Habit kHabits[] = {
+    // getaddrinfo(3): whether there are addresses of a family at all.
+    {View::kNetwork, "addresses", "*"},
+    // sudoers(5) may name networks; mail servers and name servers look what they listen on.
+    {View::kNetwork, "interfaces", "sudo"},
+    {View::kNetwork, "interfaces", "visudo"},
+    {View::kNetwork, "interfaces", "post*"},
+    {View::kNetwork, "interfaces", "named*"},
+    {View::kNetwork, "interfaces", "java"},
+    // listen(2) of Go's library.
+    {View::kNetwork, "/proc/sys/net/core/somaxconn", "*"},
+    {View::kNetwork, "*", "systemd*"},
+    {View::kNetwork, "*", "systemctl"},
+    {View::kNetwork, "*", "udevadm"},
+    // Which sockets are whose; that these show the run's own is said of the attempt.
+    {View::kSockets, "*", "ss"},
+    {View::kSockets, "*", "netstat"},
+    {View::kSockets, "*", "lsof"},
+    {View::kSockets, "*", "fuser"},
+    // Free space is listed by mount.
+    {View::kMounts, "*", "df"},
+    {View::kMounts, "*", "lsof"},
+    {View::kMounts, "*", "fuser"},
+    // What is mounted may not be mounted again, formatted, checked or taken away.
+    {View::kMounts, "*", "umount"},
+    {View::kMounts, "*", "mkfs*"},
+    {View::kMounts, "*", "mke2fs"},
+    {View::kMounts, "*", "fsck*"},
+    {View::kMounts, "*", "e2fsck"},
+    {View::kMounts, "*", "resize2fs"},
+    {View::kMounts, "*", "tune2fs"},
+    {View::kMounts, "*", "mkswap"},
+    {View::kMounts, "*", "swap*"},
+    {View::kMounts, "*", "losetup"},
+    {View::kMounts, "*", "blkid"},
+    {View::kMounts, "*", "lsblk"},
+    {View::kMounts, "*", "*lvm*"},
+    {View::kMounts, "*", "cryptsetup"},
+    {View::kMounts, "*", "grub-*"},
+    // Where the control groups are; whether it is a chroot or a container.
+    {View::kMounts, "*", "systemd*"},
+    {View::kMounts, "*", "systemctl"},
+    {View::kMounts, "*", "journalctl"},
+    {View::kMounts, "*", "udevadm"},
+    {View::kMounts, "*", "ischroot"},
+    {View::kMounts, "*", "java"},
+    {View::kMounts, "*", "node"},
+    {View::kMounts, "*", "docker*"},
+    {View::kMounts, "*", "containerd*"},
+    {View::kMounts, "*", "runc"},
+    {View::kMounts, "*", "crun"},
+    {View::kMounts, "*", "podman"},
+    // apt(8) looks for mounted CDs, and whether it is run in a container.
+    {View::kMounts, "*", "apt*"},
+    {View::kMounts, "*", "dpkg*"},
+    {View::kMounts, "*", "snap*"},
+    // Processes by name; that these see the run's own is said of the attempt.
+    {View::kListing, "/proc", "ps"},
+    {View::kListing, "/proc", "pgrep"},
+    {View::kListing, "/proc", "pkill"},
+    {View::kListing, "/proc", "pidof"},
+    {View::kListing, "/proc", "killall*"},
+    {View::kListing, "/proc", "pstree*"},
+    {View::kListing, "/proc", "top"},
+    {View::kListing, "/proc", "w"},
+    {View::kListing, "/proc", "fuser"},
+    {View::kListing, "/proc", "lsof"},
+    {View::kListing, "/proc", "ss"},
+    {View::kListing, "/proc", "netstat"},
+    {View::kListing, "/proc", "lsns"},
+    {View::kListing, "/proc", "lslocks"},
+    {View::kListing, "/proc", "start-stop-daemon"},
+    // All settings of the kernel.
+    {View::kListing, "/proc/sys/*", "sysctl"},
+    // Disks and their parts.
+    {View::kListing, "/dev", "lsblk"},
+    {View::kListing, "/dev", "blkid"},
+    {View::kListing, "/dev", "*fdisk"},
+    {View::kListing, "/dev", "parted"},
+    {View::kListing, "/dev", "*lvm*"},
+    {View::kListing, "/dev", "mdadm"},
+    {View::kListing, "/dev", "grub-*"},
+    {View::kListing, "*", "udevadm"},
+    {View::kListing, "*", "systemd*"},
+    {View::kListing, "*", "systemctl"},
+    {View::kListing, "/sys/fs/cgroup*", "java"},
+    {View::kListing, "/sys/fs/cgroup*", "runc"},
+    {View::kListing, "/sys/fs/cgroup*", "docker*"},
+    {View::kListing, "/sys/fs/cgroup*", "containerd*"},
+    // Whether it could do more than it was asked for.
+    {View::kPermission, "*", "systemd*"},
+    {View::kPermission, "*", "systemctl"},
+    {View::kPermission, "*", "udevadm"},
+};
+
+std::string_view heading(View view) {
+  switch (view) {
+    case View::kNetwork:
+      return "network configuration of this host";
+    case View::kSockets:
+      return "sockets of this host";
+    case View::kMounts:
+      return "mount table of this host";
+    case View::kKind:
+      return "kinds of this host's filesystems";
+    case View::kListing:
+      return "listed, and other things lie there on this host";
+    case View::kPermission:
+      return "asked for leave to write, which root of this host has";
+  }
+  return "";
+}
+
+std::string_view reason(View view) {
+  switch (view) {
+    case View::kNetwork:
+      return "the run has a network of its own, with a loopback and settings of its own: that is what was "
+             "shown; --network-mirror shows the host's interfaces, addresses and routes";
+    case View::kSockets:
+      return "those of the run were shown";
+    case View::kMounts:
+      return "the clone is made of layers: devices, kinds and options of its mounts are others";
+    case View::kKind:
+      return "a layer is an overlay, and says so";
+    case View::kListing:
+      return "the run has such a place of its own";
+    case View::kPermission:
+      return "inside nobody may";
+  }
+  return "";
+}
+
+/// The first few, and how many more.
+std::string some(const std::set<std::string>& all) {
+  std::string text;
+  std::size_t shown = 0;
+  for (const std::string& one : all) {
+    if (shown++ == kShown) return text + fmt::format(" and {} more", all.size() - kShown);
+    text += (text.empty() ? "" : ", ") + escape_text(one, 256);
+  }
+  return text;
+}
+
+}  // namespace
+
+bool is_looked_at_by_habit(const OwnLook& look) {
+  const std::string program = look.program.substr(look.program.rfind('/') + 1);
+  return std::ranges::any_of(kHabits, [&](const Habit& habit) {
+    return habit.view == look.view && ::fnmatch(habit.at, look.at.c_str(), 0) == 0 &&
+           ::fnmatch(habit.program, program.c_str(), 0) == 0;
+  });
+}
+
+std::vector<verdict::Gap> view_gaps(const std::set<OwnLook>& looks, bool mirrored) {
+  std::map<std::pair<View, bool>, std::set<std::string>> seen;
+  for (const OwnLook& look : looks) {
+    if (look.view == View::kNetwork && mirrored) continue;
+    const std::string program = look.program.substr(look.program.rfind('/') + 1);
+    seen[{look.view, is_looked_at_by_habit(look)}].insert(look.at + " (" + program + ')');
+  }
+  std::vector<verdict::Gap> gaps;
+  for (const auto& [kind, what] : seen)
+    gaps.push_back({fmt::format("{}: {}", heading(kind.first), some(what)), std::string(reason(kind.first)),
+                    kind.second ? verdict::Level::kGreen : verdict::Level::kYellow});
+  return gaps;
+}
+
+}  // namespace rehearse

@@ -1,0 +1,175 @@
+#include "trace/own_views.h"
+
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <string_view>
+
+#include "base/path.h"
+#include "syscalls/table.h"
+#include "trace/foreign_process.h"
+#include "trace/network_configuration.h"
+#include "trace/open_call.h"
+
+namespace rehearse::trace {
+namespace {
+
+using syscalls::Nr;
+
+constexpr std::size_t kMost = 4096;
+constexpr std::uint64_t kInt = 0xffffffff;
+
+template <class... Numbers>
+bool is_one_of(std::uint32_t nr, Numbers... numbers) {
+  return ((nr == numbers) || ...);
+}
+
+bool mounts(std::uint32_t nr) {
+  return is_one_of(nr, Nr::mount, Nr::umount2, Nr::move_mount, Nr::open_tree, Nr::fsopen, Nr::mount_setattr);
+}
+
+/// "net/dev" of "/proc/3/net/dev" and of "/proc/3/task/5/net/dev".
+std::string_view of_any_process(std::string_view path) {
+  constexpr std::string_view kTask = "task/";
+  std::string_view what = of_process(path).what;
+  if (!what.starts_with(kTask)) return what;
+  const std::size_t end = what.find('/', kTask.size());
+  return end == std::string_view::npos ? std::string_view() : what.substr(end + 1);
+}
+
+bool shows_sockets(std::string_view table) {
+  constexpr std::string_view kTables[] = {"tcp",  "tcp6", "udp",    "udp6",    "udplite", "udplite6", "raw",
+                                          "raw6", "unix", "packet", "netlink", "icmp",    "icmp6",    "sctp"};
+  return std::ranges::find(kTables, table) != std::end(kTables);
+}
+
+/// Of a question to the kernel by rtnetlink, what it is about; "" if it is none.
+std::string_view asked_of_network(const TraceEvent& event) {
+  const auto message = netlink_message(event);
+  if (!message || message->read == 0 || static_cast<int>(message->protocol) != NETLINK_ROUTE) return {};
+  switch (message->type) {
+    case RTM_GETLINK:
+      return "interfaces";
+    case RTM_GETADDR:
+      return "addresses";
+    case RTM_GETROUTE:
+      return "routes";
+    case RTM_GETRULE:
+      return "rules of routing";
+    case RTM_GETNEIGH:
+      return "neighbours";
+    case RTM_GETQDISC:
+      return "queues";
+    default:
+      return {};
+  }
+}
+
+/// The same by ioctl(2) of a socket (netdevice(7)): all interfaces, or one that there is not.
+std::string_view asked_of_interface(const TraceEvent& event) {
+  const std::uint64_t request = event.record->argument(1) & kInt;
+  if (request == SIOCGIFCONF) return "interfaces";
+  const bool by_name = request >= SIOCGIFNAME && request <= SIOCGIFINDEX;
+  return by_name && event.result() == -ENODEV ? "interfaces" : "";
+}
+
+/// Asked whether the caller may write there, and was told that it may not.
+bool may_not_write(const TraceEvent& event) {
+  const std::uint32_t nr = event.record->head().nr;
+  if (!is_one_of(nr, Nr::access, Nr::faccessat, Nr::faccessat2)) return false;
+  const std::int64_t result = event.result();
+  return (event.record->argument(nr == Nr::access ? 1 : 2) & W_OK) != 0 &&
+         (result == -EACCES || result == -EROFS || result == -EPERM);
+}
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::string program_of(const TraceEvent& event) {
+  const Image* image = ProcessTree::image_of(*event.process);
+  return image == nullptr ? std::string() : image->path;
+}
+
+}  // namespace
+
+void OwnViews::add(const TraceEvent& event, const EventStream& events) {
+  if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
+  const std::uint32_t nr = event.record->head().nr;
+  if (is_one_of(nr, Nr::open, Nr::openat, Nr::openat2)) {
+    opened(event);
+  } else if (is_one_of(nr, Nr::getdents64, Nr::getdents)) {
+    listed(event);
+  } else if (is_one_of(nr, Nr::sendto, Nr::sendmsg)) {
+    if (const std::string_view what = asked_of_network(event); !what.empty())
+      note(View::kNetwork, std::string(what), event);
+  } else if (nr == Nr::ioctl) {
+    if (const std::string_view what = asked_of_interface(event); !what.empty())
+      note(View::kNetwork, std::string(what), event);
+  } else if (is_one_of(nr, Nr::statfs, Nr::fstatfs)) {
+    // Whoever asks for free space is told the kind as well; stat(1) is asked for it.
+    if (!event.failed() && base_name(program_of(event)) == "stat") note(View::kKind, "stat -f", event);
+  } else if (mounts(nr)) {
+    mounters_.insert(event.process->id);
+  } else if (may_not_write(event)) {
+    const syscalls::Syscall* call = syscalls::find_syscall(nr);
+    const auto path = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kPath);
+    std::string place = path ? events.place(event, *path) : std::string();
+    if (is_within(place, "/sys") || is_within(place, "/proc/sys"))
+      note(View::kPermission, std::move(place), event);
+  }
+}
+
+void OwnViews::opened(const TraceEvent& event) {
+  if (event.failed() || event.fd == nullptr || event.fd->type == 'd') return;
+  const std::string_view path = event.fd->name;
+  if (!path.starts_with("/proc/")) return;
+  constexpr std::string_view kSettings = "/proc/sys/net";
+  if (is_within(path, kSettings)) {
+    const auto flags = open_flags(*event.record, event.entry);
+    const bool writes = flags && opens_for_writing(*flags);
+    if (!writes && !walkers_.contains(event.process->id)) note(View::kNetwork, std::string(path), event);
+    return;
+  }
+  constexpr std::string_view kNet = "net/";
+  const std::string_view what = of_any_process(path);
+  if (what.starts_with(kNet)) {
+    note(shows_sockets(what.substr(kNet.size())) ? View::kSockets : View::kNetwork,
+         "/proc/" + std::string(what), event);
+  } else if (what == "mounts" || what == "mountinfo" || what == "mountstats") {
+    OwnLook look{View::kMounts, "/proc/self/" + std::string(what), program_of(event)};
+    if (base_name(look.program) != "mount")
+      note(look.view, std::move(look.at), event);
+    else if (readers_.size() < kMost)
+      readers_.emplace(event.process->id, std::move(look));
+  }
+}
+
+void OwnViews::listed(const TraceEvent& event) {
+  if (event.failed() || event.fd == nullptr) return;
+  const std::string& path = event.fd->name;
+  constexpr std::string_view kAlone[] = {"/proc", "/dev", "/dev/shm", "/dev/mqueue"};
+  constexpr std::string_view kTrees[] = {"/sys/class/net", "/sys/devices/virtual/net", "/sys/fs/cgroup",
+                                         "/proc/sys/net"};
+  if (is_within(path, "/proc/sys")) walkers_.insert(event.process->id);
+  const bool own = std::ranges::find(kAlone, path) != std::end(kAlone) ||
+                   std::ranges::any_of(kTrees, [&](std::string_view tree) { return is_within(path, tree); });
+  if (own) note(View::kListing, path, event);
+}
+
+void OwnViews::note(View view, std::string at, const TraceEvent& event) {
+  if (looks_.size() < kMost) looks_.insert({view, std::move(at), program_of(event)});
+}
+
+std::set<OwnLook> OwnViews::looks() const {
+  std::set<OwnLook> all = looks_;
+  for (const auto& [process, look] : readers_)
+    if (!mounters_.contains(process)) all.insert(look);
+  return all;
+}
+
+}  // namespace rehearse::trace

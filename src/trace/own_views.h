@@ -1,0 +1,53 @@
+// What the action looked at that shows the run and not this host: how the network is set up, sockets, mounts,
+// what lies in directories of the run's own. Nothing fails there, and the answer is another one than on the
+// host. Who looks at what by habit is told apart when the run has ended (src/rehearsal/view_gaps.h).
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "trace/event_stream.h"
+
+namespace rehearse::trace {
+
+enum class View : std::uint8_t {
+  kNetwork,    ///< interfaces, addresses, routes and settings of the network namespace
+  kSockets,    ///< that there are in it
+  kMounts,     ///< the table of them
+  kKind,       ///< of a filesystem, by statfs(2)
+  kListing,    ///< the names in a directory
+  kPermission  ///< whether a file of the kernel may be written to
+};
+
+/// One such look: at what, and by which program.
+struct OwnLook {
+  View view = View::kNetwork;
+  std::string at;       ///< a path, or what was asked of the kernel in one word
+  std::string program;  ///< its path; "" if that is not known
+  auto operator<=>(const OwnLook&) const = default;
+};
+
+class OwnViews {
+ public:
+  /// Takes the next event of `events`.
+  void add(const TraceEvent& event, const EventStream& events);
+
+  [[nodiscard]] std::set<OwnLook> looks() const;
+
+ private:
+  void opened(const TraceEvent& event);
+  void listed(const TraceEvent& event);
+  void note(View view, std::string at, const TraceEvent& event);
+
+  std::set<OwnLook> looks_;
+  std::set<std::uint32_t> walkers_;  ///< processes that list settings of the kernel, to show them all
+  /// By process: mount(8) reads the table to show it, or before it mounts something.
+  std::map<std::uint32_t, OwnLook> readers_;
+  std::set<std::uint32_t> mounters_;
+};
+
+}  // namespace rehearse::trace
