@@ -281,10 +281,9 @@ void ServiceConnection::on_end(bool /*with_reset*/) {
   }
   if (!tls_) return;
   if (record_.sni.empty()) record_.sni = tls_->server_name();
-  // Who looks at the certificate only after the handshake sends no alert.
-  const bool greeted =
-      tls_->state() != TlsServer::State::kHandshake && tls_->state() != TlsServer::State::kFailed;
-  if (greeted && no_more_ && record_.bytes_out == 0 && record_.error.empty())
+  // Who looks at the certificate by itself, behind the handshake or within it, sends no alert.
+  const bool greeted = tls_->state() != TlsServer::State::kFailed && record_.bytes_in > 0;
+  if (greeted && record_.bytes_out == 0 && record_.error.empty())
     record_.error = "TLS: the client left without a word: it may not trust the run's authority";
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/fd.h"
 #include "base/sys.h"
+#include "gate/door.h"
 #include "gate/kernel_rules.h"
 #include "gate/rule_text.h"
 #include "gate/run_sockets.h"
@@ -116,6 +117,15 @@ Finding look() {
   ::_exit(WIFEXITED(status) ? WEXITSTATUS(status) : kNoNamespace);
 }
 
+/// As the gate's worker does: lets in the one who waits.
+void keep_door(const gate::RunSockets& sockets) {
+  struct pollfd waiting = {sockets.syn4.get(), POLLIN, 0};
+  if (::poll(&waiting, 1, kConnectPatience) <= 0) return;
+  const gate::Door door(sockets);
+  bool more = true;
+  if (const auto knock = door.next(sockets.syn4.get(), more)) door.let_in(*knock);
+}
+
 Result<void> tell(int status) {
   switch (WIFEXITED(status) ? WEXITSTATUS(status) : kNoNamespace) {
     case kWorks:
@@ -161,6 +171,7 @@ Result<GateAbilities> try_gate(const host::Cgroups& cgroups) {
     RH_TRY(const auto kernel, gate::flatten(rules));
     gate::switch_on(kernel, session->gate());
     RH_CHECK(sys::write_all(go.write.get(), "x"));
+    keep_door(*sockets);
   }
   go.write.reset();
   int status = 0;

@@ -338,6 +338,35 @@ http = [ { path = "/**", body = "over tls" } ]
         self.assertTrue(any("authority" in gap["what"] for gap in result.doc["fidelity"]["gaps"]))
         self.assertEqual(before, {p: p.read_bytes() for p in Path("/etc/ssl/certs").glob("*") if p.is_file()})
 
+    def test_node_trusts_the_authority_and_who_does_not_is_a_finding(self) -> None:
+        harness.need("node")
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:secure.example.com:443"
+tls = true
+http = [ { path = "/**", body = "over tls" } ]
+""")
+        get = "node -e 'require(\"https\").get(\"https://secure.example.com/\", r => r.pipe(process.stdout))'"
+        result = self.run_in(["sh", "-c", get], "--mock", mock)
+        self.assertIn(b"over tls", result.err)
+        self.assertNotIn("core.mock-unmatched", {f["rule"] for f in result.doc["verdict"]["findings"]})
+        self.assertNotIn("NODE_EXTRA_CA_CERTS", json.dumps(result.doc["action"]))
+        mine = self.run_in(["sh", "-c", get], "--mock", mock, "--env", "NODE_EXTRA_CA_CERTS=/dev/null")
+        self.assertNotIn(b"over tls", mine.err)
+        found = [f for f in mine.doc["verdict"]["findings"] if f["rule"] == "core.mock-unmatched"]
+        self.assertIn("TLS: the client left without a word", json.dumps(found))
+
+    def test_a_passed_destination_that_refuses(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            result = self.run_in(["/usr/bin/python3", "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}))"], "--pass", f"host-loopback:{port}")
+        self.assertIn(b"ConnectionRefusedError", result.err)
+        attempt = self.the_attempt(result, port=port)
+        self.assertEqual((attempt["verdict"], attempt["ended"]), ("passed", "cannot connect: Connection refused"))
+        (finding,) = [f for f in result.doc["verdict"]["findings"] if f["rule"] == "failure.dependency-unreachable"]
+        self.assertIn("cannot connect: Connection refused", json.dumps(finding["evidence"]))
+
     def test_passed_to_the_host_and_limited(self) -> None:
         port = self.serve(b"from the host")
         script = f"""
@@ -509,10 +538,16 @@ else:
     def test_bad_rules_and_files(self) -> None:
         for option, value, code, says in (("--pass", "tcp:nowhere", harness.USAGE, b"nowhere"), ("--deny", "tcp:*:25=EWHAT", harness.USAGE, b"EWHAT"),
                                           ("--mock", "/no/such/file", harness.USAGE, b"/no/such/file"), ("--mock", self.mock('[[mock]]\nlisten = "tcp:a.example:80"\nhttpp = []\n'), 78, b":3:"),
-                                          ("--replay", "20000101-000000-000000", harness.USAGE, b"20000101")):
+                                          ("--mock", "/dev/zero", harness.USAGE, b"larger than 4 MiB"), ("--replay", "20000101-000000-000000", harness.USAGE, b"20000101")):
             done = self.run_in(["true"], option, value)
             self.assertEqual(done.code, code, (option, value, done.err))
             self.assertLessEqual(done.err.count(b"\n"), 2, done.err)
+            self.assertIn(says, done.err)
+        listen = '[[mock]]\nlisten = "tcp:a.example:80"\n'
+        for text, says in (("# later\n", b"nothing in"), (listen + 'http = [ { body_file = "/etc/passwd" } ]\n', b"not below the directory"),
+                           (2 * (listen + 'reply = "1"\n'), b"tcp:a.example:80 is mocked at")):
+            done = self.run_in(["true"], "--mock", self.mock(text))
+            self.assertEqual(done.code, 78, done.err)
             self.assertIn(says, done.err)
         done = self.run_in(["true"], "--no-trace", "--pass", "tcp:a.example:80")
         self.assertEqual(done.code, harness.USAGE)
