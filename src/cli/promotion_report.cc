@@ -53,6 +53,7 @@ std::string promotion_json(const Outcome& outcome) {
   json.key("dry_run").boolean(outcome.dry_run).key("result").string(result_word(outcome));
   json.key("exit").integer(std::int64_t{static_cast<int>(outcome.exit)});
   json.key("why").string(to_utf8_lossy(outcome.why)).key("fix").string(to_utf8_lossy(outcome.fix));
+  json.bytes("again", outcome.again);
   json.bytes("authority", outcome.authority);
   json.key("decision").integer(outcome.decision).key("started").string(rfc3339(outcome.started_ns));
   json.key("operations").open_array();
@@ -121,6 +122,8 @@ std::string promotion_text(const Outcome& outcome, const std::string& state_opti
                             moved[i].owner.empty() ? "" : "\n      owner " + escape_text(moved[i].owner));
        });
   if (!outcome.fix.empty() && outcome.exit != ExitCode::kDone) text += "  " + escape_text(outcome.fix) + "\n";
+  // Options of the run that are not in its record are the reader's to add.
+  if (!outcome.again.empty()) text += fmt::format("again  rehearse {}{}\n", state_option, outcome.again);
   if (outcome.dry_run) {
     // The exact list is what a dry run is for: never cut.
     text += fmt::format("operations ({})\n", outcome.operations.size());

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/package_index.h"
@@ -66,6 +67,7 @@ class Promotion {
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "the host has moved since the rehearsal";
+      outcome_.again = again();
       outcome_.fix = "rehearse again, or name what is to be overwritten all the same: --accept PATH";
       return std::move(outcome_);
     }
@@ -83,6 +85,19 @@ class Promotion {
  private:
   void progress(std::string_view phase, std::uint64_t count) const {
     if (order_.progress) order_.progress(phase, count);
+  }
+
+  /// How to rehearse anew what was rehearsed. Secrets in its words were overwritten: then nobody can tell.
+  std::string again() const {
+    const report::Action& action = frozen_->record.action;
+    if (action.redacted || action.argv.empty()) return {};
+    if (action.name && action.as_filed) return "run " + shell_quote(*action.name);
+    std::string text = "run --cwd " + shell_quote(action.cwd);
+    if (!frozen_->record.trace) text += " --no-trace";
+    if (action.uid != 0) text += " --user " + std::to_string(action.uid);
+    text += " --";
+    for (const std::string& word : action.argv) text += ' ' + shell_quote(word);
+    return text;
   }
 
   Result<void> recover_first(const HostLock& lock) {

@@ -48,6 +48,8 @@ struct Outcome {
   ExitCode exit = ExitCode::kDone;
   std::string why;  ///< not done: the reason, one line
   std::string fix;
+  std::string
+      again;  ///< kStale: the words after `rehearse` that rehearse it anew; empty if they are not known
   Staleness staleness;
   std::vector<LeftOut> left_out;
   std::vector<std::string> notes;  ///< what preflight found and did not object to

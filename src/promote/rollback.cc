@@ -374,7 +374,8 @@ class Rollback {
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
     outcome_.why = result.why;
-    outcome_.fix = result.cause == ExitCode::kStale ? std::string(kLookAgain) + outcome_.run + " --dry-run" : result.fix;
+    outcome_.fix =
+        result.cause == ExitCode::kStale ? std::string(kLookAgain) + outcome_.run + " --dry-run" : result.fix;
     outcome_.exit = !result.undone.failed.empty()      ? ExitCode::kRollbackIncomplete
                     : result.cause == ExitCode::kStale ? ExitCode::kStale
                                                        : ExitCode::kRolledBack;

@@ -290,8 +290,12 @@ class Stale(PromoteCase):
         self.assertEqual((self.host / "f").read_text(), "one\nedit\n")
 
     def test_only_read(self) -> None:
-        self.moves("cat f >g", "echo edit >>f", "f")
+        self.moves("cat f >g; echo 'x  y'", "echo edit >>f", "f")
         self.assertFalse((self.host / "g").exists())
+        said = self.call("promote", self.last, json_out=False).out
+        again = next(line for line in said.splitlines() if line.startswith(b"again  rehearse ")).split(None, 2)[2].decode()
+        done = subprocess.run([self.rehearse, *shlex.split(again)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode in harness.RAN, b"x  y" in done.stdout), (True, True), (done.stdout, done.stderr))
 
     def test_replaced_with_the_same(self) -> None:
         run = self.try_out("echo more >>f")
