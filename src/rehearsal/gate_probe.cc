@@ -37,7 +37,7 @@ constexpr std::uint16_t kPort = 9;
 constexpr const char* kHears = "local sockets ";
 constexpr const char* kKeepsOut = "modules ";
 // TEST-NET-1 (RFC 5737): nobody's.
-constexpr IpAddress kMocked = IpAddress::v4({192, 0, 2, 1});
+constexpr IpAddress kPassed = IpAddress::v4({192, 0, 2, 1});
 constexpr IpAddress kDenied = IpAddress::v4({192, 0, 2, 2});
 
 enum Finding : int { kWorks = 0, kNoNamespace = 1, kNotDenied = 2, kNotTaken = 3 };
@@ -100,7 +100,7 @@ int try_to_connect(const IpAddress& address) {
 
 Finding look() {
   if (try_to_connect(kDenied) != EPERM) return kNotDenied;
-  return try_to_connect(kMocked) == 0 ? kWorks : kNotTaken;
+  return try_to_connect(kPassed) == 0 ? kWorks : kNotTaken;
 }
 
 /// The one inside. Sockets belong to the control group that their process was born in: a child of it looks.
@@ -166,8 +166,8 @@ Result<GateAbilities> try_gate(const host::Cgroups& cgroups) {
     RH_TRY(sockets, gate::open_run_sockets(network));
     gate::Rules rules;
     rules.otherwise.error = EPERM;
-    RH_TRY(rules.mock.emplace_back().listen,
-           gate::parse_listen(fmt::format("tcp:{}:{}", format_ip(kMocked), kPort)));
+    RH_TRY(auto pass, gate::parse_pass(fmt::format("tcp:{}:{}", format_ip(kPassed), kPort)));
+    rules.pass.push_back(std::move(pass));
     RH_TRY(const auto kernel, gate::flatten(rules));
     gate::switch_on(kernel, session->gate());
     RH_CHECK(sys::write_all(go.write.get(), "x"));
