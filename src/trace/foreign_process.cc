@@ -1,6 +1,5 @@
 #include "trace/foreign_process.h"
 
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 
 #include <cerrno>
@@ -17,6 +16,7 @@ namespace {
 using syscalls::Nr;
 
 constexpr std::uint64_t kInt = 0xffffffff;
+constexpr std::uint64_t kIoPriorityOfUser = 3;  // IOPRIO_WHO_USER: Debian's linux/ioprio.h is no C++
 
 /// Calls that take whom they are for from two arguments: of which kind it is, and its number.
 bool is_by_kind(std::uint32_t nr) {
@@ -27,7 +27,7 @@ bool names_user(const Record& record) {
   const std::uint64_t which = record.argument(0) & kInt;
   const std::uint32_t nr = record.head().nr;
   const bool io = nr == Nr::ioprio_set || nr == Nr::ioprio_get;
-  return is_by_kind(nr) && which == (io ? std::uint64_t{IOPRIO_WHO_USER} : std::uint64_t{PRIO_USER});
+  return is_by_kind(nr) && which == (io ? kIoPriorityOfUser : std::uint64_t{PRIO_USER});
 }
 
 /// All processes of a user: those inside are but a few of them.
