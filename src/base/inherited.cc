@@ -9,6 +9,7 @@ Inherited look() {
   Inherited found = {};
   ::getrlimit(RLIMIT_NOFILE, &found.open_files);
   ::getrlimit(RLIMIT_FSIZE, &found.file_size);
+  ::getrlimit(RLIMIT_CORE, &found.core_size);
   for (int number = 1; number <= SIGRTMAX; ++number) {
     struct sigaction action = {};
     if (::sigaction(number, nullptr, &action) == 0 && (action.sa_flags & SA_SIGINFO) == 0 &&

@@ -10,6 +10,7 @@ namespace rehearse {
 struct Inherited {
   struct rlimit open_files;
   struct rlimit file_size;
+  struct rlimit core_size;
   std::uint64_t ignored_signals;  ///< bit n-1: signal n was ignored (nohup, a shell's background jobs)
 };
 

@@ -5,8 +5,22 @@
 #include "cli/progress.h"
 #include "cli/run_at.h"
 #include "promote/promote.h"
+#include "report/contained_text.h"
 
 namespace rehearse::cli {
+namespace {
+
+/// What the run did beside its files is no operation, and is not left out by anybody's choice.
+void note_contained(const ledger::StateDir& state, const std::string& run, promote::Outcome& outcome) {
+  const auto bundle = state.open_run(run);
+  const auto record = bundle ? bundle->read_record() : tl::make_unexpected(bundle.error());
+  if (!record) return;  // of a run that cannot be read the outcome says so
+  for (const std::string& line : report::contained_lines(*record))
+    outcome.notes.push_back("not promoted, it took place in the run alone: " + line);
+}
+
+}  // namespace
+
 Result<int> promote_verb(Globals& globals, Arguments arguments) {
   promote::Order order;
   std::string run;
@@ -46,9 +60,10 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   prepare_process();
   Progress progress("promoting");
   order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
-  RH_TRY(const promote::Outcome outcome, promote::promote_run(state, order));
+  RH_TRY(promote::Outcome outcome, promote::promote_run(state, order));
   progress.clear();
-  return print_outcome(globals, outcome);
+  if (!outcome.rollback) note_contained(state, order.run.run, outcome);
+  return print_outcome(globals, std::move(outcome));
 }
 
 }  // namespace rehearse::cli

@@ -16,9 +16,11 @@ constexpr const char* kPasswd = "/etc/passwd";
 constexpr const char* kShadow = "/etc/shadow";
 constexpr const char* kGroup = "/etc/group";
 constexpr const char* kStatus = "/var/lib/dpkg/status";
+constexpr const char* kDiversions = "/var/lib/dpkg/diversions";
 constexpr const char* kHosts = "/etc/hosts";
-constexpr const char* kWatched[] = {kPasswd, kShadow, kGroup, kStatus, kHosts};
+constexpr const char* kWatched[] = {kPasswd, kShadow, kGroup, kStatus, kDiversions, kHosts};
 constexpr std::size_t kLargestAccounts = std::size_t{4} << 20U;
+constexpr std::size_t kLargestDiversions = std::size_t{4} << 20U;
 constexpr std::size_t kLargestHosts = std::size_t{1} << 20U;
 constexpr std::size_t kLargestStatus = std::size_t{64} << 20U;
 
@@ -96,6 +98,8 @@ void DerivedFacts::derive(const std::vector<effects::Layer>& layers, report::Run
                                              {passwd.after, shadow.after, group.after});
   const Pair status = read(layers, kStatus, kLargestStatus, record.packages_unknown);
   record.packages = effects::package_changes(status.before, status.after);
+  const Pair diversions = read(layers, kDiversions, kLargestDiversions, record.packages_unknown);
+  record.diversions = effects::diversion_changes(diversions.before, diversions.after);
   constexpr std::size_t kMost = 10'000;
   const auto bound = [](auto& list, std::string& why) {
     if (list.size() <= kMost) return;
@@ -104,6 +108,7 @@ void DerivedFacts::derive(const std::vector<effects::Layer>& layers, report::Run
   };
   bound(record.accounts, record.accounts_unknown);
   bound(record.packages, record.packages_unknown);
+  bound(record.diversions, record.packages_unknown);
 }
 
 }  // namespace rehearse

@@ -63,6 +63,7 @@ void take_processes(const report::RunRecord& record, verdict::FailureFacts& fact
     ran.parent = process.parent;
     ran.program = base_name(process.script.empty() || process.forked ? process.exe : process.script);
     if (ran.program.empty()) ran.program = process.comm;
+    if (!process.argv.empty()) ran.called = base_name(process.argv.front());
     ran.exit = process.exit;
     ran.signal = process.signal;
     ran.start_ns = process.start_ns;

@@ -8,11 +8,13 @@
 #include <memory>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "effects/manifest.h"
 #include "effects/read_list.h"
+#include "rehearsal/sent_secrets.h"
 #include "report/change_text.h"
 #include "report/network_text.h"
 #include "trace/read_set.h"
@@ -66,6 +68,7 @@ struct FileBits {
   std::uint64_t owner_change = of("owner_change");
   std::uint64_t from_package = of("from_package");
   std::uint64_t owned = of("owned");
+  std::uint64_t diverted = of("diverted");
   std::uint64_t masked = of("masked");
   std::uint64_t noise = of("noise");
 
@@ -150,10 +153,22 @@ std::uint64_t words_of(const effects::Change& change, bool from_package) {
   return words;
 }
 
+/// dpkg may name what lies in /usr without it.
+bool is_diverted(const report::RunRecord& record, const effects::Change& change) {
+  if (change.kind != effects::ChangeKind::kRenamed) return false;
+  const auto means = [](const std::string& named, const std::string& path) {
+    return named == path || "/usr" + named == path;
+  };
+  return std::ranges::any_of(record.diversions, [&](const effects::Diversion& moved) {
+    return means(moved.from, change.from) && means(moved.to, change.path);
+  });
+}
+
 verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
   auto packages = std::make_shared<std::set<std::string, std::less<>>>();
-  for (const effects::PackageChange& package : record.packages) packages->insert(package.name);
-  return [packages, manifest_fd](const verdict::StreamVisit& visit) -> Result<void> {
+  for (const effects::PackageChange& package : record.packages)
+    if (package.touches_files()) packages->insert(package.name);
+  return [packages, manifest_fd, &record](const verdict::StreamVisit& visit) -> Result<void> {
     return effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       const auto& object = change.after ? change.after : change.before;
       StreamFact fact;
@@ -161,6 +176,7 @@ verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
       fact.from = change.from;
       fact.package = change.package;
       fact.words = words_of(change, !change.package.empty() && packages->contains(change.package));
+      if (is_diverted(record, change)) fact.words |= bits().diverted;
       const bool link = change.type == effects::FileType::kSymlink && change.after;
       fact.stands_for_below =
           link || (change.kind == effects::ChangeKind::kRenamed && change.type == effects::FileType::kDir);
@@ -179,10 +195,11 @@ verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
 
 // ---- what was read
 
-StreamFact opened_secret(const std::string& path) {
+StreamFact opened_secret(const std::string& path, const SentSecrets& sent) {
   StreamFact fact;
   fact.path = path;
   fact.words = verdict::bit_of(Subject::kRead, "use", "opened") | verdict::bit_of(Subject::kRead, "secret");
+  if (sent.may_be_sent(path)) fact.words |= verdict::bit_of(Subject::kRead, "before_net");
   return fact;
 }
 
@@ -197,6 +214,8 @@ verdict::Stream reads_of(const report::RunRecord& record, int reads_fd) {
         {effects::kReadListed, bit("use", "listed")},   {effects::kReadAttributes, bit("use", "attributes")},
         {effects::kReadPresent, bit("use", "present")}, {effects::kReadAbsent, bit("use", "absent")}};
     const std::uint64_t secret = bit("secret");
+    const std::uint64_t before_net = bit("before_net");
+    const SentSecrets sent(record);
     std::set<std::string> listed;
     bool more = true;
     RH_CHECK(effects::read_read_list(reads_fd, [&](const effects::HostRead& read) {
@@ -207,11 +226,12 @@ verdict::Stream reads_of(const report::RunRecord& record, int reads_fd) {
         fact.words |= secret;
         listed.insert(read.path);
       }
+      if ((read.uses & effects::kReadOpened) != 0 && sent.may_be_sent(read.path)) fact.words |= before_net;
       more = visit(fact);
       return more;
     }));
     for (const std::string& path : record.reads.secrets) {
-      if (more && !listed.contains(path)) more = visit(opened_secret(path));
+      if (more && !listed.contains(path)) more = visit(opened_secret(path, sent));
     }
     return {};
   };
@@ -220,8 +240,9 @@ verdict::Stream reads_of(const report::RunRecord& record, int reads_fd) {
 /// Where the list is not kept, at least the secrets are.
 verdict::Stream secrets_of(const report::RunRecord& record) {
   return [&record](const verdict::StreamVisit& visit) -> Result<void> {
+    const SentSecrets sent(record);
     for (const std::string& path : record.reads.secrets) {
-      if (!visit(opened_secret(path))) break;
+      if (!visit(opened_secret(path, sent))) break;
     }
     return {};
   };
@@ -252,11 +273,6 @@ void processes(const report::RunRecord& record, PolicyFacts& facts) {
   }
 }
 
-bool is_local(const report::NetworkRecord& to) {
-  if (to.proto == "unix" || to.dst.starts_with("AF_NETLINK")) return true;
-  return to.dst.starts_with("127.") || to.dst == "::1";
-}
-
 /// What the process executed when it did that; older records do not say, only what it was in the end.
 std::string executable(const report::RunRecord& record, std::uint32_t id, const std::string& then) {
   if (!then.empty()) return then;
@@ -264,43 +280,51 @@ std::string executable(const report::RunRecord& record, std::uint32_t id, const 
   return found == record.processes.end() ? std::string() : found->exe;
 }
 
-/// One row for each process and destination: what its connections were for is no matter of policy.
+/// One for each name and port that a program tried (its addresses are many, and of the gate's own making), or
+/// address that has none: what its connections were for is no matter of policy.
 void network(const report::RunRecord& record, PolicyFacts& facts) {
-  struct Reached {
-    const report::NetworkRecord* first = nullptr;
+  using Aim = std::tuple<std::string, std::string, std::string, std::uint16_t, std::string, bool>;
+  struct Tried {
+    std::vector<std::string> ends;
+    std::vector<std::string> addresses;
     std::uint64_t bytes_out = 0;
   };
-  std::vector<Reached> rows;
-  using Key = std::tuple<std::string, std::string, std::string, std::uint16_t, std::string, std::uint32_t,
-                         std::string>;
-  std::map<Key, std::size_t> known;
+  std::vector<std::pair<Aim, Tried>> all;
+  std::map<std::pair<Aim, std::string>, std::size_t> known;  ///< of one without a name, by address
   for (const report::NetworkRecord& to : record.network) {
     if (to.probe) continue;
-    const auto [at, fresh] = known.emplace(
-        Key(to.verdict, to.proto, to.dst, to.port, report::proven_name(to), to.process, to.exe), rows.size());
-    if (fresh) rows.push_back({&to, 0});
-    rows[at->second].bytes_out += to.bytes_out;
-  }
-  for (const Reached& row : rows) {
-    const report::NetworkRecord& to = *row.first;
-    const bool local = is_local(to);
-    std::vector<std::string> ends;
     const bool ported = to.proto == "tcp" || to.proto == "udp";
     const std::string port = ported ? fmt::format(":{}", to.port) : std::string();
     const std::string name = report::proven_name(to);
-    if (!name.empty()) ends.push_back(name + port);
-    ends.push_back(to.dst + port);
-    std::string text = fmt::format("{} {} {}", to.verdict, to.proto, ends.front());
-    add_row(facts, Subject::kNet, std::move(text),
-            {to.verdict, std::string(local ? "local" : "outside"), to.proto, ends, name, to.dst,
-             std::int64_t{to.port}, number(row.bytes_out), executable(record, to.process, to.exe)});
+    Aim aim(to.verdict, to.proto, name, to.port, executable(record, to.process, to.exe), stays_local(to));
+    const auto [at, fresh] = known.emplace(std::pair(aim, name.empty() ? to.dst : ""), all.size());
+    if (fresh) {
+      all.emplace_back(std::move(aim), Tried{});
+      if (!name.empty()) all.back().second.ends.push_back(name + port);
+    }
+    Tried& tried = all[at->second].second;
+    if (std::ranges::find(tried.addresses, to.dst) == tried.addresses.end()) {
+      tried.ends.push_back(to.dst + port);
+      tried.addresses.push_back(to.dst);
+    }
+    tried.bytes_out += to.bytes_out;
   }
+  for (auto& [aim, tried] : all) {
+    const auto& [verdict, proto, name, port, exe, local] = aim;
+    std::string text = fmt::format("{} {} {}", verdict, proto, tried.ends.front());
+    add_row(facts, Subject::kNet, std::move(text),
+            {verdict, std::string(local ? "local" : "outside"), proto, std::move(tried.ends), name,
+             std::move(tried.addresses), std::int64_t{port}, number(tried.bytes_out), exe});
+  }
+  std::set<std::pair<std::string, bool>> asked_for;
   for (const report::DnsRecord& asked : record.dns) {
     if (asked.answer == "local") continue;
+    const bool denied = asked.answer == "refused" || asked.answer == "nxdomain";
+    if (!asked_for.emplace(asked.name, denied).second) continue;
     add_row(facts, Subject::kNet, "looked up " + asked.name,
-            {std::string(asked.answer == "refused" || asked.answer == "nxdomain" ? "denied" : "mocked"),
-             std::string("outside"), std::string("dns"), std::vector<std::string>{asked.name + ":53"},
-             asked.name, std::string(), std::int64_t{53}, std::int64_t{0}, std::string()});
+            {std::string(denied ? "denied" : "mocked"), std::string("outside"), std::string("dns"),
+             std::vector<std::string>{asked.name + ":53"}, asked.name, std::string(), std::int64_t{53},
+             std::int64_t{0}, std::string()});
   }
 }
 
@@ -348,10 +372,7 @@ void accounts(const report::RunRecord& record, PolicyFacts& facts) {
 
 void packages(const report::RunRecord& record, PolicyFacts& facts) {
   for (const effects::PackageChange& change : record.packages) {
-    std::string text = change.what + ' ' + change.name;
-    if (!change.before.empty()) text += ' ' + change.before;
-    if (!change.after.empty()) text += (change.before.empty() ? " " : " to ") + change.after;
-    add_row(facts, Subject::kPackage, std::move(text),
+    add_row(facts, Subject::kPackage, effects::describe(change),
             {change.what, change.name, change.after.empty() ? change.before : change.after});
   }
   facts.of(Subject::kPackage).unknown = record.packages_unknown;

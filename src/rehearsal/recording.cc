@@ -287,6 +287,9 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   record.network = journal.describe(network_.list(), events_.begun_ns());
   record.dns = journal.questions(events_.begun_ns());
   names_asked_ = journal.first_asked(events_.begun_ns());
+  for (report::DnsRecord& asked : record.dns) {
+    if (const auto at = names_asked_.find(asked.name); at != names_asked_.end()) asked.time_ns = at->second;
+  }
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   list_mock_trouble(record);
@@ -412,6 +415,9 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   const auto host = HostRoot::open();
   if (host) secrets.merge(secrets_by_other_names(collected, *host, otherwise.masked));
   record.reads.secrets.assign(secrets.begin(), secrets.end());
+  for (const auto& [opened, opening] : reads_.openings())
+    record.reads.openings.push_back(
+        {opened.first, opening.process, opened.second, trace::between(events_.begun_ns(), opening.time_ns)});
   if (!host) {
     trouble.push_back("what was read cannot be compared with the host: " + host.error().what);
     return;

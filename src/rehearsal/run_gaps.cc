@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/units.h"
+#include "rehearsal/attempt_gaps.h"
 #include "report/network_text.h"
 #include "report/read_only_text.h"
 #include "verdict/judge.h"
@@ -58,17 +59,6 @@ void room_gaps(const effects::ChangeSet& changes, report::RunRecord& record) {
   }
 }
 
-/// Other processes and sockets than its own are not there to be seen.
-void look_gaps(report::RunRecord& record) {
-  if (std::ranges::none_of(record.attempts,
-                           [](const report::AttemptRecord& attempt) { return attempt.what == "look"; }))
-    return;
-  record.gaps.push_back({"processes and sockets of this host",
-                         "the command looked for them, and inside there are the run's own only: what it says "
-                         "of them is not what it would say on the host",
-                         verdict::Level::kGreen});
-}
-
 }  // namespace
 
 void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
@@ -108,7 +98,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   } else {
     for (const std::string& line : record.trace->trouble) facts.unobserved.push_back("trace: " + line);
     network_gaps(record);
-    look_gaps(record);
+    name_attempt_gaps(record);
     if (record.reads.unplaced != 0) {
       record.gaps.push_back({fmt::format("{} lookups of names", record.reads.unplaced),
                              "they began in a directory whose path is too long or not known: what they rest "
@@ -156,6 +146,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
                            "a write inside clears it; a write of the host's root keeps it",
                            verdict::Level::kYellow});
   }
+  facts.hindered = hindrances(record, evidence.limits_hit);
   record.verdict.findings = verdict::core_findings(facts);
 }
 

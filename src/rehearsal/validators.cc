@@ -72,9 +72,15 @@ struct Changed {
   }
 };
 
+/// systemctl mask: there is no unit any more that could be checked.
+bool masks_unit(const effects::Change& change) {
+  return change.type == effects::FileType::kSymlink && change.after && change.after->target == "/dev/null" &&
+         !unit_of_path(change.path).empty();
+}
+
 /// A directory says nothing, but one with all that is in it.
 bool counts(const effects::Change& change) {
-  if (change.kind == effects::ChangeKind::kIdentical) return false;
+  if (change.kind == effects::ChangeKind::kIdentical || masks_unit(change)) return false;
   return change.type != effects::FileType::kDir || change.kind == effects::ChangeKind::kRenamed;
 }
 

@@ -256,7 +256,8 @@ void networked(JsonWriter& json, const RunRecord& record) {
     for (const std::string& server : asked.servers) json.string(server);
     json.close_array().key("processes").open_array();
     for (const std::uint32_t process : asked.processes) json.integer(std::uint64_t{process});
-    json.close_array().key("time_s").seconds(asked.time_ns);
+    json.close_array();
+    if (asked.time_ns) json.key("time_s").seconds(*asked.time_ns);
     json.key("count").integer(asked.count).close_object();
   }
   json.close_array();
@@ -288,10 +289,17 @@ void accounts_and_packages(JsonWriter& json, const RunRecord& record) {
   json.key("packages").open_array();
   for (const effects::PackageChange& change : record.packages) {
     json.open_object().bytes("what", change.what).bytes("name", change.name);
-    json.bytes("before", change.before).bytes("after", change.after).close_object();
+    json.bytes("before", change.before).bytes("after", change.after);
+    json.bytes("state_before", change.state_before).bytes("state_after", change.state_after);
+    if (!change.needs.empty()) json.bytes("needs", change.needs);
+    json.close_object();
   }
   json.close_array();
   if (!record.packages_unknown.empty()) json.bytes("packages_unknown", record.packages_unknown);
+  json.key("diversions").open_array();
+  for (const effects::Diversion& moved : record.diversions)
+    json.open_object().bytes("from", moved.from).bytes("to", moved.to).close_object();
+  json.close_array();
 }
 
 void read_files(JsonWriter& json, const ReadsRecord& reads) {
@@ -300,6 +308,12 @@ void read_files(JsonWriter& json, const ReadsRecord& reads) {
   json.key("root").string(to_utf8_lossy("sha256:" + reads.root));
   words(json, "moved", reads.moved);
   words(json, "secrets", reads.secrets);
+  json.key("secret_opens").open_array();
+  for (const SecretOpening& opening : reads.openings) {
+    json.open_object().bytes("path", opening.path).key("process").integer(std::uint64_t{opening.process});
+    json.bytes("exe", opening.exe).key("time_s").seconds(opening.time_ns).close_object();
+  }
+  json.close_array();
   json.close_object();
 }
 

@@ -22,12 +22,7 @@ std::string line_of(const effects::AccountChange& change) {
 }
 
 std::string line_of(const effects::PackageChange& change) {
-  std::string text =
-      fmt::format("  {} {}", escape_text(change.what, 32), escape_text(change.name, kNameLimit));
-  if (!change.before.empty()) text += "  " + escape_text(change.before, kNameLimit);
-  if (!change.after.empty())
-    text += (change.before.empty() ? "  " : " → ") + escape_text(change.after, kNameLimit);
-  return text + '\n';
+  return "  " + escape_text(effects::describe(change), kReasonLimit) + '\n';
 }
 
 template <class Changes>

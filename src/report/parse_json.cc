@@ -266,6 +266,16 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     if (record.reads.root.starts_with("sha256:")) record.reads.root.erase(0, 7);
     record.reads.moved = reads.words("moved");
     record.reads.secrets = reads.words("secrets");
+    if (reads.find("secret_opens") != nullptr)
+      reads.each("secret_opens", [&](const Json& item, const std::string& where) {
+        Reader reader(item, where + ".", error);
+        SecretOpening opening;
+        opening.path = reader.bytes("path");
+        opening.process = reader.integer<std::uint32_t>("process");
+        opening.exe = reader.bytes("exe");
+        opening.time_ns = reader.seconds("time_s");
+        record.reads.openings.push_back(std::move(opening));
+      });
     json.each("network", [&](const Json& item, const std::string& where) {
       Reader reader(item, where + ".", error);
       NetworkRecord to;
@@ -301,8 +311,8 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       reader.each("processes", [&](const Json& id, const std::string& /*where*/) {
         if (id.is_number_unsigned()) asked.processes.insert(id.get<std::uint32_t>());
       });
-      asked.time_ns = reader.seconds("time_s");
       asked.count = reader.integer<std::uint64_t>("count");
+      if (item.find("time_s") != item.end()) asked.time_ns = reader.seconds("time_s");
       record.dns.push_back(std::move(asked));
     });
     json.each("attempts", [&](const Json& item, const std::string& where) {
@@ -356,9 +366,17 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     change.name = reader.bytes("name");
     change.before = reader.bytes("before");
     change.after = reader.bytes("after");
+    change.state_before = reader.bytes("state_before");
+    change.state_after = reader.bytes("state_after");
+    change.needs = reader.bytes("needs");
     record.packages.push_back(std::move(change));
   });
   record.packages_unknown = json.bytes("packages_unknown");
+  if (json.find("diversions") != nullptr)
+    json.each("diversions", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      record.diversions.push_back({reader.bytes("from"), reader.bytes("to")});
+    });
   read_expectations(json, record);
   record.changes_unobserved = json.words("changes_unobserved");
   Reader phases = json.child("phases");

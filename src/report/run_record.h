@@ -128,6 +128,14 @@ struct AttemptRecord {
   std::uint64_t count = 0;
 };
 
+/// A secret that was opened to be read, of each program the first time.
+struct SecretOpening {
+  std::string path;
+  std::uint32_t process = 0;
+  std::string exe;           ///< what that executed then
+  std::int64_t time_ns = 0;  ///< since the action began
+};
+
 /// What the result rests on: the host's files that were opened or executed.
 struct ReadsRecord {
   std::uint64_t files = 0;         ///< that are there
@@ -136,6 +144,7 @@ struct ReadsRecord {
   std::string root;                ///< hex; of the list in the bundle's file `reads`
   std::vector<std::string> moved;  ///< paths that the host changed meanwhile
   std::vector<std::string> secrets;
+  std::vector<SecretOpening> openings;  ///< of those; of one that was read by another name there is none
 };
 
 /// Somewhere that the action tried to send something.
@@ -172,7 +181,7 @@ struct DnsRecord {
   std::string answer;                 ///< synthetic, mocked, local, nodata, nxdomain, refused
   std::set<std::string> servers;      ///< addresses that were asked
   std::set<std::uint32_t> processes;  ///< that asked; of very many questions not all
-  std::int64_t time_ns = 0;           ///< of the first, since the action began
+  std::optional<std::int64_t> time_ns = {};  ///< of the first, since the action began; older reports have none
   std::uint64_t count = 0;
 };
 
@@ -367,6 +376,7 @@ struct RunRecord {
   std::string accounts_unknown;  ///< why there may be more than these; empty: these are all
   std::vector<effects::PackageChange> packages;
   std::string packages_unknown;
+  std::vector<effects::Diversion> diversions;
   Phases phases;
   std::optional<UndoTrial> rollback;  ///< nothing: it was not tried
   std::optional<Affected> affected;   ///< nothing: not asked

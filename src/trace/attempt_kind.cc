@@ -81,8 +81,10 @@ bool only_shows(std::string_view path) {
 
 std::string_view kind_of_place(std::string_view path) {
   if (is_within(path, "/proc/sys")) return "sysctl";
-  if (const OfProcess of = of_process(path); !of.who.empty())
+  if (const OfProcess of = of_process(path); !of.who.empty()) {
+    if (of.what == "oom_score_adj" || of.what == "oom_adj") return "process";
     return of.what.starts_with("ns/") ? "namespace" : "ptrace";
+  }
   if (is_within(path, "/proc") || is_within(path, "/sys")) return "kernel";
   return is_device(path) ? device_kind(path) : "file";
 }
@@ -272,9 +274,18 @@ bool makes_namespace(const TraceEvent& event) {
   return (event.record->argument(0) & kNewNamespaces) != 0;
 }
 
-bool makes_device(const TraceEvent& event) {
-  const std::uint64_t mode = event.record->argument(event.record->head().nr == Nr::mknodat ? 2 : 1) & S_IFMT;
-  return mode == S_IFCHR || mode == S_IFBLK;
+/// A device by its numbers, and by what its name would stand for; "" if it is none.
+std::string_view of_made_device(const TraceEvent& event, const EventStream& events) {
+  const Record& record = *event.record;
+  const unsigned at = record.head().nr == Nr::mknodat ? 2 : 1;
+  const std::uint64_t mode = record.argument(at) & S_IFMT;
+  if (mode != S_IFCHR && mode != S_IFBLK) return "";
+  constexpr std::string_view kRaw = "raw device";
+  for (const std::string& place : changed_places(event, events))
+    if (is_device(place) && device_kind(place) == kRaw) return kRaw;
+  // As mknod(2) takes them.
+  const auto device = static_cast<std::uint32_t>(record.argument(at + 1));
+  return device_kind(mode == S_IFBLK, device >> 8U & 0xfffU, (device & 0xffU) | (device >> 12U & 0xfff00U));
 }
 
 /// Asks for the namespaces of another process: who is refused does not go on to what it came for.
@@ -379,7 +390,8 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events, con
     case Privilege::kNamespace:
       return makes_namespace(event) ? word : "";
     case Privilege::kRawDevice:
-      return makes_device(event) ? word : of_change(event, events, paths, *call);
+      if (const auto kind = of_made_device(event, events); !kind.empty()) return kind;
+      return of_change(event, events, paths, *call);
     default:
       return reads_kernel_log(event) ? "look" : word;
   }

@@ -5,13 +5,30 @@
 
 #include "base/escape.h"
 #include "syscalls/call.h"
+#include "syscalls/table.h"
 #include "trace/foreign_process.h"
 
 namespace rehearse::trace {
 namespace {
 
+using syscalls::Nr;
+
 constexpr std::size_t kMost = 4096;
 constexpr std::size_t kLongestDetail = 2048;
+constexpr std::size_t kLongestName = 256;
+
+bool writes_by_descriptor(std::uint32_t nr) {
+  return nr == Nr::write || nr == Nr::pwrite64 || nr == Nr::writev;
+}
+
+/// The message is the kernel's numbers; the command line says in words what it is to do.
+std::string run_as(const Process& process) {
+  const Image* image = ProcessTree::image_of(process);
+  std::string line;
+  if (image != nullptr)
+    for (const std::string& word : image->words()) line += (line.empty() ? "" : " ") + word;
+  return line.empty() ? line : "  run as: " + escape_text(line, kLongestName);
+}
 
 }  // namespace
 
@@ -23,6 +40,12 @@ std::string Attempts::describe(const TraceEvent& event, const EventStream& event
   const syscalls::Call call = event.call();
   std::string detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
   if (detail.size() > kLongestDetail) detail.resize(kLongestDetail);
+  // Of a descriptor the call says nothing but its number.
+  if (writes_by_descriptor(event.record->head().nr) && event.fd != nullptr) {
+    const std::string place = events.place(event);
+    if (place.starts_with('/')) detail += "  to " + escape_text(place, kLongestName);
+  }
+  if (kind == "network configuration") detail += run_as(*event.process);
   // On the host it would have met another process.
   const bool elsewhere =
       kind == "host process" || (kind == "kill" && event.failed() && event.result() == -ESRCH);

@@ -17,7 +17,7 @@ constexpr auto kHarmless = std::to_array<std::string_view>(
      "kmsg",     "hwrng",       "hpet",         "fuse",          "kvm",         "ptmx",
      "uinput",   "uhid",        "rfkill",       "autofs",        "vga_arbiter", "cpu_dma_latency",
      "udmabuf",  "userfaultfd", "loop-control", "btrfs-control", "vhost-net",   "vhost-vsock",
-     "xconsole", "mcelog",      "ppp"});
+     "xconsole", "mcelog",      "ppp",          "initctl"});
 /// With a number behind them.
 constexpr auto kHarmlessNumbered = std::to_array<std::string_view>(
     {"tty", "ttyS", "ttyUSB", "ttyACM", "ttyAMA", "hvc",    "vcs",      "vcsa",     "vcsu", "rtc", "ptp",
@@ -48,6 +48,22 @@ std::string_view device_kind(std::string_view path) {
   };
   const bool harmless = std::ranges::find(kHarmless, name) != kHarmless.end() ||
                         std::ranges::any_of(kHarmlessNumbered, numbered);
+  return harmless ? "device" : "raw device";
+}
+
+std::string_view device_kind(bool block, std::uint32_t major, std::uint32_t minor) {
+  // Of the first, what is neither memory nor ports; terminals; /dev/net/tun and /dev/fuse. The kernel makes
+  // none of 0, 0: overlayfs says by it that there is nothing.
+  constexpr std::uint32_t kMemory = 1, kMemoryHarmless[] = {3, 5, 7, 8, 9, 11}, kTerminals[] = {4, 5},
+                          kPseudoTerminals = 136, kLastPseudoTerminals = 143, kMisc = 10,
+                          kMiscHarmless[] = {200, 229};
+  const auto among = [](const auto& list, std::uint32_t number) {
+    return std::ranges::find(list, number) != std::end(list);
+  };
+  const bool harmless = !block && ((major == 0 && minor == 0) || among(kTerminals, major) ||
+                                   (major == kMemory && among(kMemoryHarmless, minor)) ||
+                                   (major == kMisc && among(kMiscHarmless, minor)) ||
+                                   (major >= kPseudoTerminals && major <= kLastPseudoTerminals));
   return harmless ? "device" : "raw device";
 }
 

@@ -164,7 +164,7 @@ void ReadSet::add(const TraceEvent& event, const EventStream& events) {
   } else if (opens_path(nr) && event.result() >= 0) {
     // A secret is one by its name: opened for writing too, it is a copy from the first moment on.
     const std::string path = known ? paths_.origin(event.fd->name) : std::string();
-    if (is_secret(path) && opens_to_read(event)) secrets_.insert(path);
+    if (is_secret(path) && opens_to_read(event)) secret(path, event);
     if (known) follow(event, events, event.fd->name);
     // What a directory holds is read by listing it; opening it says only that it is there.
     if (known)
@@ -206,6 +206,15 @@ void ReadSet::note_followed(const std::string& path) {
 
 bool ReadSet::is_apart(std::string_view path) const {
   return std::ranges::any_of(apart_, [&](const std::string& top) { return lies_below(path, top); });
+}
+
+void ReadSet::secret(const std::string& path, const TraceEvent& event) {
+  constexpr std::size_t kMostOpenings = 1000;
+  secrets_.insert(path);
+  const Image* image = ProcessTree::image_of(*event.process);
+  std::pair key(path, image == nullptr ? std::string() : image->path);
+  if (openings_.size() >= kMostOpenings && !openings_.contains(key)) key.second.clear();
+  openings_.try_emplace(std::move(key), Opening{event.process->id, event.time_ns});
 }
 
 void ReadSet::object(const std::string& path, const struct rh_file& file, std::uint8_t use) {

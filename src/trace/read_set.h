@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -41,6 +42,14 @@ class ReadSet {
   [[nodiscard]] bool cut() const { return cut_; }
   /// Secret files (is_secret) that were opened to be read, also those that the action had opened for writing.
   [[nodiscard]] const std::set<std::string>& secrets() const { return secrets_; }
+  /// Of each of them by each program the first opening; of very many, those of the further programs as if by
+  /// one that is not known.
+  struct Opening {
+    std::uint32_t process = 0;  ///< id
+    std::uint64_t time_ns = 0;  ///< CLOCK_MONOTONIC
+  };
+  using Openings = std::map<std::pair<std::string, std::string>, Opening>;  ///< by path and executed file
+  [[nodiscard]] const Openings& openings() const { return openings_; }
   /// Lookups relative to a directory that is not known.
   [[nodiscard]] std::uint64_t unplaced() const { return unplaced_; }
 
@@ -57,6 +66,7 @@ class ReadSet {
   void follow_to_change(const TraceEvent& event, const EventStream& events);
   void note_followed(const std::string& path);
   [[nodiscard]] bool is_apart(std::string_view path) const;
+  void secret(const std::string& path, const TraceEvent& event);
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
   Entry* entry(const std::string& met_at, std::uint8_t use);
 
@@ -65,6 +75,7 @@ class ReadSet {
   std::unordered_map<std::string, Entry> entries_;  ///< by path
   std::unordered_set<std::string> followed_;
   std::set<std::string> secrets_;
+  Openings openings_;
   std::uint64_t unplaced_ = 0;
   bool cut_ = false;
 };

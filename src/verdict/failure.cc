@@ -70,6 +70,10 @@ class Classifier {
       for (SaidFailure& said : patterns.find(output)) said_.push_back(std::move(said));
       if (!failed_) break;  // what a command that ended well printed is its result
     }
+    for (const RanProcess& process : facts_.processes) {
+      ran_.insert(process.program);
+      if (!process.called.empty()) ran_.insert(process.called);
+    }
     for (const SaidFailure& said : said_) {
       if (said.pattern->kind == FailureKind::kMissingCommand && !said.pattern->needs_call)
         missing_commands_.insert(last_part(said.subject));
@@ -179,14 +183,19 @@ class Classifier {
   }
 
   /// Whether the output has a line that speaks of the name and of trouble: as it was spelled, or its last
-  /// part as a word that does not begin the line, where programs put their own name.
-  [[nodiscard]] bool said(std::string_view spelled) {
+  /// part as a word that does not begin the line, where programs put their own name. The last part alone is
+  /// not enough where it is the name of a program that ran, which was looked for in several directories; and
+  /// of a socket it has to be more than a plain word ("socket", "log").
+  [[nodiscard]] bool said(std::string_view spelled, bool is_socket = false) {
     if (++looked_up_ > kMostLookups || spelled.empty()) return false;
     std::string_view name = spelled;
     if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos && slash + 1 < name.size())
       name.remove_prefix(slash + 1);
     // No line has a name in it that has a newline in it.
     if (name.size() < 2 || name.find('\n') != std::string_view::npos) return false;
+    const bool says_little = (name.size() < spelled.size() && ran_.contains(name)) ||
+                             (is_socket && std::ranges::all_of(name, is_ascii_letter));
+    if (says_little) name = spelled;
     for (std::string_view output : {facts_.err, facts_.out}) {
       if (output.size() > kMostScanned) output.remove_prefix(output.size() - kMostScanned);
       std::size_t end = 0;  // of the line
@@ -260,7 +269,7 @@ class Classifier {
     for (const RefusedEndpoint& endpoint : facts_.endpoints) {
       const RanProcess* process = blame_.find(endpoint.process);
       const bool counts = failed_ ? blame_.near(endpoint.process) : process != nullptr && process->failed();
-      if (!counts || (!endpoint.path.empty() && !said(endpoint.path))) continue;
+      if (!counts || (!endpoint.path.empty() && !said(endpoint.path, true))) continue;
       add(FailureKind::kDependencyUnreachable, "network", name(endpoint.process) + ": " + endpoint.text);
     }
   }
@@ -310,6 +319,7 @@ class Classifier {
   Blame blame_;
   bool failed_;
   std::vector<SaidFailure> said_;
+  std::set<std::string, std::less<>> ran_;  ///< names of programs that ran
   std::set<std::string> missing_commands_;  ///< that the output names
   std::size_t looked_up_ = 0;
   std::map<FailureKind, Gathered> kinds_;

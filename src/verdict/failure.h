@@ -23,6 +23,7 @@ struct RanProcess {
   std::optional<int> signal;
   std::int64_t start_ns = 0;
   std::optional<std::int64_t> end_ns;
+  std::string called = {};  ///< what it was started as, without directories: its own claim
 
   [[nodiscard]] bool failed() const { return signal || exit.value_or(0) != 0; }
 };

@@ -20,7 +20,7 @@ constexpr FailureText kTexts[] = {
      "Free space on the filesystem, or raise --max-write if the rehearsal's own limit was met."},
     {FailureKind::kPermissionDenied, "permission-denied", "The command was not permitted what it tried.",
      "Give the user the right to the object, or run the action as another user. What a sandbox cannot be "
-     "permitted is under fidelity."},
+     "permitted is listed as an attempt."},
     {FailureKind::kMissingCommand, "missing-command", "A program that the command needs is not there.",
      "Install the package that has it, or correct PATH."},
     {FailureKind::kMissingFile, "missing-file", "A file or directory that the command needs is not there.",

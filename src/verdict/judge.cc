@@ -41,9 +41,13 @@ void judge_command(const Facts& facts, std::vector<Finding>& out) {
                           "The command was ended by a signal: what it would have done next is unknown.",
                           "Read its output, kept in the bundle."));
   } else if (facts.exit.value_or(0) != 0) {
-    out.push_back(finding("core.command-failed", Level::kYellow,
-                          {{"command", "exit " + std::to_string(*facts.exit)}},
-                          "The command reported failure. It would most likely fail on the host as well.",
+    std::vector<Evidence> evidence = {{"command", "exit " + std::to_string(*facts.exit)}};
+    for (const std::string& line : facts.hindered) evidence.push_back({"refused", line});
+    out.push_back(finding("core.command-failed", Level::kYellow, std::move(evidence),
+                          facts.hindered.empty()
+                              ? "The command reported failure. It would most likely fail on the host as well."
+                              : "The command reported failure. What the rehearsal refused it may be why: on "
+                                "the host it may go on, and do more than was seen here.",
                           "Read its output, kept in the bundle."));
   }
   if (!facts.limits_hit.empty()) {

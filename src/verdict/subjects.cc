@@ -23,7 +23,7 @@ constexpr Words kResults[] = {"denied", "faked", "contained"};
 constexpr Words kAccountChanges[] = {"user-added",    "user-removed",     "user-changed",   "group-added",
                                      "group-removed", "group-changed",    "member-added",   "member-removed",
                                      "password-set",  "password-emptied", "password-locked"};
-constexpr Words kPackageChanges[] = {"installed", "upgraded", "downgraded", "removed", "changed"};
+constexpr Words kPackageChanges[] = {"installed", "upgraded", "downgraded", "removed", "changed", "broken"};
 constexpr Words kCaps[] = {"green", "yellow", "inconclusive"};
 
 constexpr Key kFile[] = {
@@ -37,6 +37,7 @@ constexpr Key kFile[] = {
     {"caps_gain", KeyKind::kBool, {}, "it has file capabilities that it had not"},
     {"owner_change", KeyKind::kBool, {}, "another user or group owns it"},
     {"from_package", KeyKind::kBool, {}, "a package owns it that this run installed, upgraded or removed"},
+    {"diverted", KeyKind::kBool, {}, "dpkg-divert has moved it, and says so in dpkg's list"},
     {"owned", KeyKind::kBool, {}, "some package owns it"},
     {"masked", KeyKind::kBool, {}, "its content was hidden from the action"},
     {"noise", KeyKind::kBool, {}, "nothing differs but times of the run itself"},
@@ -50,6 +51,10 @@ constexpr Key kRead[] = {
     {"path", KeyKind::kPath, {}, "of what the result rests on"},
     {"use", KeyKind::kWord, kUses, "what was done with it"},
     {"secret", KeyKind::kBool, {}, "it is a key or password file, and was opened"},
+    {"before_net",
+     KeyKind::kBool,
+     {},
+     "it was opened before something outside was to be reached, or while who tried still lived"},
 };
 constexpr Key kProcess[] = {
     {"exe", KeyKind::kPath, {}, "the file that the kernel executed"},

@@ -293,6 +293,11 @@ class Configuration(FailureCase):
         self.assertNotIn(cut, gaps(2))
         self.assertIn(cut, gaps(17))
 
+    def test_a_masked_unit_is_not_invalid(self) -> None:
+        result = self.shell("ln -s /dev/null /etc/systemd/system/rehearse-trial.service")
+        self.none(result)
+        self.assertEqual(result.doc["validations"], [])
+
     def test_a_validator_that_is_not_installed_is_named(self) -> None:
         if shutil.which("nginx", path=harness.PATH) is not None:
             harness.skip("nginx is installed here")

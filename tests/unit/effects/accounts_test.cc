@@ -101,5 +101,61 @@ TEST_CASE("What became of packages") {
   CHECK(what(a, one("a", "install ok installed", "0.9")) == "downgraded a 1.0>0.9;");
   CHECK(what(a, one("a", "hold ok installed", "1.0")) == "changed a 1.0>1.0;");
   CHECK(what(a, a + one("b", "install ok half-configured", "2")) == "installed b >2;");
+  CHECK(what(a, one("a", "deinstall reinstreq half-installed", "1.0")) == "broken a 1.0>1.0;");
+  CHECK(what(a, one("a", "install ok triggers-pending", "1.0")) == "changed a 1.0>1.0;");
   CHECK(what("garbage\n\nPackage:\n\n", "Package: x\nStatus: \n").empty());
+}
+
+TEST_CASE("Packages in one line") {
+  PackageChange change{"upgraded", "a", "1", "2", "install ok installed", "install ok installed", ""};
+  CHECK(describe(change) == "upgraded a 1 to 2");
+  CHECK(change.touches_files());
+  change.state_after = "install ok half-configured";
+  CHECK(describe(change) == "upgraded a 1 to 2: install ok half-configured");
+  change = {"installed", "a", "", "2", "", "install ok unpacked", ""};
+  CHECK(describe(change) == "installed a 2: install ok unpacked");
+  change = {"changed", "a", "2", "2", "install ok installed", "hold ok installed", ""};
+  CHECK(describe(change) == "changed a 2: install ok installed, then hold ok installed");
+  CHECK_FALSE(change.touches_files());
+  change.state_before = "install ok unpacked";
+  CHECK(change.touches_files());
+  change = {"changed", "a", "2", "2", "", "", ""};  // as it was kept once
+  CHECK(describe(change) == "changed a 2");
+  CHECK(change.touches_files());
+}
+
+TEST_CASE("What depends on a package that was removed is broken") {
+  const auto one = [](const std::string& name, const std::string& more) {
+    return "Package: " + name + "\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n" + more +
+           "\n";
+  };
+  const std::string rest = one("login", "Pre-Depends: libc (>= 2), libpam (>= 1.1)\n") +
+                           one("sudo", "Depends: libc, libpam-x | libpam\n") +
+                           one("other", "Depends: mail-agent, nowhere\n") + one("libc", "") +
+                           one("exim", "Provides: mail-agent (= 1)\n");
+  const auto broken = [&](const std::string& before, const std::string& after) {
+    std::string text;
+    for (const PackageChange& change : package_changes(before, after))
+      if (change.what == "broken") text += describe(change) + ';';
+    return text;
+  };
+  const std::string pam = one("libpam", "");
+  CHECK(broken(rest + pam, rest) ==
+        "broken login 1: libpam (>= 1.1) is not there any more;broken sudo 1: libpam-x | libpam is not there "
+        "any more;");
+  CHECK(broken(rest + pam + one("libpam-x", ""), rest + one("libpam-x", "")) ==
+        "broken login 1: libpam (>= 1.1) is not there any more;");
+  CHECK(broken(rest + pam, rest + pam).empty());
+  CHECK(broken(rest, rest + pam).empty());
+}
+
+TEST_CASE("Diversions that were added or removed") {
+  const std::string one = "/usr/bin/bc\n/usr/bin/bc.orig\n:\n";
+  const std::string two = "/usr/bin/x\n/usr/bin/x.dash\ndash\n";
+  REQUIRE(diversion_changes(two, one + two).size() == 1);
+  CHECK(diversion_changes(two, one + two)[0].from == "/usr/bin/bc");
+  CHECK(diversion_changes(two, one + two)[0].to == "/usr/bin/bc.orig");
+  CHECK(diversion_changes(one, "").at(0).from == "/usr/bin/bc.orig");
+  CHECK(diversion_changes(one + two, two + one).empty());
+  CHECK(diversion_changes("", "garbage\n").empty());
 }

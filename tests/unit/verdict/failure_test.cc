@@ -114,6 +114,33 @@ TEST_CASE("commands that are not there") {
   CHECK(judge(facts).at(0).enforce == "advisory");
 }
 
+TEST_CASE("a program that ran was found, whatever directories lack it") {
+  auto facts = failed_script();
+  facts.processes[1] = {2, 1, "date", 1, std::nullopt, 10, 20};
+  facts.calls = {{2, "execve", "/usr/local/bin/date", "/usr/local/bin/date", ENOENT, false, true}};
+  facts.err = "date: cannot set date: Operation not permitted\n";
+  CHECK(judge(facts).empty());
+  // By another name than that of its file.
+  facts.processes[1] = {2, 1, "systemctl", 1, std::nullopt, 10, 20, "reboot"};
+  facts.calls[0] = {2, "execve", "/usr/local/bin/reboot", "/usr/local/bin/reboot", ENOENT, false, true};
+  facts.err = "Failed to open initctl: cannot reboot\n";
+  CHECK(judge(facts).empty());
+  // What is spelled out is meant.
+  facts.calls[0] = {2, "openat", "/etc/date", "/etc/date", ENOENT};
+  facts.processes[1] = {2, 1, "date", 1, std::nullopt, 10, 20};
+  facts.err = "date: cannot open /etc/date: No such file or directory\n";
+  CHECK(rules(judge(facts)) == "failure.missing-file");
+}
+
+TEST_CASE("a socket is not meant by a plain word") {
+  auto facts = failed_script();
+  facts.endpoints = {{2, "unix /var/run/nscd/socket: absent, ENOENT", "/var/run/nscd/socket"}};
+  facts.err = "Cannot open netlink socket\n";
+  CHECK(judge(facts).empty());
+  facts.err = "cannot connect to /var/run/nscd/socket\n";
+  CHECK(rules(judge(facts)) == "failure.dependency-unreachable");
+}
+
 TEST_CASE("endpoints that a failed process could not reach") {
   auto facts = failed_script();
   facts.endpoints = {{2, "tcp 203.0.113.9:443: denied, ECONNREFUSED", ""}};

@@ -24,6 +24,17 @@ TEST_CASE("A clean run has nothing wrong with it whatever the policy") {
   CHECK(core_findings(fine()).empty());
 }
 
+TEST_CASE("A command that was refused something may fail by that") {
+  Facts facts;
+  facts.exit = 1;
+  CHECK(core_findings(facts).at(0).why.find("fail on the host as well") != std::string::npos);
+  facts.hindered = {"clock: settimeofday(...): EPERM"};
+  const Finding failed = core_findings(facts).at(0);
+  CHECK(failed.why.find("fail on the host as well") == std::string::npos);
+  REQUIRE(failed.evidence.size() == 2);
+  CHECK(failed.evidence[1].text == facts.hindered[0]);
+}
+
 TEST_CASE("Each way a command can go wrong is a finding") {
   const auto with = [](auto change) {
     Facts facts = fine();
