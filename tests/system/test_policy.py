@@ -298,7 +298,7 @@ class BuiltIn(PolicyCase):
         self.assertRegex(attempts["process"], r"to /proc/[0-9]+/oom_score_adj$")
         self.assertTrue(attempts["network configuration"].endswith("run as: ip link set lo mtu 9000"), attempts)
         gaps = [gap["what"] for gap in result.doc["fidelity"]["gaps"]]
-        self.assertIn("2 changes in the run's own kernel objects: hostname, network configuration", gaps)
+        self.assertRegex("\n".join(gaps), r"changes in the run's own kernel objects: hostname, network configuration")
 
     def test_what_the_sandbox_refused_is_not_said_of_the_host(self) -> None:
         def why(script: str, *options: str) -> str:
@@ -310,7 +310,7 @@ class BuiltIn(PolicyCase):
 
     def test_a_core_dump_that_the_host_would_make(self) -> None:
         crash = "ulimit -c {}; sleep 5 & kill -ABRT $!; wait $!; true"
-        self.assertRegex("\n".join(self.gaps(crash.format("unlimited"), "yellow")), r"core dump of \[2\] sleep \(SIGABRT\)")
+        self.assertRegex("\n".join(self.gaps(crash.format("unlimited"), "yellow")), r"core dump of \[2\] (sleep|sh) \(SIGABRT\)")
         with open("/proc/sys/kernel/core_pattern", encoding="ascii") as pattern:
             if not pattern.read(1) == "|":
                 self.assertNotIn("core dump", "\n".join(self.gaps(crash.format(0), None)))
