@@ -200,7 +200,7 @@ class Names(Clients):
     def test_an_unknown_name_says_so_when_it_is_passed(self) -> None:
         harness.need("curl")
         result = self.client("curl -sS --max-time 10 http://nowhere.example.org/", "--pass", "tcp:nowhere.example.org:80", works=False)
-        to = self.reported(result, "curl", "passed", "nowhere.example.org")
+        to = self.reported(result, "curl", "denied", "nowhere.example.org")
         self.assertIn("cannot be resolved", to["ended"])
 
 
