@@ -43,7 +43,7 @@ class Binder {
         RH_TRY(const bool needed, bind_attributes(step, operation));
         if (!needed) continue;
       } else {
-        if (is_gone_already(step)) continue;
+        if (is_gone_already(step, changes_, facts_)) continue;
         RH_CHECK(bind_rename(s, step, operation));
       }
       operations_.push_back(std::move(operation));
@@ -54,11 +54,6 @@ class Binder {
   }
 
  private:
-  /// What was to be removed is not there any more, and the operator has named it.
-  bool is_gone_already(const Step& step) const {
-    return step.to_kept && changes_[step.change].kind == ChangeKind::kDeleted && !facts_[step.change];
-  }
-
   Result<void> bind_rename(std::size_t number, const Step& step, Operation& operation) {
     if (step.stage != Step::kNone) {
       operation.from = staged_[step.stage].place;
@@ -160,7 +155,7 @@ class Binder {
       operation.time_only = true;
       return true;
     }
-    RH_TRY(const auto st, volume_.find(operation.from));
+    RH_TRY(const auto st, unless_moved(volume_.find(operation.from), volume_.shown(operation.from)));
     if (!st) return false;  // the selection leaves its maker out
     operation.object = facts_of(*st);
     if (step.change != Step::kNone) operation.object = loose(changes_[step.change], operation.object);
@@ -206,6 +201,11 @@ class Binder {
 };
 
 }  // namespace
+
+bool is_gone_already(const Step& step, std::span<const Change> changes,
+                     std::span<const std::optional<Facts>> facts) {
+  return step.to_kept && changes[step.change].kind == ChangeKind::kDeleted && !facts[step.change];
+}
 
 Result<std::vector<Operation>> bind_operations(std::span<const Change> changes, const LayerPlan& plan,
                                                std::uint32_t volume_index, Volume& volume,

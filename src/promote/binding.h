@@ -16,6 +16,10 @@
 
 namespace rehearse::promote {
 
+/// What the step was to remove is not there any more, and the operator has named it: there is no operation.
+bool is_gone_already(const Step& step, std::span<const effects::Change> changes,
+                     std::span<const std::optional<Facts>> facts);
+
 /// Operations of one layer. `staged` belongs to `plan.stages`; `tag` begins the names of what is taken into
 /// the store; `rewritten`: records to be rewritten in place, and where the old bytes are saved.
 Result<std::vector<Operation>> bind_operations(std::span<const effects::Change> changes,

@@ -544,11 +544,27 @@ class Promotion {
     return {};
   }
   Result<void> check_removed(std::span<Volume> volumes) {
+    RH_CHECK(check_gone(volumes));
     for (const Removed& removed : removed_) {
       RH_TRY(const Sha256 print, print_tree(volumes[removed.volume].store(), removed.kept, {}));
       if (print != removed.print)
         return fail(removed.shown + ": something in it was changed while it was being promoted",
                     ExitCode::kStale, "rehearse again");
+    }
+    return {};
+  }
+
+  /// What was to be removed and was gone already has not come back.
+  Result<void> check_gone(std::span<Volume> volumes) {
+    for (std::size_t v = 0; v < plan_.layers.size(); ++v) {
+      volumes[v].forget_parents();
+      for (const Step& step : plan_.layers[v].steps) {
+        if (step.change == Step::kNone || !is_gone_already(step, frozen_->changes, facts_)) continue;
+        const auto st = volumes[v].find(step.from);
+        if (st && *st)
+          return fail(volumes[v].shown(step.from) + " has appeared again meanwhile", ExitCode::kStale,
+                      "rehearse again");
+      }
     }
     return {};
   }
