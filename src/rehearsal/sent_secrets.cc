@@ -17,8 +17,7 @@ bool is_kind_without_peer(std::string_view kind) {
   };
   const bool echo = kind.starts_with("AF_INET") && kind.find("SOCK_DGRAM") != std::string_view::npos &&
                     kind.find("IPPROTO_ICMP") != std::string_view::npos;
-  const bool controller =
-      kind.starts_with("AF_BLUETOOTH") && kind.find("BTPROTO_HCI") != std::string_view::npos;
+  const bool controller = kind.starts_with("AF_BLUETOOTH, SOCK_RAW") && kind.ends_with(", 1");  // BTPROTO_HCI
   return echo || controller || any_of(kKinds);
 }
 

@@ -92,16 +92,16 @@ TEST_CASE("programs that log somebody in hand no password on") {
 TEST_CASE("names that were looked up") {
   auto record = run();
   opens(record, 2, 150);
-  record.dns.push_back({"a.example", "A", "local", 1, 160});
+  record.dns.push_back({"a.example", "A", "local", {}, {}, 160, 1});
   CHECK_FALSE(sent(record));
-  record.dns.push_back({"b.example", "SRV", "nodata", 1, 140});
+  record.dns.push_back({"b.example", "SRV", "nodata", {}, {}, 140, 1});
   CHECK_FALSE(sent(record));
-  record.dns.push_back({"c.example", "A", "synthetic", 1, 160});
+  record.dns.push_back({"c.example", "A", "synthetic", {}, {}, 160, 1});
   CHECK(sent(record));
-  record.dns.back() = {"c.example", "A", "synthetic", 1, {}};
+  record.dns.back() = {"c.example", "A", "synthetic", {}, {}, {}, 1};
   CHECK(sent(record));
   // Who was told that there is no such name would have gone on to connect.
-  record.dns.back() = {"c.example", "A", "nxdomain", 1, 140};
+  record.dns.back() = {"c.example", "A", "nxdomain", {}, {}, 140, 1};
   CHECK(sent(record));
 }
 
@@ -123,8 +123,8 @@ TEST_CASE("what stays on this host") {
   CHECK(local("unix", "/run/x"));
   CHECK(local("tcp", "127.0.0.2"));
   CHECK(local("other", "AF_INET, SOCK_DGRAM, IPPROTO_ICMP"));
-  CHECK(local("other", "AF_BLUETOOTH, SOCK_RAW, BTPROTO_HCI"));
+  CHECK(local("other", "AF_BLUETOOTH, SOCK_RAW, 1"));
   CHECK_FALSE(local("icmp", "192.0.2.1"));
-  CHECK_FALSE(local("other", "AF_BLUETOOTH, SOCK_STREAM, BTPROTO_RFCOMM"));
+  CHECK_FALSE(local("other", "AF_BLUETOOTH, SOCK_STREAM, 3"));
   CHECK_FALSE(local("other", "AF_VSOCK, SOCK_STREAM, 0"));
 }
