@@ -28,8 +28,8 @@ const struct rh_file* executed_file(const Record& record) {
   return file;
 }
 
-/// Overlayfs shows another number of a file that was copied up (which is there when the run has ended), and may
-/// mark a short one with the filesystem it is of in the bits above.
+/// Overlayfs shows another number of a file that was copied up (which is there when the run has ended), and
+/// may mark a short one with the filesystem it is of in the bits above.
 bool is_number(std::uint64_t shown, std::uint64_t ino) {
   return shown == ino || (ino <= UINT32_MAX && (shown & UINT32_MAX) == ino);
 }
