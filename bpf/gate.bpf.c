@@ -29,6 +29,13 @@ static __always_inline struct rh_gate* gate_of(u32 slot) {
   return map ? bpf_map_lookup_elem(map, &zero) : 0;
 }
 
+/// Of a port: what says that the gate has taken a connection to it. The verifier of Linux 6.1 believes
+/// nothing of a number whose bytes were swapped.
+static __always_inline u8* taken_of(struct rh_gate* gate, u64 port) {
+  asm volatile("%0 &= 0xffff" : "+r"(port));
+  return &gate->taken[port];
+}
+
 /// Whether something inside listens there.
 static __always_inline bool_t is_listened(struct bpf_sock_addr* ctx, const struct question* asked) {
   struct bpf_sock_tuple tuple = {};
@@ -96,7 +103,7 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
   }
   /* The gate's end of a connection has its port, which on the host is another machine's and in nobody's way:
    * a server inside may have it too. */
-  if (what == RH_BIND && asked->protocol == IPPROTO_TCP && gate->taken[asked->port]) {
+  if (what == RH_BIND && asked->protocol == IPPROTO_TCP && *taken_of(gate, asked->port)) {
     u32 on = 1;
     bpf_setsockopt(ctx, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   }
@@ -308,7 +315,7 @@ static __always_inline int to_gate(struct __sk_buff* packet, bool_t v4, u8 proto
 /// The same, of a TCP connection.
 static __always_inline int take_connection(struct __sk_buff* packet, bool_t v4, u16 port) {
   struct rh_gate* gate = gate_of_packet(packet);
-  if (gate) gate->taken[port] = 1;
+  if (gate) *taken_of(gate, port) = 1;
   return to_gate(packet, v4, IPPROTO_TCP);
 }
 
