@@ -169,10 +169,17 @@ void Engine::take(UniqueFd client, const Ends& ends) {
   const Decision decision = decide(*setup_.rules, destination);
   ConnectionRecord record = record_of(ends, destination, decision);
   std::unique_ptr<Connection> connection;
-  if (decision.action == Action::kPass) {
-    record.error = "it came past the door";
-  } else if (!has_room(decision)) {
+  if (!has_room(decision)) {
     record.error = kCrowded;
+  } else if (decision.action == Action::kPass) {
+    // Its first packet was not held (kernel_rules.cc), or was made by hand: inside, it stands already.
+    record.verdict = GateVerdict::kPassed;
+    auto made = std::make_unique<Relay>(*context_, std::move(record), *decision.pass, destination.synthetic,
+                                        Knock{ends.client, ends.destination, 0, {}});
+    Relay& relay = static_cast<Relay&>(add(std::move(made)));
+    relay.begin(std::move(client));
+    if (!relay.ended()) relay.connect();
+    return;
   } else {
     connection = make_service_connection(decision, record);
   }

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <span>
 
@@ -35,6 +37,17 @@ std::vector<IpBlock> blocks_of(const Target& target) {
   const auto& block = std::get<IpBlock>(target);
   if (block.bits() > 0) return {block};
   return {IpBlock(IpAddress{}, 1), IpBlock(IpAddress{{0x80}}, 1)};
+}
+
+/// Whether this kernel takes a packet by the protocol that the packet program gives it, so that the first of a
+/// passed connection can be held back. That of Linux 6.1 goes by what it was: a passed connection stands inside
+/// before the one outside does, as the page on rules says.
+bool holds_packets() {
+  struct utsname name = {};
+  unsigned major = 0;
+  unsigned minor = 0;
+  if (::uname(&name) != 0 || std::sscanf(name.release, "%u.%u", &major, &minor) != 2) return false;
+  return major > 6 || (major == 6 && minor >= 6);
 }
 
 class Flattener {
@@ -88,7 +101,7 @@ class Flattener {
     rule.last_port = to.ports.last;
     rule.error = static_cast<std::uint16_t>(error);
     rule.kinds = kinds;
-    rule.held = decision.action == Action::kPass && to.protocol == Protocol::kTcp ? 1 : 0;
+    rule.held = decision.action == Action::kPass && to.protocol == Protocol::kTcp && holds_packets() ? 1 : 0;
     if (const auto* name = std::get_if<NameTarget>(&to.target)) {
       RH_TRY(rule.name, bit_for(*name));
       return push(rule, decision);

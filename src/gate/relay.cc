@@ -112,6 +112,7 @@ void Relay::check_connect() {
   connect_until_ns_ = 0;
   record_.error.clear();
   touch();
+  if (arrived_) return pump();
   context_.door->let_in(knock_);
   set_timer();
 }
@@ -125,7 +126,7 @@ void Relay::begin(UniqueFd client) {
   touch();
   arrived_ = true;
   if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
-  pump();
+  if (connected_) pump();
   set_timer();
 }
 
