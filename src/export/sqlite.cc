@@ -152,7 +152,8 @@ Result<void> SqliteExporter::event(const TraceEvent& event, const trace::EventSt
     case EventType::kSignal:
       if (const auto* signal = event.record->as<struct rh_signal>())
         insert.bind(kName, syscalls::signal_name(signal->signal))
-            .bind(kArguments, fmt::format("target_tid={} sender={}", signal->target_tid, trace::to_string(event.sender)));
+            .bind(kArguments,
+                  fmt::format("target_tid={} sender={}", signal->target_tid, trace::to_string(event.sender)));
       break;
     case EventType::kUring:
       if (const auto* uring = event.record->as<struct rh_uring>())

@@ -39,9 +39,9 @@ std::vector<IpBlock> blocks_of(const Target& target) {
   return {IpBlock(IpAddress{}, 1), IpBlock(IpAddress{{0x80}}, 1)};
 }
 
-/// Whether this kernel takes a packet by the protocol that the packet program gives it, so that the first of a
-/// passed connection can be held back. That of Linux 6.1 goes by what it was: a passed connection stands inside
-/// before the one outside does, as the page on rules says.
+/// Whether this kernel takes a packet by the protocol that the packet program gives it, so that the first of
+/// a passed connection can be held back. That of Linux 6.1 goes by what it was: a passed connection stands
+/// inside before the one outside does, as the page on rules says.
 bool holds_packets() {
   struct utsname name = {};
   unsigned major = 0;

@@ -9,8 +9,8 @@
 
 #include "base/sys.h"
 #include "effects/directory.h"
-#include "promote/kernel_holders.h"
 #include "host/open_files.h"
+#include "promote/kernel_holders.h"
 
 namespace rehearse::promote {
 namespace {
@@ -27,7 +27,8 @@ class HeldFiles {
     for (const host::Holder& holder : find_loop_devices(wanted)) RH_CHECK(judge(holder));
     for (const auto& [id, file] : files_) {
       if (!file.written || file.writer_known) continue;
-      RH_CHECK(judge({id.first, id.second, 0, "the kernel or somebody not found", {}, host::Holder::Use::kWrite}));
+      RH_CHECK(
+          judge({id.first, id.second, 0, "the kernel or somebody not found", {}, host::Holder::Use::kWrite}));
     }
     answer_.in_place.assign(in_place_.begin(), in_place_.end());
     return std::move(answer_);
@@ -90,8 +91,8 @@ class HeldFiles {
                        ", which keeps the old program until it is started again");
         return {};
       case host::Holder::Use::kMap:
-        note(file,
-             " is mapped by " + host::name_of(holder) + ", which keeps the old file until it is started again");
+        note(file, " is mapped by " + host::name_of(holder) +
+                       ", which keeps the old file until it is started again");
         return {};
       case host::Holder::Use::kRead:
         note(file, " is held open by " + host::name_of(holder) + ", which goes on reading the old file");

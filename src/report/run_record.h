@@ -181,7 +181,8 @@ struct DnsRecord {
   std::string answer;                 ///< synthetic, mocked, local, nodata, nxdomain, refused
   std::set<std::string> servers;      ///< addresses that were asked
   std::set<std::uint32_t> processes;  ///< that asked; of very many questions not all
-  std::optional<std::int64_t> time_ns = {};  ///< of the first, since the action began; older reports have none
+  std::optional<std::int64_t> time_ns =
+      {};  ///< of the first, since the action began; older reports have none
   std::uint64_t count = 0;
 };
 

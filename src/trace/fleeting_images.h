@@ -14,8 +14,8 @@ namespace rehearse::trace {
 
 class FleetingImages {
  public:
-  /// Takes a record of the programs. An RH_IMAGE record that belongs after it, if there is one; valid until the
-  /// next call.
+  /// Takes a record of the programs. An RH_IMAGE record that belongs after it, if there is one; valid until
+  /// the next call.
   const struct rh_head* after(const Record& record);
 
  private:
