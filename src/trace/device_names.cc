@@ -52,18 +52,18 @@ std::string_view device_kind(std::string_view path) {
 }
 
 std::string_view device_kind(bool block, std::uint32_t major, std::uint32_t minor) {
-  // Of the first, what is neither memory nor ports; terminals; /dev/net/tun and /dev/fuse. The kernel makes
-  // none of 0, 0: overlayfs says by it that there is nothing.
+  // Of the first, what is neither memory nor ports; terminals; /dev/net/tun and /dev/fuse. Not 0, 0:
+  // overlayfs says by it that there is nothing, and who makes one may mean to forge a deletion.
   constexpr std::uint32_t kMemory = 1, kMemoryHarmless[] = {3, 5, 7, 8, 9, 11}, kTerminals[] = {4, 5},
                           kPseudoTerminals = 136, kLastPseudoTerminals = 143, kMisc = 10,
                           kMiscHarmless[] = {200, 229};
   const auto among = [](const auto& list, std::uint32_t number) {
     return std::ranges::find(list, number) != std::end(list);
   };
-  const bool harmless = !block && ((major == 0 && minor == 0) || among(kTerminals, major) ||
-                                   (major == kMemory && among(kMemoryHarmless, minor)) ||
-                                   (major == kMisc && among(kMiscHarmless, minor)) ||
-                                   (major >= kPseudoTerminals && major <= kLastPseudoTerminals));
+  const bool harmless =
+      !block && (among(kTerminals, major) || (major == kMemory && among(kMemoryHarmless, minor)) ||
+                 (major == kMisc && among(kMiscHarmless, minor)) ||
+                 (major >= kPseudoTerminals && major <= kLastPseudoTerminals));
   return harmless ? "device" : "raw device";
 }
 

@@ -13,8 +13,8 @@ TEST_CASE("devices by their names") {
 }
 
 TEST_CASE("devices by their numbers") {
-  CHECK(device_kind(false, 1, 3) == "device");  // null
-  CHECK(device_kind(false, 0, 0) == "device");
+  CHECK(device_kind(false, 1, 3) == "device");      // null
+  CHECK(device_kind(false, 0, 0) == "raw device");  // a whiteout
   CHECK(device_kind(false, 136, 9) == "device");
   CHECK(device_kind(false, 10, 229) == "device");      // fuse
   CHECK(device_kind(false, 1, 1) == "raw device");     // mem
