@@ -16,7 +16,7 @@
 #include "effects/manifest.h"
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
-#include "host/open_files.h"
+#include "rehearsal/busy_programs.h"
 #include "rehearsal/followed_links.h"
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/network_journal.h"
@@ -225,7 +225,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_attempts(record);
   list_network(hosts, record);
   list_outside_writes(record);
-  list_busy_programs(record);
+  std::ranges::move(busy_programs(programs_.paths()), std::back_inserter(record.gaps));
   list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);
@@ -361,29 +361,6 @@ void Recording::list_outside_writes(report::RunRecord& record) const {
   if (outside_.paths().empty()) return;
   record.gaps.push_back({"written where no layer is: " + some(outside_.paths()),
                          "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
-}
-
-/// On the host the kernel would not have let it write there.
-void Recording::list_busy_programs(report::RunRecord& record) const {
-  const auto host = HostRoot::open();
-  if (!host) return;  // list_reads says so
-  std::map<std::pair<dev_t, ino_t>, const std::string*> written;
-  for (const std::string& path : programs_.paths()) {
-    const auto object = host->find(path);
-    const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());
-    if (st) written.emplace(std::pair(st->st_dev, st->st_ino), &path);
-  }
-  if (written.empty()) return;
-  for (const host::Holder& holder : host::find_executing([&](dev_t dev, ino_t ino) {
-         return written.contains({dev, ino});
-       })) {
-    const auto found = written.find({holder.dev, holder.ino});
-    if (found == written.end()) continue;  // it is said of another process
-    record.gaps.push_back({*found->second + " is being executed by " + host::name_of(holder),
-                           "the command opened it to write to it: there, the kernel refuses that (ETXTBSY)",
-                           verdict::Level::kYellow});
-    written.erase(found);
-  }
 }
 
 void Recording::list_hidden(report::RunRecord& record) const {

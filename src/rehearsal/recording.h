@@ -77,7 +77,6 @@ class Recording final : public sandbox::Recorder {
   static void list_tls_trouble(const gate::GateLog& log, report::RunRecord& record);
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
-  void list_busy_programs(report::RunRecord& record) const;
   void list_hidden(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
