@@ -523,6 +523,45 @@ static __always_inline u8 abi_of(u32 nr) {
   return nr != 0xffffffff && (nr & X32_BIT) ? 2 : 0;
 }
 
+/// What the kernel wants of a thread before it is in user space again, to let another run above all. The bits'
+/// places differ from version to version; these are among the first five in all of them, and nothing else that
+/// stays set is.
+#define WANTED 0x1f
+#define BRAKE_NS 100000000ull
+
+struct brake {
+  struct rh_ring* ring;
+  u64 most;
+  u64 until;
+  u64 now;
+};
+
+static long brake_on(u32 index, struct brake* brake) {
+  struct rh_ring* ring = brake->ring;
+  if (ring->head - *(volatile u64*)&ring->tail <= brake->most) return 1;
+  struct task_struct* task = (void*)bpf_get_current_task_btf();
+  if (*(volatile unsigned long*)&task->thread_info.flags & WANTED) return 1;
+  brake->now = bpf_ktime_get_ns();
+  return brake->now >= brake->until;
+}
+
+/// Nearly no room is left, and the governor has been called. It freezes the run within microseconds, except
+/// where its processor stands still: in a virtual machine, at the hypervisor's pleasure. Then waiting is all
+/// that can be done here. It is over at once when the reader has made room, when the run is being frozen, or
+/// when anybody else wants this processor; and when it was for nothing, it is not tried again.
+static __always_inline void hold_up(struct rh_ring* ring) {
+  u64 room = ring->mask + 1;
+  u64 most = room - (room >> 2);
+  u64 tail = *(volatile u64*)&ring->tail;
+  if (ring->head - tail <= most || ring->given_up_at == tail + 1) return;
+  u64 begun = bpf_ktime_get_ns();
+  struct brake brake = {.ring = ring, .most = most, .until = begun + BRAKE_NS, .now = begun};
+  bpf_loop(1 << 23, brake_on, &brake, 0);
+  if (brake.now >= brake.until) ring->given_up_at = tail + 1;
+  ring->brakes++;
+  ring->braked_ns += brake.now - begun;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   struct run run = {};
@@ -540,6 +579,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   } else {
     record_full(&run, regs, RH_EXIT, nr, result, 0, abi);
   }
+  hold_up(run.ring);
   return 0;
 }
 

@@ -407,11 +407,13 @@ struct rh_ring {
   __u64 syscalls; /* that returned, counted before anything else */
   __u64 rung;     /* the governor was called and has not answered */
   __u64 used;     /* by a run that has not read it to the end: of user space */
-  __u64 pad1[2];
+  __u64 brakes;   /* calls that were held up since nearly no room was left */
+  __u64 braked_ns;
   __u64 tail; /* consumer */
   __u64 mask; /* size - 1 */
   __u64 mark; /* fill at which the governor is called */
-  __u64 pad2[501];
+  __u64 given_up_at; /* tail + 1 when holding up a call brought nothing */
+  __u64 pad2[500];
   __u8 data[RH_RING_BYTES + RH_RING_SLACK]; /* config.ring_bytes and the slack of it are there */
 };
 

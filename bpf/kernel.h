@@ -184,6 +184,7 @@ struct signal_struct___live {
   atomic_t live;
 };
 struct thread_info {
+  unsigned long flags;
   u32 status;
 };
 struct task_struct {

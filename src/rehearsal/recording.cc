@@ -245,6 +245,8 @@ void Recording::finish_trace(report::RunRecord& record) {
   trace.packet_bytes_left_out = result.bytes_left_out;
   trace.freezes = result.freezes;
   trace.frozen_ns = result.frozen_ns;
+  trace.brakes = result.brakes;
+  trace.braked_ns = result.braked_ns;
   trace.real_time = result.real_time;
   trace.may_load_modules = !guarded && host::loads_modules();
   trace.root = result.root;

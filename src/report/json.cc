@@ -338,6 +338,7 @@ void traced(JsonWriter& json, const TraceRecord& trace) {
   json.key("packets").integer(trace.packets).key("packets_left_out").integer(trace.packets_left_out);
   json.key("packet_bytes_left_out").integer(trace.packet_bytes_left_out);
   json.key("freezes").integer(trace.freezes).key("frozen_s").seconds(trace.frozen_ns);
+  json.key("brakes").integer(trace.brakes).key("braked_s").seconds(trace.braked_ns);
   json.key("real_time").boolean(trace.real_time).key("may_load_modules").boolean(trace.may_load_modules);
   json.key("root").string(to_utf8_lossy("sha256:" + trace.root));
   words(json, "trouble", trace.trouble);

@@ -252,6 +252,8 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     trace.packet_bytes_left_out = from.integer<std::uint64_t>("packet_bytes_left_out");
     trace.freezes = from.integer<std::uint64_t>("freezes");
     trace.frozen_ns = from.seconds("frozen_s");
+    trace.brakes = from.integer<std::uint64_t>("brakes");
+    trace.braked_ns = from.seconds("braked_s");
     trace.real_time = from.boolean("real_time");
     trace.may_load_modules = from.boolean("may_load_modules");
     trace.root = from.bytes("root");

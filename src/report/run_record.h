@@ -240,6 +240,8 @@ struct TraceRecord {
   std::uint64_t packet_bytes_left_out = 0;  ///< of those, and of recorded ones what was not kept
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
+  std::uint64_t brakes = 0;  ///< calls that were held up until there was room for their records
+  std::int64_t braked_ns = 0;
   bool real_time = true;
   bool may_load_modules = false;     ///< the kernel was not kept from loading modules for the action
   std::string root;                  ///< hex digest that stands for the file

@@ -224,6 +224,9 @@ class Report {
     if (trace.freezes != 0)
       line("frozen",
            fmt::format("{} times, {} in all, to keep up", trace.freezes, format_duration(trace.frozen_ns)));
+    if (trace.brakes != 0)
+      line("held up",
+           fmt::format("{} calls, {} in all, to keep up", trace.brakes, format_duration(trace.braked_ns)));
     const std::string traced = command_line("trace " + escape_text(record_.id, 80));
     commands("next", {traced, traced + " --summary"});
   }

@@ -138,6 +138,7 @@ Result<void> RingSlot::map_memory(std::uint32_t ring_bytes) {
     // Left behind by a run that was killed: nothing of it may look like a record.
     if (one.used != 0) std::memset(one.data, 0, ring_bytes + RH_RING_SLACK);
     one.head = one.tail = one.lost = one.records = one.syscalls = one.rung = 0;
+    one.brakes = one.braked_ns = one.given_up_at = 0;
   }
   hear_bell();
   return {};

@@ -100,6 +100,8 @@ class Recorder final : public Session {
         {"cut", result.cut},
         {"freezes", result.freezes},
         {"frozen_ns", result.frozen_ns},
+        {"brakes", result.brakes},
+        {"braked_ns", result.braked_ns},
         {"packets", result.packets},
         {"packets_left_out", result.packets_left_out},
         {"bytes_left_out", result.bytes_left_out},
@@ -242,6 +244,8 @@ class Recorder final : public Session {
       result.syscalls += ring.syscalls;
       result.ring_bytes += ring.head;
       result.lost += ring.lost;
+      result.brakes += ring.brakes;
+      result.braked_ns += static_cast<std::int64_t>(ring.braked_ns);
     }
     result.cut = store_.cut();
     const struct rh_gate& gate = slot_.gate();

@@ -37,6 +37,8 @@ struct Completeness {
   std::uint64_t bytes_left_out = 0;    ///< of those, and of recorded ones what was not kept
   std::uint64_t freezes = 0;
   std::int64_t frozen_ns = 0;
+  std::uint64_t brakes = 0;  ///< calls held up in the kernel until there was room, in place of a loss
+  std::int64_t braked_ns = 0;
   bool real_time = false;            ///< the governor runs with real-time priority
   std::string root;                  ///< hex digest that stands for the whole file
   std::vector<std::string> trouble;  ///< a line each: why the trace is not complete. Empty: it is

@@ -752,6 +752,33 @@ libc.syscall(59, b'/bin/true', None, None)
             self.assertGreater(trace["freezes"], 0)
         self.assertEqual(sum(p["syscalls"] >= 150_000 for p in result.doc["processes"]), 4)
 
+    def test_a_reader_that_stands_still_for_a_moment_loses_nothing(self) -> None:
+        """As the processors of a virtual machine do: calls are held up in the kernel until there is room again."""
+        for _ in range(10):
+            result, longest = self.flood_with_stops(0.03)
+            if longest < 0.08 and result.doc["trace"]["brakes"] != 0:
+                break
+        else:
+            self.skipTest("this machine's own pauses are longer than what is tested")
+        self.complete(result)
+        self.assertGreater(result.doc["trace"]["braked_s"], 0)
+
+    def flood_with_stops(self, seconds: float) -> tuple[Result, float]:
+        """The result, and how long the longest stop was."""
+        longest = 0.0
+        with subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "flood", "2", "1000000"),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(0.3)
+            for _ in range(8):
+                begun = time.monotonic()
+                process.send_signal(signal.SIGSTOP)
+                time.sleep(seconds)
+                process.send_signal(signal.SIGCONT)
+                longest = max(longest, time.monotonic() - begun)
+                time.sleep(0.02)
+            out, err = process.communicate(timeout=100 * harness.SLOW)
+        return Result(process.returncode, out, err, 0), longest
+
     def test_fork_storm(self) -> None:
         result = self.traced("storm", "1000")
         self.complete(result)
