@@ -331,9 +331,31 @@ class Binding {
     if (!now) return {};
     Settings promoted = *std::exchange(operation.before, now);
     if (operation.type == FileType::kDir) promoted.mtime_ns = now->mtime_ns;
-    if (is_settled(*st) || *now == promoted) return {};
-    (void)moved(shown, "promoted", "the promoted attributes", "other attributes");
+    if (is_settled(*st)) return {};
+    if (*now != promoted) {
+      (void)moved(shown, "promoted", "the promoted attributes", "other attributes");
+      return {};
+    }
+    RH_TRY(const bool same, has_content(operation, *st));
+    if (!same) (void)moved(shown, "promoted", "the content that it had", "edited since");
     return {};
+  }
+
+  /// Who was given a file may have written to it and put its time back: it must not get rights back that its
+  /// content does not deserve any more.
+  Result<bool> has_content(const Operation& operation, const struct stat& st) {
+    if (!S_ISREG(st.st_mode) || to_ns(st.st_ctim) <= order_.settled_ns) return true;
+    const Volume& on = volume(operation);
+    const std::string shown = on.shown(operation.from);
+    const auto record = order_.after.find(shown);
+    if (record == order_.after.end() || !record->second.second.sha256) return false;
+    RH_TRY(const int dir, unless_moved(volume(operation).parent(operation.from), shown));
+    std::optional<struct stat> opened = st;
+    RH_TRY(const Attributes now,
+           unless_moved(effects::read_attributes(dir, std::string(leaf_of(operation.from.path)).c_str(),
+                                                 opened, effects::Content::kHash),
+                        shown));
+    return now.sha256 == record->second.second.sha256;
   }
 
   Result<void> bind_rewrite(Operation& operation) {

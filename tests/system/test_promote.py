@@ -8,6 +8,7 @@ import os
 import random
 import shlex
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -906,6 +907,24 @@ class Races(PromoteCase):
                 self.assertEqual(os.getxattr(self.host / target, "user.theirs"), b"2")
                 os.removexattr(self.host / target, "user.theirs")
                 self.assert_same(promoted, self.host, times=False)
+
+    def test_rights_do_not_come_back_to_content_that_was_edited(self) -> None:
+        """Whoever was given a set-user-ID program may have written to it, and put its time back."""
+        program = self.host / "program"
+        program.write_bytes(b"trusted")
+        os.chmod(program, 0o4755)
+        run = self.try_out("chown daemon program", cwd=self.host)
+        self.promote(run)
+        times = program.stat()
+        time.sleep(0.05)
+        for content, code in ((b"hostile", STALE), (b"trusted", 0)):
+            program.write_bytes(content)
+            os.utime(program, ns=(times.st_atime_ns, times.st_mtime_ns))
+            result = self.call("rollback", run.doc["id"])
+            self.assertEqual(result.code, code, (content, result.out, result.err))
+            self.assertEqual(program.read_bytes(), content)
+            self.assertEqual(stat.S_IMODE(program.stat().st_mode), 0o755 if code else 0o4755)
+        self.assertEqual(program.stat().st_uid, 0)
 
 
 class Moved(PromoteCase):
