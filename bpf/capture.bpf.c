@@ -326,8 +326,8 @@ static __always_inline bool_t is_judged(u16 family, u16 type, u16 protocol) {
 
 /// Where the internet socket `fd` is connected to, and from which port: by it the gate's word of a connection
 /// is known to be this process's. Of what `sends`, the sockets that the gate's hooks do not judge: whoever
-/// has got them in whatever way, the kernel knows what they are.
-static __always_inline void attach_ends(struct draft* draft, int fd, bool_t sends) {
+/// has got them in whatever way, the kernel knows what they are. Of one that `listens`, where it does.
+static __always_inline void attach_ends(struct draft* draft, int fd, bool_t sends, bool_t listens) {
   struct file* file = file_of(fd);
   if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
   struct socket* socket = BPF_CORE_READ(file, private_data);
@@ -337,14 +337,17 @@ static __always_inline void attach_ends(struct draft* draft, int fd, bool_t send
   u16 type = BPF_CORE_READ(sock, sk_type);
   u16 protocol = BPF_CORE_READ(sock, sk_protocol);
   if (sends && is_judged(family, type, protocol)) return;
-  struct rh_attachment* made = attach(draft, RH_ENDS, 0);
+  struct rh_attachment* made = attach(draft, listens ? RH_LISTENER : RH_ENDS, 0);
   struct rh_ends* to = end_of(draft);
   if (!made || !to) return;
   if (family == AF_INET) {
     __builtin_memset(to->remote, 0, 10);
     to->remote[10] = to->remote[11] = 0xff;
-    u32 address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+    u32 address = listens ? BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr)
+                          : BPF_CORE_READ(sock, __sk_common.skc_daddr);
     __builtin_memcpy(to->remote + 12, &address, 4);
+  } else if (family == AF_INET6 && listens) {
+    bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_rcv_saddr);
   } else if (family == AF_INET6) {
     bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_daddr);
   } else {
@@ -512,7 +515,9 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (plan->flags & RH_MOVES) attach_places(&draft);
     }
     bool_t sends = (plan->flags & RH_SENDS) != 0;
-    if (sends || (kind == RH_EXIT && connects(plan, result))) attach_ends(&draft, (int)call->arg[0], sends);
+    bool_t listens = kind == RH_EXIT && result == 0 && (plan->flags & RH_LISTENS);
+    if (sends || listens || (kind == RH_EXIT && connects(plan, result)))
+      attach_ends(&draft, (int)call->arg[0], sends, listens);
   }
   publish(run, &draft);
 }
@@ -572,7 +577,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
     if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE &&
-        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES | RH_SENDS)) && !connects(plan, result))
+        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES | RH_SENDS | RH_LISTENS)) && !connects(plan, result))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
       record_full(&run, regs, RH_EXIT, nr, result, plan, abi);

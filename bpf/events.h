@@ -63,6 +63,7 @@ enum rh_attachment_kind {
   RH_ENDS = 8, /* rh_ends: what an internet socket is connected to, and from where. Of a call that sends: by a
                   socket whose sending no hook judges (raw, packet, ...) */
   RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
+  RH_LISTENER = 10, /* rh_ends of an internet socket that was bound, or listens: `remote` is its own address */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -363,6 +364,7 @@ struct rh_gate {
 #define RH_MESSAGE 16u   /* the first of `memory` is a struct msghdr, or begins with one: attach RH_PEER */
 #define RH_CONNECTS 32u  /* attach where the socket that it names is connected to, if it worked or goes on */
 #define RH_SENDS 64u     /* attach RH_NETLINK, if the socket that it names is one of netlink */
+#define RH_LISTENS 128u  /* attach RH_LISTENER, if it worked */
 #define RH_NONE 0xff
 
 /* `direction` of an rh_memory. What goes in is read when the call begins, where that is recorded, else when

@@ -142,11 +142,12 @@ struct ovl_inode___v6_5 {
 struct sock_common {
   unsigned short skc_family;
   u32 skc_daddr;
+  u32 skc_rcv_saddr;
   u16 skc_dport;
   u16 skc_num;
   struct {
     u8 bytes[16];
-  } skc_v6_daddr;
+  } skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sock {
   struct sock_common __sk_common;

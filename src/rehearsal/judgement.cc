@@ -316,6 +316,17 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
             {verdict, std::string(local ? "local" : "outside"), proto, std::move(tried.ends), name,
              std::move(tried.addresses), std::int64_t{port}, number(tried.bytes_out), exe});
   }
+  std::set<std::tuple<std::string, std::string, std::uint16_t, std::string>> listened;
+  for (const report::ListenerRecord& one : record.listeners) {
+    const std::uint16_t port = one.any_port ? 0 : one.port;
+    std::string exe = executable(record, one.process, one.exe);
+    if (!listened.emplace(one.proto, one.address, port, exe).second) continue;
+    const std::string end = fmt::format("{}:{}", one.address, port);
+    add_row(facts, Subject::kNet, fmt::format("listening {} {}", one.proto, end),
+            {std::string("listening"), std::string(one.outside ? "inbound" : "local"), one.proto,
+             std::vector<std::string>{end}, std::string(), std::vector<std::string>{one.address},
+             std::int64_t{port}, std::int64_t{0}, std::move(exe)});
+  }
   std::set<std::pair<std::string, bool>> asked_for;
   for (const report::DnsRecord& asked : record.dns) {
     if (asked.answer == "local") continue;

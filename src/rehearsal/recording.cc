@@ -19,6 +19,7 @@
 #include "rehearsal/busy_programs.h"
 #include "rehearsal/followed_links.h"
 #include "rehearsal/hidden_objects.h"
+#include "rehearsal/listeners.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "rehearsal/view_gaps.h"
@@ -209,6 +210,7 @@ Result<void> Recording::begin(int cgroup) {
   options.observe = [this](const trace::Record& record) {
     events_.add(record);
     network_.add(record, events_.tree());
+    listening_.add(record, events_.tree());
   };
   RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
   return gate_.begin(*session_);
@@ -288,12 +290,15 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts), network_.sources());
   record.network = journal.describe(network_.list(), events_.begun_ns());
   record.dns = journal.questions(events_.begun_ns());
+  record.listeners = describe_listeners(listening_, events_.begun_ns());
   names_asked_ = journal.first_asked(events_.begun_ns());
   for (report::DnsRecord& asked : record.dns) {
     if (const auto at = names_asked_.find(asked.name); at != names_asked_.end()) asked.time_ns = at->second;
   }
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
+  if (listening_.unlisted() != 0)
+    trouble.push_back(std::to_string(listening_.unlisted()) + " more listening sockets are in the trace only");
   list_mock_trouble(record);
   list_mirror(record);
   if (record.trace->packet_bytes_left_out != 0)

@@ -22,6 +22,7 @@
 #include "trace/failed_calls.h"
 #include "trace/hidden_looks.h"
 #include "trace/host_paths.h"
+#include "trace/listening_sockets.h"
 #include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
 #include "trace/outside_writes.h"
@@ -94,6 +95,7 @@ class Recording final : public sandbox::Recorder {
   trace::EventStream events_;
   trace::HostPaths paths_;
   trace::NetworkAttempts network_;
+  trace::ListeningSockets listening_;
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
   trace::OwnViews views_;

@@ -149,6 +149,8 @@ void add_rest(const RunRecord& record, std::set<std::string>& lines) {
     const std::string& end = name.empty() ? to.dst : name;
     add(fmt::format("net {} {} {}:{}", to.verdict, to.proto, pattern_of(end), to.port));
   }
+  for (const ListenerRecord& one : record.listeners)
+    add(fmt::format("listen {} {}:{}", one.proto, one.address, one.any_port ? 0 : one.port));
   for (const UnitRecord& unit : record.units)
     if (unit.changes()) add(fmt::format("unit {} {} {}", unit.request, unit.unit, unit.mode));
   for (const effects::AccountChange& account : record.accounts)

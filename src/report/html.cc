@@ -247,7 +247,7 @@ class Page {
       block("Secrets read", list);
     }
     if (!record_.units.empty()) block("Service manager", units_text(record_, kPlain, kMostLines));
-    if (!record_.network.empty() || !record_.dns.empty())
+    if (!record_.network.empty() || !record_.dns.empty() || !record_.listeners.empty())
       block("Network", network_text(record_, kPlain, kMostLines));
     if (record_.trace) {
       block("Processes", process_tree_text(record_, kPlain, 0, kMostLines));

@@ -263,6 +263,18 @@ void networked(JsonWriter& json, const RunRecord& record) {
   json.close_array();
 }
 
+void listened(JsonWriter& json, const RunRecord& record) {
+  json.key("listeners").open_array();
+  for (const ListenerRecord& one : record.listeners) {
+    json.open_object().bytes("proto", one.proto).bytes("address", one.address);
+    json.key("port").integer(std::uint64_t{one.port}).key("any_port").boolean(one.any_port);
+    json.key("outside").boolean(one.outside).key("process").integer(std::uint64_t{one.process});
+    json.bytes("exe", one.exe).key("time_s").seconds(one.time_ns).key("count").integer(one.count);
+    json.close_object();
+  }
+  json.close_array();
+}
+
 void asked_of_manager(JsonWriter& json, const RunRecord& record) {
   json.key("units").open_array();
   for (const UnitRecord& asked : record.units) {
@@ -411,6 +423,7 @@ void tail(JsonWriter& json, const RunRecord& record, const Decided& decided) {
     processes(json, record);
     attempted(json, record);
     networked(json, record);
+    listened(json, record);
     read_files(json, record.reads);
   }
   if (record.read_only) read_only(json, *record.read_only);

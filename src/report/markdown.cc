@@ -145,7 +145,7 @@ class Page {
     for (const std::string& path : record_.reads.secrets) secrets += text(path) + '\n';
     section("Secrets read", secrets);
     if (!record_.units.empty()) section("Service manager", units_text(record_, kPlain, kMostLines));
-    if (!record_.network.empty() || !record_.dns.empty())
+    if (!record_.network.empty() || !record_.dns.empty() || !record_.listeners.empty())
       section("Network", network_text(record_, kPlain, kMostLines));
     if (record_.trace) section("Processes", process_tree_text(record_, kPlain, 0, kMostLines));
     if (record_.history) section("History", history_text(*record_.history, kPlain, 0));

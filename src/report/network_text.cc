@@ -113,6 +113,28 @@ std::string group_line(const Group& group, const Style& style) {
   return line;
 }
 
+/// One line for each address; where several processes have it, they follow each other.
+std::string listeners_text(const RunRecord& record, const Style& style, std::size_t most) {
+  std::map<std::tuple<bool, std::string, std::string, std::uint16_t>, std::set<std::uint32_t>> all;
+  for (const ListenerRecord& one : record.listeners)
+    all[{!one.outside, one.proto, one.address, one.port}].insert(one.process);
+  std::string text;
+  std::size_t shown = 0;
+  for (const auto& [end, processes] : all) {
+    if (++shown > most) break;
+    const auto& [local, proto, address, port] = end;
+    NetworkRecord own;
+    own.proto = proto;
+    own.dst = address;
+    own.port = port;
+    const std::string verdict = fmt::format("{:<8}", "listens");
+    text += fmt::format("  {} {:<14} {}  [{}]\n", local ? verdict : style.yellow(verdict), local ? "this host" : "",
+                        destination(own), process_list(processes));
+  }
+  if (all.size() > most) text += fmt::format("  and {} more: see --json\n", all.size() - most);
+  return text;
+}
+
 /// " at 9.9.9.9", " at 9.9.9.9 and 2 more".
 std::string server_text(const DnsRecord& asked) {
   if (asked.servers.empty()) return {};
@@ -157,6 +179,7 @@ std::string network_text(const RunRecord& record, const Style& style, std::size_
   const auto groups = group(record);
   for (std::size_t i = 0; i < groups.size() && i < most; ++i) text += group_line(groups[i], style);
   if (groups.size() > most) text += fmt::format("  and {} more: see --json\n", groups.size() - most);
+  text += listeners_text(record, style, most);
   std::set<std::string> connected;
   for (const NetworkRecord& to : record.network)
     if (!to.probe) connected.insert(to.name);

@@ -200,6 +200,25 @@ void read_read_only(Reader json, ReadOnlyRecord& record, std::string& error) {
   });
 }
 
+/// Older records have none.
+void read_listeners(Reader& json, std::string& error, RunRecord& record) {
+  if (json.find("listeners") == nullptr) return;
+  json.each("listeners", [&](const Json& item, const std::string& where) {
+    Reader reader(item, where + ".", error);
+    ListenerRecord one;
+    one.proto = reader.bytes("proto");
+    one.address = reader.bytes("address");
+    one.port = reader.integer<std::uint16_t>("port");
+    one.any_port = reader.boolean("any_port");
+    one.outside = reader.boolean("outside");
+    one.process = reader.integer<std::uint32_t>("process");
+    one.exe = reader.bytes("exe");
+    one.time_ns = reader.seconds("time_s");
+    one.count = reader.integer<std::uint64_t>("count");
+    record.listeners.push_back(std::move(one));
+  });
+}
+
 void read_rest(Reader& json, RunRecord& record, std::string& error) {
   Reader host = json.child("host");
   record.host_name = host.bytes("name");
@@ -252,8 +271,9 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
     trace.packet_bytes_left_out = from.integer<std::uint64_t>("packet_bytes_left_out");
     trace.freezes = from.integer<std::uint64_t>("freezes");
     trace.frozen_ns = from.seconds("frozen_s");
-    trace.brakes = from.integer<std::uint64_t>("brakes");
-    trace.braked_ns = from.seconds("braked_s");
+    // Older records have none of it.
+    trace.brakes = from.optional_integer<std::uint64_t>("brakes").value_or(0);
+    if (trace.brakes != 0) trace.braked_ns = from.seconds("braked_s");
     trace.real_time = from.boolean("real_time");
     trace.may_load_modules = from.boolean("may_load_modules");
     trace.root = from.bytes("root");
@@ -317,6 +337,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       if (item.find("time_s") != item.end()) asked.time_ns = reader.seconds("time_s");
       record.dns.push_back(std::move(asked));
     });
+    read_listeners(json, error, record);
     json.each("attempts", [&](const Json& item, const std::string& where) {
       Reader reader(item, where + ".", error);
       AttemptRecord attempt;

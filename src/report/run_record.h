@@ -174,6 +174,19 @@ struct NetworkRecord {
   std::uint64_t bytes_in = 0;
 };
 
+/// Where the action waited for others to reach it.
+struct ListenerRecord {
+  std::string proto;    ///< tcp, udp, other
+  std::string address;  ///< "0.0.0.0" and "::": on all of the host's
+  std::uint16_t port = 0;
+  bool any_port = false;  ///< the kernel chose it
+  bool outside = true;    ///< other hosts could have reached it; else this one alone
+  std::uint32_t process = 0;
+  std::string exe;           ///< what that executed then
+  std::int64_t time_ns = 0;  ///< since the action began
+  std::uint64_t count = 0;
+};
+
 /// A name that the action looked up.
 struct DnsRecord {
   std::string name;
@@ -365,6 +378,7 @@ struct RunRecord {
   std::uint64_t attempts_total = 0;
   std::vector<NetworkRecord> network;
   std::vector<DnsRecord> dns;
+  std::vector<ListenerRecord> listeners;
   std::vector<std::string>
       mock_trouble;  ///< what mocks and recordings had no answer for; judged, not printed
   std::vector<UnitRecord> units;

@@ -189,7 +189,7 @@ class Report {
   }
 
   void network() {
-    if (record_.network.empty() && record_.dns.empty()) return;
+    if (record_.network.empty() && record_.dns.empty() && record_.listeners.empty()) return;
     title("Network");
     constexpr std::size_t kMost = 30;
     out_.put(network_text(record_, style_, kMost));

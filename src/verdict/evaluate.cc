@@ -154,7 +154,10 @@ class RowRules {
 
   void network(const std::vector<std::string>& patterns, TableResult& result) {
     for (const Row& row : facts_.of(Subject::kNet).rows) {
-      if (text_of(Subject::kNet, row, "verdict") == "absent") continue;  // the host has nothing there either
+      const std::string verdict = text_of(Subject::kNet, row, "verdict");
+      if (verdict == "absent") continue;  // the host has nothing there either
+      // Who else is on this host could do without it.
+      if (verdict == "listening" && text_of(Subject::kNet, row, "scope") == "local") continue;
       const auto* to = std::get_if<std::vector<std::string>>(value_of(Subject::kNet, row, "to"));
       const bool inside = to != nullptr && std::ranges::any_of(*to, [&](const std::string& one) {
                             return matches_any(patterns, one);

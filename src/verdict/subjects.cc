@@ -16,8 +16,8 @@ constexpr Words kModeBits[] = {"setuid",      "setgid",     "sticky", "group_wri
                                "world_write", "world_read", "exec"};
 constexpr Words kSizes[] = {"emptied", "shrunk", "grown"};
 constexpr Words kUses[] = {"opened", "executed", "listed", "attributes", "present", "absent"};
-constexpr Words kNetVerdicts[] = {"denied", "mocked", "passed", "replayed", "absent"};
-constexpr Words kScopes[] = {"local", "outside"};
+constexpr Words kNetVerdicts[] = {"denied", "mocked", "passed", "replayed", "absent", "listening"};
+constexpr Words kScopes[] = {"local", "outside", "inbound"};
 constexpr Words kAnswers[] = {"mocked", "refused", "carried-out"};
 constexpr Words kResults[] = {"denied", "faked", "contained"};
 constexpr Words kAccountChanges[] = {"user-added",    "user-removed",     "user-changed",   "group-added",
@@ -69,8 +69,8 @@ constexpr Key kProcess[] = {
     {"setuid", KeyKind::kBool, {}, "setuid bits or file capabilities took effect"},
 };
 constexpr Key kNet[] = {
-    {"verdict", KeyKind::kWord, kNetVerdicts, "what the gate did"},
-    {"scope", KeyKind::kWord, kScopes, "local: a socket of this host; outside: everything else"},
+    {"verdict", KeyKind::kWord, kNetVerdicts, "what the gate did; listening: the action waited there for others"},
+    {"scope", KeyKind::kWord, kScopes, "local: a socket of this host; inbound: where other hosts would reach it; outside: everything else"},
     {"proto", KeyKind::kText, {}, "tcp, udp, icmp, unix, other"},
     {"to", KeyKind::kText, {}, "\"NAME:PORT\" and \"ADDRESS:PORT\", either; a local socket's path"},
     {"name", KeyKind::kText, {}, "that the address was looked up by"},

@@ -20,6 +20,47 @@ class EvidenceCase(NetworkCase):
         return self.call("show", result.doc["id"], json_out=False).out.decode()
 
 
+class Listeners(EvidenceCase):
+    """Where an action waits to be reached."""
+
+    def test_where_it_waits_and_who_could_come(self) -> None:
+        result = self.python("""
+import threading
+kept = []
+def at(family, kind, address, listens=True):
+    s = socket.socket(family, kind)
+    if address: s.bind(address)
+    if listens: s.listen()
+    kept.append(s)
+at(socket.AF_INET, socket.SOCK_STREAM, ('0.0.0.0', 8081))
+at(socket.AF_INET6, socket.SOCK_STREAM, ('::1', 8082))
+at(socket.AF_INET, socket.SOCK_STREAM, None)
+at(socket.AF_INET6, socket.SOCK_DGRAM, ('::', 8083), False)
+at(socket.AF_INET, socket.SOCK_DGRAM, ('0.0.0.0', 0), False)  # a client's
+at(socket.AF_INET, socket.SOCK_STREAM, ('0.0.0.0', 8084), False)  # bound, and never listens
+try: at(socket.AF_INET, socket.SOCK_STREAM, ('0.0.0.0', 8081))
+except OSError as e: assert e.errno == errno.EADDRINUSE
+""")
+        found = {(one["proto"], one["address"], 0 if one["any_port"] else one["port"], one["outside"]) for one in result.doc["listeners"]}
+        self.assertEqual(found, {("tcp", "0.0.0.0", 8081, True), ("tcp", "::1", 8082, False), ("tcp", "0.0.0.0", 0, True), ("udp", "::", 8083, True)})
+        self.assertEqual({(one["process"], one["count"]) for one in result.doc["listeners"]}, {(1, 1)})
+        self.assertIn("net.listens", self.rules(result))
+        self.assertIn("listens                 tcp 0.0.0.0:8081  [1]", self.text(result))
+        self.assertIn("listens  this host      tcp [::1]:8082  [1]", self.text(result))
+
+    def test_for_this_host_alone_is_nothing_to_decide(self) -> None:
+        result = self.python("s = socket.socket(); s.bind(('127.0.0.1', 8081)); s.listen(); time.sleep(0.01)")
+        self.assertEqual(len(result.doc["listeners"]), 1)
+        self.assertFalse({"net.listens", "net.shell-listens"} & self.rules(result))
+        self.assertEqual(result.doc["verdict"]["level"], "green")
+
+    def test_a_shell_to_be_reached_is_red(self) -> None:
+        harness.need("nc")
+        result = self.run_in(["timeout", "0.3", "nc", "-l", "-p", "4444"])
+        self.assertIn("net.shell-listens", self.rules(result))
+        self.assertEqual(result.code, 11)
+
+
 class NameServers(EvidenceCase):
     """Port 53 is answered, and no way to say something else unseen."""
 
