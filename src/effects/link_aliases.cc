@@ -52,6 +52,11 @@ std::optional<std::string> shown_at(const Layer& layer, const RenameIndex& renam
   return std::nullopt;
 }
 
+/// The host has removed the directory since its name was read, or put something else in its place.
+bool is_gone(int err) {
+  return err == ENOENT || err == ENOTDIR || err == ELOOP;
+}
+
 }  // namespace
 
 void LinkAliases::note(const Change& change, const std::optional<struct stat>& origin) {
@@ -120,7 +125,7 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
     const auto names = directory ? Listing::read((*directory)->get())
                                  : Result<Listing>(tl::make_unexpected(directory.error()));
     if (!names) {
-      if (names.error().err != ENOENT) trouble("hard links below /" + path + ": " + names.error().what);
+      if (!is_gone(names.error().err)) trouble("hard links below /" + path + ": " + names.error().what);
       continue;
     }
     for (const Listed& entry : *names) {
