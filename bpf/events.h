@@ -63,7 +63,8 @@ enum rh_attachment_kind {
   RH_ENDS = 8, /* rh_ends: what an internet socket is connected to, and from where. Of a call that sends: by a
                   socket whose sending no hook judges (raw, packet, ...) */
   RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
-  RH_LISTENER = 10, /* rh_ends of an internet socket that was bound, or listens: `remote` is its own address */
+  RH_LISTENER =
+      10, /* rh_ends of an internet socket that was bound, or listens: `remote` is its own address */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -411,9 +412,9 @@ struct rh_ring {
   __u64 used;     /* by a run that has not read it to the end: of user space */
   __u64 brakes;   /* calls that were held up since nearly no room was left */
   __u64 braked_ns;
-  __u64 tail; /* consumer */
-  __u64 mask; /* size - 1 */
-  __u64 mark; /* fill at which the governor is called */
+  __u64 tail;        /* consumer */
+  __u64 mask;        /* size - 1 */
+  __u64 mark;        /* fill at which the governor is called */
   __u64 given_up_at; /* tail + 1 when holding up a call brought nothing */
   __u64 pad2[500];
   __u8 data[RH_RING_BYTES + RH_RING_SLACK]; /* config.ring_bytes and the slack of it are there */

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config libseccomp-dev libfmt-dev catch2 nlohmann-json3-dev libcli11-dev
-  libsqlite3-dev libzstd-dev libssl-dev libcap-dev libexpected-dev libre2-dev libc-ares-dev libnl-3-dev libtomlplusplus-dev clang libbpf-dev libelf-dev zlib1g-dev)
+  libsqlite3-dev libzstd-dev libssl-dev libcap-dev libexpected-dev libre2-dev libc-ares-dev libnl-3-dev libtomlplusplus-dev robin-map-dev clang libbpf-dev libelf-dev zlib1g-dev)
 
 # What the tests run inside and beside the product.
 TEST_PACKAGES=(python3 strace acl attr libcap2-bin e2fsprogs xfsprogs btrfs-progs dosfstools squashfs-tools

@@ -298,7 +298,8 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   if (listening_.unlisted() != 0)
-    trouble.push_back(std::to_string(listening_.unlisted()) + " more listening sockets are in the trace only");
+    trouble.push_back(std::to_string(listening_.unlisted()) +
+                      " more listening sockets are in the trace only");
   list_mock_trouble(record);
   list_mirror(record);
   if (record.trace->packet_bytes_left_out != 0)

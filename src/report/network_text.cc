@@ -128,8 +128,8 @@ std::string listeners_text(const RunRecord& record, const Style& style, std::siz
     own.dst = address;
     own.port = port;
     const std::string verdict = fmt::format("{:<8}", "listens");
-    text += fmt::format("  {} {:<14} {}  [{}]\n", local ? verdict : style.yellow(verdict), local ? "this host" : "",
-                        destination(own), process_list(processes));
+    text += fmt::format("  {} {:<14} {}  [{}]\n", local ? verdict : style.yellow(verdict),
+                        local ? "this host" : "", destination(own), process_list(processes));
   }
   if (all.size() > most) text += fmt::format("  and {} more: see --json\n", all.size() - most);
   return text;

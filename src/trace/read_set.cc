@@ -224,7 +224,7 @@ void ReadSet::object(const std::string& path, const struct rh_file& file, std::u
   // has only given another name still has the host's content.
   const bool own = (file.flags & RH_UPPER) != 0;
   if (own && !S_ISDIR(file.mode) && paths_.origin(path) == path) return;
-  Entry* read = entry(path, use);
+  effects::HostRead* read = entry(path, use);
   if (read == nullptr || own || read->source == ReadSource::kKernel) return;
   read->source = ReadSource::kKernel;
   read->identity = {device(file.dev), file.ino, file.generation, static_cast<std::int64_t>(file.ctime_ns),
@@ -247,9 +247,9 @@ void ReadSet::named(const TraceEvent& event, const EventStream& events) {
     ++unplaced_;
     return;
   }
-  Entry* read = entry(*path, absent   ? effects::kReadAbsent
-                             : buffer ? effects::kReadAttributes
-                                      : effects::kReadPresent);
+  effects::HostRead* read = entry(*path, absent   ? effects::kReadAbsent
+                                         : buffer ? effects::kReadAttributes
+                                                  : effects::kReadPresent);
   if (read == nullptr || read->source != ReadSource::kNone) return;
   read->link = asks_about_link(record);
   if (!buffer) return;
@@ -264,39 +264,39 @@ void ReadSet::named(const TraceEvent& event, const EventStream& events) {
 
 /// The entry to fill in, with `use` noted; nullptr if this use says nothing of the host: what the action has
 /// removed is absent by its own doing, and what it has made where there was nothing is its own.
-ReadSet::Entry* ReadSet::entry(const std::string& met_at, std::uint8_t use) {
-  const std::string path = paths_.origin(met_at);
-  auto found = entries_.find(path);
-  if (found == entries_.end()) {
+effects::HostRead* ReadSet::entry(const std::string& met_at, std::uint8_t use) {
+  std::string path = paths_.origin(met_at);
+  const auto found = by_path_.find(path);
+  if (found == by_path_.end()) {
     if (is_apart(path)) return nullptr;
-    if (entries_.size() >= kMost) {
+    if (reads_.size() >= kMost) {
       cut_ = true;
       return nullptr;
     }
-    found = entries_.emplace(path, Entry()).first;
-    found->second.uses = use;
-    return &found->second;
+    effects::HostRead& read = reads_.emplace_back();
+    read.path = std::move(path);
+    read.uses = use;
+    by_path_.emplace(read.path, &read);
+    return &read;
   }
-  Entry& entry = found->second;
-  if ((entry.uses == effects::kReadAbsent) != (use == effects::kReadAbsent)) return nullptr;
-  entry.uses |= use;
-  return &entry;
+  effects::HostRead& read = *found->second;
+  if ((read.uses == effects::kReadAbsent) != (use == effects::kReadAbsent)) return nullptr;
+  read.uses |= use;
+  return &read;
 }
 
 std::vector<effects::HostRead> ReadSet::take() {
+  by_path_.clear();
+  // What lies together was read together: merging looks at what is near.
+  std::vector<effects::HostRead*> sorted;
+  sorted.reserve(reads_.size());
+  for (effects::HostRead& read : reads_) sorted.push_back(&read);
+  std::ranges::stable_sort(sorted, {},
+                           [](const effects::HostRead* read) -> std::string_view { return read->path; });
   std::vector<effects::HostRead> reads;
-  reads.reserve(entries_.size());
-  for (auto& [path, entry] : entries_) {
-    effects::HostRead read;
-    read.path = path;
-    read.uses = entry.uses;
-    read.link = entry.link;
-    read.source = entry.source;
-    read.identity = entry.identity;
-    reads.push_back(std::move(read));
-  }
-  entries_.clear();
-  std::ranges::sort(reads, {}, &effects::HostRead::path);
+  reads.reserve(sorted.size());
+  for (effects::HostRead* read : sorted) reads.push_back(std::move(*read));
+  reads_.clear();
   return reads;
 }
 

@@ -3,13 +3,17 @@
 // it with the host when the run has ended (read_settlement.h there).
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -54,13 +58,6 @@ class ReadSet {
   [[nodiscard]] std::uint64_t unplaced() const { return unplaced_; }
 
  private:
-  struct Entry {
-    std::uint8_t uses = 0;
-    bool link = false;
-    effects::ReadSource source = effects::ReadSource::kNone;
-    effects::ReadIdentity identity;
-  };
-
   void named(const TraceEvent& event, const EventStream& events);
   void follow(const TraceEvent& event, const EventStream& events, std::string_view reached);
   void follow_to_change(const TraceEvent& event, const EventStream& events);
@@ -68,11 +65,15 @@ class ReadSet {
   [[nodiscard]] bool is_apart(std::string_view path) const;
   void secret(const std::string& path, const TraceEvent& event);
   void object(const std::string& path, const struct rh_file& file, std::uint8_t use);
-  Entry* entry(const std::string& met_at, std::uint8_t use);
+  effects::HostRead* entry(const std::string& met_at, std::uint8_t use);
 
   std::vector<std::string> apart_;
-  const HostPaths& paths_;  ///< what the action meets under a new name has another on the host
-  std::unordered_map<std::string, Entry> entries_;  ///< by path
+  const HostPaths& paths_;               ///< what the action meets under a new name has another on the host
+  std::deque<effects::HostRead> reads_;  ///< in the order of their first use
+  /// Most calls with a path look here, and find nothing: that takes one look into memory.
+  tsl::robin_map<std::string_view, effects::HostRead*, std::hash<std::string_view>, std::equal_to<>,
+                 std::allocator<std::pair<std::string_view, effects::HostRead*>>, true>
+      by_path_;
   std::unordered_set<std::string> followed_;
   std::set<std::string> secrets_;
   Openings openings_;

@@ -69,8 +69,10 @@ constexpr Key kProcess[] = {
     {"setuid", KeyKind::kBool, {}, "setuid bits or file capabilities took effect"},
 };
 constexpr Key kNet[] = {
-    {"verdict", KeyKind::kWord, kNetVerdicts, "what the gate did; listening: the action waited there for others"},
-    {"scope", KeyKind::kWord, kScopes, "local: a socket of this host; inbound: where other hosts would reach it; outside: everything else"},
+    {"verdict", KeyKind::kWord, kNetVerdicts,
+     "what the gate did; listening: the action waited there for others"},
+    {"scope", KeyKind::kWord, kScopes,
+     "local: a socket of this host; inbound: where other hosts would reach it; outside: everything else"},
     {"proto", KeyKind::kText, {}, "tcp, udp, icmp, unix, other"},
     {"to", KeyKind::kText, {}, "\"NAME:PORT\" and \"ADDRESS:PORT\", either; a local socket's path"},
     {"name", KeyKind::kText, {}, "that the address was looked up by"},
