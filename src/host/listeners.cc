@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -185,6 +186,12 @@ Result<Listeners> Listeners::read() {
   return listeners;
 }
 
+std::string to_string(const Listener& listener) {
+  if (listener.pid == 0) return "a service of this host";
+  return fmt::format("{} (pid {}{}{})", listener.comm, listener.pid, listener.unit.empty() ? "" : ", ",
+                     listener.unit);
+}
+
 std::optional<Listener> Listeners::find(const InternetSockets& sockets, const IpAddress& address,
                                         std::uint16_t port) const {
   const IpAddress every4 = IpAddress::v4({});
@@ -194,6 +201,23 @@ std::optional<Listener> Listeners::find(const InternetSockets& sockets, const Ip
       const auto owner = owners_.find(found->second);
       return owner == owners_.end() ? Listener{} : owner->second;
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<Listener> Listeners::in_the_way(bool tcp, const IpAddress& address, std::uint16_t port) const {
+  const IpAddress every4 = IpAddress::v4({});
+  const IpAddress every6;
+  // One of every IPv6 address has those of IPv4, too.
+  const auto covers = [&](const IpAddress& all, const IpAddress& one) {
+    return all == one || all == every6 || (all == every4 && one.is_v4());
+  };
+  const InternetSockets& sockets = tcp ? tcp_ : udp_;
+  for (auto at = sockets.lower_bound({port, IpAddress{}}); at != sockets.end() && at->first.first == port;
+       ++at) {
+    if (!covers(at->first.second, address) && !covers(address, at->first.second)) continue;
+    const auto owner = owners_.find(at->second);
+    return owner == owners_.end() ? Listener{} : owner->second;
   }
   return std::nullopt;
 }

@@ -20,6 +20,9 @@ struct Listener {
   std::string unit;  ///< of the service manager; empty if it is none's
 };
 
+/// "postgres (pid 812, postgresql.service)".
+std::string to_string(const Listener& listener);
+
 /// Inodes by port and the address that the socket is bound to; all zeros and 0.0.0.0: every one of its
 /// family.
 using InternetSockets = std::map<std::pair<std::uint16_t, IpAddress>, std::uint64_t>;
@@ -39,6 +42,10 @@ class Listeners {
   [[nodiscard]] std::optional<Listener> udp(const IpAddress& address, std::uint16_t port) const {
     return find(udp_, address, port);
   }
+  /// Who has what another socket would be bound to, or a part of it: there that fails (EADDRINUSE), unless
+  /// both have SO_REUSEPORT.
+  [[nodiscard]] std::optional<Listener> in_the_way(bool tcp, const IpAddress& address,
+                                                   std::uint16_t port) const;
   /// An address of one of this host's interfaces.
   [[nodiscard]] bool is_own(const IpAddress& address) const { return own_.contains(address); }
   /// By its path, or "@name".

@@ -11,13 +11,12 @@
 #include <string>
 #include <utility>
 
-#include "base/escape.h"
 #include "base/sys.h"
+#include "rehearsal/some.h"
 
 namespace rehearse {
 namespace {
 
-constexpr std::size_t kShown = 5;
 constexpr std::size_t kMostPatterns = 64;
 constexpr std::size_t kMostEntries = 65536;
 
@@ -83,15 +82,6 @@ bool matches_something(const HostRoot& host, const std::string& pattern) {
     if (below.empty() || is_there(host, above + entry->d_name + below)) return true;
   }
   return false;
-}
-
-/// The first few, and how many more.
-std::string some(const std::vector<std::string>& all) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(all.size(), kShown); ++i)
-    text += (i == 0 ? "" : ", ") + escape_text(all[i], 256);
-  if (all.size() > kShown) text += fmt::format(" and {} more", all.size() - kShown);
-  return text;
 }
 
 void add_gap(std::vector<std::string> all, std::string_view what, std::vector<verdict::Gap>& gaps) {

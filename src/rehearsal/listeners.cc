@@ -1,14 +1,20 @@
 #include "rehearsal/listeners.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/ip_address.h"
 #include "gate/address.h"
+#include "rehearsal/some.h"
 
 namespace rehearse {
 
 std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSockets& sockets,
-                                                       std::uint64_t begun_ns) {
+                                                       const host::Listeners* host, std::uint64_t begun_ns) {
   std::vector<report::ListenerRecord> records;
   for (const trace::ListeningSocket& socket : sockets.list()) {
     report::ListenerRecord one;
@@ -18,7 +24,18 @@ std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSoc
     one.address = format_ip(socket.address);
     one.port = socket.port;
     one.any_port = socket.any_port;
-    one.outside = gate::classify(socket.address) != gate::AddressClass::kLoopback;
+    const gate::AddressClass kind = gate::classify(socket.address);
+    one.outside = kind != gate::AddressClass::kLoopback;
+    const bool one_address =
+        one.outside && kind != gate::AddressClass::kUnspecified && kind != gate::AddressClass::kMulticast;
+    one.foreign = one_address && host != nullptr && !host->is_own(socket.address);
+    const bool tcp = socket.transport == trace::Transport::kTcp;
+    if (host != nullptr && !socket.any_port && socket.transport != trace::Transport::kOtherInternet) {
+      if (const auto taken = host->in_the_way(tcp, socket.address, socket.port)) {
+        one.taken_by = host::to_string(*taken);
+        one.taken_by_unit = taken->unit;
+      }
+    }
     one.process = socket.process;
     one.exe = socket.exe;
     one.time_ns = trace::between(begun_ns, socket.first_ns);
@@ -26,6 +43,32 @@ std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSoc
     records.push_back(std::move(one));
   }
   return records;
+}
+
+void listener_gaps(report::RunRecord& record) {
+  const auto is_stopped = [&](const std::string& unit) {
+    return !unit.empty() && std::ranges::any_of(record.units, [&](const report::UnitRecord& asked) {
+      return asked.changes() &&
+             (asked.unit == unit || std::ranges::find(asked.also, "stop " + unit) != asked.also.end());
+    });
+  };
+  std::set<std::string> foreign;
+  std::set<std::string> taken;
+  for (const report::ListenerRecord& one : record.listeners) {
+    const bool six = one.address.find(':') != std::string::npos;
+    const std::string end =
+        fmt::format("{} {}{}{}:{}", one.proto, six ? "[" : "", one.address, six ? "]" : "", one.port);
+    if (one.foreign) foreign.insert(end);
+    if (!one.taken_by.empty() && !is_stopped(one.taken_by_unit)) taken.insert(end + " by " + one.taken_by);
+  }
+  if (!foreign.empty())
+    record.gaps.push_back({"listening where no interface of this host is: " + some(foreign),
+                           "inside every address can be bound; on the host that fails with EADDRNOTAVAIL",
+                           verdict::Level::kYellow});
+  if (!taken.empty())
+    record.gaps.push_back({"ports that are taken on this host: " + some(taken),
+                           "inside they were free; on the host binding them fails with EADDRINUSE",
+                           verdict::Level::kYellow});
 }
 
 }  // namespace rehearse

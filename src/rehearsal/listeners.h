@@ -4,13 +4,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/listeners.h"
 #include "report/run_record.h"
 #include "trace/listening_sockets.h"
 
 namespace rehearse {
 
-/// In the order in which they were first there; `begun_ns`: CLOCK_MONOTONIC.
+/// In the order in which they were first there; `host`: who listens on the host, nullptr if that is not
+/// known; `begun_ns`: CLOCK_MONOTONIC.
 std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSockets& sockets,
-                                                       std::uint64_t begun_ns);
+                                                       const host::Listeners* host, std::uint64_t begun_ns);
+
+/// What would have come of them on the host, where that is something else. The record has the listeners and
+/// what the service manager was asked for.
+void listener_gaps(report::RunRecord& record);
 
 }  // namespace rehearse

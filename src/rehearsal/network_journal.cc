@@ -72,12 +72,6 @@ bool is_denied(const gate::ConnectionRecord* connection) {
   return connection->verdict == gate::GateVerdict::kDenied;
 }
 
-std::string name_listener(const host::Listener& listener) {
-  if (listener.pid == 0) return "a service of this host";
-  return fmt::format("{} (pid {}{}{})", listener.comm, listener.pid, listener.unit.empty() ? "" : ", ",
-                     listener.unit);
-}
-
 /// What the host has where a local socket was looked for.
 struct HostSocket {
   enum class There : std::uint8_t { kSocket, kOther, kNothing, kUnknown };
@@ -384,7 +378,7 @@ void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::Net
     to.verdict = "absent";
     return;
   }
-  const host::Listeners* all = listeners();
+  const host::Listeners* all = host_listeners();
   const bool loopback = !local && gate::classify(attempt.address) == gate::AddressClass::kLoopback;
   if (!local && !loopback && (all == nullptr || !all->is_own(attempt.address))) return;
   if (all == nullptr || (local && socket.there != HostSocket::There::kSocket)) {
@@ -396,7 +390,7 @@ void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::Net
                             ? all->tcp(attempt.address, attempt.port)
                             : all->udp(attempt.address, attempt.port);
   if (listener)
-    to.reached = name_listener(*listener);
+    to.reached = host::to_string(*listener);
   else if (local && attempt.path.starts_with('@'))
     to.verdict = "absent";
   else if (local)
@@ -405,7 +399,7 @@ void NetworkJournal::add_local(const trace::NetworkAttempt& attempt, report::Net
     to.verdict = "absent";
 }
 
-const host::Listeners* NetworkJournal::listeners() {
+const host::Listeners* NetworkJournal::host_listeners() {
   if (!listeners_) listeners_.emplace(host::Listeners::read());
   return listeners_->has_value() ? &**listeners_ : nullptr;
 }

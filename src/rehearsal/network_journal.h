@@ -33,6 +33,9 @@ class NetworkJournal {
   /// When each name was asked for first, since the action began.
   [[nodiscard]] std::map<std::string, std::int64_t> first_asked(std::uint64_t begun_ns) const;
 
+  /// Who listens on the host, read when it is asked for first; nullptr if that is not known. Of this object.
+  const host::Listeners* host_listeners();
+
  private:
   using Destination = std::tuple<gate::Protocol, IpAddress, std::uint16_t>;
   using Connections = std::vector<const gate::ConnectionRecord*>;
@@ -62,7 +65,6 @@ class NetworkJournal {
                       std::vector<report::NetworkRecord>& records);
   void add_local(const trace::NetworkAttempt& attempt, report::NetworkRecord& to);
   void add_rule(const trace::NetworkAttempt& attempt, report::NetworkRecord& to) const;
-  const host::Listeners* listeners();
 
   gate::GateLog log_;
   const NetworkPlan& plan_;

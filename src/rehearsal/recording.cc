@@ -22,6 +22,7 @@
 #include "rehearsal/listeners.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
+#include "rehearsal/some.h"
 #include "rehearsal/view_gaps.h"
 #include "syscalls/call.h"
 #include "syscalls/table.h"
@@ -90,18 +91,6 @@ std::map<std::string, bool> layers_of(const sandbox::Plan& plan) {
       layers[mount.mountpoint] = mount.show == sandbox::Show::kOverlay || mount.show == sandbox::Show::kAlias;
   }
   return layers;
-}
-
-/// The first few of the paths, and how many more.
-std::string some(const std::set<std::string>& paths) {
-  constexpr std::size_t kShown = 5;
-  std::string text;
-  std::size_t shown = 0;
-  for (const std::string& path : paths) {
-    if (shown++ == kShown) return text + fmt::format(" and {} more", paths.size() - kShown);
-    text += (text.empty() ? "" : ", ") + path;
-  }
-  return text;
 }
 
 ShownOtherwise shown_otherwise(const sandbox::Evidence& evidence) {
@@ -290,7 +279,8 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   NetworkJournal journal(std::move(*log), gate_.plan(), gate::HostsFile::parse(hosts), network_.sources());
   record.network = journal.describe(network_.list(), events_.begun_ns());
   record.dns = journal.questions(events_.begun_ns());
-  record.listeners = describe_listeners(listening_, events_.begun_ns());
+  record.listeners = describe_listeners(
+      listening_, listening_.list().empty() ? nullptr : journal.host_listeners(), events_.begun_ns());
   names_asked_ = journal.first_asked(events_.begun_ns());
   for (report::DnsRecord& asked : record.dns) {
     if (const auto at = names_asked_.find(asked.name); at != names_asked_.end()) asked.time_ns = at->second;

@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "rehearsal/attempt_gaps.h"
+#include "rehearsal/listeners.h"
 #include "report/network_text.h"
 #include "report/read_only_text.h"
 #include "verdict/judge.h"
@@ -98,6 +99,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   } else {
     for (const std::string& line : record.trace->trouble) facts.unobserved.push_back("trace: " + line);
     network_gaps(record);
+    listener_gaps(record);
     name_attempt_gaps(record);
     if (record.reads.unplaced != 0) {
       record.gaps.push_back({fmt::format("{} lookups of names", record.reads.unplaced),

@@ -1,4 +1,5 @@
 #include "rehearsal/view_gaps.h"
+#include "rehearsal/some.h"
 
 #include <fmt/format.h>
 #include <fnmatch.h>
@@ -9,15 +10,11 @@
 #include <string_view>
 #include <utility>
 
-#include "base/escape.h"
-
 namespace rehearse {
 namespace {
 
 using trace::OwnLook;
 using trace::View;
-
-constexpr std::size_t kShown = 5;
 
 /// Patterns of fnmatch(3): what is looked at, and by which program, by name.
 struct Habit {
@@ -160,17 +157,6 @@ std::string_view reason(View view) {
       return "inside nobody may";
   }
   return "";
-}
-
-/// The first few, and how many more.
-std::string some(const std::set<std::string>& all) {
-  std::string text;
-  std::size_t shown = 0;
-  for (const std::string& one : all) {
-    if (shown++ == kShown) return text + fmt::format(" and {} more", all.size() - kShown);
-    text += (text.empty() ? "" : ", ") + escape_text(one, 256);
-  }
-  return text;
 }
 
 }  // namespace

@@ -268,7 +268,11 @@ void listened(JsonWriter& json, const RunRecord& record) {
   for (const ListenerRecord& one : record.listeners) {
     json.open_object().bytes("proto", one.proto).bytes("address", one.address);
     json.key("port").integer(std::uint64_t{one.port}).key("any_port").boolean(one.any_port);
-    json.key("outside").boolean(one.outside).key("process").integer(std::uint64_t{one.process});
+    json.key("outside").boolean(one.outside).key("foreign").boolean(one.foreign);
+    json.bytes("taken_by", one.taken_by)
+        .bytes("taken_by_unit", one.taken_by_unit)
+        .key("process")
+        .integer(std::uint64_t{one.process});
     json.bytes("exe", one.exe).key("time_s").seconds(one.time_ns).key("count").integer(one.count);
     json.close_object();
   }

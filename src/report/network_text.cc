@@ -115,12 +115,19 @@ std::string group_line(const Group& group, const Style& style) {
 
 /// One line for each address; where several processes have it, they follow each other.
 std::string listeners_text(const RunRecord& record, const Style& style, std::size_t most) {
-  std::map<std::tuple<bool, std::string, std::string, std::uint16_t>, std::set<std::uint32_t>> all;
-  for (const ListenerRecord& one : record.listeners)
-    all[{!one.outside, one.proto, one.address, one.port}].insert(one.process);
+  struct Waiting {
+    std::set<std::uint32_t> processes;
+    std::string taken_by;
+  };
+  std::map<std::tuple<bool, std::string, std::string, std::uint16_t>, Waiting> all;
+  for (const ListenerRecord& one : record.listeners) {
+    Waiting& waiting = all[{!one.outside, one.proto, one.address, one.port}];
+    waiting.processes.insert(one.process);
+    waiting.taken_by = one.taken_by;
+  }
   std::string text;
   std::size_t shown = 0;
-  for (const auto& [end, processes] : all) {
+  for (const auto& [end, waiting] : all) {
     if (++shown > most) break;
     const auto& [local, proto, address, port] = end;
     NetworkRecord own;
@@ -129,7 +136,9 @@ std::string listeners_text(const RunRecord& record, const Style& style, std::siz
     own.port = port;
     const std::string verdict = fmt::format("{:<8}", "listens");
     text += fmt::format("  {} {:<14} {}  [{}]\n", local ? verdict : style.yellow(verdict),
-                        local ? "this host" : "", destination(own), process_list(processes));
+                        local ? "this host" : "", destination(own), process_list(waiting.processes));
+    if (!waiting.taken_by.empty())
+      text += "      has it on this host: " + escape_text(waiting.taken_by, kNameLimit) + '\n';
   }
   if (all.size() > most) text += fmt::format("  and {} more: see --json\n", all.size() - most);
   return text;

@@ -211,6 +211,9 @@ void read_listeners(Reader& json, std::string& error, RunRecord& record) {
     one.port = reader.integer<std::uint16_t>("port");
     one.any_port = reader.boolean("any_port");
     one.outside = reader.boolean("outside");
+    one.foreign = reader.boolean("foreign");
+    one.taken_by = reader.bytes("taken_by");
+    one.taken_by_unit = reader.bytes("taken_by_unit");
     one.process = reader.integer<std::uint32_t>("process");
     one.exe = reader.bytes("exe");
     one.time_ns = reader.seconds("time_s");

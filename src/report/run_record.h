@@ -181,6 +181,9 @@ struct ListenerRecord {
   std::uint16_t port = 0;
   bool any_port = false;  ///< the kernel chose it
   bool outside = true;    ///< other hosts could have reached it; else this one alone
+  bool foreign = false;   ///< no interface of this host has the address
+  std::string taken_by;   ///< who has it on this host: "nginx (pid 812, nginx.service)"; empty: nobody
+  std::string taken_by_unit;
   std::uint32_t process = 0;
   std::string exe;           ///< what that executed then
   std::int64_t time_ns = 0;  ///< since the action began

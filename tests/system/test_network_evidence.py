@@ -54,6 +54,21 @@ except OSError as e: assert e.errno == errno.EADDRINUSE
         self.assertFalse({"net.listens", "net.shell-listens"} & self.rules(result))
         self.assertEqual(result.doc["verdict"]["level"], "green")
 
+    def test_what_cannot_be_bound_on_the_host_is_said(self) -> None:
+        with socket.socket(socket.AF_INET6) as taken:
+            taken.bind(("::1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            result = self.python(f"""
+s = socket.socket(socket.AF_INET6); s.bind(('::1', {port})); s.listen()
+t = socket.socket(); t.bind(('192.0.2.1', 8081)); t.listen()
+""")
+        gaps = "\n".join(gap["what"] for gap in result.doc["fidelity"]["gaps"])
+        self.assertIn(f"ports that are taken on this host: tcp [::1]:{port} by python3", gaps)
+        self.assertIn("listening where no interface of this host is: tcp 192.0.2.1:8081", gaps)
+        self.assertIn(f"tcp [::1]:{port}  [1]\n      has it on this host: python3", self.text(result))
+        self.assertEqual(result.code, harness.YELLOW)
+
     def test_a_shell_to_be_reached_is_red(self) -> None:
         harness.need("nc")
         result = self.run_in(["timeout", "0.3", "nc", "-l", "-p", "4444"])
