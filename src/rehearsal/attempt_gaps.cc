@@ -58,7 +58,7 @@ void look_gaps(report::RunRecord& record) {
 /// Programs go on without what these would have given them.
 bool is_habit(const AttemptRecord& attempt) {
   constexpr auto kKinds = std::to_array<std::string_view>({"limits", "watch", "probe"});
-  return std::ranges::find(kKinds, attempt.what) != kKinds.end() || has(attempt, "BUFFORCE");
+  return std::ranges::find(kKinds, attempt.what) != kKinds.end();
 }
 
 bool is_refused(const AttemptRecord& attempt) {

@@ -297,6 +297,13 @@ std::string_view of_question(const TraceEvent& event, const EventStream& events,
 }
 
 /// A call that the table has in no class of privilege.
+/// A socket's buffers beyond the limit of all: libsystemd and others try it at each connection, and go on
+/// with less.
+bool is_buffer_size(const TraceEvent& event) {
+  const std::uint64_t name = event.record->argument(2);
+  return event.record->argument(1) == SOL_SOCKET && (name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE);
+}
+
 std::string_view of_common_call(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                                 const syscalls::Syscall& call) {
   const auto refused = [&] { return is_refused(event) && is_administrator(event); };
@@ -363,7 +370,8 @@ std::string_view of_common_call(const TraceEvent& event, const EventStream& even
       return refused() ? "process" : "";
     case Nr::setsockopt:
       if (configures_network(event)) return kNetwork;
-      return refused() ? "socket" : "";
+      if (!refused()) return "";
+      return is_buffer_size(event) ? syscalls::to_string(Privilege::kLimits) : "socket";
     default:
       if (asks_for_file(call.nr)) return of_question(event, events, call);
       return of_change(event, events, paths, call);

@@ -309,6 +309,12 @@ class BuiltIn(PolicyCase):
         for script in ("echo 3 > /proc/sys/vm/drop_caches", "date -s 2020-01-01", "renice -n -5 $$"):
             self.assertNotIn("on the host as well", why(script), script)
 
+    def test_larger_buffers_of_a_socket_are_tried_by_habit(self) -> None:
+        """As libsystemd does for each connection."""
+        code = "import socket\ns = socket.socket()\nfor o in (32, 33):\n  try: s.setsockopt(1, o, 8 << 20)\n  except PermissionError: pass"
+        result = self.judged(f"/usr/bin/python3 -c '{code}'", GREEN, not_rules=("priv.attempt",))
+        self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"limits"})
+
     def test_a_core_dump_that_the_host_would_make(self) -> None:
         crash = "ulimit -c {}; sleep 5 & kill -ABRT $!; wait $!; true"
         self.assertRegex("\n".join(self.gaps(crash.format("unlimited"), "yellow")), r"core dump of \[2\] (sleep|sh) \(SIGABRT\)")

@@ -74,7 +74,7 @@ TEST_CASE("what may be why a command failed") {
   CHECK(hindrances(record, {"memory 64 MiB"}) == std::vector<std::string>{"limit: memory 64 MiB"});
   attempts(record, "limits", "prlimit64(0, RLIMIT_NOFILE, {rlim_cur=512*1024, rlim_max=512*1024}, NULL)",
            "denied");
-  attempts(record, "socket", "setsockopt(3, SOL_SOCKET, SO_SNDBUFFORCE, [8388608], 4)", "denied");
+  attempts(record, "limits", "setsockopt(3, SOL_SOCKET, SO_SNDBUFFORCE, [8388608], 4)", "denied");
   CHECK(hindrances(record, {}).empty());
   attempts(record, "clock", "clock_settime(CLOCK_REALTIME, {tv_sec=0, tv_nsec=0})", "denied");
   CHECK(hindrances(record, {}).size() == 1);
