@@ -18,6 +18,7 @@
 #define SOCK_RAW 3
 #define MSGHDR_IOV 16 /* where a struct msghdr has its msg_iov */
 #define EINPROGRESS 115
+#define TCP_LISTEN 10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define SIGIO 29
@@ -326,8 +327,8 @@ static __always_inline bool_t is_judged(u16 family, u16 type, u16 protocol) {
 
 /// Where the internet socket `fd` is connected to, and from which port: by it the gate's word of a connection
 /// is known to be this process's. Of what `sends`, the sockets that the gate's hooks do not judge: whoever
-/// has got them in whatever way, the kernel knows what they are. Of one that `listens`, where it does.
-static __always_inline void attach_ends(struct draft* draft, int fd, bool_t sends, bool_t listens) {
+/// has got them in whatever way, the kernel knows what they are.
+static __always_inline void attach_ends(struct draft* draft, int fd, bool_t sends) {
   struct file* file = file_of(fd);
   if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
   struct socket* socket = BPF_CORE_READ(file, private_data);
@@ -337,17 +338,14 @@ static __always_inline void attach_ends(struct draft* draft, int fd, bool_t send
   u16 type = BPF_CORE_READ(sock, sk_type);
   u16 protocol = BPF_CORE_READ(sock, sk_protocol);
   if (sends && is_judged(family, type, protocol)) return;
-  struct rh_attachment* made = attach(draft, listens ? RH_LISTENER : RH_ENDS, 0);
+  struct rh_attachment* made = attach(draft, RH_ENDS, 0);
   struct rh_ends* to = end_of(draft);
   if (!made || !to) return;
   if (family == AF_INET) {
     __builtin_memset(to->remote, 0, 10);
     to->remote[10] = to->remote[11] = 0xff;
-    u32 address = listens ? BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr)
-                          : BPF_CORE_READ(sock, __sk_common.skc_daddr);
+    u32 address = BPF_CORE_READ(sock, __sk_common.skc_daddr);
     __builtin_memcpy(to->remote + 12, &address, 4);
-  } else if (family == AF_INET6 && listens) {
-    bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_rcv_saddr);
   } else if (family == AF_INET6) {
     bpf_core_read(to->remote, 16, &sock->__sk_common.skc_v6_daddr);
   } else {
@@ -515,9 +513,7 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (plan->flags & RH_MOVES) attach_places(&draft);
     }
     bool_t sends = (plan->flags & RH_SENDS) != 0;
-    bool_t listens = kind == RH_EXIT && result == 0 && (plan->flags & RH_LISTENS);
-    if (sends || listens || (kind == RH_EXIT && connects(plan, result)))
-      attach_ends(&draft, (int)call->arg[0], sends, listens);
+    if (sends || (kind == RH_EXIT && connects(plan, result))) attach_ends(&draft, (int)call->arg[0], sends);
   }
   publish(run, &draft);
 }
@@ -577,7 +573,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs* regs, long result) {
   if (abi == 0 && nr < RH_CALLS) {
     const volatile struct rh_call_plan* plan = plan_of(nr);
     if (plan->text[0] == RH_NONE && plan->memory[0].arg == RH_NONE &&
-        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES | RH_SENDS | RH_LISTENS)) && !connects(plan, result))
+        !(plan->flags & (RH_RETURNS_FD | RH_HAS_CREDS | RH_MOVES | RH_SENDS)) && !connects(plan, result))
       record_plain(&run, regs, RH_EXIT, nr, result, plan->args);
     else
       record_full(&run, regs, RH_EXIT, nr, result, plan, abi);
@@ -787,6 +783,37 @@ int BPF_PROG(on_rename, struct task_struct* task, const char* comm) {
   name->head.tid = (u32)task->pid;
   bpf_probe_read_kernel_str(name->comm, sizeof name->comm, comm);
   commit(&run, &name->head, sizeof *name);
+  return 0;
+}
+
+/// A stream socket begins to listen: the socket itself, whatever its descriptor stands for by the time the
+/// call returns. Only then is it known that it worked.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_listen, struct sock* sock, int before, int now) {
+  if (now != TCP_LISTEN) return 0;
+  struct run run = {};
+  if (!current_run(&run)) return 0;
+  struct rh_socket* record = reserve(&run, sizeof *record);
+  if (!record) return 0;
+  fill_head(&record->head, RH_SOCKET);
+  record->what = RH_LISTEN;
+  record->verdict = RH_NATURAL;
+  record->protocol = (u8)BPF_CORE_READ(sock, sk_protocol);
+  record->listened = 0;
+  record->port = BPF_CORE_READ(sock, __sk_common.skc_num);
+  record->error = 0;
+  record->rule = 0;
+  record->source = record->port;
+  record->pad[0] = record->pad[1] = 0;
+  if (BPF_CORE_READ(sock, __sk_common.skc_family) == AF_INET6) {
+    bpf_core_read(record->address, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+  } else {
+    u32 four = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+    __builtin_memset(record->address, 0, 10);
+    record->address[10] = record->address[11] = 0xff;
+    __builtin_memcpy(record->address + 12, &four, 4);
+  }
+  commit(&run, &record->head, sizeof *record);
   return 0;
 }
 

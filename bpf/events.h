@@ -63,8 +63,6 @@ enum rh_attachment_kind {
   RH_ENDS = 8, /* rh_ends: what an internet socket is connected to, and from where. Of a call that sends: by a
                   socket whose sending no hook judges (raw, packet, ...) */
   RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
-  RH_LISTENER =
-      10, /* rh_ends of an internet socket that was bound, or listens: `remote` is its own address */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -214,8 +212,10 @@ struct rh_module {
 
 enum rh_socket_what {
   RH_CONNECT = 1,
-  RH_SEND = 2, /* a datagram to an address of its own */
-  RH_BIND = 3,
+  RH_SEND = 2,   /* a datagram to an address of its own */
+  RH_BIND = 3,   /* to the address that the call names */
+  RH_BOUND = 4,  /* it worked: the socket's own address and port */
+  RH_LISTEN = 5, /* the same of a stream socket that begins to listen; port 0: it gets one now */
 };
 
 /* What becomes of traffic to an address. */
@@ -365,7 +365,6 @@ struct rh_gate {
 #define RH_MESSAGE 16u   /* the first of `memory` is a struct msghdr, or begins with one: attach RH_PEER */
 #define RH_CONNECTS 32u  /* attach where the socket that it names is connected to, if it worked or goes on */
 #define RH_SENDS 64u     /* attach RH_NETLINK, if the socket that it names is one of netlink */
-#define RH_LISTENS 128u  /* attach RH_LISTENER, if it worked */
 #define RH_NONE 0xff
 
 /* `direction` of an rh_memory. What goes in is read when the call begins, where that is recorded, else when

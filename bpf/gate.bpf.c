@@ -163,6 +163,38 @@ int on_bind6(struct bpf_sock_addr* ctx) {
   return judge6(ctx, RH_BIND);
 }
 
+/// What came of bind(2).
+static __always_inline int tell_bound(struct bpf_sock* sock, const u32* address) {
+  struct run run = {};
+  if (!current_run(&run)) return 1;
+  struct rh_socket* record = reserve(&run, sizeof *record);
+  if (!record) return 1;
+  fill_head(&record->head, RH_SOCKET);
+  record->what = RH_BOUND;
+  record->verdict = RH_NATURAL;
+  record->protocol = (u8)sock->protocol;
+  record->listened = 0;
+  record->port = (u16)sock->src_port;
+  record->error = 0;
+  record->rule = 0;
+  record->source = record->port;
+  record->pad[0] = record->pad[1] = 0;
+  __builtin_memcpy(record->address, address, 16);
+  commit(&run, &record->head, sizeof *record);
+  return 1;
+}
+
+SEC("cgroup/post_bind4")
+int on_bound4(struct bpf_sock* sock) {
+  const u32 address[4] = {0, 0, bpf_htonl(0xffff), sock->src_ip4};
+  return tell_bound(sock, address);
+}
+SEC("cgroup/post_bind6")
+int on_bound6(struct bpf_sock* sock) {
+  const u32 address[4] = {sock->src_ip6[0], sock->src_ip6[1], sock->src_ip6[2], sock->src_ip6[3]};
+  return tell_bound(sock, address);
+}
+
 // ---- local sockets: recorded here, decided by what there is to connect to ----
 
 extern void* bpf_cast_to_kern_ctx(void* ctx) __ksym __weak;

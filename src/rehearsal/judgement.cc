@@ -322,7 +322,11 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
     std::string exe = executable(record, one.process, one.exe);
     if (!listened.emplace(one.proto, one.address, port, exe).second) continue;
     const std::string end = fmt::format("{}:{}", one.address, port);
-    add_row(facts, Subject::kNet, fmt::format("listening {} {}", one.proto, end),
+    const bool six = one.address.find(':') != std::string::npos;
+    const std::string shown = six ? '[' + one.address + ']' : one.address;
+    add_row(facts, Subject::kNet,
+            fmt::format("listening {} {}{}", one.proto, shown,
+                        port == 0 ? ", a port of the kernel's choice" : fmt::format(":{}", port)),
             {std::string("listening"), std::string(one.outside ? "inbound" : "local"), one.proto,
              std::vector<std::string>{end}, std::string(), std::vector<std::string>{one.address},
              std::int64_t{port}, std::int64_t{0}, std::move(exe)});

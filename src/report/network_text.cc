@@ -113,17 +113,20 @@ std::string group_line(const Group& group, const Style& style) {
   return line;
 }
 
-/// One line for each address; where several processes have it, they follow each other.
+/// One line for each address.
 std::string listeners_text(const RunRecord& record, const Style& style, std::size_t most) {
   struct Waiting {
     std::set<std::uint32_t> processes;
     std::string taken_by;
+    std::uint64_t count = 0;
   };
   std::map<std::tuple<bool, std::string, std::string, std::uint16_t>, Waiting> all;
   for (const ListenerRecord& one : record.listeners) {
-    Waiting& waiting = all[{!one.outside, one.proto, one.address, one.port}];
+    const std::uint16_t port = one.any_port ? std::uint16_t{0} : one.port;
+    Waiting& waiting = all[{!one.outside, one.proto, one.address, port}];
     waiting.processes.insert(one.process);
     waiting.taken_by = one.taken_by;
+    waiting.count += one.count;
   }
   std::string text;
   std::size_t shown = 0;
@@ -135,8 +138,10 @@ std::string listeners_text(const RunRecord& record, const Style& style, std::siz
     own.dst = address;
     own.port = port;
     const std::string verdict = fmt::format("{:<8}", "listens");
-    text += fmt::format("  {} {:<14} {}  [{}]\n", local ? verdict : style.yellow(verdict),
-                        local ? "this host" : "", destination(own), process_list(waiting.processes));
+    text += fmt::format(
+        "  {} {:<14} {}{}{}  [{}]\n", local ? verdict : style.yellow(verdict), local ? "this host" : "",
+        destination(own), port == 0 ? ", a port of the kernel's choice" : "",
+        waiting.count > 1 ? fmt::format(" ×{}", waiting.count) : "", process_list(waiting.processes));
     if (!waiting.taken_by.empty())
       text += "      has it on this host: " + escape_text(waiting.taken_by, kNameLimit) + '\n';
   }

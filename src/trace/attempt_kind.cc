@@ -243,6 +243,12 @@ std::string_view of_socket(const TraceEvent& event) {
   if (error == EPERM || error == EACCES) return "socket";
   const bool common = family == AF_UNIX || family == AF_INET || family == AF_INET6;
   const bool lists_sockets = family == AF_NETLINK && (event.record->argument(2) & kInt) == NETLINK_SOCK_DIAG;
+  // It hears what comes for others, and needs no port that anybody could see.
+  const auto type =
+      event.record->argument(1) & kInt & ~static_cast<std::uint64_t>(SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const bool hears_all =
+      family == AF_PACKET || ((family == AF_INET || family == AF_INET6) && type == SOCK_RAW);
+  if (error == 0 && hears_all) return "packets";
   if (error == EPROTONOSUPPORT) return lists_sockets ? "look" : "socket";
   return error == EAFNOSUPPORT && !common ? "socket" : "";
 }

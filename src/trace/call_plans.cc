@@ -98,7 +98,6 @@ void fill_call_plans(struct rh_call_plan* plans) {
     if (moves(nr)) plan.flags |= RH_MOVES;
     if (names_peer(*call)) plan.flags |= RH_MESSAGE;
     if (nr == Nr::connect) plan.flags |= RH_CONNECTS;
-    if (nr == Nr::bind || nr == Nr::listen) plan.flags |= RH_LISTENS;
     if (call->privilege == syscalls::Privilege::kIds) plan.flags |= RH_HAS_CREDS;
   }
 }

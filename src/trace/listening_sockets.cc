@@ -1,10 +1,8 @@
 #include "trace/listening_sockets.h"
 
 #include <netinet/in.h>
-#include <sys/socket.h>
 
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include "syscalls/table.h"
@@ -14,12 +12,13 @@ namespace {
 
 using syscalls::Nr;
 
-constexpr std::size_t kMost = 4096;  ///< sockets, threads and ports that are known
+constexpr std::size_t kMost = 4096;            ///< sockets, and threads in a call
+constexpr std::uint64_t kLocalPortRange = 51;  ///< IP_LOCAL_PORT_RANGE, Linux 6.3
 
-Transport transport_of(std::uint16_t protocol) {
+/// Of a multipath connection the low byte is that of TCP.
+Transport transport_of(std::uint8_t protocol) {
   switch (protocol) {
     case IPPROTO_TCP:
-    case IPPROTO_MPTCP:
       return Transport::kTcp;
     case IPPROTO_UDP:
     case IPPROTO_UDPLITE:
@@ -29,13 +28,15 @@ Transport transport_of(std::uint16_t protocol) {
   }
 }
 
-std::optional<struct rh_ends> own_end(const Record& record) {
-  std::optional<struct rh_ends> found;
-  record.each_attachment([&](const Attachment& attachment) {
-    const auto* ends = attachment.kind == RH_LISTENER ? attachment.as<struct rh_ends>() : nullptr;
-    if (ends != nullptr) found = *ends;
-  });
-  return found;
+ListeningSocket of(const Record& record, const struct rh_socket& socket, const Process& process) {
+  ListeningSocket made;
+  made.transport = transport_of(socket.protocol);
+  std::memcpy(made.address.bytes.data(), socket.address, sizeof socket.address);
+  made.port = socket.port;
+  made.process = process.id;
+  if (const Image* image = ProcessTree::image_of(process)) made.exe = image->path;
+  made.first_ns = record.head().time_ns;
+  return made;
 }
 
 }  // namespace
@@ -44,38 +45,50 @@ void ListeningSockets::add(const Record& record, const ProcessTree& tree) {
   const struct rh_head& head = record.head();
   if (head.kind == RH_SOCKET) {
     const auto* socket = record.as<struct rh_socket>();
-    if (socket != nullptr && socket->what == RH_BIND && asked_.size() < kMost)
+    const Process* process = tree.of_action(head.tid);
+    if (socket == nullptr || process == nullptr) return;
+    if (socket->what == RH_BIND && (asked_.size() < kMost || asked_.contains(head.tid)))
       asked_[head.tid] = socket->port;
+    if (socket->what == RH_BOUND) bound(record, *socket, *process);
+    if (socket->what == RH_LISTEN) listens(record, *socket, *process);
     return;
   }
-  if (head.kind != RH_EXIT || head.abi != 0 || (head.nr != Nr::bind && head.nr != Nr::listen)) return;
-  if (const Process* process = tree.of_action(head.tid)) returned(record, *process);
+  if (head.kind != RH_EXIT || head.abi != 0) return;
   if (head.nr == Nr::bind) asked_.erase(head.tid);
+  if (head.nr == Nr::listen) returned(record);
+  if (head.nr == Nr::setsockopt && record.argument(1) == IPPROTO_IP &&
+      record.argument(2) == kLocalPortRange && reinterpret_cast<const struct rh_call&>(head).result == 0)
+    chooses_ = true;
 }
 
-void ListeningSockets::returned(const Record& record, const Process& process) {
-  const struct rh_head& head = record.head();
-  const auto end = own_end(record);
-  if (!end || end->local_port == 0) return;
-  ListeningSocket socket;
-  socket.transport = transport_of(end->protocol);
-  const std::pair named(socket.transport, end->local_port);
-  const bool streams = end->type == SOCK_STREAM || end->type == SOCK_SEQPACKET;
-  if (head.nr == Nr::bind) {
-    const auto asked = asked_.find(head.tid);
-    const bool asked_for = asked != asked_.end() && asked->second != 0;
-    if (asked_for && bound_.size() < kMost) bound_.insert(named);
-    // A client's socket has some port; only who wants to be found asks for one.
-    if (streams || !asked_for) return;
-  } else {
-    socket.any_port = !bound_.contains(named);
+void ListeningSockets::bound(const Record& record, const struct rh_socket& socket, const Process& process) {
+  const auto asked = asked_.find(record.head().tid);
+  // Not known: the worse.
+  const bool asked_for = chooses_ || asked == asked_.end() || asked->second != 0;
+  ListeningSocket made = of(record, socket, process);
+  if (made.transport == Transport::kTcp) {
+    if (asked_for) ports_.set(made.port);
+    return;
   }
-  std::memcpy(socket.address.bytes.data(), end->remote, sizeof end->remote);
-  socket.port = end->local_port;
-  socket.process = process.id;
-  if (const Image* image = ProcessTree::image_of(process)) socket.exe = image->path;
-  socket.first_ns = head.time_ns;
-  note(std::move(socket));
+  // A client's socket has some port; only who wants to be found asks for one.
+  if (made.transport == Transport::kUdp && asked_for) note(std::move(made));
+}
+
+void ListeningSockets::listens(const Record& record, const struct rh_socket& socket, const Process& process) {
+  ListeningSocket made = of(record, socket, process);
+  made.any_port = made.port == 0 || !ports_.test(made.port);
+  if (begun_.size() < kMost || begun_.contains(record.head().tid))
+    begun_[record.head().tid] = std::move(made);
+  else
+    note(std::move(made));  // whether it worked will not be known
+}
+
+void ListeningSockets::returned(const Record& record) {
+  const auto found = begun_.find(record.head().tid);
+  if (found == begun_.end()) return;
+  ListeningSocket made = std::move(found->second);
+  begun_.erase(found);
+  if (reinterpret_cast<const struct rh_call&>(record.head()).result == 0) note(std::move(made));
 }
 
 void ListeningSockets::note(ListeningSocket socket) {

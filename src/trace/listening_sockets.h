@@ -1,15 +1,14 @@
-// Where the action waited for others to reach it: stream sockets that it had listen(2), datagram sockets to
-// which it gave a port. As the kernel has them, not as the calls named them.
+// Where the action waited for others to reach it: stream sockets that began to listen, datagram sockets that
+// were given a port. As the kernel's hooks saw the sockets themselves: what a descriptor stands for when a
+// call returns may be something else by then.
 #pragma once
 
-#include <compare>
+#include <bitset>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 #include "base/ip_address.h"
@@ -22,8 +21,8 @@ namespace rehearse::trace {
 struct ListeningSocket {
   Transport transport = Transport::kTcp;
   IpAddress address;
-  std::uint16_t port = 0;
-  bool any_port = false;      ///< the kernel chose it: another one each time
+  std::uint16_t port = 0;     ///< 0: one that is not known
+  bool any_port = false;      ///< the kernel chose it: another one each time; of several the first
   std::uint32_t process = 0;  ///< id
   std::string exe;            ///< that it executed then
   std::uint64_t count = 0;
@@ -40,15 +39,19 @@ class ListeningSockets {
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
 
  private:
-  void returned(const Record& record, const Process& process);
+  void bound(const Record& record, const struct rh_socket& socket, const Process& process);
+  void listens(const Record& record, const struct rh_socket& socket, const Process& process);
+  void returned(const Record& record);
   void note(ListeningSocket socket);
 
   using Key = std::tuple<Transport, IpAddress, std::uint16_t, bool, std::uint32_t, std::string>;
   std::vector<ListeningSocket> list_;
   std::map<Key, std::size_t> known_;
   std::unordered_map<std::uint32_t, std::uint16_t> asked_;  ///< by thread: the port that its bind(2) names
-  /// Ports that were asked for, so that one that nobody asked for is known when listen(2) comes.
-  std::set<std::pair<Transport, std::uint16_t>> bound_;
+  /// By thread: what begins to listen, until the call has returned.
+  std::unordered_map<std::uint32_t, ListeningSocket> begun_;
+  std::bitset<65536> ports_;  ///< of stream sockets, that were asked for
+  bool chooses_ = false;      ///< IP_LOCAL_PORT_RANGE was set: who asks for no port may mean one
   std::uint64_t unlisted_ = 0;
 };
 

@@ -173,7 +173,7 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
 }
 
 void NetworkAttempts::judged(const Record& record, const struct rh_socket& socket, const Process& process) {
-  if (socket.what == RH_BIND) return;
+  if (socket.what != RH_CONNECT && socket.what != RH_SEND) return;
   NetworkAttempt attempt;
   attempt.transport = transport_of(socket.protocol);
   std::memcpy(attempt.address.bytes.data(), socket.address, sizeof socket.address);

@@ -33,8 +33,8 @@ constexpr std::uint64_t kAllRings = std::uint64_t{64} << 20U;  ///< memory of on
 constexpr std::uint32_t kSmallestRing = 256U << 10U;
 constexpr const char* kDirectory = "/sys/fs/bpf/rehearse";
 constexpr const char* kMaps[] = {"rings", "bells", "gates", "runs"};
-constexpr const char* kPrograms[] = {"on_sys_exit", "on_sys_enter", "on_fork",   "on_exec",
-                                     "on_death",    "on_signal",    "on_rename", "on_uring"};
+constexpr const char* kPrograms[] = {"on_sys_exit", "on_sys_enter", "on_fork",   "on_exec", "on_death",
+                                     "on_signal",   "on_rename",    "on_listen", "on_uring"};
 /// Not every kernel has io_uring.
 constexpr const char* kOptional = "on_uring";
 
@@ -49,7 +49,8 @@ struct Hook {
 constexpr Hook kHooks[] = {
     {"on_connect4", BPF_CGROUP_INET4_CONNECT}, {"on_connect6", BPF_CGROUP_INET6_CONNECT},
     {"on_send4", BPF_CGROUP_UDP4_SENDMSG},     {"on_send6", BPF_CGROUP_UDP6_SENDMSG},
-    {"on_bind4", BPF_CGROUP_INET4_BIND},       {"on_bind6", BPF_CGROUP_INET6_BIND}};
+    {"on_bind4", BPF_CGROUP_INET4_BIND},       {"on_bind6", BPF_CGROUP_INET6_BIND},
+    {"on_bound4", BPF_CGROUP_INET4_POST_BIND}, {"on_bound6", BPF_CGROUP_INET6_POST_BIND}};
 /// Where the kernel has none, the trace tells of local sockets what the caller's memory said.
 constexpr Hook kUnixHooks[] = {{"on_unix", kUnixConnect}, {"on_unix_send", kUnixSend}};
 constexpr const char* kPackets = "on_loopback";

@@ -30,7 +30,18 @@ std::string protocol_of(const struct rh_socket& socket) {
 }
 
 std::string_view what_of(const struct rh_socket& socket) {
-  return socket.what == RH_BIND ? "bind" : socket.what == RH_SEND ? "send" : "connect";
+  switch (socket.what) {
+    case RH_BIND:
+      return "bind";
+    case RH_BOUND:
+      return "bound";
+    case RH_LISTEN:
+      return "listen";
+    case RH_SEND:
+      return "send";
+    default:
+      return "connect";
+  }
 }
 
 std::string_view verdict_of(const struct rh_socket& socket) {
@@ -52,7 +63,7 @@ std::string socket_text(const struct rh_socket& socket) {
   const std::string place = address.is_v4() ? format_ip(address) : '[' + format_ip(address) + ']';
   const std::string text =
       fmt::format("{} {} {}:{}", what_of(socket), protocol_of(socket), place, socket.port);
-  if (socket.what == RH_BIND) return text;
+  if (socket.what >= RH_BIND) return text;
   if (socket.listened != 0) return text + ": to a server inside";
   const std::string by =
       socket.rule == 0 ? std::string("by default") : fmt::format("by rule {}", socket.rule);

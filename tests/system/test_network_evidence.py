@@ -43,6 +43,7 @@ except OSError as e: assert e.errno == errno.EADDRINUSE
 """)
         found = {(one["proto"], one["address"], 0 if one["any_port"] else one["port"], one["outside"]) for one in result.doc["listeners"]}
         self.assertEqual(found, {("tcp", "0.0.0.0", 8081, True), ("tcp", "::1", 8082, False), ("tcp", "0.0.0.0", 0, True), ("udp", "::", 8083, True)})
+        self.assertIn("listens                 tcp 0.0.0.0, a port of the kernel's choice  [1]", self.text(result))
         self.assertEqual({(one["process"], one["count"]) for one in result.doc["listeners"]}, {(1, 1)})
         self.assertIn("net.listens", self.rules(result))
         self.assertIn("listens                 tcp 0.0.0.0:8081  [1]", self.text(result))
@@ -68,6 +69,64 @@ t = socket.socket(); t.bind(('192.0.2.1', 8081)); t.listen()
         self.assertIn("listening where no interface of this host is: tcp 192.0.2.1:8081", gaps)
         self.assertIn(f"tcp [::1]:{port}  [1]\n      has it on this host: python3", self.text(result))
         self.assertEqual(result.code, harness.YELLOW)
+
+    def test_a_descriptor_that_becomes_another_meanwhile_hides_nothing(self) -> None:
+        """Two threads: one has descriptor 200 listen, the other makes a harmless socket of it."""
+        result = self.python("""
+import threading, os
+harmless = socket.socket(); harmless.bind(('127.0.0.1', 9)); harmless.listen()
+going = True
+def flip():
+    while going: os.dup2(harmless.fileno(), 200)
+thread = threading.Thread(target=flip); thread.start()
+really = []
+for port in range(10000, 10200):
+    s = socket.socket(); s.bind(('0.0.0.0', port))
+    os.dup2(s.fileno(), 200)
+    t = socket.socket(fileno=200)
+    try: t.listen(5)
+    except OSError: pass
+    t.detach()
+    if s.getsockopt(socket.SOL_SOCKET, 30): really.append(port)
+    s.close()
+going = False; thread.join()
+print(*really)
+""")
+        output = (self.state / "runs" / result.doc["id"] / "output" / "stdout").read_text()
+        really = {int(word) for word in output.split()}
+        self.assertTrue(really, output)
+        listed = {one["port"] for one in result.doc["listeners"]}
+        self.assertEqual(really - listed, set())
+
+    def test_a_port_by_another_way(self) -> None:
+        """IP_LOCAL_PORT_RANGE says which port a bind that names none gets."""
+        result = self.python("""
+for kind, port in ((socket.SOCK_DGRAM, 40000), (socket.SOCK_STREAM, 40001), (socket.SOCK_STREAM, 40002)):
+    s = socket.socket(socket.AF_INET, kind)
+    try: s.setsockopt(socket.IPPROTO_IP, 51, (port << 16 | port).to_bytes(4, sys.byteorder))
+    except OSError: print('none'); break
+    s.bind(('0.0.0.0', 0))
+    if kind == socket.SOCK_STREAM: s.listen()
+""")
+        if (self.state / "runs" / result.doc["id"] / "output" / "stdout").read_text():
+            self.skipTest("this kernel has no IP_LOCAL_PORT_RANGE")
+        self.assertEqual({(one["proto"], one["port"], one["any_port"]) for one in result.doc["listeners"]},
+                         {("udp", 40000, False), ("tcp", 40001, False), ("tcp", 40002, False)})
+
+    def test_sockets_that_hear_what_is_for_others(self) -> None:
+        for socket_words in ("socket.AF_PACKET, socket.SOCK_RAW, 0x0300", "socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP", "socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0"):
+            result = self.python(f"socket.socket({socket_words})")
+            self.assertEqual([attempt["what"] for attempt in result.doc["attempts"]], ["packets"])
+            self.assertIn("priv.attempt", self.rules(result))
+
+    def test_a_program_in_memory_that_is_to_be_reached(self) -> None:
+        result = self.python("""
+import os
+fd = os.memfd_create('nginx')
+os.write(fd, open('/usr/bin/python3', 'rb').read())
+os.execve(fd, ['nginx', '-c', "import socket; s = socket.socket(); s.bind(('0.0.0.0', 8081)); s.listen()"], {})
+""")
+        self.assertIn("net.shell-listens", self.rules(result))
 
     def test_a_shell_to_be_reached_is_red(self) -> None:
         harness.need("nc")
