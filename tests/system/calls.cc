@@ -1,5 +1,7 @@
 // Makes system calls whose trace is known beforehand. Static; prints nothing unless something goes wrong.
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -373,6 +375,39 @@ int marks(int number) {
   return 0;
 }
 
+/// One thread has descriptor 200 listen while another makes a harmless socket of it. The ports that really
+/// listen are printed.
+int listen_flip(int ports) {
+  const auto bound = [](std::uint32_t address, int port) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(address);
+    to.sin_port = htons(static_cast<std::uint16_t>(port));
+    if (::bind(fd, reinterpret_cast<struct sockaddr*>(&to), sizeof to) != 0) std::exit(1);
+    return fd;
+  };
+  const int harmless = bound(INADDR_LOOPBACK, 9);
+  if (::listen(harmless, 1) != 0) return 1;
+  std::atomic<bool> going = true;
+  std::thread flipper([&] {
+    while (going) ::dup2(harmless, 200);
+  });
+  for (int port = 10000; port < 10000 + ports; ++port) {
+    const int fd = bound(INADDR_ANY, port);
+    ::dup2(fd, 200);
+    (void)!::listen(200, 5);
+    int listens = 0;
+    socklen_t length = sizeof listens;
+    ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
+    if (listens != 0) std::printf("%d\n", port);
+    ::close(fd);
+  }
+  going = false;
+  flipper.join();
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -392,10 +427,11 @@ int main(int argc, char** argv) {
   if (what == "open-flood") return open_flood(static_cast<int>(number(2, 4)), number(3, 50'000));
   if (what == "share") return share();
   if (what == "pass") return pass();
+  if (what == "listen-flip") return listen_flip(static_cast<int>(number(2, 200)));
   if (what == "marks") return marks(static_cast<int>(number(2, 100)));
   std::fprintf(stderr,
                "usage: calls "
                "basic|exec|families|killed|flood|flip|absent|restarts|storm|places|memfd|open-flood|share|"
-               "pass|marks\n");
+               "pass|marks|listen-flip\n");
   return 2;
 }
