@@ -284,6 +284,9 @@ class Collector {
     change.package = packages_->owner(change.path);
     if (change.package.empty() && !host.empty() && host != change.path)
       change.package = packages_->owner(host);
+    // Whoever has it, has it no more.
+    if (change.package.empty() && change.kind == ChangeKind::kRenamed && change.type == FileType::kDir)
+      change.package = packages_->owners(change.from);
     count(result_.counts, change.kind);
     result_.layers.insert(change.layer);
     result_.base_moved += change.base_moved && !is_others_time(change) ? 1 : 0;

@@ -195,6 +195,11 @@ void PackageIndex::add_list(int directory, const char* file, std::string_view pa
 }
 
 std::string_view PackageIndex::owner(std::string_view path) {
+  const std::string_view found = owners(path);
+  return found == kSeveralPackages ? std::string_view() : found;
+}
+
+std::string_view PackageIndex::owners(std::string_view path) {
   const std::uint64_t key = hash(path);
   const std::string_view cached = cache_.valid() ? cached_owner(key) : std::string_view();
   std::string_view own;
@@ -204,7 +209,7 @@ std::string_view PackageIndex::owner(std::string_view path) {
   }
   if (own.empty()) own = cached;
   const bool differ = !cached.empty() && cached != own;
-  return own == kShared || differ ? std::string_view() : own;
+  return own == kShared || differ ? kSeveralPackages : own;
 }
 
 void PackageIndex::add_path(std::uint64_t hash, std::uint32_t package) {

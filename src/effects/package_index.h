@@ -19,8 +19,11 @@ class PackageIndex {
   /// is a directory of root's own where the lower's part is kept between runs: reading a thousand lists costs
   /// tens of milliseconds. It is taken while the directory of lists is the same and unchanged.
   static PackageIndex load(int lower, int upper, int cache = -1);
-  /// Name of the owning package, empty if none.
+  /// Name of the owning package, empty if none, and for a directory that several have.
   [[nodiscard]] std::string_view owner(std::string_view path);
+  /// As owner(), and kSeveralPackages for such a directory.
+  [[nodiscard]] std::string_view owners(std::string_view path);
+  static constexpr std::string_view kSeveralPackages = "several packages";
 
  private:
   static constexpr std::uint32_t kSeveral = UINT32_MAX;  ///< directories are in many lists: nobody owns them

@@ -213,6 +213,14 @@ class BuiltIn(PolicyCase):
         self.judged("logrotate --version; : > /var/log/wtmp; rm -f /var/log/dpkg.log; exit 0", RED, "log.deleted-beside")
         self.judged("true; logrotate --version; rm -f /var/log/dpkg.log; exit 0", RED, "log.deleted")
 
+    def test_a_directory_of_packages_that_is_renamed(self) -> None:
+        for name in ("/usr/lib/systemd", "/usr/share/perl5", "/usr/lib/git-core"):
+            if not os.path.isdir(name):
+                continue
+            result = self.judged(f"mv {name} /var/tmp/away", RED, "destroy.packaged-directory", not_rules=("latent.pam",))
+            self.assertTrue(result.changes[b"/var/tmp/away"]["package"])
+        self.judged("mkdir /usr/local/own; mv /usr/local/own /usr/local/other", YELLOW, not_rules=("destroy.packaged-directory",))
+
     def test_what_every_program_needs_is_where_it_was(self) -> None:
         for script in ("mv /lib64 /lib6", "mv /bin /bin2", "mv /usr/bin/bash /usr/bin/bash2", "mv /etc/passwd /etc/p", "mv /etc/shadow /root/s"):
             with self.subTest(script):

@@ -49,7 +49,8 @@ TEST_CASE("a path belongs to the package whose list has it") {
   CHECK(index.owner("/usr/bin/a b") == "coreutils");
   CHECK(index.owner("/usr/lib/libc.so.6") == "libc6");
   CHECK(index.owner("/usr/bin/new") == "fresh");  // installed by the run
-  CHECK(index.owner("/usr") == "");               // several packages' directory is nobody's
+  CHECK(index.owners("/usr") == "several packages");
+  CHECK(index.owner("/usr") == "");  // several packages' directory is nobody's
   CHECK(index.owner("/usr/bin/l") == "");
   CHECK(index.owner("/usr/bin/md5") == "");
   CHECK(index.owner("") == "");
