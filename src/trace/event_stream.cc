@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <csignal>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -340,6 +341,7 @@ bool EventStream::add(const Record& record) {
       return end_thread(record);
     case RH_SIGNAL:
       tree_.add(record);
+      note_refused(record);
       return tell_signal(event);
     case RH_URING:
       event.type = EventType::kUring;
@@ -357,6 +359,16 @@ bool EventStream::add(const Record& record) {
       tree_.add(record);
       return true;
   }
+}
+
+/// A filter that kills or traps (seccomp(2)) has the signal sent before the call returns.
+void EventStream::note_refused(const Record& record) {
+  constexpr int kSysSeccomp = 1;  // SYS_SECCOMP
+  constexpr std::size_t kMostRefused = 65536;
+  const auto* signal = record.as<struct rh_signal>();
+  if (signal != nullptr && signal->signal == SIGSYS && signal->code == kSysSeccomp &&
+      signal->target_tid == record.head().tid && refused_.size() < kMostRefused)
+    refused_.insert(record.head().tid);
 }
 
 void EventStream::share(const struct rh_fork& fork, bool thread) {
@@ -406,6 +418,9 @@ bool EventStream::emit_call(const Record& record, const std::optional<Record>& e
     event.begun_ns = entry->head().time_ns;
     event.unfinished = true;
   }
+  // Such a call never began: its result is its own number, put back in its place.
+  if (refused_.erase(head.tid) != 0 && call_of(record).result == static_cast<std::int64_t>(head.nr))
+    event.unfinished = true;
   // What a descriptor stood for is said before it is closed; held until it has been told.
   std::shared_ptr<const FdInfo> fd;
   if (const auto number = first_descriptor(record)) {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "syscalls/call.h"
@@ -116,6 +117,7 @@ class EventStream {
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
   bool emit_call(const Record& record, const std::optional<Record>& entry);
+  void note_refused(const Record& record);
   void share(const struct rh_fork& fork, bool thread);
   void note_pipe(const TraceEvent& event);
   void note_led(const TraceEvent& event);
@@ -131,8 +133,10 @@ class EventStream {
   ProcessTree tree_;
   FdTable fds_;
   Directories directories_{fds_};
-  std::unordered_map<std::uint32_t, std::string> begun_;    ///< by thread: the record of a call's begin
-  std::unordered_map<std::uint32_t, std::string> late_;     ///< by thread: late copies for the next return
+  std::unordered_map<std::uint32_t, std::string> begun_;  ///< by thread: the record of a call's begin
+  std::unordered_map<std::uint32_t, std::string> late_;   ///< by thread: late copies for the next return
+  std::unordered_set<std::uint32_t>
+      refused_;  ///< threads that a filter stopped in a call, until that is told
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process
   /// Where the arguments of the call at hand led before it changed that; empty for all other calls.
   std::vector<std::string> led_;
