@@ -42,9 +42,25 @@ constexpr std::array<std::string_view, 9> kJobModes = {"replace",
                                                        "flush",
                                                        "triggering",
                                                        "restart-dependencies"};
-constexpr std::array<std::string_view, 6> kEndingUnits = {"reboot.target",      "poweroff.target",
-                                                          "halt.target",        "kexec.target",
-                                                          "soft-reboot.target", "shutdown.target"};
+/// With the names that systemd's own links give them, and the services that do the work.
+constexpr std::array<std::string_view, 18> kEndingUnits = {"reboot.target",
+                                                           "poweroff.target",
+                                                           "halt.target",
+                                                           "kexec.target",
+                                                           "soft-reboot.target",
+                                                           "exit.target",
+                                                           "shutdown.target",
+                                                           "umount.target",
+                                                           "final.target",
+                                                           "runlevel0.target",
+                                                           "runlevel6.target",
+                                                           "ctrl-alt-del.target",
+                                                           "systemd-reboot.service",
+                                                           "systemd-poweroff.service",
+                                                           "systemd-halt.service",
+                                                           "systemd-kexec.service",
+                                                           "systemd-soft-reboot.service",
+                                                           "systemd-exit.service"};
 constexpr std::array<std::string_view, 6> kWho = {"main",      "control",      "all",
                                                   "main-fail", "control-fail", "all-fail"};
 
@@ -76,6 +92,14 @@ UnitStep step_of(std::string_view verb, const UnitRecord& asked) {
   return step;
 }
 
+/// Nothing takes it back: what the manager knew of the failure is forgotten, and how long a unit stood still
+/// is not on record.
+UnitStep final_step_of(std::string_view verb, const UnitRecord& asked) {
+  UnitStep step = step_of(verb, asked);
+  step.irreversible = true;
+  return step;
+}
+
 /// "SIGHUP main": a signal's name or number, and whose.
 bool is_kill_mode(std::string_view mode) {
   const auto space = mode.find(' ');
@@ -93,12 +117,11 @@ UnitStep plan_one(const UnitRecord& asked) {
   if (asked.request == "daemon-reload" || asked.request == "daemon-reexec")
     return step_of(asked.request, asked);
   if (const auto verb = verb_of(kEndings, asked.request); !verb.empty()) {
-    UnitStep step = step_of(verb, asked);
+    UnitStep step = final_step_of(verb, asked);
     step.unit.clear();
-    step.irreversible = true;
     return step;
   }
-  if (asked.request == "reset-failed") return step_of("reset-failed", asked);
+  if (asked.request == "reset-failed") return final_step_of("reset-failed", asked);
   if (asked.unit.empty()) return left(asked, "what it was about is not on record");
   if (const auto verb = verb_of(kJobs, asked.request); !verb.empty()) {
     if (!holds(kJobModes, asked.mode)) return left(asked, "an unknown job mode");
@@ -109,19 +132,20 @@ UnitStep plan_one(const UnitRecord& asked) {
   }
   if (asked.request == "kill") {
     if (!is_kill_mode(asked.mode)) return left(asked, "an unknown signal");
-    UnitStep step = step_of("kill", asked);
+    UnitStep step = final_step_of("kill", asked);
     step.mode = asked.mode;
-    step.irreversible = true;
     return step;
   }
-  if (const auto verb = verb_of(kOther, asked.request); !verb.empty()) return step_of(verb, asked);
+  if (const auto verb = verb_of(kOther, asked.request); !verb.empty()) return final_step_of(verb, asked);
   if (asked.request == "start-transient")
     return left(asked, "a transient unit, whose settings are not on record");
   return left(asked, "what it was to set is not on record");
 }
 
 bool ends_system(const UnitStep& step) {
-  return (step.unit.empty() && step.irreversible) || holds(kEndingUnits, step.unit);
+  const bool ending =
+      std::any_of(kEndings.begin(), kEndings.end(), [&](const Word& word) { return word.verb == step.verb; });
+  return ending || holds(kEndingUnits, step.unit);
 }
 
 bool is_job(const UnitStep& step) {
@@ -179,10 +203,8 @@ std::vector<UnitStep> plan_unit_undo(std::span<const UnitStep> done) {
     // Of one that failed or was cut off nobody knows what it has done: where the unit is now tells.
     if (step.result == StepResult::kLeft || step.result == StepResult::kPending) continue;
     reload = reload || step.verb == "daemon-reload" || step.verb == "daemon-reexec";
-    const bool frozen = step.verb == "freeze" || step.verb == "thaw" || step.verb == "reset-failed";
-    if (step.irreversible || frozen) {
+    if (step.irreversible) {
       UnitStep named = step;
-      named.irreversible = true;
       named.result = StepResult::kLeft;
       named.detail = "nothing takes it back";
       lost.push_back(std::move(named));

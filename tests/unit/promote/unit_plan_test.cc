@@ -74,6 +74,20 @@ TEST_CASE("each job has its verb and its mode") {
 TEST_CASE("what ends the system comes last") {
   CHECK(planned({asked("reboot", "", ""), asked("start", "poweroff.target"), asked("stop", "a.service")}) ==
         Lines{"stop a.service", "reboot !", "start poweroff.target !"});
+  for (const char* unit : {"runlevel0.target", "runlevel6.target", "ctrl-alt-del.target", "exit.target",
+                           "systemd-reboot.service", "systemd-poweroff.service", "systemd-halt.service"}) {
+    CAPTURE(unit);
+    CHECK(planned({asked("start", unit), asked("stop", "a.service")}) ==
+          Lines{"stop a.service", std::string("start ") + unit + " !"});
+  }
+}
+
+TEST_CASE("what nothing takes back is said beforehand") {
+  CHECK(planned({asked("reset-failed", "", ""), asked("reset-failed", "a.service", ""),
+                 asked("FreezeUnit", "a.service", ""), asked("ThawUnit", "a.service", ""),
+                 asked("stop", "a.service")}) == Lines{"reset-failed !", "reset-failed a.service !",
+                                                       "freeze a.service !", "thaw a.service !",
+                                                       "stop a.service"});
 }
 
 TEST_CASE("what cannot be asked again is left") {
