@@ -28,6 +28,10 @@ constexpr std::array<const char*, 2> kPrograms = {"/usr/bin/systemctl", "/bin/sy
 constexpr std::size_t kMostSaid = 4096;
 constexpr std::size_t kMostShown = std::size_t{1} << 20U;
 constexpr std::size_t kMostNames = 128;  ///< in one question
+/// systemd.unit(5), "Mapping of unit properties to their inverses": who is stopped with a unit, or by its
+/// start.
+constexpr std::array<std::string_view, 7> kFollowers = {
+    "RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "Conflicts", "ConflictedBy", "PropagatesStopTo"};
 
 const char* program() {
   for (const char* path : kPrograms) {
@@ -98,6 +102,14 @@ std::string trimmed(std::string text) {
   return text;
 }
 
+void add_words(std::string_view line, std::vector<std::string>& words) {
+  while (!line.empty()) {
+    const std::string_view word = line.substr(0, line.find(' '));
+    if (!word.empty()) words.emplace_back(word);
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+  }
+}
+
 /// What systemctl is to be told.
 std::vector<std::string> words_of(const UnitStep& step) {
   std::vector<std::string> words;
@@ -122,7 +134,7 @@ bool has_service_manager() {
   return ::access("/run/systemd/system", F_OK) == 0 && program() != nullptr;
 }
 
-Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words,
+Result<UnitRunner::Answer> UnitRunner::systemctl(const std::vector<std::string>& words,
                                                  std::size_t most_output) const {
   const char* path = program();
   if (path == nullptr) return fail("there is no systemctl", ExitCode::kUnavailable);
@@ -149,16 +161,22 @@ Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words,
 }
 
 Result<std::vector<UnitRunner::Seen>> UnitRunner::ask(std::vector<std::string> names) const {
-  std::vector<std::string> words = {"show", "--property=Id", "--property=ActiveState", "--"};
+  std::vector<std::string> words = {"show", "--property=Id", "--property=ActiveState"};
+  for (const std::string_view property : kFollowers) words.push_back("--property=" + std::string(property));
+  words.emplace_back("--");
   const std::size_t count = names.size();
   std::move(names.begin(), names.end(), std::back_inserter(words));
-  RH_TRY(const Answer answer, systemctl(std::move(words), kMostShown));
+  RH_TRY(const Answer answer, systemctl(words, kMostShown));
   std::vector<Seen> seen;
   for (std::string_view rest = answer.output; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     if (line.starts_with("Id=")) seen.emplace_back().id = line.substr(3);
-    if (line.starts_with("ActiveState=") && !seen.empty()) seen.back().state = line.substr(12);
+    if (seen.empty()) continue;
+    if (line.starts_with("ActiveState=")) seen.back().state = line.substr(12);
+    const std::size_t equal = line.find('=');
+    if (std::find(kFollowers.begin(), kFollowers.end(), line.substr(0, equal)) != kFollowers.end())
+      add_words(line.substr(equal + 1), seen.back().followers);
   }
   if (!answer.done || seen.size() != count) return fail("not all units were shown", ExitCode::kUnavailable);
   return seen;

@@ -28,6 +28,8 @@ class UnitRunner {
   struct Seen {
     std::string id;     ///< not that of an alias
     std::string state;  ///< ActiveState
+    std::vector<std::string>
+        followers;  ///< what goes down with it, or when it comes up; by any of their names
   };
   /// One for each of `names`; empty where there was no answer.
   [[nodiscard]] std::vector<Seen> look_at(const std::vector<std::string>& names) const;
@@ -37,7 +39,8 @@ class UnitRunner {
     bool done = false;
     std::string output;  ///< the last bytes of it
   };
-  [[nodiscard]] Result<Answer> systemctl(std::vector<std::string> words, std::size_t most_output) const;
+  [[nodiscard]] Result<Answer> systemctl(const std::vector<std::string>& words,
+                                         std::size_t most_output) const;
   [[nodiscard]] Result<std::vector<Seen>> ask(std::vector<std::string> names) const;
   [[nodiscard]] std::string state_of(const std::string& unit) const;
 

@@ -1,6 +1,7 @@
 #include "promote/unit_work.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "promote/unit_plan.h"
@@ -13,6 +14,18 @@ using ledger::StepResult;
 using ledger::UnitState;
 using ledger::UnitStep;
 using ledger::UnitSteps;
+
+namespace {
+
+constexpr std::size_t kMostUnits = 1024;
+
+std::vector<std::string> names_of(const std::vector<UnitState>& units) {
+  std::vector<std::string> names;
+  for (const UnitState& unit : units) names.push_back(unit.name);
+  return names;
+}
+
+}  // namespace
 
 UnitWork::UnitWork(std::vector<UnitStep> steps, const std::vector<std::string>& units)
     : steps_(std::move(steps)) {
@@ -58,7 +71,7 @@ void UnitWork::carry_out(const ledger::StateDir& state, const std::string& promo
                          const Progress& progress) {
   carry_out_some(steps_.size(), state, promotion, order, progress);
   if (!looked_at_) return;
-  look_at_all(&UnitState::after, order);
+  look_after(order);
   tell_who_came_and_went();
   keep_states(state, promotion);
 }
@@ -70,7 +83,7 @@ void UnitWork::carry_out_some(std::size_t count, const ledger::StateDir& state, 
                                [](const UnitStep& step) { return step.result == StepResult::kPending; });
   if (!any) return;
   if (!std::exchange(looked_at_, true)) {
-    look_at_all(&UnitState::before, order);
+    look_before(order);
     keep_states(state, promotion);
   }
   // If the ledger cannot be written any more, what was approved is done all the same, and reported.
@@ -98,7 +111,7 @@ void UnitWork::take_back(const ledger::StateDir& state, const std::string& promo
                          const UnitOrder& order) {
   if (!looked_at_) return;
   leave("the files have not followed");
-  look_at_all(&UnitState::after, order);
+  look_after(order);
   std::vector<std::string> started;
   for (const UnitState& unit : std::vector<UnitState>(units_)) {
     if (!is_up(unit.before) || is_up(unit.after) || unit.after.empty()) continue;
@@ -124,21 +137,42 @@ void UnitWork::forget_failures(const ledger::StateDir& state, const std::string&
   }
 }
 
-void UnitWork::look_at_all(std::string UnitState::*which, const UnitOrder& order) {
-  std::vector<std::string> names;
-  for (const UnitState& unit : units_) names.push_back(unit.name);
-  const auto seen = UnitRunner(order.most_ns).look_at(names);
+/// Those that follow them here are looked at too: they may be others than in the rehearsal.
+void UnitWork::look_before(const UnitOrder& order) {
+  const UnitRunner runner(order.most_ns);
+  auto seen = runner.look_at(names_of(units_));
+  std::set<std::string> known;
+  for (std::size_t i = 0; i < units_.size(); ++i) {
+    units_[i].before = seen[i].state;
+    if (!seen[i].id.empty()) units_[i].id = seen[i].id;
+    known.insert({units_[i].name, units_[i].id});
+  }
+  while (true) {
+    std::vector<std::string> followers;
+    for (const UnitRunner::Seen& one : seen) {
+      for (const std::string& name : one.followers) {
+        if (known.size() < kMostUnits && known.insert(name).second) followers.push_back(name);
+      }
+    }
+    if (followers.empty()) return;
+    seen = runner.look_at(followers);
+    // What is down cannot go down.
+    std::erase_if(seen, [](const UnitRunner::Seen& one) { return !is_up(one.state); });
+    for (const UnitRunner::Seen& one : seen) units_.push_back({one.id, one.id, one.state, "", false});
+  }
+}
+
+void UnitWork::look_after(const UnitOrder& order) {
+  const auto seen = UnitRunner(order.most_ns).look_at(names_of(units_));
   for (std::size_t i = 0; i < units_.size(); ++i) {
     UnitState& unit = units_[i];
-    unit.*which = seen[i].state;
+    unit.after = seen[i].state;
     if (seen[i].id.empty() || seen[i].id == unit.id) continue;
     // The steps have made it an alias, or another one: where it was is where that one was.
-    if (which == &UnitState::after) {
-      const auto same = std::find_if(units_.begin(), units_.end(), [&](const UnitState& other) {
-        return &other != &unit && other.name == seen[i].id;
-      });
-      unit.before = same == units_.end() ? std::string() : same->before;
-    }
+    const auto same = std::find_if(units_.begin(), units_.end(), [&](const UnitState& other) {
+      return &other != &unit && other.name == seen[i].id;
+    });
+    unit.before = same == units_.end() ? std::string() : same->before;
     unit.id = seen[i].id;
   }
 }

@@ -64,7 +64,8 @@ class UnitWork {
                       const UnitOrder& order, const Progress& progress);
   void add_and_carry_out(ledger::UnitStep step, const ledger::StateDir& state, const std::string& promotion,
                          const UnitOrder& order);
-  void look_at_all(std::string ledger::UnitState::*which, const UnitOrder& order);
+  void look_before(const UnitOrder& order);
+  void look_after(const UnitOrder& order);
   void tell_who_came_and_went();
   void keep_states(const ledger::StateDir& state, const std::string& promotion) const;
 

@@ -71,6 +71,15 @@ class RealUnits(PromoteCase):
         self.assertEqual(self.back(run), ["done stop rt-b.service", "done stop rt-a.service"])
         self.assertEqual(self.states(*FOUR), ["inactive"] * 4)
 
+    def test_what_follows_here_and_did_not_in_the_rehearsal(self) -> None:
+        systemctl("start", "rt-a")
+        run = self.try_out("systemctl stop rt-a")
+        systemctl("start", *FOUR)
+        self.promote(run)
+        self.assertEqual(self.states(*FOUR), ["inactive"] * 4)
+        self.back(run)
+        self.assertEqual(self.states(*FOUR), ["active"] * 4)
+
     def test_an_alias(self) -> None:
         run = self.try_out("systemctl start rt-alias; systemctl stop rt-a")
         self.promote(run)
