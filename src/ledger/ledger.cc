@@ -19,7 +19,7 @@
 namespace rehearse::ledger {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 4;
+constexpr std::int64_t kSchemaVersion = 5;
 constexpr std::int64_t kYoungNs = 60'000'000'000;
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
@@ -121,6 +121,14 @@ CREATE TRIGGER uses_last BEFORE DELETE ON decision_uses BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER standing_stays BEFORE UPDATE ON standing BEGIN SELECT RAISE(ABORT, 'grants are kept as made'); END;
 CREATE TRIGGER standing_lasts BEFORE DELETE ON standing BEGIN SELECT RAISE(ABORT, 'grants are kept'); END;
 PRAGMA user_version = 4;
+)";
+constexpr const char* kSchemaUnitStates = R"(
+CREATE TABLE unit_states (
+  promotion TEXT NOT NULL, number INTEGER NOT NULL,
+  name ANY NOT NULL, id ANY NOT NULL, state_before ANY NOT NULL, state_after ANY NOT NULL, ran INTEGER NOT NULL,
+  PRIMARY KEY (promotion, number)
+) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 5;
 )";
 constexpr const char* kInsert =
     "INSERT INTO runs (id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, "
@@ -302,6 +310,7 @@ Result<bool> prepare_schema(Database& database) {
   RH_CHECK(bring_up(1, kSchemaTwo));
   RH_CHECK(bring_up(2, kSchemaThree));
   RH_CHECK(bring_up(3, kSchemaApproval));
+  RH_CHECK(bring_up(4, kSchemaUnitStates));
   RH_CHECK(database.execute("COMMIT"));
   return again == 0;
 }

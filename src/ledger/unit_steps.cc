@@ -21,6 +21,9 @@ constexpr const char* kPut =
     "INSERT OR REPLACE INTO unit_steps (promotion, number, verb, unit, mode, result, irreversible, "
     "state_before, "
     "state_after, detail, took_ns) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)";
+constexpr const char* kPutState =
+    "INSERT INTO unit_states (promotion, number, name, id, state_before, state_after, ran) VALUES "
+    "(?1,?2,?3,?4,?5,?6,?7)";
 
 }  // namespace
 
@@ -40,6 +43,28 @@ struct UnitSteps::Impl {
     statement.bind(7, std::int64_t{step.irreversible}).bind_bytes(8, step.before).bind_bytes(9, step.after);
     return statement.bind_bytes(10, step.detail).bind(11, step.took_ns).run();
   }
+
+  Result<void> put(const std::string& promotion, std::size_t number, const UnitState& state) {
+    RH_TRY(Statement statement, Statement::prepare(database.get(), kPutState));
+    statement.bind(1, promotion).bind(2, static_cast<std::int64_t>(number)).bind_bytes(3, state.name);
+    statement.bind_bytes(4, state.id).bind_bytes(5, state.before).bind_bytes(6, state.after);
+    return statement.bind(7, std::int64_t{state.ran}).run();
+  }
+
+  Result<void> remove(const std::string& table, const std::string& promotion) {
+    RH_TRY(Statement statement,
+           Statement::prepare(database.get(), ("DELETE FROM " + table + " WHERE promotion = ?1").c_str()));
+    return statement.bind(1, promotion).run();
+  }
+
+  template <class Work>
+  Result<void> at_once(Work work) {
+    RH_CHECK(database.execute("BEGIN IMMEDIATE"));
+    Result<void> done = work();
+    if (done) return database.execute("COMMIT");
+    (void)database.execute("ROLLBACK");
+    return done;
+  }
 };
 
 UnitSteps::UnitSteps(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -57,14 +82,11 @@ Result<UnitSteps> UnitSteps::open(const StateDir& state) {
 }
 
 Result<void> UnitSteps::put(const std::string& promotion, const std::vector<UnitStep>& steps) {
-  RH_CHECK(impl_->database.execute("BEGIN IMMEDIATE"));
-  auto done = remove(promotion);
-  for (std::size_t i = 0; done && i < steps.size(); ++i) done = impl_->put(promotion, i, steps[i]);
-  if (!done) {
-    (void)impl_->database.execute("ROLLBACK");
-    return done;
-  }
-  return impl_->database.execute("COMMIT");
+  return impl_->at_once([&]() -> Result<void> {
+    RH_CHECK(remove(promotion));
+    for (std::size_t i = 0; i < steps.size(); ++i) RH_CHECK(impl_->put(promotion, i, steps[i]));
+    return {};
+  });
 }
 
 Result<void> UnitSteps::set(const std::string& promotion, std::size_t number, const UnitStep& step) {
@@ -96,10 +118,37 @@ Result<std::vector<UnitStep>> UnitSteps::of(const std::string& promotion) {
   }
 }
 
-Result<void> UnitSteps::remove(const std::string& promotion) {
+Result<void> UnitSteps::put_states(const std::string& promotion, const std::vector<UnitState>& states) {
+  return impl_->at_once([&]() -> Result<void> {
+    RH_CHECK(impl_->remove("unit_states", promotion));
+    for (std::size_t i = 0; i < states.size(); ++i) RH_CHECK(impl_->put(promotion, i, states[i]));
+    return {};
+  });
+}
+
+Result<std::vector<UnitState>> UnitSteps::states_of(const std::string& promotion) {
   RH_TRY(Statement statement,
-         Statement::prepare(impl_->database.get(), "DELETE FROM unit_steps WHERE promotion = ?1"));
-  return statement.bind(1, promotion).run();
+         Statement::prepare(impl_->database.get(),
+                            "SELECT name, id, state_before, state_after, ran FROM unit_states WHERE "
+                            "promotion = ?1 ORDER BY number"));
+  statement.bind(1, promotion);
+  std::vector<UnitState> states;
+  while (true) {
+    RH_TRY(const bool more, statement.step());
+    if (!more) return states;
+    UnitState state;
+    state.name = statement.text(0);
+    state.id = statement.text(1);
+    state.before = statement.text(2);
+    state.after = statement.text(3);
+    state.ran = statement.integer(4) != 0;
+    states.push_back(std::move(state));
+  }
+}
+
+Result<void> UnitSteps::remove(const std::string& promotion) {
+  RH_CHECK(impl_->remove("unit_states", promotion));
+  return impl_->remove("unit_steps", promotion);
 }
 
 }  // namespace rehearse::ledger

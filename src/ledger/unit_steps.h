@@ -1,4 +1,5 @@
-// What promotions and rollbacks ask of the host's service manager: the ledger's table `unit_steps`.
+// What promotions and rollbacks ask of the host's service manager, and where its units were: the ledger's
+// tables `unit_steps` and `unit_states`.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,17 @@ struct UnitStep {
   std::string after;          ///< and after it
   std::string detail;         ///< why it is left, or what the manager said
   std::int64_t took_ns = 0;
+  /// What it would mean for other units: "stop app.service". Not kept; where they were is (UnitState).
+  std::vector<std::string> also;
+};
+
+/// Where a unit was that a step is about, or that would follow it.
+struct UnitState {
+  std::string name;    ///< as it was asked for; maybe an alias
+  std::string id;      ///< what the manager calls it
+  std::string before;  ///< its ActiveState before the first step; empty: not known
+  std::string after;   ///< and after the last; empty: not known
+  bool ran = false;    ///< it was started in between, and has ended by itself
 };
 
 class UnitSteps {
@@ -47,6 +59,9 @@ class UnitSteps {
   /// Replaces step `number` (from 0); durable when it returns.
   Result<void> set(const std::string& promotion, std::size_t number, const UnitStep& step);
   Result<std::vector<UnitStep>> of(const std::string& promotion);
+  /// Writes where the units of `promotion` were; durable when it returns. Replaces what was there.
+  Result<void> put_states(const std::string& promotion, const std::vector<UnitState>& states);
+  Result<std::vector<UnitState>> states_of(const std::string& promotion);
   /// The promotion came to nothing.
   Result<void> remove(const std::string& promotion);
 

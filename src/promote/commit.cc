@@ -155,7 +155,7 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
   return found;
 }
 
-Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag) {
+Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag, EmptyStore empty) {
   if (used.volume.store() < 0) return {};
   for (const std::string& name : tagged(used.volume, kKept, tag)) {
     const char kind = name.size() > tag.size() ? name[tag.size()] : '\0';
@@ -173,8 +173,14 @@ Result<void> clean_up(UsedVolume& used, const std::string& run, const std::strin
   if (used.entry.adopted) return {};
   for (const std::string& name : tagged(used.volume, kNew, tag))
     RH_CHECK(remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
-  if (is_empty(used.volume, kNew) && is_empty(used.volume, kKept)) return used.volume.remove_store(run);
+  if (empty == EmptyStore::kGoes && is_empty(used.volume, kNew) && is_empty(used.volume, kKept))
+    return used.volume.remove_store(run);
   return {};
+}
+
+Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header) {
+  return clean_up(used, header.run, tag_of(header.number),
+                  header.number > 1 ? EmptyStore::kStays : EmptyStore::kGoes);
 }
 
 void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
@@ -214,7 +220,7 @@ class Commit {
     if (!ready) {
       // What cannot be written down is left to the next recovery, with all that it is about.
       if (!order_.given_up(ready.error().what)) return tl::make_unexpected(std::move(ready).error());
-      for (UsedVolume& used : order_.volumes) (void)clean_up(used, run, order_.tag);
+      for (UsedVolume& used : order_.volumes) (void)clean_up_undone(used, order_.header);
       for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
       return tl::make_unexpected(std::move(ready).error());
     }
@@ -314,7 +320,7 @@ class Commit {
     if (!result_.undone.failed.empty() || !marked_ || !order_.given_up(result_.why)) return;
     const bool keeps = !result_.undone.kept.empty();
     for (UsedVolume& used : order_.volumes) {
-      if (!keeps) (void)clean_up(used, run, order_.tag);
+      if (!keeps) (void)clean_up_undone(used, order_.header);
     }
     // What is kept in a store is this journal's: its number is not given out again.
     (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)

@@ -41,8 +41,13 @@ struct FoundVolumes {
 };
 Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle);
 
-/// Removes what staging under `tag` made and nothing refers to; and a store that is empty then.
-Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag);
+/// Removes what staging under `tag` made and nothing refers to; and a store that is empty then, unless it
+/// stays.
+enum class EmptyStore : std::uint8_t { kGoes, kStays };
+Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag,
+                      EmptyStore empty = EmptyStore::kGoes);
+/// Of one that came to nothing: an earlier one may be in effect, and the way back needs its store.
+Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header);
 
 struct CommitResult {
   bool committed = false;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -87,6 +88,10 @@ class Promotion {
     if (order_.progress) order_.progress(phase, count);
   }
 
+  UnitWork::Progress unit_progress() const {
+    return [this](std::uint64_t count) { progress("asking the service manager", count); };
+  }
+
   /// How to rehearse anew what was rehearsed. Secrets in its words were overwritten: then nobody can tell.
   std::string again() const {
     const report::Action& action = frozen_->record.action;
@@ -107,6 +112,7 @@ class Promotion {
         return fail("promotion " + one.id + " was interrupted and could not be undone: " +
                         (one.notes.empty() ? "" : one.notes.back()),
                     ExitCode::kRollbackIncomplete, "see: rehearse recover");
+      for (const std::string& line : one.units) outcome_.notes.push_back("promotion " + one.id + ": " + line);
     }
     return {};
   }
@@ -186,9 +192,11 @@ class Promotion {
   }
 
   void plan_units() {
-    units_ = UnitWork(plan_unit_steps(frozen_->record.units));
+    std::vector<ledger::UnitStep> steps = plan_unit_steps(frozen_->record.units);
+    if (!order_.selection.takes_all()) leave_other_parts(steps, frozen_->changes, plan_.taken);
+    units_ = UnitWork(steps, concerned_units(steps));
     if (!order_.units.carry_out) units_.leave("--no-units");
-    if (!order_.selection.takes_all()) units_.leave_other_parts(frozen_->changes, plan_.taken);
+    units_.put_early_stops(frozen_->changes, plan_.taken);
     outcome_.units = units_.steps();
   }
 
@@ -322,7 +330,7 @@ class Promotion {
     auto report = check_preflight(input);
     take_home(volumes);
     if (!report) return tl::make_unexpected(std::move(report).error());
-    outcome_.notes = std::move(report->notes);
+    std::move(report->notes.begin(), report->notes.end(), std::back_inserter(outcome_.notes));
     if (units_.pending() && !has_service_manager())
       return fail("the run asked the service manager for something, and systemd does not run this host",
                   ExitCode::kUnavailable, "promote the files alone: --no-units");
@@ -354,17 +362,19 @@ class Promotion {
              decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen, authority_.decisions,
                                 authority_.skip, authority_.spends, effects_}));
       RH_CHECK(units_.announce(state_, outcome_.id));
-      return record("begun", operations.size(), "");
+      RH_CHECK(record("begun", operations.size(), ""));
+      units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
+      return {};
     };
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       settled_ns_ = monotonic_ns();
       outcome_.window_ns = result.window_ns;
-      units_.carry_out(state_, outcome_.id, order_.units,
-                       [&](std::uint64_t count) { progress("asking the service manager", count); });
+      units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
       take_units();
       return record("done", outcome_.operations.size(), outcome_.why);
     };
     commit_order.given_up = [&](const std::string& why) -> Result<void> {
+      take_units_back();
       RH_CHECK(decisions_->release(outcome_.id));
       UnitWork::withdraw(state_, outcome_.id);
       return decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
@@ -380,7 +390,15 @@ class Promotion {
     return {};
   }
 
+  /// What was stopped for files that stay runs again.
+  void take_units_back() {
+    units_.take_back(state_, outcome_.id, order_.units);
+    outcome_.units = units_.steps();
+    for (const std::string& line : units_.failed()) outcome_.notes.push_back("service manager: " + line);
+  }
+
   void take_result(const CommitResult& result) {
+    if (!result.committed) outcome_.units = units_.steps();
     outcome_.kept = result.undone.kept;
     outcome_.left_alone = result.undone.left;
     outcome_.not_undone = result.undone.failed;

@@ -59,7 +59,7 @@ class Recovery {
       if (found.gone[v]) {
         RH_CHECK(remove_half_made(found.volumes[v]));
       } else {
-        RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
+        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header));
       }
     }
     RH_CHECK(give_back("interrupted while it was prepared"));
@@ -75,7 +75,7 @@ class Recovery {
       (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
       return {};
     }
-    return clean_up(used, pending_.run, tag_of(journal_.header.number));
+    return clean_up_undone(used, journal_.header);
   }
 
   Result<Recovered> take_up(const ledger::Bundle& bundle, FoundVolumes& found) {
@@ -113,7 +113,7 @@ class Recovery {
         if (journal_.header.kind == JournalKind::kRollback)
           RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.of)));
       } else if (journal_.stage == Stage::kUndone) {
-        RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.number)));
+        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header));
       }
     }
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
@@ -170,6 +170,8 @@ class Recovery {
 
   Result<void> give_back(const char* why) {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
+    // Recovery asks the service manager for nothing: what was stopped for this one stays so, and is named.
+    if (auto asked = name_early_units(state_, result_.id)) result_.units = std::move(*asked);
     UnitWork::withdraw(state_, result_.id);
     RH_CHECK(decisions.release(result_.id));
     return decisions.end(result_.id, "rolled back", why, realtime_ns());

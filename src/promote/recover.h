@@ -15,8 +15,8 @@ struct Recovered {
   std::string id;  ///< "RUN/N"
   enum class Way : std::uint8_t { kNothing, kForward, kBack, kFailed } way = Way::kNothing;
   std::vector<std::string> notes;  ///< raw; edits that were kept aside, what failed
-  std::vector<std::string>
-      units;  ///< raw; of one that was finished: what the service manager was not asked any more
+  std::vector<std::string> units;  ///< raw; of one that was finished: what the service manager was not asked
+                                   ///< any more; of one that was undone: what it had been asked
 };
 
 /// True if there is anything to recover, or going on: two system calls.

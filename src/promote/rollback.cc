@@ -30,6 +30,7 @@
 #include "promote/stage.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
+#include "promote/unit_undo.h"
 
 namespace rehearse::promote {
 namespace {
@@ -42,9 +43,12 @@ constexpr const char* kLookAgain = "see what has changed: rehearse rollback ";
 
 class Rollback {
  public:
-  Rollback(const ledger::StateDir& state, const RollbackOrder& order, ledger::Bundle bundle)
+  /// `notes`: of what was recovered first.
+  Rollback(const ledger::StateDir& state, const RollbackOrder& order, ledger::Bundle bundle,
+           std::vector<std::string> notes)
       : state_(state), order_(order), bundle_(std::move(bundle)) {
     outcome_.rollback = true;
+    outcome_.notes = std::move(notes);
     outcome_.dry_run = order.dry_run;
     outcome_.started_ns = realtime_ns();
     outcome_.run = bundle_.id();
@@ -136,6 +140,7 @@ class Rollback {
     RH_TRY(ledger::UnitSteps table, ledger::UnitSteps::open(state_));
     const auto id_of = [&](std::uint32_t number) { return outcome_.run + '/' + std::to_string(number); };
     RH_TRY(asked_, table.of(id_of(journal_.header.number)));
+    RH_TRY(unit_states_, table.states_of(id_of(journal_.header.number)));
     std::erase_if(asked_,
                   [](const ledger::UnitStep& step) { return step.result == ledger::StepResult::kLeft; });
     for (const std::uint32_t number : numbers) {
@@ -150,9 +155,15 @@ class Rollback {
 
   Result<void> plan_units() {
     if (!order_.selection.takes_all()) return {};
-    units_ = UnitWork(plan_unit_undo(asked_));
+    if (has_service_manager()) look_again(asked_, unit_states_, order_.units);
+    std::vector<std::string> units;
+    for (const ledger::UnitState& unit : unit_states_) units.push_back(unit.name);
+    std::vector<ledger::UnitStep> steps = plan_unit_undo(asked_, unit_states_);
+    if (units.empty()) units = concerned_units(steps);
+    units_ = UnitWork(std::move(steps), units);
     if (!order_.units.carry_out) units_.leave("--no-units");
     if (units_.pending() && !has_service_manager()) units_.leave("systemd does not run this host");
+    units_.stop_early();
     return {};
   }
 
@@ -254,7 +265,8 @@ class Rollback {
       }
       moved.take(operation);
     }
-    RH_TRY(outcome_.notes, check_ground({volumes, touched, paths, order_.held_open == HeldOpen::kRefuse}));
+    RH_TRY(auto notes, check_ground({volumes, touched, paths, order_.held_open == HeldOpen::kRefuse}));
+    std::move(notes.begin(), notes.end(), std::back_inserter(outcome_.notes));
     return {};
   }
 
@@ -309,6 +321,12 @@ class Rollback {
     outcome_.operations.push_back(std::move(shown));
   }
 
+  UnitWork::Progress unit_progress() const {
+    return [this](std::uint64_t count) {
+      if (order_.progress) order_.progress("asking the service manager", count);
+    };
+  }
+
   Result<void> commit_all() {
     RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(state_));
     CommitOrder commit_order;
@@ -332,18 +350,20 @@ class Rollback {
       RH_TRY(kept_before_, kept_aside(bundle_));
       RH_CHECK(note_kept(bundle_, outcome_.kept));
       RH_CHECK(units_.announce(state_, outcome_.id));
-      return record(decisions, "begun", "");
+      RH_CHECK(record(decisions, "begun", ""));
+      units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
+      return {};
     };
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       outcome_.window_ns = result.window_ns;
-      units_.carry_out(state_, outcome_.id, order_.units, [&](std::uint64_t count) {
-        if (order_.progress) order_.progress("asking the service manager", count);
-      });
+      units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
+      units_.forget_failures(state_, outcome_.id, order_.units, unit_states_);
       take_units();
       for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
       return record(decisions, "done", outcome_.why);
     };
     commit_order.given_up = [&](const std::string& why) -> Result<void> {
+      take_units_back();
       UnitWork::withdraw(state_, outcome_.id);
       return decisions.end(outcome_.id, "rolled back", why, realtime_ns());
     };
@@ -373,6 +393,7 @@ class Rollback {
     outcome_.left_alone.insert(outcome_.left_alone.end(), left.begin(), left.end());
     outcome_.not_undone = result.undone.failed;
     if (result.committed) return {};
+    outcome_.units = units_.steps();
     outcome_.why = result.why;
     outcome_.fix =
         result.cause == ExitCode::kStale ? std::string(kLookAgain) + outcome_.run + " --dry-run" : result.fix;
@@ -405,6 +426,13 @@ class Rollback {
       outcome_.kept.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved));
     }
     return {};
+  }
+
+  /// What was stopped for files that stay runs again.
+  void take_units_back() {
+    units_.take_back(state_, outcome_.id, order_.units);
+    outcome_.units = units_.steps();
+    for (const std::string& line : units_.failed()) outcome_.notes.push_back("service manager: " + line);
   }
 
   void take_units() {
@@ -446,6 +474,7 @@ class Rollback {
   std::vector<Operation> given_up_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
+  std::vector<ledger::UnitState> unit_states_;
   UnitWork units_;
   RecordedObjects after_;
 };
@@ -455,13 +484,15 @@ class Rollback {
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order) {
   RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns));
   RH_TRY(const auto recovered, recover_all(state, lock));
+  std::vector<std::string> notes;
   for (const Recovered& one : recovered) {
     if (one.way == Recovered::Way::kFailed)
       return fail("promotion " + one.id + " was interrupted and could not be undone",
                   ExitCode::kRollbackIncomplete, "see: rehearse recover");
+    for (const std::string& line : one.units) notes.push_back("promotion " + one.id + ": " + line);
   }
   RH_TRY(ledger::Bundle bundle, state.open_run(order.run));
-  return Rollback(state, order, std::move(bundle)).run();
+  return Rollback(state, order, std::move(bundle), std::move(notes)).run();
 }
 
 }  // namespace rehearse::promote

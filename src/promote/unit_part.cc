@@ -64,7 +64,41 @@ Share share_of(const UnitStep& step, std::span<const Change> changes, const std:
   return share;
 }
 
+/// The unit's own file, or the script that stands for one, is not there any more.
+bool loses_file(const std::string& unit, std::span<const Change> changes, const std::vector<bool>& taken) {
+  const std::string unit_template = units::template_of(unit);
+  const std::string script = "/etc/init.d/" + std::string(units::prefix_of(unit));
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const bool renamed = changes[i].kind == effects::ChangeKind::kRenamed;
+    if (!taken[i] || (!renamed && changes[i].kind != effects::ChangeKind::kDeleted)) continue;
+    const std::string_view gone = renamed ? changes[i].from : changes[i].path;
+    const std::string_view name = below_units(gone);
+    if (gone == script || (!name.empty() && (name == unit || name == unit_template))) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+std::size_t put_early_stops(std::vector<UnitStep>& steps, std::span<const Change> changes,
+                            const std::vector<bool>& taken) {
+  std::vector<bool> early(steps.size(), false);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const UnitStep& step = steps[i];
+    if (step.verb != "stop" || step.result != StepResult::kPending) continue;
+    bool first = true;
+    for (std::size_t k = 0; k < i; ++k) first = first && steps[k].unit != step.unit;
+    early[i] = first && loses_file(step.unit, changes, taken);
+  }
+  std::vector<UnitStep> ordered;
+  for (const bool now : {true, false}) {
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      if (early[i] == now) ordered.push_back(std::move(steps[i]));
+    }
+  }
+  steps = std::move(ordered);
+  return static_cast<std::size_t>(std::count(early.begin(), early.end(), true));
+}
 
 void leave_other_parts(std::span<UnitStep> steps, std::span<const Change> changes,
                        const std::vector<bool>& taken) {

@@ -42,9 +42,25 @@ constexpr std::array<std::string_view, 9> kJobModes = {"replace",
                                                        "flush",
                                                        "triggering",
                                                        "restart-dependencies"};
-constexpr std::array<std::string_view, 6> kEndingUnits = {"reboot.target",      "poweroff.target",
-                                                          "halt.target",        "kexec.target",
-                                                          "soft-reboot.target", "shutdown.target"};
+/// With the names that systemd's own links give them, and the services that do the work.
+constexpr std::array<std::string_view, 18> kEndingUnits = {"reboot.target",
+                                                           "poweroff.target",
+                                                           "halt.target",
+                                                           "kexec.target",
+                                                           "soft-reboot.target",
+                                                           "exit.target",
+                                                           "shutdown.target",
+                                                           "umount.target",
+                                                           "final.target",
+                                                           "runlevel0.target",
+                                                           "runlevel6.target",
+                                                           "ctrl-alt-del.target",
+                                                           "systemd-reboot.service",
+                                                           "systemd-poweroff.service",
+                                                           "systemd-halt.service",
+                                                           "systemd-kexec.service",
+                                                           "systemd-soft-reboot.service",
+                                                           "systemd-exit.service"};
 constexpr std::array<std::string_view, 6> kWho = {"main",      "control",      "all",
                                                   "main-fail", "control-fail", "all-fail"};
 
@@ -76,6 +92,14 @@ UnitStep step_of(std::string_view verb, const UnitRecord& asked) {
   return step;
 }
 
+/// Nothing takes it back: what the manager knew of the failure is forgotten, and how long a unit stood still
+/// is not on record.
+UnitStep final_step_of(std::string_view verb, const UnitRecord& asked) {
+  UnitStep step = step_of(verb, asked);
+  step.irreversible = true;
+  return step;
+}
+
 /// "SIGHUP main": a signal's name or number, and whose.
 bool is_kill_mode(std::string_view mode) {
   const auto space = mode.find(' ');
@@ -93,125 +117,99 @@ UnitStep plan_one(const UnitRecord& asked) {
   if (asked.request == "daemon-reload" || asked.request == "daemon-reexec")
     return step_of(asked.request, asked);
   if (const auto verb = verb_of(kEndings, asked.request); !verb.empty()) {
-    UnitStep step = step_of(verb, asked);
+    UnitStep step = final_step_of(verb, asked);
     step.unit.clear();
-    step.irreversible = true;
     return step;
   }
-  if (asked.request == "reset-failed") return step_of("reset-failed", asked);
+  if (asked.request == "reset-failed") return final_step_of("reset-failed", asked);
   if (asked.unit.empty()) return left(asked, "what it was about is not on record");
   if (const auto verb = verb_of(kJobs, asked.request); !verb.empty()) {
     if (!holds(kJobModes, asked.mode)) return left(asked, "an unknown job mode");
     UnitStep step = step_of(verb, asked);
     step.mode = asked.mode;
+    step.also = asked.also;
     step.irreversible = asked.mode == "isolate" || holds(kEndingUnits, asked.unit);
     return step;
   }
   if (asked.request == "kill") {
     if (!is_kill_mode(asked.mode)) return left(asked, "an unknown signal");
-    UnitStep step = step_of("kill", asked);
+    UnitStep step = final_step_of("kill", asked);
     step.mode = asked.mode;
-    step.irreversible = true;
     return step;
   }
-  if (const auto verb = verb_of(kOther, asked.request); !verb.empty()) return step_of(verb, asked);
+  if (const auto verb = verb_of(kOther, asked.request); !verb.empty()) return final_step_of(verb, asked);
   if (asked.request == "start-transient")
     return left(asked, "a transient unit, whose settings are not on record");
   return left(asked, "what it was to set is not on record");
 }
 
 bool ends_system(const UnitStep& step) {
-  return (step.unit.empty() && step.irreversible) || holds(kEndingUnits, step.unit);
+  const bool ending =
+      std::any_of(kEndings.begin(), kEndings.end(), [&](const Word& word) { return word.verb == step.verb; });
+  return ending || holds(kEndingUnits, step.unit);
 }
-
-bool is_job(const UnitStep& step) {
-  return std::any_of(kJobs.begin(), kJobs.end(), [&](const Word& word) { return word.verb == step.verb; });
-}
-
-bool is_up(std::string_view state) {
-  return state == "active" || state == "reloading" || state == "activating" || state == "refreshing";
-}
-
-UnitStep job(std::string_view verb, const std::string& unit) {
-  UnitStep step;
-  step.verb = verb;
-  step.unit = unit;
-  step.mode = "replace";
-  return step;
-}
-
-/// One unit over all steps of a promotion.
-struct Touched {
-  std::string unit;
-  std::string before;
-  std::string after;
-  bool restarted = false;
-  bool reloaded = false;
-};
 
 }  // namespace
 
 std::vector<UnitStep> plan_unit_steps(std::span<const UnitRecord> asked) {
   std::vector<UnitStep> steps;
   std::vector<UnitStep> last;
-  bool reloaded = false;
+  enum class Reload : std::uint8_t { kNone, kDue, kDone } reload = Reload::kNone;
+  const auto read_files_anew = [&] {
+    if (std::exchange(reload, Reload::kDone) == Reload::kDue) steps.emplace_back().verb = "daemon-reload";
+  };
   for (const UnitRecord& one : asked) {
     if (!one.changes()) continue;
-    UnitStep step;
-    if (one.answered == "carried-out") {
-      step.verb = "daemon-reload";
-    } else {
-      step = plan_one(one);
+    if (one.answered == "carried-out" || one.request == "daemon-reload") {
+      if (reload == Reload::kNone) reload = Reload::kDue;
+      continue;
     }
-    // All files are there before the first step: one reload finds them all.
-    if (step.verb == "daemon-reload" && std::exchange(reloaded, true)) continue;
+    UnitStep step = plan_one(one);
+    // What is stopped is stopped as the manager knows it: its file may be one of those that are gone.
+    if (reload == Reload::kDue && is_job(step) && step.verb != "stop") read_files_anew();
     (ends_system(step) ? last : steps).push_back(std::move(step));
   }
+  if (reload == Reload::kDue) read_files_anew();
   steps.insert(steps.end(), std::make_move_iterator(last.begin()), std::make_move_iterator(last.end()));
   return steps;
 }
 
-std::vector<UnitStep> plan_unit_undo(std::span<const UnitStep> done) {
-  std::vector<Touched> touched;
-  std::vector<UnitStep> lost;
-  bool reload = false;
-  for (const UnitStep& step : done) {
-    // Of one that failed or was cut off nobody knows what it has done: where the unit is now tells.
-    if (step.result == StepResult::kLeft || step.result == StepResult::kPending) continue;
-    reload = reload || step.verb == "daemon-reload" || step.verb == "daemon-reexec";
-    const bool frozen = step.verb == "freeze" || step.verb == "thaw" || step.verb == "reset-failed";
-    if (step.irreversible || frozen) {
-      UnitStep named = step;
-      named.irreversible = true;
-      named.result = StepResult::kLeft;
-      named.detail = "nothing takes it back";
-      lost.push_back(std::move(named));
-    }
-    if (!is_job(step) || step.irreversible) continue;
-    auto known = std::find_if(touched.begin(), touched.end(),
-                              [&](const Touched& one) { return one.unit == step.unit; });
-    if (known == touched.end())
-      known = touched.insert(touched.end(), {step.unit, step.before, "", false, false});
-    known->after = step.after;
-    known->reloaded = known->reloaded || step.verb == "reload";
-    known->restarted = known->restarted || (step.verb != "reload" && step.verb != "stop");
+std::vector<std::string> concerned_units(std::span<const UnitStep> steps) {
+  std::vector<std::string> units;
+  const auto add = [&units](std::string_view unit) {
+    if (!units::is_unit_name(unit) || units::is_template(unit)) return;
+    if (std::find(units.begin(), units.end(), unit) == units.end()) units.emplace_back(unit);
+  };
+  for (const UnitStep& step : steps) {
+    if (!is_job(step) || step.irreversible || step.result == StepResult::kLeft) continue;
+    std::vector<std::string_view> all = {step.unit};
+    for (const std::string& also : step.also)
+      all.push_back(std::string_view(also).substr(also.find(' ') + 1));
+    // What a start pulls in comes up before it, the furthest first.
+    if (is_start(step)) std::reverse(all.begin(), all.end());
+    std::for_each(all.begin(), all.end(), add);
   }
-  std::vector<UnitStep> undo;
-  for (auto one = touched.rbegin(); one != touched.rend(); ++one) {
-    if (!is_up(one->before) && is_up(one->after)) undo.push_back(job("stop", one->unit));
-  }
-  if (reload) undo.emplace_back().verb = "daemon-reload";
-  for (const Touched& one : touched) {
-    if (!is_up(one.before)) continue;
-    if (!is_up(one.after))
-      undo.push_back(job("start", one.unit));
-    else if (one.restarted)
-      undo.push_back(job("try-restart", one.unit));
-    else if (one.reloaded)
-      undo.push_back(job("try-reload-or-restart", one.unit));
-  }
-  undo.insert(undo.end(), std::make_move_iterator(lost.begin()), std::make_move_iterator(lost.end()));
-  return undo;
+  return units;
+}
+
+UnitStep request(std::string_view verb, const std::string& unit) {
+  UnitStep step;
+  step.verb = verb;
+  step.unit = unit;
+  if (is_job(step)) step.mode = "replace";
+  return step;
+}
+
+bool is_job(const UnitStep& step) {
+  return std::any_of(kJobs.begin(), kJobs.end(), [&](const Word& word) { return word.verb == step.verb; });
+}
+
+bool is_start(const UnitStep& step) {
+  return step.verb == "start" || step.verb == "restart" || step.verb == "reload-or-restart";
+}
+
+bool is_up(std::string_view state) {
+  return state == "active" || state == "reloading" || state == "activating" || state == "refreshing";
 }
 
 std::string line_of(const UnitStep& step) {

@@ -7,9 +7,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <string_view>
 
 #include "base/clock.h"
@@ -23,7 +25,13 @@ using ledger::StepResult;
 using ledger::UnitStep;
 
 constexpr std::array<const char*, 2> kPrograms = {"/usr/bin/systemctl", "/bin/systemctl"};
-constexpr std::size_t kMostOutput = 4096;
+constexpr std::size_t kMostSaid = 4096;
+constexpr std::size_t kMostShown = std::size_t{1} << 20U;
+constexpr std::size_t kMostNames = 128;  ///< in one question
+/// systemd.unit(5), "Mapping of unit properties to their inverses": who is stopped with a unit, or by its
+/// start.
+constexpr std::array<std::string_view, 7> kFollowers = {
+    "RequiredBy", "RequisiteOf", "BoundBy", "ConsistsOf", "Conflicts", "ConflictedBy", "PropagatesStopTo"};
 
 const char* program() {
   for (const char* path : kPrograms) {
@@ -71,7 +79,7 @@ Result<pid_t> start(const char* path, const std::vector<std::string>& words, int
 }
 
 /// Until everybody who holds the other end has closed it, or the time is up: false.
-bool drain(int fd, std::int64_t deadline_ns, std::string& output) {
+bool drain(int fd, std::int64_t deadline_ns, std::size_t most, std::string& output) {
   std::array<char, 4096> piece = {};
   while (true) {
     const std::int64_t left = deadline_ns - monotonic_ns();
@@ -85,13 +93,21 @@ bool drain(int fd, std::int64_t deadline_ns, std::string& output) {
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return true;
     output.append(piece.data(), static_cast<std::size_t>(n));
-    if (output.size() > kMostOutput) output.erase(0, output.size() - kMostOutput);
+    if (output.size() > most) output.erase(0, output.size() - most);
   }
 }
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
+}
+
+void add_words(std::string_view line, std::vector<std::string>& words) {
+  while (!line.empty()) {
+    const std::string_view word = line.substr(0, line.find(' '));
+    if (!word.empty()) words.emplace_back(word);
+    line.remove_prefix(std::min(word.size() + 1, line.size()));
+  }
 }
 
 /// What systemctl is to be told.
@@ -118,7 +134,8 @@ bool has_service_manager() {
   return ::access("/run/systemd/system", F_OK) == 0 && program() != nullptr;
 }
 
-Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words) const {
+Result<UnitRunner::Answer> UnitRunner::systemctl(const std::vector<std::string>& words,
+                                                 std::size_t most_output) const {
   const char* path = program();
   if (path == nullptr) return fail("there is no systemctl", ExitCode::kUnavailable);
   int ends[2] = {-1, -1};
@@ -129,7 +146,7 @@ Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words)
   RH_TRY(const pid_t child, start(path, words, in.get()));
   in.reset();
   Answer answer;
-  const bool ended = drain(out.get(), deadline, answer.output);
+  const bool ended = drain(out.get(), deadline, most_output, answer.output);
   if (!ended) ::kill(-child, SIGKILL);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -143,21 +160,65 @@ Result<UnitRunner::Answer> UnitRunner::systemctl(std::vector<std::string> words)
   return answer;
 }
 
-std::string UnitRunner::state_of(const std::string& unit) const {
-  if (unit.empty()) return {};
-  const auto answer = systemctl({"show", "--property=ActiveState", "--value", "--", unit});
-  return answer && answer->done ? answer->output : std::string();
+Result<std::vector<UnitRunner::Seen>> UnitRunner::ask(std::vector<std::string> names) const {
+  std::vector<std::string> words = {"show", "--property=Id", "--property=ActiveState"};
+  for (const std::string_view property : kFollowers) words.push_back("--property=" + std::string(property));
+  words.emplace_back("--");
+  const std::size_t count = names.size();
+  std::move(names.begin(), names.end(), std::back_inserter(words));
+  RH_TRY(const Answer answer, systemctl(words, kMostShown));
+  std::vector<Seen> seen;
+  for (std::string_view rest = answer.output; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.starts_with("Id=")) seen.emplace_back().id = line.substr(3);
+    if (seen.empty()) continue;
+    if (line.starts_with("ActiveState=")) seen.back().state = line.substr(12);
+    const std::size_t equal = line.find('=');
+    if (std::find(kFollowers.begin(), kFollowers.end(), line.substr(0, equal)) != kFollowers.end())
+      add_words(line.substr(equal + 1), seen.back().followers);
+  }
+  if (!answer.done || seen.size() != count) return fail("not all units were shown", ExitCode::kUnavailable);
+  return seen;
 }
 
-void UnitRunner::carry_out(UnitStep& step, const std::function<void()>& begun) {
+std::vector<UnitRunner::Seen> UnitRunner::look_at(const std::vector<std::string>& names) const {
+  std::vector<Seen> all;
+  const std::int64_t deadline = monotonic_ns() + most_ns_;
+  while (all.size() < names.size()) {
+    const auto first = names.begin() + static_cast<std::ptrdiff_t>(all.size());
+    const std::size_t count = std::min(kMostNames, names.size() - all.size());
+    auto seen = ask({first, first + static_cast<std::ptrdiff_t>(count)});
+    // One that cannot be shown is not to keep the others back.
+    for (std::size_t i = 0; !seen && i < count; ++i) {
+      auto one = monotonic_ns() < deadline ? ask({names[all.size()]}) : Result<std::vector<Seen>>();
+      all.push_back(one && one->size() == 1 ? std::move(one->front()) : Seen());
+    }
+    if (seen) std::move(seen->begin(), seen->end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+std::string UnitRunner::state_of(const std::string& unit) const {
+  return unit.empty() ? std::string() : look_at({unit}).front().state;
+}
+
+void UnitRunner::carry_out(UnitStep& step, const std::function<void()>& begun) const {
   const std::int64_t started = monotonic_ns();
   step.before = state_of(step.unit);
   step.result = StepResult::kBegun;
   begun();
-  auto answer = systemctl(words_of(step));
+  auto answer = systemctl(words_of(step), kMostSaid);
   step.result = answer && answer->done ? StepResult::kDone : StepResult::kFailed;
   step.detail = answer ? std::move(answer->output) : answer.error().what;
   step.after = state_of(step.unit);
+  // systemctl is content with a unit that is down, however it went.
+  if (step.verb == "stop" && step.result == StepResult::kDone && step.after == "failed" &&
+      step.before != "failed") {
+    const bool starting = step.before == "activating";
+    if (!starting) step.result = StepResult::kFailed;
+    step.detail = starting ? "it was being started, and was cut off" : "it is down, and ended as failed";
+  }
   step.took_ns = monotonic_ns() - started;
 }
 

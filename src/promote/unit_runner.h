@@ -22,14 +22,26 @@ class UnitRunner {
 
   /// Fills in how `step` ended, and the unit's state before and after it. Never fails otherwise.
   /// `begun` is called before anything is asked of the manager that changes something.
-  void carry_out(ledger::UnitStep& step, const std::function<void()>& begun);
+  void carry_out(ledger::UnitStep& step, const std::function<void()>& begun) const;
+
+  /// A unit, as the manager sees it now.
+  struct Seen {
+    std::string id;     ///< not that of an alias
+    std::string state;  ///< ActiveState
+    std::vector<std::string>
+        followers;  ///< what goes down with it, or when it comes up; by any of their names
+  };
+  /// One for each of `names`; empty where there was no answer.
+  [[nodiscard]] std::vector<Seen> look_at(const std::vector<std::string>& names) const;
 
  private:
   struct Answer {
     bool done = false;
-    std::string output;  ///< its last bytes
+    std::string output;  ///< the last bytes of it
   };
-  [[nodiscard]] Result<Answer> systemctl(std::vector<std::string> words) const;
+  [[nodiscard]] Result<Answer> systemctl(const std::vector<std::string>& words,
+                                         std::size_t most_output) const;
+  [[nodiscard]] Result<std::vector<Seen>> ask(std::vector<std::string> names) const;
   [[nodiscard]] std::string state_of(const std::string& unit) const;
 
   std::int64_t most_ns_;

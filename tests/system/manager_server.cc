@@ -1,6 +1,7 @@
 // Serves the service manager of src/units on a socket, for real clients: systemctl, service, systemd-run.
 //   manager_server LISTEN RECORDS ROOT (--host SOCKET | --units FILE)
-// LISTEN: socket to make; RECORDS: gets one JSON object a request; ROOT: whose unit files count. The units
+// LISTEN: socket to make; RECORDS: gets one JSON object a request, with whether the unit has a file in
+// /run/systemd/system then; ROOT: whose unit files count. The units
 // are those of the manager at SOCKET, or of FILE: lines "ID LOAD ACTIVE SUB DESCRIPTION". Ends on SIGTERM, or
 // with its parent.
 #include <fcntl.h>
@@ -122,7 +123,8 @@ void write_records(Manager& manager, int file) {
     json.key("answered").string(to_string(request.answered)).bytes("detail", request.detail);
     json.key("process").integer(std::int64_t{request.process}).key("also").open_array();
     for (const std::string& also : request.also) json.string(to_utf8_lossy(also));
-    json.close_array().close_object();
+    const std::string unit_file = "/run/systemd/system/" + request.unit;
+    json.close_array().key("file").boolean(::access(unit_file.c_str(), F_OK) == 0).close_object();
     lines += '\n';
   }
   (void)sys::write_all(file, lines);

@@ -4,9 +4,11 @@ The host's manager is played by manager_server (test_service_manager.py); test_s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -63,6 +65,18 @@ class Units(PromoteCase):
 
     def state_of(self, unit: str) -> str:
         return subprocess.run(["systemctl", "is-active", unit], capture_output=True, text=True, check=False).stdout.strip()
+
+    def files_there(self) -> dict[str, bool]:
+        """Of each unit that the host's manager was asked to change: whether its file was there when it was asked."""
+        lines = [json.loads(line) for line in self.records.read_text(encoding="utf-8").splitlines()]
+        return {r["unit"]: r["file"] for r in lines if r["request"] != "query" and r["unit"]}
+
+    def served_anew(self, *units: str) -> None:
+        """By a manager that has these loaded too, or otherwise: "app.service loaded active running App"."""
+        self.end_server(self.server)
+        names = {unit.split()[0] for unit in units}
+        kept = [line for line in test_manager.LOADED.splitlines() if line.split()[0] not in names]
+        self.serve("\n".join([*kept, *units]) + "\n")
 
     SCRIPT = "echo new >>f; systemctl stop web; systemctl enable cron.service 2>/dev/null; systemctl daemon-reload; systemctl start cron; systemctl start web; systemctl kill -s HUP web; systemctl status web >/dev/null; true"
 
@@ -247,6 +261,104 @@ class Units(PromoteCase):
         self.assertEqual({row["result"] for row in self.ledger("SELECT result FROM unit_steps")}, {"interrupted"})
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
         self.assertEqual((self.host / "f").read_text(), "old\n")
+
+    def test_what_followed_is_taken_back_with_it(self) -> None:
+        subprocess.run(["systemctl", "start", "app"], check=True)
+        run = self.try_out("systemctl start chain")  # pulls in once, conflicts with app
+        self.promote(run)
+        self.assertEqual([self.state_of(unit) for unit in ("once", "app")], ["active", "inactive"])
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (0, ["done stop chain.service", "done stop once.service", "done start app.service"]), back.out)
+        self.assertEqual([self.state_of(unit) for unit in ("once", "app", "web")], ["inactive", "active", "active"])
+
+    def test_what_ran_and_has_ended_is_named(self) -> None:
+        run = self.try_out("echo new >>f; systemctl start job")
+        self.promote(run)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back), back.doc["units"][0]["irreversible"]), (0, ["left start job.service"], True), back.out)
+        self.assertIn("has ended", back.doc["units"][0]["detail"])
+
+    def test_an_alias_is_no_second_unit(self) -> None:
+        os.symlink("web.service", "/run/systemd/system/www.service")
+        self.served_anew("web.service loaded inactive dead A web server")
+        run = self.try_out("systemctl start www; systemctl stop web")
+        self.promote(run)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (0, []), back.out)
+        self.assertEqual(self.state_of("web"), "inactive")
+
+    OURS = "cd /run/systemd/system; printf '[Service]\nExecStart=/bin/sleep 9\n' >ours.service; systemctl daemon-reload; systemctl start ours"
+
+    def test_stopped_while_its_file_is_there(self) -> None:
+        run = self.try_out("systemctl disable --now web 2>/dev/null; rm /run/systemd/system/web.service; systemctl daemon-reload; systemctl start cron")
+        done = self.promote(run)
+        self.assertEqual(self.steps(done), ["done stop web.service", "done daemon-reload", "done start cron.service"])
+        self.assertTrue(self.files_there()["web.service"])
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (0, ["done stop cron.service", "done daemon-reload", "done start web.service"]), back.out)
+        self.assertTrue(self.files_there()["web.service"])
+        run = self.try_out(self.OURS)
+        self.promote(run)
+        self.asked()
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back)), (0, ["done stop ours.service", "done daemon-reload"]), back.out)
+        self.assertEqual((self.files_there(), os.path.exists("/run/systemd/system/ours.service")), ({"ours.service": True}, False))
+
+    def hung(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A rehearse that waits for a manager that does not answer, before it has touched a file."""
+        self.server.send_signal(signal.SIGSTOP)
+        process = subprocess.Popen(self.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.assertTrue(harness.wait_for(lambda: self.asking(process) != []))
+        return process
+
+    def asking(self, process: subprocess.Popen[bytes]) -> list[int]:
+        """Its calls of systemctl that go on."""
+        found = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        return [int(pid) for pid in found if self.comm(pid) == "systemctl"]
+
+    def test_stopped_for_files_that_stay(self) -> None:
+        """What was stopped before the files runs again if they cannot follow: an edit in the last moment."""
+        run = self.try_out("echo new >>f; systemctl stop web; rm /run/systemd/system/web.service; systemctl daemon-reload")
+        process = self.hung("promote", self.approve(run))
+        (self.host / "f").write_text("edited\n")
+        self.server.send_signal(signal.SIGCONT)
+        doc = json.loads(process.communicate()[0])
+        self.assertEqual((process.returncode, [f"{u['result']} {u['request']} {u['unit']}" for u in doc["units"]]), (STALE, ["done stop web.service", "left daemon-reload ", "done start web.service"]), doc)
+        self.assertEqual((self.state_of("web"), (self.host / "f").read_text()), ("active", "edited\n"))
+        self.assertEqual(self.ledger("SELECT * FROM unit_steps") + self.ledger("SELECT * FROM unit_states"), [])
+
+    def test_killed_before_the_files(self) -> None:
+        run = self.try_out("echo new >>f; " + self.OURS)
+        self.promote(run)
+        self.asked()
+        number = self.ledger("SELECT count(*) AS n FROM unit_steps")[0]["n"]
+        process = self.hung("rollback", run.doc["id"])
+        asking = self.asking(process)
+        process.kill()
+        process.wait()
+        for pid in asking:
+            os.kill(pid, signal.SIGKILL)
+        self.server.send_signal(signal.SIGCONT)
+        self.assertEqual(self.call("recover").doc["recovered"][0]["result"], "undone")
+        self.assertEqual(self.ledger("SELECT count(*) AS n FROM unit_steps")[0]["n"], number)
+        self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back), self.state_of("ours")), (0, ["done stop ours.service", "done daemon-reload"], "inactive"), back.out)
+
+    def test_cut_off_is_undone_by_where_the_unit_is_now(self) -> None:
+        run = self.try_out("echo new >>f; systemctl start cron")
+        self.promote(run)
+        # As a promotion leaves it that was killed while the unit came up.
+        self.ledger_write("UPDATE unit_steps SET result = 'interrupted', state_after = ''", "UPDATE unit_states SET state_after = ''")
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, self.steps(back), self.state_of("cron")), (0, ["done stop cron.service"], "inactive"), back.out)
+
+    def ledger_write(self, *statements: str) -> None:
+        with contextlib.closing(sqlite3.connect(self.state / "ledger.db")) as database, database:
+            for statement in statements:
+                database.execute(statement)
 
     def ledger_rows(self, query: str) -> list[object]:
         try:

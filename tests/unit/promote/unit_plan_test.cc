@@ -38,16 +38,6 @@ Lines planned(const std::vector<UnitRecord>& records) {
   return lines(plan_unit_steps(records));
 }
 
-UnitStep done(std::string verb, std::string unit, std::string before, std::string after) {
-  UnitStep step;
-  step.verb = std::move(verb);
-  step.unit = std::move(unit);
-  step.result = StepResult::kDone;
-  step.before = std::move(before);
-  step.after = std::move(after);
-  return step;
-}
-
 }  // namespace
 
 TEST_CASE("unit steps keep the order of the requests") {
@@ -64,6 +54,31 @@ TEST_CASE("edits of unit files are one reload") {
         Lines{"daemon-reload", "start a.service"});
 }
 
+TEST_CASE("a reload comes before the first job that needs it, and after what was stopped before") {
+  CHECK(planned({asked("disable", "a.service", "", "carried-out"), asked("stop", "a.service"),
+                 asked("daemon-reload", "", "")}) == Lines{"stop a.service", "daemon-reload"});
+  CHECK(planned({asked("start", "old.service"), asked("mask", "a.service", "", "carried-out"),
+                 asked("stop", "a.service"), asked("restart", "b.service"), asked("daemon-reload", "", ""),
+                 asked("reload", "c.service"), asked("reboot", "", "")}) ==
+        Lines{"start old.service", "stop a.service", "daemon-reload", "restart b.service", "reload c.service",
+              "reboot !"});
+  CHECK(planned({asked("daemon-reload", "", "")}) == Lines{"daemon-reload"});
+}
+
+TEST_CASE("the units that a request concerns are those that follow it too") {
+  UnitRecord stop = asked("stop", "a.service");
+  stop.also = {"stop b.service", "stop c.service"};
+  UnitRecord start = asked("start", "d.service");
+  start.also = {"start e.service", "start f.service", "stop a.service", "start not a unit"};
+  CHECK(concerned_units(plan_unit_steps(std::vector<UnitRecord>{stop, start})) ==
+        Lines{"a.service", "b.service", "c.service", "f.service", "e.service", "d.service"});
+  UnitRecord isolate = asked("start", "rescue.target", "isolate");
+  isolate.also = {"stop a.service"};
+  CHECK(concerned_units(
+            plan_unit_steps(std::vector<UnitRecord>{isolate, asked("kill", "a.service", "SIGHUP ")}))
+            .empty());
+}
+
 TEST_CASE("each job has its verb and its mode") {
   CHECK(planned({asked("reload-or-try-restart", "a.service", "fail"), asked("reload-or-restart", "a.service"),
                  asked("try-restart", "a.service"), asked("start", "rescue.target", "isolate")}) ==
@@ -74,6 +89,20 @@ TEST_CASE("each job has its verb and its mode") {
 TEST_CASE("what ends the system comes last") {
   CHECK(planned({asked("reboot", "", ""), asked("start", "poweroff.target"), asked("stop", "a.service")}) ==
         Lines{"stop a.service", "reboot !", "start poweroff.target !"});
+  for (const char* unit : {"runlevel0.target", "runlevel6.target", "ctrl-alt-del.target", "exit.target",
+                           "systemd-reboot.service", "systemd-poweroff.service", "systemd-halt.service"}) {
+    CAPTURE(unit);
+    CHECK(planned({asked("start", unit), asked("stop", "a.service")}) ==
+          Lines{"stop a.service", std::string("start ") + unit + " !"});
+  }
+}
+
+TEST_CASE("what nothing takes back is said beforehand") {
+  CHECK(planned({asked("reset-failed", "", ""), asked("reset-failed", "a.service", ""),
+                 asked("FreezeUnit", "a.service", ""), asked("ThawUnit", "a.service", ""),
+                 asked("stop", "a.service")}) == Lines{"reset-failed !", "reset-failed a.service !",
+                                                       "freeze a.service !", "thaw a.service !",
+                                                       "stop a.service"});
 }
 
 TEST_CASE("what cannot be asked again is left") {
@@ -88,35 +117,6 @@ TEST_CASE("what cannot be asked again is left") {
               "left kill (-9 main) a.service"});
   CHECK(planned({asked("kill", "a.service", "SIGHUP main"), asked("kill", "a.service", "SIGTERM ")}) ==
         Lines{"kill (SIGHUP main) a.service !", "kill (SIGTERM ) a.service !"});
-}
-
-TEST_CASE("undoing goes by where the units were") {
-  const auto undone = [](const std::vector<UnitStep>& steps) { return lines(plan_unit_undo(steps)); };
-  CHECK(undone({done("start", "a.service", "inactive", "active"),
-                done("start", "b.service", "failed", "active")}) ==
-        Lines{"stop b.service", "stop a.service"});
-  CHECK(undone({done("start", "a.service", "active", "active")}) == Lines{"try-restart a.service"});
-  CHECK(undone({done("stop", "a.service", "active", "inactive"), done("daemon-reload", "", "", ""),
-                done("start", "new.service", "inactive", "active")}) ==
-        Lines{"stop new.service", "daemon-reload", "start a.service"});
-  CHECK(undone({done("stop", "a.service", "active", "inactive"),
-                done("start", "a.service", "inactive", "active")}) == Lines{"try-restart a.service"});
-  CHECK(undone({done("restart", "a.service", "active", "active"),
-                done("reload", "b.service", "active", "active")}) ==
-        Lines{"try-restart a.service", "try-reload-or-restart b.service"});
-  CHECK(undone({done("start", "oneshot.service", "inactive", "inactive")}).empty());
-}
-
-TEST_CASE("what nothing takes back is named") {
-  UnitStep kill = done("kill", "a.service", "active", "active");
-  kill.mode = "SIGHUP main";
-  kill.irreversible = true;
-  UnitStep failed = done("restart", "b.service", "active", "failed");
-  failed.result = StepResult::kFailed;
-  UnitStep left = done("start", "c.service", "inactive", "active");
-  left.result = StepResult::kLeft;
-  CHECK(lines(plan_unit_undo(std::vector<UnitStep>{kill, failed, left})) ==
-        Lines{"start b.service", "left kill (SIGHUP main) a.service !"});
 }
 
 TEST_CASE("a part takes along the requests of the units whose files it brings, all of them") {
@@ -142,4 +142,32 @@ TEST_CASE("a part takes along the requests of the units whose files it brings, a
         Lines{"daemon-reload", "left start a.service", "left start b@x.service", "left restart c.service",
               "left start ab.service", "left reboot !"});
   CHECK(part({false, false, false, false, true, true}).front() == "left daemon-reload");
+}
+
+TEST_CASE("what is stopped before its file goes is stopped before the files go") {
+  std::vector<effects::Change> changes(4);
+  changes[0].path = "/usr/lib/systemd/system/a.service";
+  changes[0].kind = effects::ChangeKind::kDeleted;
+  changes[1].path = "/etc/systemd/system/multi-user.target.wants/b.service";
+  changes[1].kind = effects::ChangeKind::kDeleted;
+  changes[2].path = "/etc/init.d/script";
+  changes[2].kind = effects::ChangeKind::kDeleted;
+  changes[3].path = "/etc/systemd/system/c@.service.away";
+  changes[3].from = "/etc/systemd/system/c@.service";
+  changes[3].kind = effects::ChangeKind::kRenamed;
+  const auto put = [&](const std::vector<UnitRecord>& records, std::vector<bool> taken) {
+    auto steps = plan_unit_steps(records);
+    const std::size_t early = put_early_stops(steps, changes, taken);
+    Lines put = lines(steps);
+    put.insert(put.begin() + static_cast<std::ptrdiff_t>(early), "files");
+    return put;
+  };
+  const std::vector<bool> all(4, true);
+  CHECK(put({asked("daemon-reload", "", ""), asked("start", "new.service"), asked("stop", "b.service"),
+             asked("stop", "a.service"), asked("stop", "script.service"), asked("stop", "c@1.service")},
+            all) == Lines{"stop a.service", "stop script.service", "stop c@1.service", "files",
+                          "daemon-reload", "start new.service", "stop b.service"});
+  CHECK(put({asked("stop", "a.service")}, {false, true, true, true}) == Lines{"files", "stop a.service"});
+  CHECK(put({asked("start", "a.service"), asked("stop", "a.service")}, all) ==
+        Lines{"files", "start a.service", "stop a.service"});
 }
