@@ -10,7 +10,7 @@ namespace rehearse::units {
 namespace {
 
 constexpr std::size_t kMaxNames = 64;
-constexpr std::size_t kMaxText = 1024;
+constexpr std::size_t kMaxText = 4096;
 constexpr std::string_view kBlank = " \t\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -144,6 +144,15 @@ void apply_unit_setting(UnitFile& unit, std::string_view key, std::string_view v
   }
 }
 
+void keep(UnitFile& unit, std::string_view section, std::string_view key, std::string_view value) {
+  if (unit.settings.size() >= kMaxSettings) return;
+  Setting setting{std::string(section), std::string(key), with_specifiers(value, unit.id)};
+  const std::size_t bytes = section.size() + key.size() + setting.value.size();
+  if (unit.settings_bytes + bytes > kMaxSettingsBytes) return;
+  unit.settings_bytes += bytes;
+  unit.settings.push_back(std::move(setting));
+}
+
 }  // namespace
 
 void apply_unit_file(UnitFile& unit, std::string_view text) {
@@ -159,6 +168,7 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     if (equals == std::string::npos) continue;
     const std::string_view key = trimmed(std::string_view(setting).substr(0, equals));
     const std::string_view value = trimmed(std::string_view(setting).substr(equals + 1));
+    keep(unit, section, key, value);
     if (section == "Unit") {
       apply_unit_setting(unit, key, value);
     } else if ((section == "Service" || section == "Socket") && key == "Slice") {
@@ -172,6 +182,20 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     }
   }
   if (unit.type == "notify-reload") unit.can_reload = true;
+}
+
+std::string_view service_type(const UnitFile& unit) {
+  // Another word is passed over.
+  for (const std::string_view type :
+       {"simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"}) {
+    if (unit.type == type) return unit.type;
+  }
+  const auto says = [&](std::string_view key) {
+    return std::any_of(unit.settings.begin(), unit.settings.end(), [&](const Setting& setting) {
+      return setting.section == "Service" && setting.key == key && !setting.value.empty();
+    });
+  };
+  return says("BusName") ? "dbus" : says("ExecStart") ? "simple" : "oneshot";
 }
 
 void add_default_dependencies(UnitFile& unit) {
@@ -196,6 +220,7 @@ void add_default_dependencies(UnitFile& unit) {
     slice = fmt::format("system-{}.slice", escaped);
   }
   unit.required.push_back(slice);
+  unit.slice = slice;
   unit.stopped_with.push_back(std::move(slice));
 }
 

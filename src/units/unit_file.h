@@ -11,6 +11,13 @@
 
 namespace rehearse::units {
 
+/// One line of a unit file: "[Service] User=nobody".
+struct Setting {
+  std::string section;
+  std::string key;
+  std::string value;  ///< specifiers that depend on the name replaced
+};
+
 struct UnitFile {
   std::string id;    ///< the unit's own name: differs from the name asked for if that is an alias
   std::string path;  ///< of the file, within the clone
@@ -28,6 +35,8 @@ struct UnitFile {
   bool default_dependencies = true;
   std::string slice;  ///< Slice=, empty for the default
   std::vector<std::string> documentation;
+  std::vector<Setting> settings;  ///< of all sections, in order; kMaxSettings
+  std::size_t settings_bytes = 0;
   // Dependencies that the file itself names; NAME.wants/ and the like are not looked at.
   std::vector<std::string> required;      ///< Requires=, BindsTo=
   std::vector<std::string> wanted;        ///< Wants=, Upholds=
@@ -38,6 +47,10 @@ struct UnitFile {
 /// A unit file of more bytes is refused by systemd too (CONFIG_FILE_SIZE_MAX is 4 MiB; ours is lower).
 inline constexpr std::size_t kMaxUnitFile = 1U << 20U;
 
+/// More than these, of one unit with its drop-ins, are not kept for showing.
+inline constexpr std::size_t kMaxSettings = 512;
+inline constexpr std::size_t kMaxSettingsBytes = 64U << 10U;
+
 /// What systemd adds to a service, socket, timer or path: Requires=sysinit.target, the slice, and
 /// Conflicts=shutdown.target. After the last file.
 void add_default_dependencies(UnitFile& unit);
@@ -45,6 +58,9 @@ void add_default_dependencies(UnitFile& unit);
 /// Applies the settings of `text` to `unit`, whose id is set: the file itself first, then its drop-ins in
 /// order. Lines that systemd would ignore are ignored. At most 64 names a list are kept.
 void apply_unit_file(UnitFile& unit, std::string_view text);
+
+/// Its Type=, or what systemd takes where the file has none.
+std::string_view service_type(const UnitFile& unit);
 
 /// Tells what unit files the clone has.
 class UnitFileFinder {

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/clock.h"
 #include "units/unit_name.h"
+#include "units/unit_settings.h"
 
 namespace rehearse::units {
 namespace {
@@ -34,10 +34,6 @@ bool file_is_optional(std::string_view type) {
   return type == "slice" || type == "device";
 }
 
-std::uint64_t micros(std::int64_t ns) {
-  return static_cast<std::uint64_t>(ns / 1000);
-}
-
 const std::vector<std::string>* of_file(const UnitFile& file, std::string_view name) {
   if (name == "Requires") return &file.required;
   if (name == "Wants") return &file.wanted;
@@ -52,7 +48,10 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }  // namespace
 
 UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFinder& finder)
-    : loaded_at_ns_(host.read_at_ns), source_(source), finder_(finder) {
+    : defaults_(read_defaults(host.properties)),
+      loaded_at_ns_(host.read_at_ns),
+      source_(source),
+      finder_(finder) {
   for (const HostUnit& from : host.units) {
     if (!is_unit_name(from.id)) continue;
     Unit unit;
@@ -254,17 +253,35 @@ std::string UnitTable::text(Unit& unit, std::string_view name) {
   return as_text(find_property(host_properties(unit, ""), name));
 }
 
+std::vector<std::string> UnitTable::triggers(const Unit& unit) const {
+  std::string name;
+  if (unit.file) {
+    name = triggered_unit(*unit.file);
+  } else if (unit.transient) {
+    UnitFile made;
+    made.id = unit.id;
+    name = triggered_unit(made);
+    for (const Property& property : unit.set) {
+      if (property.name == "Unit" && is_unit_name(as_text(property))) name = as_text(property);
+    }
+  }
+  return name.empty() ? std::vector<std::string>() : std::vector{name};
+}
+
 std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
   if (unit.file) {
     if (const auto* names = of_file(*unit.file, name)) return *names;
   }
+  if (name == "Triggers" && (unit.file || unit.transient)) return triggers(unit);
   std::vector<std::string> names = as_names(find_property(host_properties(unit, ""), name));
   // The inverse of what the clone's files say; what the host knows has no `file`.
   const bool stopped = name == "RequiredBy" || name == "ConsistsOf" || name == "BoundBy";
   for (const auto& [id, other] : units_) {
-    if (!other.file || contains(names, id)) continue;
-    if (stopped ? name == "RequiredBy" && contains(other.file->stopped_with, unit.id)
-                : name == "ConflictedBy" && contains(other.file->conflicts, unit.id)) {
+    if ((!other.file && !other.transient) || contains(names, id)) continue;
+    if (name == "TriggeredBy" ? contains(triggers(other), unit.id)
+        : !other.file         ? false
+        : stopped             ? name == "RequiredBy" && contains(other.file->stopped_with, unit.id)
+                              : name == "ConflictedBy" && contains(other.file->conflicts, unit.id)) {
       names.push_back(id);
     }
   }
@@ -285,124 +302,6 @@ bool UnitTable::is_stale(Unit& unit) {
   const std::int64_t known = unit.file ? std::max(unit.file->changed_ns, loaded_at_ns_) : loaded_at_ns_;
   if (file && file->changed_ns > known) return true;
   return !edited_ && as_boolean(find_property(host_properties(unit, ""), "NeedDaemonReload"));
-}
-
-void UnitTable::add_state(const Unit& unit, std::vector<Property>& out) const {
-  const std::uint64_t none = 0;
-  out.push_back(text_property("ActiveState", unit.active_state));
-  out.push_back(text_property("SubState", unit.sub_state));
-  const std::uint64_t began = micros(unit.active_since_ns);
-  const std::uint64_t ended = micros(unit.inactive_since_ns);
-  const std::uint64_t offset = micros(realtime_ns() - monotonic_ns());
-  const auto stamp = [&](const std::string& name, std::uint64_t time) {
-    out.push_back(uint64_property(name, time));
-    out.push_back(uint64_property(name + "Monotonic", time > offset ? time - offset : none));
-  };
-  stamp("StateChangeTimestamp", std::max(began, ended));
-  if (began != 0) {
-    stamp("InactiveExitTimestamp", began);
-    stamp("ActiveEnterTimestamp", began);
-  }
-  if (unit.active_since_ns != 0) {
-    // Every start has one of its own.
-    DbusWriter id;
-    const DbusWriter::Array bytes = id.open_array('y');
-    const std::string digits = fmt::format("{:016x}", static_cast<std::uint64_t>(unit.active_since_ns));
-    for (const char c : digits) id.byte(static_cast<std::uint8_t>(c));
-    id.close_array(bytes);
-    out.push_back({"InvocationID", "ay", id.take()});
-  }
-  if (ended != 0) {
-    stamp("ActiveExitTimestamp", ended);
-    stamp("InactiveEnterTimestamp", ended);
-  }
-}
-
-void UnitTable::add_facts(Unit& unit, std::vector<Property>& out) {
-  const UnitFile none;
-  const UnitFile& file = unit.file ? *unit.file : none;
-  const bool loaded = unit.load_state == "loaded";
-  out.push_back(text_property("Description", unit.description));
-  out.push_back(text_property("LoadState", unit.load_state));
-  out.push_back(text_property("FragmentPath", file.masked ? "" : file.path));
-  out.push_back(names_property("DropInPaths", file.drop_ins));
-  out.push_back(names_property("Documentation", file.documentation));
-  out.push_back(boolean_property("CanStart", loaded));
-  out.push_back(boolean_property("CanStop", loaded));
-  out.push_back(boolean_property("CanReload", loaded && can_reload(unit)));
-  out.push_back(boolean_property("RefuseManualStart", file.refuse_manual_start));
-  out.push_back(boolean_property("RefuseManualStop", file.refuse_manual_stop));
-}
-
-void UnitTable::add_service_state(const Unit& unit, std::vector<Property>& out) const {
-  // Nothing has been started: there are no processes and nothing is used.
-  const std::uint64_t unset = std::numeric_limits<std::uint64_t>::max();
-  out.push_back(text_property("Result", unit.result));
-  for (const char* name : {"MainPID", "ControlPID", "ExecMainPID"}) out.push_back(uint32_property(name, 0));
-  for (const char* name : {"ExecMainCode", "ExecMainStatus"}) {
-    out.push_back({name, "i", DbusWriter().int32(0).take()});
-  }
-  for (const char* name : {"MemoryCurrent", "TasksCurrent", "CPUUsageNSec"}) {
-    out.push_back(uint64_property(name, unset));
-  }
-  out.push_back(text_property("StatusText", ""));
-  if (unit.inactive()) out.push_back(text_property("ControlGroup", ""));
-}
-
-std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& interface) {
-  const std::string type = type_interface(unit.id);
-  const bool general = interface.empty() || interface == kUnitInterface;
-  const bool particular = interface.empty() || interface == type;
-  std::vector<Property> own = unit.set;
-  const bool fresh = host_properties(unit, "").empty();
-  if (general) {
-    if (fresh) {
-      own.push_back(text_property("Id", unit.id));
-      own.push_back(names_property("Names", std::vector<std::string>{unit.id}));
-      own.push_back(text_property("Following", ""));
-      own.push_back(text_property("SourcePath", ""));
-      own.push_back(text_property("FreezerState", "running"));
-      own.push_back(boolean_property("Transient", unit.transient));
-      for (const char* name : {"TriggeredBy", "Triggers"}) own.push_back(names_property(name, {}));
-      for (const char* name : {"Requires", "Wants", "Conflicts"}) {
-        own.push_back(names_property(name, dependencies(unit, name)));
-      }
-      own.push_back({"LoadError", "(ss)", DbusWriter().string("").string("").take()});
-    }
-    if (fresh || unit.file || unit.load_state == "not-found") add_facts(unit, own);
-    if (fresh || unit.touched) add_state(unit, own);
-    if (fresh || unit.file_state) {
-      own.push_back(text_property("UnitFileState", unit.file_state.value_or("")));
-      own.push_back(text_property("UnitFilePreset", unit.file_preset));
-    }
-    own.push_back(boolean_property("NeedDaemonReload", is_stale(unit)));
-    own.push_back({"Job", "(uo)", DbusWriter().uint32(0).object_path("/").take()});
-  }
-  if (particular && (fresh || unit.touched)) {
-    if (type == "org.freedesktop.systemd1.Service") {
-      add_service_state(unit, own);
-      if (unit.file)
-        own.push_back(text_property("Type", unit.file->type.empty() ? "simple" : unit.file->type));
-    } else {
-      own.push_back(text_property("Result", unit.result));
-    }
-  }
-  return own;
-}
-
-void UnitTable::write_all(Unit& unit, const std::string& interface, DbusWriter& out) {
-  write_properties(out, host_properties(unit, interface), own_properties(unit, interface));
-}
-
-Property UnitTable::property(Unit& unit, const std::string& interface, const std::string& name) {
-  // The three that scripts ask for most cost no question to the host.
-  if (name == "ActiveState") return text_property(name, unit.active_state);
-  if (name == "SubState") return text_property(name, unit.sub_state);
-  if (name == "LoadState") return text_property(name, unit.load_state);
-  for (Property& property : own_properties(unit, interface)) {
-    if (property.name == name) return std::move(property);
-  }
-  return find_property(host_properties(unit, interface), name);
 }
 
 void UnitTable::write_processes(Unit& unit, DbusWriter& out) {

@@ -11,6 +11,7 @@
 #include "units/bus_error.h"
 #include "units/host_units.h"
 #include "units/property.h"
+#include "units/type_properties.h"
 #include "units/unit_file.h"
 
 namespace rehearse::units {
@@ -99,7 +100,15 @@ class UnitTable {
   void add_state(const Unit& unit, std::vector<Property>& out) const;
   void add_facts(Unit& unit, std::vector<Property>& out);
   void add_service_state(const Unit& unit, std::vector<Property>& out) const;
+  void add_timer_state(const Unit& unit, std::vector<Property>& out) const;
+  static void add_set(const Unit& unit, const std::string& interface, std::vector<Property>& out);
+  void add_settings(const Unit& unit, const std::string& interface, bool fresh,
+                    std::vector<Property>& out) const;
+  void add_particular(Unit& unit, bool fresh, std::vector<Property>& out);
+  /// The unit that one of a file or of the action's own making starts.
+  [[nodiscard]] std::vector<std::string> triggers(const Unit& unit) const;
 
+  Defaults defaults_;
   std::map<std::string, Unit> units_;
   std::map<std::string, std::string> properties_;  ///< by unit and interface
   bool edited_ = false;        ///< the host's idea of what is enabled may not be the clone's

@@ -95,6 +95,9 @@ UNITS = {
     "inst@.service": "[Unit]\nDescription=Instance %i of %n\n[Service]\nExecStart=/bin/true\n",
     "needs.service": "[Unit]\nRequires=absent.service\n[Service]\nExecStart=/bin/true\n",
     "chain.service": "[Unit]\nRequires=once.service\nConflicts=app.service\n[Service]\nExecStart=/bin/true\n",
+    "new.timer": "[Timer]\nOnActiveSec=1h\n",
+    "new.service": "[Service]\nExecStart=/bin/true\n",
+    "new.socket": "[Socket]\nListenStream=/run/new.sock\n",
     "auto.service": "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=/bin/true\n",
 }
 LOADED = ("web.service loaded active running A web server\ncron.service loaded inactive dead Regular jobs\nbroken.service loaded failed failed Broken\n"
@@ -143,6 +146,20 @@ class Simulated(ManagerCase):
         ])
         self.assertIn(("stop", "web.service", "mocked"), self.requests())
         self.assertIn(("query", "web.service", "mocked"), self.requests())
+
+    def test_new_timers_and_sockets_are_listed(self) -> None:
+        self.run_steps([
+            ("systemctl start new.timer", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, r"\w.*left .*new\.timer +new\.service *\n", "")),
+            ("systemctl status new.timer | sed -n 's/^ *Trigger: //p'", (0, r"\w.*left\n", "")),
+            ("systemctl stop new.timer", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, "", "")),
+            ("systemd-run -q --on-active=30 --unit=later true", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, r"\w.*left .*later\.timer +later\.service *\n", "")),
+            ("systemctl start new.socket", (0, "", "")),
+            ("systemctl list-sockets --no-legend", (0, r"/run/new\.sock +new\.socket +new\.service *\n", "")),
+            ("systemctl status --no-pager new.socket | grep -c /run/new.sock", (0, r"1\n", "")),
+        ])
 
     def test_errors(self) -> None:
         self.run_steps([
