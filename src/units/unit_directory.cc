@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "units/sysv_script.h"
 #include "units/unit_name.h"
 
 namespace rehearse::units {
@@ -58,6 +59,29 @@ std::optional<UnitFile> UnitDirectory::find(const std::string& name, unsigned de
       --lookups_;
       if (auto unit = load(name, fmt::format("{}/{}", directory, file), depth)) return unit;
     }
+  }
+  return load_script(name);
+}
+
+/// What systemd-sysv-generator makes of an executable init script without a unit file.
+std::optional<UnitFile> UnitDirectory::load_script(const std::string& name) {
+  if (unit_type(name) != "service" || name.find('@') != std::string::npos) return std::nullopt;
+  const std::string stem(prefix_of(name));
+  for (const std::string& path : {"etc/init.d/" + stem, "etc/init.d/" + stem + ".sh"}) {
+    UnitFile unit;
+    unit.id = name;
+    unit.source_path = "/" + path;
+    unit.path = fmt::format("/run/systemd/generator.late/{}", name);
+    const auto script = sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT);
+    const auto state =
+        script ? sys::stat_fd(script->get()) : Result<struct stat>(tl::make_unexpected(script.error()));
+    if (!state || !S_ISREG(state->st_mode) || (state->st_mode & S_IXUSR) == 0) continue;
+    const auto text = read(path, unit);
+    if (!text) continue;
+    apply_unit_file(unit, sysv_unit_text(unit.source_path, *text));
+    add_drop_ins(unit, name);
+    add_default_dependencies(unit);
+    return unit;
   }
   return std::nullopt;
 }

@@ -22,6 +22,7 @@ class UnitDirectory final : public UnitFileFinder {
  private:
   std::optional<UnitFile> find(const std::string& name, unsigned depth);
   std::optional<UnitFile> load(const std::string& name, const std::string& path, unsigned depth);
+  std::optional<UnitFile> load_script(const std::string& name);
   void add_drop_ins(UnitFile& unit, const std::string& name);
   std::optional<std::string> read(const std::string& path, UnitFile& unit);
 

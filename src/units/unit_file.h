@@ -19,8 +19,9 @@ struct Setting {
 };
 
 struct UnitFile {
-  std::string id;    ///< the unit's own name: differs from the name asked for if that is an alias
-  std::string path;  ///< of the file, within the clone
+  std::string id;           ///< the unit's own name: differs from the name asked for if that is an alias
+  std::string path;         ///< of the file, within the clone
+  std::string source_path;  ///< of the init script that it is generated from, else empty
   bool masked = false;
   std::int64_t changed_ns = 0;  ///< latest ctime of the file and its drop-ins
   std::vector<std::string> drop_ins;
@@ -67,7 +68,8 @@ class UnitFileFinder {
  public:
   virtual ~UnitFileFinder() = default;
   /// The unit file that `name` (a valid unit name) would be loaded from, template and alias included; nothing
-  /// if there is none. Reads the clone as it is now.
+  /// if there is none. Reads the clone as it is now: what is generated from an init script is there before
+  /// the daemon-reload that generates it.
   virtual std::optional<UnitFile> find(const std::string& name) = 0;
 };
 

@@ -81,6 +81,13 @@ std::uint64_t next_elapse(const Property& timers, std::uint64_t started, std::ui
   return next;
 }
 
+/// enabled, disabled, ...
+std::string file_state_of(const Unit& unit) {
+  if (unit.transient) return "transient";
+  if (unit.file && !unit.file->source_path.empty()) return "generated";
+  return unit.file_state.value_or("");
+}
+
 const Property* find(const std::vector<Property>& properties, std::string_view name) {
   const auto found =
       std::find_if(properties.begin(), properties.end(), [&](const Property& p) { return p.name == name; });
@@ -127,6 +134,7 @@ void UnitTable::add_facts(Unit& unit, std::vector<Property>& out) {
   out.push_back(text_property("Description", unit.description));
   out.push_back(text_property("LoadState", unit.load_state));
   out.push_back(text_property("FragmentPath", file.masked ? "" : file.path));
+  out.push_back(text_property("SourcePath", file.source_path));
   out.push_back(names_property("DropInPaths", file.drop_ins));
   out.push_back(names_property("Documentation", file.documentation));
   out.push_back(boolean_property("CanStart", loaded));
@@ -214,9 +222,8 @@ std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& i
     own.push_back(names_property("TriggeredBy", dependencies(unit, "TriggeredBy")));
     if (fresh || unit.file || unit.load_state == "not-found") add_facts(unit, own);
     if (fresh || unit.touched) add_state(unit, own);
-    if (fresh || unit.file_state) {
-      own.push_back(
-          text_property("UnitFileState", unit.file_state.value_or(unit.transient ? "transient" : "")));
+    if (fresh || unit.file || unit.file_state) {
+      own.push_back(text_property("UnitFileState", file_state_of(unit)));
       own.push_back(text_property("UnitFilePreset", unit.file_preset));
     }
     own.push_back(boolean_property("NeedDaemonReload", is_stale(unit)));
@@ -253,7 +260,23 @@ void UnitTable::add_particular(Unit& unit, bool fresh, std::vector<Property>& ou
 }
 
 void UnitTable::write_all(Unit& unit, const std::string& interface, DbusWriter& out) {
-  write_properties(out, host_properties(unit, interface), own_properties(unit, interface));
+  std::vector<Property> own = own_properties(unit, interface);
+  const std::string& base = host_properties(unit, interface);
+  if (base.empty()) {
+    // In the manager's order: systemctl prints as it reads.
+    std::map<std::string_view, std::size_t> places;
+    for (const std::string& one : {type_interface(unit.id), std::string(kUnitInterface)}) {
+      for (const KnownProperty& known : known_properties(one)) places.emplace(known.name, places.size());
+    }
+    std::stable_sort(own.begin(), own.end(), [&](const Property& a, const Property& b) {
+      const auto place = [&](const Property& p) {
+        const auto found = places.find(p.name);
+        return found == places.end() ? places.size() : found->second;
+      };
+      return place(a) < place(b);
+    });
+  }
+  write_properties(out, base, own);
 }
 
 Property UnitTable::property(Unit& unit, const std::string& interface, const std::string& name) {

@@ -50,6 +50,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFinder& finder)
     : defaults_(read_defaults(host.properties)),
       loaded_at_ns_(host.read_at_ns),
+      generated_at_ns_(host.read_at_ns),
       source_(source),
       finder_(finder) {
   for (const HostUnit& from : host.units) {
@@ -66,9 +67,18 @@ UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFind
   }
 }
 
+std::optional<UnitFile> UnitTable::file_of(const std::string& name) {
+  auto file = finder_.find(name);
+  if (!file || file->source_path.empty() || file->changed_ns <= generated_at_ns_) return file;
+  // A script that no generator has seen, unless its unit is there from before.
+  const auto known = units_.find(file->id);
+  if (known == units_.end() || known->second.load_state != "loaded") file.reset();
+  return file;
+}
+
 std::string UnitTable::resolve(const std::string& name) {
   if (units_.contains(name)) return name;
-  const auto file = finder_.find(name);
+  const auto file = file_of(name);
   return file ? file->id : name;
 }
 
@@ -100,7 +110,7 @@ Unit* UnitTable::load(const std::string& name) {
 void UnitTable::look_at_file(Unit& unit) {
   const std::string_view type = unit_type(unit.id);
   if (unit.transient || type == "device" || type == "scope") return;
-  auto file = finder_.find(unit.id);
+  auto file = file_of(unit.id);
   if (file && file->id != unit.id) file.reset();  // has become an alias: the loaded unit stays
   if (file) {
     const bool unknown =
@@ -114,7 +124,8 @@ void UnitTable::look_at_file(Unit& unit) {
   if (!has_unit_file(type) || unit.load_state != "loaded") return;
   // Gone with its package? Generated files lie in /run, where the clone may have nothing.
   const std::string path = unit.file ? unit.file->path : text(unit, "FragmentPath");
-  if (path.empty() || path.starts_with("/run/")) return;
+  const std::string source = unit.file ? unit.file->source_path : text(unit, "SourcePath");
+  if (!source.starts_with("/etc/init.d/") && (path.empty() || path.starts_with("/run/"))) return;
   unit.load_state = "not-found";
   unit.file.reset();
 }
@@ -155,6 +166,7 @@ void UnitTable::collect() {
 }
 
 void UnitTable::reload() {
+  generated_at_ns_ = realtime_ns();
   // Facts that changes of the files have overtaken are noticed by their ctime.
   for (auto& [name, unit] : units_) look_at_file(unit);
   loaded_at_ns_ = realtime_ns();
@@ -289,6 +301,7 @@ std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view na
 }
 
 bool UnitTable::lacks_file_state(Unit& unit) {
+  if (unit.file && !unit.file->source_path.empty()) return false;  // generated: no file says it
   if (unit.file_state || unit.transient || unit.load_state == "not-found") return false;
   const bool told = !host_properties(unit, "").empty();
   if (!told || unit.file) return unit.file.has_value();
@@ -298,9 +311,9 @@ bool UnitTable::lacks_file_state(Unit& unit) {
 /// Whether its file has changed since the manager looked at it.
 bool UnitTable::is_stale(Unit& unit) {
   if (!has_unit_file(unit_type(unit.id)) || unit.transient) return false;
-  const auto file = finder_.find(unit.id);
+  const auto file = file_of(unit.id);
   const std::int64_t known = unit.file ? std::max(unit.file->changed_ns, loaded_at_ns_) : loaded_at_ns_;
-  if (file && file->changed_ns > known) return true;
+  if (file ? file->changed_ns > known : unit.file.has_value() && unit.load_state == "loaded") return true;
   return !edited_ && as_boolean(find_property(host_properties(unit, ""), "NeedDaemonReload"));
 }
 

@@ -92,6 +92,8 @@ class UnitTable {
   [[nodiscard]] std::uint32_t failed_units() const;
 
  private:
+  /// The clone's file of that name as a daemon-reload has found it or would find it anew.
+  std::optional<UnitFile> file_of(const std::string& name);
   std::string resolve(const std::string& name);
   void look_at_file(Unit& unit);
   bool is_stale(Unit& unit);
@@ -111,8 +113,9 @@ class UnitTable {
   Defaults defaults_;
   std::map<std::string, Unit> units_;
   std::map<std::string, std::string> properties_;  ///< by unit and interface
-  bool edited_ = false;        ///< the host's idea of what is enabled may not be the clone's
-  std::int64_t loaded_at_ns_;  ///< when unit files were last looked at, CLOCK_REALTIME
+  bool edited_ = false;           ///< the host's idea of what is enabled may not be the clone's
+  std::int64_t loaded_at_ns_;     ///< when unit files were last looked at, CLOCK_REALTIME
+  std::int64_t generated_at_ns_;  ///< when generators would last have run, CLOCK_REALTIME
   std::size_t own_ = 0;
   PropertySource& source_;
   UnitFileFinder& finder_;

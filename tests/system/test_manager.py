@@ -250,6 +250,21 @@ class Simulated(ManagerCase):
             ("systemctl stop brought; systemctl start brought", (5, "", "Failed to start brought.service: Unit brought.service not found.\n")),
         ])
 
+    def test_an_init_script_has_a_unit(self) -> None:
+        script = "#!/bin/sh\\n### BEGIN INIT INFO\\n# Provides: oldstyle\\n# Short-Description: Old style\\n### END INIT INFO\\n"
+        self.run_steps([
+            (f"printf '{script}' > /etc/init.d/oldstyle; chmod 755 /etc/init.d/oldstyle", (0, "", "")),
+            ("systemctl start oldstyle", (5, "", "Failed to start oldstyle.service: Unit oldstyle.service not found.\n")),
+            ("systemctl daemon-reload", (0, "", "")),
+            ("systemctl start oldstyle", (0, "", "")),
+            ("systemctl show oldstyle -p Description,ActiveState,SourcePath,UnitFileState",
+             (0, "Description=LSB: Old style\nActiveState=active\nSourcePath=/etc/init.d/oldstyle\nUnitFileState=generated\n", "")),
+            ("systemctl status oldstyle | sed -n 2p", (0, r" +Loaded: loaded \(/etc/init.d/oldstyle; generated\)\n", "")),
+            ("rm /etc/init.d/oldstyle; systemctl show oldstyle -p NeedDaemonReload", (0, "NeedDaemonReload=yes\n", "")),
+            ("systemctl stop oldstyle", (0, "", "")),
+            ("systemctl daemon-reload; systemctl start oldstyle", (5, "", "Failed to start oldstyle.service: Unit oldstyle.service not found.\n")),
+        ])
+
     def test_the_manager_itself(self) -> None:
         self.run_steps([
             ("systemctl daemon-reload", (0, "", "")),

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 
+#include "base/clock.h"
 #include "manager_world.h"
+#include "units/sysv_script.h"
 
 using namespace rehearse;
 using namespace rehearse::units;
@@ -217,4 +219,25 @@ TEST_CASE("what the host does not say costs one question") {
   CHECK(world.source.asked == 0);
   for (int i = 0; i < 10; ++i) client.property("web.service", "MainPID");
   CHECK(world.source.asked <= 2);
+}
+
+TEST_CASE("an init script has a unit from the next daemon-reload on") {
+  World world;
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  world.finder.add("old.service", sysv_unit_text("/etc/init.d/old", ""));
+  world.finder.files["old.service"].source_path = "/etc/init.d/old";
+  world.finder.files["old.service"].changed_ns = realtime_ns();
+  CHECK(client.job("StartUnit", "old.service") == "org.freedesktop.systemd1.NoSuchUnit ");
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  CHECK(client.job("StartUnit", "old.service") == "JobNew reply JobRemoved ");
+  CHECK(client.property("old.service", "SourcePath") == "/etc/init.d/old");
+  CHECK(client.property("old.service", "UnitFileState") == "generated");
+  // Until the script is gone, too.
+  world.finder.files.erase("old.service");
+  client.job("StopUnit", "old.service");
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  CHECK(client.property("old.service", "LoadState") == "not-found");
 }
