@@ -180,6 +180,8 @@ class Manager {
   /// Sends the error and records the request as refused.
   void refuse_request(Connection& connection, const Message& call, UnitRequest request,
                       const BusError& error);
+  /// One that this manager has not, though the host's may have it.
+  void refuse_method(Connection& connection, const Message& call, const std::string& unit);
   void error(Connection& connection, const Message& call, const BusError& error);
   void record(const Connection* connection, UnitRequest request);
   /// From now on the client's reading of that unit is no question of its own.

@@ -135,6 +135,14 @@ void Manager::queue_job(Connection& connection, const Message& call, const std::
            DbusWriter().uint32(id).object_path(job_path(id)).string(job.unit).string(job.result).take());
     if (id != first) request.also.push_back(fmt::format("{} {}", to_string(job.type), job.unit));
   });
+  if (const Job& job = jobs->front(); job.result == "invalid") {
+    // As the client says that waits for the job's end.
+    request.answered = Answered::kRefused;
+    request.detail = fmt::format("{} is not active, cannot reload.", job.unit);
+  } else if (job.result != "done") {
+    request.answered = Answered::kRefused;
+    request.detail = fmt::format("Job for {} ends with the result {}.", job.unit, job.result);
+  }
   record(&connection, std::move(request));
 }
 

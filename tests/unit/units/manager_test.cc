@@ -241,3 +241,30 @@ TEST_CASE("an init script has a unit from the next daemon-reload on") {
   client.receive();
   CHECK(client.property("old.service", "LoadState") == "not-found");
 }
+
+TEST_CASE("a request whose client is refused is recorded as that") {
+  World world;
+  world.finder.add("idle.service", "[Service]\nExecStart=/bin/true\nExecReload=/bin/true\n");
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  CHECK(client.job("ReloadUnit", "idle.service") == "JobNew reply JobRemoved ");
+  client.send(client.request("SwitchRoot", "ss", DbusWriter().string("/new").string("").take()));
+  CHECK(client.receive().at(0).error_name == "org.freedesktop.DBus.Error.UnknownMethod");
+  client.send(client.request(
+      "BindMountUnit", "sssbb",
+      DbusWriter().string("web.service").string("/a").string("/b").boolean(false).boolean(false).take()));
+  client.receive();
+  Message dump = client.request("Dump", "", "");
+  dump.path = unit_path("web.service");
+  dump.interface = "org.example.Odd";
+  client.send(dump);
+  client.receive();
+  const auto requests = manager.take_requests();
+  REQUIRE(requests.size() == 4);
+  for (const UnitRequest& request : requests) CHECK(request.answered == Answered::kRefused);
+  CHECK(requests[0].detail == "idle.service is not active, cannot reload.");
+  CHECK(requests[1].request == "SwitchRoot");
+  CHECK(requests[1].detail == "Unknown method SwitchRoot or interface org.freedesktop.systemd1.Manager.");
+  CHECK(requests[2].unit == "web.service");
+  CHECK(requests[3].request == "Dump");
+}
