@@ -1,6 +1,7 @@
 // What `show`, `status` and the lists of timers and sockets read of units that the host has not loaded.
 #include <catch2/catch.hpp>
 
+#include "base/clock.h"
 #include "manager_world.h"
 #include "units/type_properties.h"
 #include "units/unit_settings.h"
@@ -95,4 +96,89 @@ TEST_CASE("what a manager knows of every unit has its type where nothing is said
   }
   CHECK(number(find_property(all, "LimitNOFILE")) == 77);
   CHECK(client.property("new.service", "NoSuch", "Service") == "org.freedesktop.DBus.Error.UnknownProperty");
+}
+
+TEST_CASE("a unit of the host shows what its changed file says, and not what the host's old one said") {
+  World world;
+  world.source.known["web.service"] = {
+      text_property("Id", "web.service"),
+      text_property("User", "old"),
+      text_property("Restart", "always"),
+      uint64_property("MemoryMax", 1),
+      uint64_property("RuntimeMaxUSec", 9),
+      names_property("Environment", std::vector<std::string>{"OLD=1"}),
+      names_property("SystemCallArchitectures", std::vector<std::string>{"native"}),
+      {"SystemCallFilter", "(bas)", DbusWriter().boolean(true).strings({}).take()},
+      uint32_property("MainPID", 7),
+      uint64_property("TasksCurrent", 3)};
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  CHECK(client.property("web.service", "User", "Service") == "old");
+  world.finder.add(
+      "web.service",
+      "[Unit]\nAfter=a.service\nAfter=b.service\n[Service]\nUser=new\nMemoryMax=1.5G\n"
+      "Environment=\"A=1 2\" B=3\nSystemCallFilter=@system-service\nExecStart=-/bin/echo 'a b' c\n"
+      "[Install]\nWantedBy=multi-user.target\n");
+  world.finder.files["web.service"].changed_ns = realtime_ns() + 1;
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  const std::string all = client.all("web.service", world.editor);
+  CHECK(as_text(find_property(all, "User")) == "new");
+  CHECK(as_text(find_property(all, "Restart")) == "no");
+  CHECK(number(find_property(all, "MemoryMax")) == 1536U << 20U);
+  CHECK(number(find_property(all, "RuntimeMaxUSec")) == std::numeric_limits<std::uint64_t>::max());
+  CHECK(as_names(find_property(all, "Environment")) == std::vector<std::string>{"A=1 2", "B=3"});
+  CHECK(as_names(find_property(all, "SystemCallArchitectures")).empty());
+  // What is set and cannot be told is left out.
+  CHECK(find_property(all, "SystemCallFilter").signature.empty());
+  // How it is goes on being the host's word.
+  CHECK(client.property("web.service", "MainPID") == "7");
+  CHECK(number(find_property(all, "TasksCurrent")) == 3);
+}
+
+TEST_CASE("settings become properties") {
+  const auto of = [](const std::string& text, const std::string& name, const std::string& id = "x.service") {
+    UnitFile file;
+    file.id = id;
+    apply_unit_file(file, text);
+    Property found;
+    for (const std::string& interface : {type_interface(id), std::string(kUnitInterface)}) {
+      for (const Property& made : properties_of(file, interface)) {
+        if (made.name == name) found = made;
+      }
+    }
+    return found;
+  };
+  const auto count = [](const Property& property) {
+    DbusReader reader(property.value, property.signature);
+    reader.enter_array(std::string_view(property.signature).substr(1));
+    int elements = 0;
+    for (; reader.more(); ++elements) reader.skip();
+    CHECK(reader.done());
+    return elements;
+  };
+  CHECK(number(of("[Service]\nTimeoutStopSec=1min 30s\n", "TimeoutStopUSec")) == 90'000'000);
+  CHECK(number(of("[Service]\nTimeoutSec=infinity\n", "TimeoutStartUSec")) ==
+        std::numeric_limits<std::uint64_t>::max());
+  CHECK(number(of("[Service]\nLimitNOFILE=5:7\n", "LimitNOFILESoft")) == 5);
+  CHECK(number(of("[Service]\nCPUQuota=20%\n", "CPUQuotaPerSecUSec")) == 200'000);
+  CHECK(of("[Service]\nUMask=077\n", "UMask").value == DbusWriter().uint32(077).take());
+  CHECK(of("[Service]\nKillSignal=SIGINT\n", "KillSignal").value == DbusWriter().int32(2).take());
+  CHECK(of("[Service]\nNice=-5\n", "Nice").value == DbusWriter().int32(-5).take());
+  CHECK(as_text(of("[Service]\nProtectHome=true\n", "ProtectHome")) == "yes");
+  CHECK(as_names(of("[Unit]\nAfter=a.service\nAfter=\nAfter=b.service c.service\n", "After")).size() == 2);
+  CHECK(count(of("[Service]\nExecStart=/a b\nExecStart=@/c d e\n", "ExecStart")) == 2);
+  CHECK(count(of("[Service]\nExecStart=/a b\nExecStart=\nExecStart=/c\n", "ExecStartEx")) == 1);
+  CHECK(count(of("[Service]\nEnvironmentFile=-/etc/x\n", "EnvironmentFiles")) == 1);
+  CHECK(count(of("[Timer]\nOnBootSec=5min\nOnUnitActiveSec=1h\n", "TimersMonotonic", "x.timer")) == 2);
+  // Not this section's, not this type's, no number.
+  CHECK(of("[Unit]\nUser=a\n", "User").name.empty());
+  CHECK(of("[Service]\nListenStream=1\n", "Listen").name.empty());
+  CHECK(of("[Service]\nMemoryMax=much\n", "MemoryMax").signature.empty());
+  for (const char* bad : {"", "1 fortnight", "-1", "1e400s", "99999999999999999999y"})
+    CHECK_FALSE(parse_timespan(bad));
+  // However much is said, it is bounded.
+  std::string many = "[Service]\n";
+  for (int i = 0; i < 5000; ++i) many += "ExecStart=/bin/" + std::string(1000, 'x') + "\n";
+  CHECK(of(many, "ExecStart").value.size() <= kMaxSettingsBytes);
 }
