@@ -139,9 +139,9 @@ void Manager::queue_job(Connection& connection, const Message& call, const std::
     // As the client says that waits for the job's end.
     request.answered = Answered::kRefused;
     request.detail = fmt::format("{} is not active, cannot reload.", job.unit);
-  } else if (job.result != "done") {
+  } else if (job.result == "dependency") {
     request.answered = Answered::kRefused;
-    request.detail = fmt::format("Job for {} ends with the result {}.", job.unit, job.result);
+    request.detail = fmt::format("A dependency job for {} failed.", job.unit);
   }
   record(&connection, std::move(request));
 }

@@ -23,7 +23,11 @@ class UnitDirectory final : public UnitFileFinder {
   std::optional<UnitFile> find(const std::string& name, unsigned depth);
   std::optional<UnitFile> load(const std::string& name, const std::string& path, unsigned depth);
   std::optional<UnitFile> load_script(const std::string& name);
-  void add_drop_ins(UnitFile& unit, const std::string& name);
+  void add_drop_ins(UnitFile& unit);
+  void add_links(UnitFile& unit, const std::string& name);
+  std::vector<std::string> entries(const std::string& directory);
+  /// Settled once all its files have been read.
+  void finish(UnitFile& unit);
   std::optional<std::string> read(const std::string& path, UnitFile& unit);
 
   UniqueFd root_;

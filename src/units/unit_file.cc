@@ -134,6 +134,8 @@ void apply_unit_setting(UnitFile& unit, std::string_view key, std::string_view v
     unit.default_dependencies = is_true(value);
   } else if (key == "Wants" || key == "Upholds") {
     add_names(unit.wanted, value, unit.id);
+  } else if (key == "Requisite") {
+    add_names(unit.requisite, value, unit.id);
   } else if (key == "Conflicts") {
     add_names(unit.conflicts, value, unit.id);
   }
@@ -145,10 +147,12 @@ void apply_unit_setting(UnitFile& unit, std::string_view key, std::string_view v
 }
 
 void keep(UnitFile& unit, std::string_view section, std::string_view key, std::string_view value) {
-  if (unit.settings.size() >= kMaxSettings) return;
+  unit.settings_cut = unit.settings_cut || unit.settings.size() >= kMaxSettings;
+  if (unit.settings_cut) return;
   Setting setting{std::string(section), std::string(key), with_specifiers(value, unit.id)};
   const std::size_t bytes = section.size() + key.size() + setting.value.size();
-  if (unit.settings_bytes + bytes > kMaxSettingsBytes) return;
+  unit.settings_cut = unit.settings_bytes + bytes > kMaxSettingsBytes;
+  if (unit.settings_cut) return;
   unit.settings_bytes += bytes;
   unit.settings.push_back(std::move(setting));
 }

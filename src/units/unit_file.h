@@ -38,11 +38,17 @@ struct UnitFile {
   std::vector<std::string> documentation;
   std::vector<Setting> settings;  ///< of all sections, in order; kMaxSettings
   std::size_t settings_bytes = 0;
-  // Dependencies that the file itself names; NAME.wants/ and the like are not looked at.
+  bool settings_cut = false;  ///< there were more
+  bool bad_setting = false;   ///< systemd refuses to load it: has_bad_setting()
+  // Dependencies that the file itself names.
   std::vector<std::string> required;      ///< Requires=, BindsTo=
   std::vector<std::string> wanted;        ///< Wants=, Upholds=
+  std::vector<std::string> requisite;     ///< Requisite=
   std::vector<std::string> conflicts;     ///< Conflicts=
   std::vector<std::string> stopped_with;  ///< Requires=, Requisite=, BindsTo=, PartOf=, StopPropagatedFrom=
+  // By symlinks in NAME.wants/ and NAME.requires/.
+  std::vector<std::string> linked_wants;
+  std::vector<std::string> linked_requires;
 };
 
 /// A unit file of more bytes is refused by systemd too (CONFIG_FILE_SIZE_MAX is 4 MiB; ours is lower).
@@ -59,6 +65,9 @@ void add_default_dependencies(UnitFile& unit);
 /// Applies the settings of `text` to `unit`, whose id is set: the file itself first, then its drop-ins in
 /// order. Lines that systemd would ignore are ignored. At most 64 names a list are kept.
 void apply_unit_file(UnitFile& unit, std::string_view text);
+
+/// Whether systemd refuses the whole file for what it says or lacks ("bad-setting"). After the last file.
+bool has_bad_setting(const UnitFile& unit);
 
 /// Its Type=, or what systemd takes where the file has none.
 std::string_view service_type(const UnitFile& unit);

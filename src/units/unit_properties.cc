@@ -133,7 +133,11 @@ void UnitTable::add_facts(Unit& unit, std::vector<Property>& out) {
   const bool loaded = unit.load_state == "loaded";
   out.push_back(text_property("Description", unit.description));
   out.push_back(text_property("LoadState", unit.load_state));
-  out.push_back(text_property("FragmentPath", file.masked ? "" : file.path));
+  out.push_back(
+      text_property("FragmentPath", unit.transient ? "/run/systemd/transient/" + unit.id : file.path));
+  const auto usable = check_loaded(unit);
+  const BusError why = usable ? BusError() : usable.error();
+  out.push_back({"LoadError", "(ss)", DbusWriter().string(why.name).string(why.text).take()});
   out.push_back(text_property("SourcePath", file.source_path));
   out.push_back(names_property("DropInPaths", file.drop_ins));
   out.push_back(names_property("Documentation", file.documentation));
@@ -172,6 +176,38 @@ void UnitTable::add_timer_state(const Unit& unit, std::vector<Property>& out) co
   out.push_back(uint64_property("NextElapseUSecMonotonic", waits && next == kNever ? 0 : next));
 }
 
+/// After= and Before=, with what comes by default.
+void UnitTable::add_ordering(const Unit& unit, std::vector<Property>& out) const {
+  const std::string_view type = unit_type(unit.id);
+  std::vector<std::string> after;
+  std::vector<std::string> before;
+  if (unit.file) {
+    for (const Property& property : properties_of(*unit.file, kUnitInterface)) {
+      if (property.name == "After") after = as_names(property);
+      if (property.name == "Before") before = as_names(property);
+    }
+  }
+  const auto add = [](std::vector<std::string>& names, std::string name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  };
+  const bool service = type == "service";
+  if (service || type == "socket" || type == "timer" || type == "path") {
+    if (!unit.file || unit.file->default_dependencies) {
+      add(after, "sysinit.target");
+      if (service) add(after, "basic.target");
+      add(before, "shutdown.target");
+      if (type == "timer") add(before, "timers.target");
+      if (type == "socket") add(before, "sockets.target");
+      if (type == "path") add(before, "paths.target");
+    }
+    if (unit.file && !unit.file->slice.empty()) add(after, unit.file->slice);
+    if (service) add(after, "systemd-journald.socket");
+  }
+  for (std::string& name : triggers(unit)) add(before, std::move(name));
+  out.push_back(names_property("After", after));
+  out.push_back(names_property("Before", before));
+}
+
 void UnitTable::add_set(const Unit& unit, const std::string& interface, std::vector<Property>& out) {
   const std::string type = type_interface(unit.id);
   for (const Property& set : unit.set) {
@@ -208,18 +244,18 @@ std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& i
   if (general) {
     if (fresh) {
       own.push_back(text_property("Id", unit.id));
-      own.push_back(names_property("Names", std::vector<std::string>{unit.id}));
       own.push_back(boolean_property("Transient", unit.transient));
     }
-    if (fresh || unit.file) {
-      for (const char* name : {"Requires", "Wants", "Conflicts"})
-        own.push_back(names_property(name, dependencies(unit, name)));
+    std::vector<std::string> names = as_names(find_property(host_properties(unit, ""), "Names"));
+    if (names.empty()) names = {unit.id};
+    for (const std::string& alias : unit.aliases) {
+      if (std::find(names.begin(), names.end(), alias) == names.end()) names.push_back(alias);
     }
-    if (fresh) {
-      for (const char* name : {"RequiredBy", "ConflictedBy", "Triggers"})
-        own.push_back(names_property(name, dependencies(unit, name)));
-    }
-    own.push_back(names_property("TriggeredBy", dependencies(unit, "TriggeredBy")));
+    own.push_back(names_property("Names", names));
+    for (const char* name : {"Requires", "Wants", "Conflicts", "RequiredBy", "WantedBy", "ConflictedBy",
+                             "TriggeredBy", "Triggers"})
+      own.push_back(names_property(name, dependencies(unit, name)));
+    if (fresh || unit.file) add_ordering(unit, own);
     if (fresh || unit.file || unit.load_state == "not-found") add_facts(unit, own);
     if (fresh || unit.touched) add_state(unit, own);
     if (fresh || unit.file || unit.file_state) {

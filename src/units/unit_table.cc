@@ -13,6 +13,7 @@ namespace rehearse::units {
 namespace {
 
 constexpr std::size_t kMaxCached = 512;
+constexpr std::size_t kMaxAliases = 32;
 
 /// What a unit of that type is once started.
 std::string_view started_state(std::string_view type) {
@@ -37,6 +38,7 @@ bool file_is_optional(std::string_view type) {
 const std::vector<std::string>* of_file(const UnitFile& file, std::string_view name) {
   if (name == "Requires") return &file.required;
   if (name == "Wants") return &file.wanted;
+  if (name == "Requisite") return &file.requisite;
   if (name == "Conflicts") return &file.conflicts;
   return nullptr;
 }
@@ -104,6 +106,7 @@ Unit* UnitTable::load(const std::string& name) {
   } else if (found->second.load_state == "not-found") {  // as systemd, which looks again too
     look_at_file(found->second);
   }
+  if (name != id && found->second.aliases.size() < kMaxAliases) found->second.aliases.insert(name);
   return &found->second;
 }
 
@@ -112,11 +115,13 @@ void UnitTable::look_at_file(Unit& unit) {
   if (unit.transient || type == "device" || type == "scope") return;
   auto file = file_of(unit.id);
   if (file && file->id != unit.id) file.reset();  // has become an alias: the loaded unit stays
+  unit.linked_wants = file ? file->linked_wants : std::vector<std::string>();
+  unit.linked_requires = file ? file->linked_requires : std::vector<std::string>();
   if (file) {
     const bool unknown =
         !unit.on_host || unit.load_state != "loaded" || file->changed_ns > loaded_at_ns_ || unit.file;
     if (!unknown && !file->masked) return;
-    unit.load_state = file->masked ? "masked" : "loaded";
+    unit.load_state = file->masked ? "masked" : file->bad_setting ? "bad-setting" : "loaded";
     unit.description = file->description.empty() ? unit.id : file->description;
     unit.file = std::move(file);
     return;
@@ -280,23 +285,41 @@ std::vector<std::string> UnitTable::triggers(const Unit& unit) const {
   return name.empty() ? std::vector<std::string>() : std::vector{name};
 }
 
-std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
-  if (unit.file) {
-    if (const auto* names = of_file(*unit.file, name)) return *names;
-  }
-  if (name == "Triggers" && (unit.file || unit.transient)) return triggers(unit);
-  std::vector<std::string> names = as_names(find_property(host_properties(unit, ""), name));
-  // The inverse of what the clone's files say; what the host knows has no `file`.
-  const bool stopped = name == "RequiredBy" || name == "ConsistsOf" || name == "BoundBy";
+/// What the files of others and their links say of `unit`, under the name of the unit's property.
+std::vector<std::string> UnitTable::inverse(const Unit& unit, std::string_view name) const {
+  std::vector<std::string> names;
   for (const auto& [id, other] : units_) {
-    if ((!other.file && !other.transient) || contains(names, id)) continue;
-    if (name == "TriggeredBy" ? contains(triggers(other), unit.id)
-        : !other.file         ? false
-        : stopped             ? name == "RequiredBy" && contains(other.file->stopped_with, unit.id)
-                              : name == "ConflictedBy" && contains(other.file->conflicts, unit.id)) {
+    const bool of_links = name == "WantedBy"     ? contains(other.linked_wants, unit.id)
+                          : name == "RequiredBy" ? contains(other.linked_requires, unit.id)
+                                                 : false;
+    const bool of_file = !other.file              ? false
+                         : name == "WantedBy"     ? contains(other.file->wanted, unit.id)
+                         : name == "RequiredBy"   ? contains(other.file->stopped_with, unit.id)
+                         : name == "ConflictedBy" ? contains(other.file->conflicts, unit.id)
+                                                  : false;
+    if (of_links || of_file || (name == "TriggeredBy" && contains(triggers(other), unit.id)))
       names.push_back(id);
-    }
   }
+  return names;
+}
+
+std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
+  if (name == "Triggers" && (unit.file || unit.transient)) return triggers(unit);
+  const auto* own = unit.file ? of_file(*unit.file, name) : nullptr;
+  std::vector<std::string> names =
+      own != nullptr ? *own : as_names(find_property(host_properties(unit, ""), name));
+  for (const Property& property : unit.set) {
+    if (unit.transient && property.name == name) names = as_names(property);
+  }
+  const auto add = [&names](const std::vector<std::string>& more) {
+    for (const std::string& one : more) {
+      if (!contains(names, one)) names.push_back(one);
+    }
+  };
+  if (name == "Wants") add(unit.linked_wants);
+  if (name == "Requires") add(unit.linked_requires);
+  // What the host's manager knows has no `file`: these are the others.
+  add(inverse(unit, name));
   return names;
 }
 

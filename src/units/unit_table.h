@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,8 +31,11 @@ struct Unit {
   std::optional<UnitFile> file;           ///< what the clone's file says, where the host's facts do not hold
   std::optional<std::string> file_state;  ///< enabled, disabled, ... in the clone, once asked
   std::string file_preset;
-  std::vector<Property> set;         ///< set in this run
-  std::int64_t active_since_ns = 0;  ///< CLOCK_REALTIME, of a touched unit
+  std::vector<std::string> linked_wants;     ///< by symlinks, as of the last daemon-reload
+  std::vector<std::string> linked_requires;  ///< likewise
+  std::set<std::string> aliases;             ///< by which it has been asked for
+  std::vector<Property> set;                 ///< set in this run
+  std::int64_t active_since_ns = 0;          ///< CLOCK_REALTIME, of a touched unit
   std::int64_t inactive_since_ns = 0;
 
   [[nodiscard]] bool active() const { return active_state == "active" || active_state == "reloading"; }
@@ -96,11 +100,13 @@ class UnitTable {
   std::optional<UnitFile> file_of(const std::string& name);
   std::string resolve(const std::string& name);
   void look_at_file(Unit& unit);
+  [[nodiscard]] std::vector<std::string> inverse(const Unit& unit, std::string_view name) const;
   bool is_stale(Unit& unit);
   const std::string& host_properties(Unit& unit, const std::string& interface);
   std::vector<Property> own_properties(Unit& unit, const std::string& interface);
   void add_state(const Unit& unit, std::vector<Property>& out) const;
   void add_facts(Unit& unit, std::vector<Property>& out);
+  void add_ordering(const Unit& unit, std::vector<Property>& out) const;
   void add_service_state(const Unit& unit, std::vector<Property>& out) const;
   void add_timer_state(const Unit& unit, std::vector<Property>& out) const;
   static void add_set(const Unit& unit, const std::string& interface, std::vector<Property>& out);

@@ -98,6 +98,8 @@ UNITS = {
     "new.timer": "[Timer]\nOnActiveSec=1h\n",
     "new.service": "[Service]\nExecStart=/bin/true\n",
     "new.socket": "[Socket]\nListenStream=/run/new.sock\n",
+    "lacks.service": "[Service]\nType=oneshot\n",
+    "careful.service": "[Unit]\nRequisite=job.service\n[Service]\nExecStart=/bin/true\n",
     "auto.service": "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=/bin/true\n",
 }
 LOADED = ("web.service loaded active running A web server\ncron.service loaded inactive dead Regular jobs\nbroken.service loaded failed failed Broken\n"
@@ -249,6 +251,17 @@ class Simulated(ManagerCase):
             (f"rm {unit}; systemctl daemon-reload; systemctl show brought -p LoadState,ActiveState --value", (0, "not-found\nactive\n", "")),
             ("systemctl stop brought; systemctl start brought", (5, "", "Failed to start brought.service: Unit brought.service not found.\n")),
         ])
+
+    def test_files_that_do_not_load_and_links(self) -> None:
+        self.run_steps([
+            ("systemctl start lacks", (1, "", "Failed to start lacks.service: Unit lacks.service has a bad unit file setting.\nSee .*\n")),
+            ("systemctl show lacks -p LoadState", (0, "LoadState=bad-setting\n", "")),
+            ("systemctl start careful", (1, "", "A dependency job for careful.service failed. See 'journalctl -xe' for details.\n")),
+            ("systemctl add-wants once.service app.service", (0, "", "Created symlink .*\n")),
+            ("systemctl stop app; systemctl start once; systemctl is-active app", (0, "active\n", "")),
+            ("systemctl mask cron; systemctl status cron | sed -n 2p", (0, r" +Loaded: masked \(Reason: Unit cron.service is masked.\)\n", "Created symlink .*\n")),
+        ])
+        self.assertIn(["start app.service"], [r["also"] for r in self.records()])
 
     def test_an_init_script_has_a_unit(self) -> None:
         script = "#!/bin/sh\\n### BEGIN INIT INFO\\n# Provides: oldstyle\\n# Short-Description: Old style\\n### END INIT INFO\\n"

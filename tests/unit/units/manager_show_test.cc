@@ -182,3 +182,48 @@ TEST_CASE("settings become properties") {
   for (int i = 0; i < 5000; ++i) many += "ExecStart=/bin/" + std::string(1000, 'x') + "\n";
   CHECK(of(many, "ExecStart").value.size() <= kMaxSettingsBytes);
 }
+
+TEST_CASE("files that count only from a daemon-reload on, and why a unit is not loaded") {
+  World world;
+  world.finder.add("web.service", "[Service]\nExecStart=/bin/true\n");
+  world.finder.add("wanted.service", "[Service]\nExecStart=/bin/true\n");
+  world.finder.add("bad.timer", "[Timer]\n");
+  world.finder.files["bad.timer"].bad_setting = true;
+  world.finder.add("careful.service", "[Unit]\nRequisite=wanted.service\n[Service]\nExecStart=/bin/true\n");
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  CHECK(client.job("StartUnit", "bad.timer") == "org.freedesktop.systemd1.BadUnitSetting ");
+  CHECK(client.property("bad.timer", "LoadState") == "bad-setting");
+  const auto error = [&](const std::string& unit) {
+    const Property property = find_property(client.all(unit, world.editor), "LoadError");
+    REQUIRE(property.signature == "(ss)");
+    DbusReader reader(property.value, "(ss)");
+    reader.enter_struct();
+    reader.string();
+    return std::string(reader.string());
+  };
+  CHECK(error("bad.timer") == "Unit bad.timer has a bad unit file setting.");
+  CHECK(error("absent.service") == "Unit absent.service not found.");
+  CHECK(error("careful.service").empty());
+  // Whom it depends on is not there, and is not started for it.
+  CHECK(client.job("StartUnit", "careful.service") == "JobNew reply JobRemoved ");
+  CHECK(client.property("careful.service", "ActiveState") == "inactive");
+  manager.take_requests();
+  // A link makes it wanted, of a unit of the host too.
+  world.finder.files["web.service"].linked_wants = {"wanted.service"};
+  client.job("StopUnit", "web.service");
+  CHECK(client.job("StartUnit", "web.service") == "JobNew reply JobRemoved ");
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  client.job("StopUnit", "web.service");
+  CHECK(client.job("StartUnit", "web.service") == "JobNew JobNew reply JobRemoved JobRemoved ");
+  CHECK(manager.take_requests().back().also == std::vector<std::string>{"start wanted.service"});
+  CHECK(as_names(find_property(client.all("wanted.service", world.editor), "WantedBy")) ==
+        std::vector<std::string>{"web.service"});
+  CHECK(client.job("StartUnit", "careful.service") == "JobNew reply JobRemoved ");
+  CHECK(client.property("careful.service", "ActiveState") == "active");
+  // An alias that it has been asked for by is one of its names.
+  world.finder.files["www.service"] = world.finder.files["wanted.service"];
+  CHECK(client.property("www.service", "Id") == "wanted.service");
+  CHECK(as_names(find_property(client.all("wanted.service", world.editor), "Names")).size() == 2);
+}

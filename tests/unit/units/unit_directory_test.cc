@@ -89,3 +89,59 @@ TEST_CASE("an init script says nothing but its description") {
   CHECK(text.find("\nDescription=LSB: a %%n \n") != std::string::npos);
   CHECK(text.find("User=") == std::string::npos);
 }
+
+TEST_CASE("files that systemd refuses") {
+  const Root root;
+  UnitDirectory directory = root.directory();
+  int number = 0;
+  const auto bad = [&](const std::string& text, const std::string& type = "service") {
+    const std::string name = "x" + std::to_string(++number) + "." + type;
+    root.write("etc/systemd/system/" + name, text);
+    const auto unit = directory.find(name);
+    REQUIRE(unit);
+    return unit->bad_setting;
+  };
+  CHECK(bad("[Service]\nType=oneshot\n"));
+  CHECK(bad("[Service]\nType=simple\n"));
+  CHECK(bad("ExecStart=/bin/true\n"));
+  CHECK(bad("[Unit]\nDescription=x\n"));
+  CHECK(bad("[Service]\nExecStart=relative/x\n"));
+  CHECK(bad("[Service]\nType=oneshot\nRestart=always\nExecStart=/bin/true\n"));
+  CHECK(bad("[Service]\nType=dbus\nExecStart=/bin/true\n"));
+  CHECK(bad("[Service]\nExecStart=/bin/true\nExecStart=/bin/false\n"));
+  CHECK(bad("[Service]\nExecStart=/bin/true\nExecStart=\n"));
+  CHECK(bad("[Timer]\n", "timer"));
+  CHECK(bad("[Socket]\n", "socket"));
+  CHECK(bad("[Path]\n", "path"));
+  CHECK_FALSE(bad("[Service]\nType=bogus\nExecStart=/bin/true\n"));
+  CHECK_FALSE(bad("[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStop=/bin/true\n"));
+  CHECK_FALSE(bad("[Service]\nType=oneshot\nExecStart=/bin/true\nExecStart=/bin/false\n"));
+  CHECK_FALSE(bad("[Unit]\nSuccessAction=poweroff\n"));
+  CHECK_FALSE(bad("[Service]\nExecStart=-relative/x\nExecStop=true\n"));
+  CHECK_FALSE(bad("[Service]\nExecStart=/a\nExecStart=\nExecStart=/b\n"));
+  CHECK_FALSE(bad("[Service]\nType=dbus\nBusName=a.b\nExecStart=/bin/true\n"));
+  CHECK_FALSE(bad(""));  // masked
+  CHECK_FALSE(bad("[Timer]\nOnBootSec=1\n", "timer"));
+  CHECK_FALSE(bad("[Unit]\n", "target"));
+}
+
+TEST_CASE("symlinks and drop-ins of directories beside a unit file count") {
+  const Root root;
+  root.write("lib/systemd/system/a-b.service", "[Service]\nExecStart=/bin/true\nUser=one\n");
+  root.link("../need.service", "etc/systemd/system/a-b.service.requires/need.service");
+  root.link("../want.service", "etc/systemd/system/a-b.service.wants/want.service");
+  root.link("../bad", "etc/systemd/system/a-b.service.wants/no unit");
+  root.write("etc/systemd/system/service.d/10-all.conf", "[Service]\nUser=all\nGroup=all\n");
+  root.write("etc/systemd/system/a-.service.d/20-some.conf", "[Service]\nUser=some\n");
+  root.write("etc/systemd/system/service.d/50-both.conf", "[Unit]\nDescription=All\n");
+  root.write("etc/systemd/system/a-b.service.d/50-both.conf", "[Unit]\nDescription=Own\n");
+  const auto unit = root.directory().find("a-b.service");
+  REQUIRE(unit);
+  CHECK(unit->linked_wants == std::vector<std::string>{"want.service"});
+  CHECK(unit->linked_requires == std::vector<std::string>{"need.service"});
+  CHECK(unit->drop_ins == std::vector<std::string>{"/etc/systemd/system/service.d/10-all.conf",
+                                                   "/etc/systemd/system/a-.service.d/20-some.conf",
+                                                   "/etc/systemd/system/a-b.service.d/50-both.conf"});
+  CHECK(unit->settings.back().value == "Own");
+  CHECK(unit->settings[unit->settings.size() - 2].value == "some");
+}
