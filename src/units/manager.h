@@ -148,6 +148,9 @@ class Manager {
   void list_nothing(Connection& connection, const Message& call);
   void no_such_job(Connection& connection, const Message& call);
   void done(Connection& connection, const Message& call);
+  void change_environment(Connection& connection, const Message& call);
+  void set_property(Connection& connection, const Message& call, const std::string& unit,
+                    const std::string& name, DbusReader& value);
   void note_and_done(Connection& connection, const Message& call);
   void enqueue_marked(Connection& connection, const Message& call);
   void file_state(Connection& connection, const Message& call);
@@ -197,7 +200,8 @@ class Manager {
   ConnectionId last_connection_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::uint32_t last_job_ = 0;
-  bool ending_ = false;  ///< a reboot or the like has been asked for
+  std::vector<Property> changed_;  ///< of the manager's own properties, in this run
+  bool ending_ = false;            ///< a reboot or the like has been asked for
   std::vector<UnitRequest> requests_;
   std::size_t recorded_ = 0;
   std::size_t recorded_bytes_ = 0;

@@ -51,6 +51,18 @@ std::string command_of(const std::vector<Property>& properties) {
   return {};
 }
 
+/// Those that a scope is made of.
+std::vector<std::uint32_t> processes_of(const std::vector<Property>& properties) {
+  std::vector<std::uint32_t> processes;
+  for (const Property& property : properties) {
+    if (property.name != "PIDs" || property.signature != "au") continue;
+    DbusReader reader(property.value, property.signature);
+    reader.enter_array("u");
+    while (reader.more() && processes.size() < kMaxScopeProcesses) processes.push_back(reader.uint32());
+  }
+  return processes;
+}
+
 /// Takes `changed` into `set`, unless that grows too large.
 bool merge(std::vector<Property>& set, std::vector<Property> changed) {
   for (Property& property : changed) {
@@ -191,6 +203,7 @@ void Manager::start_transient(Connection& connection, const Message& call) {
   for (Wanted& wanted : all) {
     auto unit = table_.make_transient(wanted.name);
     if (!unit) return refuse_request(connection, call, std::move(request), unit.error());
+    (*unit)->processes = processes_of(wanted.properties);
     if (!merge((*unit)->set, std::move(wanted.properties))) {
       return refuse_request(connection, call, std::move(request),
                             {std::string(bus_error::kLimitsExceeded), "Too many properties."});

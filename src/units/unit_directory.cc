@@ -133,6 +133,11 @@ std::optional<std::string> UnitDirectory::read(const std::string& path, UnitFile
   return std::move(*text);
 }
 
+bool UnitDirectory::has_process(std::uint32_t process) {
+  const std::string path = fmt::format("proc/{}", process);
+  return sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT).has_value();
+}
+
 void UnitDirectory::finish(UnitFile& unit) {
   add_drop_ins(unit);
   add_links(unit, unit.id);

@@ -18,6 +18,7 @@ class UnitDirectory final : public UnitFileFinder {
   explicit UnitDirectory(UniqueFd root) : root_(std::move(root)) {}
 
   std::optional<UnitFile> find(const std::string& name) override;
+  bool has_process(std::uint32_t process) override;
 
  private:
   std::optional<UnitFile> find(const std::string& name, unsigned depth);

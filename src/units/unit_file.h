@@ -72,7 +72,7 @@ bool has_bad_setting(const UnitFile& unit);
 /// Its Type=, or what systemd takes where the file has none.
 std::string_view service_type(const UnitFile& unit);
 
-/// Tells what unit files the clone has.
+/// Tells what unit files the clone has, and who lives in it.
 class UnitFileFinder {
  public:
   virtual ~UnitFileFinder() = default;
@@ -80,6 +80,8 @@ class UnitFileFinder {
   /// if there is none. Reads the clone as it is now: what is generated from an init script is there before
   /// the daemon-reload that generates it.
   virtual std::optional<UnitFile> find(const std::string& name) = 0;
+  /// Whether the clone has that process, as it is numbered there.
+  virtual bool has_process(std::uint32_t process) = 0;
 };
 
 }  // namespace rehearse::units

@@ -147,6 +147,12 @@ BusResult<Unit*> UnitTable::make_transient(const std::string& name) {
   }
   Unit* unit = load(name);
   if (unit == nullptr) return refuse(bus_error::kLimitsExceeded, "Too many units.");
+  // What it was made for before is taken to have ended.
+  if (unit->transient && unit->active() && ends_by_itself(*unit)) {
+    stop(*unit);
+    unit->set.clear();
+    unit->transient = false;
+  }
   const bool pristine = !unit->on_host && !unit->file && !unit->transient && unit->inactive();
   if (!pristine) {
     return refuse(bus_error::kUnitExists,
@@ -157,11 +163,34 @@ BusResult<Unit*> UnitTable::make_transient(const std::string& name) {
   return unit;
 }
 
+/// A transient service that does not stay when its command has ended.
+bool UnitTable::ends_by_itself(Unit& unit) {
+  return unit.transient && unit_type(unit.id) == "service" && !flag(unit, "RemainAfterExit");
+}
+
+void UnitTable::end_transient(std::int64_t now_ns) {
+  for (auto& [id, unit] : units_) {
+    if (!unit.transient || !unit.active()) continue;
+    const bool scope = !unit.processes.empty();
+    const auto lives = [&](std::uint32_t process) { return finder_.has_process(process); };
+    if (scope ? std::none_of(unit.processes.begin(), unit.processes.end(), lives)
+              : ends_by_itself(unit) && now_ns - unit.active_since_ns > kTransientService) {
+      stop(unit);
+    }
+  }
+}
+
 void UnitTable::collect() {
+  // A timer holds what it starts.
+  std::set<std::string> held;
+  for (const auto& [id, unit] : units_) {
+    if (!unit.transient || !unit.active()) continue;
+    for (std::string& name : triggers(unit)) held.insert(std::move(name));
+  }
   for (auto at = units_.begin(); at != units_.end();) {
     const Unit& unit = at->second;
     if (unit.on_host || unit.active() || unit.active_state == "failed" ||
-        (!unit.transient && !unit.set.empty())) {
+        (unit.transient ? held.contains(at->first) : !unit.set.empty())) {
       ++at;
     } else {
       at = units_.erase(at);
@@ -210,7 +239,8 @@ void UnitTable::start(Unit& unit) {
   unit.active_since_ns = realtime_ns();
   if (!stays) unit.inactive_since_ns = unit.active_since_ns;
   unit.active_state = stays ? "active" : "inactive";
-  unit.sub_state = !stays ? "dead" : oneshot ? "exited" : started_state(type);
+  const bool exited = oneshot || (unit.transient && type == "service" && flag(unit, "RemainAfterExit"));
+  unit.sub_state = !stays ? "dead" : exited ? "exited" : started_state(type);
 }
 
 void UnitTable::stop(Unit& unit, std::string_view result) {
@@ -310,6 +340,8 @@ std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view na
       own != nullptr ? *own : as_names(find_property(host_properties(unit, ""), name));
   for (const Property& property : unit.set) {
     if (unit.transient && property.name == name) names = as_names(property);
+    if (unit.transient && name == "Requires" && property.name == "Slice" && is_unit_name(as_text(property)))
+      names.push_back(as_text(property));
   }
   const auto add = [&names](const std::vector<std::string>& more) {
     for (const std::string& one : more) {

@@ -35,7 +35,8 @@ struct Unit {
   std::vector<std::string> linked_requires;  ///< likewise
   std::set<std::string> aliases;             ///< by which it has been asked for
   std::vector<Property> set;                 ///< set in this run
-  std::int64_t active_since_ns = 0;          ///< CLOCK_REALTIME, of a touched unit
+  std::vector<std::uint32_t> processes;  ///< of a scope that a client has made, as they are numbered inside
+  std::int64_t active_since_ns = 0;      ///< CLOCK_REALTIME, of a touched unit
   std::int64_t inactive_since_ns = 0;
 
   [[nodiscard]] bool active() const { return active_state == "active" || active_state == "reloading"; }
@@ -45,6 +46,9 @@ struct Unit {
 /// What is kept of the action's own making.
 inline constexpr std::size_t kMaxOwnUnits = 256;
 inline constexpr std::size_t kMaxSetProperties = 128;
+inline constexpr std::size_t kMaxScopeProcesses = 64;
+/// So long a transient service is running, for who asks.
+inline constexpr std::int64_t kTransientService = 10'000'000'000;
 
 /// Not thread safe. References to units hold until collect().
 class UnitTable {
@@ -60,6 +64,9 @@ class UnitTable {
   Unit* load(const std::string& name);
   /// A unit that StartTransientUnit makes.
   BusResult<Unit*> make_transient(const std::string& name);
+  /// Scopes whose processes have ended, and transient services whose commands are taken to have (they have
+  /// not been executed) are over. Before every call of a client.
+  void end_transient(std::int64_t now_ns);
   /// Forgets loaded units that nothing holds any more. After every call of a client.
   void collect();
   /// daemon-reload: files are looked at anew.
@@ -100,6 +107,7 @@ class UnitTable {
   std::optional<UnitFile> file_of(const std::string& name);
   std::string resolve(const std::string& name);
   void look_at_file(Unit& unit);
+  bool ends_by_itself(Unit& unit);
   [[nodiscard]] std::vector<std::string> inverse(const Unit& unit, std::string_view name) const;
   bool is_stale(Unit& unit);
   const std::string& host_properties(Unit& unit, const std::string& interface);

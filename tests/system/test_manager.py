@@ -263,6 +263,28 @@ class Simulated(ManagerCase):
         ])
         self.assertIn(["start app.service"], [r["also"] for r in self.records()])
 
+    def test_transient_units_end_and_can_be_read(self) -> None:
+        self.run_steps([
+            ("systemd-run -q --scope --unit=short true", (0, "", "")),
+            ("systemctl is-active short.scope", (3, "inactive\n", "")),
+            ("systemd-run -q --scope --unit=short systemctl is-active short.scope", (0, "active\n", "")),
+            ("systemd-run -q --unit=again true", (0, "", "")),
+            ("systemd-run -q --unit=again true", (0, "", "")),
+            ("systemctl status again | head -2", (0, ".*again.service - .*/true\n +Loaded: loaded \\(/run/systemd/transient/again.service; transient\\)\n", "")),
+            ("systemctl show again -p ExecStart", (0, "ExecStart={ path=.*/true ; argv\\[\\]=.*/true ; .*\n", "")),
+            ("systemd-run -q --unit=sliced --slice=own.slice -p RemainAfterExit=yes true; systemctl is-active own.slice; systemctl show sliced -p SubState,Slice", (0, "active\nSlice=own.slice\nSubState=exited\n", "")),
+        ])
+
+    def test_what_is_set_of_the_manager_stays(self) -> None:
+        self.run_steps([
+            ("systemctl set-environment FOO=bar 'B=a b'; systemctl unset-environment FOO", (0, "", "")),
+            ("systemctl show-environment", (0, r"B=\$'a b'\n", "")),
+            ("systemctl log-level debug", (0, "", "")),
+            ("systemctl log-level", (0, "debug\n", "")),
+            ("systemctl service-watchdogs no", (0, "", "")),
+            ("systemctl service-watchdogs", (0, "no\n", "")),
+        ])
+
     def test_an_init_script_has_a_unit(self) -> None:
         script = "#!/bin/sh\\n### BEGIN INIT INFO\\n# Provides: oldstyle\\n# Short-Description: Old style\\n### END INIT INFO\\n"
         self.run_steps([
@@ -293,7 +315,7 @@ class Simulated(ManagerCase):
             ("systemctl --failed --plain --no-legend", (0, "broken.service loaded failed failed Broken\n", "")),
             ("systemd-run --unit=brief --description=Brief -- /bin/echo 'a b'", (0, "", "Running as unit: brief.service\n")),
             ("systemctl is-active brief", (0, "active\n", "")),
-            ("systemd-run --unit=brief true", (1, "", "Failed to start transient service unit: Unit brief.service was already loaded or has a fragment file.\n")),
+            ("systemd-run --unit=web true", (1, "", "Failed to start transient service unit: Unit web.service was already loaded or has a fragment file.\n")),
             ("systemd-run --scope --unit=within sh -c 'echo within'", (0, "within\n", "Running scope as unit: within.scope\n")),
             ("systemd-run --on-active=1h --unit=later true", (0, "", "Running timer as unit: later.timer\nWill run service as unit: later.service\n")),
             ("systemctl is-active later.timer", (0, "active\n", "")),

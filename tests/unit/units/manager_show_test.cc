@@ -227,3 +227,61 @@ TEST_CASE("files that count only from a daemon-reload on, and why a unit is not 
   CHECK(client.property("www.service", "Id") == "wanted.service");
   CHECK(as_names(find_property(client.all("wanted.service", world.editor), "Names")).size() == 2);
 }
+
+TEST_CASE("transient units are read in other types than they are set in, and end") {
+  World world;
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  const auto make = [&](const std::string& name, const std::vector<Property>& properties) {
+    DbusWriter body;
+    body.string(name).string("fail");
+    const DbusWriter::Array array = body.open_array('(');
+    for (const Property& property : properties)
+      write_variant(body.open_struct().string(property.name), property);
+    body.close_array(array);
+    body.close_array(body.open_array('('));
+    client.send(client.request("StartTransientUnit", "ssa(sv)a(sa(sv))", body.take()));
+    return client.receive().at(0).error_name;
+  };
+  DbusWriter command;
+  const DbusWriter::Array commands = command.open_array('(');
+  command.open_struct().string("/bin/a").strings(std::vector<std::string>{"a", "b"}).boolean(false);
+  command.close_array(commands);
+  const Property start = {"ExecStart", "a(sasb)", command.take()};
+  CHECK(make("stays.service",
+             {start, boolean_property("RemainAfterExit", true), text_property("Slice", "own.slice"),
+              text_property("NoSuch", "x"), text_property("MemoryMax", "x")})
+            .empty());
+  const std::string all = client.all("stays.service", world.editor);
+  CHECK(find_property(all, "ExecStart").signature == "a(sasbttttuii)");
+  CHECK(find_property(all, "MemoryMax").signature == "t");
+  CHECK(find_property(all, "NoSuch").signature.empty());
+  CHECK(as_text(find_property(all, "UnitFileState")) == "transient");
+  CHECK(client.property("stays.service", "SubState") == "exited");
+  CHECK(client.property("own.slice", "ActiveState") == "active");
+  // A scope lives as long as its processes.
+  world.finder.processes = {41};
+  DbusWriter pids;
+  const DbusWriter::Array numbers = pids.open_array('u');
+  pids.uint32(41);
+  pids.close_array(numbers);
+  const Property processes = {"PIDs", "au", pids.take()};
+  CHECK(make("run.scope", {processes}).empty());
+  CHECK(client.property("run.scope", "ActiveState") == "active");
+  CHECK(make("run.scope", {processes}) == "org.freedesktop.systemd1.UnitExists");
+  world.finder.processes.clear();
+  CHECK(client.property("run.scope", "ActiveState") == "inactive");
+  world.finder.processes = {41};
+  CHECK(make("run.scope", {processes}).empty());
+}
+
+TEST_CASE("a transient service does not run for ever") {
+  World world;
+  UnitTable table(world.host, world.source, world.finder);
+  Unit* unit = *table.make_transient("brief.service");
+  table.start(*unit);
+  table.end_transient(unit->active_since_ns + 1'000'000'000);
+  CHECK(unit->active());
+  table.end_transient(unit->active_since_ns + kTransientService + 1);
+  CHECK(unit->active_state == "inactive");
+}

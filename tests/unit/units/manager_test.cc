@@ -159,7 +159,9 @@ TEST_CASE("transient units, kills and the end of the system") {
   CHECK(transient("brief.service").size() == 3);
   CHECK(manager.take_requests().at(0).detail == "echo 'a b'");
   CHECK(client.property("brief.service", "Description") == "Brief");
-  CHECK(transient("brief.service").at(0).error_name == "org.freedesktop.systemd1.UnitExists");
+  // Its command is taken to have ended where the name is asked for again.
+  CHECK(transient("brief.service").size() == 3);
+  CHECK(transient("web.service").at(0).error_name == "org.freedesktop.systemd1.UnitExists");
   CHECK(transient("brief.target").at(0).error_name == "org.freedesktop.DBus.Error.InvalidArgs");
   const auto kill = [&](const std::string& unit, int number) {
     client.send(
@@ -267,4 +269,54 @@ TEST_CASE("a request whose client is refused is recorded as that") {
   CHECK(requests[1].detail == "Unknown method SwitchRoot or interface org.freedesktop.systemd1.Manager.");
   CHECK(requests[2].unit == "web.service");
   CHECK(requests[3].request == "Dump");
+}
+
+TEST_CASE("what is set of the manager stays") {
+  World world;
+  DbusWriter properties;
+  write_properties(
+      properties, "",
+      std::vector<Property>{names_property("Environment", std::vector<std::string>{"A=1", "B=2"}),
+                            text_property("LogLevel", "info"), boolean_property("ServiceWatchdogs", true)});
+  world.host.properties = properties.take();
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  const auto change = [&](std::string_view member, const std::vector<std::string>& words) {
+    client.send(client.request(member, "as", DbusWriter().strings(words).take()));
+    return client.receive().at(0).error_name;
+  };
+  const auto environment = [&] {
+    Message get = client.request(
+        "Get", "ss", DbusWriter().string("org.freedesktop.systemd1.Manager").string("Environment").take());
+    get.interface = "org.freedesktop.DBus.Properties";
+    client.send(get);
+    const auto messages = client.receive();
+    DbusReader reader = messages.at(0).reader();
+    reader.enter_variant();
+    return reader.strings();
+  };
+  CHECK(change("SetEnvironment", {"A=3", "C=4"}).empty());
+  CHECK(environment() == std::vector<std::string>{"B=2", "A=3", "C=4"});
+  CHECK(change("UnsetEnvironment", {"B", "A=1"}).empty());
+  CHECK(environment() == std::vector<std::string>{"A=3", "C=4"});
+  CHECK(change("SetEnvironment", {"none"}) == "org.freedesktop.DBus.Error.InvalidArgs");
+  const auto set = [&](const std::string& name, const Property& value) {
+    DbusWriter body;
+    body.string("org.freedesktop.systemd1.Manager").string(name);
+    write_variant(body, value);
+    Message call = client.request("Set", "ssv", body.take());
+    call.interface = "org.freedesktop.DBus.Properties";
+    client.send(call);
+    return client.receive().at(0).error_name;
+  };
+  CHECK(set("LogLevel", text_property("", "debug")).empty());
+  CHECK(client.property("", "LogLevel") == "debug");
+  CHECK(set("ServiceWatchdogs", boolean_property("", false)).empty());
+  CHECK(set("ServiceWatchdogs", text_property("", "no")) == "org.freedesktop.DBus.Error.InvalidArgs");
+  CHECK(set("Version", text_property("", "999")) == "org.freedesktop.DBus.Error.PropertyReadOnly");
+  // However much is set, it is bounded.
+  std::vector<std::string> many;
+  for (int i = 0; i < 2000; ++i) many.push_back("N" + std::to_string(i) + "=1");
+  CHECK(change("SetEnvironment", many) == "org.freedesktop.DBus.Error.LimitsExceeded");
+  CHECK(environment().size() == 2);
 }

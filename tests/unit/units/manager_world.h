@@ -1,6 +1,9 @@
 // A manager with a small host behind it, and a client that speaks to it.
 #pragma once
 
+#include <map>
+#include <set>
+
 #include "units/manager.h"
 #include "units/unit_name.h"
 
@@ -30,6 +33,8 @@ class Finder final : public UnitFileFinder {
     const auto found = files.find(name);
     return found == files.end() ? std::nullopt : std::optional(found->second);
   }
+  bool has_process(std::uint32_t process) override { return processes.contains(process); }
+  std::set<std::uint32_t> processes;
   void add(const std::string& name, const std::string& text) {
     UnitFile file;
     file.id = name;
