@@ -5,8 +5,9 @@
 // on /run/systemd/private. A state machine without I/O of its own: bytes of clients come in, bytes for them
 // and records come out. What it needs to know it asks three interfaces that its owner implements.
 //
-// What it is not: nothing is started or stopped, no generator runs, no drop-in of set-property is written; a
-// unit always starts well. A client that wants the system bus (loginctl, systemd-run --wait) is not served.
+// What it is not: nothing is started or stopped, no generator but that of init scripts is played, no drop-in
+// of set-property is written; a unit always starts well. A client that wants the system bus (loginctl,
+// systemd-run --wait) is not served.
 #pragma once
 
 #include <sys/types.h>

@@ -120,6 +120,13 @@ class ServiceManager(Case):
             self.assertIn("unit.defence-stopped", json.dumps(result.doc["verdict"]))
         self.assertNotIn("unit.defence-stopped", json.dumps(self.asked("systemctl restart web").doc["verdict"]))
 
+    def test_files_that_are_changed_before_the_first_question_are_looked_at(self) -> None:
+        result = self.asked("d=/etc/systemd/system/web.service.d; mkdir -p $d; printf '[Service]\\nUser=nobody\\n' > $d/x.conf; systemctl show web -p NeedDaemonReload >&2;"
+                            "systemctl daemon-reload; systemctl show web -p User -p DropInPaths -p NeedDaemonReload >&2")
+        self.assertIn(b"NeedDaemonReload=yes\n", result.err)
+        for line in (b"User=nobody\n", b"DropInPaths=/etc/systemd/system/web.service.d/x.conf\n", b"NeedDaemonReload=no\n"):
+            self.assertIn(line, result.err)
+
     def test_report_for_people(self) -> None:
         (self.base / "action").write_text("systemctl restart web; systemctl start absent; systemctl enable --now web; true", encoding="utf-8")
         done = self.on_host(" ".join(self.command("run", json_out=False)) + ' -- sh "$WORK/action"')
