@@ -235,7 +235,9 @@ void Manager::record(const Connection* connection, UnitRequest request) {
     bytes += text->size();
   }
   for (const std::string& also : request.also) bytes += also.size();
-  if (recorded_ >= kMaxRecords || recorded_bytes_ + bytes > kMaxRecordBytes) {
+  const bool asks = request.request == "query";
+  if (recorded_ >= kMaxRecords - (asks ? kReservedRecords : 0) ||
+      recorded_bytes_ + bytes > kMaxRecordBytes - (asks ? kReservedRecordBytes : 0)) {
     ++unrecorded_;
     return;
   }

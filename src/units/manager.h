@@ -73,6 +73,9 @@ inline constexpr std::size_t kMaxTickets = 64;
 /// Records of one run, and their texts; what comes after is counted only.
 inline constexpr std::size_t kMaxRecords = 10'000;
 inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
+/// Of these, what is left to requests that change something: questions do not use it up.
+inline constexpr std::size_t kReservedRecords = kMaxRecords / 4;
+inline constexpr std::size_t kReservedRecordBytes = kMaxRecordBytes / 4;
 
 /// Not thread safe. Memory is bounded by the limits above, by the host's units, and by kMaxOwnUnits.
 class Manager {

@@ -173,6 +173,10 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     const std::string_view key = trimmed(std::string_view(setting).substr(0, equals));
     const std::string_view value = trimmed(std::string_view(setting).substr(equals + 1));
     keep(unit, section, key, value);
+    if (section == "Install" && key == "Alias") {
+      add_names(unit.aliases, value, unit.id);
+      unit.aliases.resize(std::min(unit.aliases.size(), kMaxInstallAliases));
+    }
     if (section == "Unit") {
       apply_unit_setting(unit, key, value);
     } else if ((section == "Service" || section == "Socket") && key == "Slice") {

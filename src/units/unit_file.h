@@ -36,7 +36,8 @@ struct UnitFile {
   bool default_dependencies = true;
   std::string slice;  ///< Slice=, empty for the default
   std::vector<std::string> documentation;
-  std::vector<Setting> settings;  ///< of all sections, in order; kMaxSettings
+  std::vector<std::string> aliases;  ///< Alias=: its names if they are enabled; kMaxInstallAliases
+  std::vector<Setting> settings;     ///< of all sections, in order; kMaxSettings
   std::size_t settings_bytes = 0;
   bool settings_cut = false;  ///< there were more
   bool bad_setting = false;   ///< systemd refuses to load it: has_bad_setting()
@@ -54,6 +55,7 @@ struct UnitFile {
 /// A unit file of more bytes is refused by systemd too (CONFIG_FILE_SIZE_MAX is 4 MiB; ours is lower).
 inline constexpr std::size_t kMaxUnitFile = 1U << 20U;
 
+inline constexpr std::size_t kMaxInstallAliases = 8;
 /// More than these, of one unit with its drop-ins, are not kept for showing.
 inline constexpr std::size_t kMaxSettings = 512;
 inline constexpr std::size_t kMaxSettingsBytes = 64U << 10U;

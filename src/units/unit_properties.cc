@@ -251,6 +251,11 @@ std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& i
     for (const std::string& alias : unit.aliases) {
       if (std::find(names.begin(), names.end(), alias) == names.end()) names.push_back(alias);
     }
+    for (const std::string& alias : unit.file ? unit.file->aliases : std::vector<std::string>()) {
+      const auto file = file_of(alias);
+      if (file && file->id == unit.id && std::find(names.begin(), names.end(), alias) == names.end())
+        names.push_back(alias);
+    }
     own.push_back(names_property("Names", names));
     for (const char* name : {"Requires", "Wants", "Conflicts", "RequiredBy", "WantedBy", "ConflictedBy",
                              "TriggeredBy", "Triggers"})

@@ -302,6 +302,7 @@ std::string UnitTable::text(Unit& unit, std::string_view name) {
 
 std::vector<std::string> UnitTable::triggers(const Unit& unit) const {
   std::string name;
+  if (unit.load_state != "loaded") return {};
   if (unit.file) {
     name = triggered_unit(*unit.file);
   } else if (unit.transient) {

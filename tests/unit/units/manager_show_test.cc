@@ -226,6 +226,12 @@ TEST_CASE("files that count only from a daemon-reload on, and why a unit is not 
   world.finder.files["www.service"] = world.finder.files["wanted.service"];
   CHECK(client.property("www.service", "Id") == "wanted.service");
   CHECK(as_names(find_property(client.all("wanted.service", world.editor), "Names")).size() == 2);
+  // One that is enabled, before anybody asks for it.
+  world.finder.add("named.service",
+                   "[Service]\nExecStart=/bin/true\n[Install]\nAlias=n1.service n2.service\n");
+  world.finder.files["n1.service"] = world.finder.files["named.service"];
+  CHECK(as_names(find_property(client.all("named.service", world.editor), "Names")) ==
+        std::vector<std::string>{"named.service", "n1.service"});
 }
 
 TEST_CASE("transient units are read in other types than they are set in, and end") {

@@ -320,3 +320,18 @@ TEST_CASE("what is set of the manager stays") {
   CHECK(change("SetEnvironment", many) == "org.freedesktop.DBus.Error.LimitsExceeded");
   CHECK(environment().size() == 2);
 }
+
+TEST_CASE("questions leave room for the records of what changes something") {
+  World world;
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  for (std::size_t i = 0; i < kMaxRecords; ++i) {
+    Client client(manager);
+    client.property("web.service", "ActiveState");
+    manager.disconnect(client.id());
+  }
+  CHECK(manager.take_requests().size() == kMaxRecords - kReservedRecords);
+  Client client(manager);
+  client.job("StopUnit", "web.service");
+  REQUIRE(manager.take_requests().size() == 1);
+  CHECK(manager.unrecorded() == kReservedRecords);
+}
