@@ -147,12 +147,6 @@ BusResult<Unit*> UnitTable::make_transient(const std::string& name) {
   }
   Unit* unit = load(name);
   if (unit == nullptr) return refuse(bus_error::kLimitsExceeded, "Too many units.");
-  // What it was made for before is taken to have ended.
-  if (unit->transient && unit->active() && ends_by_itself(*unit)) {
-    stop(*unit);
-    unit->set.clear();
-    unit->transient = false;
-  }
   const bool pristine = !unit->on_host && !unit->file && !unit->transient && unit->inactive();
   if (!pristine) {
     return refuse(bus_error::kUnitExists,

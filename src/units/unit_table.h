@@ -47,8 +47,9 @@ struct Unit {
 inline constexpr std::size_t kMaxOwnUnits = 256;
 inline constexpr std::size_t kMaxSetProperties = 128;
 inline constexpr std::size_t kMaxScopeProcesses = 64;
-/// So long a transient service is running, for who asks.
-inline constexpr std::int64_t kTransientService = 10'000'000'000;
+/// So long a transient service is running, for who asks: scripts that wait for its end come to one, those
+/// that look whether it has come up see that.
+inline constexpr std::int64_t kTransientService = 5'000'000'000;
 
 /// Not thread safe. References to units hold until collect().
 class UnitTable {
