@@ -347,6 +347,10 @@ TRIAL = {
     "rt-sock.service": "[Service]\nExecStart=/bin/sleep infinity\n",
     "rt-tick.timer": "[Timer]\nOnActiveSec=1h\nUnit=rt-job.service\n[Install]\nWantedBy=timers.target\n",
     "rt-new.service": "[Unit]\nDescription=New\n[Service]\nSlice=rt.slice\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+    "rt-next.timer": "[Timer]\nOnActiveSec=1h\nUnit=rt-job.service\n",
+    "rt-lacks.service": "[Service]\nType=oneshot\n",
+    "rt-careful.service": "[Unit]\nRequisite=rt-auto.service\n[Service]\nExecStart=/bin/true\n",
+    "rt-said.service": "[Service]\nExecStart=/bin/echo 'a b' c\nUser=daemon\nRestart=on-failure\nMemoryMax=1.5G\nTimeoutStopSec=1min 5s\nEnvironment=\"A=1 2\" B=3\nUMask=077\nNice=3\nLimitNOFILE=10:20\nKillSignal=SIGINT\nCPUQuota=20%\n",
     "rt-group.target": "[Unit]\nWants=rt-idle.service rt-absent.service\n",
 }
 # The state before: what is running, what has failed.
@@ -387,6 +391,10 @@ COMMANDS = [
     "service rt-web restart", "service rt-web status > /dev/null", "service rt-absent restart", "deb-systemd-invoke restart rt-web.service", "deb-systemd-invoke start rt-absent.service", "deb-systemd-helper enable rt-web.service; deb-systemd-helper is-enabled rt-web.service",
     "systemctl is-enabled rt-web", "deb-systemd-helper disable rt-web.service", "invoke-rc.d cron restart", "systemctl is-active cron", "systemctl log-level", "systemctl service-watchdogs", "systemctl whoami 1 | wc -l", "systemctl cancel",
     "systemctl try-restart --no-block rt-web", "systemctl is-active rt-web", "systemctl stop rt-web --no-block; sleep 0.2", "systemctl is-active rt-web", "systemctl edit rt-absent", "systemctl help rt-absent", "systemctl list-timers --all rt-tick.timer --no-legend | wc -l", "systemctl list-sockets --no-legend rt-sock.socket",
+    "systemctl start rt-next.timer", "systemctl list-timers --all rt-next.timer --no-legend | grep -c 'rt-next.timer *rt-job.service'", "systemctl show rt-next.timer -p Unit,Triggers,AccuracyUSec,Persistent,SubState", "systemctl stop rt-next.timer",
+    "systemctl start rt-lacks", "systemctl show rt-lacks -p LoadState,LoadError", "systemctl start rt-careful", "systemctl is-active rt-careful",
+    "systemctl show rt-said -p User,Group,Restart,MemoryMax,MemoryHigh,TimeoutStopUSec,TimeoutStartUSec,Environment,UMask,Nice,LimitNOFILE,LimitNOFILESoft,LimitCORE,KillSignal,KillMode,CPUQuotaPerSecUSec,ExecStart,TasksMax,OOMPolicy,StandardOutput,CapabilityBoundingSet",
+    "systemctl set-environment RT=1; systemctl show-environment | grep ^RT; systemctl unset-environment RT; systemctl show-environment | grep ^RT", "systemctl log-level debug; systemctl log-level; systemctl log-level info",
 ]
 # Times, and what a service uses and runs: nothing was started by the mock.
 VOLATILE = re.compile(r"^ *(Active: .*|Process: .*|Main PID: .*|Tasks: .*|Memory: .*|CPU: .*|CGroup: .*|Duration: .*|[├└│`|].*|MainPID=.*)$")
