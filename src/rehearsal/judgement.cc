@@ -343,10 +343,26 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
   }
 }
 
+/// What was asked for, and what it would have meant for other units: a target whose start stops a guard says
+/// "stop guard.service" of its own accord.
 void units(const report::RunRecord& record, PolicyFacts& facts) {
-  for (const report::UnitRecord& asked : record.units)
+  constexpr std::size_t kMostOthers = 20'000;
+  std::set<std::pair<std::string_view, std::string_view>> others;
+  for (const report::UnitRecord& asked : record.units) {
+    const bool isolates = asked.mode == "isolate" && asked.request == "start";
     add_row(facts, Subject::kUnit, asked.request + ' ' + asked.unit,
-            {asked.unit, asked.request, asked.answered});
+            {asked.unit, isolates ? std::string("isolate") : asked.request, asked.answered});
+    for (const std::string& also : asked.also) {
+      if (others.size() >= kMostOthers) {
+        facts.of(Subject::kUnit).unknown = "it would have meant something for more units than are looked at";
+        break;
+      }
+      const std::size_t blank = also.find(' ');
+      if (blank == std::string::npos || !others.emplace(also, asked.answered).second) continue;
+      add_row(facts, Subject::kUnit, fmt::format("{} (by {} {})", also, asked.request, asked.unit),
+              {also.substr(blank + 1), also.substr(0, blank), asked.answered});
+    }
+  }
 }
 
 /// "net.ipv4.ip_forward" of a call that names /proc/sys/net/ipv4/ip_forward.

@@ -218,6 +218,7 @@ bool ServiceManager::has_ended() const {
 
 Result<void> ServiceManager::begin(UniqueFd listener, UniqueFd init, UniqueFd tools) {
   RH_TRY(auto stop, sys::pipe(O_CLOEXEC));
+  begun_ns_ = realtime_ns();
   listener_ = std::move(listener);
   init_ = std::move(init);
   tools_ = std::move(tools);
@@ -256,7 +257,9 @@ void ServiceManager::wait_for_client() {
   const auto serve = [this]() -> Result<void> {
     const std::int64_t deadline = monotonic_ns() + kReadPatience;
     RH_TRY(auto host, units::HostManager::connect(units::kHostManagerSocket, deadline));
-    RH_TRY(const auto known, host.read(deadline));
+    RH_TRY(auto known, host.read(deadline));
+    // What the action has done to unit files before its first question is not the host's manager's knowledge.
+    known.read_at_ns = std::min(known.read_at_ns, begun_ns_);
     units::ManagerSetup setup;
     setup.host = &known;
     setup.listener = listener_.get();

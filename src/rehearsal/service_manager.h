@@ -55,6 +55,7 @@ class ServiceManager final : public sandbox::ServiceManager {
   void wait_for_client();
 
   std::uint32_t uid_shift_;
+  std::int64_t begun_ns_ = 0;  ///< CLOCK_REALTIME
   WriteWatch* watch_ = nullptr;
   UniqueFd listener_;
   UniqueFd init_;

@@ -27,6 +27,7 @@ inline constexpr std::string_view kUnknownMethod = "org.freedesktop.DBus.Error.U
 inline constexpr std::string_view kUnknownObject = "org.freedesktop.DBus.Error.UnknownObject";
 inline constexpr std::string_view kUnknownInterface = "org.freedesktop.DBus.Error.UnknownInterface";
 inline constexpr std::string_view kUnknownProperty = "org.freedesktop.DBus.Error.UnknownProperty";
+inline constexpr std::string_view kPropertyReadOnly = "org.freedesktop.DBus.Error.PropertyReadOnly";
 inline constexpr std::string_view kNotSupported = "org.freedesktop.DBus.Error.NotSupported";
 inline constexpr std::string_view kLimitsExceeded = "org.freedesktop.DBus.Error.LimitsExceeded";
 inline constexpr std::string_view kFileNotFound = "org.freedesktop.DBus.Error.FileNotFound";

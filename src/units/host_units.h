@@ -35,7 +35,7 @@ struct HostUnits {
   std::string system_state;     ///< running, degraded, ...
   std::string properties;       ///< the manager's, marshalled as a{sv}, little-endian
   std::vector<HostUnit> units;  ///< in the manager's order
-  std::int64_t read_at_ns = 0;  ///< CLOCK_REALTIME
+  std::int64_t read_at_ns = 0;  ///< CLOCK_REALTIME; unit files that are younger the manager has not read
   std::int64_t took_ns = 0;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "units/connection.h"
 #include "units/unit_name.h"
 
@@ -136,6 +137,7 @@ void Manager::process(Connection& connection) {
     const auto message = next_message(connection);
     if (!message) break;
     if (message->type != MessageType::kMethodCall) continue;  // nothing was asked of a client
+    table_.end_transient(realtime_ns());
     dispatch(connection, *message);
     table_.collect();
   }
@@ -233,7 +235,9 @@ void Manager::record(const Connection* connection, UnitRequest request) {
     bytes += text->size();
   }
   for (const std::string& also : request.also) bytes += also.size();
-  if (recorded_ >= kMaxRecords || recorded_bytes_ + bytes > kMaxRecordBytes) {
+  const bool asks = request.request == "query";
+  if (recorded_ >= kMaxRecords - (asks ? kReservedRecords : 0) ||
+      recorded_bytes_ + bytes > kMaxRecordBytes - (asks ? kReservedRecordBytes : 0)) {
     ++unrecorded_;
     return;
   }

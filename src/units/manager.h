@@ -5,8 +5,9 @@
 // on /run/systemd/private. A state machine without I/O of its own: bytes of clients come in, bytes for them
 // and records come out. What it needs to know it asks three interfaces that its owner implements.
 //
-// What it is not: nothing is started or stopped, no generator runs, no drop-in of set-property is written; a
-// unit always starts well. A client that wants the system bus (loginctl, systemd-run --wait) is not served.
+// What it is not: nothing is started or stopped, no generator but that of init scripts is played, no drop-in
+// of set-property is written; a unit always starts well. A client that wants the system bus (loginctl,
+// systemd-run --wait) is not served.
 #pragma once
 
 #include <sys/types.h>
@@ -72,6 +73,9 @@ inline constexpr std::size_t kMaxTickets = 64;
 /// Records of one run, and their texts; what comes after is counted only.
 inline constexpr std::size_t kMaxRecords = 10'000;
 inline constexpr std::size_t kMaxRecordBytes = 16U << 20U;
+/// Of these, what is left to requests that change something: questions do not use it up.
+inline constexpr std::size_t kReservedRecords = kMaxRecords / 4;
+inline constexpr std::size_t kReservedRecordBytes = kMaxRecordBytes / 4;
 
 /// Not thread safe. Memory is bounded by the limits above, by the host's units, and by kMaxOwnUnits.
 class Manager {
@@ -148,6 +152,9 @@ class Manager {
   void list_nothing(Connection& connection, const Message& call);
   void no_such_job(Connection& connection, const Message& call);
   void done(Connection& connection, const Message& call);
+  void change_environment(Connection& connection, const Message& call);
+  void set_property(Connection& connection, const Message& call, const std::string& unit,
+                    const std::string& name, DbusReader& value);
   void note_and_done(Connection& connection, const Message& call);
   void enqueue_marked(Connection& connection, const Message& call);
   void file_state(Connection& connection, const Message& call);
@@ -180,6 +187,8 @@ class Manager {
   /// Sends the error and records the request as refused.
   void refuse_request(Connection& connection, const Message& call, UnitRequest request,
                       const BusError& error);
+  /// One that this manager has not, though the host's may have it.
+  void refuse_method(Connection& connection, const Message& call, const std::string& unit);
   void error(Connection& connection, const Message& call, const BusError& error);
   void record(const Connection* connection, UnitRequest request);
   /// From now on the client's reading of that unit is no question of its own.
@@ -195,7 +204,8 @@ class Manager {
   ConnectionId last_connection_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::uint32_t last_job_ = 0;
-  bool ending_ = false;  ///< a reboot or the like has been asked for
+  std::vector<Property> changed_;  ///< of the manager's own properties, in this run
+  bool ending_ = false;            ///< a reboot or the like has been asked for
   std::vector<UnitRequest> requests_;
   std::size_t recorded_ = 0;
   std::size_t recorded_bytes_ = 0;

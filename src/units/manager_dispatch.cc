@@ -15,6 +15,13 @@ BusError bad_arguments(const Message& call, std::string_view expected) {
                       call.interface, call.member, expected)};
 }
 
+/// The unit that a call of a method that is not known here seems to be about.
+std::string named_unit(const Message& call) {
+  if (!call.signature.starts_with('s')) return {};
+  const std::string name(call.reader().string());
+  return is_unit_name(name) ? name : std::string();
+}
+
 }  // namespace
 
 struct Manager::Method {
@@ -22,6 +29,13 @@ struct Manager::Method {
   std::string_view signature;
   void (Manager::*call)(Connection&, const Message&);
 };
+
+void Manager::refuse_method(Connection& connection, const Message& call, const std::string& unit) {
+  UnitRequest request;
+  request.unit = unit;
+  request.request = call.member;
+  refuse_request(connection, call, std::move(request), unknown_method(call));
+}
 
 void Manager::manager_call(Connection& connection, const Message& call) {
   static constexpr std::array<std::pair<std::string_view, JobKind>, 8> kJobs = {{
@@ -69,9 +83,9 @@ void Manager::manager_call(Connection& connection, const Message& call) {
       {"ThawUnit", "s", &Manager::note_and_done},
       {"CleanUnit", "sas", &Manager::note_and_done},
       {"AbandonScope", "s", &Manager::note_and_done},
-      {"SetEnvironment", "as", &Manager::note_and_done},
-      {"UnsetEnvironment", "as", &Manager::note_and_done},
-      {"UnsetAndSetEnvironment", "asas", &Manager::note_and_done},
+      {"SetEnvironment", "as", &Manager::change_environment},
+      {"UnsetEnvironment", "as", &Manager::change_environment},
+      {"UnsetAndSetEnvironment", "asas", &Manager::change_environment},
       {"SetShowStatus", "s", &Manager::note_and_done},
       {"SetExitCode", "y", &Manager::note_and_done},
       {"GetUnitFileState", "s", &Manager::file_state},
@@ -81,9 +95,8 @@ void Manager::manager_call(Connection& connection, const Message& call) {
       {"GetDefaultTarget", "", &Manager::default_target},
       {"GetUnitByControlGroup", "s", &Manager::unit_by_pid},
   }};
-  if (!call.interface.empty() && call.interface != kManagerInterface) {
-    return error(connection, call, unknown_method(call));
-  }
+  if (!call.interface.empty() && call.interface != kManagerInterface)
+    return refuse_method(connection, call, "");
   for (const auto& [name, kind] : kJobs) {
     if (call.member != name) continue;
     const std::string_view expected = name == "StartUnitWithFlags" ? "sst" : "ss";
@@ -116,7 +129,7 @@ void Manager::manager_call(Connection& connection, const Message& call) {
     if (name == "ResetFailedUnit") return reset_failed(connection, call, unit);
     return set_properties(connection, call, unit, reader);
   }
-  error(connection, call, unknown_method(call));
+  refuse_method(connection, call, named_unit(call));
 }
 
 void Manager::unit_call(Connection& connection, const Message& call, const std::string& name) {
@@ -130,7 +143,7 @@ void Manager::unit_call(Connection& connection, const Message& call, const std::
       {"ReloadOrTryRestart", {"reload-or-try-restart", JobType::kTryRestart, true}},
   }};
   if (!call.interface.empty() && call.interface != kUnitInterface)
-    return error(connection, call, unknown_method(call));
+    return refuse_method(connection, call, name);
   DbusReader reader = call.reader();
   for (const auto& [member, kind] : kJobs) {
     if (call.member != member) continue;
@@ -143,9 +156,7 @@ void Manager::unit_call(Connection& connection, const Message& call, const std::
     return set_properties(connection, call, name, reader);
   if ((call.member == "Ref" || call.member == "Unref") && call.signature.empty())
     return done(connection, call);
-  error(connection, call, unknown_method(call));
+  refuse_method(connection, call, name);
 }
-
-// ---- properties
 
 }  // namespace rehearse::units

@@ -1,6 +1,7 @@
 // Properties of the manager and of its units.
 #include <fmt/core.h>
 #include <algorithm>
+#include <array>
 
 #include "units/connection.h"
 #include "units/manager.h"
@@ -15,10 +16,85 @@ std::string Manager::system_state() const {
 }
 
 std::vector<Property> Manager::manager_properties() const {
-  return {text_property("SystemState", system_state()),
-          uint32_property("NFailedUnits", table_.failed_units()),
-          uint32_property("NNames", static_cast<std::uint32_t>(table_.units().size())),
-          uint32_property("NJobs", 0)};
+  std::vector<Property> properties = changed_;
+  properties.push_back(text_property("SystemState", system_state()));
+  properties.push_back(uint32_property("NFailedUnits", table_.failed_units()));
+  properties.push_back(uint32_property("NNames", static_cast<std::uint32_t>(table_.units().size())));
+  properties.push_back(uint32_property("NJobs", 0));
+  return properties;
+}
+
+/// Of the manager: the few that can be set. Of a unit: none.
+void Manager::set_property(Connection& connection, const Message& call, const std::string& unit,
+                           const std::string& name, DbusReader& value) {
+  static constexpr std::array<std::string_view, 6> kWritable = {"LogLevel",           "LogTarget",
+                                                                "ServiceWatchdogs",   "RuntimeWatchdogUSec",
+                                                                "RebootWatchdogUSec", "KExecWatchdogUSec"};
+  UnitRequest request;
+  request.unit = unit;
+  request.request = "set-property";
+  request.mode = name;
+  if (!unit.empty() || std::find(kWritable.begin(), kWritable.end(), name) == kWritable.end()) {
+    return refuse_request(
+        connection, call, std::move(request),
+        {std::string(bus_error::kPropertyReadOnly), fmt::format("Property '{}' is not writable.", name)});
+  }
+  Property property = read_variant(name, value);
+  const std::string_view type = name.ends_with("USec") ? "t" : name == "ServiceWatchdogs" ? "b" : "s";
+  if (property.signature != type) {
+    return refuse_request(connection, call, std::move(request),
+                          {std::string(bus_error::kInvalidArgs),
+                           fmt::format("Incorrect parameters for property '{}', expected '{}', got '{}'.",
+                                       name, type, property.signature)});
+  }
+  std::erase_if(changed_, [&](const Property& old) { return old.name == name; });
+  changed_.push_back(std::move(property));
+  record(&connection, std::move(request));
+  reply(connection, call, "", "");
+}
+
+void Manager::change_environment(Connection& connection, const Message& call) {
+  constexpr std::size_t kMostVariables = 1024;
+  constexpr std::size_t kMostBytes = 64U << 10U;
+  UnitRequest request;
+  request.request = call.member;
+  DbusReader reader = call.reader();
+  const bool unsets = call.member.starts_with("Unset");
+  const std::vector<std::string> gone = unsets ? reader.strings() : std::vector<std::string>();
+  const std::vector<std::string> set =
+      reader.next_type().empty() ? std::vector<std::string>() : reader.strings();
+  const std::vector<Property> own = manager_properties();
+  const auto mine =
+      std::find_if(own.begin(), own.end(), [](const Property& p) { return p.name == "Environment"; });
+  std::vector<std::string> all =
+      as_names(mine != own.end() ? *mine : find_property(host_.properties, "Environment"));
+  const auto name_of = [](const std::string& text) {
+    return std::string_view(text).substr(0, text.find('='));
+  };
+  // A name takes any value of it away, an assignment just that one.
+  for (const std::string& one : gone) {
+    std::erase_if(all, [&](const std::string& old) { return old == one || name_of(old) == one; });
+  }
+  std::size_t bytes = 0;
+  for (const std::string& one : set) {
+    if (one.find('=') == std::string::npos || one.front() == '=') {
+      return refuse_request(connection, call, std::move(request),
+                            {std::string(bus_error::kInvalidArgs), "Invalid environment assignments"});
+    }
+    std::erase_if(all, [&](const std::string& old) { return name_of(old) == name_of(one); });
+    all.push_back(one);
+    request.mode += (request.mode.empty() ? "" : " ") + std::string(name_of(one));
+    if (all.size() > kMostVariables) break;
+  }
+  for (const std::string& one : all) bytes += one.size();
+  if (all.size() > kMostVariables || bytes > kMostBytes) {
+    return refuse_request(connection, call, std::move(request),
+                          {std::string(bus_error::kLimitsExceeded), "Too many environment variables."});
+  }
+  std::erase_if(changed_, [](const Property& old) { return old.name == "Environment"; });
+  changed_.push_back(names_property("Environment", all));
+  record(&connection, std::move(request));
+  reply(connection, call, "", "");
 }
 
 void Manager::property_call(Connection& connection, const Message& call, const std::string& name) {
@@ -29,14 +105,7 @@ void Manager::property_call(Connection& connection, const Message& call, const s
   DbusReader reader = call.reader();
   const std::string interface(reader.string());
   const std::string property(one || set ? reader.string() : std::string_view());
-  if (set) {  // LogLevel and the like
-    UnitRequest request;
-    request.unit = name;
-    request.request = "set-property";
-    request.mode = property;
-    record(&connection, std::move(request));
-    return reply(connection, call, "", "");
-  }
+  if (set) return set_property(connection, call, name, property, reader);
   DbusWriter out;
   if (name.empty()) {
     const std::vector<Property> own = manager_properties();

@@ -51,6 +51,18 @@ std::string command_of(const std::vector<Property>& properties) {
   return {};
 }
 
+/// Those that a scope is made of.
+std::vector<std::uint32_t> processes_of(const std::vector<Property>& properties) {
+  std::vector<std::uint32_t> processes;
+  for (const Property& property : properties) {
+    if (property.name != "PIDs" || property.signature != "au") continue;
+    DbusReader reader(property.value, property.signature);
+    reader.enter_array("u");
+    while (reader.more() && processes.size() < kMaxScopeProcesses) processes.push_back(reader.uint32());
+  }
+  return processes;
+}
+
 /// Takes `changed` into `set`, unless that grows too large.
 bool merge(std::vector<Property>& set, std::vector<Property> changed) {
   for (Property& property : changed) {
@@ -135,6 +147,14 @@ void Manager::queue_job(Connection& connection, const Message& call, const std::
            DbusWriter().uint32(id).object_path(job_path(id)).string(job.unit).string(job.result).take());
     if (id != first) request.also.push_back(fmt::format("{} {}", to_string(job.type), job.unit));
   });
+  if (const Job& job = jobs->front(); job.result == "invalid") {
+    // As the client says that waits for the job's end.
+    request.answered = Answered::kRefused;
+    request.detail = fmt::format("{} is not active, cannot reload.", job.unit);
+  } else if (job.result == "dependency") {
+    request.answered = Answered::kRefused;
+    request.detail = fmt::format("A dependency job for {} failed.", job.unit);
+  }
   record(&connection, std::move(request));
 }
 
@@ -183,6 +203,7 @@ void Manager::start_transient(Connection& connection, const Message& call) {
   for (Wanted& wanted : all) {
     auto unit = table_.make_transient(wanted.name);
     if (!unit) return refuse_request(connection, call, std::move(request), unit.error());
+    (*unit)->processes = processes_of(wanted.properties);
     if (!merge((*unit)->set, std::move(wanted.properties))) {
       return refuse_request(connection, call, std::move(request),
                             {std::string(bus_error::kLimitsExceeded), "Too many properties."});

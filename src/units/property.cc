@@ -1,6 +1,7 @@
 #include "units/property.h"
 
 #include <algorithm>
+#include <set>
 
 namespace rehearse::units {
 
@@ -71,9 +72,10 @@ std::vector<std::string> as_names(const Property& property) {
 void write_properties(DbusWriter& out, std::string_view base, std::span<const Property> changed) {
   const DbusWriter::Array array = out.open_array('{');
   if (base.empty()) {
-    for (auto at = changed.begin(); at != changed.end(); ++at) {
-      const auto same = [&](const Property& earlier) { return earlier.name == at->name; };
-      if (std::none_of(changed.begin(), at, same)) write_variant(out.open_struct().string(at->name), *at);
+    std::set<std::string_view> seen;
+    for (const Property& one : changed) {
+      if (seen.insert(one.name).second && !one.signature.empty())
+        write_variant(out.open_struct().string(one.name), one);
     }
   } else {
     DbusReader reader(base, "a{sv}");
@@ -83,12 +85,11 @@ void write_properties(DbusWriter& out, std::string_view base, std::span<const Pr
       const std::string_view name = reader.string();
       const auto mine =
           std::find_if(changed.begin(), changed.end(), [&](const Property& p) { return p.name == name; });
-      out.open_struct().string(name);
       if (mine == changed.end()) {
-        reader.copy(out);
+        reader.copy(out.open_struct().string(name));
       } else {
         reader.skip();
-        write_variant(out, *mine);
+        if (!mine->signature.empty()) write_variant(out.open_struct().string(name), *mine);
       }
       reader.leave();
     }

@@ -37,7 +37,7 @@ bool as_boolean(const Property& property);
 std::vector<std::string> as_names(const Property& property);
 
 /// `base` (marshalled as a{sv}) with the values of `changed` instead of its own. With `base` empty, just
-/// `changed`. The first of a name counts.
+/// `changed`. The first of a name counts; one without a signature is left out.
 void write_properties(DbusWriter& out, std::string_view base, std::span<const Property> changed);
 
 }  // namespace rehearse::units

@@ -138,11 +138,17 @@ class Planner {
 
   BusResult<void> pull_in(Unit& unit) {
     BusResult<void> failed;
+    const std::size_t own = jobs_.size() - 1;
+    each(unit, "Requisite", Reach::kAll, [&](Unit& other) {
+      if (!other.active()) jobs_[own].result = "dependency";
+    });
     for (const char* kind : {"Requires", "BindsTo"}) {
       each(unit, kind, Reach::kAll, [&](Unit& other) {
         if (other.active() || !failed) return;
         auto added = add(other, JobType::kStart);
         if (!added && added.error().name != bus_error::kNotApplicable) failed = std::move(added);
+        if (const Job* job = job_of(other.id); job != nullptr && job->result != "done")
+          jobs_[own].result = "dependency";
       });
     }
     if (!failed) return failed;
@@ -174,6 +180,12 @@ class Planner {
         if (!other.inactive()) (void)add(other, type);
       });
     }
+  }
+
+  [[nodiscard]] const Job* job_of(std::string_view unit) const {
+    const auto found =
+        std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.unit == unit; });
+    return found == jobs_.end() ? nullptr : &*found;
   }
 
   UnitTable& table_;
@@ -244,7 +256,7 @@ BusResult<std::vector<Job>> plan_jobs(UnitTable& table, Unit& unit, JobType type
 void apply_jobs(UnitTable& table, std::vector<Job>& jobs) {
   for (Job& job : jobs) {
     Unit* unit = table.loaded(job.unit);
-    if (unit == nullptr) continue;
+    if (unit == nullptr || job.result != "done") continue;
     switch (job.type) {
       case JobType::kStart:
         table.start(*unit);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "units/sysv_script.h"
 #include "units/unit_name.h"
 
 namespace rehearse::units {
@@ -31,6 +32,8 @@ constexpr unsigned kMaxAliases = 8;
 constexpr unsigned kMaxLookups = 512;
 constexpr std::size_t kMaxDropIns = 64;
 constexpr std::size_t kMaxEntries = 1024;
+constexpr std::size_t kMaxLinks = 256;
+constexpr unsigned kMaxPrefixes = 4;
 
 std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
@@ -58,6 +61,28 @@ std::optional<UnitFile> UnitDirectory::find(const std::string& name, unsigned de
       --lookups_;
       if (auto unit = load(name, fmt::format("{}/{}", directory, file), depth)) return unit;
     }
+  }
+  return load_script(name);
+}
+
+/// What systemd-sysv-generator makes of an executable init script without a unit file.
+std::optional<UnitFile> UnitDirectory::load_script(const std::string& name) {
+  if (unit_type(name) != "service" || name.find('@') != std::string::npos) return std::nullopt;
+  const std::string stem(prefix_of(name));
+  for (const std::string& path : {"etc/init.d/" + stem, "etc/init.d/" + stem + ".sh"}) {
+    UnitFile unit;
+    unit.id = name;
+    unit.source_path = "/" + path;
+    unit.path = fmt::format("/run/systemd/generator.late/{}", name);
+    const auto script = sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT);
+    const auto state =
+        script ? sys::stat_fd(script->get()) : Result<struct stat>(tl::make_unexpected(script.error()));
+    if (!state || !S_ISREG(state->st_mode) || (state->st_mode & S_IXUSR) == 0) continue;
+    const auto text = read(path, unit);
+    if (!text) continue;
+    apply_unit_file(unit, sysv_unit_text(unit.source_path, *text));
+    finish(unit);
+    return unit;
   }
   return std::nullopt;
 }
@@ -90,9 +115,7 @@ std::optional<UnitFile> UnitDirectory::load(const std::string& name, const std::
   if (!text) return std::nullopt;
   unit.masked = text->empty();
   apply_unit_file(unit, *text);
-  add_drop_ins(unit, name);
-  if (const std::string origin = template_of(name); !origin.empty()) add_drop_ins(unit, origin);
-  if (!unit.masked) add_default_dependencies(unit);
+  finish(unit);
   return unit;
 }
 
@@ -110,21 +133,74 @@ std::optional<std::string> UnitDirectory::read(const std::string& path, UnitFile
   return std::move(*text);
 }
 
-void UnitDirectory::add_drop_ins(UnitFile& unit, const std::string& name) {
+bool UnitDirectory::has_process(std::uint32_t process) {
+  const std::string path = fmt::format("proc/{}", process);
+  return sys::open_at2(root_.get(), path.c_str(), O_PATH, 0, RESOLVE_IN_ROOT).has_value();
+}
+
+void UnitDirectory::finish(UnitFile& unit) {
+  add_drop_ins(unit);
+  add_links(unit, unit.id);
+  if (const std::string origin = template_of(unit.id); !origin.empty()) add_links(unit, origin);
+  if (unit.masked) return;
+  unit.bad_setting = has_bad_setting(unit);
+  add_default_dependencies(unit);
+}
+
+/// Names within a directory of the clone; none if it is not there.
+std::vector<std::string> UnitDirectory::entries(const std::string& directory) {
+  std::vector<std::string> names;
+  auto opened = sys::open_at2(root_.get(), directory.c_str(), O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
+  if (!opened) return names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened->get()), ::closedir);
+  if (!stream) return names;
+  (void)opened->release();  // the stream's now
+  const struct dirent* entry = nullptr;
+  for (std::size_t n = 0; n < kMaxEntries && (entry = ::readdir(stream.get())) != nullptr; ++n)
+    names.emplace_back(static_cast<const char*>(entry->d_name));
+  return names;
+}
+
+void UnitDirectory::add_links(UnitFile& unit, const std::string& name) {
+  for (const auto& [kind, names] :
+       {std::pair{"wants", &unit.linked_wants}, std::pair{"requires", &unit.linked_requires}}) {
+    for (const std::string_view directory : kDirectories) {
+      for (std::string& entry : entries(fmt::format("{}/{}.{}", directory, name, kind))) {
+        // "getty@.service" in the directory of an instance is that instance's.
+        if (is_template(entry) && !instance_of(unit.id).empty())
+          entry = fmt::format("{}@{}.{}", prefix_of(entry), instance_of(unit.id), unit_type(entry));
+        const bool known = std::find(names->begin(), names->end(), entry) != names->end();
+        if (is_unit_name(entry) && !is_template(entry) && !known && names->size() < kMaxLinks)
+          names->push_back(std::move(entry));
+      }
+    }
+    // readdir(3) has an order of its own.
+    std::sort(names->begin(), names->end());
+  }
+}
+
+void UnitDirectory::add_drop_ins(UnitFile& unit) {
+  // Of the name itself, of what it begins with ("foo-.service"), of its template, of all of its type.
+  std::vector<std::string> names = {unit.id};
+  if (const std::string origin = template_of(unit.id); !origin.empty()) names.push_back(origin);
+  const std::string_view type = unit_type(unit.id);
+  std::string_view stem = prefix_of(unit.id);
+  for (unsigned n = 0; n < kMaxPrefixes && stem.size() > 1; ++n) {
+    const std::size_t dash = stem.rfind('-', stem.size() - 2);
+    if (dash == std::string_view::npos || dash == 0) break;
+    stem = stem.substr(0, dash + 1);
+    names.push_back(fmt::format("{}.{}", stem, type));
+  }
+  names.emplace_back(type);
   // By file name over all directories; the first directory's file of a name counts.
   std::map<std::string, std::string> files;
-  for (const std::string_view directory : kDirectories) {
-    const std::string path = fmt::format("{}/{}.d", directory, name);
-    auto opened = sys::open_at2(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
-    if (!opened) continue;
-    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(opened->get()), ::closedir);
-    if (!stream) continue;
-    (void)opened->release();  // the stream's now
-    const struct dirent* entry = nullptr;
-    for (std::size_t n = 0; n < kMaxEntries && (entry = ::readdir(stream.get())) != nullptr; ++n) {
-      const std::string file = static_cast<const char*>(entry->d_name);
-      if (file.ends_with(".conf") && files.size() < kMaxDropIns)
-        files.try_emplace(file, fmt::format("{}/{}", path, file));
+  for (const std::string& name : names) {
+    for (const std::string_view directory : kDirectories) {
+      const std::string path = fmt::format("{}/{}.d", directory, name);
+      for (const std::string& file : entries(path)) {
+        if (file.ends_with(".conf") && files.size() < kMaxDropIns)
+          files.try_emplace(file, fmt::format("{}/{}", path, file));
+      }
     }
   }
   for (const auto& [file, path] : files) {

@@ -18,11 +18,17 @@ class UnitDirectory final : public UnitFileFinder {
   explicit UnitDirectory(UniqueFd root) : root_(std::move(root)) {}
 
   std::optional<UnitFile> find(const std::string& name) override;
+  bool has_process(std::uint32_t process) override;
 
  private:
   std::optional<UnitFile> find(const std::string& name, unsigned depth);
   std::optional<UnitFile> load(const std::string& name, const std::string& path, unsigned depth);
-  void add_drop_ins(UnitFile& unit, const std::string& name);
+  std::optional<UnitFile> load_script(const std::string& name);
+  void add_drop_ins(UnitFile& unit);
+  void add_links(UnitFile& unit, const std::string& name);
+  std::vector<std::string> entries(const std::string& directory);
+  /// Settled once all its files have been read.
+  void finish(UnitFile& unit);
   std::optional<std::string> read(const std::string& path, UnitFile& unit);
 
   UniqueFd root_;

@@ -10,7 +10,7 @@ namespace rehearse::units {
 namespace {
 
 constexpr std::size_t kMaxNames = 64;
-constexpr std::size_t kMaxText = 1024;
+constexpr std::size_t kMaxText = 4096;
 constexpr std::string_view kBlank = " \t\r";
 
 std::string_view trimmed(std::string_view text) {
@@ -134,6 +134,8 @@ void apply_unit_setting(UnitFile& unit, std::string_view key, std::string_view v
     unit.default_dependencies = is_true(value);
   } else if (key == "Wants" || key == "Upholds") {
     add_names(unit.wanted, value, unit.id);
+  } else if (key == "Requisite") {
+    add_names(unit.requisite, value, unit.id);
   } else if (key == "Conflicts") {
     add_names(unit.conflicts, value, unit.id);
   }
@@ -142,6 +144,17 @@ void apply_unit_setting(UnitFile& unit, std::string_view key, std::string_view v
       key == "StopPropagatedFrom") {
     add_names(unit.stopped_with, value, unit.id);
   }
+}
+
+void keep(UnitFile& unit, std::string_view section, std::string_view key, std::string_view value) {
+  unit.settings_cut = unit.settings_cut || unit.settings.size() >= kMaxSettings;
+  if (unit.settings_cut) return;
+  Setting setting{std::string(section), std::string(key), with_specifiers(value, unit.id)};
+  const std::size_t bytes = section.size() + key.size() + setting.value.size();
+  unit.settings_cut = unit.settings_bytes + bytes > kMaxSettingsBytes;
+  if (unit.settings_cut) return;
+  unit.settings_bytes += bytes;
+  unit.settings.push_back(std::move(setting));
 }
 
 }  // namespace
@@ -159,6 +172,11 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     if (equals == std::string::npos) continue;
     const std::string_view key = trimmed(std::string_view(setting).substr(0, equals));
     const std::string_view value = trimmed(std::string_view(setting).substr(equals + 1));
+    keep(unit, section, key, value);
+    if (section == "Install" && key == "Alias") {
+      add_names(unit.aliases, value, unit.id);
+      unit.aliases.resize(std::min(unit.aliases.size(), kMaxInstallAliases));
+    }
     if (section == "Unit") {
       apply_unit_setting(unit, key, value);
     } else if ((section == "Service" || section == "Socket") && key == "Slice") {
@@ -172,6 +190,20 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     }
   }
   if (unit.type == "notify-reload") unit.can_reload = true;
+}
+
+std::string_view service_type(const UnitFile& unit) {
+  // Another word is passed over.
+  for (const std::string_view type :
+       {"simple", "exec", "forking", "oneshot", "dbus", "notify", "notify-reload", "idle"}) {
+    if (unit.type == type) return unit.type;
+  }
+  const auto says = [&](std::string_view key) {
+    return std::any_of(unit.settings.begin(), unit.settings.end(), [&](const Setting& setting) {
+      return setting.section == "Service" && setting.key == key && !setting.value.empty();
+    });
+  };
+  return says("BusName") ? "dbus" : says("ExecStart") ? "simple" : "oneshot";
 }
 
 void add_default_dependencies(UnitFile& unit) {
@@ -196,6 +228,7 @@ void add_default_dependencies(UnitFile& unit) {
     slice = fmt::format("system-{}.slice", escaped);
   }
   unit.required.push_back(slice);
+  unit.slice = slice;
   unit.stopped_with.push_back(std::move(slice));
 }
 

@@ -4,15 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "base/clock.h"
 #include "units/unit_name.h"
+#include "units/unit_settings.h"
 
 namespace rehearse::units {
 namespace {
 
 constexpr std::size_t kMaxCached = 512;
+constexpr std::size_t kMaxAliases = 32;
 
 /// What a unit of that type is once started.
 std::string_view started_state(std::string_view type) {
@@ -34,13 +35,10 @@ bool file_is_optional(std::string_view type) {
   return type == "slice" || type == "device";
 }
 
-std::uint64_t micros(std::int64_t ns) {
-  return static_cast<std::uint64_t>(ns / 1000);
-}
-
 const std::vector<std::string>* of_file(const UnitFile& file, std::string_view name) {
   if (name == "Requires") return &file.required;
   if (name == "Wants") return &file.wanted;
+  if (name == "Requisite") return &file.requisite;
   if (name == "Conflicts") return &file.conflicts;
   return nullptr;
 }
@@ -52,7 +50,11 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }  // namespace
 
 UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFinder& finder)
-    : loaded_at_ns_(host.read_at_ns), source_(source), finder_(finder) {
+    : defaults_(read_defaults(host.properties)),
+      loaded_at_ns_(host.read_at_ns),
+      generated_at_ns_(host.read_at_ns),
+      source_(source),
+      finder_(finder) {
   for (const HostUnit& from : host.units) {
     if (!is_unit_name(from.id)) continue;
     Unit unit;
@@ -67,9 +69,18 @@ UnitTable::UnitTable(const HostUnits& host, PropertySource& source, UnitFileFind
   }
 }
 
+std::optional<UnitFile> UnitTable::file_of(const std::string& name) {
+  auto file = finder_.find(name);
+  if (!file || file->source_path.empty() || file->changed_ns <= generated_at_ns_) return file;
+  // A script that no generator has seen, unless its unit is there from before.
+  const auto known = units_.find(file->id);
+  if (known == units_.end() || known->second.load_state != "loaded") file.reset();
+  return file;
+}
+
 std::string UnitTable::resolve(const std::string& name) {
   if (units_.contains(name)) return name;
-  const auto file = finder_.find(name);
+  const auto file = file_of(name);
   return file ? file->id : name;
 }
 
@@ -95,19 +106,22 @@ Unit* UnitTable::load(const std::string& name) {
   } else if (found->second.load_state == "not-found") {  // as systemd, which looks again too
     look_at_file(found->second);
   }
+  if (name != id && found->second.aliases.size() < kMaxAliases) found->second.aliases.insert(name);
   return &found->second;
 }
 
 void UnitTable::look_at_file(Unit& unit) {
   const std::string_view type = unit_type(unit.id);
   if (unit.transient || type == "device" || type == "scope") return;
-  auto file = finder_.find(unit.id);
+  auto file = file_of(unit.id);
   if (file && file->id != unit.id) file.reset();  // has become an alias: the loaded unit stays
+  unit.linked_wants = file ? file->linked_wants : std::vector<std::string>();
+  unit.linked_requires = file ? file->linked_requires : std::vector<std::string>();
   if (file) {
     const bool unknown =
         !unit.on_host || unit.load_state != "loaded" || file->changed_ns > loaded_at_ns_ || unit.file;
     if (!unknown && !file->masked) return;
-    unit.load_state = file->masked ? "masked" : "loaded";
+    unit.load_state = file->masked ? "masked" : file->bad_setting ? "bad-setting" : "loaded";
     unit.description = file->description.empty() ? unit.id : file->description;
     unit.file = std::move(file);
     return;
@@ -115,7 +129,8 @@ void UnitTable::look_at_file(Unit& unit) {
   if (!has_unit_file(type) || unit.load_state != "loaded") return;
   // Gone with its package? Generated files lie in /run, where the clone may have nothing.
   const std::string path = unit.file ? unit.file->path : text(unit, "FragmentPath");
-  if (path.empty() || path.starts_with("/run/")) return;
+  const std::string source = unit.file ? unit.file->source_path : text(unit, "SourcePath");
+  if (!source.starts_with("/etc/init.d/") && (path.empty() || path.starts_with("/run/"))) return;
   unit.load_state = "not-found";
   unit.file.reset();
 }
@@ -142,11 +157,34 @@ BusResult<Unit*> UnitTable::make_transient(const std::string& name) {
   return unit;
 }
 
+/// A transient service that does not stay when its command has ended.
+bool UnitTable::ends_by_itself(Unit& unit) {
+  return unit.transient && unit_type(unit.id) == "service" && !flag(unit, "RemainAfterExit");
+}
+
+void UnitTable::end_transient(std::int64_t now_ns) {
+  for (auto& [id, unit] : units_) {
+    if (!unit.transient || !unit.active()) continue;
+    const bool scope = !unit.processes.empty();
+    const auto lives = [&](std::uint32_t process) { return finder_.has_process(process); };
+    if (scope ? std::none_of(unit.processes.begin(), unit.processes.end(), lives)
+              : ends_by_itself(unit) && now_ns - unit.active_since_ns > kTransientService) {
+      stop(unit);
+    }
+  }
+}
+
 void UnitTable::collect() {
+  // A timer holds what it starts.
+  std::set<std::string> held;
+  for (const auto& [id, unit] : units_) {
+    if (!unit.transient || !unit.active()) continue;
+    for (std::string& name : triggers(unit)) held.insert(std::move(name));
+  }
   for (auto at = units_.begin(); at != units_.end();) {
     const Unit& unit = at->second;
     if (unit.on_host || unit.active() || unit.active_state == "failed" ||
-        (!unit.transient && !unit.set.empty())) {
+        (unit.transient ? held.contains(at->first) : !unit.set.empty())) {
       ++at;
     } else {
       at = units_.erase(at);
@@ -156,6 +194,7 @@ void UnitTable::collect() {
 }
 
 void UnitTable::reload() {
+  generated_at_ns_ = realtime_ns();
   // Facts that changes of the files have overtaken are noticed by their ctime.
   for (auto& [name, unit] : units_) look_at_file(unit);
   loaded_at_ns_ = realtime_ns();
@@ -194,7 +233,8 @@ void UnitTable::start(Unit& unit) {
   unit.active_since_ns = realtime_ns();
   if (!stays) unit.inactive_since_ns = unit.active_since_ns;
   unit.active_state = stays ? "active" : "inactive";
-  unit.sub_state = !stays ? "dead" : oneshot ? "exited" : started_state(type);
+  const bool exited = oneshot || (unit.transient && type == "service" && flag(unit, "RemainAfterExit"));
+  unit.sub_state = !stays ? "dead" : exited ? "exited" : started_state(type);
 }
 
 void UnitTable::stop(Unit& unit, std::string_view result) {
@@ -254,24 +294,64 @@ std::string UnitTable::text(Unit& unit, std::string_view name) {
   return as_text(find_property(host_properties(unit, ""), name));
 }
 
-std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
+std::vector<std::string> UnitTable::triggers(const Unit& unit) const {
+  std::string name;
+  if (unit.load_state != "loaded") return {};
   if (unit.file) {
-    if (const auto* names = of_file(*unit.file, name)) return *names;
-  }
-  std::vector<std::string> names = as_names(find_property(host_properties(unit, ""), name));
-  // The inverse of what the clone's files say; what the host knows has no `file`.
-  const bool stopped = name == "RequiredBy" || name == "ConsistsOf" || name == "BoundBy";
-  for (const auto& [id, other] : units_) {
-    if (!other.file || contains(names, id)) continue;
-    if (stopped ? name == "RequiredBy" && contains(other.file->stopped_with, unit.id)
-                : name == "ConflictedBy" && contains(other.file->conflicts, unit.id)) {
-      names.push_back(id);
+    name = triggered_unit(*unit.file);
+  } else if (unit.transient) {
+    UnitFile made;
+    made.id = unit.id;
+    name = triggered_unit(made);
+    for (const Property& property : unit.set) {
+      if (property.name == "Unit" && is_unit_name(as_text(property))) name = as_text(property);
     }
+  }
+  return name.empty() ? std::vector<std::string>() : std::vector{name};
+}
+
+/// What the files of others and their links say of `unit`, under the name of the unit's property.
+std::vector<std::string> UnitTable::inverse(const Unit& unit, std::string_view name) const {
+  std::vector<std::string> names;
+  for (const auto& [id, other] : units_) {
+    const bool of_links = name == "WantedBy"     ? contains(other.linked_wants, unit.id)
+                          : name == "RequiredBy" ? contains(other.linked_requires, unit.id)
+                                                 : false;
+    const bool of_file = !other.file              ? false
+                         : name == "WantedBy"     ? contains(other.file->wanted, unit.id)
+                         : name == "RequiredBy"   ? contains(other.file->stopped_with, unit.id)
+                         : name == "ConflictedBy" ? contains(other.file->conflicts, unit.id)
+                                                  : false;
+    if (of_links || of_file || (name == "TriggeredBy" && contains(triggers(other), unit.id)))
+      names.push_back(id);
   }
   return names;
 }
 
+std::vector<std::string> UnitTable::dependencies(Unit& unit, std::string_view name) {
+  if (name == "Triggers" && (unit.file || unit.transient)) return triggers(unit);
+  const auto* own = unit.file ? of_file(*unit.file, name) : nullptr;
+  std::vector<std::string> names =
+      own != nullptr ? *own : as_names(find_property(host_properties(unit, ""), name));
+  for (const Property& property : unit.set) {
+    if (unit.transient && property.name == name) names = as_names(property);
+    if (unit.transient && name == "Requires" && property.name == "Slice" && is_unit_name(as_text(property)))
+      names.push_back(as_text(property));
+  }
+  const auto add = [&names](const std::vector<std::string>& more) {
+    for (const std::string& one : more) {
+      if (!contains(names, one)) names.push_back(one);
+    }
+  };
+  if (name == "Wants") add(unit.linked_wants);
+  if (name == "Requires") add(unit.linked_requires);
+  // What the host's manager knows has no `file`: these are the others.
+  add(inverse(unit, name));
+  return names;
+}
+
 bool UnitTable::lacks_file_state(Unit& unit) {
+  if (unit.file && !unit.file->source_path.empty()) return false;  // generated: no file says it
   if (unit.file_state || unit.transient || unit.load_state == "not-found") return false;
   const bool told = !host_properties(unit, "").empty();
   if (!told || unit.file) return unit.file.has_value();
@@ -281,128 +361,10 @@ bool UnitTable::lacks_file_state(Unit& unit) {
 /// Whether its file has changed since the manager looked at it.
 bool UnitTable::is_stale(Unit& unit) {
   if (!has_unit_file(unit_type(unit.id)) || unit.transient) return false;
-  const auto file = finder_.find(unit.id);
+  const auto file = file_of(unit.id);
   const std::int64_t known = unit.file ? std::max(unit.file->changed_ns, loaded_at_ns_) : loaded_at_ns_;
-  if (file && file->changed_ns > known) return true;
+  if (file ? file->changed_ns > known : unit.file.has_value() && unit.load_state == "loaded") return true;
   return !edited_ && as_boolean(find_property(host_properties(unit, ""), "NeedDaemonReload"));
-}
-
-void UnitTable::add_state(const Unit& unit, std::vector<Property>& out) const {
-  const std::uint64_t none = 0;
-  out.push_back(text_property("ActiveState", unit.active_state));
-  out.push_back(text_property("SubState", unit.sub_state));
-  const std::uint64_t began = micros(unit.active_since_ns);
-  const std::uint64_t ended = micros(unit.inactive_since_ns);
-  const std::uint64_t offset = micros(realtime_ns() - monotonic_ns());
-  const auto stamp = [&](const std::string& name, std::uint64_t time) {
-    out.push_back(uint64_property(name, time));
-    out.push_back(uint64_property(name + "Monotonic", time > offset ? time - offset : none));
-  };
-  stamp("StateChangeTimestamp", std::max(began, ended));
-  if (began != 0) {
-    stamp("InactiveExitTimestamp", began);
-    stamp("ActiveEnterTimestamp", began);
-  }
-  if (unit.active_since_ns != 0) {
-    // Every start has one of its own.
-    DbusWriter id;
-    const DbusWriter::Array bytes = id.open_array('y');
-    const std::string digits = fmt::format("{:016x}", static_cast<std::uint64_t>(unit.active_since_ns));
-    for (const char c : digits) id.byte(static_cast<std::uint8_t>(c));
-    id.close_array(bytes);
-    out.push_back({"InvocationID", "ay", id.take()});
-  }
-  if (ended != 0) {
-    stamp("ActiveExitTimestamp", ended);
-    stamp("InactiveEnterTimestamp", ended);
-  }
-}
-
-void UnitTable::add_facts(Unit& unit, std::vector<Property>& out) {
-  const UnitFile none;
-  const UnitFile& file = unit.file ? *unit.file : none;
-  const bool loaded = unit.load_state == "loaded";
-  out.push_back(text_property("Description", unit.description));
-  out.push_back(text_property("LoadState", unit.load_state));
-  out.push_back(text_property("FragmentPath", file.masked ? "" : file.path));
-  out.push_back(names_property("DropInPaths", file.drop_ins));
-  out.push_back(names_property("Documentation", file.documentation));
-  out.push_back(boolean_property("CanStart", loaded));
-  out.push_back(boolean_property("CanStop", loaded));
-  out.push_back(boolean_property("CanReload", loaded && can_reload(unit)));
-  out.push_back(boolean_property("RefuseManualStart", file.refuse_manual_start));
-  out.push_back(boolean_property("RefuseManualStop", file.refuse_manual_stop));
-}
-
-void UnitTable::add_service_state(const Unit& unit, std::vector<Property>& out) const {
-  // Nothing has been started: there are no processes and nothing is used.
-  const std::uint64_t unset = std::numeric_limits<std::uint64_t>::max();
-  out.push_back(text_property("Result", unit.result));
-  for (const char* name : {"MainPID", "ControlPID", "ExecMainPID"}) out.push_back(uint32_property(name, 0));
-  for (const char* name : {"ExecMainCode", "ExecMainStatus"}) {
-    out.push_back({name, "i", DbusWriter().int32(0).take()});
-  }
-  for (const char* name : {"MemoryCurrent", "TasksCurrent", "CPUUsageNSec"}) {
-    out.push_back(uint64_property(name, unset));
-  }
-  out.push_back(text_property("StatusText", ""));
-  if (unit.inactive()) out.push_back(text_property("ControlGroup", ""));
-}
-
-std::vector<Property> UnitTable::own_properties(Unit& unit, const std::string& interface) {
-  const std::string type = type_interface(unit.id);
-  const bool general = interface.empty() || interface == kUnitInterface;
-  const bool particular = interface.empty() || interface == type;
-  std::vector<Property> own = unit.set;
-  const bool fresh = host_properties(unit, "").empty();
-  if (general) {
-    if (fresh) {
-      own.push_back(text_property("Id", unit.id));
-      own.push_back(names_property("Names", std::vector<std::string>{unit.id}));
-      own.push_back(text_property("Following", ""));
-      own.push_back(text_property("SourcePath", ""));
-      own.push_back(text_property("FreezerState", "running"));
-      own.push_back(boolean_property("Transient", unit.transient));
-      for (const char* name : {"TriggeredBy", "Triggers"}) own.push_back(names_property(name, {}));
-      for (const char* name : {"Requires", "Wants", "Conflicts"}) {
-        own.push_back(names_property(name, dependencies(unit, name)));
-      }
-      own.push_back({"LoadError", "(ss)", DbusWriter().string("").string("").take()});
-    }
-    if (fresh || unit.file || unit.load_state == "not-found") add_facts(unit, own);
-    if (fresh || unit.touched) add_state(unit, own);
-    if (fresh || unit.file_state) {
-      own.push_back(text_property("UnitFileState", unit.file_state.value_or("")));
-      own.push_back(text_property("UnitFilePreset", unit.file_preset));
-    }
-    own.push_back(boolean_property("NeedDaemonReload", is_stale(unit)));
-    own.push_back({"Job", "(uo)", DbusWriter().uint32(0).object_path("/").take()});
-  }
-  if (particular && (fresh || unit.touched)) {
-    if (type == "org.freedesktop.systemd1.Service") {
-      add_service_state(unit, own);
-      if (unit.file)
-        own.push_back(text_property("Type", unit.file->type.empty() ? "simple" : unit.file->type));
-    } else {
-      own.push_back(text_property("Result", unit.result));
-    }
-  }
-  return own;
-}
-
-void UnitTable::write_all(Unit& unit, const std::string& interface, DbusWriter& out) {
-  write_properties(out, host_properties(unit, interface), own_properties(unit, interface));
-}
-
-Property UnitTable::property(Unit& unit, const std::string& interface, const std::string& name) {
-  // The three that scripts ask for most cost no question to the host.
-  if (name == "ActiveState") return text_property(name, unit.active_state);
-  if (name == "SubState") return text_property(name, unit.sub_state);
-  if (name == "LoadState") return text_property(name, unit.load_state);
-  for (Property& property : own_properties(unit, interface)) {
-    if (property.name == name) return std::move(property);
-  }
-  return find_property(host_properties(unit, interface), name);
 }
 
 void UnitTable::write_processes(Unit& unit, DbusWriter& out) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "units/bus_error.h"
 #include "units/host_units.h"
 #include "units/property.h"
+#include "units/type_properties.h"
 #include "units/unit_file.h"
 
 namespace rehearse::units {
@@ -29,8 +31,12 @@ struct Unit {
   std::optional<UnitFile> file;           ///< what the clone's file says, where the host's facts do not hold
   std::optional<std::string> file_state;  ///< enabled, disabled, ... in the clone, once asked
   std::string file_preset;
-  std::vector<Property> set;         ///< set in this run
-  std::int64_t active_since_ns = 0;  ///< CLOCK_REALTIME, of a touched unit
+  std::vector<std::string> linked_wants;     ///< by symlinks, as of the last daemon-reload
+  std::vector<std::string> linked_requires;  ///< likewise
+  std::set<std::string> aliases;             ///< by which it has been asked for
+  std::vector<Property> set;                 ///< set in this run
+  std::vector<std::uint32_t> processes;  ///< of a scope that a client has made, as they are numbered inside
+  std::int64_t active_since_ns = 0;      ///< CLOCK_REALTIME, of a touched unit
   std::int64_t inactive_since_ns = 0;
 
   [[nodiscard]] bool active() const { return active_state == "active" || active_state == "reloading"; }
@@ -40,6 +46,10 @@ struct Unit {
 /// What is kept of the action's own making.
 inline constexpr std::size_t kMaxOwnUnits = 256;
 inline constexpr std::size_t kMaxSetProperties = 128;
+inline constexpr std::size_t kMaxScopeProcesses = 64;
+/// So long a transient service is running, for who asks: scripts that wait for its end come to one, those
+/// that look whether it has come up see that.
+inline constexpr std::int64_t kTransientService = 5'000'000'000;
 
 /// Not thread safe. References to units hold until collect().
 class UnitTable {
@@ -55,6 +65,9 @@ class UnitTable {
   Unit* load(const std::string& name);
   /// A unit that StartTransientUnit makes.
   BusResult<Unit*> make_transient(const std::string& name);
+  /// Scopes whose processes have ended, and transient services whose commands are taken to have (they have
+  /// not been executed) are over. Before every call of a client.
+  void end_transient(std::int64_t now_ns);
   /// Forgets loaded units that nothing holds any more. After every call of a client.
   void collect();
   /// daemon-reload: files are looked at anew.
@@ -91,19 +104,33 @@ class UnitTable {
   [[nodiscard]] std::uint32_t failed_units() const;
 
  private:
+  /// The clone's file of that name as a daemon-reload has found it or would find it anew.
+  std::optional<UnitFile> file_of(const std::string& name);
   std::string resolve(const std::string& name);
   void look_at_file(Unit& unit);
+  bool ends_by_itself(Unit& unit);
+  [[nodiscard]] std::vector<std::string> inverse(const Unit& unit, std::string_view name) const;
   bool is_stale(Unit& unit);
   const std::string& host_properties(Unit& unit, const std::string& interface);
   std::vector<Property> own_properties(Unit& unit, const std::string& interface);
   void add_state(const Unit& unit, std::vector<Property>& out) const;
   void add_facts(Unit& unit, std::vector<Property>& out);
+  void add_ordering(const Unit& unit, std::vector<Property>& out) const;
   void add_service_state(const Unit& unit, std::vector<Property>& out) const;
+  void add_timer_state(const Unit& unit, std::vector<Property>& out) const;
+  static void add_set(const Unit& unit, const std::string& interface, std::vector<Property>& out);
+  void add_settings(const Unit& unit, const std::string& interface, bool fresh,
+                    std::vector<Property>& out) const;
+  void add_particular(Unit& unit, bool fresh, std::vector<Property>& out);
+  /// The unit that one of a file or of the action's own making starts.
+  [[nodiscard]] std::vector<std::string> triggers(const Unit& unit) const;
 
+  Defaults defaults_;
   std::map<std::string, Unit> units_;
   std::map<std::string, std::string> properties_;  ///< by unit and interface
-  bool edited_ = false;        ///< the host's idea of what is enabled may not be the clone's
-  std::int64_t loaded_at_ns_;  ///< when unit files were last looked at, CLOCK_REALTIME
+  bool edited_ = false;           ///< the host's idea of what is enabled may not be the clone's
+  std::int64_t loaded_at_ns_;     ///< when unit files were last looked at, CLOCK_REALTIME
+  std::int64_t generated_at_ns_;  ///< when generators would last have run, CLOCK_REALTIME
   std::size_t own_ = 0;
   PropertySource& source_;
   UnitFileFinder& finder_;

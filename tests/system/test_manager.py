@@ -95,6 +95,11 @@ UNITS = {
     "inst@.service": "[Unit]\nDescription=Instance %i of %n\n[Service]\nExecStart=/bin/true\n",
     "needs.service": "[Unit]\nRequires=absent.service\n[Service]\nExecStart=/bin/true\n",
     "chain.service": "[Unit]\nRequires=once.service\nConflicts=app.service\n[Service]\nExecStart=/bin/true\n",
+    "new.timer": "[Timer]\nOnActiveSec=1h\n",
+    "new.service": "[Service]\nExecStart=/bin/true\n",
+    "new.socket": "[Socket]\nListenStream=/run/new.sock\n",
+    "lacks.service": "[Service]\nType=oneshot\n",
+    "careful.service": "[Unit]\nRequisite=job.service\n[Service]\nExecStart=/bin/true\n",
     "auto.service": "[Unit]\nRefuseManualStart=yes\n[Service]\nExecStart=/bin/true\n",
 }
 LOADED = ("web.service loaded active running A web server\ncron.service loaded inactive dead Regular jobs\nbroken.service loaded failed failed Broken\n"
@@ -143,6 +148,20 @@ class Simulated(ManagerCase):
         ])
         self.assertIn(("stop", "web.service", "mocked"), self.requests())
         self.assertIn(("query", "web.service", "mocked"), self.requests())
+
+    def test_new_timers_and_sockets_are_listed(self) -> None:
+        self.run_steps([
+            ("systemctl start new.timer", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, r"\w.*left .*new\.timer +new\.service *\n", "")),
+            ("systemctl status new.timer | sed -n 's/^ *Trigger: //p'", (0, r"\w.*left\n", "")),
+            ("systemctl stop new.timer", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, "", "")),
+            ("systemd-run -q --on-active=30 --unit=later true", (0, "", "")),
+            ("systemctl list-timers --all --no-legend", (0, r"\w.*left .*later\.timer +later\.service *\n", "")),
+            ("systemctl start new.socket", (0, "", "")),
+            ("systemctl list-sockets --no-legend", (0, r"/run/new\.sock +new\.socket +new\.service *\n", "")),
+            ("systemctl status --no-pager new.socket | grep -c /run/new.sock", (0, r"1\n", "")),
+        ])
 
     def test_errors(self) -> None:
         self.run_steps([
@@ -233,6 +252,54 @@ class Simulated(ManagerCase):
             ("systemctl stop brought; systemctl start brought", (5, "", "Failed to start brought.service: Unit brought.service not found.\n")),
         ])
 
+    def test_files_that_do_not_load_and_links(self) -> None:
+        self.run_steps([
+            ("systemctl start lacks", (1, "", "Failed to start lacks.service: Unit lacks.service has a bad unit file setting.\nSee .*\n")),
+            ("systemctl show lacks -p LoadState", (0, "LoadState=bad-setting\n", "")),
+            ("systemctl start careful", (1, "", "A dependency job for careful.service failed. See 'journalctl -xe' for details.\n")),
+            ("systemctl add-wants once.service app.service", (0, "", "Created symlink .*\n")),
+            ("systemctl stop app; systemctl start once; systemctl is-active app", (0, "active\n", "")),
+            ("systemctl mask cron; systemctl status cron | sed -n 2p", (0, r" +Loaded: masked \(Reason: Unit cron.service is masked.\)\n", "Created symlink .*\n")),
+        ])
+        self.assertIn(["start app.service"], [r["also"] for r in self.records()])
+
+    def test_transient_units_end_and_can_be_read(self) -> None:
+        self.run_steps([
+            ("systemd-run -q --scope --unit=short true", (0, "", "")),
+            ("systemctl is-active short.scope", (3, "inactive\n", "")),
+            ("systemd-run -q --scope --unit=short systemctl is-active short.scope", (0, "active\n", "")),
+            ("systemd-run -q --unit=again true", (0, "", "")),
+            ("while systemctl is-active -q again; do sleep 0.2; done; systemd-run -q --unit=again true", (0, "", "")),
+            ("systemctl status again | head -2", (0, ".*again.service - .*/true\n +Loaded: loaded \\(/run/systemd/transient/again.service; transient\\)\n", "")),
+            ("systemctl show again -p ExecStart", (0, "ExecStart={ path=.*/true ; argv\\[\\]=.*/true ; .*\n", "")),
+            ("systemd-run -q --unit=sliced --slice=own.slice -p RemainAfterExit=yes true; systemctl is-active own.slice; systemctl show sliced -p SubState,Slice", (0, "active\nSlice=own.slice\nSubState=exited\n", "")),
+        ])
+
+    def test_what_is_set_of_the_manager_stays(self) -> None:
+        self.run_steps([
+            ("systemctl set-environment FOO=bar 'B=a b'; systemctl unset-environment FOO", (0, "", "")),
+            ("systemctl show-environment", (0, r"B=\$'a b'\n", "")),
+            ("systemctl log-level debug", (0, "", "")),
+            ("systemctl log-level", (0, "debug\n", "")),
+            ("systemctl service-watchdogs no", (0, "", "")),
+            ("systemctl service-watchdogs", (0, "no\n", "")),
+        ])
+
+    def test_an_init_script_has_a_unit(self) -> None:
+        script = "#!/bin/sh\\n### BEGIN INIT INFO\\n# Provides: oldstyle\\n# Short-Description: Old style\\n### END INIT INFO\\n"
+        self.run_steps([
+            (f"printf '{script}' > /etc/init.d/oldstyle; chmod 755 /etc/init.d/oldstyle", (0, "", "")),
+            ("systemctl start oldstyle", (5, "", "Failed to start oldstyle.service: Unit oldstyle.service not found.\n")),
+            ("systemctl daemon-reload", (0, "", "")),
+            ("systemctl start oldstyle", (0, "", "")),
+            ("systemctl show oldstyle -p Description,ActiveState,SourcePath,UnitFileState",
+             (0, "Description=LSB: Old style\nActiveState=active\nSourcePath=/etc/init.d/oldstyle\nUnitFileState=generated\n", "")),
+            ("systemctl status oldstyle | sed -n 2p", (0, r" +Loaded: loaded \(/etc/init.d/oldstyle; generated\)\n", "")),
+            ("rm /etc/init.d/oldstyle; systemctl show oldstyle -p NeedDaemonReload", (0, "NeedDaemonReload=yes\n", "")),
+            ("systemctl stop oldstyle", (0, "", "")),
+            ("systemctl daemon-reload; systemctl start oldstyle", (5, "", "Failed to start oldstyle.service: Unit oldstyle.service not found.\n")),
+        ])
+
     def test_the_manager_itself(self) -> None:
         self.run_steps([
             ("systemctl daemon-reload", (0, "", "")),
@@ -280,6 +347,10 @@ TRIAL = {
     "rt-sock.service": "[Service]\nExecStart=/bin/sleep infinity\n",
     "rt-tick.timer": "[Timer]\nOnActiveSec=1h\nUnit=rt-job.service\n[Install]\nWantedBy=timers.target\n",
     "rt-new.service": "[Unit]\nDescription=New\n[Service]\nSlice=rt.slice\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n",
+    "rt-next.timer": "[Timer]\nOnActiveSec=1h\nUnit=rt-job.service\n",
+    "rt-lacks.service": "[Service]\nType=oneshot\n",
+    "rt-careful.service": "[Unit]\nRequisite=rt-auto.service\n[Service]\nExecStart=/bin/true\n",
+    "rt-said.service": "[Service]\nExecStart=/bin/echo 'a b' c\nUser=daemon\nRestart=on-failure\nMemoryMax=1.5G\nTimeoutStopSec=1min 5s\nEnvironment=\"A=1 2\" B=3\nUMask=077\nNice=3\nLimitNOFILE=10:20\nKillSignal=SIGINT\nCPUQuota=20%\n",
     "rt-group.target": "[Unit]\nWants=rt-idle.service rt-absent.service\n",
 }
 # The state before: what is running, what has failed.
@@ -320,6 +391,10 @@ COMMANDS = [
     "service rt-web restart", "service rt-web status > /dev/null", "service rt-absent restart", "deb-systemd-invoke restart rt-web.service", "deb-systemd-invoke start rt-absent.service", "deb-systemd-helper enable rt-web.service; deb-systemd-helper is-enabled rt-web.service",
     "systemctl is-enabled rt-web", "deb-systemd-helper disable rt-web.service", "invoke-rc.d cron restart", "systemctl is-active cron", "systemctl log-level", "systemctl service-watchdogs", "systemctl whoami 1 | wc -l", "systemctl cancel",
     "systemctl try-restart --no-block rt-web", "systemctl is-active rt-web", "systemctl stop rt-web --no-block; sleep 0.2", "systemctl is-active rt-web", "systemctl edit rt-absent", "systemctl help rt-absent", "systemctl list-timers --all rt-tick.timer --no-legend | wc -l", "systemctl list-sockets --no-legend rt-sock.socket",
+    "systemctl start rt-next.timer", "systemctl list-timers --all rt-next.timer --no-legend | grep -c 'rt-next.timer *rt-job.service'", "systemctl show rt-next.timer -p Unit,Triggers,AccuracyUSec,Persistent,SubState", "systemctl stop rt-next.timer",
+    "systemctl start rt-lacks", "systemctl show rt-lacks -p LoadState,LoadError", "systemctl start rt-careful", "systemctl is-active rt-careful",
+    "systemctl show rt-said -p User,Group,Restart,MemoryMax,MemoryHigh,TimeoutStopUSec,TimeoutStartUSec,Environment,UMask,Nice,LimitNOFILE,LimitNOFILESoft,LimitCORE,KillSignal,KillMode,CPUQuotaPerSecUSec,ExecStart,TasksMax,OOMPolicy,StandardOutput,CapabilityBoundingSet",
+    "systemctl set-environment RT=1; systemctl show-environment | grep ^RT; systemctl unset-environment RT; systemctl show-environment | grep ^RT", "systemctl log-level debug; systemctl log-level; systemctl log-level info",
 ]
 # Times, and what a service uses and runs: nothing was started by the mock.
 VOLATILE = re.compile(r"^ *(Active: .*|Process: .*|Main PID: .*|Tasks: .*|Memory: .*|CPU: .*|CGroup: .*|Duration: .*|[├└│`|].*|MainPID=.*)$")

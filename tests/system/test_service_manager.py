@@ -109,6 +109,24 @@ class ServiceManager(Case):
         self.assertIn("service manager: 4 requests answered and not carried out", gaps)
         self.assertFalse([g for g in gaps if "/run/systemd/system" in g])
 
+    def test_what_a_request_means_for_other_units_is_judged(self) -> None:
+        """A start that stops what watches the host, by a conflict or because it isolates."""
+        with open(self.base / "list", "a", encoding="ascii") as units:
+            units.write("rsyslog.service loaded active running Log\n")
+        (self.base / "units/quiet.target").write_text("[Unit]\nAllowIsolate=yes\nDefaultDependencies=no\nConflicts=rsyslog.service\n", encoding="ascii")
+        for action in ("systemctl start quiet.target", "systemctl isolate quiet.target"):
+            result = self.asked(action)
+            self.assertEqual(result.doc["verdict"]["level"], "red", result.doc["verdict"])
+            self.assertIn("unit.defence-stopped", json.dumps(result.doc["verdict"]))
+        self.assertNotIn("unit.defence-stopped", json.dumps(self.asked("systemctl restart web").doc["verdict"]))
+
+    def test_files_that_are_changed_before_the_first_question_are_looked_at(self) -> None:
+        result = self.asked("d=/etc/systemd/system/web.service.d; mkdir -p $d; printf '[Service]\\nUser=nobody\\n' > $d/x.conf; systemctl show web -p NeedDaemonReload >&2;"
+                            "systemctl daemon-reload; systemctl show web -p User -p DropInPaths -p NeedDaemonReload >&2")
+        self.assertIn(b"NeedDaemonReload=yes\n", result.err)
+        for line in (b"User=nobody\n", b"DropInPaths=/etc/systemd/system/web.service.d/x.conf\n", b"NeedDaemonReload=no\n"):
+            self.assertIn(line, result.err)
+
     def test_report_for_people(self) -> None:
         (self.base / "action").write_text("systemctl restart web; systemctl start absent; systemctl enable --now web; true", encoding="utf-8")
         done = self.on_host(" ".join(self.command("run", json_out=False)) + ' -- sh "$WORK/action"')

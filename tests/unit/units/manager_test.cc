@@ -1,150 +1,11 @@
 #include <catch2/catch.hpp>
 
-#include "units/manager.h"
-#include "units/unit_name.h"
+#include "base/clock.h"
+#include "manager_world.h"
+#include "units/sysv_script.h"
 
 using namespace rehearse;
 using namespace rehearse::units;
-
-namespace {
-
-/// Knows the properties of some units of the host.
-class Source final : public PropertySource {
- public:
-  std::map<std::string, std::vector<Property>> known;
-  int asked = 0;
-
-  Result<std::string> unit_properties(const std::string& unit, const std::string&) override {
-    ++asked;
-    if (!known.contains(unit)) return fail("unknown");
-    DbusWriter out;
-    write_properties(out, "", known[unit]);
-    return out.take();
-  }
-  Result<std::string> unit_processes(const std::string&) override { return fail("none"); }
-};
-
-class Finder final : public UnitFileFinder {
- public:
-  std::map<std::string, UnitFile> files;
-
-  std::optional<UnitFile> find(const std::string& name) override {
-    const auto found = files.find(name);
-    return found == files.end() ? std::nullopt : std::optional(found->second);
-  }
-  void add(const std::string& name, const std::string& text) {
-    UnitFile file;
-    file.id = name;
-    file.path = "/lib/systemd/system/" + name;
-    apply_unit_file(file, text);
-    files[name] = file;
-  }
-};
-
-class Editor final : public UnitFileEditor {
- public:
-  std::vector<std::pair<std::uint64_t, std::vector<std::string>>> asked;
-  void run(std::uint64_t ticket, std::vector<std::string> words) override {
-    asked.emplace_back(ticket, std::move(words));
-  }
-};
-
-struct World {
-  World() {
-    host.system_state = "running";
-    host.version = "252";
-    DbusWriter properties;
-    write_properties(
-        properties, "",
-        std::vector<Property>{text_property("Version", "252"), text_property("SystemState", "running")});
-    host.properties = properties.take();
-    for (const char* id : {"web.service", "app.service"})
-      host.units.push_back({id, "Title", "loaded", "active", "running", ""});
-    host.units.push_back({"bad.service", "Bad", "loaded", "failed", "failed", ""});
-    source.known["web.service"] = {text_property("Id", "web.service"), text_property("ActiveState", "active"),
-                                   boolean_property("CanReload", true),
-                                   names_property("ConsistsOf", std::vector<std::string>{"app.service"}),
-                                   uint32_property("MainPID", 7)};
-    source.known["app.service"] = {text_property("Id", "app.service"), boolean_property("CanReload", false)};
-  }
-  HostUnits host;
-  Source source;
-  Finder finder;
-  Editor editor;
-};
-
-/// A client that has shaken hands.
-class Client {
- public:
-  explicit Client(Manager& manager, pid_t process = 1)
-      : manager_(manager), id_(*manager.connect({process, 0})) {
-    using namespace std::string_view_literals;
-    manager_.receive(id_, "\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n"sv);
-    manager_.sent(id_, manager_.output(id_).size());
-  }
-  Manager::ConnectionId id() const { return id_; }
-
-  Message request(std::string_view member, std::string signature, std::string body) {
-    Message call;
-    call.serial = ++serial_;
-    call.path = kManagerPath;
-    call.interface = "org.freedesktop.systemd1.Manager";
-    call.member = member;
-    call.signature = std::move(signature);
-    call.body = std::move(body);
-    return call;
-  }
-  void send(const Message& call) { manager_.receive(id_, marshal(call)); }
-
-  std::vector<Message> receive() {
-    std::vector<Message> messages;
-    std::string output(manager_.output(id_));
-    manager_.sent(id_, output.size());
-    while (!output.empty()) {
-      const std::size_t size = *message_size(output, 1U << 24U);
-      messages.push_back(*unmarshal(std::string_view(output).substr(0, size)));
-      output.erase(0, size);
-    }
-    return messages;
-  }
-
-  /// Members and errors of what is answered, one a word.
-  std::string job(std::string_view member, const std::string& unit, const std::string& mode = "replace") {
-    send(request(member, "ss", DbusWriter().string(unit).string(mode).take()));
-    std::string said;
-    for (const Message& message : receive()) {
-      said += message.type == MessageType::kSignal  ? message.member
-              : message.type == MessageType::kError ? message.error_name
-                                                    : "reply";
-      said += ' ';
-    }
-    return said;
-  }
-
-  std::string property(const std::string& unit, const std::string& name) {
-    const std::string interface = name == "MainPID" ? "Service" : "Unit";
-    Message call = request("Get", "ss",
-                           DbusWriter().string("org.freedesktop.systemd1." + interface).string(name).take());
-    call.path = unit.empty() ? std::string(kManagerPath) : unit_path(unit);
-    call.interface = "org.freedesktop.DBus.Properties";
-    send(call);
-    const auto messages = receive();
-    if (messages.empty()) return "nothing";
-    if (messages.front().type == MessageType::kError) return messages.front().error_name;
-    DbusReader reader = messages.front().reader();
-    const std::string_view type = reader.enter_variant();
-    return type == "s"   ? std::string(reader.string())
-           : type == "u" ? std::to_string(reader.uint32())
-                         : std::string(type);
-  }
-
- private:
-  Manager& manager_;
-  Manager::ConnectionId id_;
-  std::uint32_t serial_ = 0;
-};
-
-}  // namespace
 
 TEST_CASE("a request changes what is said later, on every connection") {
   World world;
@@ -299,6 +160,7 @@ TEST_CASE("transient units, kills and the end of the system") {
   CHECK(manager.take_requests().at(0).detail == "echo 'a b'");
   CHECK(client.property("brief.service", "Description") == "Brief");
   CHECK(transient("brief.service").at(0).error_name == "org.freedesktop.systemd1.UnitExists");
+  CHECK(transient("web.service").at(0).error_name == "org.freedesktop.systemd1.UnitExists");
   CHECK(transient("brief.target").at(0).error_name == "org.freedesktop.DBus.Error.InvalidArgs");
   const auto kill = [&](const std::string& unit, int number) {
     client.send(
@@ -358,4 +220,117 @@ TEST_CASE("what the host does not say costs one question") {
   CHECK(world.source.asked == 0);
   for (int i = 0; i < 10; ++i) client.property("web.service", "MainPID");
   CHECK(world.source.asked <= 2);
+}
+
+TEST_CASE("an init script has a unit from the next daemon-reload on") {
+  World world;
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  world.finder.add("old.service", sysv_unit_text("/etc/init.d/old", ""));
+  world.finder.files["old.service"].source_path = "/etc/init.d/old";
+  world.finder.files["old.service"].changed_ns = realtime_ns();
+  CHECK(client.job("StartUnit", "old.service") == "org.freedesktop.systemd1.NoSuchUnit ");
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  CHECK(client.job("StartUnit", "old.service") == "JobNew reply JobRemoved ");
+  CHECK(client.property("old.service", "SourcePath") == "/etc/init.d/old");
+  CHECK(client.property("old.service", "UnitFileState") == "generated");
+  // Until the script is gone, too.
+  world.finder.files.erase("old.service");
+  client.job("StopUnit", "old.service");
+  client.send(client.request("Reload", "", ""));
+  client.receive();
+  CHECK(client.property("old.service", "LoadState") == "not-found");
+}
+
+TEST_CASE("a request whose client is refused is recorded as that") {
+  World world;
+  world.finder.add("idle.service", "[Service]\nExecStart=/bin/true\nExecReload=/bin/true\n");
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  CHECK(client.job("ReloadUnit", "idle.service") == "JobNew reply JobRemoved ");
+  client.send(client.request("SwitchRoot", "ss", DbusWriter().string("/new").string("").take()));
+  CHECK(client.receive().at(0).error_name == "org.freedesktop.DBus.Error.UnknownMethod");
+  client.send(client.request(
+      "BindMountUnit", "sssbb",
+      DbusWriter().string("web.service").string("/a").string("/b").boolean(false).boolean(false).take()));
+  client.receive();
+  Message dump = client.request("Dump", "", "");
+  dump.path = unit_path("web.service");
+  dump.interface = "org.example.Odd";
+  client.send(dump);
+  client.receive();
+  const auto requests = manager.take_requests();
+  REQUIRE(requests.size() == 4);
+  for (const UnitRequest& request : requests) CHECK(request.answered == Answered::kRefused);
+  CHECK(requests[0].detail == "idle.service is not active, cannot reload.");
+  CHECK(requests[1].request == "SwitchRoot");
+  CHECK(requests[1].detail == "Unknown method SwitchRoot or interface org.freedesktop.systemd1.Manager.");
+  CHECK(requests[2].unit == "web.service");
+  CHECK(requests[3].request == "Dump");
+}
+
+TEST_CASE("what is set of the manager stays") {
+  World world;
+  DbusWriter properties;
+  write_properties(
+      properties, "",
+      std::vector<Property>{names_property("Environment", std::vector<std::string>{"A=1", "B=2"}),
+                            text_property("LogLevel", "info"), boolean_property("ServiceWatchdogs", true)});
+  world.host.properties = properties.take();
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  Client client(manager);
+  const auto change = [&](std::string_view member, const std::vector<std::string>& words) {
+    client.send(client.request(member, "as", DbusWriter().strings(words).take()));
+    return client.receive().at(0).error_name;
+  };
+  const auto environment = [&] {
+    Message get = client.request(
+        "Get", "ss", DbusWriter().string("org.freedesktop.systemd1.Manager").string("Environment").take());
+    get.interface = "org.freedesktop.DBus.Properties";
+    client.send(get);
+    const auto messages = client.receive();
+    DbusReader reader = messages.at(0).reader();
+    reader.enter_variant();
+    return reader.strings();
+  };
+  CHECK(change("SetEnvironment", {"A=3", "C=4"}).empty());
+  CHECK(environment() == std::vector<std::string>{"B=2", "A=3", "C=4"});
+  CHECK(change("UnsetEnvironment", {"B", "A=1"}).empty());
+  CHECK(environment() == std::vector<std::string>{"A=3", "C=4"});
+  CHECK(change("SetEnvironment", {"none"}) == "org.freedesktop.DBus.Error.InvalidArgs");
+  const auto set = [&](const std::string& name, const Property& value) {
+    DbusWriter body;
+    body.string("org.freedesktop.systemd1.Manager").string(name);
+    write_variant(body, value);
+    Message call = client.request("Set", "ssv", body.take());
+    call.interface = "org.freedesktop.DBus.Properties";
+    client.send(call);
+    return client.receive().at(0).error_name;
+  };
+  CHECK(set("LogLevel", text_property("", "debug")).empty());
+  CHECK(client.property("", "LogLevel") == "debug");
+  CHECK(set("ServiceWatchdogs", boolean_property("", false)).empty());
+  CHECK(set("ServiceWatchdogs", text_property("", "no")) == "org.freedesktop.DBus.Error.InvalidArgs");
+  CHECK(set("Version", text_property("", "999")) == "org.freedesktop.DBus.Error.PropertyReadOnly");
+  // However much is set, it is bounded.
+  std::vector<std::string> many;
+  for (int i = 0; i < 2000; ++i) many.push_back("N" + std::to_string(i) + "=1");
+  CHECK(change("SetEnvironment", many) == "org.freedesktop.DBus.Error.LimitsExceeded");
+  CHECK(environment().size() == 2);
+}
+
+TEST_CASE("questions leave room for the records of what changes something") {
+  World world;
+  Manager manager(world.host, world.source, world.finder, world.editor);
+  for (std::size_t i = 0; i < kMaxRecords; ++i) {
+    Client client(manager);
+    client.property("web.service", "ActiveState");
+    manager.disconnect(client.id());
+  }
+  CHECK(manager.take_requests().size() == kMaxRecords - kReservedRecords);
+  Client client(manager);
+  client.job("StopUnit", "web.service");
+  REQUIRE(manager.take_requests().size() == 1);
+  CHECK(manager.unrecorded() == kReservedRecords);
 }
