@@ -652,6 +652,15 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
 
+    def test_arguments_are_asked_by_name(self) -> None:
+        """By the names of the manual pages, for what is shown; a name that no call has is refused."""
+        self.complete(self.shell(f"echo > {self.host}/made"))
+        for check in ("evt.arg.flags contains O_TRUNC", "evt.arg[2] contains O_TRUNC", "evt.arg.mode = 0666", f"evt.arg.pathname = {self.host}/made"):
+            found = self.events("--where", f"evt.type = openat and evt.arg.path = {self.host}/made and {check}")
+            self.assertEqual(len(found), 1, check)
+        wrong = self.call("trace", "last", "--where", "evt.arg.falgs contains O_TRUNC", json_out=False)
+        self.assertEqual((wrong.code, b"did you mean evt.arg.flags" in wrong.err), (harness.USAGE, True), wrong.err)
+
     def test_types_are_what_is_shown(self) -> None:
         """Calls that the table does not have are found by the name under which they are listed."""
         harness.need("python3")
