@@ -103,6 +103,8 @@ class BadInput(Case):
         missing = self.run_in(["no-such-command-anywhere"])
         self.assertEqual(missing.doc["command"]["exit"], 127)
         self.assertIn("core.not-started", [f["rule"] for f in missing.doc["verdict"]["findings"]])
+        shown = self.call("show", missing.doc["id"], json_out=False).out
+        self.assertFalse([line for line in shown.splitlines() if line.startswith(b"  program")], "it never started")
         self.assertEqual(self.run_in(["/etc/passwd"]).doc["command"]["exit"], 126)
         lost = self.host / "lost"
         lost.write_text("#!/no/such/interpreter\n")

@@ -281,3 +281,14 @@ TEST_CASE("A hard link is called what it is, and what it is a link to is no nois
   shadow.before->nlink = 3;
   CHECK(report_text(sample(), {shadow}).find("1 more written or touched") != std::string::npos);
 }
+
+TEST_CASE("A command that never started has no program") {
+  RunRecord record = sample();
+  record.processes.resize(1);
+  record.processes[0].id = 1;
+  record.processes[0].exe = "/memfd:init";
+  CHECK(report_text(record, {}).find("/memfd:init") != std::string::npos);
+  record.trace.reset();
+  record.command.error = "command not found: ./nosuch";
+  CHECK(report_text(record, {}).find("/memfd:init") == std::string::npos);
+}
