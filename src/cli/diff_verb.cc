@@ -176,7 +176,7 @@ Result<int> print_diff(const Globals& globals, Options& options) {
                 ExitCode::kDataError);
   }
   RH_TRY(const report::RunRecord record, bundle.read_record());
-  RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  RH_TRY(const UniqueFd manifest, bundle.open_kept("manifest"));
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
   KeptFiles kept(bundle, record);
   report::HostNames names;

@@ -221,6 +221,7 @@ class Report {
     for (const std::string& why : trace.trouble) line("", escape_text(why, kValueLimit));
     line("read", fmt::format("{} paths of the host; {} looked for in vain", record_.reads.files,
                              record_.reads.absent));
+    note("", options_.not_checked);
     if (trace.freezes != 0)
       line("frozen",
            fmt::format("{} times, {} in all, to keep up", trace.freezes, format_duration(trace.frozen_ns)));
