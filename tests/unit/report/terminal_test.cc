@@ -292,3 +292,11 @@ TEST_CASE("A command that never started has no program") {
   record.command.error = "command not found: ./nosuch";
   CHECK(report_text(record, {}).find("/memfd:init") == std::string::npos);
 }
+
+TEST_CASE("What outlived the command has the number that it has everywhere else") {
+  RunRecord record = sample();
+  record.command.leftover = {{5, "sleep", {"sleep", "9"}, 4}, {6, "gone", {}}};
+  const std::string text = report_text(record, {});
+  CHECK(text.find("\n     4  sleep  sleep 9\n") != std::string::npos);
+  CHECK(text.find("\n  pid 6 inside  gone") != std::string::npos);
+}
