@@ -163,7 +163,9 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
                            "a write inside clears it; a write of the host's root keeps it",
                            verdict::Level::kYellow});
   }
-  facts.hindered = hindrances(record, evidence.limits_hit);
+  Hindrances hindered = hindrances(record, evidence.limits_hit);
+  facts.hindered = std::move(hindered.refused);
+  facts.unseen = std::move(hindered.gaps);
   record.verdict.findings = verdict::core_findings(facts);
 }
 
