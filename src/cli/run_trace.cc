@@ -52,7 +52,8 @@ tl::unexpected<Error> no_trace(const ledger::Bundle& bundle) {
   if (record && record->trace)
     return fail("run " + bundle.id() + " was recorded, and its file trace is gone", ExitCode::kDataError,
                 "the bundle is damaged; rehearse again");
-  if (record) return fail("run " + bundle.id() + " was made without a trace", ExitCode::kDataError);
+  if (record)
+    return fail("run " + bundle.id() + " has no trace: it was made without one", ExitCode::kDataError);
   return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",
               ExitCode::kDataError);
 }
