@@ -176,12 +176,14 @@ Result<int> print_diff(const Globals& globals, Options& options) {
                 ExitCode::kDataError);
   }
   RH_TRY(const report::RunRecord record, bundle.read_record());
-  RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  RH_TRY(const UniqueFd manifest, bundle.open_kept("manifest"));
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
   KeptFiles kept(bundle, record);
   report::HostNames names;
+  report::LinkNames links;
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     names.take(change);
+    links.take(change);
     return true;
   }));
   report::Sides sides;
@@ -203,11 +205,11 @@ Result<int> print_diff(const Globals& globals, Options& options) {
       if (globals.json) {
         put_json(out, change, nullptr, shown == 1);
       } else {
-        out.put(report::change_line(change, line_options) + "\n");
+        out.put(report::change_line(change, line_options, links) + "\n");
       }
       return !out.failed();
     }
-    const report::FileDiff diff = report::diff_change(change, sides, names);
+    const report::FileDiff diff = report::diff_change(change, sides, names, links);
     if (globals.json) {
       put_json(out, change, &diff, shown == 1);
     } else {

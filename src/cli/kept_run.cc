@@ -43,7 +43,7 @@ Result<KeptRun> open_kept_run(const Globals& globals, const std::string& run) {
   KeptRun kept;
   kept.bundle = state.path() + "/runs/" + bundle.id();
   RH_TRY(kept.record, bundle.read_record());
-  RH_TRY(kept.manifest, bundle.open_file("manifest"));
+  RH_TRY(kept.manifest, bundle.open_kept("manifest"));
   if (auto reads = bundle.open_file("reads")) kept.reads = std::move(*reads);
   return kept;
 }

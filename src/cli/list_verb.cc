@@ -117,12 +117,16 @@ Result<int> list_overrides(const Globals& globals, const std::optional<ledger::S
 Result<int> list_verb(Globals& globals, Arguments arguments) {
   ledger::Filter filter;
   CommandLine line("List runs, newest first", "list", globals);
-  line.option("--limit", filter.limit, "At most so many (default: all)").type_name("N");
+  std::optional<std::uint64_t> limit;
+  line.option("--limit", limit, "At most so many (default: all)").type_name("N");
   line.flag("--removed", filter.include_removed, "Also runs whose bundle was removed");
   bool overrides = false;
   line.flag("--overrides", overrides, "Runs that passed without approval, and whether that was reviewed");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
+  if (limit == 0U)
+    return fail("list: --limit 0 lists nothing", ExitCode::kUsage, "leave it out to list all runs");
+  filter.limit = limit.value_or(0);
 
   std::vector<ledger::Row> rows;
   RH_TRY(const std::optional<ledger::StateDir> state, open_existing_state(globals));

@@ -46,6 +46,18 @@ Result<std::string> expected_root(const std::optional<report::RunRecord>& record
               ExitCode::kDataError);
 }
 
+/// Why there is no file of events, as far as that is known.
+tl::unexpected<Error> no_trace(const ledger::Bundle& bundle) {
+  const auto record = bundle.read_record();
+  if (record && record->trace)
+    return fail("run " + bundle.id() + " was recorded, and its file trace is gone", ExitCode::kDataError,
+                "the bundle is damaged; rehearse again");
+  if (record)
+    return fail("run " + bundle.id() + " has no trace: it was made without one", ExitCode::kDataError);
+  return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",
+              ExitCode::kDataError);
+}
+
 /// That the file is no other run's, before anything in it is taken for this one's. One that is cut short or
 /// damaged is read as far as it can be believed.
 Result<> check_root(const trace::StoreReader& reader, const std::string& root, const std::string& id) {
@@ -61,9 +73,7 @@ Result<> check_root(const trace::StoreReader& reader, const std::string& root, c
 Result<RunTrace> RunTrace::open(const Globals& globals, const std::string& run, const char* verb) {
   RH_TRY(ledger::Bundle bundle, open_named_run(globals, run, verb));
   auto file = bundle.open_file("trace");
-  if (!file && file.error().err == ENOENT)
-    return fail("run " + bundle.id() + " has no trace: it was made without one, or ended before it began",
-                ExitCode::kDataError);
+  if (!file && file.error().err == ENOENT) return no_trace(bundle);
   if (!file) return with_context(file.error(), "the trace of run " + bundle.id());
   RH_TRY(auto reader, trace::StoreReader::open(std::move(*file)));
   RunTrace made(std::move(reader));

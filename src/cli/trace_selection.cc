@@ -33,6 +33,9 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
                   "write --file /etc/passwd");
     made.file_ = normal_path(options.file);
   }
+  if (options.process == 0U)
+    return fail("--process 0: no process of a run has that number", ExitCode::kUsage,
+                "they are counted from 1, as `rehearse show` lists them");
   if (options.follow && !options.process)
     return fail("--follow needs --process ID", ExitCode::kUsage, "see `rehearse trace --help`");
   if (!options.where.empty()) {

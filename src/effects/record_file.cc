@@ -1,5 +1,6 @@
 #include "effects/record_file.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -145,6 +146,15 @@ Result<void> read_records(int fd, std::string_view magic, const std::string& wha
   std::uint8_t more = 0;
   if (in.byte(more)) return damaged("something follows the end");
   return {};
+}
+
+Result<std::string> stated_root(int fd) {
+  RH_TRY(const struct stat st, sys::stat_fd(fd));
+  Sha256 root = {};
+  const off_t at = st.st_size - static_cast<off_t>(root.size());
+  if (at < 0 || ::pread(fd, root.data(), root.size(), at) != static_cast<ssize_t>(root.size()))
+    return fail("it is cut off", ExitCode::kDataError, "rehearse again");
+  return hex(root);
 }
 
 }  // namespace rehearse::effects

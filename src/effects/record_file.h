@@ -43,4 +43,8 @@ enum class Visit : std::uint8_t { kGoOn, kStop, kMalformed };
 Result<void> read_records(int fd, std::string_view magic, const std::string& what,
                           const std::function<Visit(std::string_view record, std::string& counted)>& visit);
 
+/// Hex: the root that the file states at its end. Reading it whole shows whether that is the root of its
+/// records.
+Result<std::string> stated_root(int fd);
+
 }  // namespace rehearse::effects

@@ -46,10 +46,25 @@ Result<UniqueFd> Bundle::make_dir(const char* rel) const {
 }
 
 Result<UniqueFd> Bundle::open_file(const char* rel) const {
-  RH_TRY(UniqueFd fd, sys::open_beneath(fd_.get(), rel, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+  auto opened = sys::open_beneath(fd_.get(), rel, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+  // What leads elsewhere is no file of the bundle's, and ENXIO is what a socket says.
+  if (!opened && (opened.error().err == ELOOP || opened.error().err == EXDEV || opened.error().err == ENXIO))
+    return fail(std::string(rel) + " is not a regular file", ExitCode::kDataError);
+  if (!opened) return opened;
+  UniqueFd fd = std::move(*opened);
   RH_TRY(const struct stat st, sys::stat_fd(fd.get()));
   if (!S_ISREG(st.st_mode)) return fail(std::string(rel) + " is not a regular file", ExitCode::kDataError);
   return fd;
+}
+
+Result<UniqueFd> Bundle::open_kept(const char* rel) const {
+  auto file = open_file(rel);
+  if (file) return file;
+  if (file.error().err == ENOENT)
+    return fail("run " + id_ + ": its file " + rel + " is gone", ExitCode::kDataError,
+                "the bundle is damaged; rehearse again");
+  if (file.error().fix.empty()) file.error().fix = "the bundle is damaged; rehearse again";
+  return with_context(std::move(file).error(), "run " + id_);
 }
 
 Result<UniqueFd> Bundle::open_dir(const char* rel) const {

@@ -138,8 +138,8 @@ constexpr const char* kInsert =
 constexpr const char* kSelect =
     "SELECT id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, renamed, "
     "type, identical, "
-    "written_bytes, wall_ns, state, digest, requester_uid FROM runs WHERE state <> 'removed' OR ?1 "
-    "ORDER BY id DESC LIMIT ?2";
+    "written_bytes, wall_ns, state, digest, requester_uid FROM runs WHERE (state <> 'removed' OR ?1) "
+    "AND (?3 IS NULL OR id = ?3) ORDER BY id DESC LIMIT ?2";
 
 /// argv as a JSON array; a word that is not UTF-8 is {"b64": ...}. Words beyond 64 KiB in all are left out.
 std::string argv_json(const std::vector<std::string>& argv) {
@@ -195,6 +195,29 @@ std::int64_t clamp(std::uint64_t value) {
 }
 std::uint64_t unsigned_of(std::int64_t value) {
   return value < 0 ? 0 : static_cast<std::uint64_t>(value);
+}
+
+Row read_row(const Statement& statement) {
+  Row row;
+  row.id = statement.text(0);
+  row.created_ns = statement.integer(1);
+  row.argv = parse_argv(statement.text(2));
+  row.verdict = statement.text(3);
+  if (!statement.is_null(4)) row.exit = static_cast<int>(statement.integer(4));
+  if (!statement.is_null(5)) row.signal = static_cast<int>(statement.integer(5));
+  std::uint64_t* const numbers[] = {&row.counts.created,   &row.counts.modified, &row.counts.deleted,
+                                    &row.counts.metadata,  &row.counts.renamed,  &row.counts.type,
+                                    &row.counts.identical, &row.written_bytes};
+  int column = 6;
+  for (std::uint64_t* number : numbers) *number = unsigned_of(statement.integer(column++));
+  row.wall_ns = statement.integer(14);
+  const std::string state = statement.text(15);
+  row.state = state == "removed"       ? State::kRemoved
+              : state == "interrupted" ? State::kInterrupted
+                                       : State::kFinished;
+  row.digest = statement.text(16);
+  row.requester_uid = static_cast<std::uint32_t>(statement.integer(17));
+  return row;
 }
 
 }  // namespace
@@ -392,27 +415,16 @@ Result<std::vector<Row>> Ledger::list(const Filter& filter) {
   while (true) {
     RH_TRY(const bool more, statement.step());
     if (!more) return rows;
-    Row row;
-    row.id = statement.text(0);
-    row.created_ns = statement.integer(1);
-    row.argv = parse_argv(statement.text(2));
-    row.verdict = statement.text(3);
-    if (!statement.is_null(4)) row.exit = static_cast<int>(statement.integer(4));
-    if (!statement.is_null(5)) row.signal = static_cast<int>(statement.integer(5));
-    std::uint64_t* const numbers[] = {&row.counts.created,   &row.counts.modified, &row.counts.deleted,
-                                      &row.counts.metadata,  &row.counts.renamed,  &row.counts.type,
-                                      &row.counts.identical, &row.written_bytes};
-    int column = 6;
-    for (std::uint64_t* number : numbers) *number = unsigned_of(statement.integer(column++));
-    row.wall_ns = statement.integer(14);
-    const std::string state = statement.text(15);
-    row.state = state == "removed"       ? State::kRemoved
-                : state == "interrupted" ? State::kInterrupted
-                                         : State::kFinished;
-    row.digest = statement.text(16);
-    row.requester_uid = static_cast<std::uint32_t>(statement.integer(17));
-    rows.push_back(std::move(row));
+    rows.push_back(read_row(statement));
   }
+}
+
+Result<std::optional<Row>> Ledger::find(const std::string& id) {
+  RH_TRY(Statement statement, Statement::prepare(impl_->database.get(), kSelect));
+  statement.bind(1, std::int64_t{1}).bind(2, std::int64_t{1}).bind(3, id);
+  RH_TRY(const bool there, statement.step());
+  if (!there) return std::optional<Row>();
+  return std::optional(read_row(statement));
 }
 
 Result<void> Ledger::mark(const std::string& id, State state) {

@@ -58,6 +58,8 @@ class Ledger {
   /// Adds a run of which only the id is known.
   Result<void> record_interrupted(const std::string& id);
   Result<std::vector<Row>> list(const Filter& filter);
+  /// Nothing if it has none of that id.
+  Result<std::optional<Row>> find(const std::string& id);
   Result<void> mark(const std::string& id, State state);
   /// Forgets the row.
   Result<void> remove(const std::string& id);

@@ -53,6 +53,8 @@ class Bundle {
   /// An existing regular file, or directory, read only; no symlink is followed and the bundle is never left.
   [[nodiscard]] Result<UniqueFd> open_file(const char* rel) const;
   [[nodiscard]] Result<UniqueFd> open_dir(const char* rel) const;
+  /// As open_file, of what a finished run has: kDataError, naming the run, where it is not there.
+  [[nodiscard]] Result<UniqueFd> open_kept(const char* rel) const;
 
   /// run.json, parsed. kDataError when it is damaged; err ENOENT when the run never finished.
   [[nodiscard]] Result<report::RunRecord> read_record() const;

@@ -8,6 +8,7 @@
 
 #include "base/sys.h"
 #include "effects/manifest.h"
+#include "effects/record_file.h"
 #include "report/digest.h"
 
 namespace rehearse::promote {
@@ -17,16 +18,6 @@ constexpr std::size_t kLeastDigits = 12;
 constexpr int kLockTries = 12;  ///< of five seconds each
 constexpr std::string_view kPrefix = "sha256:";
 constexpr const char* kAgain = "rehearse again";
-
-/// The root that a record file states at its end; reading it whole has shown that it is that of its records.
-Result<std::string> stated_root(int fd) {
-  RH_TRY(const struct stat st, sys::stat_fd(fd));
-  Sha256 root = {};
-  const off_t at = st.st_size - static_cast<off_t>(root.size());
-  if (at < 0 || ::pread(fd, root.data(), root.size(), at) != static_cast<ssize_t>(root.size()))
-    return fail("it is cut off", ExitCode::kDataError, kAgain);
-  return hex(root);
-}
 
 tl::unexpected<Error> changed(const std::string& run, const char* what) {
   return fail("run " + run + ": " + what + " is not what the run's digest stands for", ExitCode::kDataError,
@@ -92,24 +83,24 @@ Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view
   if (!std::string_view(computed).substr(kPrefix.size()).starts_with(digest))
     return fail("run " + id + " has the digest " + computed + ", not the one named", ExitCode::kNotApproved,
                 "read its report again: rehearse show " + id);
-  RH_TRY(const UniqueFd manifest, frozen.bundle.open_file("manifest"));
+  RH_TRY(const UniqueFd manifest, frozen.bundle.open_kept("manifest"));
   RH_TRY(const Sha256 manifest_part, digest_of(manifest));
   add(manifest_part);
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     frozen.changes.push_back(change);
     return true;
   }));
-  RH_TRY(const std::string manifest_root, stated_root(manifest.get()));
+  RH_TRY(const std::string manifest_root, effects::stated_root(manifest.get()));
   if (manifest_root != frozen.record.manifest_root) return changed(id, "its manifest");
   if (frozen.record.trace && !frozen.record.reads.root.empty()) {
-    RH_TRY(const UniqueFd reads, frozen.bundle.open_file("reads"));
+    RH_TRY(const UniqueFd reads, frozen.bundle.open_kept("reads"));
     RH_TRY(const Sha256 reads_part, digest_of(reads));
     add(reads_part);
     RH_CHECK(effects::read_read_list(reads.get(), [&](const effects::HostRead& read) {
       frozen.reads.push_back(read);
       return true;
     }));
-    RH_TRY(const std::string reads_root, stated_root(reads.get()));
+    RH_TRY(const std::string reads_root, effects::stated_root(reads.get()));
     if (reads_root != frozen.record.reads.root) return changed(id, "its read list");
   }
   // Nothing of these is promoted; what was decided rests on them all the same.

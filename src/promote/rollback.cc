@@ -168,7 +168,7 @@ class Rollback {
   }
 
   Result<void> read_changes() {
-    RH_TRY(const UniqueFd manifest, bundle_.open_file("manifest"));
+    RH_TRY(const UniqueFd manifest, bundle_.open_kept("manifest"));
     return effects::read_manifest(manifest.get(), [&](const Change& change) {
       if (change.after) after_.emplace(change.path, std::pair(change.type, *change.after));
       return true;

@@ -166,20 +166,21 @@ void name_attempt_gaps(report::RunRecord& record) {
   core_gaps(record);
 }
 
-std::vector<std::string> hindrances(const report::RunRecord& record,
-                                    const std::vector<std::string>& limits_hit) {
-  constexpr std::size_t kMost = 12;
-  std::vector<std::string> lines;
+Hindrances hindrances(const report::RunRecord& record, const std::vector<std::string>& limits_hit) {
+  constexpr std::size_t kMost = 12;  // of both together
+  Hindrances found;
+  std::vector<std::string>& lines = found.refused;
   for (const std::string& limit : limits_hit) lines.push_back("limit: " + limit);
   for (const AttemptRecord& attempt : record.attempts) {
     if (is_refused(attempt) && failed(record, attempt.process))
       lines.push_back(fmt::format("{}: {}{}{}", attempt.what, attempt.detail,
                                   attempt.error.empty() ? "" : ": ", attempt.error));
   }
-  for (const verdict::Gap& gap : record.gaps)
-    if (gap.cap != verdict::Level::kGreen) lines.push_back(gap.what);
   if (lines.size() > kMost) lines.resize(kMost);
-  return lines;
+  for (const verdict::Gap& gap : record.gaps)
+    if (gap.cap != verdict::Level::kGreen && lines.size() + found.gaps.size() < kMost)
+      found.gaps.push_back(gap.what);
+  return found;
 }
 
 }  // namespace rehearse

@@ -31,7 +31,7 @@ Result<void> write_run(const std::string& path, const std::string& run, int fd) 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(path, ledger::Create::kNo));
   RH_TRY(const ledger::Bundle bundle, state.open_run(run));
   RH_TRY(const report::RunRecord record, bundle.read_record());
-  RH_TRY(const UniqueFd manifest, bundle.open_file("manifest"));
+  RH_TRY(const UniqueFd manifest, bundle.open_kept("manifest"));
   report::Writer out(fd);
   RH_CHECK(report::write_run_json(out, record, manifest.get()));
   return out.flush();

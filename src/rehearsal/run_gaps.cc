@@ -60,11 +60,24 @@ void room_gaps(const effects::ChangeSet& changes, report::RunRecord& record) {
   }
 }
 
+/// The numbers that processes have everywhere else. A pid may have been given again: the last that had it, of
+/// those that did not end by themselves, is the one that was there at the end.
+void number_leftovers(report::RunRecord& record) {
+  for (report::LeftoverProcess& left : record.command.leftover) {
+    if (left.pid <= 0) continue;
+    for (const report::ProcessRecord& process : record.processes) {
+      if (process.pid == static_cast<std::uint32_t>(left.pid) && (!process.end_ns || process.signal))
+        left.process = process.id;
+    }
+  }
+}
+
 }  // namespace
 
 void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::ChangeSet& changes,
                         const ServiceManager& manager, const NetworkPlan& network,
                         std::vector<verdict::Finding> found, report::RunRecord& record) {
+  number_leftovers(record);
   verdict::Facts facts;
   facts.found = std::move(found);
   facts.exit = evidence.exit;
@@ -73,7 +86,9 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
   facts.start_error = evidence.start_error;
   facts.limits_hit = evidence.limits_hit;
   for (const report::LeftoverProcess& process : record.command.leftover) {
-    std::string line = std::to_string(process.pid) + ' ' + process.comm;
+    std::string line = (process.process != 0 ? '[' + std::to_string(process.process) + "] "
+                                             : "pid " + std::to_string(process.pid) + " inside: ") +
+                       process.comm;
     for (const std::string& word : process.argv) line += ' ' + word;
     facts.leftover.push_back(std::move(line));
   }
@@ -148,7 +163,9 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
                            "a write inside clears it; a write of the host's root keeps it",
                            verdict::Level::kYellow});
   }
-  facts.hindered = hindrances(record, evidence.limits_hit);
+  Hindrances hindered = hindrances(record, evidence.limits_hit);
+  facts.hindered = std::move(hindered.refused);
+  facts.unseen = std::move(hindered.gaps);
   record.verdict.findings = verdict::core_findings(facts);
 }
 

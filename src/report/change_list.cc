@@ -20,7 +20,7 @@ constexpr std::uint64_t kGroupedBytes = 16U << 20U;
 
 std::string owner_title(const std::string& package, const ManifestSummary::Owner& owner, const Style& style) {
   const std::string name = package.empty() ? "no package" : escape_text(package, 256);
-  return fmt::format("  {}  {}\n", style.bold(name), counts_line(owner.counts));
+  return fmt::format("  {}  {}\n", style.bold(name), owner_counts(owner.counts));
 }
 
 /// Owners of whom everything is in the destructive list: names and counts, together.
@@ -87,6 +87,7 @@ Result<ManifestSummary> summarize(int manifest_fd) {
   ManifestSummary summary;
   if (manifest_fd < 0) return summary;
   RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
+    summary.links.take(change);
     if (is_noise(change)) {
       ++summary.noise;
       return true;
@@ -105,7 +106,13 @@ Result<ManifestSummary> summarize(int manifest_fd) {
   return summary;
 }
 
-std::string change_line(const effects::Change& change, const TerminalOptions& options) {
+std::string owner_counts(const effects::Counts& counts) {
+  if (counts.identical == 0 || counts.identical != counts.total()) return counts_line(counts);
+  return fmt::format("{} file{} with one more name", counts.identical, counts.identical == 1 ? "" : "s");
+}
+
+std::string change_line(const effects::Change& change, const TerminalOptions& options,
+                        const LinkNames& links) {
   const Style style(options.color);
   const bool whole = options.columns == 0 || is_destructive(change);
   constexpr std::size_t kShown = 4096;  // bytes of a path before it is fitted to the line
@@ -116,7 +123,7 @@ std::string change_line(const effects::Change& change, const TerminalOptions& op
   std::string path = shown(change.path);
   if (change.kind == effects::ChangeKind::kRenamed) path = shown(change.from) + " → " + path;
   std::string line = style.mark(change.kind) + " " + path;
-  std::string more = details(change);
+  std::string more = details(change, links);
   if (more.empty()) return line;
   if (!whole) more = fit_middle(more, room);
   const bool fits = options.columns == 0 || text_width(path) + text_width(more) + 8 <= options.columns;
@@ -134,7 +141,7 @@ Result<void> write_destructive(Writer& out, const ManifestSummary& summary, int 
                       summary.destructive == 1 ? "object" : "objects"));
   return effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
     if (!is_destructive(change)) return true;
-    out.put("  " + change_line(change, options));
+    out.put("  " + change_line(change, options, summary.links));
     if (!change.package.empty()) out.put(style.dim("  [" + escape_text(change.package, 256) + "]"));
     out.put('\n');
     return !out.failed();
@@ -158,7 +165,7 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
         auto& left = budget[change.package];
         if (left == 0) return true;
         --left;
-        lists[change.package] += "    " + change_line(change, options) + "\n";
+        lists[change.package] += "    " + change_line(change, options, summary.links) + "\n";
         return true;
       }));
     }
@@ -178,7 +185,7 @@ Result<void> write_owners(Writer& out, const ManifestSummary& summary, int manif
     }
     RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       if (is_noise(change) || is_destructive(change)) return true;
-      out.put("    " + change_line(change, options));
+      out.put("    " + change_line(change, options, summary.links));
       out.put(change.package.empty() ? std::string() : "  [" + escape_text(change.package, 256) + "]");
       out.put('\n');
       return !out.failed();

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "effects/change_set.h"
+#include "report/link_names.h"
 #include "report/terminal.h"
 #include "report/writer.h"
 
@@ -15,7 +16,8 @@ namespace rehearse::report {
 /// Adds one to the count of its kind.
 void count(effects::Counts& counts, effects::ChangeKind kind);
 
-/// What one pass over the manifest says about it. Bounded by the number of packages.
+/// What one pass over the manifest says about it. Bounded by the number of packages, and of hard links that
+/// are named.
 struct ManifestSummary {
   struct Owner {
     effects::Counts counts;    ///< without noise
@@ -26,13 +28,18 @@ struct ManifestSummary {
   std::uint64_t noise = 0;
   std::uint64_t listed = 0;
   std::uint64_t listed_bytes = 0;  ///< of their paths
+  LinkNames links;
 };
 
 Result<ManifestSummary> summarize(int manifest_fd);
 
 /// "− /path  14 KiB" without indent; `columns` > 0 shortens a path that does not fit, unless the change is
 /// destructive.
-std::string change_line(const effects::Change& change, const TerminalOptions& options);
+std::string change_line(const effects::Change& change, const TerminalOptions& options,
+                        const LinkNames& links = {});
+
+/// counts_line for one owner, of whose objects none may be changed but in how many names they have.
+std::string owner_counts(const effects::Counts& counts);
 
 /// Every destructive change, one line each, nothing left out.
 Result<void> write_destructive(Writer& out, const ManifestSummary& summary, int manifest_fd,

@@ -125,7 +125,7 @@ std::vector<std::string> metadata_differences(const Attributes& before, const At
 }
 
 bool is_noise(const Change& change) {
-  return change.kind == ChangeKind::kIdentical && !change.masked &&
+  return change.kind == ChangeKind::kIdentical && !change.masked && !gained_link(change) &&
          (!change.base_moved || effects::is_others_time(change));
 }
 
@@ -143,8 +143,9 @@ bool is_destructive(const Change& change) {
          });
 }
 
-std::string details(const Change& change) {
+std::string details(const Change& change, const LinkNames& links) {
   std::vector<std::string> parts;
+  if (std::string link = links.text(change); !link.empty()) parts.push_back(std::move(link));
   switch (change.kind) {
     case ChangeKind::kCreated:
       if (change.after) describe_created(change, *change.after, parts);

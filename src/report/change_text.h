@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "effects/change.h"
+#include "report/link_names.h"
 
 namespace rehearse::report {
 
@@ -21,13 +22,14 @@ std::vector<std::string> metadata_differences(const effects::Attributes& before,
 /// outside the run.
 std::optional<std::string> set_time(const effects::Change& change);
 
-/// Written or touched with no effect but a time of the run itself.
+/// Written or touched with no effect but a time of the run itself. One more name is an effect.
 bool is_noise(const effects::Change& change);
 
 /// Something that was there is gone: deleted, replaced by another type, or overwritten by a rename.
 bool is_destructive(const effects::Change& change);
 
-/// Size, type, target, attributes: what follows the path on a line. May be empty.
-std::string details(const effects::Change& change);
+/// Size, type, target, attributes, and of what it is a hard link: what follows the path on a line. May be
+/// empty.
+std::string details(const effects::Change& change, const LinkNames& links = {});
 
 }  // namespace rehearse::report

@@ -76,13 +76,14 @@ bool is_file(const Change& change) {
   return change.kind != ChangeKind::kDeleted && change.after && change.type == FileType::kFile;
 }
 
-void describe(const Change& change, FileDiff& out) {
+void describe(const Change& change, const LinkNames& links, FileDiff& out) {
   const auto add = [&](std::string line) { out.header.push_back(std::move(line)); };
+  const std::string link = links.text(change);
   switch (change.kind) {
     case ChangeKind::kCreated:
       if (change.after) {
-        add(fmt::format("new {}, mode {}, owner {}:{}", to_string(change.type), mode_text(change.after->mode),
-                        change.after->uid, change.after->gid));
+        add(fmt::format("new {}, mode {}, owner {}:{}", link.empty() ? to_string(change.type) : link,
+                        mode_text(change.after->mode), change.after->uid, change.after->gid));
         if (const auto acl = acl_of(change.after->xattrs)) add("acl " + *acl);
         if (const auto caps = caps_of(change.after->xattrs)) add("caps " + *caps);
       }
@@ -103,6 +104,7 @@ void describe(const Change& change, FileDiff& out) {
     default:
       break;
   }
+  if (change.kind != ChangeKind::kCreated && !link.empty()) add(link);
   const bool both = change.before && change.after && change.kind != ChangeKind::kType;
   if (both) {
     for (std::string& line : metadata_differences(*change.before, *change.after)) add(std::move(line));
@@ -134,12 +136,18 @@ std::string render(const std::vector<Hunk>& hunks) {
 
 }  // namespace
 
-FileDiff diff_change(const Change& change, const Sides& sides, const HostNames& names) {
+FileDiff diff_change(const Change& change, const Sides& sides, const HostNames& names,
+                     const LinkNames& links) {
   FileDiff out;
   out.made = !was_file(change);
   out.gone = !is_file(change);
-  describe(change, out);
+  describe(change, links, out);
   if (!is_file_content(change)) return out;
+  if (const std::string object = links.host_object(change);
+      change.kind == ChangeKind::kCreated && !object.empty()) {
+    out.note = "its content is that of " + escape_text(object);
+    return out;
+  }
   const bool has_before = was_file(change);
   const bool has_after = is_file(change);
   if ((has_before && change.before->size > kMaxDiffBytes) ||

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "effects/change.h"
 #include "report/host_names.h"
+#include "report/link_names.h"
 
 namespace rehearse::report {
 
@@ -34,7 +35,8 @@ struct FileDiff {
 
 /// Never fails: what cannot be read is a note. Both sides are read once, with bounded size, and checked
 /// against the digests of the record.
-FileDiff diff_change(const effects::Change& change, const Sides& sides, const HostNames& names = {});
+FileDiff diff_change(const effects::Change& change, const Sides& sides, const HostNames& names = {},
+                     const LinkNames& links = {});
 
 /// One line of FileDiff::text for a terminal: escaped but for tabs, and but for the backslash of "\\ No
 /// newline ...".

@@ -198,7 +198,7 @@ class Page {
     out_.put(
         fmt::format("<p>{} deleted, replaced or overwritten: all of them</p>\n<table>", summary.destructive));
     RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
-      if (is_destructive(change)) change_row(change);
+      if (is_destructive(change)) change_row(change, summary.links);
       return !out_.failed();
     }));
     out_.put("</table>\n");
@@ -217,12 +217,12 @@ class Page {
     for (const auto& [package, owner] : summary.owners)
       owners += (owners.empty() ? "" : " · ") +
                 (package.empty() ? std::string("no package") : text(package, 256)) + ' ' +
-                html_text(counts_line(owner.counts));
+                html_text(owner_counts(owner.counts));
     out_.put("<p>" + owners + "</p>\n<table>");
     std::uint64_t shown = 0;
     RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       if (is_noise(change) || is_destructive(change) || ++shown > kMostChanges) return !out_.failed();
-      change_row(change);
+      change_row(change, summary.links);
       return !out_.failed();
     }));
     out_.put("</table>\n");
@@ -307,12 +307,12 @@ class Page {
     out_.put("<details open><summary>" + html_text(title) + "</summary><pre>" + html_text(lines) +
              "</pre></details>\n");
   }
-  void change_row(const effects::Change& change) {
+  void change_row(const effects::Change& change, const LinkNames& links) {
     std::string path = text(change.path);
     if (change.kind == effects::ChangeKind::kRenamed) path = text(change.from) + " → " + path;
     out_.put(fmt::format(
         "<tr><td>{}</td><td>{}</td><td class=\"dim\">{}</td><td class=\"dim\">{}</td></tr>\n",
-        html_text(mark(change.kind)), path, html_text(details(change)), text(change.package, 256)));
+        html_text(mark(change.kind)), path, html_text(details(change, links)), text(change.package, 256)));
   }
 
   void one_finding(const verdict::Finding& finding, std::size_t number) {

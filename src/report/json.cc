@@ -149,6 +149,11 @@ void command(JsonWriter& json, const Command& ended) {
   for (const LeftoverProcess& process : ended.leftover) {
     json.open_object().key("pid").integer(std::int64_t{process.pid}).bytes("comm", process.comm);
     words(json, "argv", process.argv);
+    json.key("process");
+    if (process.process == 0)
+      json.null();
+    else
+      json.integer(std::uint64_t{process.process});
     json.close_object();
   }
   json.close_array().close_object();

@@ -105,8 +105,9 @@ class Page {
 
   Result<void> destructive(const ManifestSummary& summary, int manifest_fd) {
     if (summary.destructive == 0) return {};
-    RH_TRY(const std::string lines,
-           list(manifest_fd, [](const effects::Change& change) { return is_destructive(change); }));
+    RH_TRY(const std::string lines, list(summary.links, manifest_fd, [](const effects::Change& change) {
+             return is_destructive(change);
+           }));
     section(fmt::format("Destructive: {} deleted, replaced or overwritten", summary.destructive), lines,
             kListLimit, summary.destructive);
     return {};
@@ -128,8 +129,8 @@ class Page {
     std::string lines;
     for (const auto& [package, owner] : summary.owners)
       lines += (package.empty() ? std::string("no package") : text(package, 256)) + "  " +
-               counts_line(owner.counts) + '\n';
-    RH_TRY(const std::string listed, list(manifest_fd, [](const effects::Change& change) {
+               owner_counts(owner.counts) + '\n';
+    RH_TRY(const std::string listed, list(summary.links, manifest_fd, [](const effects::Change& change) {
              return !is_noise(change) && !is_destructive(change);
            }));
     section("Changes by owner: + created, ~ modified, − deleted, > renamed, m metadata, t other type",
@@ -185,7 +186,7 @@ class Page {
 
   /// The first of the changes that `wanted` says yes to, a line each.
   template <class Wanted>
-  static Result<std::string> list(int manifest_fd, Wanted wanted) {
+  static Result<std::string> list(const LinkNames& links, int manifest_fd, Wanted wanted) {
     std::string lines;
     std::size_t count = 0;
     if (manifest_fd < 0) return lines;
@@ -194,7 +195,7 @@ class Page {
       std::string path = text(change.path);
       if (change.kind == effects::ChangeKind::kRenamed) path = text(change.from) + " → " + path;
       lines += std::string(mark(change.kind)) + ' ' + path;
-      if (const std::string more = details(change); !more.empty()) lines += "  " + more;
+      if (const std::string more = details(change, links); !more.empty()) lines += "  " + more;
       if (!change.package.empty()) lines += "  [" + text(change.package, 256) + ']';
       lines += '\n';
       return ++count < kMostChanges && lines.size() < kListLimit;

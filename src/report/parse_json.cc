@@ -120,6 +120,7 @@ void read_command(Reader json, Command& command, std::string& error) {
     process.pid = reader.integer<std::int32_t>("pid");
     process.comm = reader.bytes("comm");
     process.argv = reader.words("argv");
+    process.process = reader.optional_integer<std::uint32_t>("process").value_or(0);
     command.leftover.push_back(std::move(process));
   });
 }

@@ -53,9 +53,10 @@ struct Action {
 };
 
 struct LeftoverProcess {
-  std::int32_t pid = 0;  ///< on the host, while it lived
+  std::int32_t pid = 0;  ///< inside
   std::string comm;
   std::vector<std::string> argv;
+  std::uint32_t process = 0;  ///< its number among the processes of the run; 0: not known
 };
 
 /// How the command ended. Exactly one of `exit` and `signal` is set, unless it never started.

@@ -102,6 +102,8 @@ std::string run_at_digest(const RunRecord& record) {
 }
 
 std::string program_text(const RunRecord& record) {
+  // What executes it is there before it, and is no program of the action's.
+  if (!record.command.error.empty()) return {};
   const auto first = std::ranges::find(record.processes, std::uint32_t{1}, &ProcessRecord::id);
   if (first == record.processes.end()) return {};
   const ProgramRecord& program = first->earlier.empty() ? *first : first->earlier.front();

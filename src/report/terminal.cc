@@ -166,7 +166,9 @@ class Report {
     if (record_.command.leftover.empty()) return;
     title("Processes that outlived the command, now ended");
     for (const LeftoverProcess& process : record_.command.leftover) {
-      out_.put(fmt::format("  pid {}  {}  {}\n", process.pid, escape_text(process.comm, 64),
+      const std::string number = process.process != 0 ? fmt::format("{:>4}", process.process)
+                                                      : fmt::format("pid {} inside", process.pid);
+      out_.put(fmt::format("  {}  {}  {}\n", number, escape_text(process.comm, 64),
                            words_text(process.argv, 1024)));
     }
   }
@@ -219,6 +221,7 @@ class Report {
     line("proof", trace.trouble.empty() ? std::string("complete: the kernel's own counts agree")
                                         : style_.yellow("NOT COMPLETE"));
     for (const std::string& why : trace.trouble) line("", escape_text(why, kValueLimit));
+    note("", options_.not_checked);
     line("read", fmt::format("{} paths of the host; {} looked for in vain", record_.reads.files,
                              record_.reads.absent));
     if (trace.freezes != 0)

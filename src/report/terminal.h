@@ -13,9 +13,10 @@ namespace rehearse::report {
 
 struct TerminalOptions {
   bool color = false;
-  std::size_t columns = 0;   ///< 0: not a terminal, no width and nothing elided
-  std::string bundle;        ///< path of the bundle, shown as the place where everything is kept
-  std::string state_option;  ///< "--state DIR " if it is not the default, for the commands shown
+  std::size_t columns = 0;       ///< 0: not a terminal, no width and nothing elided
+  std::string bundle;            ///< path of the bundle, shown as the place where everything is kept
+  std::string state_option;      ///< "--state DIR " if it is not the default, for the commands shown
+  std::string not_checked = {};  ///< what the report does not vouch for; shown where it speaks of proof
 };
 
 /// Columns of the terminal `fd` refers to, 0 if it is none.

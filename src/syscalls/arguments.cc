@@ -218,6 +218,16 @@ bool append_number(std::string& out, Arg kind, std::uint64_t value) {
 
 }  // namespace
 
+void append_clone_flags(std::string& out, std::uint64_t value) {
+  constexpr std::uint64_t kSignalMask = 0xff;
+  const std::uint64_t flags = value & 0xffffffffU & ~kSignalMask;
+  const auto signal = value & kSignalMask;
+  if (flags != 0 || signal == 0) append_names(out, names::CloneFlags, flags);
+  if (signal == 0) return;
+  if (flags != 0) out += '|';
+  append_signal(out, signal);
+}
+
 void append_file_type(std::string& out, std::uint64_t value) {
   constexpr std::uint64_t kTypeMask = 0170000;
   const std::uint64_t type = value & kTypeMask;

@@ -12,6 +12,9 @@ namespace rehearse::syscalls {
 /// Argument `index`, which is a `kind` (resolved: see variants.h), appended.
 void append_argument(std::string& out, const Call& call, std::size_t index, Arg kind);
 
+/// The first argument of clone(2), flags and a signal: CLONE_VM|CLONE_VFORK|SIGCHLD
+void append_clone_flags(std::string& out, std::uint64_t value);
+
 /// S_IFREG|0644
 void append_file_type(std::string& out, std::uint64_t value);
 

@@ -24,21 +24,14 @@ const Syscall* find(const Call& call) {
 
 /// strace's order, with labels: what clone(2) calls them says little.
 std::string clone_arguments(const Call& call) {
-  constexpr std::uint64_t kSignalMask = 0xff;
   constexpr std::uint64_t kParentTid = 0x100000 | 0x1000;  // CLONE_PIDFD uses the same argument
   constexpr std::uint64_t kTls = 0x80000;
   constexpr std::uint64_t kChildTid = 0x1200000;
-  const std::uint64_t flags = call.args[0] & 0xffffffffU & ~kSignalMask;
-  const auto signal = static_cast<int>(call.args[0] & kSignalMask);
+  const std::uint64_t flags = call.args[0];
   std::string out = "child_stack=";
   append_pointer(out, call.args[1]);
   out += ", flags=";
-  if (flags != 0 || signal == 0) append_names(out, names::CloneFlags, flags);
-  if (signal != 0) {
-    if (flags != 0) out += '|';
-    const std::string_view name = signal_name(signal);
-    out += name.empty() ? fmt::format("{}", signal) : std::string(name);
-  }
+  append_clone_flags(out, flags);
   const auto pointer = [&](std::string_view label, std::size_t index, std::uint64_t when) {
     if ((flags & when) == 0) return;
     out += label;

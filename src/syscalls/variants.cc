@@ -187,6 +187,9 @@ Arg socket_option(std::uint32_t level) {
   }
 }
 
+constexpr std::uint32_t kCapAmbientOption = 47;  // PR_CAP_AMBIENT
+constexpr std::uint32_t kAmbientIsSet = 1;
+constexpr std::uint32_t kAmbientLower = 3;
 constexpr std::uint64_t kCreate = 0100;
 constexpr std::uint64_t kTemporary = 020000000;
 constexpr std::uint64_t kTypeMask = 0170000;
@@ -205,6 +208,9 @@ Arg resolve(const Syscall& info, const Call& call, std::size_t index) {
     case kFcntlArgument:
       return pick(kFcntl, low(1), 0, kHex);
     case kPrctlArgument:
+      // Only these are about one capability; to clear all of them takes none.
+      if (low(0) == kCapAmbientOption && index == 2 && (low(1) < kAmbientIsSet || low(1) > kAmbientLower))
+        return kHex;
       return pick(kPrctl, low(0), index - 1, kHex);
     case kKeyctlArgument:
       return pick(kKeyctl, low(0), index - 1, kHex);

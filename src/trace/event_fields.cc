@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "syscalls/argument_names.h"
+#include "syscalls/argument_value.h"
 #include "trace/attempt_kind.h"
 #include "trace/event_paths.h"
 #include "trace/event_types.h"
@@ -139,15 +141,30 @@ Value EventFields::argument_value(const FieldArgument& argument) const {
   if (call == nullptr) return {};
   std::int64_t index = argument.index;
   if (index == FieldArgument::kNone) {
-    if (argument.name != "path" && argument.name != "name") return {};
-    if (call->strings().empty()) return {};
-    index = call->strings().front();
+    const auto found = syscalls::find_argument(*call, argument.name);
+    if (!found) return argument.name == "res" ? result_value() : Value();
+    index = *found;
   }
   if (index >= call->count) return {};
   const auto i = static_cast<unsigned>(index);
   const syscalls::Call made = event_.call();
   if (made.texts[i]) return keep(made.texts[i]->bytes);
-  return made.args[i];
+  std::optional<syscalls::ArgumentValue> value = syscalls::argument_value(made, i);
+  if (!value) return {};
+  const auto as_signed = static_cast<std::int64_t>(value->bits);
+  if (!value->text.empty()) {
+    text_ = std::move(value->text);
+    return NamedNumber{value->is_signed ? Number{as_signed} : Number{value->bits}, text_};
+  }
+  if (value->is_signed) return as_signed;
+  return value->bits;
+}
+
+/// What Falco's filters call an argument, too: the error's name, and the number.
+Value EventFields::result_value() const {
+  if (event_.unfinished) return {};
+  if (!event_.failed()) return event_.result();
+  return NamedNumber{event_.result(), syscalls::errno_name(static_cast<int>(-event_.result()))};
 }
 
 const Process* EventFields::parent() const {

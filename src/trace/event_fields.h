@@ -22,6 +22,7 @@ class EventFields final : public Event {
  private:
   [[nodiscard]] Value event_value(Field field, const FieldArgument& argument) const;
   [[nodiscard]] Value argument_value(const FieldArgument& argument) const;
+  [[nodiscard]] Value result_value() const;
   [[nodiscard]] Value process_value(Field field, const FieldArgument& argument) const;
   [[nodiscard]] Value fd_value(Field field) const;
   [[nodiscard]] Value name_value(Field field) const;

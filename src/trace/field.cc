@@ -30,7 +30,10 @@ constexpr FieldInfo kFields[] = {
     {Field::kEvtRes, "evt.res", kString, kNone, "SUCCESS or the error's name (ENOENT)"},
     {Field::kEvtRawres, "evt.rawres", kInt, kNone, "what the call returned, as a number (-2)"},
     {Field::kEvtFailed, "evt.failed", kBool, kNone, "true if the call returned an error"},
-    {Field::kEvtArg, "evt.arg", kAny, kRequired, "one argument, by number or name: evt.arg[0], evt.arg.path"},
+    {Field::kEvtArg, "evt.arg", kAny, kRequired,
+     "one argument of the call, by number from 0 or by its name in the manual page: evt.arg[0], "
+     "evt.arg.flags; "
+     "as text what trace prints (O_WRONLY|O_CREAT), paths and names without quotes; = takes numbers too"},
     {Field::kEvtArgs, "evt.args", kString, kNone, "all arguments as one text"},
     {Field::kEvtIsOpenRead, "evt.is_open_read", kBool, kNone, "true for an open for reading"},
     {Field::kEvtIsOpenWrite, "evt.is_open_write", kBool, kNone, "true for an open for writing"},

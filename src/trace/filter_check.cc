@@ -3,12 +3,12 @@
 #include <re2/re2.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/escape.h"
 #include "trace/event_types.h"
 #include "trace/filter_error.h"
 #include "trace/glob.h"
+#include "trace/value_compare.h"
 
 namespace rehearse::trace {
 namespace {
@@ -72,61 +72,6 @@ bool comparable(FieldType a, FieldType b) {
   const bool times = a == FieldType::kTime || a == FieldType::kDuration;
   const bool other_times = b == FieldType::kTime || b == FieldType::kDuration;
   return (times && b == FieldType::kUint) || (other_times && a == FieldType::kUint);
-}
-
-std::optional<Number> number_of(const Value& value) {
-  if (const auto* n = std::get_if<std::int64_t>(&value)) return *n;
-  if (const auto* n = std::get_if<std::uint64_t>(&value)) return *n;
-  return std::nullopt;
-}
-
-template <class T>
-bool ordered(Operator op, const T& a, const T& b) {
-  switch (op) {
-    case Operator::kNotEqual:
-      return a != b;
-    case Operator::kLess:
-      return a < b;
-    case Operator::kLessEqual:
-      return a <= b;
-    case Operator::kGreater:
-      return a > b;
-    case Operator::kGreaterEqual:
-      return a >= b;
-    default:
-      return a == b;
-  }
-}
-
-bool contains_bytes(std::string_view text, std::string_view part) {
-  return ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
-}
-
-char lowered(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-bool contains_folded(std::string_view text, std::string_view part) {
-  const auto equal = [](char a, char b) { return lowered(a) == lowered(b); };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), equal) != text.end() || part.empty();
-}
-
-/// What compares two texts and needs nothing prepared.
-bool compare_texts(Operator op, std::string_view a, std::string_view b) {
-  switch (op) {
-    case Operator::kContains:
-    case Operator::kBcontains:
-      return contains_bytes(a, b);
-    case Operator::kIcontains:
-      return contains_folded(a, b);
-    case Operator::kStartswith:
-    case Operator::kBstartswith:
-      return a.starts_with(b);
-    case Operator::kEndswith:
-      return a.ends_with(b);
-    default:
-      return ordered(op, a, b);
-  }
 }
 
 bool by_size(std::string_view a, std::string_view b) {
@@ -482,6 +427,13 @@ bool FilterCheck::compare_text(std::string_view value) const {
 bool FilterCheck::compare_any(const Value& value) const {
   std::array<char, 46> buffer;
   const auto number = number_of(value);
+  if (const auto* named = std::get_if<NamedNumber>(&value)) {
+    const bool equal = op_ == Operator::kEqual || op_ == Operator::kNotEqual || is_membership(op_);
+    if (equal) {
+      const bool found = std::ranges::binary_search(numbers_, named->number) || is_member(named->text);
+      return found != (op_ == Operator::kNotEqual);
+    }
+  }
   if (number && op_ == Operator::kNotEqual) return numbers_.empty() || *number != number_;
   if (number && (op_ == Operator::kEqual || is_membership(op_)))
     return std::ranges::binary_search(numbers_, *number);
@@ -507,6 +459,9 @@ bool FilterCheck::compare_operand(const Event& event, const Value& value) const 
   if (const auto* text = std::get_if<std::string_view>(&left); text != nullptr) {
     if (left_.transforms.empty()) left_scratch = *text;
     left = std::string_view(left_scratch);
+  } else if (auto* named = std::get_if<NamedNumber>(&left)) {
+    left_scratch = named->text;
+    named->text = left_scratch;
   }
   std::string right_scratch;
   const Value right = right_->transformed(event.value(right_->field, right_->argument), right_scratch);

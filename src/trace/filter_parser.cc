@@ -3,6 +3,8 @@
 #include <charconv>
 #include <utility>
 
+#include "base/escape.h"
+#include "syscalls/argument_names.h"
 #include "trace/filter_error.h"
 #include "trace/filter_lexer.h"
 
@@ -14,6 +16,21 @@ constexpr std::int64_t kLargestIndex = 65535;
 
 bool is_text(FieldType type) {
   return type == FieldType::kString || type == FieldType::kAny;
+}
+
+/// What no call has would find nothing without a word.
+Result<> check_call_argument(const FieldArgument& argument, std::size_t column) {
+  if (argument.name.empty()) {
+    if (argument.index < static_cast<std::int64_t>(syscalls::kMaxArguments)) return {};
+    return filter_error(column, fmt::format("no system call has an argument {}", argument.index),
+                        fmt::format("they are counted from 0 to {}", syscalls::kMaxArguments - 1));
+  }
+  if (syscalls::is_argument_name(argument.name)) return {};
+  const std::string_view near = syscalls::nearest_argument_name(argument.name);
+  return filter_error(column, fmt::format("no system call has an argument {}", shown(argument.name)),
+                      near.empty()
+                          ? "write its name as the call's manual page has it, or its number: evt.arg[0]"
+                          : fmt::format("did you mean evt.arg.{}?", near));
 }
 
 class Parser {
@@ -290,11 +307,12 @@ Result<> Parser::parse_argument(Operand& operand) {
     if (number) operand.argument = FieldArgument{.name = {}, .index = index};
     if (!in_.take(']')) return expected("']'", "close the bracket");
   }
-  if (field.argument == ArgumentRule::kRequired && !operand.argument.given()) {
+  if (field.argument != ArgumentRule::kRequired) return {};
+  if (!operand.argument.given()) {
     return filter_error(column, fmt::format("{} needs an argument", field.name),
                         fmt::format("write {0}[0] or {0}.path", field.name));
   }
-  return {};
+  return check_call_argument(operand.argument, operand.column);
 }
 
 }  // namespace

@@ -96,6 +96,7 @@ std::string_view text_of(const Value& value, std::span<char, 46> buffer) {
   if (const auto* n = std::get_if<std::int64_t>(&value)) return number(*n);
   if (const auto* n = std::get_if<std::uint64_t>(&value)) return number(*n);
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (const auto* named = std::get_if<NamedNumber>(&value)) return named->text;
   if (const auto* address = std::get_if<IpAddress>(&value)) return format_ip(*address, buffer);
   return {};
 }

@@ -85,7 +85,7 @@ bool StoreReader::unpack(const BlockHead& head) {
 }
 
 Result<StoreReader::Tail> StoreReader::tail() const {
-  Tail tail{hex(sha256(bytes_of(head_))), false};
+  Tail tail{hex(sha256(bytes_of(head_))), false, false};
   struct stat status = {};
   if (::fstat(file_.get(), &status) != 0) return sys::last_error("fstat", "the trace");
   const auto size = static_cast<std::uint64_t>(status.st_size);
@@ -99,6 +99,7 @@ Result<StoreReader::Tail> StoreReader::tail() const {
     if (n != sizeof head || head.magic != kBlockMagic || at > size) break;
     tail.root = hex(head.digest);
     tail.ended = head.kind == BlockKind::kEnd;
+    tail.more = tail.ended && at < size;
   }
   return tail;
 }

@@ -34,6 +34,7 @@ class StoreReader {
   struct Tail {
     std::string root;    ///< hex, of the last whole block
     bool ended = false;  ///< that is an end
+    bool more = false;   ///< something follows it
   };
   [[nodiscard]] Result<Tail> tail() const;
 

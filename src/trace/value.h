@@ -8,11 +8,19 @@
 
 #include "base/ip_address.h"
 #include "trace/field.h"
+#include "trace/literal.h"
 
 namespace rehearse::trace {
 
+/// A number that is called something: 577 and "O_WRONLY|O_CREAT|O_TRUNC". It equals either.
+struct NamedNumber {
+  Number number = 0;
+  std::string_view text;
+};
+
 /// monostate: the event has no such field. Times are nanoseconds, absolute ones since 1970.
-using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress>;
+using Value =
+    std::variant<std::monostate, bool, std::int64_t, std::uint64_t, std::string_view, IpAddress, NamedNumber>;
 
 /// What stands behind a field's name: `proc.aname[2]`, `evt.arg[path]`, `evt.arg.path`.
 struct FieldArgument {

@@ -20,6 +20,42 @@ constexpr int kNotFoundExit = 127;         ///< sh(1)
 
 constexpr std::size_t kMostLookups = 200;  ///< of names in the output
 
+/// What programs say of an error, whoever they are: strerror(3) in the language of C. The clone's action is
+/// mostly run in it.
+struct ErrorWords {
+  int error;
+  std::string_view words;
+};
+constexpr ErrorWords kErrorWords[] = {{ENOENT, "no such file or directory"},
+                                      {ENOTDIR, "not a directory"},
+                                      {EACCES, "permission denied"},
+                                      {EPERM, "operation not permitted"},
+                                      {EROFS, "read-only file system"},
+                                      {ENOSPC, "no space left on device"},
+                                      {EDQUOT, "disk quota exceeded"},
+                                      {EEXIST, "file exists"},
+                                      {EISDIR, "is a directory"},
+                                      {ENOTEMPTY, "directory not empty"},
+                                      {ETXTBSY, "text file busy"},
+                                      {EBUSY, "device or resource busy"},
+                                      {EXDEV, "invalid cross-device link"},
+                                      {ELOOP, "too many levels of symbolic links"},
+                                      {EINVAL, "invalid argument"},
+                                      {ENAMETOOLONG, "file name too long"},
+                                      {EIO, "input/output error"}};
+
+/// The line is about another error than this one: it is not this call's.
+bool speaks_of_another(std::string_view line, int error) {
+  const std::string text = ascii_lower(line);
+  bool another = false;
+  for (const ErrorWords& one : kErrorWords) {
+    if (text.find(one.words) == std::string::npos) continue;
+    if (one.error == error) return false;
+    another = true;
+  }
+  return another;
+}
+
 bool speaks_of_trouble(std::string_view line) {
   static constexpr std::string_view kTrouble[] = {
       "no such file", "not found",       "nonexistent", "denied",         "not permitted",
@@ -47,6 +83,19 @@ bool names(std::string_view line, std::size_t at, std::string_view name, std::st
   return false;
 }
 
+/// What a line calls the path by: its last part, where it has one.
+std::string_view short_name(std::string_view spelled) {
+  const std::size_t slash = spelled.rfind('/');
+  if (slash != std::string_view::npos && slash + 1 < spelled.size()) spelled.remove_prefix(slash + 1);
+  return spelled;
+}
+
+bool is_named(std::string_view line, std::string_view spelled) {
+  const std::string_view name = short_name(spelled);
+  const std::size_t at = name.empty() ? std::string_view::npos : line.find(name);
+  return at != std::string_view::npos && names(line, at, name, spelled);
+}
+
 std::string last_part(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
@@ -56,6 +105,7 @@ std::string last_part(std::string_view path) {
 struct Gathered {
   std::vector<Evidence> evidence;
   std::set<std::pair<std::string, std::string>> known;
+  std::vector<std::string> paths = {};  ///< of calls, as they were spelled
   std::string fix;
 };
 
@@ -148,7 +198,8 @@ class Classifier {
       const FailureKind kind = facts_.start_errno == ENOENT ? FailureKind::kMissingCommand
                                : facts_.start_errno == EACCES || facts_.start_errno == EPERM
                                    ? FailureKind::kPermissionDenied
-                                   : FailureKind::kMissingFile;
+                               : facts_.start_errno == ENOTDIR ? FailureKind::kNotADirectory
+                                                               : FailureKind::kMissingFile;
       add(kind, "command", facts_.start_error);
     }
     if (facts_.timed_out)
@@ -186,11 +237,10 @@ class Classifier {
   /// part as a word that does not begin the line, where programs put their own name. The last part alone is
   /// not enough where it is the name of a program that ran, which was looked for in several directories; and
   /// of a socket it has to be more than a plain word ("socket", "log").
-  [[nodiscard]] bool said(std::string_view spelled, bool is_socket = false) {
+  /// `error`: that it failed with; a line that says another error is about another call.
+  [[nodiscard]] bool said(std::string_view spelled, int error, bool is_socket = false) {
     if (++looked_up_ > kMostLookups || spelled.empty()) return false;
-    std::string_view name = spelled;
-    if (const std::size_t slash = name.rfind('/'); slash != std::string_view::npos && slash + 1 < name.size())
-      name.remove_prefix(slash + 1);
+    std::string_view name = short_name(spelled);
     // No line has a name in it that has a newline in it.
     if (name.size() < 2 || name.find('\n') != std::string_view::npos) return false;
     const bool says_little = (name.size() < spelled.size() && ran_.contains(name)) ||
@@ -204,7 +254,9 @@ class Classifier {
         const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
         end = std::min(output.find('\n', at), output.size());
         const std::string_view line = output.substr(begin, std::min(end - begin, kLongestLine));
-        if (names(line, at - begin, name, spelled) && speaks_of_trouble(line)) return true;
+        if (names(line, at - begin, name, spelled) && speaks_of_trouble(line) &&
+            (error == 0 || !speaks_of_another(line, error)))
+          return true;
       }
     }
     return false;
@@ -217,8 +269,9 @@ class Classifier {
       case EROFS:
         return FailureKind::kPermissionDenied;
       case ENOENT:
-      case ENOTDIR:
         return call.executes ? FailureKind::kMissingCommand : FailureKind::kMissingFile;
+      case ENOTDIR:
+        return call.executes ? FailureKind::kMissingCommand : FailureKind::kNotADirectory;
       case ENOSPC:
       case EDQUOT:
         return FailureKind::kDiskFull;
@@ -234,6 +287,7 @@ class Classifier {
     const std::string& path = call.path.empty() ? call.spelled : call.path;
     if (!path.empty()) add(kind, "file", path);
     add(kind, "process", what);
+    kinds_[kind].paths.push_back(call.spelled);
   }
 
   void by_calls() {
@@ -245,7 +299,8 @@ class Classifier {
       auto kind = kind_of(*call);
       if (!kind) continue;
       // A shell looks for a command before it executes one.
-      if (kind == FailureKind::kMissingFile && missing_commands_.contains(last_part(call->spelled)))
+      if ((kind == FailureKind::kMissingFile || kind == FailureKind::kNotADirectory) &&
+          missing_commands_.contains(last_part(call->spelled)))
         kind = FailureKind::kMissingCommand;
       if (*kind == FailureKind::kDiskFull) {
         add_call(*kind, *call);
@@ -253,7 +308,7 @@ class Classifier {
       }
       if (!failed_ || !blame_.has(call->process)) continue;
       if (*kind == FailureKind::kPermissionDenied && !call->asks) last_refused.emplace(call->process, &*call);
-      if (!said(call->spelled)) continue;
+      if (!said(call->spelled, call->error)) continue;
       constexpr int kMostOfOne = 3;
       if (++listed[{call->process, *kind}] > kMostOfOne) continue;
       told.insert(call->process);
@@ -269,7 +324,7 @@ class Classifier {
     for (const RefusedEndpoint& endpoint : facts_.endpoints) {
       const RanProcess* process = blame_.find(endpoint.process);
       const bool counts = failed_ ? blame_.near(endpoint.process) : process != nullptr && process->failed();
-      if (!counts || (!endpoint.path.empty() && !said(endpoint.path, true))) continue;
+      if (!counts || (!endpoint.path.empty() && !said(endpoint.path, 0, true))) continue;
       add(FailureKind::kDependencyUnreachable, "network", name(endpoint.process) + ": " + endpoint.text);
     }
   }
@@ -279,16 +334,20 @@ class Classifier {
       add(FailureKind::kServiceFailed, "unit", name(unit.process) + ": " + unit.text);
   }
 
-  [[nodiscard]] bool has_call(FailureKind kind) const {
+  /// Whether a call failed so; of names that were looked for, one that the line is about.
+  [[nodiscard]] bool has_call(FailureKind kind, const std::string& line) const {
     const auto found = kinds_.find(kind);
-    return found != kinds_.end() && !found->second.evidence.empty();
+    if (found == kinds_.end() || found->second.evidence.empty()) return false;
+    const std::vector<std::string>& paths = found->second.paths;
+    if (kind == FailureKind::kDiskFull || paths.empty()) return true;
+    return std::ranges::any_of(paths, [&](const std::string& path) { return is_named(line, path); });
   }
 
   void by_words() {
     for (const SaidFailure& line : said_) {
       const FailurePattern& pattern = *line.pattern;
       if (!failed_ && !pattern.strong) continue;
-      if (pattern.needs_call && facts_.traced && !has_call(pattern.kind)) continue;
+      if (pattern.needs_call && facts_.traced && !has_call(pattern.kind, line.line)) continue;
       if (!line.subject.empty() && !pattern.subject.empty())
         add(pattern.kind, pattern.subject.c_str(), line.subject);
       add(pattern.kind, "said", line.line);

@@ -25,6 +25,9 @@ constexpr FailureText kTexts[] = {
      "Install the package that has it, or correct PATH."},
     {FailureKind::kMissingFile, "missing-file", "A file or directory that the command needs is not there.",
      "Create it, or correct the path."},
+    {FailureKind::kNotADirectory, "not-a-directory",
+     "A path leads through something that is there and is not a directory, or has to be one.",
+     "Correct the path. Nothing is missing: look what stands there (ls -ld)."},
     {FailureKind::kDependencyUnreachable, "dependency-unreachable",
      "Something that the command depends on could not be reached.",
      "Let the rehearsal reach it with --pass, or have it answered by --mock or --replay; if it is not there "

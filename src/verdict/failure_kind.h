@@ -17,6 +17,7 @@ enum class FailureKind : std::uint8_t {
   kPermissionDenied,
   kMissingCommand,
   kMissingFile,
+  kNotADirectory,
   kDependencyUnreachable,
   kTimeout,
   kKilled,

@@ -43,11 +43,16 @@ void judge_command(const Facts& facts, std::vector<Finding>& out) {
   } else if (facts.exit.value_or(0) != 0) {
     std::vector<Evidence> evidence = {{"command", "exit " + std::to_string(*facts.exit)}};
     for (const std::string& line : facts.hindered) evidence.push_back({"refused", line});
-    out.push_back(finding("core.command-failed", Level::kYellow, std::move(evidence),
-                          facts.hindered.empty()
-                              ? "The command reported failure. It would most likely fail on the host as well."
-                              : "The command reported failure. What the rehearsal refused it may be why: on "
-                                "the host it may go on, and do more than was seen here.",
+    for (const std::string& line : facts.unseen) evidence.push_back({"gap", line});
+    const char* why =
+        !facts.hindered.empty()
+            ? "The command reported failure. What the rehearsal refused it may be why: on the host it "
+              "may go on, and do more than was seen here."
+        : !facts.unseen.empty()
+            ? "The command reported failure. What is not here as on the host may be why: there it may "
+              "go on, and do more than was seen here."
+            : "The command reported failure. It would most likely fail on the host as well.";
+    out.push_back(finding("core.command-failed", Level::kYellow, std::move(evidence), why,
                           "Read its output, kept in the bundle."));
   }
   if (!facts.limits_hit.empty()) {

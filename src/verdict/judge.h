@@ -24,8 +24,9 @@ struct Facts {
   bool timed_out = false;
   std::string start_error;              ///< why the command never started
   std::vector<std::string> limits_hit;  ///< one line each: "write 1.0 GiB", "memory 2.0 GiB"
-  std::vector<std::string> hindered;    ///< what the rehearsal refused or lacked, which a host may not: lines
-  std::vector<std::string> leftover;    ///< processes that outlived the command: "4242 nginx: worker"
+  std::vector<std::string> hindered;    ///< what the rehearsal refused, which a host may not: lines
+  std::vector<std::string> unseen;  ///< gaps that cap the verdict: done otherwise than on a host, not refused
+  std::vector<std::string> leftover;  ///< processes that outlived the command: "4242 nginx: worker"
   bool output_cut = false;
   std::vector<std::string> write_attempts;    ///< of an action that was not to write
   std::uint64_t base_moved = 0;               ///< records whose host object changed after the run began

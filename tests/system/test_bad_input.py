@@ -71,6 +71,8 @@ class BadInput(Case):
             self.refuse("run", "--pids", number, "--", "true", words=("--pids", number))
         self.refuse("run", "--pids", str(4 * 1024 * 1024 + 1), "--", "true", words=("between 2",))
         self.refuse("list", "--limit", "-1", words=("--limit", "-1"))
+        self.refuse("list", "--limit", "0", words=("--limit 0", "leave it out"))
+        self.refuse("trace", "last", "--process", "0", words=("--process 0", "from 1"))
         self.refuse("gc", "--keep", "-1", words=("--keep", "-1"))
         self.assertFalse(self.state.exists() and os.listdir(self.state / "runs"))
         self.shell("true")
@@ -101,6 +103,8 @@ class BadInput(Case):
 
     def test_command_that_cannot_run(self) -> None:
         missing = self.run_in(["no-such-command-anywhere"])
+        shown = self.call("show", missing.doc["id"], json_out=False).out
+        self.assertFalse([line for line in shown.splitlines() if line.startswith(b"  program")], "it never started")
         self.assertEqual(missing.doc["command"]["exit"], 127)
         self.assertIn("core.not-started", [f["rule"] for f in missing.doc["verdict"]["findings"]])
         self.assertEqual(self.run_in(["/etc/passwd"]).doc["command"]["exit"], 126)

@@ -58,6 +58,17 @@ class Files(FailureCase):
         result = self.shell(f"echo x > {self.host}/no/such/file", expect=2)
         self.one(result, "missing-file", f"{self.host}/no/such/file")
 
+    def test_what_is_there_is_not_missing(self) -> None:
+        there, tree = self.host / "there", self.host / "tree"
+        there.write_text("x", encoding="ascii")
+        tree.mkdir(exist_ok=True)
+        for script in (f"cd {there}", f"ls {there}/", f"cp /bin/true {there}/", f"mv {tree} {there}"):
+            with self.subTest(script):
+                result = self.shell(f"set -e; {script}; echo never", expect=None)
+                found = self.failures(result)
+                self.assertNotIn("failure.missing-file", found, script)
+                self.assertEqual(list(found), ["failure.not-a-directory"], script)
+
     def test_full_disk(self) -> None:
         harness.need("mkfs.ext4", "mount")
         script = (

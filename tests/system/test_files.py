@@ -115,6 +115,22 @@ class Files(HostCase):
         self.assertEqual(len(groups), 1)
         self.assertNotIn(None, groups)
 
+    def test_a_hardlink_is_called_one(self) -> None:
+        """Also where the new name lies where anything may be made: the object is the host's."""
+        if os.stat("/etc").st_dev != os.stat("/tmp").st_dev:
+            harness.skip("/tmp is another file system than /etc")
+        name = f"/tmp/{self.host.name}-link"
+        result = self.run_in(["ln", "/etc/passwd", name])
+        self.change(result, name, "created")
+        self.assertNotEqual(result.doc["verdict"]["level"], "green")
+        self.assertNotIn("safe.scratch", [f["rule"] for f in result.doc["verdict"]["findings"]])
+        shown = self.call("show", result.doc["id"], json_out=False).out.decode()
+        self.assertIn(f"{name}  hard link of /etc/passwd", shown)
+        self.assertIn(f"= /etc/passwd  new hard link {name}", shown)
+        diff = self.call("diff", result.doc["id"], json_out=False).out.decode()
+        self.assertIn("new hard link of /etc/passwd", diff)
+        self.assertIn(f"new hard link {name}", diff)
+
     def test_a_hardlink_whose_written_name_is_gone(self) -> None:
         os.link(self.host / "keep", self.host / "l2")
         os.link(self.host / "keep", self.host / "tree/l3")

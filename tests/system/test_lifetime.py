@@ -143,6 +143,10 @@ class Lifetime(Case):
         # The number that it had inside, as everywhere else in the report.
         self.assertEqual([process["pid"] for process in left], [process["pid"] for process in result.doc["processes"] if process["argv"] == ["sleep", "4242"]])
         self.assertEqual(subprocess.run(["pgrep", "-f", "^sleep 4242$"], capture_output=True, check=False).returncode, 1)
+        numbers = [process["id"] for process in result.doc["processes"] if process["argv"] == ["sleep", "4242"]]
+        self.assertEqual([process["process"] for process in left], numbers)
+        finding = next(f for f in result.doc["verdict"]["findings"] if f["rule"] == "core.leftover-processes")
+        self.assertEqual([e["text"].split()[0] for e in finding["evidence"]], [f"[{number}]" for number in numbers])
         self.assertIn("core.leftover-processes", [f["rule"] for f in result.doc["verdict"]["findings"]])
 
     def test_double_fork_keeps_nobody_waiting(self) -> None:

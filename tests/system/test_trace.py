@@ -652,6 +652,15 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
 
+    def test_arguments_are_asked_by_name(self) -> None:
+        """By the names of the manual pages, for what is shown; a name that no call has is refused."""
+        self.complete(self.shell(f"echo > {self.host}/made"))
+        for check in ("evt.arg.flags contains O_TRUNC", "evt.arg[2] contains O_TRUNC", "evt.arg.mode = 0666", f"evt.arg.pathname = {self.host}/made"):
+            found = self.events("--where", f"evt.type = openat and evt.arg.path = {self.host}/made and {check}")
+            self.assertEqual(len(found), 1, check)
+        wrong = self.call("trace", "last", "--where", "evt.arg.falgs contains O_TRUNC", json_out=False)
+        self.assertEqual((wrong.code, b"did you mean evt.arg.flags" in wrong.err), (harness.USAGE, True), wrong.err)
+
     def test_types_are_what_is_shown(self) -> None:
         """Calls that the table does not have are found by the name under which they are listed."""
         harness.need("python3")
@@ -1004,6 +1013,75 @@ libc.syscall(59, b'/bin/true', None, None)
             self.assertIn(b"damaged", shown.err)
         (runs / ours / "trace").write_bytes(own)
         self.assertEqual(self.call("trace", ours, json_out=False).code, 0)
+
+    def test_a_report_does_not_vouch_for_what_is_damaged(self) -> None:
+        """`show` looks whether the files are those of the run, and shows nothing of a report that was changed."""
+        theirs, ours = (self.shell(f"cat {path} > {self.host}/made").doc["id"] for path in ("/etc/group", "/etc/passwd"))
+        runs = self.state / "runs"
+        harness.wait_for(lambda: (runs / ours / "frozen").exists())
+        self.assertEqual(self.call("list", json_out=False).code, 0)  # the ledger has taken them in
+        bundle = runs / ours
+
+        def shown(*options: str) -> harness.Result:
+            return self.call("show", ours, *options, json_out=False)
+
+        whole = shown()
+        self.assertEqual((whole.code, b"proof     complete" in whole.out, b"not checked here: what is in the file" in whole.out), (0, True, True))
+        self.assertNotIn(b"and the verdict", whole.out)
+        for name in ("trace", "reads"):
+            own = (bundle / name).read_bytes()
+            for changed, said in (((runs / theirs / name).read_bytes(), b"root is another"), (own[:-20], b""), (own + b"more", b""), (None, b"is gone")):
+                with self.subTest(name, changed=changed and len(changed)):
+                    (bundle / name).unlink()
+                    if changed is not None:
+                        (bundle / name).write_bytes(changed)
+                    for options in ((), ("--md",), ("--sarif",), ("--why",)):
+                        result = shown(*options)
+                        self.assertEqual(result.code, 65, result.err)
+                        self.assertIn(b"the file " + name.encode(), result.err)
+                        self.assertIn(said, result.err)
+                        self.assertTrue(result.out)
+                    self.assertNotIn(b"proof     complete", shown().out)
+                    (bundle / name).unlink(missing_ok=True)
+                    (bundle / name).write_bytes(own)
+        own = (bundle / "trace").read_bytes()
+        (bundle / "trace").unlink()
+        gone = self.call("trace", ours, json_out=False)
+        self.assertEqual((gone.code, b"was recorded, and its file trace is gone" in gone.err), (65, True), gone.err)
+        (bundle / "trace").symlink_to("../elsewhere")
+        for verb in ("trace", "show"):
+            self.assertEqual(self.call(verb, ours, json_out=False).code, 65)
+        (bundle / "trace").unlink()
+        (bundle / "trace").write_bytes(own)
+
+        own = (bundle / "run.json").read_bytes()
+        level = json.loads(own)["verdict"]["level"]
+        other = "red" if level == "green" else "green"
+        digest = json.loads(own)["digest"]
+        forged = digest[:-1] + ("0" if digest[-1] != "0" else "1")
+        for changed in (own.replace(f'"verdict":{{"level":"{level}"'.encode(), f'"verdict":{{"level":"{other}"'.encode()), own.replace(digest.encode(), forged.encode()), own.replace(b'"cwd":"', b'"cwd":"/elsewhere', 1)):
+            self.assertNotEqual(changed, own)
+            (bundle / "run.json").write_bytes(changed)
+            for options in ((), ("--md",), ("--why",)):
+                result = shown(*options)
+                self.assertEqual((result.code, result.out, b"run.json has been changed" in result.err), (65, b"", True), result.err)
+        (bundle / "run.json").write_bytes(own)
+
+        own = (bundle / "manifest").read_bytes()
+        for changed in ((runs / theirs / "manifest").read_bytes(), None):
+            (bundle / "manifest").unlink()
+            if changed is not None:
+                (bundle / "manifest").write_bytes(changed)
+            result = shown()
+            self.assertEqual((result.code, result.out, ours.encode() in result.err, b"rehearse again" in result.err), (65, b"", True, True), result.err)
+        for verb in ("diff", "explain"):
+            result = self.call(verb, ours, json_out=False)
+            self.assertEqual((result.code, b"manifest is gone" in result.err), (65, True), result.err)
+        (bundle / "manifest").write_bytes(own)
+        self.assertEqual(shown().code, 0)
+        for file in self.state.glob("ledger.db*"):
+            file.unlink()
+        self.assertEqual(shown().code, 0)
 
 
 class StoppedThread:

@@ -158,3 +158,26 @@ TEST_CASE("Below a renamed directory the host has another name") {
   };
   CHECK(diff_change(c, both, names).text == "@@ -1 +1 @@\n-a\n+b\n");
 }
+
+TEST_CASE("A hard link is no new content") {
+  effects::Change made = modified("", "root:x\n");
+  made.kind = ChangeKind::kCreated;
+  made.path = "/tmp/s1";
+  made.before.reset();
+  made.after->nlink = 2;
+  made.after->link_group = 7;
+  effects::Change shadow = modified("root:x\n", "root:x\n");
+  shadow.kind = ChangeKind::kIdentical;
+  shadow.path = "/etc/shadow";
+  shadow.before->nlink = 1;
+  shadow.after->nlink = 2;
+  shadow.after->link_group = 7;
+  LinkNames links;
+  for (const effects::Change* one : {&shadow, &made}) links.take(*one);
+  const FileDiff diff = diff_change(made, sides("root:x\n", "root:x\n"), {}, links);
+  CHECK(diff.header.at(0).starts_with("new hard link of /etc/shadow, mode "));
+  CHECK(diff.note == "its content is that of /etc/shadow");
+  CHECK(diff.text.empty());
+  CHECK(diff_change(shadow, sides("root:x\n", "root:x\n"), {}, links).header ==
+        std::vector<std::string>{"new hard link /tmp/s1"});
+}

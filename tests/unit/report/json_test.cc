@@ -59,6 +59,7 @@ TEST_CASE("Hostile strings survive exactly, and the document is harmless text") 
     CHECK(again->action.cwd == record.action.cwd);
     CHECK(again->action.name == record.action.name);
     CHECK(again->command.leftover[0].comm == name);
+    CHECK(again->command.leftover[0].process == record.command.leftover[0].process);
     CHECK(again->command.leftover[0].argv == record.command.leftover[0].argv);
     CHECK(again->verdict.findings[0].evidence[0].text == name);
     CHECK(again->layers[0].mountpoint == record.layers[0].mountpoint);

@@ -257,3 +257,46 @@ TEST_CASE("Two hundred thousand changes take bounded memory and little time", "[
   CHECK(grown < 32 * 1024);
 #endif
 }
+
+TEST_CASE("A hard link is called what it is, and what it is a link to is no noise") {
+  Change shadow = change(ChangeKind::kIdentical, "/etc/shadow");
+  shadow.after = shadow.before;
+  shadow.after->nlink = 2;
+  shadow.after->link_group = 7;
+  shadow.also = {"hardlink"};
+  Change made = change(ChangeKind::kCreated, "/tmp/\x1b[2Ks1");
+  made.after->nlink = 2;
+  made.after->link_group = 7;
+  Change other = change(ChangeKind::kCreated, "/tmp/other");
+  other.after->nlink = 2;
+  other.after->link_group = 7;
+  other.layer = 1;  // numbers are those of one layer
+  const std::string text = report_text(sample(), {shadow, made, other});
+  require_harmless(text);
+  CHECK(text.find("= /etc/shadow  new hard link /tmp/") != std::string::npos);
+  CHECK(text.find("s1  hard link of /etc/shadow, 20 B") != std::string::npos);
+  CHECK(text.find("+ /tmp/other  2 hard links, 20 B") != std::string::npos);
+  CHECK(text.find("written or touched") == std::string::npos);
+  // Of a name that went, the deletion tells.
+  shadow.before->nlink = 3;
+  CHECK(report_text(sample(), {shadow}).find("1 more written or touched") != std::string::npos);
+}
+
+TEST_CASE("A command that never started has no program") {
+  RunRecord record = sample();
+  record.processes.resize(1);
+  record.processes[0].id = 1;
+  record.processes[0].exe = "/memfd:init";
+  CHECK(report_text(record, {}).find("/memfd:init") != std::string::npos);
+  record.trace.reset();
+  record.command.error = "command not found: ./nosuch";
+  CHECK(report_text(record, {}).find("/memfd:init") == std::string::npos);
+}
+
+TEST_CASE("What outlived the command has the number that it has everywhere else") {
+  RunRecord record = sample();
+  record.command.leftover = {{5, "sleep", {"sleep", "9"}, 4}, {6, "gone", {}}};
+  const std::string text = report_text(record, {});
+  CHECK(text.find("\n     4  sleep  sleep 9\n") != std::string::npos);
+  CHECK(text.find("\n  pid 6 inside  gone") != std::string::npos);
+}

@@ -162,6 +162,8 @@ TEST_CASE("commands and what follows them") {
   CHECK(format_arguments(made(Nr::prctl, 0, 22, 2, 0x10)) == "PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0x10");
   CHECK(format_arguments(made(Nr::prctl, 0, 47, 2, 21, 0, 0)) ==
         "PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_ADMIN, 0, 0");
+  CHECK(format_arguments(made(Nr::prctl, 0, 47, 4, 0, 0, 0)) ==
+        "PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0");
   CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x5412, 0x10)) == "3, TIOCSTI, 0x10");
   CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x40049409, 0x4)) == "3, FICLONE, 0x4");
   CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x8913, 0x10)) == "3, SIOCGIFFLAGS, 0x10");

@@ -227,7 +227,7 @@ TEST_CASE("a field that is missing matches nothing, != included") {
        {"fd.name = x", "fd.name != x", "fd.name contains \"\"", "fd.num < 5", "fd.num != 5", "fd.name in (x)",
         "fd.name exists", "fd.ip != 10.0.0.1", "fd.port != 1", "fd.name regex .*", "fd.name pmatch (/)",
         "evt.failed = false", "proc.aname != x", "len(fd.name) = 0", "fd.name = val(proc.name)",
-        "evt.arg.x != y", "evt.type != open"}) {
+        "evt.arg.path != y", "evt.type != open"}) {
     CHECK_FALSE(matches(check, empty));
     CHECK(matches("not " + std::string(check), empty));
   }
@@ -368,6 +368,13 @@ TEST_CASE("errors name the column and the thing") {
   CHECK(error("fd.name in (a b)") == "filter, column 15: expected ',' or ')' in the list, found 'b'");
   CHECK(error("fd.name in (a,)") == "filter, column 15: expected a value in the list, found ')'");
   CHECK(error("evt.arg = x") == "filter, column 8: evt.arg needs an argument");
+  CHECK(error("evt.arg.falgs contains x") == "filter, column 1: no system call has an argument 'falgs'");
+  CHECK(fix("evt.arg.falgs contains x") == "did you mean evt.arg.flags?");
+  CHECK(error("evt.type = open and evt.arg[nosuch_argument] = 1") ==
+        "filter, column 21: no system call has an argument 'nosuch_argument'");
+  CHECK(error("proc.name = val(evt.arg.nosuch)") ==
+        "filter, column 17: no system call has an argument 'nosuch'");
+  CHECK(error("evt.arg[6] exists") == "filter, column 1: no system call has an argument 6");
   CHECK(error("proc.aname[x] = x") == "filter, column 12: 'x' is no argument for proc.aname");
   CHECK(error("proc.name[1] = x") == "filter, column 10: proc.name takes no argument");
   CHECK(error("evt.arg[1 = x") == "filter, column 10: expected ']', found ' '");

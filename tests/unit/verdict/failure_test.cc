@@ -50,6 +50,40 @@ TEST_CASE("a missing file is one that a failed process could not open and spoke 
   CHECK_FALSE(found[0].fix.empty());
 }
 
+TEST_CASE("what is there and is no directory is not missing") {
+  auto facts = failed_script();
+  facts.calls = {{2, "chdir", "/etc/hosts", "/etc/hosts", ENOTDIR}};
+  facts.err = "sh: 1: cd: can't cd to /etc/hosts\n";
+  auto found = judge(facts);
+  REQUIRE(rules(found) == "failure.not-a-directory");
+  CHECK(has(found[0], "file", "/etc/hosts"));
+  CHECK(found[0].why.find("not there") == std::string::npos);
+  CHECK(found[0].fix.find("Create") == std::string::npos);
+  facts.calls = {{2, "newfstatat", "/etc/passwd/", "/etc/passwd/", ENOTDIR, true}};
+  facts.err = "ls: cannot access '/etc/passwd/': Not a directory\n";
+  found = judge(facts);
+  REQUIRE(rules(found) == "failure.not-a-directory");
+  CHECK(has(found[0], "said", "ls: cannot access '/etc/passwd/': Not a directory"));
+}
+
+TEST_CASE("a line that speaks of another error, or of another path, is not the call's") {
+  auto facts = failed_script();
+  // cp looks first whether its destination is a directory.
+  facts.calls = {{2, "openat", "/srv/kept", "/srv/kept", ENOTDIR},
+                 {2, "openat", "/srv/kept", "/srv/kept", EACCES}};
+  facts.err = "cp: cannot create regular file '/srv/kept': Permission denied\n";
+  CHECK(rules(judge(facts)) == "failure.permission-denied");
+  facts.calls = {{2, "openat", "/srv/x", "/srv/x", ENOENT}};
+  facts.err = "cp: cannot create directory '/srv/x': File exists\n";
+  CHECK(judge(facts).empty());
+  facts.calls = {{2, "openat", "/srv/gone", "gone", ENOENT}};
+  facts.err = "cat: gone: No such file or directory\ncat: other: No such file or directory\n";
+  const auto found = judge(facts);
+  REQUIRE(rules(found) == "failure.missing-file");
+  CHECK(has(found[0], "said", "cat: gone: No such file or directory"));
+  CHECK_FALSE(has(found[0], "said", "cat: other: No such file or directory"));
+}
+
 TEST_CASE("lookups in vain of programs that ended well, or that nobody speaks of, are no failure") {
   auto facts = failed_script();
   facts.calls = {{2, "openat", "/etc/ld.so.preload", "/etc/ld.so.preload", ENOENT}};

@@ -33,6 +33,12 @@ TEST_CASE("A command that was refused something may fail by that") {
   CHECK(failed.why.find("fail on the host as well") == std::string::npos);
   REQUIRE(failed.evidence.size() == 2);
   CHECK(failed.evidence[1].text == facts.hindered[0]);
+  facts.hindered.clear();
+  facts.unseen = {"written where no layer is: /etc/passwd"};
+  const Finding unseen = core_findings(facts).at(0);
+  CHECK(unseen.evidence.at(1).kind == "gap");
+  CHECK(unseen.why.find("fail on the host as well") == std::string::npos);
+  CHECK(unseen.why.find("refused") == std::string::npos);
 }
 
 TEST_CASE("Each way a command can go wrong is a finding") {
