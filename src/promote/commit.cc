@@ -18,6 +18,7 @@
 #include "base/sys.h"
 #include "base/tree.h"
 #include "effects/directory.h"
+#include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
 #include "promote/stage.h"
@@ -178,9 +179,13 @@ Result<void> clean_up(UsedVolume& used, const std::string& run, const std::strin
   return {};
 }
 
-Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header) {
-  return clean_up(used, header.run, tag_of(header.number),
-                  header.number > 1 ? EmptyStore::kStays : EmptyStore::kGoes);
+Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header, const ledger::Bundle& bundle) {
+  EmptyStore empty = EmptyStore::kGoes;
+  if (header.number > 1) {
+    const auto needed = is_in_effect(bundle);
+    if (!needed || *needed) empty = EmptyStore::kStays;
+  }
+  return clean_up(used, header.run, tag_of(header.number), empty);
 }
 
 void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
@@ -220,7 +225,7 @@ class Commit {
     if (!ready) {
       // What cannot be written down is left to the next recovery, with all that it is about.
       if (!order_.given_up(ready.error().what)) return tl::make_unexpected(std::move(ready).error());
-      for (UsedVolume& used : order_.volumes) (void)clean_up_undone(used, order_.header);
+      for (UsedVolume& used : order_.volumes) (void)clean_up_undone(used, order_.header, *order_.bundle);
       for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
       return tl::make_unexpected(std::move(ready).error());
     }
@@ -320,7 +325,7 @@ class Commit {
     if (!result_.undone.failed.empty() || !marked_ || !order_.given_up(result_.why)) return;
     const bool keeps = !result_.undone.kept.empty();
     for (UsedVolume& used : order_.volumes) {
-      if (!keeps) (void)clean_up_undone(used, order_.header);
+      if (!keeps) (void)clean_up_undone(used, order_.header, *order_.bundle);
     }
     // What is kept in a store is this journal's: its number is not given out again.
     (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)

@@ -46,8 +46,8 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
 enum class EmptyStore : std::uint8_t { kGoes, kStays };
 Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag,
                       EmptyStore empty = EmptyStore::kGoes);
-/// Of one that came to nothing: an earlier one may be in effect, and the way back needs its store.
-Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header);
+/// Of one that came to nothing: where an earlier one is in effect the way back needs its store.
+Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header, const ledger::Bundle& bundle);
 
 struct CommitResult {
   bool committed = false;

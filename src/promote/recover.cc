@@ -46,7 +46,7 @@ class Recovery {
     // Without the other name nothing was renamed, whatever is marked; its store may be cleaned up already.
     if (!pending_.ready) journal_.stage = Stage::kPreparing;
     RH_TRY(auto found, find_volumes(journal_, *bundle));
-    if (!pending_.ready) return take_back_staging(found);
+    if (!pending_.ready) return take_back_staging(*bundle, found);
     if (journal_.stage == Stage::kPreparing)
       return fail("the journal of run " + pending_.run + " is damaged: its list of operations is not whole",
                   ExitCode::kRollbackIncomplete, "compare the host with: rehearse show " + pending_.run);
@@ -54,12 +54,12 @@ class Recovery {
   }
 
  private:
-  Result<Recovered> take_back_staging(FoundVolumes& found) {
+  Result<Recovered> take_back_staging(const ledger::Bundle& bundle, FoundVolumes& found) {
     for (std::size_t v = 0; v < found.volumes.size(); ++v) {
       if (found.gone[v]) {
-        RH_CHECK(remove_half_made(found.volumes[v]));
+        RH_CHECK(remove_half_made(bundle, found.volumes[v]));
       } else {
-        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header));
+        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header, bundle));
       }
     }
     RH_CHECK(give_back("interrupted while it was prepared"));
@@ -69,13 +69,13 @@ class Recovery {
   }
 
   /// A store that was made and got no token yet, or none that outlived a power cut.
-  Result<void> remove_half_made(UsedVolume& used) {
+  Result<void> remove_half_made(const ledger::Bundle& bundle, UsedVolume& used) {
     if (used.volume.root() < 0) return {};
     if (!used.entry.adopted && !used.volume.open_store(pending_.run)) {
       (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
       return {};
     }
-    return clean_up_undone(used, journal_.header);
+    return clean_up_undone(used, journal_.header, bundle);
   }
 
   Result<Recovered> take_up(const ledger::Bundle& bundle, FoundVolumes& found) {
@@ -113,7 +113,7 @@ class Recovery {
         if (journal_.header.kind == JournalKind::kRollback)
           RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.of)));
       } else if (journal_.stage == Stage::kUndone) {
-        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header));
+        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header, bundle));
       }
     }
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;

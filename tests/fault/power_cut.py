@@ -101,7 +101,13 @@ class Disks:
             subprocess.run(["btrfs", "device", "scan", "--forget"], check=True, capture_output=True)
         for file, place in zip(files, self.mounts):
             self.loops.append(attach(file))
-            subprocess.run(["mount", "-t", self.kind, self.loops[-1], place], check=True, capture_output=True)
+            command = ["mount", "-t", self.kind, self.loops[-1], place]
+            if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+                continue
+            # A block that is torn between two sectors may be the superblock: a person has that repaired from its copy.
+            if self.kind == "ext4":
+                subprocess.run(["e2fsck", "-fy", self.loops[-1]], check=False, capture_output=True)
+            subprocess.run(command, check=True, capture_output=True)
 
     def unmount(self) -> None:
         for place in self.mounts:
