@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import threading
 import time
@@ -170,7 +171,7 @@ class PowerCut(PromoteCase):
                 blocks += replay.make(cut, files)
                 try:
                     found[self.come_up(cut, number, files)] += 1
-                except (AssertionError, subprocess.CalledProcessError, OSError) as error:
+                except (AssertionError, subprocess.CalledProcessError, OSError, sqlite3.Error) as error:
                     failed.append(f"{cut} ({self.span_of(cut)[0]}..{self.span_of(cut)[1]}): {error}")
                 finally:
                     self.disks.unmount()
@@ -218,7 +219,7 @@ class PowerCut(PromoteCase):
                     inner.make(second, files)
                     try:
                         found[self.come_up(cut, second.at, files)] += 1
-                    except (AssertionError, subprocess.CalledProcessError, OSError) as error:
+                    except (AssertionError, subprocess.CalledProcessError, OSError, sqlite3.Error) as error:
                         failed.append(f"{cut}, then while it recovered {second}: {error}")
                     finally:
                         self.disks.unmount()
