@@ -50,17 +50,17 @@ def measure(label, home, where, action, prepare, rounds):
     for number in range(rounds):
         state, top = f"{home}/state{number}", f"{where}/tree{number}"
         prepare(top)
-        code, document = call(state, "run", "--no-trace", "--fail-on", "never", "--cwd", top, "--", "python3", "-c", action)
-        name = f"{document['id']}@{document['digest']}"
         copy, changed = f"{where}/copy{number}", f"{scratch}/changed{number}"
         subprocess.run(["cp", "-a", top, copy], check=True)
+        code, document = call(state, "run", "--no-trace", "--fail-on", "never", "--cwd", top, "--", "python3", "-c", action)
+        name = f"{document['id']}@{document['digest']}"
         subprocess.run(["cp", "-a", top, changed], check=True)
         subprocess.run(["python3", "-c", action], cwd=changed, check=True)
         approve(state, name)
         subprocess.run(["sync"], check=True)
         rsync, _ = timed(lambda: subprocess.run(["sh", "-c", f"rsync -aHAX {changed}/ {copy}/ && sync -f {copy}"], check=True))
-        whole, (code, result) = timed(lambda: call(state, "promote", name, "--stale-ignore", f"{where}/copy*/**"))
-        assert code == 0, result
+        whole, (code, result) = timed(lambda: call(state, "promote", name, "--stale-ignore", f"{where}/copy*", "--stale-ignore", f"{where}/copy*/**"))
+        assert code == 0, result["moved"]
         back, (code, undone) = timed(lambda: call(state, "rollback", document["id"]))
         assert code == 0, undone
         p = result["phases"]
