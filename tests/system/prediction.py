@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import dataclasses
 import hashlib
 import os
@@ -117,8 +118,10 @@ def predict(before: Tree, document: harness.Document, top: bytes, left_out: Sequ
                 moved[target + path[len(source):]] = before[path]
                 tree.pop(path, None)
     tree |= moved
+    # What was only opened is as it was, but for a new name that another record gives the object.
+    names = collections.Counter(change["after"]["link_group"] for _, change in changes if change["after"])
     for path, change in changes:
-        if change["change"] == "deleted" or (change["change"] == "identical" and not change["also"] and path in tree):
+        if change["change"] == "deleted" or (change["change"] == "identical" and not change["also"] and path in tree and (not change["after"]["link_group"] or names[change["after"]["link_group"]] < 2)):
             continue  # the latter was only opened for writing
         tree[path] = object_of(change)
     return tree
