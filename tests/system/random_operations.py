@@ -68,7 +68,7 @@ class Operations:
         os.mkdir(self.fresh(), self.random.choice([0o755, 0o700, 0o2775, 0o1777]))
 
     def symlink(self) -> None:
-        os.symlink(self.random.choice([b"target", b"../up", b"/etc/passwd", b"\xfe"]), self.fresh())
+        os.symlink(self.random.choice([b"target", b"../up", b"/nowhere/at/all", b"\xfe"]), self.fresh())
 
     def link(self) -> None:
         os.link(self.pick("plain"), self.fresh(), follow_symlinks=False)
