@@ -804,7 +804,7 @@ libc.syscall(59, b'/bin/true', None, None)
 
     def stopped_amid_a_flood(self) -> Result:
         """Stopped at a moment at which the action is not frozen, for longer than its calls can be held up."""
-        with subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "flood", "2", "30000000"),
+        with subprocess.Popen(self.command("run", "--trace-buffer", "128K", "--", str(self.program), "open-flood", "4", "30000000"),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             self.assertTrue(harness.wait_for(lambda: is_frozen(process.pid), 20 * harness.SLOW))
             for _ in range(1000):
