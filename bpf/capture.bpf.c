@@ -18,7 +18,6 @@
 #define SOCK_RAW 3
 #define MSGHDR_IOV 16 /* where a struct msghdr has its msg_iov */
 #define EINPROGRESS 115
-#define TCP_LISTEN 10
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define SIGIO 29
@@ -524,9 +523,10 @@ static __always_inline u8 abi_of(u32 nr) {
   return nr != 0xffffffff && (nr & X32_BIT) ? 2 : 0;
 }
 
-/// What the kernel wants of a thread before it is in user space again, to let another run above all. The bits'
-/// places differ from version to version; these are among the first five in all of them, and nothing else that
-/// stays set is.
+/// What the kernel wants of a thread before it is in user space again, to let another run above all. The
+/// bits' places differ from version to version (x86 until 6.17: arch/x86/include/asm/thread_info.h, then
+/// include/asm-generic/thread_info_tif.h); they are among the first five in both. Of the others there only
+/// that of single steps stays set: such a thread is not held up.
 #define WANTED 0x1f
 #define BRAKE_NS 100000000ull
 
@@ -783,37 +783,6 @@ int BPF_PROG(on_rename, struct task_struct* task, const char* comm) {
   name->head.tid = (u32)task->pid;
   bpf_probe_read_kernel_str(name->comm, sizeof name->comm, comm);
   commit(&run, &name->head, sizeof *name);
-  return 0;
-}
-
-/// A stream socket begins to listen: the socket itself, whatever its descriptor stands for by the time the
-/// call returns. Only then is it known that it worked.
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_listen, struct sock* sock, int before, int now) {
-  if (now != TCP_LISTEN) return 0;
-  struct run run = {};
-  if (!current_run(&run)) return 0;
-  struct rh_socket* record = reserve(&run, sizeof *record);
-  if (!record) return 0;
-  fill_head(&record->head, RH_SOCKET);
-  record->what = RH_LISTEN;
-  record->verdict = RH_NATURAL;
-  record->protocol = (u8)BPF_CORE_READ(sock, sk_protocol);
-  record->listened = 0;
-  record->port = BPF_CORE_READ(sock, __sk_common.skc_num);
-  record->error = 0;
-  record->rule = 0;
-  record->source = record->port;
-  record->pad[0] = record->pad[1] = 0;
-  if (BPF_CORE_READ(sock, __sk_common.skc_family) == AF_INET6) {
-    bpf_core_read(record->address, 16, &sock->__sk_common.skc_v6_rcv_saddr);
-  } else {
-    u32 four = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
-    __builtin_memset(record->address, 0, 10);
-    record->address[10] = record->address[11] = 0xff;
-    __builtin_memcpy(record->address + 12, &four, 4);
-  }
-  commit(&run, &record->head, sizeof *record);
   return 0;
 }
 

@@ -22,6 +22,7 @@
 #define SO_MARK 36
 #define DNS_PORT 53
 #define LOOPBACK_INDEX 1
+#define TCP_LISTEN 10
 
 static __always_inline struct rh_gate* gate_of(u32 slot) {
   void* map = bpf_map_lookup_elem(&gates, &slot);
@@ -163,36 +164,53 @@ int on_bind6(struct bpf_sock_addr* ctx) {
   return judge6(ctx, RH_BIND);
 }
 
-/// What came of bind(2).
-static __always_inline int tell_bound(struct bpf_sock* sock, const u32* address) {
+/// Where a socket is, by its own account: `address` as in rh_socket.
+static __always_inline void tell_place(u8 what, u8 protocol, u16 port, const u32* address) {
   struct run run = {};
-  if (!current_run(&run)) return 1;
+  if (!current_run(&run)) return;
   struct rh_socket* record = reserve(&run, sizeof *record);
-  if (!record) return 1;
+  if (!record) return;
   fill_head(&record->head, RH_SOCKET);
-  record->what = RH_BOUND;
+  record->what = what;
   record->verdict = RH_NATURAL;
-  record->protocol = (u8)sock->protocol;
+  record->protocol = protocol;
   record->listened = 0;
-  record->port = (u16)sock->src_port;
+  record->port = port;
   record->error = 0;
   record->rule = 0;
-  record->source = record->port;
+  record->source = port;
   record->pad[0] = record->pad[1] = 0;
   __builtin_memcpy(record->address, address, 16);
   commit(&run, &record->head, sizeof *record);
-  return 1;
 }
 
+/// What came of bind(2).
 SEC("cgroup/post_bind4")
 int on_bound4(struct bpf_sock* sock) {
   const u32 address[4] = {0, 0, bpf_htonl(0xffff), sock->src_ip4};
-  return tell_bound(sock, address);
+  tell_place(RH_BOUND, (u8)sock->protocol, (u16)sock->src_port, address);
+  return 1;
 }
 SEC("cgroup/post_bind6")
 int on_bound6(struct bpf_sock* sock) {
   const u32 address[4] = {sock->src_ip6[0], sock->src_ip6[1], sock->src_ip6[2], sock->src_ip6[3]};
-  return tell_bound(sock, address);
+  tell_place(RH_BOUND, (u8)sock->protocol, (u16)sock->src_port, address);
+  return 1;
+}
+
+/// A stream socket begins to listen: the socket itself, whatever its descriptor stands for by the time the
+/// call returns. Only then is it known that it worked.
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_listen, struct sock* sock, int before, int now) {
+  if (now != TCP_LISTEN) return 0;
+  u32 address[4] = {0, 0, bpf_htonl(0xffff), 0};
+  if (BPF_CORE_READ(sock, __sk_common.skc_family) == AF_INET6)
+    bpf_core_read(address, 16, &sock->__sk_common.skc_v6_rcv_saddr);
+  else
+    address[3] = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr);
+  tell_place(RH_LISTEN, (u8)BPF_CORE_READ(sock, sk_protocol), BPF_CORE_READ(sock, __sk_common.skc_num),
+             address);
+  return 0;
 }
 
 // ---- local sockets: recorded here, decided by what there is to connect to ----

@@ -302,7 +302,6 @@ std::string_view of_question(const TraceEvent& event, const EventStream& events,
   return is_program(event, "lsns") ? "look" : "namespace";
 }
 
-/// A call that the table has in no class of privilege.
 /// A socket's buffers beyond the limit of all: libsystemd and others try it at each connection, and go on
 /// with less.
 bool is_buffer_size(const TraceEvent& event) {
@@ -310,6 +309,7 @@ bool is_buffer_size(const TraceEvent& event) {
   return event.record->argument(1) == SOL_SOCKET && (name == SO_RCVBUFFORCE || name == SO_SNDBUFFORCE);
 }
 
+/// A call that the table has in no class of privilege.
 std::string_view of_common_call(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                                 const syscalls::Syscall& call) {
   const auto refused = [&] { return is_refused(event) && is_administrator(event); };

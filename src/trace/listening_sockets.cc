@@ -15,19 +15,6 @@ using syscalls::Nr;
 constexpr std::size_t kMost = 4096;            ///< sockets, and threads in a call
 constexpr std::uint64_t kLocalPortRange = 51;  ///< IP_LOCAL_PORT_RANGE, Linux 6.3
 
-/// Of a multipath connection the low byte is that of TCP.
-Transport transport_of(std::uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return Transport::kTcp;
-    case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
-      return Transport::kUdp;
-    default:
-      return Transport::kOtherInternet;
-  }
-}
-
 ListeningSocket of(const Record& record, const struct rh_socket& socket, const Process& process) {
   ListeningSocket made;
   made.transport = transport_of(socket.protocol);

@@ -17,6 +17,9 @@ enum class Transport : std::uint8_t {
   kFamily,         ///< a kind of socket that there is not inside
 };
 
+/// Of a socket's protocol, of which the records have the low byte: that of MPTCP is TCP's.
+Transport transport_of(std::uint8_t protocol);
+
 /// What a rule was asked about and said. One for each that differs in any of the first fields.
 struct NetworkAttempt {
   Transport transport = Transport::kTcp;

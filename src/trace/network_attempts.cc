@@ -23,21 +23,6 @@ using syscalls::Nr;
 constexpr std::size_t kMost = 65536;  ///< attempts, sources, and what is known of sockets
 constexpr std::size_t kMostAsked = 65536;
 
-Transport transport_of(std::uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return Transport::kTcp;
-    case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
-      return Transport::kUdp;
-    case IPPROTO_ICMP:
-    case IPPROTO_ICMPV6:
-      return Transport::kIcmp;
-    default:
-      return Transport::kOtherInternet;
-  }
-}
-
 /// The address of a struct sockaddr_in or sockaddr_in6.
 std::optional<IpAddress> internet_address(std::string_view sockaddr) {
   sa_family_t family = 0;
