@@ -25,6 +25,13 @@ inline std::string ascii_lower(std::string_view text) {
   return lower;
 }
 
+/// Without what is of `blank` at both ends.
+constexpr std::string_view trim(std::string_view text, std::string_view blank = " \t") {
+  const std::size_t begin = text.find_first_not_of(blank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(blank) - begin + 1);
+}
+
 /// What stands between the separators, empty parts too: one part more than there are separators.
 inline std::vector<std::string_view> split(std::string_view text, char by) {
   std::vector<std::string_view> parts;

@@ -11,12 +11,6 @@ namespace {
 
 constexpr std::size_t kLongestChunkLine = 1024;
 
-std::string_view trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
-}
-
 /// Calls `visit` with each element of a comma-separated list until it says true; then the answer is true.
 template <class Visit>
 bool any_element(std::string_view list, Visit visit) {

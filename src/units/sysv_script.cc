@@ -5,17 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace rehearse::units {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
 constexpr std::size_t kMaxDescription = 1024;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// usage_contains_reload()
 bool offers_reload(std::string_view line) {
@@ -34,7 +30,7 @@ std::string sysv_unit_text(std::string_view path, std::string_view script) {
   bool header = false;
   while (!script.empty()) {
     const std::size_t end = std::min(script.find('\n'), script.size());
-    std::string_view line = trimmed(script.substr(0, end));
+    std::string_view line = trim(script.substr(0, end), kBlank);
     script.remove_prefix(std::min(end + 1, script.size()));
     if (line == "### BEGIN INIT INFO") {
       header = true;
@@ -43,9 +39,9 @@ std::string sysv_unit_text(std::string_view path, std::string_view script) {
     } else if (!header) {
       reloads = reloads || offers_reload(line);
     } else if (line.starts_with('#')) {
-      line = trimmed(line.substr(1));
+      line = trim(line.substr(1), kBlank);
       if (line.starts_with(kDescription))
-        description = trimmed(line.substr(kDescription.size())).substr(0, kMaxDescription);
+        description = trim(line.substr(kDescription.size()), kBlank).substr(0, kMaxDescription);
     }
   }
   std::string shown;  // a value whose specifiers stand for themselves and which no line continues

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "units/unit_name.h"
 
 namespace rehearse::units {
@@ -12,12 +13,6 @@ namespace {
 constexpr std::size_t kMaxNames = 64;
 constexpr std::size_t kMaxText = 4096;
 constexpr std::string_view kBlank = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// The next line without its end.
 std::string_view next_line(std::string_view& text) {
@@ -33,11 +28,11 @@ bool is_comment(std::string_view line) {
 
 /// A line with those that continue it; comments between them are passed over.
 std::string next_setting(std::string_view& text) {
-  std::string setting(trimmed(next_line(text)));
+  std::string setting(trim(next_line(text), kBlank));
   while (setting.ends_with('\\') && !is_comment(setting) && !text.empty()) {
     setting.back() = ' ';
-    std::string_view more = trimmed(next_line(text));
-    while (!more.empty() && is_comment(more) && !text.empty()) more = trimmed(next_line(text));
+    std::string_view more = trim(next_line(text), kBlank);
+    while (!more.empty() && is_comment(more) && !text.empty()) more = trim(next_line(text), kBlank);
     if (!is_comment(more)) setting += more;
   }
   return setting;
@@ -104,7 +99,7 @@ std::string with_specifiers(std::string_view text, std::string_view id) {
 std::string_view next_word(std::string_view& text) {
   const std::size_t end = std::min(text.find_first_of(kBlank), text.size());
   const std::string_view word = text.substr(0, end);
-  text = trimmed(text.substr(end));
+  text = trim(text.substr(end), kBlank);
   return word;
 }
 
@@ -170,8 +165,8 @@ void apply_unit_file(UnitFile& unit, std::string_view text) {
     }
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos) continue;
-    const std::string_view key = trimmed(std::string_view(setting).substr(0, equals));
-    const std::string_view value = trimmed(std::string_view(setting).substr(equals + 1));
+    const std::string_view key = trim(std::string_view(setting).substr(0, equals), kBlank);
+    const std::string_view value = trim(std::string_view(setting).substr(equals + 1), kBlank);
     keep(unit, section, key, value);
     if (section == "Install" && key == "Alias") {
       add_names(unit.aliases, value, unit.id);

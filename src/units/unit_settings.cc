@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "units/type_properties.h"
 #include "units/unit_name.h"
 
@@ -18,12 +19,6 @@ namespace {
 constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();
 constexpr std::string_view kBlank = " \t";
 constexpr std::size_t kMaxWords = 256;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// extract_first_word() with quotes; backslashes stay before what is no quote, blank or backslash.
 std::vector<std::string> split_words(std::string_view text) {
@@ -76,7 +71,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || number < 0) return std::nullopt;
-  const std::string_view unit = trimmed(text.substr(static_cast<std::size_t>(end - text.data())));
+  const std::string_view unit = trim(text.substr(static_cast<std::size_t>(end - text.data())), kBlank);
   constexpr std::string_view kUnits = "BKMGTPE";
   const std::size_t power = unit.empty() ? 0 : kUnits.find(unit.front());
   if (unit.size() > 1 || power == std::string_view::npos) return std::nullopt;
@@ -326,7 +321,7 @@ std::optional<std::uint64_t> parse_timespan(std::string_view text) {
       {"year", 31557600e6},
       {"years", 31557600e6},
   }};
-  text = trimmed(text);
+  text = trim(text, kBlank);
   if (text == "infinity") return kInfinity;
   if (text.empty()) return std::nullopt;
   double total = 0;
@@ -335,7 +330,7 @@ std::optional<std::uint64_t> parse_timespan(std::string_view text) {
     const auto [end, error] =
         std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
     if (error != std::errc() || number < 0) return std::nullopt;
-    text = trimmed(text.substr(static_cast<std::size_t>(end - text.data())));
+    text = trim(text.substr(static_cast<std::size_t>(end - text.data())), kBlank);
     std::size_t size = 0;
     while (size < text.size() && ((text[size] >= 'a' && text[size] <= 'z') || text[size] == 'M')) ++size;
     const std::string_view unit = text.substr(0, size);
@@ -343,7 +338,7 @@ std::optional<std::uint64_t> parse_timespan(std::string_view text) {
         std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& one) { return one.first == unit; });
     if (found == kUnits.end()) return std::nullopt;
     total += number * found->second;
-    text = trimmed(text.substr(size));
+    text = trim(text.substr(size), kBlank);
   }
   if (total >= 1.8e19) return std::nullopt;
   return static_cast<std::uint64_t>(total);
