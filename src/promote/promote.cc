@@ -415,6 +415,7 @@ class Promotion {
 
   void take_units() {
     outcome_.units = units_.steps();
+    if (!units_.unkept().empty()) outcome_.notes.push_back(units_.unkept());
     const auto failed = units_.failed();
     if (failed.empty()) return;
     outcome_.exit = ExitCode::kDiverged;

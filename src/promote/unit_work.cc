@@ -191,8 +191,13 @@ void UnitWork::tell_who_came_and_went() {
   }
 }
 
-void UnitWork::keep_states(const ledger::StateDir& state, const std::string& promotion) const {
-  if (auto table = UnitSteps::open(state)) (void)table->put_states(promotion, units_);
+void UnitWork::keep_states(const ledger::StateDir& state, const std::string& promotion) {
+  auto table = UnitSteps::open(state);
+  const Result<void> kept =
+      table ? table->put_states(promotion, units_) : tl::make_unexpected(std::move(table).error());
+  if (!kept)
+    unkept_ = "where the units were is not on record, a rollback will go by the requests alone: " +
+              kept.error().what;
 }
 
 std::vector<std::string> UnitWork::failed() const {

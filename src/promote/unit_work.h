@@ -58,6 +58,8 @@ class UnitWork {
                        std::span<const ledger::UnitState> before);
   /// "restart web.service: Job for web.service failed", a line each of what failed.
   [[nodiscard]] std::vector<std::string> failed() const;
+  /// Why where the units were could not be written down; empty: it was.
+  [[nodiscard]] const std::string& unkept() const { return unkept_; }
 
  private:
   void carry_out_some(std::size_t count, const ledger::StateDir& state, const std::string& promotion,
@@ -67,11 +69,12 @@ class UnitWork {
   void look_before(const UnitOrder& order);
   void look_after(const UnitOrder& order);
   void tell_who_came_and_went();
-  void keep_states(const ledger::StateDir& state, const std::string& promotion) const;
+  void keep_states(const ledger::StateDir& state, const std::string& promotion);
 
   std::vector<ledger::UnitStep> steps_;
   std::vector<ledger::UnitState> units_;
-  std::size_t early_ = 0;   ///< of the steps, for before the files
+  std::size_t early_ = 0;  ///< of the steps, for before the files
+  std::string unkept_;
   bool looked_at_ = false;  ///< units_ has where they were before the first step
 };
 
