@@ -136,6 +136,57 @@ static __always_inline void attach_bytes(struct draft* draft, u8 kind, u8 arg, c
   grow(draft, length);
 }
 
+struct words {
+  struct scratch* scratch;
+  u64 list;
+  u32 start;
+  u32 length;
+  u32 flags;
+  u32 over;
+};
+
+static long word_step(u32 index, struct words* words) {
+  u64 word = 0;
+  u32 at = words->start + words->length;
+  words->over = 1;
+  if (bpf_probe_read_user(&word, sizeof word, (void*)(words->list + 8ull * index)) != 0) {
+    words->flags = words->length ? RH_CUT : RH_FAULT;
+    return 1;
+  }
+  if (word == 0) return 1;
+  if (at > SCRATCH_BYTES || words->length > RH_WORDS_MAX) {
+    words->flags = RH_CUT;
+    return 1;
+  }
+  char* to = (char*)words->scratch->data + at;
+  long n = bpf_probe_read_user_str(to, RH_WORD_MAX, (void*)word);
+  if (n < 0) {
+    words->flags = words->length ? RH_CUT : RH_FAULT;
+    return 1;
+  }
+  if (n == RH_WORD_MAX) words->flags = RH_CUT;
+  if (n == 0) { /* an empty one, before Linux 6.14 */
+    *to = 0;
+    n = 1;
+  }
+  words->length += (u32)n;
+  words->over = 0;
+  return 0;
+}
+
+/// The argument list `from` of a program that was not executed: what is, has RH_ARGV records, of the kernel's
+/// own copy.
+static __noinline int attach_words(struct draft* draft, u32 arg, u64 from) {
+  struct rh_attachment* made = attach(draft, RH_WORDS, (u8)arg);
+  if (!made || from == 0) return 0;
+  struct words words = {.scratch = draft->scratch, .list = from, .start = size_of(draft)};
+  bpf_loop(RH_WORD_COUNT, word_step, &words, 0);
+  made->flags = words.over ? (u8)words.flags : RH_CUT;
+  made->length = words.length;
+  grow(draft, words.length);
+  return 0;
+}
+
 #define SOCKADDR_MOST 128
 
 /// The address that a message goes to, or came from.
@@ -504,6 +555,8 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
                    memory->most);
       if (i == 0 && (plan->flags & RH_MESSAGE)) attach_peer(&draft, (u8)which, (void*)from);
     }
+    if (kind == RH_EXIT && result < 0 && plan->words < 6)
+      attach_words(&draft, plan->words, call->arg[plan->words & 7]);
     if (plan->flags & RH_SENDS)
       attach_netlink(&draft, (int)call->arg[0], call->arg[1], call->arg[2], (plan->flags & RH_MESSAGE) != 0);
     if (kind == RH_EXIT && result >= 0) {

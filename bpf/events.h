@@ -11,6 +11,9 @@
 #define RH_RECORD_MAX (32u << 10)
 #define RH_TEXT_MAX 4096u    /* PATH_MAX, with the NUL */
 #define RH_CHUNK_BYTES 4096u /* of an argument list */
+#define RH_WORD_MAX 512u     /* of one that was not executed, a word with its NUL; */
+#define RH_WORD_COUNT 64u    /* that many words, */
+#define RH_WORDS_MAX 3072u   /* until these bytes are there */
 #define RH_CALLS 512u
 #define RH_SLOTS 256u /* runs at once */
 
@@ -63,6 +66,7 @@ enum rh_attachment_kind {
   RH_ENDS = 8, /* rh_ends: what an internet socket is connected to, and from where. Of a call that sends: by a
                   socket whose sending no hook judges (raw, packet, ...) */
   RH_NETLINK = 9, /* rh_netlink: how a message to the kernel by netlink begins */
+  RH_WORDS = 10,  /* words of an argument list of user memory, each ended by NUL: hearsay */
 };
 
 #define RH_CUT 0x80   /* in `flags`: there was more */
@@ -391,7 +395,8 @@ struct rh_call_plan {
   __u8 args;
   __u8 flags;
   __u8 text[4]; /* arguments that are user strings; RH_NONE: no more */
-  __u16 pad;
+  __u8 words;   /* argument that is an argument list, attached if the call fails; RH_NONE: there is none */
+  __u8 pad;
   struct rh_memory memory[2];
 };
 

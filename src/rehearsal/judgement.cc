@@ -380,7 +380,7 @@ void attempts(const report::RunRecord& record, PolicyFacts& facts) {
   for (const report::AttemptRecord& attempt : record.attempts) {
     add_row(facts, Subject::kPrivilege,
             fmt::format("{}: {} ({})", attempt.what, attempt.detail, attempt.result),
-            {attempt.what, attempt.detail, attempt.result, attempt.error,
+            {attempt.what, attempt.detail, attempt.capability, attempt.result, attempt.error,
              executable(record, attempt.process, attempt.exe)});
     if (attempt.what == "sysctl")
       add_row(facts, Subject::kSysctl, sysctl_name(attempt.detail),

@@ -246,7 +246,8 @@ void Recording::finish_trace(report::RunRecord& record) {
 
 void Recording::list_attempts(report::RunRecord& record) {
   for (const trace::Attempt& attempt : attempts_.list()) {
-    record.attempts.push_back({attempt.what, attempt.detail, std::string(trace::to_string(attempt.outcome)),
+    record.attempts.push_back({attempt.what, attempt.detail, std::string(attempt.capability),
+                               std::string(trace::to_string(attempt.outcome)),
                                std::string(syscalls::errno_name(attempt.error)), attempt.process, attempt.exe,
                                attempt.count});
   }

@@ -44,16 +44,6 @@ std::uint32_t number_inside(std::uint64_t pid) {
   return std::sscanf(status->c_str() + at + kField.size(), "%u %u", &here, &inside) == 2 ? inside : 0;
 }
 
-/// Whether one of the clients that nobody has looked at has said anything.
-bool asks_something(int listener) {
-  char byte = 0;
-  for (;;) {
-    const UniqueFd client(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!client.valid()) return false;
-    if (::recv(client.get(), &byte, 1, MSG_DONTWAIT) > 0) return true;
-  }
-}
-
 }  // namespace
 
 /// From the first client to the end of the run.
@@ -211,16 +201,12 @@ class ServiceManager::Session {
   std::string output_;
 };
 
-bool ServiceManager::has_ended() const {
-  struct pollfd poll = {stopped_.get(), POLLIN, 0};
-  return ::poll(&poll, 1, 0) == 1;
-}
-
-Result<void> ServiceManager::begin(UniqueFd listener, UniqueFd init, UniqueFd tools) {
+Result<void> ServiceManager::begin(UniqueFd listener, UniqueFd init, UniqueFd mounts, UniqueFd tools) {
   RH_TRY(auto stop, sys::pipe(O_CLOEXEC));
   begun_ns_ = realtime_ns();
   listener_ = std::move(listener);
   init_ = std::move(init);
+  mounts_ = std::move(mounts);
   tools_ = std::move(tools);
   stop_ = std::move(stop.write);
   stopped_ = std::move(stop.read);
@@ -247,6 +233,7 @@ void ServiceManager::end() {
   if (!thread_.joinable()) return;
   stop_.reset();
   thread_.join();
+  mounts_.reset();
 }
 
 void ServiceManager::wait_for_client() {
@@ -264,17 +251,14 @@ void ServiceManager::wait_for_client() {
     setup.host = &known;
     setup.listener = listener_.get();
     setup.init_pidfd = init_.get();
+    setup.mounts = mounts_.get();
     setup.uid_shift = uid_shift_;
     RH_TRY(auto worker, units::ManagerWorker::start(setup));
     RH_CHECK(worker.wait_ready());
     listener_.reset();  // the worker's alone: when it dies, nobody waits for an answer
     return Session(*this, std::move(host), known, std::move(worker)).run();
   };
-  const auto served = serve();
-  // A worker that never began, when the run had ended: what matters is whether anybody was waiting to be
-  // heard.
-  const bool nobody_asked = listener_.valid() && has_ended() && !asks_something(listener_.get());
-  if (!served && !nobody_asked) trouble_.push_back(served.error().what);
+  if (const auto served = serve(); !served) trouble_.push_back(served.error().what);
   listener_.reset();
 }
 

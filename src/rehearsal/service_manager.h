@@ -38,7 +38,7 @@ class ServiceManager final : public sandbox::ServiceManager {
 
   /// Before begin(): tells it what is asked for that would change the host. Borrowed.
   void watch(WriteWatch& watch) { watch_ = &watch; }
-  Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) override;
+  Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd mounts, UniqueFd tools) override;
   /// Nothing of the action lives any more. Then the others may be called.
   void end();
 
@@ -50,7 +50,6 @@ class ServiceManager final : public sandbox::ServiceManager {
 
  private:
   class Session;
-  [[nodiscard]] bool has_ended() const;
   void work();
   void wait_for_client();
 
@@ -59,6 +58,7 @@ class ServiceManager final : public sandbox::ServiceManager {
   WriteWatch* watch_ = nullptr;
   UniqueFd listener_;
   UniqueFd init_;
+  UniqueFd mounts_;
   UniqueFd tools_;
   UniqueFd stop_;     ///< closed: end
   UniqueFd stopped_;  ///< readable then

@@ -67,9 +67,10 @@ std::string attempts_text(const RunRecord& record, std::size_t most, const std::
     const AttemptRecord& attempt = *groups[i].first;
     const std::string result =
         escape_text(attempt.result, 64) + (attempt.error.empty() ? "" : ' ' + escape_text(attempt.error, 64));
-    text += fmt::format("  {:<18} {:<12} {}{}  [{}]\n", result, escape_text(attempt.what, 64),
+    text += fmt::format("  {:<18} {:<12} {}{}  {}[{}]\n", result, escape_text(attempt.what, 64),
                         escape_text(groups[i].detail, kDetailLimit),
                         groups[i].count > 1 ? fmt::format(" ×{}", groups[i].count) : "",
+                        attempt.capability.empty() ? "" : escape_text(attempt.capability, 64) + "  ",
                         process_list(groups[i].processes));
   }
   if (groups.size() > most) text += fmt::format("  and {} more: {}\n", groups.size() - most, more);

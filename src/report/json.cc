@@ -213,11 +213,16 @@ void attempted(JsonWriter& json, const RunRecord& record) {
   json.key("attempts").open_array();
   for (const AttemptRecord& attempt : record.attempts) {
     json.open_object().bytes("what", attempt.what).bytes("detail", attempt.detail);
-    json.bytes("result", attempt.result).key("errno");
-    if (attempt.error.empty())
-      json.null();
-    else
-      json.string(to_utf8_lossy(attempt.error));
+    const auto word = [&json](const char* key, const std::string& value) {
+      json.key(key);
+      if (value.empty())
+        json.null();
+      else
+        json.string(to_utf8_lossy(value));
+    };
+    word("capability", attempt.capability);
+    json.bytes("result", attempt.result);
+    word("errno", attempt.error);
     json.key("process").integer(std::uint64_t{attempt.process}).bytes("exe", attempt.exe);
     json.key("count").integer(attempt.count);
     json.close_object();

@@ -347,6 +347,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       AttemptRecord attempt;
       attempt.what = reader.bytes("what");
       attempt.detail = reader.bytes("detail");
+      attempt.capability = reader.optional_bytes("capability").value_or("");
       attempt.result = reader.bytes("result");
       attempt.error = reader.bytes("errno");
       attempt.process = reader.integer<std::uint32_t>("process");

@@ -1,6 +1,7 @@
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -51,8 +52,9 @@ class Init {
   [[nodiscard]] Result<UniqueFd> user_namespace() const {
     return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/user").c_str(), O_RDONLY);
   }
-  [[nodiscard]] Result<UniqueFd> network_namespace() const {
-    return sys::open(("/proc/" + std::to_string(process_.pid) + "/ns/net").c_str(), O_RDONLY);
+  /// `name`: as in /proc/PID/ns.
+  [[nodiscard]] Result<UniqueFd> own_namespace(std::string_view name) const {
+    return sys::open(fmt::format("/proc/{}/ns/{}", process_.pid, name).c_str(), O_RDONLY);
   }
   Result<void> tell(InitCommand command) const;
   Result<void> go(std::span<const int> fds) const;
@@ -238,7 +240,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   RH_CHECK(init.tell(InitCommand::kMapped));
   std::unique_ptr<Recorder::Entry> network;
   if (around.recorder != nullptr) {
-    auto space = init.network_namespace();
+    auto space = init.own_namespace("net");
     if (!space) RH_CHECK(init.await_ready(plan));  // it has failed, and says at what
     if (!space) return tl::make_unexpected(space.error());
     RH_TRY(network, around.recorder->enter(std::move(*space)));
@@ -252,7 +254,9 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   if (built.manager.valid()) {
     RH_TRY(manager, sys::dup(built.manager.get()));
     RH_TRY(auto process, sys::dup(init.pidfd()));
-    RH_CHECK(around.manager->begin(std::move(built.manager), std::move(process), init.take_tools()));
+    RH_TRY(auto mounts, init.own_namespace("mnt"));
+    RH_CHECK(around.manager->begin(std::move(built.manager), std::move(process), std::move(mounts),
+                                   init.take_tools()));
   }
 
   auto relay = built.terminal ? Relay::terminal(around.streams, std::move(built.terminal->master),

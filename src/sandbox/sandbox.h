@@ -37,9 +37,9 @@ class ServiceManager {
  public:
   virtual ~ServiceManager() = default;
   /// The run's namespaces stand and nothing of the action has begun. `listener`: the socket at
-  /// kManagerSocket; `init`: pidfd of PID 1, whose mounts are the clone's; `tools`: takes a ToolRequest at a
-  /// time (init/protocol.h).
-  virtual Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd tools) = 0;
+  /// kManagerSocket; `init`: pidfd of PID 1, whose mounts are the clone's; `mounts`: the mount namespace as it
+  /// was built, which outlives init; `tools`: takes a ToolRequest at a time (init/protocol.h).
+  virtual Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd mounts, UniqueFd tools) = 0;
 };
 
 /// Something that takes a while and has nothing to do with the sandbox, done on a thread of its own.

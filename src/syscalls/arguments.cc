@@ -138,6 +138,7 @@ void append_argv(std::string& out, const Call& call, std::size_t index) {
     if (i > 0) out += ", ";
     append_quoted(out, call.argv[i]);
   }
+  if (call.argv_cut) out += ", ...";
   out += ']';
 }
 

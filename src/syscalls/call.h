@@ -36,6 +36,7 @@ struct Call {
   std::array<std::optional<std::string>, kMaxArguments> blobs = {};
   std::optional<std::string> peer = {};      ///< the socket address that a struct msghdr names
   std::vector<std::string> argv = {};        ///< execve; empty: could not be read
+  bool argv_cut = false;                     ///< there was more
   std::vector<std::string> envp_names = {};  ///< execve: variables' names; only their number is shown
   std::uint32_t abi = 0;                     ///< Abi
 };

@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "syscalls/call.h"
 #include "syscalls/table.h"
+#include "trace/attempt_capability.h"
 #include "trace/foreign_process.h"
 
 namespace rehearse::trace {
@@ -62,6 +63,7 @@ void Attempts::add(const TraceEvent& event, const EventStream& events) {
   Attempt attempt;
   attempt.what = kind;
   attempt.detail = describe(event, events, kind);
+  attempt.capability = capability_of(event, kind);
   attempt.outcome = outcome_of(event);
   attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
   attempt.process = event.process->id;

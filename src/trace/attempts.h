@@ -17,6 +17,7 @@ struct Attempt {
   std::string what;  ///< attempt_kind's
   std::string
       detail;  ///< the call as strace prints it, without its result; strings in it are the action's word
+  std::string_view capability;  ///< attempt_capability.h's
   Outcome outcome = Outcome::kContained;
   int error = 0;  ///< errno, if it was denied with one
   std::uint32_t process = 0;

@@ -84,11 +84,13 @@ void fill_call_plans(struct rh_call_plan* plans) {
     plan = {};
     plan.args = syscalls::kMaxArguments;
     std::ranges::fill(plan.text, RH_NONE);
+    plan.words = RH_NONE;
     for (struct rh_memory& memory : plan.memory) memory.arg = RH_NONE;
     const syscalls::Syscall* call = syscalls::find_syscall(nr);
     if (call == nullptr) continue;
     plan.args = call->count;
     std::ranges::copy(call->strings(), plan.text);
+    plan.words = static_cast<std::uint8_t>(call->find(syscalls::Arg::kArgv).value_or(RH_NONE));
     plan_memories(plan, *call);
     if ((call->at_entry() && !moves_bytes(nr)) || call->sockaddr_in() ||
         call->result == syscalls::Return::kNever || nr == Nr::rt_sigreturn)

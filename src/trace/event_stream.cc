@@ -33,6 +33,10 @@ void take_attachments(syscalls::Call& call, const Record& record) {
     if (attachment.kind == RH_BLOB && !call.blobs[attachment.arg])
       call.blobs[attachment.arg] = std::string(attachment.bytes);
     if (attachment.kind == RH_PEER && !call.peer) call.peer = std::string(attachment.bytes);
+    if (attachment.kind == RH_WORDS) {
+      call.argv = words_of(attachment.bytes, (attachment.flags & RH_REDACTED) != 0);
+      call.argv_cut = (attachment.flags & RH_CUT) != 0;
+    }
   });
 }
 
@@ -127,8 +131,10 @@ syscalls::Call TraceEvent::call() const {
   if (late != nullptr) take_attachments(call, *late);
   for (unsigned lost = overwritten(), i = 0; lost != 0; lost >>= 1U, ++i)
     if ((lost & 1U) != 0) call.blobs[i].reset();
-  if (executes(from) && entry != nullptr && returned_zero() && !process->images.empty())
+  if (executes(from) && entry != nullptr && returned_zero() && !process->images.empty()) {
     call.argv = process->images.back()->words();
+    call.argv_cut = process->images.back()->argv_cut;
+  }
   return call;
 }
 

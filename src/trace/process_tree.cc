@@ -28,17 +28,6 @@ std::string comm_of(const char (&comm)[16]) {
 
 }  // namespace
 
-std::vector<std::string> Image::words() const {
-  std::vector<std::string> all;
-  for (std::size_t at = 0; at < argv.size();) {
-    const std::size_t end = std::min(argv.find('\0', at), argv.size());
-    all.push_back(argv.substr(at, end - at));
-    if (redacted) shorten_masks(all.back());
-    at = end + 1;
-  }
-  return all;
-}
-
 Process* ProcessTree::find(std::uint32_t tid) {
   const auto found = threads_.find(tid);
   return found == threads_.end() ? nullptr : &processes_[found->second.process];

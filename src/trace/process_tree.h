@@ -27,7 +27,7 @@ struct Image {
   std::optional<Sha256> sha256;  ///< if it was read while it was being executed
   std::uint64_t time_ns = 0;
 
-  [[nodiscard]] std::vector<std::string> words() const;
+  [[nodiscard]] std::vector<std::string> words() const { return words_of(argv, redacted); }
 };
 
 struct Process {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/secret_words.h"
+
 namespace rehearse::trace {
 
 std::optional<Record> Record::at(std::string_view bytes) {
@@ -41,6 +43,17 @@ std::string_view module_name(const Record& record) {
   const auto* module = record.head().kind == RH_MODULE ? record.as<struct rh_module>() : nullptr;
   if (module == nullptr) return {};
   return {module->name, ::strnlen(module->name, sizeof module->name)};
+}
+
+std::vector<std::string> words_of(std::string_view list, bool redacted) {
+  std::vector<std::string> all;
+  for (std::size_t at = 0; at < list.size();) {
+    const std::size_t end = std::min(list.find('\0', at), list.size());
+    all.emplace_back(list.substr(at, end - at));
+    if (redacted) shorten_masks(all.back());
+    at = end + 1;
+  }
+  return all;
 }
 
 std::string path_of(std::string_view names) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "bpf/events.h"
 
@@ -72,6 +73,10 @@ class Record {
 /// "fs-xfs": what an RH_MODULE record says the kernel wanted; a caller may have chosen it. "" if it says
 /// nothing.
 std::string_view module_name(const Record& record);
+
+/// The words of an argument list, each of which but perhaps the last ends with NUL. `redacted`: what was
+/// overwritten is shortened.
+std::vector<std::string> words_of(std::string_view list, bool redacted);
 
 /// "/usr/bin/true" from an RH_PATH attachment: names from the leaf to the root.
 std::string path_of(std::string_view names);

@@ -39,11 +39,24 @@ void mask_mount(struct rh_head& head) {
   });
 }
 
+/// Of a program that was not executed.
+void mask_words(struct rh_head& head) {
+  const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
+  if (!record) return;
+  record->each_attachment([](const Attachment& attachment) {
+    if (attachment.kind != RH_WORDS) return;
+    auto* bytes = const_cast<char*>(attachment.bytes.data());
+    auto* whole = reinterpret_cast<struct rh_attachment*>(bytes - sizeof(struct rh_attachment));
+    if (WordMask().take(bytes, attachment.bytes.size())) whole->flags |= RH_REDACTED;
+  });
+}
+
 }  // namespace
 
 void Redactor::redact(struct rh_head& head) {
   const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT;
   if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
+  if (head.kind == RH_EXIT && (head.nr == SYS_execve || head.nr == SYS_execveat)) mask_words(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);
   if (head.nr == 0) lists_.erase(head.tid);  // the beginning of a list

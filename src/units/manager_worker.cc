@@ -171,7 +171,9 @@ Result<void> serve(const HostUnits& host, UniqueFd root, UniqueFd listener, Chan
 Result<void> work(const ManagerSetup& setup, UniqueFd channel, int supervisor, int status,
                   const WorkerProcess::Ready& ready) {
   RH_CHECK(limit_memory(kMemoryLimit));
-  RH_CHECK(sys::set_namespace(setup.init_pidfd, CLONE_NEWNS));
+  // What is asked last may be looked at when nothing of the run lives any more.
+  if (!sys::set_namespace(setup.init_pidfd, CLONE_NEWNS))
+    RH_CHECK(sys::set_namespace(setup.mounts, CLONE_NEWNS));
   RH_TRY(auto root, sys::open("/", O_PATH | O_DIRECTORY));
   int kept[] = {setup.listener, channel.get(), root.get(), status};
   RH_CHECK(close_others(kept));

@@ -16,6 +16,7 @@ struct ManagerSetup {
   const HostUnits* host = nullptr;
   int listener = -1;            ///< the socket that clients inside connect to
   int init_pidfd = -1;          ///< of the run's PID 1: whose mounts are the clone
+  int mounts = -1;              ///< mount namespace of the clone as it was built: once PID 1 is gone
   std::uint32_t uid_shift = 0;  ///< what the run's user namespace adds to ids
 };
 

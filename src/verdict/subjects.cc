@@ -89,6 +89,7 @@ constexpr Key kUnit[] = {
 constexpr Key kPrivilege[] = {
     {"what", KeyKind::kText, {}, "mount, module, reboot, sysctl, clock, kill, ..."},
     {"detail", KeyKind::kText, {}, "the call; texts in it are the action's word"},
+    {"capability", KeyKind::kText, {}, "CAP_SYS_TIME, ...: what a host's kernel asks for (capabilities(7))"},
     {"result", KeyKind::kWord, kResults, ""},
     {"errno", KeyKind::kText, {}, "EPERM, ..."},
     {"exe", KeyKind::kPath, {}, "of the process that tried it"},

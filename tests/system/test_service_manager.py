@@ -262,8 +262,11 @@ class ServiceManager(Case):
             CLIENT + "many = []\n"
             "for _ in range(120):\n"
             "    many.append(client(call(b'StopUnit', b'ss', align(string(b'web.service'), 4) + string(b'replace'), 1)))\n", encoding="ascii")
-        result = self.asked(f"exec python3 {client}")
-        self.assertEqual(sum(u["count"] for u in result.doc["units"] if u["request"] == "stop"), 120, result.doc["units"])
+        # The host's manager may take its time: nothing of the run lives any more when what it was asked is looked at.
+        for before in ("", "kill -STOP $server; ( sleep 2; kill -CONT $server ) &"):
+            result = self.asked(f"exec python3 {client}", before=before)
+            self.assertEqual(sum(u["count"] for u in result.doc["units"] if u["request"] == "stop"), 120, (result.doc["units"], result.doc["verdict"]))
+            self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive", result.doc["verdict"])
 
     def test_links_in_circles(self) -> None:
         result = self.asked("for d in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /etc/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /run/systemd/generator; do mkdir -p $d;"

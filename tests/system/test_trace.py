@@ -447,6 +447,8 @@ libc.syscall(59, b'/bin/true', None, None)
         self.complete(result)
         attempts = {(a["what"], a["result"], a["errno"]): a["detail"] for a in result.doc["attempts"]}
         self.assertIn('mount("none", "/mnt", "tmpfs"', attempts[("mount", "contained", None)])
+        self.assertEqual({a["what"]: a["capability"] for a in result.doc["attempts"]},
+                         {"mount": "CAP_SYS_ADMIN", "namespace": None, "raw device": "CAP_MKNOD", "sysctl": None})
         self.assertEqual(attempts[("namespace", "denied", "EPERM")], "unshare(CLONE_NEWUSER)")
         self.assertIn("makedev(0x8, 0)", attempts[("raw device", "denied", "EPERM")])
         self.assertIn('"ip_forward"', attempts[("sysctl", "contained", None)], "a relative path hides a kernel parameter")
@@ -468,6 +470,16 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertTrue(process["argv_redacted"])
         shown = self.call("trace", "last", json_out=False)
         self.assertNotIn(b"hunter2", shown.out)
+
+    def test_words_of_a_program_that_is_not_executed(self) -> None:
+        many = " ".join(f"w{n}" for n in range(100))
+        self.complete(self.shell(f"/bin/absent --token hunter2 '' -x; /etc/passwd {many}; /bin/absent $(head -c 600 /dev/zero | tr '\\0' l) end; true"))
+        first, second, third = (e for e in self.events("--where", "evt.type = execve and evt.failed = true") if "absent" in e["text"] or "passwd" in e["text"])
+        self.assertRegex(first["text"], r'^"/bin/absent", \["/bin/absent", "--token", "\*\*\*", "", "-x"\], 0x')
+        self.assertEqual(first["errno"], "ENOENT")
+        self.assertRegex(second["text"], r'^"/etc/passwd", \["/etc/passwd", "w0", .*"w62", \.\.\.\], 0x')
+        self.assertEqual(second["errno"], "EACCES")
+        self.assertRegex(third["text"], r'^"/bin/absent", \["/bin/absent", "l+"(\.\.\.)?, "end", \.\.\.\], 0x')
 
     def test_signals_of_the_kernel_and_of_rehearse(self) -> None:
         """A timer rings while anybody at all is on the CPU; whoever gets the signal is the one it is told of."""

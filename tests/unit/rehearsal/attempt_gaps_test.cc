@@ -20,7 +20,7 @@ report::RunRecord run(std::optional<int> exit = 0) {
 
 void attempts(report::RunRecord& record, const char* what, const char* detail, const char* result,
               std::uint32_t process = 1) {
-  record.attempts.push_back({what, detail, result, "", process, "", 1});
+  record.attempts.push_back({what, detail, "", result, "", process, "", 1});
 }
 
 std::string gaps(report::RunRecord record) {

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <catch2/catch.hpp>
 
 #include "records.h"
+#include "trace/attempt_capability.h"
 #include "trace/attempt_kind.h"
 #include "trace/event_paths.h"
 #include "trace/event_stream.h"
@@ -38,6 +40,7 @@ class Run {
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
           kind = attempt_kind(event, events);
+          capability = kind.empty() ? std::string_view() : capability_of(event, kind);
           outcome = outcome_of(event);
           line = event_line(event, 0);
           working = events.working_directory(event);
@@ -104,7 +107,7 @@ class Run {
   }
 
   RecordMaker make;
-  std::string fd_name, place, kind, working;
+  std::string fd_name, place, kind, capability, working;
   std::string line;
   std::vector<std::string> named;
   std::uint64_t count = 0;
@@ -407,6 +410,40 @@ TEST_CASE("a named pipe of the host that is opened for writing is an attempt, on
   CHECK(opens(O_WRONLY, -ENXIO, 0, "/dev/stdout").empty());
   run.call(20, SYS_mknod, {1, S_IFIFO | 0600}, 0, {{0, "/tmp/own"}});
   CHECK(opens(O_WRONLY | O_NONBLOCK, -ENXIO, 0, "/tmp/own").empty());
+}
+
+TEST_CASE("a program that is not executed is shown with the words that it was to have") {
+  Run run;
+  const auto refused = [&](std::string_view words, std::uint8_t flags) {
+    run.make.call(RH_EXIT, 20, SYS_execve, {0x1000, 0x2000, 0x3000}, -ENOENT)
+        .attach(RH_TEXT, 0, "/bin/absent")
+        .attach(RH_WORDS, 1, words, flags);
+    run.events.add(run.make.done());
+    return run.line.substr(run.line.find("execve"));
+  };
+  CHECK(refused(std::string_view("absent\0\0-x\0", 11), 0)
+            .starts_with("execve(\"/bin/absent\", [\"absent\", \"\", \"-x\"], 0x3000) = -1 ENOENT"));
+  CHECK(refused(std::string_view("a\0b\0", 4), RH_CUT)
+            .starts_with("execve(\"/bin/absent\", [\"a\", \"b\", ...], 0x3000)"));
+  CHECK(refused({}, RH_FAULT).starts_with("execve(\"/bin/absent\", 0x2000, 0x3000)"));
+}
+
+TEST_CASE("an attempt names the capability that a host would ask for") {
+  Run run;
+  const auto needs = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result) {
+    run.call(20, nr, std::move(args), result);
+    return run.capability;
+  };
+  CHECK(needs(SYS_settimeofday, {0x1000, 0}, -EPERM) == "CAP_SYS_TIME");
+  CHECK(needs(SYS_mount, {1, 2, 3, 0, 0}, 0) == "CAP_SYS_ADMIN");
+  CHECK(needs(SYS_unshare, {CLONE_NEWNET}, -EPERM) == "CAP_SYS_ADMIN");
+  CHECK(needs(SYS_unshare, {CLONE_NEWUSER}, -EPERM).empty());
+  CHECK(needs(SYS_setgroups, {1, 2}, -EPERM) == "CAP_SETGID");
+  CHECK(needs(SYS_mknod, {0x1000, S_IFBLK | 0600, 0x800}, -EPERM) == "CAP_MKNOD");
+  CHECK(needs(SYS_socket, {AF_PACKET, SOCK_RAW, 0}, 3) == "CAP_NET_RAW");
+  CHECK(needs(SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SELINUX}, -EPROTONOSUPPORT).empty());
+  CHECK(needs(SYS_prctl, {PR_SET_SECUREBITS, 1}, -EPERM) == "CAP_SETPCAP");
+  CHECK(needs(SYS_getpid, {}, 1).empty());
 }
 
 TEST_CASE("what sets up the network is an attempt, what asks about it is none") {

@@ -31,8 +31,8 @@ class RecordMaker {
     for (std::size_t i = 0; i < args.size(); ++i) body.arg[i] = args[i];
     return begin(body, kind, tid, nr);
   }
-  RecordMaker& attach(std::uint8_t kind, std::uint8_t arg, std::string_view bytes) {
-    struct rh_attachment head = {kind, arg, 0, 0, static_cast<__u32>(bytes.size())};
+  RecordMaker& attach(std::uint8_t kind, std::uint8_t arg, std::string_view bytes, std::uint8_t flags = 0) {
+    struct rh_attachment head = {kind, arg, flags, 0, static_cast<__u32>(bytes.size())};
     bytes_.append(reinterpret_cast<const char*>(&head), sizeof head).append(bytes);
     bytes_.resize((bytes_.size() + 7) & ~std::size_t{7});
     return *this;

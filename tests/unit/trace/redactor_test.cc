@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "records.h"
+
 using namespace rehearse::trace;
 
 namespace {
@@ -71,6 +73,24 @@ TEST_CASE("Passwords among the options of mount are overwritten") {
   CHECK(kept_options("PASS=a=b") == "PASS=***");
   CHECK(kept_options("lowerdir=/a,upperdir=/b") == "lowerdir=/a,upperdir=/b");
   CHECK(kept_options("password=") == "password=");
+}
+
+TEST_CASE("Words of a program that was not executed") {
+  RecordMaker make;
+  const Record record = make.call(RH_EXIT, 1, SYS_execve, {1, 2, 3}, -2)
+                            .attach(RH_TEXT, 0, "/bin/absent")
+                            .attach(RH_WORDS, 1, list({"absent", "--password=abc", "x"}))
+                            .done();
+  Redactor().redact(const_cast<struct rh_head&>(record.head()));
+  std::string words;
+  bool marked = false;
+  record.each_attachment([&](const Attachment& attachment) {
+    if (attachment.kind != RH_WORDS) return;
+    words = attachment.bytes;
+    marked = (attachment.flags & RH_REDACTED) != 0;
+  });
+  CHECK(words == list({"absent", "--password=***", "x"}));
+  CHECK(marked);
 }
 
 TEST_CASE("What is no secret stays") {
