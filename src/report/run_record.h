@@ -120,11 +120,11 @@ struct ProcessRecord : ProgramRecord {  // of these what it was in the end
 
 /// Something that only a host's administrator may do, tried by the action.
 struct AttemptRecord {
-  std::string what;    ///< "mount", "module", ...
-  std::string detail;  ///< the call; strings in it are the action's word
+  std::string what;        ///< "mount", "module", ...
+  std::string detail;      ///< the call; strings in it are the action's word
   std::string capability;  ///< "CAP_SYS_TIME": what a host's kernel asks for; "": no single one decides
-  std::string result;  ///< "denied", or "contained": it took place in the run's own namespaces
-  std::string error;   ///< name of the errno, if denied
+  std::string result;      ///< "denied", or "contained": it took place in the run's own namespaces
+  std::string error;       ///< name of the errno, if denied
   std::uint32_t process = 0;
   std::string exe;  ///< what that executed then
   std::uint64_t count = 0;

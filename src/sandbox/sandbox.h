@@ -37,8 +37,8 @@ class ServiceManager {
  public:
   virtual ~ServiceManager() = default;
   /// The run's namespaces stand and nothing of the action has begun. `listener`: the socket at
-  /// kManagerSocket; `init`: pidfd of PID 1, whose mounts are the clone's; `mounts`: the mount namespace as it
-  /// was built, which outlives init; `tools`: takes a ToolRequest at a time (init/protocol.h).
+  /// kManagerSocket; `init`: pidfd of PID 1, whose mounts are the clone's; `mounts`: the mount namespace as
+  /// it was built, which outlives init; `tools`: takes a ToolRequest at a time (init/protocol.h).
   virtual Result<void> begin(UniqueFd listener, UniqueFd init, UniqueFd mounts, UniqueFd tools) = 0;
 };
 

@@ -47,8 +47,7 @@ std::string_view of_kind(std::string_view kind) {
       {"userfault", "CAP_SYS_PTRACE"},
       {"watch", "CAP_SYS_ADMIN"},
   };
-  const auto* found =
-      std::ranges::find(kKinds, kind, &std::pair<std::string_view, std::string_view>::first);
+  const auto* found = std::ranges::find(kKinds, kind, &std::pair<std::string_view, std::string_view>::first);
   return found == std::end(kKinds) ? std::string_view() : found->second;
 }
 

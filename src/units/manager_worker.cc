@@ -85,9 +85,10 @@ class Channel {
 
   /// Keeps what is no answer to a question. False if it is one.
   bool keep(WorkerMessage& message) {
-    if (message.topic == Topic::kStop) stopping_ = true;
-    if (message.topic == Topic::kEdited) edited_.push_back(std::move(message));
-    return message.topic == Topic::kStop || message.topic == Topic::kEdited;
+    const Topic topic = message.topic;
+    if (topic == Topic::kStop) stopping_ = true;
+    if (topic == Topic::kEdited) edited_.push_back(std::move(message));
+    return topic == Topic::kStop || topic == Topic::kEdited;
   }
 };
 
