@@ -76,14 +76,37 @@ bool executes(const Record& record) {
          (head.abi != 0 && (nr == kX32Execve || nr == kX32Execveat));
 }
 
+/// What the kernel was asked to execute, by its own copy of the name: "/dev/fd/3" and "/dev/fd/3/NAME" are
+/// what execveat(2) makes of "" and of a name that begins at a descriptor.
+std::string_view asked_name(std::string_view kernels, bool by_descriptor) {
+  constexpr std::string_view kDescriptors = "/dev/fd/";
+  if (!by_descriptor || !kernels.starts_with(kDescriptors)) return kernels;
+  const std::size_t slash = kernels.find('/', kDescriptors.size());
+  return slash == std::string_view::npos ? std::string_view() : kernels.substr(slash + 1);
+}
+
 /// The return of a program's execution as that of the call that was made. The kernel has cleared the
-/// registers by then and calls every one of them execve, in the new program's way of calling.
-std::string as_called(const Record& exit, const Record& entry) {
+/// registers by then and calls every one of them execve, in the new program's way of calling. The caller's
+/// memory is gone too, and perhaps could not be read when the call began: `kernels` is the kernel's copy of
+/// the name.
+std::string as_called(const Record& exit, const Record& entry, std::string_view kernels) {
   std::string bytes(reinterpret_cast<const char*>(&exit.head()), exit.head().size);
   auto& call = reinterpret_cast<struct rh_call&>(*bytes.data());
   call.head.nr = entry.head().nr;
   call.head.abi = entry.head().abi;
   for (unsigned i = 0; i < exit.head().args && i < entry.head().args; ++i) call.arg[i] = entry.argument(i);
+  const syscalls::Syscall* known = entry.head().abi == 0 ? syscalls::find_syscall(entry.head().nr) : nullptr;
+  const auto path = known == nullptr ? std::nullopt : known->find(syscalls::Arg::kPath);
+  if (!path || kernels.empty()) return bytes;
+  // An absolute name may itself lie in /dev/fd.
+  const bool by_descriptor = *path > 0 && static_cast<std::int32_t>(entry.argument(0)) != AT_FDCWD &&
+                             text_of(entry, static_cast<unsigned>(*path)) != kernels;
+  const std::string_view name = asked_name(kernels, by_descriptor);
+  const struct rh_attachment head = {RH_TEXT, static_cast<__u8>(*path), 0, 0,
+                                     static_cast<__u32>(name.size())};
+  bytes.append(reinterpret_cast<const char*>(&head), sizeof head).append(name);
+  bytes.resize((bytes.size() + 7) & ~std::size_t{7});
+  reinterpret_cast<struct rh_call&>(*bytes.data()).head.size = static_cast<__u32>(bytes.size());
   return bytes;
 }
 
@@ -396,7 +419,10 @@ bool EventStream::finish_call(const Record& record) {
   if (!begin.empty()) entry = Record::at(begin);
   const bool executed = executes(record) && call_of(record).result == 0;
   if (!executed || !entry || !executes(*entry)) return emit_call(record, entry);
-  const std::string called = as_called(record, *entry);
+  const Process* process = shown(record.head().tid);
+  const bool known = process != nullptr && !process->images.empty();
+  const std::string called =
+      as_called(record, *entry, known ? std::string_view(process->images.back()->asked) : "");
   return emit_call(Record(reinterpret_cast<const struct rh_head&>(*called.data())), entry);
 }
 

@@ -140,11 +140,10 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
   Image image;
   image.time_ns = exec.head.time_ns;
   image.secure = exec.secure != 0;
-  std::string asked;
   std::string interpreter;
   record.each_attachment([&](const Attachment& attachment) {
     if (attachment.kind == RH_KTEXT) {
-      (attachment.arg == 0 ? asked : interpreter) = attachment.bytes;
+      (attachment.arg == 0 ? image.asked : interpreter) = attachment.bytes;
     } else if (attachment.arg != RH_OPENED) {
       return;
     } else if (attachment.kind == RH_FILE) {
@@ -155,7 +154,7 @@ void ProcessTree::exec(const Record& record, const struct rh_exec& exec) {
       if (const auto* creds = attachment.as<struct rh_creds>()) acts_as(*process, *creds, exec.head.time_ns);
     }
   });
-  if (asked != interpreter) image.script = asked;
+  if (image.asked != interpreter) image.script = image.asked;
   process->comm = comm_of(exec.comm);
   // A process that executes without end keeps its first programs and its last.
   if (process->images.size() >= kMostImages) process->images.pop_back();

@@ -17,6 +17,7 @@ namespace rehearse::trace {
 /// One program that a process became: what the kernel executed, not what it was told.
 struct Image {
   std::string path;    ///< of the executed file, as the sandbox sees it; "/memfd:NAME (deleted)" alike
+  std::string asked;   ///< the name that it was executed by, of the kernel's own copy
   std::string script;  ///< the file that was asked for, if an interpreter was executed instead
   std::string
       argv;  ///< words, each ended by NUL, copied by the kernel's program before any of them could change

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -103,6 +104,24 @@ int basic() {
 }
 
 /// A thread that is not the first becomes /bin/true: its number changes to that of the process.
+/// Whose words lie in pages of the program that the child has never touched.
+int fork_exec() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::execl("/bin/true", "true", nullptr);
+    ::_exit(1);
+  }
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && status == 0 ? 0 : 1;
+}
+
+/// Stops for a tracer that it has not.
+int traced_by_nobody() {
+  ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  ::raise(SIGCHLD);
+  return 3;
+}
+
 int exec_from_thread() {
   std::thread thread([] { ::execl("/bin/true", "true", "from-a-thread", nullptr); });
   thread.join();
@@ -415,6 +434,8 @@ int main(int argc, char** argv) {
   const auto number = [&](int i, long otherwise) { return argc > i ? std::atol(argv[i]) : otherwise; };
   if (what == "basic") return basic();
   if (what == "exec") return exec_from_thread();
+  if (what == "fork-exec") return fork_exec();
+  if (what == "traceme") return traced_by_nobody();
   if (what == "families") return families();
   if (what == "killed") return killed();
   if (what == "flood") return flood(static_cast<int>(number(2, 4)), number(3, 100'000));
@@ -431,7 +452,8 @@ int main(int argc, char** argv) {
   if (what == "marks") return marks(static_cast<int>(number(2, 100)));
   std::fprintf(stderr,
                "usage: calls "
-               "basic|exec|families|killed|flood|flip|absent|restarts|storm|places|memfd|open-flood|share|"
+               "basic|exec|fork-exec|traceme|families|killed|flood|flip|absent|restarts|storm|places|memfd|"
+               "open-flood|share|"
                "pass|marks|listen-flip\n");
   return 2;
 }

@@ -385,6 +385,20 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual((digests["/var/tmp/dropped"], digests["/memfd:x"]), (wanted, wanted))
         self.assertNotIn("/var/tmp/dropped", [change["path"] for change in result.doc["changes"]])
 
+    def test_a_command_that_stops_has_not_ended(self) -> None:
+        """For a tracer that it has not: on a host it would stand still too."""
+        result = self.traced("traceme", options=("--timeout", "1s"))
+        command = result.doc["command"]
+        self.assertEqual((command["exit"], command["timed_out"], command["leftover_processes"]), (None, True, []), command)
+        self.assertGreater(command["wall_s"], 0.9)
+
+    def test_a_program_that_a_new_process_executes_has_its_name(self) -> None:
+        """What the name is in has not been looked at by the child yet when it calls."""
+        self.complete(self.traced("fork-exec"))
+        (event,) = self.events("--where", "evt.type = execve and evt.arg.pathname = /bin/true")
+        self.assertTrue(event["text"].startswith('"/bin/true", ["true"], 0x'), event)
+        self.assertFalse(event["unread"])
+
     def test_execveat_is_called_that(self) -> None:
         """However the kernel numbers its return: with the arguments it was given, and found by its name."""
         self.complete(self.traced("memfd"))

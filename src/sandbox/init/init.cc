@@ -110,6 +110,8 @@ void install_filter() {
       Rusage usage = {};
       const long pid = call(SYS_wait4, -1, &status, 1 /* WNOHANG */, &usage);
       if (pid <= 0) break;
+      // Stopped, under a tracer that it has asked for and that nobody is: as on a host it stays so.
+      if ((status & 0xff) == 0x7f) continue;
       if (pid == tool.pid) tool.end(0, status);
       if (pid == probe.pid) probe.end(InitStep::kNone, 0, status);
       if (pid != action) continue;

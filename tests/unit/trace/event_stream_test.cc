@@ -43,6 +43,8 @@ class Run {
           capability = kind.empty() ? std::string_view() : capability_of(event, kind);
           outcome = outcome_of(event);
           line = event_line(event, 0);
+          unread = event.has_unread();
+          tampered = event.tampered();
           working = events.working_directory(event);
           named = named_paths(event, events);
           return true;
@@ -65,7 +67,7 @@ class Run {
     fork(maker, tid, tgid);
     call(maker, SYS_clone, {flags}, tid);
   }
-  void exec(std::uint32_t old_tid, std::uint32_t tgid) {
+  void exec(std::uint32_t old_tid, std::uint32_t tgid, std::string_view asked = {}) {
     struct rh_exec body = {};
     body.tgid = tgid;
     body.old_tid = old_tid;
@@ -73,6 +75,7 @@ class Run {
     creds.effective = ~std::uint64_t{0};
     make.begin(body, RH_EXEC, tgid)
         .attach(RH_CREDS, 0, {reinterpret_cast<const char*>(&creds), sizeof creds});
+    if (!asked.empty()) make.attach(RH_KTEXT, 0, asked).attach(RH_KTEXT, 1, asked);
     events.add(make.done());
   }
   void death(std::uint32_t tid, std::uint32_t tgid) {
@@ -112,7 +115,7 @@ class Run {
   std::vector<std::string> named;
   std::uint64_t count = 0;
   Outcome outcome = Outcome::kContained;
-  bool connected = false;
+  bool connected = false, unread = false, tampered = false;
   EventStream events;
 };
 
@@ -184,6 +187,36 @@ TEST_CASE("a program that is executed is shown as it was called for") {
   CHECK(run.count == before + 2);
   CHECK(run.line.find("execve(\"/bin/small\", ") != std::string::npos);
   CHECK(run.line.find("i386") == std::string::npos);
+}
+
+TEST_CASE("the name of an executed program is the kernel's where the caller's memory could not be read") {
+  Run run;
+  const auto executes = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::uint8_t path,
+                            std::optional<std::string_view> text, std::string_view kernels) {
+    run.make.call(RH_ENTER, 20, nr, std::move(args));
+    if (text)
+      run.make.attach(RH_TEXT, path, *text);
+    else
+      run.make.attach(RH_TEXT, path, "", RH_FAULT);
+    run.events.add(run.make.done());
+    run.exec(20, 20, kernels);
+    run.call(20, SYS_execve, {}, 0);
+    return run.line.substr(run.line.find("exec"));
+  };
+  CHECK(executes(SYS_execve, {0x1000}, 0, std::nullopt, "/tmp/link").starts_with("execve(\"/tmp/link\", "));
+  CHECK_FALSE(run.unread);
+  const std::uint64_t here = static_cast<std::uint32_t>(AT_FDCWD);
+  CHECK(executes(SYS_execveat, {3, 0x1000, 0, 0, AT_EMPTY_PATH}, 1, std::nullopt, "/dev/fd/3")
+            .starts_with("execveat(3, \"\", "));
+  CHECK(executes(SYS_execveat, {3, 0x1000}, 1, std::nullopt, "/dev/fd/3/bin/true")
+            .starts_with("execveat(3, \"bin/true\", "));
+  CHECK(executes(SYS_execveat, {here, 0x1000}, 1, std::nullopt, "/dev/fd/3")
+            .starts_with("execveat(AT_FDCWD, \"/dev/fd/3\", "));
+  executes(SYS_execveat, {3, 0x1000}, 1, "/dev/fd/5", "/dev/fd/5");
+  CHECK_FALSE(run.tampered);
+  // And where it could be, another name than the kernel's was put there for whoever looks.
+  executes(SYS_execve, {0x1000}, 0, "/bin/true", "/bin/evil");
+  CHECK(run.tampered);
 }
 
 TEST_CASE("only a call that returns a descriptor is shown to return one") {
