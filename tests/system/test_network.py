@@ -506,6 +506,24 @@ assert socket.socket().connect_ex(('198.51.100.7', 8080)) == errno.ECONNREFUSED
         self.assertEqual(self.the_attempt(result, dst=OUTSIDE)["verdict"], "mocked")
         self.assertEqual(self.the_attempt(result, dst="198.51.100.7")["verdict"], "denied")
 
+    def test_a_server_of_one_device_is_a_server_inside(self) -> None:
+        """The kernel finds no socket of a device for whoever asks without one."""
+        for options in ((), ("--deny", "tcp:*:*", "--deny", "udp:*:*")):
+            result = self.python("""
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+server.bind(('127.0.0.1', 4243))
+server.listen()
+socket.create_connection(('127.0.0.1', 4243)).sendall(b'said')
+assert server.accept()[0].recv(4) == b'said'
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'lo')
+server.bind(('127.0.0.1', 4244))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'said', ('127.0.0.1', 4244))
+assert server.recv(4) == b'said'
+""", *options)
+            self.assertEqual([to for to in result.doc["network"] if to["port"] in (4243, 4244)], [])
+
     def test_recorded_and_replayed(self) -> None:
         port = self.serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nreal")
         fetch = f"""
