@@ -102,8 +102,8 @@ static __always_inline int judge(struct bpf_sock_addr* ctx, u8 what, struct ques
         bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, "", 1);
     }
   }
-  /* What is said inside comes by loopback, and is_listened() finds no socket of one device: a server is one of
-   * all devices, so that it is heard and known to be there. */
+  /* What is said inside comes by loopback, and is_listened() finds no socket of one device: a server is one
+   * of all devices, so that it is heard and known to be there. */
   if (what == RH_BIND && ctx->sk && ctx->sk->bound_dev_if != 0)
     bpf_setsockopt(ctx, SOL_SOCKET, SO_BINDTODEVICE, "", 1);
   /* The gate's end of a connection has its port, which on the host is another machine's and in nobody's way:

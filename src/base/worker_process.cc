@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include "base/sys.h"
@@ -32,6 +34,14 @@ constexpr int kFinishPatience = 10'000;
     (void)sys::write_all(status, exception.what());
   }
   ::_exit(code);
+}
+
+/// Held from where a worker's pages become its own until they are so no more.
+std::mutex forking;
+
+Result<void> advise(Pages pages, int advice) {
+  if (pages.size != 0 && ::madvise(pages.begin, pages.size, advice) != 0) return sys::last_error("madvise");
+  return {};
 }
 
 /// True if there is something to read before the time is up.
@@ -63,12 +73,22 @@ WorkerProcess::~WorkerProcess() {
   if (pid_ > 0) (void)reap(true);
 }
 
-Result<WorkerProcess> WorkerProcess::start(std::string name, const Work& work) {
+Result<void> WorkerProcess::keep_from_workers(Pages pages) {
+  return advise(pages, MADV_DONTFORK);
+}
+
+Result<WorkerProcess> WorkerProcess::start(std::string name, const Work& work, Pages own) {
   RH_TRY(auto status, sys::pipe(O_CLOEXEC));
   WorkerProcess worker(std::move(name));
-  worker.pid_ = ::fork();
-  if (worker.pid_ < 0) return sys::last_error("fork", worker.name_);
-  if (worker.pid_ == 0) be_worker(work, status.write.get());
+  {
+    const std::lock_guard alone(forking);
+    RH_CHECK(advise(own, MADV_DOFORK));
+    worker.pid_ = ::fork();
+    if (worker.pid_ == 0) be_worker(work, status.write.get());
+    const int error = errno;
+    RH_CHECK(advise(own, MADV_DONTFORK));
+    if (worker.pid_ < 0) return fail_errno(error, "fork: " + worker.name_);
+  }
   RH_TRY(worker.process_, sys::pidfd_open(worker.pid_));
   worker.status_ = std::move(status.read);
   return worker;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
@@ -10,6 +11,12 @@
 #include "base/result.h"
 
 namespace rehearse {
+
+/// Memory, in whole pages.
+struct Pages {
+  void* begin = nullptr;
+  std::size_t size = 0;
+};
 
 class WorkerProcess {
  public:
@@ -19,8 +26,9 @@ class WorkerProcess {
   using Work = std::function<Result<void>(int status, const Ready& ready)>;
 
   /// Forks it; it takes this process's memory as it is at this moment and does not return from here. Other
-  /// threads may be anywhere but within OpenSSL. `name`: "the gate's worker", for messages.
-  static Result<WorkerProcess> start(std::string name, const Work& work);
+  /// threads may be anywhere but within OpenSSL, and start others meanwhile. `name`: "the gate's worker", for
+  /// messages. `own`: what only this one gets, being kept from every other (keep_from_workers).
+  static Result<WorkerProcess> start(std::string name, const Work& work, Pages own = {});
   WorkerProcess(WorkerProcess&& other) noexcept;
   WorkerProcess(const WorkerProcess&) = delete;
   WorkerProcess& operator=(const WorkerProcess&) = delete;
@@ -32,6 +40,9 @@ class WorkerProcess {
   Result<void> wait_ready();
   /// It has been told to end. An error if it ended otherwise, or does not end: it is killed then.
   Result<void> finish();
+
+  /// No worker gets these pages, unless it is started with them.
+  static Result<void> keep_from_workers(Pages pages);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 

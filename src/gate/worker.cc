@@ -71,10 +71,11 @@ Result<Worker> Worker::start(const EngineSetup& setup) {
   EngineSetup made = setup;
   made.control = control.second.get();
   const pid_t supervisor = ::getpid();
-  RH_TRY(auto process,
-         WorkerProcess::start("the gate's worker", [&](int status, const WorkerProcess::Ready& ready) {
-           return work(made, supervisor, status, ready);
-         }));
+  RH_TRY(auto process, WorkerProcess::start("the gate's worker",
+                                            [&](int status, const WorkerProcess::Ready& ready) {
+                                              return work(made, supervisor, status, ready);
+                                            },
+                                            {setup.kernel, sizeof *setup.kernel}));
   return Worker(std::move(process), std::move(control.first));
 }
 

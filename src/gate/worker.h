@@ -15,7 +15,7 @@ class Worker {
  public:
   /// Forks the process, which takes the setup as it is at this moment and lives as long as the calling
   /// thread. Other threads of the caller may be anywhere but within OpenSSL. `setup.control` is not looked
-  /// at.
+  /// at; `setup.kernel` has been kept from workers, and is this one's.
   static Result<Worker> start(const EngineSetup& setup);
 
   /// Hands the sockets over (the caller may close its own) and waits until it serves them, confined; or says

@@ -3,13 +3,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/x509.h>
-#include <sys/mman.h>
+#include <poll.h>
+#include <sys/epoll.h>
 
 #include <algorithm>
 #include <filesystem>
 
 #include "base/clock.h"
 #include "base/sys.h"
+#include "base/worker_process.h"
 #include "gate/engine.h"
 #include "gate/mock_file.h"
 #include "gate/rule_text.h"
@@ -176,6 +178,20 @@ Result<std::unique_ptr<NetworkPlan>> plan_network(const Options& options, const 
   return plan;
 }
 
+/// What is readable when one of them is.
+Result<UniqueFd> wait_for_any(const gate::RunSockets& sockets) {
+  UniqueFd any(::epoll_create1(EPOLL_CLOEXEC));
+  if (!any.valid()) return sys::last_error("epoll_create1");
+  for (const UniqueFd* socket :
+       {&sockets.tcp4, &sockets.tcp6, &sockets.udp4, &sockets.udp6, &sockets.syn4, &sockets.syn6}) {
+    struct epoll_event event = {};
+    event.events = EPOLLIN;
+    if (socket->valid() && ::epoll_ctl(any.get(), EPOLL_CTL_ADD, socket->get(), &event) != 0)
+      return sys::last_error("epoll_ctl");
+  }
+  return any;
+}
+
 /// The gate's side of the run's network is made while the sandbox is built.
 class Network::Entry final : public sandbox::Recorder::Entry {
  public:
@@ -219,20 +235,24 @@ Result<void> Network::begin(trace::Session& session) {
     RH_TRY(exchanges_, bundle_.create_file(kExchanges));
   }
   struct rh_gate& kernel = session.gate();
-  gate::EngineSetup setup;
-  setup.rules = &plan_.rules;
-  setup.rule_names = &plan_.kernel.names;
-  setup.zone = &plan_.zone;
-  setup.dns = plan_.dns;
-  setup.kernel = &kernel;
-  setup.authority = plan_.authority ? &*plan_.authority : nullptr;
-  setup.log = log_.get();
-  setup.exchanges = exchanges_.get();
-  setup.begun_ns = monotonic_ns();
-  RH_TRY(auto worker, gate::Worker::start(setup));
+  // The rules are the gate's alone: no other worker inherits them.
+  RH_CHECK(WorkerProcess::keep_from_workers({&kernel, sizeof kernel}));
+  setup_.rules = &plan_.rules;
+  setup_.rule_names = &plan_.kernel.names;
+  setup_.zone = &plan_.zone;
+  setup_.dns = plan_.dns;
+  setup_.kernel = &kernel;
+  setup_.authority = plan_.authority ? &*plan_.authority : nullptr;
+  setup_.log = log_.get();
+  setup_.exchanges = exchanges_.get();
+  setup_.begun_ns = monotonic_ns();
+  // What cannot be served must not begin.
+  return plan_.rules.mock.empty() && plan_.rules.pass.empty() ? Result<void>{} : start_worker();
+}
+
+Result<void> Network::start_worker() {
+  RH_TRY(auto worker, gate::Worker::start(setup_));
   worker_.emplace(std::move(worker));
-  // Its rules are this worker's alone: no later one inherits them.
-  if (::madvise(&kernel, sizeof kernel, MADV_DONTFORK) != 0) return sys::last_error("madvise");
   return {};
 }
 
@@ -248,14 +268,37 @@ Result<void> Network::serve(gate::RunSockets sockets, struct rh_gate& kernel) {
   mirror_ = std::move(sockets.mirror);
   gate::own_addresses(mirror_, kernel);
   gate::switch_on(plan_.kernel, kernel);
-  return worker_->serve(sockets);
+  if (worker_) return worker_->serve(sockets);
+  RH_TRY(attention_, wait_for_any(sockets));
+  waiting_ = std::move(sockets);
+  return {};
+}
+
+void Network::attend() {
+  if (worker_ || !attention_.valid()) return;
+  attention_.reset();
+  // Whoever waits is told that nobody comes when the sockets are closed.
+  const gate::RunSockets sockets = std::move(waiting_);
+  started_ = start_worker();
+  if (started_) started_ = worker_->serve(sockets);
 }
 
 void Network::end() {
+  // What was said last counts too.
+  struct pollfd waiting = {attention_.get(), POLLIN, 0};
+  if (attention_.valid() && ::poll(&waiting, 1, 0) == 1) attend();
+  attention_.reset();
+  waiting_ = {};
   if (worker_) worker_->end();
 }
 
 Result<gate::GateLog> Network::finish() {
+  RH_CHECK(started_);
+  if (!worker_) {
+    gate::GateLog nothing;
+    nothing.totals.emplace();
+    return nothing;
+  }
   const auto ended = worker_->finish();
   worker_.reset();
   RH_TRY(const auto file, bundle_.open_file(kLog));

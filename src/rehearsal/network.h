@@ -57,12 +57,17 @@ class Network {
   /// All borrowed.
   Network(const ledger::Bundle& bundle, NetworkPlan& plan) : bundle_(bundle), plan_(plan) {}
 
-  /// Starts the gate's worker, before there is a network for it. The bundle gets `gate.jsonl` and
-  /// `exchanges.jsonl`.
+  /// Starts the gate's worker, before there is a network for it, if there are mocks or passes: else it is
+  /// started when something is said to it. The bundle gets `gate.jsonl` and `exchanges.jsonl`.
   Result<void> begin(trace::Session& session);
   /// Takes over the network namespace `network`. When the entry has finished, the gate serves it and the
   /// rules of the session's gate are switched on. The session stays where it is until then.
   Result<std::unique_ptr<sandbox::Recorder::Entry>> enter(UniqueFd network, trace::Session& session);
+  /// Readable when something is said to a gate that has no worker yet; -1: it has one. Then call attend(), in
+  /// the thread that waits for the run's end.
+  [[nodiscard]] int attention() const { return attention_.get(); }
+  /// What goes wrong is told by finish().
+  void attend();
   /// Nothing of the run lives any more: the gate may end.
   void end();
   /// After that: what the gate saw.
@@ -77,6 +82,7 @@ class Network {
 
  private:
   class Entry;
+  Result<void> start_worker();
   Result<void> serve(gate::RunSockets sockets, struct rh_gate& kernel);
 
   const ledger::Bundle& bundle_;
@@ -84,7 +90,11 @@ class Network {
   gate::NetworkMirror mirror_;
   UniqueFd log_;
   UniqueFd exchanges_;
+  gate::EngineSetup setup_;
   std::optional<gate::Worker> worker_;
+  gate::RunSockets waiting_;  ///< until there is a worker
+  UniqueFd attention_;        ///< epoll(7), of these
+  Result<void> started_;      ///< what came of starting it later
 };
 
 }  // namespace rehearse

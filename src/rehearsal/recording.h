@@ -46,6 +46,8 @@ class Recording final : public sandbox::Recorder {
   Result<std::unique_ptr<Entry>> enter(UniqueFd network) override;
   /// Nothing of the action lives any more: what serves it may end while other things are done.
   void end() { gate_.end(); }
+  [[nodiscard]] int attention() const override { return gate_.attention(); }
+  void attend() override { gate_.attend(); }
   /// Nothing of the run lives any more. Fills in the trace, what was read and the processes. The bundle's
   /// manifest is written.
   /// `hosts`: the clone's hosts(5).

@@ -281,6 +281,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   run.writes = &writes;
   run.signals = &signals;
   run.stop = around.stop;
+  run.recorder = around.recorder;
   run.after = around.after;
   RH_CHECK(supervise(plan, run, evidence));
 

@@ -30,6 +30,10 @@ class Recorder {
   };
   /// The run's network namespace stands. What is to be done in it goes on while the sandbox is built.
   virtual Result<std::unique_ptr<Entry>> enter(UniqueFd network) = 0;
+
+  /// While the action runs: readable when attend() is to be called; -1: it need not be.
+  [[nodiscard]] virtual int attention() const { return -1; }
+  virtual void attend() {}
 };
 
 /// Answers inside in place of the host's service manager.

@@ -17,6 +17,7 @@
 #include "base/inherited.h"
 #include "base/sys.h"
 #include "base/units.h"
+#include "sandbox/sandbox.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -98,17 +99,19 @@ Result<void> Supervisor::step() {
   polls_.push_back({run_.control, POLLIN, 0});
   polls_.push_back({run_.signals->fd(), POLLIN, 0});
   polls_.push_back({killed_ ? -1 : run_.stop, POLLIN, 0});
+  polls_.push_back({run_.recorder == nullptr ? -1 : run_.recorder->attention(), POLLIN, 0});
   if (after_ != nullptr) after_->add_polls(polls_);
   run_.relay->add_polls(polls_);
   const int ready = ::poll(polls_.data(), polls_.size(), timeout_ms());
   if (ready < 0 && errno != EINTR) return sys::last_error("poll");
   if (ready > 0) {
     if (polls_[1].revents != 0) hear_signal();
-    constexpr std::size_t kOwn = 3;
+    constexpr std::size_t kOwn = 4;
     if (after_ != nullptr) after_->move(&polls_[kOwn]);
     run_.relay->move(polls_, after_ != nullptr ? kOwn + AfterRun::kPolls : kOwn);
     if (polls_[0].revents != 0) RH_CHECK(hear_init());
     if (polls_[2].revents != 0) kill_all();
+    if (polls_[3].revents != 0) run_.recorder->attend();
   }
   if (!action_ended_ || after_ != nullptr) keep_limits();
   if (after_ != nullptr) RH_CHECK(after_->keep_time());

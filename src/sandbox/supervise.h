@@ -10,6 +10,8 @@
 
 namespace rehearse::sandbox {
 
+class Recorder;
+
 /// Blocks the signals it hears for its lifetime and restores the mask afterwards. It hears none that this
 /// process was started to ignore.
 class Signals {
@@ -38,6 +40,7 @@ struct Supervision {
   WriteLimit* writes = nullptr;
   const Signals* signals = nullptr;
   int stop = -1;                 ///< readable: the action is to end now; -1: nobody says so
+  Recorder* recorder = nullptr;  ///< may want attention
   AfterAction* after = nullptr;  ///< what is to be run inside when the action has ended, if anything is
 };
 

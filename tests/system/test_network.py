@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -165,6 +166,7 @@ assert socket.socket(socket.AF_INET6).connect_ex(('::', 7)) == errno.ECONNREFUSE
             local.listen()
             result = self.python(f"""
 import os
+import signal
 def refused(name):
     assert socket.socket(socket.AF_UNIX).connect_ex(name) == errno.ECONNREFUSED, name
 os.chdir('{self.host}')
@@ -571,8 +573,32 @@ else:
         self.assertEqual(done.code, harness.USAGE)
         self.assertIn(b"--no-trace", done.err)
 
-    def test_killed_rehearse_leaves_no_gate(self) -> None:
+    def test_the_gate_begins_to_work_when_something_is_said_to_it(self) -> None:
+        """What is said last, by one that does not wait for an answer, is heard too."""
+        action = "import os, socket; " + ("socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'\\0\\1\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0\\4last\\7example\\0\\0\\1\\0\\1', ('9.9.9.9', 53)); "
+                                          "os._exit(0)")
+        result = self.run_in(["python3", "-c", action])
+        self.assertIn("last.example", [asked["name"] for asked in result.doc["dns"]])
+        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
         run = subprocess.Popen(self.command("run", "--", "sh", "-c", "echo ready; sleep 60"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert run.stderr is not None
+        while b"ready" not in run.stderr.readline():
+            pass
+        workers = [p for p in harness_processes() if p[1] == run.pid and p[2] == 65534]
+        run.send_signal(signal.SIGTERM)
+        run.communicate()
+        self.assertEqual(workers, [])
+
+    def test_a_gate_that_cannot_begin_is_said(self) -> None:
+        harness.need("strace")
+        inject = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:error=EAGAIN:when=1"]
+        done = subprocess.run([*inject, *self.command("run", "--", "timeout", "2", "getent", "hosts", "name.example")], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60 * harness.SLOW)
+        document = json.loads(done.stdout)
+        self.assertEqual((done.returncode, document["verdict"]["level"]), (12, "inconclusive"))
+        self.assertIn("the network gate: fork", json.dumps(document["verdict"]["findings"]))
+
+    def test_killed_rehearse_leaves_no_gate(self) -> None:
+        run = subprocess.Popen(self.command("run", "--", "sh", "-c", "getent hosts name.example; echo ready; sleep 60"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert run.stderr is not None
         while b"ready" not in run.stderr.readline():
             pass
