@@ -47,7 +47,9 @@ bool parse_line(std::string_view line, Mount& mount) {
   mount.options = next_field(line);
   while (true) {
     if (line.empty()) return false;
-    if (next_field(line) == "-") break;  // optional fields end here
+    const std::string_view field = next_field(line);
+    if (field == "-") break;  // optional fields end here
+    if (field == "unbindable") mount.unbindable = true;
   }
   mount.fstype = unescape_mountinfo(next_field(line));
   mount.source = unescape_mountinfo(next_field(line));
@@ -68,6 +70,9 @@ bool Mount::has_option(std::string_view name) const {
 }
 bool Mount::has_super_option(std::string_view name) const {
   return has_word(super_options, name);
+}
+bool Mount::source_removed() const {
+  return root.ends_with("//deleted");
 }
 bool Mount::read_only() const {
   return has_option("ro") || has_super_option("ro");

@@ -21,6 +21,9 @@ struct Mount {
   std::string fstype;      ///< "ext4", "fuse.sshfs"
   std::string source;
   std::string super_options;  ///< per-superblock
+  bool unbindable = false;    ///< no other mount can be made of it (mount_namespaces(7))
+  /// What it shows has no name in its filesystem any more: /etc/hosts, bound somewhere and then replaced.
+  [[nodiscard]] bool source_removed() const;
   [[nodiscard]] bool read_only() const;
   [[nodiscard]] bool has_option(std::string_view name) const;
   [[nodiscard]] bool has_super_option(std::string_view name) const;

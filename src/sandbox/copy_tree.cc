@@ -22,8 +22,9 @@ constexpr int kMaxDepth = 200;  ///< one descriptor pair a level
 
 struct Budget {
   std::uint64_t left;
-  int top = -1;                               ///< of the copy
-  std::map<ino_t, std::string> several = {};  ///< where in the copy an object with several names is
+  int top = -1;  ///< of the copy
+  std::map<std::pair<dev_t, ino_t>, std::string> several =
+      {};  ///< where in the copy an object with several names is
   Result<void> take(std::uint64_t bytes) {
     if (bytes > left) return fail("larger than what is copied", ExitCode::kUnavailable);
     left -= bytes;
@@ -76,7 +77,7 @@ Result<void> copy_node(const char* name, const struct stat& st, int to) {
   return set_times(to, name, st);
 }
 
-Result<void> copy_level(int from, int to, const std::string& path, dev_t device, Budget& budget, int depth) {
+Result<void> copy_level(int from, int to, const std::string& path, Budget& budget, int depth) {
   if (depth > kMaxDepth) return fail("deeper than what is copied", ExitCode::kUnavailable);
   RH_TRY(auto listing, sys::open_beneath(from, ".", O_RDONLY | O_DIRECTORY));
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(listing.release()), ::closedir);
@@ -88,10 +89,11 @@ Result<void> copy_level(int from, int to, const std::string& path, dev_t device,
     auto st = sys::stat_at(from, name, AT_SYMLINK_NOFOLLOW);
     if (!st && st.error().err == ENOENT) continue;  // the host removed it meanwhile
     if (!st) return tl::make_unexpected(st.error());
-    if (st->st_dev != device) continue;
     const std::string at = path + name;
     const bool several = st->st_nlink > 1 && !S_ISDIR(st->st_mode);
-    if (const auto known = budget.several.find(st->st_ino); several && known != budget.several.end()) {
+    // Objects of one mount may have several devices: those of an overlay, of btrfs.
+    const std::pair object(st->st_dev, st->st_ino);
+    if (const auto known = budget.several.find(object); several && known != budget.several.end()) {
       RH_CHECK(sys::link_at(budget.top, known->second.c_str(), to, name));
       continue;
     }
@@ -101,7 +103,7 @@ Result<void> copy_level(int from, int to, const std::string& path, dev_t device,
       if (!source) return tl::make_unexpected(source.error());
       RH_CHECK(sys::mkdir_at(to, name, 0700));
       RH_TRY(auto target, sys::open_beneath(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-      RH_CHECK(copy_level(source->get(), target.get(), at + '/', device, budget, depth + 1));
+      RH_CHECK(copy_level(source->get(), target.get(), at + '/', budget, depth + 1));
       RH_CHECK(copy_attributes(source->get(), target.get()));
     } else if (S_ISREG(st->st_mode)) {
       auto source = sys::open_beneath(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
@@ -118,7 +120,7 @@ Result<void> copy_level(int from, int to, const std::string& path, dev_t device,
     } else {
       continue;
     }
-    if (several) budget.several.emplace(st->st_ino, at);
+    if (several) budget.several.emplace(object, at);
   }
   return {};
 }
@@ -144,10 +146,9 @@ Result<void> copy_attributes(int from, int to) {
 }
 
 Result<void> copy_tree(int from, int to, std::uint64_t limit) {
-  RH_TRY(const auto st, sys::stat_fd(from));
   Budget budget{limit};
   budget.top = to;
-  RH_CHECK(copy_level(from, to, "", st.st_dev, budget, 0));
+  RH_CHECK(copy_level(from, to, "", budget, 0));
   return copy_attributes(from, to);
 }
 

@@ -125,6 +125,10 @@ Result<void> LayerBuilder::clone_host() {
       RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
       continue;
     }
+    if (st.st_nlink == 0) {
+      built_[i].replacement = "the directory was removed from its filesystem";
+      continue;
+    }
     RH_TRY(evidence.lower, sys::open_at2(lower.get(), ".", O_RDONLY | O_DIRECTORY, 0, 0));
     RH_TRY(auto upper, open_directory(layer.get(), "upper"));
     RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));

@@ -163,6 +163,9 @@ Result<void> Planner::classify_mounts() {
     } else if (kind == FilesystemKind::kRemote) {
       shown.show = Show::kHidden;
       shown.why = mount.fstype + " would send requests out of the sandbox";
+    } else if (mount.unbindable) {
+      shown.show = Show::kHidden;
+      shown.why = "the mount is unbindable; see mount --make-private in mount(8)";
     } else {
       shown.show = Show::kOverlay;
       // udf(5) is one that can be written, too.
@@ -173,6 +176,10 @@ Result<void> Planner::classify_mounts() {
     sources_.push_back(&mount);
   }
   MountPlan& root = plan_.mounts.front();
+  if (facts_.mounts.front().unbindable) {
+    return fail("cannot rehearse: the root mount is unbindable", ExitCode::kUnavailable,
+                "mount --make-private /");
+  }
   if (root.show != Show::kOverlay) {
     return fail("cannot rehearse: the root filesystem is " + root.fstype, ExitCode::kUnavailable,
                 "no layer can be put over it; see `rehearse doctor`");
@@ -240,6 +247,8 @@ void Planner::assign_layers() {
   for (std::size_t i = 0; i < plan_.mounts.size(); ++i) {
     if (plan_.mounts[i].show != Show::kOverlay) continue;
     std::string key = superblock_key(*sources_[i]);
+    // What is mounted is at no path of its filesystem any more.
+    if (sources_[i]->source_removed()) key += " removed " + plan_.mounts[i].mountpoint;
     if (plan_.mounts[i].scratch) key += " scratch " + plan_.mounts[i].mountpoint;
     groups[key].push_back(i);
   }

@@ -231,7 +231,8 @@ void Relay::Output::deliver() {
     } else if (errno == EAGAIN) {
       return;
     } else if (errno != EINTR) {
-      abandoned = errno == EPIPE;
+      // However it fails, nobody gets it: the action's own writing fails next, as it would without us.
+      abandoned = true;
       give_up();
     }
   }
@@ -267,13 +268,25 @@ bool Relay::read_input() {
   if (n <= 0 && std::exchange(again_open_, false)) return false;  // and now the operator's own
   if (n <= 0) {
     input_open_ = false;
-    if (!terminal_) input_.reset();  // the action reads end of file
-    return false;
+    if (terminal_)
+      pending_ = end_of_file();
+    else
+      input_.reset();  // the action reads end of file
+    return !pending_.empty();
   }
+  ends_line_ = buffer[n - 1] == '\n';
   pending_.assign(buffer, static_cast<std::size_t>(n));
   in_bytes_ += pending_.size();
   if (streams_.kept_in >= 0) keep_input();
   return true;
+}
+
+/// What makes who reads lines from the terminal read end of file, as when it is typed (termios(3)): within a
+/// line the first ends that.
+std::string Relay::end_of_file() const {
+  struct termios settings = {};
+  if (::tcgetattr(input_.get(), &settings) != 0 || (settings.c_lflag & ICANON) == 0) return {};
+  return std::string(ends_line_ ? 1 : 2, static_cast<char>(settings.c_cc[VEOF]));
 }
 
 void Relay::keep_input() {

@@ -91,6 +91,7 @@ class Relay {
   void stop_reading(Output& output);
   void move_input();
   bool read_input();
+  [[nodiscard]] std::string end_of_file() const;
   void keep_input();
   [[nodiscard]] int source() const { return again_open_ ? streams_.again : streams_.in; }
   [[nodiscard]] bool in_foreground() const;
@@ -103,6 +104,7 @@ class Relay {
   Output err_;
   std::string pending_;  ///< read from the operator, not yet taken by the action
   bool input_open_ = true;
+  bool ends_line_ = true;  ///< what was read last
   bool again_open_ = false;
   std::uint64_t in_bytes_ = 0;
   std::uint64_t kept_in_ = 0;

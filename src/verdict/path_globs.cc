@@ -68,8 +68,9 @@ std::uint32_t PathGlobs::child(std::uint32_t from, std::string_view component) {
     }
     nodes_[from].wild.emplace_back(component, fresh);
   } else {
-    const auto [at, added] = nodes_[from].literal.emplace(without_escapes(component), fresh);
+    const auto [at, added] = edges_.try_emplace(Edge{from, without_escapes(component)}, fresh);
     if (!added) return at->second;
+    nodes_[from].plain.push_back(fresh);
   }
   nodes_.emplace_back();
   return fresh;
@@ -120,7 +121,7 @@ void PathMatcher::collect(std::uint32_t node, bool below) {
   }
   // Below `**` anything may follow, everywhere: that would be said of every directory.
   if (!below || at.repeats) return;
-  for (const auto& [component, next] : at.literal) collect(next, true);
+  for (const std::uint32_t next : at.plain) collect(next, true);
   for (const auto& [pattern, next] : at.wild) collect(next, true);
   if (at.any != PathGlobs::kNone) collect(at.any, true);
 }
@@ -155,12 +156,14 @@ const std::vector<std::uint32_t>& PathMatcher::match(std::string_view path, bool
     const std::size_t to = states_.size();
     ends_.push_back(path.size() - rest.size());
     starts_.push_back(to);
+    const std::size_t hash = std::hash<std::string_view>()(component);
     for (std::size_t i = from; i < to; ++i) {
       const PathGlobs::Node& node = globs_.nodes_[states_[i]];
       if (node.repeats) enter(states_[i]);
-      if (!node.literal.empty()) {
-        if (const auto found = node.literal.find(component); found != node.literal.end())
-          enter(found->second);
+      if (!node.plain.empty()) {
+        const PathGlobs::EdgeView edge = {states_[i], component};
+        const auto found = globs_.edges_.find(edge, PathGlobs::EdgeHash::combine(edge.from, hash));
+        if (found != globs_.edges_.end()) enter(found->second);
       }
       for (const auto& [pattern, next] : node.wild) {
         if (pattern == "*" || wildcard_matches(pattern, component)) enter(next);

@@ -6,7 +6,10 @@
 // path before is not walked again.
 #pragma once
 
+#include <tsl/robin_map.h>
+
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,16 +37,45 @@ class PathGlobs {
   using Index = std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>>;
   static constexpr std::uint32_t kNone = UINT32_MAX;
   struct Node {
-    Index literal;
+    std::vector<std::uint32_t> plain;  ///< below components without wildcards
     std::vector<std::pair<std::string, std::uint32_t>> wild;
     std::uint32_t any = kNone;        ///< below a component `**`
     bool repeats = false;             ///< it stands for any further component
     std::vector<std::uint32_t> ends;  ///< globs that end here
   };
+  /// A component without wildcards below a node. All nodes' are in one table: most nodes have one or none.
+  struct Edge {
+    std::uint32_t from = 0;
+    std::string component;
+  };
+  struct EdgeView {
+    std::uint32_t from = 0;
+    std::string_view component;
+  };
+  struct EdgeHash {
+    using is_transparent = void;
+    /// `component`: the hash of it, for which a path pays once.
+    static std::size_t combine(std::uint32_t from, std::size_t component) {
+      constexpr std::size_t kOdd = 0x9e3779b97f4a7c15;
+      return component ^ (from + 1) * kOdd;
+    }
+    std::size_t operator()(const EdgeView& edge) const {
+      return combine(edge.from, std::hash<std::string_view>()(edge.component));
+    }
+    std::size_t operator()(const Edge& edge) const { return (*this)(EdgeView{edge.from, edge.component}); }
+  };
+  struct EdgeEqual {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return a.from == b.from && std::string_view(a.component) == std::string_view(b.component);
+    }
+  };
   std::uint32_t child(std::uint32_t from, std::string_view component);
   std::uint32_t child_any(std::uint32_t from);
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
+  tsl::robin_map<Edge, std::uint32_t, EdgeHash, EdgeEqual> edges_;
   Index globs_;
 };
 

@@ -188,6 +188,9 @@ class Environment(Case):
 
     def test_user_and_working_directory(self) -> None:
         self.assertEqual(self.inside("id -un; pwd", "--user", "nobody", "--cwd", "/usr"), b"nobody\n/usr\n")
+        # As setpriv(1) leaves it: in a directory that it could not have entered.
+        (self.host / "closed").mkdir(mode=0o700)
+        self.assertEqual(self.inside("id -un; test -x . || echo closed", "--user", "nobody", cwd=self.host / "closed"), b"nobody\nclosed\n")
         self.assertEqual(self.inside("pwd", cwd="/etc"), b"/etc\n")
 
     def test_network_has_loopback_only(self) -> None:

@@ -176,6 +176,17 @@ class Lifetime(Case):
                         self.assertIn(reason, done.stderr)
         self.assertTrue(all(run["state"] == "finished" for run in self.call("list").doc["runs"]))
 
+    def test_an_output_that_takes_nothing_stops_the_action(self) -> None:
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(self.command("run", "--", "sh", "-c", "trap '' PIPE; seq 100000; sleep 0.5; echo more || echo told >&2; true", json_out=False), stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, check=False)
+        self.assertIn(b"told", done.stderr)
+        self.assertIn(b"standard output", done.stderr)
+
+    def test_end_of_input_reaches_an_action_on_a_terminal_of_its_own(self) -> None:
+        for said in (b"", b"line\n", b"half a line"):
+            done = subprocess.run(self.command("run", "-t", "always", "--", "sh", "-c", "cat > /tmp/said; echo \"<$(wc -c < /tmp/said)>\"", json_out=False), input=said, capture_output=True, timeout=60 * harness.SLOW, check=False)
+            self.assertIn(b"<%d>" % len(said), done.stdout, said)
+
     def test_reader_of_the_output_goes_away(self) -> None:
         shell = " ".join([*map(lambda w: f"'{w}'", self.command("run", "--", "seq", "1", "200000", json_out=False)), "2>/dev/null | head -1"])
         self.assertEqual(subprocess.run(["sh", "-c", shell], capture_output=True, check=False, timeout=60 * harness.SLOW).stdout, b"1\n")

@@ -217,6 +217,29 @@ python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("ram/socket")'; ""
         self.assertEqual(self.paths(doc)[os.fsencode(f"{ram}/d/f")], "modified")
 
 
+    def test_an_overlay_of_two_filesystems_has_all_its_objects(self) -> None:
+        """Its files say that they are on another device than its directories."""
+        setup = SETUP + ("mkdir low up ov low/d; echo a > low/top; ln low/top low/again; ln -s top low/link; echo b > low/d/f; mount -t tmpfs t up; mkdir up/u up/w;"
+                         "mount -t overlay o -o lowerdir=low,upperdir=up/u,workdir=up/w ov")
+        doc = self.rehearse_in(setup, f"cd {self.base}/m/ov && cat top link d/f >&2 && rm -r d && test $(stat -c %h again) = 2 && echo c >> again && cat top >&2",
+                               "test $(cat ov/top) = a; umount ov up")
+        self.assertEqual(self.err, b"a\na\nb\na\nc\n")
+        paths = self.paths(doc)
+        self.assertEqual(paths.get(os.fsencode(f"{self.base}/m/ov/d/f")), "deleted", paths)
+        self.assertEqual(paths.get(os.fsencode(f"{self.base}/m/ov/again")), "modified", paths)
+
+    def test_what_is_mounted_and_has_no_name_any_more(self) -> None:
+        """As when /etc/resolv.conf is bound somewhere, and a new one takes its place."""
+        setup = SETUP + "echo old > one; touch at; mount --bind one at; echo new > two; mv two one; mkdir gone dir; mount --bind gone dir; rmdir gone"
+        doc = self.rehearse_in(setup, f"cd {self.base}/m && cat at one >&2; echo mine > at; cat at one >&2; ls dir", "test $(cat at) = old; umount at dir")
+        self.assertEqual(self.err.split()[:4], [b"old", b"new", b"mine", b"new"])
+        self.assertEqual(self.paths(doc).get(os.fsencode(f"{self.base}/m/at")), "modified")
+
+    def test_an_unbindable_mount_is_hidden_and_named(self) -> None:
+        setup = SETUP + "mkdir alone; mount -t tmpfs a alone; echo 1 > alone/f; mount --make-unbindable alone"
+        doc = self.rehearse_in(setup, f"ls -A {self.base}/m/alone", "umount alone")
+        self.assertEqual(self.gaps(doc).get(f"mount {self.base}/m/alone hidden"), "inconclusive", self.gaps(doc))
+
     def test_an_efi_system_partition(self) -> None:
         """vfat, which is no layer: copied; if it is large, shown as it is, read-only."""
         harness.need("mkfs.vfat")

@@ -81,6 +81,9 @@ int start_program(void* argument) {
   call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &none, 0, 8);
   call(SYS_prctl, PR_SET_PDEATHSIG, 0, 0, 0, 0);
   call(SYS_umask, start->umask);
+  // Before it is another user: who takes a program's rights away leaves it in a directory that it could not
+  // enter (setpriv, su).
+  if (const long r = call(SYS_chdir, start->cwd); r < 0) return stop(InitStep::kWorkingDirectory, r);
   if (const long r = call(SYS_setgroups, start->group_count, start->groups); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
@@ -90,7 +93,6 @@ int start_program(void* argument) {
   if (const long r = call(SYS_setresuid, start->uid, start->uid, start->uid); r < 0) {
     return stop(InitStep::kActionIds, r);
   }
-  if (const long r = call(SYS_chdir, start->cwd); r < 0) return stop(InitStep::kWorkingDirectory, r);
   // As execvp(3): go on after "not there", remember "not allowed".
   InitStep step = InitStep::kExec;
   long error = -kEnoent;
