@@ -130,7 +130,9 @@ void ServiceConnection::pump() {
     if (ended()) return;
     if (!flush()) return;
     settle();
-    if (ended() || !moved) return;
+    if (ended()) return;
+    // What was sent may have made room, and no event follows of a socket that has never been full.
+    if (!moved && !(starved_ && room() > 0)) return;
   }
   client_.again();
 }

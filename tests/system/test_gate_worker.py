@@ -170,6 +170,13 @@ class Mocked(Gate):
         self.assertIn("unknown ca", seen.connections[-1]["error"])
         self.assertEqual([e["request"]["head"] for e in seen.exchanges][:2], ["GET /x HTTP/1.1", "GET /y HTTP/1.1"])
 
+    def test_a_body_larger_than_the_sockets_buffer(self):
+        mock = '[[mock]]\nlisten = "tcp:api.example.com:%d"\ntls = %s\nhttp = [ { path = "/**", body = "%s" } ]\n'
+        body = "x" * (12 << 20)
+        for port, tls, more in ((80, "false", "http"), (443, "true", "--cacert $CA https")):
+            seen = self.behind("curl -sS -m 20 %s://api.example.com/x | wc -c" % more, mock % (port, tls, body))
+            self.assertEqual(seen.out, "%d\n" % len(body), seen.err)
+
     def test_datagrams(self):
         seen = self.behind("""#python
             import binascii
