@@ -13,6 +13,8 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kPatience = 600 * kSecond;    ///< with a client from which nothing comes
 constexpr std::int64_t kLastPatience = 5 * kSecond;  ///< with one that was told the end
 constexpr int kStepsATurn = 16;
+/// Of the socket's own, which else grows to 4 MB: very many clients may ask for much and not read.
+constexpr int kMostUnsent = 256 << 10;
 constexpr char kTlsHandshake = 22;  ///< the first byte of TLS (RFC 8446 5.1)
 
 /// The second word of "POST /hooks/1 HTTP/1.1".
@@ -26,6 +28,7 @@ std::string_view target_of(std::string_view head) {
 void ServiceConnection::begin(UniqueFd client) {
   touch();
   if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
+  client_.limit_unsent(kMostUnsent);
   if (tls_use_ == TlsUse::kAlways && !start_tls()) return;
   if (tls_use_ != TlsUse::kIfAsked) open();
   pump();

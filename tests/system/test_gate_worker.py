@@ -177,6 +177,18 @@ class Mocked(Gate):
             seen = self.behind("curl -sS -m 20 %s://api.example.com/x | wc -c" % more, mock % (port, tls, body))
             self.assertEqual(seen.out, "%d\n" % len(body), seen.err)
 
+    def test_a_client_that_does_not_read_costs_little(self):
+        seen = self.behind("""#python
+            s = socket.create_connection(("api.example.com", 80))
+            s.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+            time.sleep(1)
+            for line in [*open("/proc/net/tcp"), *open("/proc/net/tcp6")]:
+                words = line.split()
+                if words[1].endswith(":0050"): print(int(words[4].split(":")[0], 16))
+            """, '[[mock]]\nlisten = "tcp:api.example.com:80"\nhttp = [ { body = "%s" } ]\n' % ("x" * (8 << 20)))
+        self.assertGreater(int(seen.out), 0, seen.err)
+        self.assertLess(int(seen.out), 1 << 20)
+
     def test_datagrams(self):
         seen = self.behind("""#python
             import binascii
