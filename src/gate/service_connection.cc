@@ -159,10 +159,8 @@ bool ServiceConnection::give_room() {
 
 /// Gives the service what the client sent; keeps what it does not take.
 bool ServiceConnection::offer(std::string_view bytes) {
-  // The service may end the connection, and with that its record, before it says how much it took.
-  record_.bytes_out += bytes.size();
+  heard_ = true;
   const std::size_t taken = std::min(service_->on_bytes(bytes, *this), bytes.size());
-  record_.bytes_out -= bytes.size() - taken;
   held_.assign(bytes.substr(taken));
   if (taken == 0) stalled_ = true;
   return taken > 0;
@@ -183,6 +181,7 @@ bool ServiceConnection::receive() {
     return true;
   }
   touch();
+  record_.bytes_out += count;
   const std::string_view bytes(context_.buffer.data(), count);
   if (!opened_) {
     if (bytes[0] == kTlsHandshake && !start_tls()) return false;
@@ -288,7 +287,7 @@ void ServiceConnection::on_end(bool /*with_reset*/) {
   if (record_.sni.empty()) record_.sni = tls_->server_name();
   // Who looks at the certificate by itself, behind the handshake or within it, sends no alert.
   const bool greeted = tls_->state() != TlsServer::State::kFailed && record_.bytes_in > 0;
-  if (greeted && record_.bytes_out == 0 && record_.error.empty())
+  if (greeted && !heard_ && record_.error.empty())
     record_.error = "TLS: the client left without a word: it may not trust the run's authority";
 }
 

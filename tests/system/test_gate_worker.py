@@ -273,6 +273,10 @@ class Mocked(Gate):
             greet(ssl.create_default_context())
             """, HTTP)
         self.assertTrue(all(c["error"].startswith("TLS: ") for c in seen.connections), seen.connections)
+        # What went over the wire counts, in both directions: a hello is some hundred bytes.
+        for c in seen.connections:
+            self.assertGreater(c["bytes_out"], 200)
+            self.assertGreater(c["bytes_in"], 500)
 
     def test_mail(self):
         seen = self.behind("""#python
