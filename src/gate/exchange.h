@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,17 @@ enum class Outcome : std::uint8_t {
   kMalformed,  ///< not the protocol of the mock: a finding
   kDiverged,   ///< not what was recorded: a finding
 };
+/// What became of the reply.
+enum class Ending : std::uint8_t {
+  kWhole,
+  kCut,      ///< the connection ended within it
+  kReset,    ///< the connection was reset in its place
+  kSilence,  ///< none would ever have come
+  kNone,     ///< the connection ended before it, however that was
+};
 std::string_view to_string(ExchangeKind value);
 std::string_view to_string(Outcome value);
+std::string_view to_string(Ending value);
 
 /// Services and recorders hold at most this much of a body, and the file keeps it.
 inline constexpr std::size_t kMostKept = 256U << 10U;
@@ -57,6 +67,9 @@ struct Exchange {
   std::string remark;  ///< for a person: why it is a finding; may quote what the client sent; not escaped
   Part request;
   Part reply;
+  Ending ending = Ending::kWhole;
+  bool after_end = false;        ///< of a stream: the client had ended its side before the server spoke
+  std::optional<bool> tls = {};  ///< within TLS that the gate ended; absent: not known
   friend bool operator==(const Exchange&, const Exchange&) = default;
 };
 

@@ -24,6 +24,12 @@ constexpr std::pair<ExchangeKind, std::string_view> kKinds[] = {
 constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {
     {Outcome::kServed, "served"},       {Outcome::kPassed, "passed"},       {Outcome::kReplayed, "replayed"},
     {Outcome::kUnmatched, "unmatched"}, {Outcome::kMalformed, "malformed"}, {Outcome::kDiverged, "diverged"}};
+constexpr std::pair<Ending, std::string_view> kEndings[] = {{Ending::kWhole, "whole"},
+                                                            {Ending::kCut, "cut"},
+                                                            {Ending::kReset, "reset"},
+                                                            {Ending::kSilence, "silence"},
+                                                            {Ending::kNone, "none"}};
+
 void write_part(JsonWriter& json, std::string_view name, const Part& part) {
   json.key(name).open_object();
   json.bytes("head", part.head);
@@ -48,6 +54,9 @@ std::string to_line(const KeptExchange& kept) {
   json.bytes("remark", exchange.remark).key("redacted").integer(kept.redacted);
   write_part(json, "request", exchange.request);
   write_part(json, "reply", exchange.reply);
+  json.key("ending").string(to_string(exchange.ending));
+  if (exchange.after_end) json.key("after_end").boolean(true);
+  if (exchange.tls) json.key("tls").boolean(*exchange.tls);
   json.close_object();
   line += '\n';
   return line;
@@ -82,6 +91,13 @@ KeptExchange read_exchange(JsonReader& json, std::string& error) {
   kept.exchange.remark = json.bytes("remark");
   kept.exchange.request = read_part(json.child("request"), error);
   kept.exchange.reply = read_part(json.child("reply"), error);
+  // Files of before have none of these.
+  const bool answered = kept.exchange.kind != ExchangeKind::kHttp || !kept.exchange.reply.head.empty();
+  kept.exchange.ending = json.find("ending") != nullptr ? value_of<Ending>(kEndings, json, "ending")
+                         : answered                     ? Ending::kWhole
+                                                        : Ending::kNone;
+  if (json.find("after_end") != nullptr) kept.exchange.after_end = json.boolean("after_end");
+  if (json.find("tls") != nullptr) kept.exchange.tls = json.boolean("tls");
   return kept;
 }
 
@@ -116,6 +132,10 @@ std::string_view to_string(ExchangeKind value) {
 
 std::string_view to_string(Outcome value) {
   return word_of<Outcome>(kOutcomes, value);
+}
+
+std::string_view to_string(Ending value) {
+  return word_of<Ending>(kEndings, value);
 }
 
 Result<ExchangeWriter> ExchangeWriter::create(int fd, ExchangeLimits limits, RedactionRules rules) {

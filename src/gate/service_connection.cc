@@ -97,6 +97,7 @@ void ServiceConnection::note(Exchange exchange) {
       if (equal_ignoring_case(header.name, "Host")) record_.http_host = header.value;
     }
   }
+  exchange.tls = tls_ != nullptr;
   keep(std::move(exchange));
 }
 

@@ -298,6 +298,54 @@ class Mocked(Gate):
         self.assertEqual([e["outcome"] for e in seen.exchanges], ["replayed", "replayed", "diverged"])
         self.assertEqual(seen.totals["unused_recordings"], 0)
 
+    def test_replay_is_what_was_recorded_or_a_finding(self):
+        mock = """
+            [[mock]]
+            listen = "tcp:api.example.com:80"
+            http = [ { method = "GET", path = "/cut", body = "twelve bytes", fault = "truncate" },
+                     { method = "GET", path = "/never", fault = "timeout" }, { method = "GET", path = "/x", body = "twelve bytes" } ]
+            [[mock]]
+            listen = "tcp:api.example.com:443"
+            tls = true
+            http = [ { body = "secure" } ]
+        """
+        script = ("curl -sS http://api.example.com/cut 2>/dev/null; echo =$?; curl -sS -m 1 http://api.example.com/never 2>/dev/null; echo =$?;"
+                  "curl -sSI http://api.example.com/x | grep Length; curl -sS --cacert $CA https://api.example.com/y")
+        first = self.behind(script, mock)
+        self.assertIn("twelve=18\n=28\nContent-Length: 12", first.out, first.err)
+        recording = self.directory + "/exchanges"
+        again = self.behind(script, replay=recording)
+        self.assertEqual(again.out, first.out, again.err)
+        self.assertEqual({e["outcome"] for e in again.exchanges}, {"replayed"})
+        plain = self.behind("curl -sS http://api.example.com:443/y; curl -sSk https://api.example.com:80/x", replay=recording)
+        self.assertEqual(plain.out, "", plain.err)
+        self.assertEqual([e["outcome"] for e in plain.exchanges], ["malformed"])
+        self.assertTrue(plain.connections[0]["error"].startswith("TLS: "), plain.connections)
+
+    def test_what_comes_behind_the_clients_end_is_replayed_behind_it(self):
+        def serve(connection):
+            connection.recv(100)
+            connection.sendall(b"two")
+            while connection.recv(100): pass
+            connection.sendall(b"BYE")
+        server = Tcp(serve)
+        script = """#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            s.sendall(b"one")
+            s.settimeout(0.5)
+            got = b""
+            try:
+                while True: got += s.recv(100)
+            except TimeoutError: print(got)
+            s.shutdown(socket.SHUT_WR)
+            print(s.recv(100))
+            """ % server.port
+        first = self.behind(script, options=["--pass", "host-loopback:%d,record" % server.port])
+        self.assertEqual(first.out, "b'two'\nb'BYE'\n", first.err)
+        again = self.behind(script, replay=self.directory + "/exchanges")
+        self.assertEqual(again.out, first.out, again.err)
+        self.assertEqual({e["outcome"] for e in again.exchanges}, {"replayed"})
+
 
 class Passed(Gate):
     def test_tcp_both_families_and_half_close(self):

@@ -41,6 +41,9 @@ TEST_CASE("Exchanges are read back as they were written") {
   KeptExchange stream = example();
   stream.exchange = {ExchangeKind::kStream, Outcome::kDiverged, "turn 1 is \x1b[2K", {}, {}};
   stream.protocol = Protocol::kUdp;
+  stream.exchange.ending = Ending::kCut;
+  stream.exchange.after_end = true;
+  stream.exchange.tls = true;
   REQUIRE(writer.write(example()));
   REQUIRE(writer.write(stream));
   REQUIRE(writer.finish());
