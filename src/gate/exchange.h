@@ -23,12 +23,13 @@ enum class ExchangeKind : std::uint8_t {
 };
 
 enum class Outcome : std::uint8_t {
-  kServed,     ///< answered as the mock file says
-  kPassed,     ///< answered by the real service
-  kReplayed,   ///< answered as recorded
-  kUnmatched,  ///< the mock has no answer for it: a finding
-  kMalformed,  ///< not the protocol of the mock: a finding
-  kDiverged,   ///< not what was recorded: a finding
+  kServed,      ///< answered as the mock file says
+  kPassed,      ///< answered by the real service
+  kReplayed,    ///< answered as recorded
+  kUnmatched,   ///< the mock has no answer for it: a finding
+  kMalformed,   ///< not the protocol of the mock: a finding
+  kDiverged,    ///< not what was recorded: a finding
+  kUnanswered,  ///< the connection ended before its answer was due, or before it was whole
 };
 /// What became of the reply.
 enum class Ending : std::uint8_t {

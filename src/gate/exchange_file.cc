@@ -22,8 +22,10 @@ constexpr std::size_t kPiece = 64U << 10U;  ///< of the file, written at once
 constexpr std::pair<ExchangeKind, std::string_view> kKinds[] = {
     {ExchangeKind::kHttp, "http"}, {ExchangeKind::kSmtp, "smtp"}, {ExchangeKind::kStream, "stream"}};
 constexpr std::pair<Outcome, std::string_view> kOutcomes[] = {
-    {Outcome::kServed, "served"},       {Outcome::kPassed, "passed"},       {Outcome::kReplayed, "replayed"},
-    {Outcome::kUnmatched, "unmatched"}, {Outcome::kMalformed, "malformed"}, {Outcome::kDiverged, "diverged"}};
+    {Outcome::kServed, "served"},        {Outcome::kPassed, "passed"},       {Outcome::kReplayed, "replayed"},
+    {Outcome::kUnmatched, "unmatched"},  {Outcome::kMalformed, "malformed"}, {Outcome::kDiverged, "diverged"},
+    {Outcome::kUnanswered, "unanswered"}};
+
 constexpr std::pair<Ending, std::string_view> kEndings[] = {{Ending::kWhole, "whole"},
                                                             {Ending::kCut, "cut"},
                                                             {Ending::kReset, "reset"},

@@ -145,6 +145,17 @@ void HttpService::on_timer(Wire& wire) {
   send_reply(std::exchange(pending_, {}), wire);
 }
 
+void HttpService::on_gone(Wire& wire) {
+  const bool reading = state_ == State::kReading && parser_.begun();
+  if (!reading && state_ != State::kWaiting) return;
+  const char* const why =
+      reading ? "the connection ended within the request" : "it ended before the reply's time";
+  Exchange exchange{ExchangeKind::kHttp, Outcome::kUnanswered, why, parser_.part(), {}};
+  exchange.ending = Ending::kNone;
+  state_ = State::kClosing;
+  wire.note(std::move(exchange));
+}
+
 bool route_matches(const HttpRoute& route, const HttpMessage& request) {
   // What answers a GET answers a HEAD with the same head (RFC 9110 9.3.2).
   const bool head = request.method == "HEAD" && route.method == "GET";

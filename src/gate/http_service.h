@@ -33,6 +33,7 @@ class HttpService : public Service {
   void on_end(Wire& wire) final;
   void on_writable(Wire& wire) final;
   void on_timer(Wire& wire) final;
+  void on_gone(Wire& wire) final;
 
  protected:
   /// The answer to a whole request, whose body may be cut.

@@ -279,6 +279,7 @@ void ServiceConnection::settle() {
 }
 
 void ServiceConnection::on_end(bool /*with_reset*/) {
+  if (opened_) service_->on_gone(*this);
   if (std::string misuse = service_->misuse(); !misuse.empty()) {
     record_.verdict = GateVerdict::kDenied;
     record_.rule.clear();

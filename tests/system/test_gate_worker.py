@@ -278,6 +278,16 @@ class Mocked(Gate):
             self.assertGreater(c["bytes_out"], 200)
             self.assertGreater(c["bytes_in"], 500)
 
+    def test_a_request_that_is_not_answered_in_time(self):
+        seen = self.behind("""#python
+            s = socket.create_connection(("api.example.com", 80))
+            s.sendall(b"GET /s?x=1 HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n")
+            time.sleep(0.3)
+            os._exit(0)
+            """, HTTP.replace("300ms", "9s").replace("/slow", "/s"))
+        self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("unanswered", "GET /s?x=1 HTTP/1.1")])
+        self.assertEqual(seen.connections[0]["http_path"], "/s?x=1")
+
     def test_mail(self):
         seen = self.behind("""#python
             import smtplib
