@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ enum class Ending : std::uint8_t {
 };
 std::string_view to_string(ExchangeKind value);
 std::string_view to_string(Outcome value);
+constexpr bool is_finding(Outcome value) {
+  return value == Outcome::kUnmatched || value == Outcome::kMalformed || value == Outcome::kDiverged;
+}
 std::string_view to_string(Ending value);
 
 /// Services and recorders hold at most this much of a body, and the file keeps it.
@@ -53,13 +57,20 @@ struct Part {
   std::string body;              ///< as much as was kept
   std::uint64_t body_bytes = 0;  ///< all there was
   std::string digest = {};       ///< SHA-256, in hex, of all there was, where it is cut and that is known
+  /// In place of the body: one that several replies of a file have.
+  std::shared_ptr<const std::string> shared = {};
+
+  [[nodiscard]] const std::string& text() const { return shared ? *shared : body; }
   /// Adds to the body what there is room for.
   void append(std::string_view bytes) {
     body += bytes.substr(0, kMostKept - std::min(body.size(), kMostKept));
     body_bytes += bytes.size();
   }
-  [[nodiscard]] bool cut() const { return body.size() < body_bytes; }
-  friend bool operator==(const Part&, const Part&) = default;
+  [[nodiscard]] bool cut() const { return text().size() < body_bytes; }
+  friend bool operator==(const Part& a, const Part& b) {
+    return a.head == b.head && a.headers == b.headers && a.text() == b.text() &&
+           a.body_bytes == b.body_bytes && a.digest == b.digest;
+  }
 };
 
 struct Exchange {

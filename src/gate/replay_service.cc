@@ -131,7 +131,7 @@ HttpReply HttpReplayService::answer(const HttpMessage& request) {
   if (recorded.cut())
     return no_answer(Outcome::kDiverged,
                      fmt::format("the recording keeps {} of the {} bytes that answered {}",
-                                 recorded.body.size(), recorded.body_bytes, asked));
+                                 recorded.text().size(), recorded.body_bytes, asked));
   HttpReply reply;
   reply.status = status_of(recorded.head);
   if (reply.status != 0 && switches(request, reply.status))
@@ -140,7 +140,7 @@ HttpReply HttpReplayService::answer(const HttpMessage& request) {
   for (const Header& header : recorded.headers) {
     if (is_sendable(header) && !is_framing(header)) reply.headers.push_back(header);
   }
-  reply.body = recorded.body;
+  reply.body = recorded.text();
   reply.outcome = found.fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
   reply.remark = remark_of(found.fit);
   const std::string length = length_of(recorded);
