@@ -165,8 +165,11 @@ bool route_matches(const HttpRoute& route, const HttpMessage& request) {
   if (!star_matches(route.path, path, Star::kStopsAtSlash)) return false;
   return std::ranges::all_of(route.headers, [&](const Header& wanted) {
     return std::ranges::any_of(request.headers, [&](const Header& header) {
-      return equal_ignoring_case(header.name, wanted.name) &&
-             star_matches(wanted.value, header.value, Star::kTakesAll);
+      if (!equal_ignoring_case(header.name, wanted.name)) return false;
+      // Names of hosts are the same in any case (RFC 9110 4.2.3).
+      const bool host = equal_ignoring_case(header.name, "Host");
+      return host ? star_matches(ascii_lower(wanted.value), ascii_lower(header.value), Star::kTakesAll)
+                  : star_matches(wanted.value, header.value, Star::kTakesAll);
     });
   });
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "gate/redaction.h"
 
 namespace rehearse::gate {
 namespace {
@@ -212,7 +213,7 @@ void SmtpService::refuse(std::string_view answer, std::string remark, Wire& wire
   exchange.kind = ExchangeKind::kSmtp;
   exchange.outcome = Outcome::kUnmatched;
   exchange.remark = std::move(remark);
-  exchange.request.head = trim(line_).substr(0, kMostQuoted);
+  exchange.request.head = shown_command(trim(line_)).substr(0, kMostQuoted);
   exchange.reply.head = answer;
   wire.note(std::move(exchange));
   reply(answer);

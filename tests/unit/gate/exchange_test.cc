@@ -183,3 +183,13 @@ TEST_CASE("What is no secret stays") {
   CHECK(redact(exchange, {}) == 0);
   CHECK(exchange == before);
 }
+
+TEST_CASE("Passwords of commands are not quoted") {
+  CHECK(shown_command("AUTH PLAIN AGEAYg==") == "AUTH PLAIN ***");
+  CHECK(shown_command("pass x y") == "pass ***");
+  CHECK(shown_command("LOGIN root hunter2") == "LOGIN root ***");
+  CHECK(shown_command("a1 LOGIN root hunter2") == "a1 LOGIN root ***");
+  CHECK(shown_command("set password=hunter2") == "set password=***");
+  CHECK(shown_command("QUIT") == "QUIT");
+  CHECK(shown_command("USER root") == "USER root");
+}

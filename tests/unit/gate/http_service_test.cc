@@ -274,3 +274,14 @@ TEST_CASE("A request whose answer never came to be sent is noted") {
   REQUIRE(answered.wire.notes.size() == 1);
   CHECK(answered.wire.notes[0].outcome == Outcome::kServed);
 }
+
+TEST_CASE("A host's name is the same in any case") {
+  HttpRoute route = body_route("here");
+  route.headers = {{"host", "a.Example.com"}, {"X-Case", "Yes"}};
+  const HttpMock mock = always(route);
+  FakeClient client(std::make_unique<HttpMockService>(mock));
+  client.send("GET / HTTP/1.1\r\nHost: A.example.COM\r\nX-Case: Yes\r\n\r\n");
+  CHECK(client.received().ends_with("here"));
+  client.send("GET / HTTP/1.1\r\nHost: A.example.COM\r\nX-Case: yes\r\n\r\n");
+  CHECK(client.received().starts_with("HTTP/1.1 501"));
+}
