@@ -77,10 +77,15 @@ class JudgingWire final : public Wire {
   void reset() override { wire_.reset(); }
   void wake_after(std::int64_t ns) override { wire_.wake_after(ns); }
   void note(Exchange exchange) override {
+    // What is refused is a finding here as it was, but it was asked for.
+    const Recording::Found found = recording_.find(exchange.request);
     if (exchange.outcome == Outcome::kServed) {
-      const Fit fit = recording_.find(exchange.request).fit;
-      exchange.outcome = fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
-      exchange.remark = remark_of(fit);
+      exchange.outcome = found.fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
+      exchange.remark = remark_of(found.fit);
+      if (found.fit == Fit::kExact && found.exchange->reply.head != exchange.reply.head) {
+        exchange.outcome = Outcome::kDiverged;
+        exchange.remark = fmt::format("it was answered {}", found.exchange->reply.head);
+      }
     }
     wire_.note(std::move(exchange));
   }

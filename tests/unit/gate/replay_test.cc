@@ -294,3 +294,21 @@ TEST_CASE("What a server said behind the client's end waits for it") {
   CHECK(other.wire.resets == 1);
   CHECK(other.wire.notes.back().remark == "turn 2 is not as recorded");
 }
+
+TEST_CASE("A mail that was refused when it was recorded is no exact replay") {
+  SmtpMock mock;
+  mock.max_bytes = 3;
+  const MockService service = mock;
+  const std::string mail =
+      "EHLO x\r\nMAIL FROM:<a@b> X=1\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\ntext\r\n.\r\n";
+  FakeClient first(make_service(service));
+  first.send(mail);
+  Recording recording = recording_of({first.wire.notes});
+  FakeClient client(make_replay_service(recording));
+  client.send(mail);
+  REQUIRE(client.wire.notes.size() == 2);
+  CHECK(client.wire.notes[0].outcome == Outcome::kUnmatched);
+  CHECK(client.wire.notes[1].outcome == Outcome::kDiverged);
+  CHECK(client.wire.notes[1].remark == "it was answered 552 5.3.4 The mail is too large");
+  CHECK(recording.unused() == 0);
+}
