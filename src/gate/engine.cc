@@ -29,9 +29,10 @@ constexpr std::uint64_t kOtherDescriptors = 64;  ///< files, sockets of the run,
 TlsUse tls_use(const Mock& mock) {
   if (mock.tls) return TlsUse::kAlways;
   const auto* replay = std::get_if<ReplayMock>(&mock.service);
+  if (replay == nullptr) return TlsUse::kNever;
   // What was mocked within TLS is recorded as it was within.
-  const bool http = replay != nullptr && replay->recording->kind() == ExchangeKind::kHttp;
-  return http ? TlsUse::kIfAsked : TlsUse::kNever;
+  if (replay->recording->tls()) return *replay->recording->tls() ? TlsUse::kAlways : TlsUse::kNever;
+  return replay->recording->kind() == ExchangeKind::kHttp ? TlsUse::kIfAsked : TlsUse::kNever;
 }
 
 }  // namespace

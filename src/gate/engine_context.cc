@@ -20,6 +20,7 @@ void keep_exchange(EngineContext& context, const ConnectionRecord& from, Exchang
   kept.name = from.name;
   kept.rule = from.rule;
   kept.exchange = std::move(exchange);
+  if (!kept.exchange.tls) kept.exchange.tls = false;
   // What cannot be written is counted by the writer or, if the file is broken, said at the end.
   (void)context.exchanges->write(std::move(kept));
 }

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,15 +24,28 @@ enum class ExchangeKind : std::uint8_t {
 };
 
 enum class Outcome : std::uint8_t {
-  kServed,     ///< answered as the mock file says
-  kPassed,     ///< answered by the real service
-  kReplayed,   ///< answered as recorded
-  kUnmatched,  ///< the mock has no answer for it: a finding
-  kMalformed,  ///< not the protocol of the mock: a finding
-  kDiverged,   ///< not what was recorded: a finding
+  kServed,      ///< answered as the mock file says
+  kPassed,      ///< answered by the real service
+  kReplayed,    ///< answered as recorded
+  kUnmatched,   ///< the mock has no answer for it: a finding
+  kMalformed,   ///< not the protocol of the mock: a finding
+  kDiverged,    ///< not what was recorded: a finding
+  kUnanswered,  ///< the connection ended before its answer was due, or before it was whole
+};
+/// What became of the reply.
+enum class Ending : std::uint8_t {
+  kWhole,
+  kCut,      ///< the connection ended within it
+  kReset,    ///< the connection was reset in its place
+  kSilence,  ///< none would ever have come
+  kNone,     ///< the connection ended before it, however that was
 };
 std::string_view to_string(ExchangeKind value);
 std::string_view to_string(Outcome value);
+constexpr bool is_finding(Outcome value) {
+  return value == Outcome::kUnmatched || value == Outcome::kMalformed || value == Outcome::kDiverged;
+}
+std::string_view to_string(Ending value);
 
 /// Services and recorders hold at most this much of a body, and the file keeps it.
 inline constexpr std::size_t kMostKept = 256U << 10U;
@@ -42,13 +57,20 @@ struct Part {
   std::string body;              ///< as much as was kept
   std::uint64_t body_bytes = 0;  ///< all there was
   std::string digest = {};       ///< SHA-256, in hex, of all there was, where it is cut and that is known
+  /// In place of the body: one that several replies of a file have.
+  std::shared_ptr<const std::string> shared = {};
+
+  [[nodiscard]] const std::string& text() const { return shared ? *shared : body; }
   /// Adds to the body what there is room for.
   void append(std::string_view bytes) {
     body += bytes.substr(0, kMostKept - std::min(body.size(), kMostKept));
     body_bytes += bytes.size();
   }
-  [[nodiscard]] bool cut() const { return body.size() < body_bytes; }
-  friend bool operator==(const Part&, const Part&) = default;
+  [[nodiscard]] bool cut() const { return text().size() < body_bytes; }
+  friend bool operator==(const Part& a, const Part& b) {
+    return a.head == b.head && a.headers == b.headers && a.text() == b.text() &&
+           a.body_bytes == b.body_bytes && a.digest == b.digest;
+  }
 };
 
 struct Exchange {
@@ -57,6 +79,9 @@ struct Exchange {
   std::string remark;  ///< for a person: why it is a finding; may quote what the client sent; not escaped
   Part request;
   Part reply;
+  Ending ending = Ending::kWhole;
+  bool after_end = false;        ///< of a stream: the client had ended its side before the server spoke
+  std::optional<bool> tls = {};  ///< within TLS that the gate ended; absent: not known
   friend bool operator==(const Exchange&, const Exchange&) = default;
 };
 

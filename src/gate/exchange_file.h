@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -24,8 +25,9 @@ struct ExchangeLimits {
 class ExchangeWriter {
  public:
   static Result<ExchangeWriter> create(int fd, ExchangeLimits limits = {}, RedactionRules rules = {});
-  /// Hides secrets, cuts bodies, appends a line, which is in the file after flush() at the latest. What the
-  /// file has no room for is counted only.
+  /// Hides secrets, cuts bodies, appends a line, which is in the file after flush() at the latest. A large
+  /// body of an HTTP reply that the file has already is not written again. What the file has no room for is
+  /// counted only; findings are written without their bodies, as long as there is some.
   Result<> write(KeptExchange exchange);
   /// After a failure nothing is written any more.
   Result<> flush();
@@ -37,10 +39,13 @@ class ExchangeWriter {
   ExchangeWriter(int fd, ExchangeLimits limits, RedactionRules rules)
       : fd_(fd), limits_(limits), rules_(std::move(rules)) {}
 
+  bool add(const std::string& line, std::uint64_t most_bytes);
+
   int fd_;
   ExchangeLimits limits_;
   RedactionRules rules_;
   std::string pending_;
+  std::unordered_set<std::string> bodies_;  ///< SHA-256 of large ones that are in the file
   std::optional<Error> broken_;
   std::uint64_t written_ = 0;  ///< pending or in the file
   std::uint64_t dropped_ = 0;

@@ -51,7 +51,7 @@ struct ConnectionRecord {
   std::string http_path;
   GateVerdict verdict = GateVerdict::kDenied;
   std::string rule;             ///< its text; of a mock, the place of its table; empty: the default
-  std::uint64_t bytes_out = 0;  ///< that the client sent and that were taken on
+  std::uint64_t bytes_out = 0;  ///< that the client sent and that were taken on; of TLS, the encrypted ones
   std::uint64_t bytes_in = 0;   ///< that were sent to it
   std::int64_t begun_ns = 0;
   std::int64_t ended_ns = 0;

@@ -17,10 +17,6 @@ bool has_body(const HttpReply& reply, const HttpMessage& request) {
   return request.method != "HEAD" && reply.status != 204 && reply.status != 304;
 }
 
-bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, is_ascii_digit);
-}
-
 std::string_view body_of(const HttpReply& reply) {
   return reply.text.empty() ? reply.body : std::string_view(reply.text);
 }
@@ -78,43 +74,45 @@ void HttpService::send_reply(HttpReply reply, Wire& wire) {
 
   Exchange exchange{ExchangeKind::kHttp, reply.outcome, std::move(reply.remark), parser_.part(), {}};
   if (reply.fault == Fault::kReset || reply.fault == Fault::kTimeout) {
+    exchange.ending = reply.fault == Fault::kReset ? Ending::kReset : Ending::kSilence;
     wire.note(std::move(exchange));
     state_ = reply.fault == Fault::kReset ? State::kClosing : State::kSilent;
     if (reply.fault == Fault::kReset) wire.reset();
     return;
   }
   exchange.reply.head = fmt::format("HTTP/1.1 {} {}", reply.status, reason_phrase(reply.status));
-  exchange.reply.headers = reply.headers;
+  exchange.reply.headers = headers_of(reply, keep);
+  write_reply(reply, exchange.reply);
   if (has_body(reply, request)) exchange.reply.append(body_of(reply));
+  if (reply.fault == Fault::kTruncate) exchange.ending = Ending::kCut;
   wire.note(std::move(exchange));
 
-  write_reply(reply, keep);
   parser_.restart();
   continued_ = false;
   out_.flush(wire);
   settle(wire);
 }
 
-void HttpService::write_reply(const HttpReply& reply, bool keep) {
-  const HttpMessage& request = parser_.message();
-  std::string_view body = body_of(reply);
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason_phrase(reply.status));
-  for (const Header& header : reply.headers) head += fmt::format("{}: {}\r\n", header.name, header.value);
-  if (request.method == "HEAD" && is_number(reply.head_length)) {
-    head += fmt::format("Content-Length: {}\r\n", reply.head_length);
-  } else if (reply.status != 204 && reply.status != 304) {
-    head += fmt::format("Content-Length: {}\r\n", body.size());
-  }
-  if (!keep) head += "Connection: close\r\n";
-  if (keep && request.minor == 0) head += "Connection: keep-alive\r\n";
-  head += "\r\n";
-  out_.add(head);
-  if (!has_body(reply, request)) return;
-  if (reply.fault == Fault::kTruncate) body = body.substr(0, body.size() / 2);
+/// The reply's, and those that say how it is framed.
+std::vector<Header> HttpService::headers_of(const HttpReply& reply, bool keep) const {
+  std::vector<Header> headers = reply.headers;
+  const std::string length = reply.length.value_or(std::to_string(body_of(reply).size()));
+  if (!length.empty() && reply.status != 204 && reply.status != 304)
+    headers.push_back({"Content-Length", length});
+  if (!keep) headers.push_back({"Connection", "close"});
+  if (keep && parser_.message().minor == 0) headers.push_back({"Connection", "keep-alive"});
+  return headers;
+}
+
+void HttpService::write_reply(const HttpReply& reply, const Part& head) {
+  std::string text = head.head + "\r\n";
+  for (const Header& header : head.headers) text += fmt::format("{}: {}\r\n", header.name, header.value);
+  out_.add(text + "\r\n");
+  if (!has_body(reply, parser_.message())) return;
   if (reply.text.empty()) {
-    out_.add_reference(body);
+    out_.add_reference(reply.body);
   } else {
-    out_.add(body);
+    out_.add(reply.text);
   }
 }
 
@@ -147,6 +145,17 @@ void HttpService::on_timer(Wire& wire) {
   send_reply(std::exchange(pending_, {}), wire);
 }
 
+void HttpService::on_gone(Wire& wire) {
+  const bool reading = state_ == State::kReading && parser_.begun();
+  if (!reading && state_ != State::kWaiting) return;
+  const char* const why =
+      reading ? "the connection ended within the request" : "it ended before the reply's time";
+  Exchange exchange{ExchangeKind::kHttp, Outcome::kUnanswered, why, parser_.part(), {}};
+  exchange.ending = Ending::kNone;
+  state_ = State::kClosing;
+  wire.note(std::move(exchange));
+}
+
 bool route_matches(const HttpRoute& route, const HttpMessage& request) {
   // What answers a GET answers a HEAD with the same head (RFC 9110 9.3.2).
   const bool head = request.method == "HEAD" && route.method == "GET";
@@ -156,8 +165,11 @@ bool route_matches(const HttpRoute& route, const HttpMessage& request) {
   if (!star_matches(route.path, path, Star::kStopsAtSlash)) return false;
   return std::ranges::all_of(route.headers, [&](const Header& wanted) {
     return std::ranges::any_of(request.headers, [&](const Header& header) {
-      return equal_ignoring_case(header.name, wanted.name) &&
-             star_matches(wanted.value, header.value, Star::kTakesAll);
+      if (!equal_ignoring_case(header.name, wanted.name)) return false;
+      // Names of hosts are the same in any case (RFC 9110 4.2.3).
+      const bool host = equal_ignoring_case(header.name, "Host");
+      return host ? star_matches(ascii_lower(wanted.value), ascii_lower(header.value), Star::kTakesAll)
+                  : star_matches(wanted.value, header.value, Star::kTakesAll);
     });
   });
 }
@@ -184,6 +196,10 @@ HttpReply HttpMockService::answer(const HttpMessage& request) {
   reply.body = route->body;
   reply.latency_ns = route->latency_ns;
   reply.fault = route->fault;
+  if (reply.fault == Fault::kTruncate) {
+    reply.length = std::to_string(reply.body.size());
+    reply.body = reply.body.substr(0, reply.body.size() / 2);
+  }
   return reply;
 }
 

@@ -16,9 +16,10 @@ namespace rehearse::gate {
 struct HttpReply {
   std::uint16_t status = 200;
   std::vector<Header> headers;
-  std::string_view body;    ///< stays where it is until it is sent
-  std::string text;         ///< the body if it is the reply's own
-  std::string head_length;  ///< for a HEAD: the length of the body that a GET would get; empty: body's
+  std::string_view body;  ///< stays where it is until it is sent
+  std::string text;       ///< the body if it is the reply's own
+  /// What Content-Length says in place of the body's length; nothing is said if it is empty.
+  std::optional<std::string> length;
   std::int64_t latency_ns = 0;
   Fault fault = Fault::kNone;
   Outcome outcome = Outcome::kServed;
@@ -32,6 +33,7 @@ class HttpService : public Service {
   void on_end(Wire& wire) final;
   void on_writable(Wire& wire) final;
   void on_timer(Wire& wire) final;
+  void on_gone(Wire& wire) final;
 
  protected:
   /// The answer to a whole request, whose body may be cut.
@@ -48,7 +50,8 @@ class HttpService : public Service {
   void take_message(Wire& wire);
   void ask_for_body(Wire& wire);
   void send_reply(HttpReply reply, Wire& wire);
-  void write_reply(const HttpReply& reply, bool keep);
+  void write_reply(const HttpReply& reply, const Part& head);
+  [[nodiscard]] std::vector<Header> headers_of(const HttpReply& reply, bool keep) const;
   void settle(Wire& wire);
 
   HttpParser parser_{HttpParser::Kind::kRequest, HttpParser::Bodies::kDigested};

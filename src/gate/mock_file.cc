@@ -155,7 +155,7 @@ Result<> read_body(const TomlTable& table, HttpRoute& route, Bodies& bodies) {
   if (file) {
     RH_TRY(route.body, read_body_file(table, *file, bodies));
   }
-  if (!route.body.empty() && (route.status == 204 || route.status == 304))
+  if (!route.body.empty() && (route.status == 204 || route.status == 205 || route.status == 304))
     return table.error(fmt::format("status {} has no body (RFC 9110)", route.status), "leave the body out");
   if (route.fault == Fault::kTruncate && route.body.size() < 2)
     return table.error_at("fault", "there is no body to cut", "give the route a body of two bytes or more");

@@ -45,7 +45,8 @@ void Recorder::take_requests(std::string_view bytes) {
 
 void Recorder::take_request() {
   if (waiting_.size() == kMostWaiting) {
-    hand_over(std::move(waiting_.front()), {}, "more requests are under way than the recording follows");
+    hand_over(std::move(waiting_.front()), {}, "more requests are under way than the recording follows",
+              Ending::kNone);
     waiting_.pop_front();
   }
   waiting_.push_back(requests_.part());
@@ -87,8 +88,9 @@ void Recorder::take_early_reply() {
   protocol_ = Protocol::kStream;
 }
 
-void Recorder::hand_over(Part request, Part reply, std::string remark) {
-  sink_({ExchangeKind::kHttp, Outcome::kPassed, std::move(remark), std::move(request), std::move(reply)});
+void Recorder::hand_over(Part request, Part reply, std::string remark, Ending ending) {
+  sink_({ExchangeKind::kHttp, Outcome::kPassed, std::move(remark), std::move(request), std::move(reply),
+         ending});
 }
 
 /// Hands over what HTTP has left, and listens on as to any protocol.
@@ -100,11 +102,11 @@ void Recorder::become_stream(std::string_view why) {
       request = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    hand_over(std::move(request), replies_.part(), std::string(why));
+    hand_over(std::move(request), replies_.part(), std::string(why), Ending::kCut);
   }
-  for (Part& request : waiting_) hand_over(std::move(request), {}, std::string(why));
+  for (Part& request : waiting_) hand_over(std::move(request), {}, std::string(why), Ending::kNone);
   waiting_.clear();
-  if (requests_.begun()) hand_over(requests_.part(), {}, std::string(why));
+  if (requests_.begun()) hand_over(requests_.part(), {}, std::string(why), Ending::kNone);
 }
 
 void Recorder::stream_from_client(std::string_view bytes) {
@@ -118,8 +120,18 @@ void Recorder::stream_from_server(std::string_view bytes) {
 
 void Recorder::end_turn() {
   if (sent_.body_bytes + answered_.body_bytes == 0) return;
-  sink_(
-      {ExchangeKind::kStream, Outcome::kPassed, {}, std::exchange(sent_, {}), std::exchange(answered_, {})});
+  Exchange turn;
+  turn.outcome = Outcome::kPassed;
+  turn.after_end = client_ended_ && answered_.body_bytes > 0;
+  turn.request = std::exchange(sent_, {});
+  turn.reply = std::exchange(answered_, {});
+  sink_(std::move(turn));
+}
+
+/// What was said before is a turn of its own: the server may have waited for the end.
+void Recorder::client_ended() {
+  if (protocol_ == Protocol::kStream && answered_.body_bytes > 0) end_turn();
+  client_ended_ = true;
 }
 
 void Recorder::end() {

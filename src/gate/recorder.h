@@ -20,6 +20,8 @@ class Recorder {
 
   void from_client(std::string_view bytes);
   void from_server(std::string_view bytes);
+  /// The client sends no more.
+  void client_ended();
   /// Neither side sends any more; hands over what is not complete, too.
   void end();
 
@@ -33,13 +35,14 @@ class Recorder {
   void take_reply();
   void take_early_reply();
   void take_requests(std::string_view bytes);
-  void hand_over(Part request, Part reply, std::string remark);
+  void hand_over(Part request, Part reply, std::string remark, Ending ending = Ending::kWhole);
   void become_stream(std::string_view why);
 
   Sink sink_;
   Protocol protocol_ = Protocol::kUnknown;
   Part sent_;      ///< of the stream's turn; before the protocol is known all that came
   Part answered_;  ///< of the stream's turn
+  bool client_ended_ = false;
   HttpParser requests_{HttpParser::Kind::kRequest, HttpParser::Bodies::kDigested};
   HttpParser replies_{HttpParser::Kind::kReply};
   std::deque<Part> waiting_;  ///< requests that were not answered yet; at most kMostWaiting

@@ -31,6 +31,10 @@ std::string whole_key(const std::string& head, const Part& request) {
 }  // namespace
 
 Recording::Recording(std::vector<KeptExchange> exchanges, RedactionRules rules) : rules_(std::move(rules)) {
+  if (!exchanges.empty()) tls_ = exchanges.front().exchange.tls;
+  for (const KeptExchange& kept : exchanges) {
+    if (kept.exchange.tls != tls_) tls_.reset();
+  }
   std::map<std::uint64_t, std::size_t> conversation_of;  // of a connection
   for (KeptExchange& kept : exchanges) {
     if (kept.exchange.kind == ExchangeKind::kStream) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -33,6 +34,9 @@ class Recording {
 
   /// What the connections speak: the kind of the first exchange.
   [[nodiscard]] ExchangeKind kind() const;
+  /// Whether all of it was within TLS that the gate ended, or nothing; absent if that differs or is not
+  /// known.
+  [[nodiscard]] std::optional<bool> tls() const { return tls_; }
   /// The exchange to answer a request of HTTP or a mail with; it counts as used from now on. What names the
   /// request is its head (of HTTP without the version), for a mail its recipients, and the body, secrets
   /// hidden.
@@ -58,6 +62,7 @@ class Recording {
   Queues by_head_;
   std::vector<std::vector<Exchange>> conversations_;
   std::size_t next_conversation_ = 0;
+  std::optional<bool> tls_;
   RedactionRules rules_;
 };
 

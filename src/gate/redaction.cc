@@ -1,6 +1,7 @@
 #include "gate/redaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
 #include "base/secret_words.h"
@@ -67,6 +68,29 @@ bool is_form(const Part& part) {
 }
 
 }  // namespace
+
+std::string shown_command(std::string_view line) {
+  // What stays in front of the secret, in words; IMAP has a tag before the command.
+  constexpr std::pair<std::string_view, std::size_t> kCommands[] = {
+      {"PASS", 1}, {"AUTH", 2}, {"AUTHENTICATE", 2}, {"LOGIN", 2}, {"APOP", 2}};
+  std::size_t stays = SIZE_MAX;
+  std::size_t word = 0;
+  for (std::size_t at = line.find_first_not_of(" \t"); at != std::string_view::npos; ++word) {
+    const std::size_t end = std::min(line.find_first_of(" \t", at), line.size());
+    if (word < 2 && stays == SIZE_MAX) {
+      for (const auto& [command, words] : kCommands) {
+        if (equal_ignoring_case(line.substr(at, end - at), command)) stays = word + words;
+      }
+    }
+    if (word == stays) return std::string(line.substr(0, at)) + std::string(kHidden);
+    at = line.find_first_not_of(" \t", end);
+  }
+  std::string shown(line);
+  redact(shown);
+  std::vector<std::string> words = {shown};
+  mask_words(words);
+  return words[0];
+}
 
 std::uint64_t redact(std::string& line) {
   const std::uint64_t passwords = hide_passwords(line);

@@ -23,6 +23,9 @@ struct RedactionRules {
 std::uint64_t redact(Exchange& exchange, const RedactionRules& rules);
 /// One side of an exchange.
 std::uint64_t redact(Part& part, const RedactionRules& rules);
+/// The arguments of a command that gives a password, as "PASS x", "AUTH PLAIN dGVzdA==" or "LOGIN me x" (the
+/// user's name and the mechanism stay), and what redact() hides.
+std::string shown_command(std::string_view line);
 /// A line of text, such as a path with its query: passwords of URLs and parameters.
 std::uint64_t redact(std::string& line);
 

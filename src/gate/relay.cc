@@ -263,6 +263,7 @@ void Relay::release(Flow& flow) {
 /// One side sends no more; the other is told once it has everything.
 Relay::Step Relay::take_end(Flow& flow) {
   flow.ended = true;
+  if (recorder_ && &flow == &out_) recorder_->client_ended();
   if (&flow == &out_ && inspecting_) {
     first_.end();
     if (!judge_first_bytes()) return Step::kOver;

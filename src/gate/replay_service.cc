@@ -42,7 +42,24 @@ std::uint16_t status_of(std::string_view head) {
   std::uint16_t status = 0;
   const std::string_view number = head.substr(std::min(blank + 1, head.size()), 3);
   std::from_chars(number.data(), number.data() + number.size(), status);
-  return status >= 200 && status <= 999 ? status : std::uint16_t{0};
+  return status >= 100 && status <= 999 ? status : std::uint16_t{0};
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_ascii_digit);
+}
+
+/// The connection becomes something else behind this reply: a tunnel, a WebSocket.
+bool switches(const HttpMessage& request, std::uint16_t status) {
+  return (status >= 100 && status < 200) || (request.method == "CONNECT" && status / 100 == 2);
+}
+
+/// What the reply's Content-Length was, "" if it had none.
+std::string length_of(const Part& recorded) {
+  const auto header = std::ranges::find_if(recorded.headers, [](const Header& each) {
+    return equal_ignoring_case(each.name, "content-length") && is_number(each.value);
+  });
+  return header == recorded.headers.end() ? std::string() : header->value;
 }
 
 /// A recording may have been edited: nothing in it may end a header early.
@@ -60,10 +77,15 @@ class JudgingWire final : public Wire {
   void reset() override { wire_.reset(); }
   void wake_after(std::int64_t ns) override { wire_.wake_after(ns); }
   void note(Exchange exchange) override {
+    // What is refused is a finding here as it was, but it was asked for.
+    const Recording::Found found = recording_.find(exchange.request);
     if (exchange.outcome == Outcome::kServed) {
-      const Fit fit = recording_.find(exchange.request).fit;
-      exchange.outcome = fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
-      exchange.remark = remark_of(fit);
+      exchange.outcome = found.fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
+      exchange.remark = remark_of(found.fit);
+      if (found.fit == Fit::kExact && found.exchange->reply.head != exchange.reply.head) {
+        exchange.outcome = Outcome::kDiverged;
+        exchange.remark = fmt::format("it was answered {}", found.exchange->reply.head);
+      }
     }
     wire_.note(std::move(exchange));
   }
@@ -72,6 +94,35 @@ class JudgingWire final : public Wire {
   Wire& wire_;
   Recording& recording_;
 };
+
+/// A reply that did not come to its end comes to none again.
+void end_as_recorded(const Exchange& recorded, const std::string& length, HttpReply& reply) {
+  const auto differs = [&reply](const char* why) {
+    reply.outcome = Outcome::kDiverged;
+    reply.remark = why;
+  };
+  switch (recorded.ending) {
+    case Ending::kWhole:
+      break;
+    case Ending::kCut:
+      reply.fault = Fault::kTruncate;
+      reply.length = length;
+      // Without a length the end of the connection is the end of the reply.
+      if (length.empty()) differs("its reply was recorded without its end");
+      break;
+    case Ending::kReset:
+      reply.fault = Fault::kReset;
+      return;
+    case Ending::kSilence:
+      reply.fault = Fault::kTimeout;
+      return;
+    case Ending::kNone:
+      break;
+  }
+  if (reply.status != 0 && recorded.ending != Ending::kNone) return;
+  reply.fault = Fault::kReset;
+  differs("it was recorded without a reply: the connection is reset");
+}
 
 }  // namespace
 
@@ -85,17 +136,21 @@ HttpReply HttpReplayService::answer(const HttpMessage& request) {
   if (recorded.cut())
     return no_answer(Outcome::kDiverged,
                      fmt::format("the recording keeps {} of the {} bytes that answered {}",
-                                 recorded.body.size(), recorded.body_bytes, asked));
+                                 recorded.text().size(), recorded.body_bytes, asked));
   HttpReply reply;
   reply.status = status_of(recorded.head);
-  if (reply.status == 0) reply.fault = Fault::kReset;  // no reply came when it was recorded
+  if (reply.status != 0 && switches(request, reply.status))
+    return no_answer(Outcome::kDiverged,
+                     fmt::format("what followed {} in answer to {} is not replayed", reply.status, asked));
   for (const Header& header : recorded.headers) {
     if (is_sendable(header) && !is_framing(header)) reply.headers.push_back(header);
-    if (equal_ignoring_case(header.name, "content-length")) reply.head_length = header.value;
   }
-  reply.body = recorded.body;
+  reply.body = recorded.text();
   reply.outcome = found.fit == Fit::kExact ? Outcome::kReplayed : Outcome::kDiverged;
   reply.remark = remark_of(found.fit);
+  const std::string length = length_of(recorded);
+  if (request.method == "HEAD") reply.length = length;
+  end_as_recorded(*found.exchange, length, reply);
   return reply;
 }
 
@@ -108,7 +163,11 @@ void StreamReplayService::on_open(Wire& wire) {
 void StreamReplayService::advance(Wire& wire) {
   while (!diverged_ && out_.flush(wire) && !at_end()) {
     const Exchange& turn = (*turns_)[turn_];
-    if (matched_ < turn.request.body.size()) return;
+    if (matched_ < turn.request.body.size()) {
+      if (ended_) diverge(fmt::format("the client ended within turn {}", turn_ + 1), {}, wire);
+      return;
+    }
+    if (turn.after_end && !ended_) return;
     if (turn.request.cut() || turn.reply.cut())
       return diverge(fmt::format("turn {} was recorded in part only", turn_ + 1), {}, wire);
     Exchange exchange = turn;
@@ -135,7 +194,8 @@ std::size_t StreamReplayService::on_bytes(std::string_view bytes, Wire& wire) {
     }
     const std::string_view wanted = std::string_view((*turns_)[turn_].request.body).substr(matched_);
     const std::string_view piece = rest.substr(0, wanted.size());
-    if (!wanted.starts_with(piece)) {
+    // One that wants nothing more waits for the client's end.
+    if (wanted.empty() || !wanted.starts_with(piece)) {
       diverge(fmt::format("turn {} is not as recorded", turn_ + 1), rest, wire);
       break;
     }
@@ -157,8 +217,8 @@ void StreamReplayService::diverge(std::string remark, std::string_view bytes, Wi
 }
 
 void StreamReplayService::on_end(Wire& wire) {
-  if (!diverged_ && !at_end() && out_.empty())
-    diverge(fmt::format("the client ended within turn {}", turn_ + 1), {}, wire);
+  ended_ = true;
+  if (!diverged_) advance(wire);
 }
 
 void StreamReplayService::on_writable(Wire& wire) {

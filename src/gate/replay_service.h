@@ -1,6 +1,8 @@
 // Answers as recorded. What is asked otherwise than it was recorded is noted as diverged: an HTTP request
-// with another body, or more often than recorded, gets the recorded reply; one that was not recorded gets
-// 501; in a stream the connection is reset where the client's bytes differ; a mail is taken in any case.
+// with another body, or more often than recorded, gets the recorded reply; one that was not recorded, or
+// whose connection became something else behind the reply, gets 501; a reply that was recorded without its
+// end has none again; in a stream the connection is reset where the client's bytes differ; a mail is taken in
+// any case.
 //
 // Connections to one destination take the recorded conversations of a stream in their order.
 #pragma once
@@ -39,6 +41,7 @@ class StreamReplayService final : public Service {
   std::size_t turn_ = 0;
   std::size_t matched_ = 0;  ///< bytes of the turn's request that came
   Outbox out_;
+  bool ended_ = false;  ///< the client sends no more
   bool diverged_ = false;
   bool finished_ = false;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/star_pattern.h"
+#include "gate/redaction.h"
 
 namespace rehearse::gate {
 namespace {
@@ -68,7 +69,7 @@ void ScriptService::take_line(Wire& wire) {
   const ScriptMock::Step& step = script_.steps[step_];
   if (!star_matches(*step.expect, without_end(line_), Star::kTakesAll)) {
     return fail(fmt::format("step {} of the script expects \"{}\", not \"{}\"", step_ + 1, *step.expect,
-                            without_end(line_).substr(0, kMostQuoted)),
+                            shown_command(without_end(line_)).substr(0, kMostQuoted)),
                 wire);
   }
   ++step_;

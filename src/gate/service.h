@@ -46,6 +46,8 @@ class Service {
   virtual void on_end(Wire& wire) = 0;
   virtual void on_writable(Wire& wire) = 0;
   virtual void on_timer(Wire& /*wire*/) {}
+  /// The connection has ended, however it did: what is not noted yet can still be, and nothing else be done.
+  virtual void on_gone(Wire& /*wire*/) {}
   /// When the connection has ended: how it was used for something else than it is there for, which counts as
   /// denied; empty if it was not.
   [[nodiscard]] virtual std::string misuse() const { return {}; }

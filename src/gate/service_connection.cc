@@ -13,6 +13,8 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kPatience = 600 * kSecond;    ///< with a client from which nothing comes
 constexpr std::int64_t kLastPatience = 5 * kSecond;  ///< with one that was told the end
 constexpr int kStepsATurn = 16;
+/// Of the socket's own, which else grows to 4 MB: very many clients may ask for much and not read.
+constexpr int kMostUnsent = 256 << 10;
 constexpr char kTlsHandshake = 22;  ///< the first byte of TLS (RFC 8446 5.1)
 
 /// The second word of "POST /hooks/1 HTTP/1.1".
@@ -26,6 +28,7 @@ std::string_view target_of(std::string_view head) {
 void ServiceConnection::begin(UniqueFd client) {
   touch();
   if (auto taken = client_.take(std::move(client)); !taken) return abort(taken.error().what);
+  client_.limit_unsent(kMostUnsent);
   if (tls_use_ == TlsUse::kAlways && !start_tls()) return;
   if (tls_use_ != TlsUse::kIfAsked) open();
   pump();
@@ -94,6 +97,7 @@ void ServiceConnection::note(Exchange exchange) {
       if (equal_ignoring_case(header.name, "Host")) record_.http_host = header.value;
     }
   }
+  exchange.tls = tls_ != nullptr;
   keep(std::move(exchange));
 }
 
@@ -130,7 +134,9 @@ void ServiceConnection::pump() {
     if (ended()) return;
     if (!flush()) return;
     settle();
-    if (ended() || !moved) return;
+    if (ended()) return;
+    // What was sent may have made room, and no event follows of a socket that has never been full.
+    if (!moved && !(starved_ && room() > 0)) return;
   }
   client_.again();
 }
@@ -154,10 +160,8 @@ bool ServiceConnection::give_room() {
 
 /// Gives the service what the client sent; keeps what it does not take.
 bool ServiceConnection::offer(std::string_view bytes) {
-  // The service may end the connection, and with that its record, before it says how much it took.
-  record_.bytes_out += bytes.size();
+  heard_ = true;
   const std::size_t taken = std::min(service_->on_bytes(bytes, *this), bytes.size());
-  record_.bytes_out -= bytes.size() - taken;
   held_.assign(bytes.substr(taken));
   if (taken == 0) stalled_ = true;
   return taken > 0;
@@ -178,6 +182,7 @@ bool ServiceConnection::receive() {
     return true;
   }
   touch();
+  record_.bytes_out += count;
   const std::string_view bytes(context_.buffer.data(), count);
   if (!opened_) {
     if (bytes[0] == kTlsHandshake && !start_tls()) return false;
@@ -274,6 +279,7 @@ void ServiceConnection::settle() {
 }
 
 void ServiceConnection::on_end(bool /*with_reset*/) {
+  if (opened_) service_->on_gone(*this);
   if (std::string misuse = service_->misuse(); !misuse.empty()) {
     record_.verdict = GateVerdict::kDenied;
     record_.rule.clear();
@@ -283,7 +289,7 @@ void ServiceConnection::on_end(bool /*with_reset*/) {
   if (record_.sni.empty()) record_.sni = tls_->server_name();
   // Who looks at the certificate by itself, behind the handshake or within it, sends no alert.
   const bool greeted = tls_->state() != TlsServer::State::kFailed && record_.bytes_in > 0;
-  if (greeted && record_.bytes_out == 0 && record_.error.empty())
+  if (greeted && !heard_ && record_.error.empty())
     record_.error = "TLS: the client left without a word: it may not trust the run's authority";
 }
 

@@ -63,6 +63,7 @@ class ServiceConnection final : public Connection, private Wire {
   std::string held_;       ///< of the client, that the service has not taken yet
   std::string out_;        ///< for the client
   std::size_t sent_ = 0;   ///< of out_
+  bool heard_ = false;     ///< the service got a byte
   bool stalled_ = false;   ///< the service takes no bytes until it is called for another reason
   bool starved_ = false;   ///< it has more to send than there was room for
   bool no_more_ = false;   ///< the client sends nothing more

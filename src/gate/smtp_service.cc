@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "gate/redaction.h"
 
 namespace rehearse::gate {
 namespace {
@@ -27,11 +28,19 @@ std::string_view trim(std::string_view text) {
 std::string_view take_path(std::string_view& arguments, std::string_view word) {
   if (!equal_ignoring_case(arguments.substr(0, word.size()), word)) return {};
   const std::string_view path = trim(arguments.substr(word.size()));
-  const std::size_t end = path.find('>');
-  const auto is_plain = [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; };
-  if (!path.starts_with('<') || end == std::string_view::npos) return {};
+  if (!path.starts_with('<')) return {};
+  // RFC 5321 4.1.2: blanks and brackets may stand in a quoted local part.
+  bool quoted = false;
+  bool escaped = false;
+  std::size_t end = 1;
+  for (; end < path.size() && (quoted || path[end] != '>'); ++end) {
+    const auto c = static_cast<unsigned char>(path[end]);
+    if (c < 0x20 || c == 0x7f || (c == ' ' && !quoted)) return {};
+    if (c == '"' && !escaped) quoted = !quoted;
+    escaped = quoted && c == '\\' && !escaped;
+  }
+  if (end >= path.size()) return {};
   const std::string_view taken = path.substr(0, end + 1);
-  if (!std::ranges::all_of(taken, is_plain)) return {};
   arguments = trim(path.substr(end + 1));
   return taken;
 }
@@ -95,9 +104,9 @@ void SmtpService::take_command(Wire& wire) {
   const std::string_view verb = take_word(arguments);
   const auto is = [&](std::string_view known) { return equal_ignoring_case(verb, known); };
   if (is("EHLO") || is("HELO")) return greet(verb, arguments);
-  if (is("MAIL")) return begin_mail(arguments);
-  if (is("RCPT")) return add_recipient(arguments);
-  if (is("DATA")) return begin_text();
+  if (is("MAIL")) return begin_mail(arguments, wire);
+  if (is("RCPT")) return add_recipient(arguments, wire);
+  if (is("DATA")) return begin_text(wire);
   if (is("NOOP")) return reply("250 2.0.0 OK");
   if (is("VRFY")) return reply("252 2.1.5 The mail will be taken");
   if (is("HELP")) return reply("214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY QUIT");
@@ -123,20 +132,20 @@ void SmtpService::greet(std::string_view verb, std::string_view host) {
                     mock_.name, mock_.max_bytes));
 }
 
-void SmtpService::begin_mail(std::string_view arguments) {
-  if (host_.empty()) return reply("503 5.5.1 EHLO first");
-  if (!mail_.head.empty()) return reply("503 5.5.1 A mail is under way");
+void SmtpService::begin_mail(std::string_view arguments, Wire& wire) {
+  if (host_.empty()) return decline("503 5.5.1 EHLO first", wire);
+  if (!mail_.head.empty()) return decline("503 5.5.1 A mail is under way", wire);
   const std::string_view path = take_path(arguments, "FROM:");
-  if (path.empty()) return reply("501 5.5.4 Write MAIL FROM:<address>");
+  if (path.empty()) return decline("501 5.5.4 Write MAIL FROM:<address>", wire);
   while (!arguments.empty()) {
     const std::string_view parameter = take_word(arguments);
     const std::size_t equals = std::min(parameter.find('='), parameter.size());
     const std::string_view name = parameter.substr(0, equals);
     const std::string_view value = parameter.substr(std::min(equals + 1, parameter.size()));
     if (equal_ignoring_case(name, "SIZE")) {
-      if (announced_size(value) > mock_.max_bytes) return reply("552 5.3.4 The mail is too large");
+      if (announced_size(value) > mock_.max_bytes) return decline("552 5.3.4 The mail is too large", wire);
     } else if (!equal_ignoring_case(name, "BODY")) {
-      return reply("555 5.5.4 Parameter not known");
+      return decline("555 5.5.4 Parameter not known", wire);
     }
   }
   mail_ = {};
@@ -146,19 +155,19 @@ void SmtpService::begin_mail(std::string_view arguments) {
   reply("250 2.1.0 OK");
 }
 
-void SmtpService::add_recipient(std::string_view arguments) {
-  if (mail_.head.empty()) return reply("503 5.5.1 MAIL first");
+void SmtpService::add_recipient(std::string_view arguments, Wire& wire) {
+  if (mail_.head.empty()) return decline("503 5.5.1 MAIL first", wire);
   const std::string_view path = take_path(arguments, "TO:");
-  if (path.size() < 3) return reply("501 5.5.4 Write RCPT TO:<address>");
-  if (!arguments.empty()) return reply("555 5.5.4 Parameter not known");
-  if (mail_.headers.size() > kMostRecipients) return reply("452 4.5.3 Too many recipients");
+  if (path.size() < 3) return decline("501 5.5.4 Write RCPT TO:<address>", wire);
+  if (!arguments.empty()) return decline("555 5.5.4 Parameter not known", wire);
+  if (mail_.headers.size() > kMostRecipients) return decline("452 4.5.3 Too many recipients", wire);
   mail_.headers.push_back({"RCPT TO", std::string(path)});
   has_recipient_ = true;
   reply("250 2.1.5 OK");
 }
 
-void SmtpService::begin_text() {
-  if (mail_.head.empty() || !has_recipient_) return reply("503 5.5.1 MAIL and RCPT first");
+void SmtpService::begin_text(Wire& wire) {
+  if (mail_.head.empty() || !has_recipient_) return decline("503 5.5.1 MAIL and RCPT first", wire);
   state_ = State::kText;
   line_start_ = true;
   reply("354 End with a dot on a line by itself");
@@ -206,13 +215,25 @@ void SmtpService::note_mail(Outcome outcome, std::string remark, std::string_vie
   reply(answer);
 }
 
+/// A command of a mail that is not taken: noted, since a real server may take it.
+void SmtpService::decline(std::string_view answer, Wire& wire) {
+  Exchange exchange;
+  exchange.kind = ExchangeKind::kSmtp;
+  exchange.outcome = Outcome::kUnmatched;
+  exchange.remark = fmt::format("the mail sink answered {}", answer);
+  exchange.request.head = shown_command(trim(line_)).substr(0, kMostQuoted);
+  exchange.reply.head = answer;
+  wire.note(std::move(exchange));
+  reply(answer);
+}
+
 /// A command that a real server might know: noted, and too many of them end the connection.
 void SmtpService::refuse(std::string_view answer, std::string remark, Wire& wire) {
   Exchange exchange;
   exchange.kind = ExchangeKind::kSmtp;
   exchange.outcome = Outcome::kUnmatched;
   exchange.remark = std::move(remark);
-  exchange.request.head = trim(line_).substr(0, kMostQuoted);
+  exchange.request.head = shown_command(trim(line_)).substr(0, kMostQuoted);
   exchange.reply.head = answer;
   wire.note(std::move(exchange));
   reply(answer);

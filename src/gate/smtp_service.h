@@ -25,9 +25,10 @@ class SmtpService final : public Service {
   std::size_t take_text(std::string_view bytes, Wire& wire);
   void take_command(Wire& wire);
   void greet(std::string_view verb, std::string_view host);
-  void begin_mail(std::string_view arguments);
-  void add_recipient(std::string_view arguments);
-  void begin_text();
+  void begin_mail(std::string_view arguments, Wire& wire);
+  void add_recipient(std::string_view arguments, Wire& wire);
+  void begin_text(Wire& wire);
+  void decline(std::string_view answer, Wire& wire);
   void end_mail(Wire& wire);
   void refuse(std::string_view answer, std::string remark, Wire& wire);
   void note_mail(Outcome outcome, std::string remark, std::string_view answer, Wire& wire);

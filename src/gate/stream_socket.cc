@@ -33,6 +33,10 @@ Result<void> StreamSocket::take_connecting(UniqueFd fd) {
   return loop_.watch(fd_.get(), kInput | EPOLLOUT, *this);
 }
 
+void StreamSocket::limit_unsent(int bytes) {
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
 void StreamSocket::on_ready(std::uint32_t events) {
   if (!fd_.valid()) return;
   constexpr std::uint32_t kOver = EPOLLHUP | EPOLLERR;

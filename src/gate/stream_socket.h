@@ -38,6 +38,9 @@ class StreamSocket final : public EventLoop::Watcher {
   Io read(std::span<char> buffer, std::size_t& count);
   Io write(std::string_view bytes, std::size_t& count);
 
+  /// The kernel holds about so many bytes, or as many as it allows, that were written and have not come to
+  /// the peer.
+  void limit_unsent(int bytes);
   /// SHUT_WR: the peer sees the end.
   void shut_down();
   /// Ends with a FIN behind what was sent; with unread bytes, or with reset(), a RST.

@@ -30,9 +30,25 @@ Result<std::unique_ptr<TlsContext>> TlsContext::create(CertificateAuthority& aut
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
+  SSL_CTX_set_client_hello_cb(context, note_hello, nullptr);
   SSL_CTX_set_cert_cb(context, choose_certificate, made.get());
   SSL_CTX_set_alpn_select_cb(context, choose_protocol, made.get());
   return made;
+}
+
+/// What was sent is noted whatever becomes of the handshake: a protocol that nobody speaks ends it before a
+/// certificate is chosen.
+int TlsContext::note_hello(SSL* ssl, int* /*alert*/, void* /*nothing*/) noexcept {
+  const unsigned char* data = nullptr;
+  std::size_t size = 0;
+  if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &data, &size) != 1)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  ByteReader names(to_view(data, size));  // RFC 6066 3
+  names.u16();
+  const bool host = names.u8() == TLSEXT_NAMETYPE_host_name;
+  const std::string_view name = names.take(names.u16());
+  if (host && names.ok()) static_cast<TlsServer*>(SSL_get_app_data(ssl))->server_name_ = name;
+  return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 int TlsContext::choose_certificate(SSL* ssl, void* self) noexcept {
@@ -45,7 +61,6 @@ int TlsContext::choose_certificate(SSL* ssl, void* self) noexcept {
     server->failure_ = leaf.error().what;
     return 0;
   }
-  server->server_name_ = name;
   return SSL_use_certificate(ssl, *leaf) == 1 && SSL_use_PrivateKey(ssl, authority.leaf_key()) == 1 ? 1 : 0;
 }
 

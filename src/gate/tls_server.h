@@ -31,6 +31,7 @@ class TlsContext {
   TlsContext(CertificateAuthority& authority, std::vector<std::string> protocols)
       : authority_(authority), protocols_(std::move(protocols)) {}
 
+  static int note_hello(SSL* ssl, int* alert, void* nothing) noexcept;
   static int choose_certificate(SSL* ssl, void* self) noexcept;
   static int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* size,
                              const unsigned char* offered, unsigned offered_size, void* self) noexcept;
@@ -75,7 +76,7 @@ class TlsServer {
   [[nodiscard]] State state() const { return state_; }
   /// OpenSSL's reason, as "tlsv1 alert unknown ca": the client did not trust the run's authority.
   [[nodiscard]] const std::string& failure() const { return failure_; }
-  /// What the client was shown a certificate of; empty before.
+  /// The server that the client named (SNI), as it was sent; empty if it named none, or before it has.
   [[nodiscard]] const std::string& server_name() const { return server_name_; }
   /// What ALPN agreed on, "" if nothing; and "TLSv1.3". Of an open connection.
   [[nodiscard]] std::string protocol() const;

@@ -17,6 +17,7 @@
 #include "gate/exchange_file.h"
 #include "host/kernel_modules.h"
 #include "rehearsal/busy_programs.h"
+#include "rehearsal/exchange_gaps.h"
 #include "rehearsal/followed_links.h"
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/listeners.h"
@@ -269,7 +270,6 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
       if (count != 0) trouble.push_back(std::to_string(count) + what);
     };
     lost(log->totals->lines_not_kept, " lines of the network gate's log were not kept");
-    lost(log->totals->dropped_exchanges, " exchanges were not kept");
     lost(log->totals->refused, " connections were refused for want of room in the network gate");
     if (log->totals->unused_recordings != 0)
       record.mock_trouble.push_back(std::to_string(log->totals->unused_recordings) +
@@ -319,6 +319,7 @@ void Recording::list_mock_trouble(report::RunRecord& record) {
     record.trace->trouble.push_back("what was exchanged with mocks: " + exchanges.error().what);
     return;
   }
+  std::ranges::move(exchange_gaps(*exchanges), std::back_inserter(record.gaps));
   constexpr std::size_t kMost = 100;
   for (const gate::KeptExchange& kept : exchanges->exchanges) {
     const gate::Outcome outcome = kept.exchange.outcome;

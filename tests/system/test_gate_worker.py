@@ -170,6 +170,25 @@ class Mocked(Gate):
         self.assertIn("unknown ca", seen.connections[-1]["error"])
         self.assertEqual([e["request"]["head"] for e in seen.exchanges][:2], ["GET /x HTTP/1.1", "GET /y HTTP/1.1"])
 
+    def test_a_body_larger_than_the_sockets_buffer(self):
+        mock = '[[mock]]\nlisten = "tcp:api.example.com:%d"\ntls = %s\nhttp = [ { path = "/**", body = "%s" } ]\n'
+        body = "x" * (12 << 20)
+        for port, tls, more in ((80, "false", "http"), (443, "true", "--cacert $CA https")):
+            seen = self.behind("curl -sS -m 20 %s://api.example.com/x | wc -c" % more, mock % (port, tls, body))
+            self.assertEqual(seen.out, "%d\n" % len(body), seen.err)
+
+    def test_a_client_that_does_not_read_costs_little(self):
+        seen = self.behind("""#python
+            s = socket.create_connection(("api.example.com", 80))
+            s.sendall(b"GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n")
+            time.sleep(1)
+            for line in [*open("/proc/net/tcp"), *open("/proc/net/tcp6")]:
+                words = line.split()
+                if words[1].endswith(":0050"): print(int(words[4].split(":")[0], 16))
+            """, '[[mock]]\nlisten = "tcp:api.example.com:80"\nhttp = [ { body = "%s" } ]\n' % ("x" * (8 << 20)))
+        self.assertGreater(int(seen.out), 0, seen.err)
+        self.assertLess(int(seen.out), 1 << 20)
+
     def test_datagrams(self):
         seen = self.behind("""#python
             import binascii
@@ -254,6 +273,20 @@ class Mocked(Gate):
             greet(ssl.create_default_context())
             """, HTTP)
         self.assertTrue(all(c["error"].startswith("TLS: ") for c in seen.connections), seen.connections)
+        # What went over the wire counts, in both directions: a hello is some hundred bytes.
+        for c in seen.connections:
+            self.assertGreater(c["bytes_out"], 200)
+            self.assertGreater(c["bytes_in"], 500)
+
+    def test_a_request_that_is_not_answered_in_time(self):
+        seen = self.behind("""#python
+            s = socket.create_connection(("api.example.com", 80))
+            s.sendall(b"GET /s?x=1 HTTP/1.1\\r\\nHost: api.example.com\\r\\n\\r\\n")
+            time.sleep(0.3)
+            os._exit(0)
+            """, HTTP.replace("300ms", "9s").replace("/slow", "/s"))
+        self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("unanswered", "GET /s?x=1 HTTP/1.1")])
+        self.assertEqual(seen.connections[0]["http_path"], "/s?x=1")
 
     def test_mail(self):
         seen = self.behind("""#python
@@ -274,6 +307,54 @@ class Mocked(Gate):
         self.assertEqual({c["verdict"] for c in seen.connections}, {"replayed"})
         self.assertEqual([e["outcome"] for e in seen.exchanges], ["replayed", "replayed", "diverged"])
         self.assertEqual(seen.totals["unused_recordings"], 0)
+
+    def test_replay_is_what_was_recorded_or_a_finding(self):
+        mock = """
+            [[mock]]
+            listen = "tcp:api.example.com:80"
+            http = [ { method = "GET", path = "/cut", body = "twelve bytes", fault = "truncate" },
+                     { method = "GET", path = "/never", fault = "timeout" }, { method = "GET", path = "/x", body = "twelve bytes" } ]
+            [[mock]]
+            listen = "tcp:api.example.com:443"
+            tls = true
+            http = [ { body = "secure" } ]
+        """
+        script = ("curl -sS http://api.example.com/cut 2>/dev/null; echo =$?; curl -sS -m 1 http://api.example.com/never 2>/dev/null; echo =$?;"
+                  "curl -sSI http://api.example.com/x | grep Length; curl -sS --cacert $CA https://api.example.com/y")
+        first = self.behind(script, mock)
+        self.assertIn("twelve=18\n=28\nContent-Length: 12", first.out, first.err)
+        recording = self.directory + "/exchanges"
+        again = self.behind(script, replay=recording)
+        self.assertEqual(again.out, first.out, again.err)
+        self.assertEqual({e["outcome"] for e in again.exchanges}, {"replayed"})
+        plain = self.behind("curl -sS http://api.example.com:443/y; curl -sSk https://api.example.com:80/x", replay=recording)
+        self.assertEqual(plain.out, "", plain.err)
+        self.assertEqual([e["outcome"] for e in plain.exchanges], ["malformed"])
+        self.assertTrue(plain.connections[0]["error"].startswith("TLS: "), plain.connections)
+
+    def test_what_comes_behind_the_clients_end_is_replayed_behind_it(self):
+        def serve(connection):
+            connection.recv(100)
+            connection.sendall(b"two")
+            while connection.recv(100): pass
+            connection.sendall(b"BYE")
+        server = Tcp(serve)
+        script = """#python
+            s = socket.create_connection(("127.0.0.1", %d))
+            s.sendall(b"one")
+            s.settimeout(0.5)
+            got = b""
+            try:
+                while True: got += s.recv(100)
+            except TimeoutError: print(got)
+            s.shutdown(socket.SHUT_WR)
+            print(s.recv(100))
+            """ % server.port
+        first = self.behind(script, options=["--pass", "host-loopback:%d,record" % server.port])
+        self.assertEqual(first.out, "b'two'\nb'BYE'\n", first.err)
+        again = self.behind(script, replay=self.directory + "/exchanges")
+        self.assertEqual(again.out, first.out, again.err)
+        self.assertEqual({e["outcome"] for e in again.exchanges}, {"replayed"})
 
 
 class Passed(Gate):

@@ -538,6 +538,20 @@ print(urllib.request.urlopen('http://127.0.0.1:{port}/data').read().decode())
         self.assertIn(b"real", again.err)
         self.assertEqual(self.the_attempt(again, port=port)["verdict"], "replayed")
 
+    def test_a_mock_that_is_used_a_lot(self) -> None:
+        harness.need("curl")
+        mock = self.mock('[[mock]]\nlisten = "tcp:*:80"\nhttp = [ { body = "%s" } ]\n' % ("x" * 300_000))
+        result = self.run_in(["curl", "-sS", "-o", "/dev/null", f"http://{OUTSIDE}/big?[1-250]"], "--mock", mock)
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        self.assertTrue(result.doc["trace"]["complete"], result.doc["trace"]["trouble"])
+        self.assertEqual([gap for gap in result.doc["fidelity"]["gaps"] if "exchanges" in gap["what"]], [])
+
+    def test_a_recording_in_part_is_said(self) -> None:
+        harness.need("curl")
+        port = self.serve(b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\nConnection: close\r\n\r\n" + b"x" * 300_000)
+        result = self.run_in(["curl", "-sS", "-o", "/dev/null", f"http://127.0.0.1:{port}/"], "--pass", f"host-loopback:{port},record")
+        self.assertIn(f"recording of 127.0.0.1:{port}: 1 kept in part", [gap["what"] for gap in result.doc["fidelity"]["gaps"]])
+
     def test_denied_with_another_error(self) -> None:
         result = self.python(f"""
 for port, code in ((25, errno.ETIMEDOUT), (26, errno.ENETUNREACH), (27, errno.EPERM), (28, errno.EHOSTUNREACH)):

@@ -41,6 +41,9 @@ TEST_CASE("Exchanges are read back as they were written") {
   KeptExchange stream = example();
   stream.exchange = {ExchangeKind::kStream, Outcome::kDiverged, "turn 1 is \x1b[2K", {}, {}};
   stream.protocol = Protocol::kUdp;
+  stream.exchange.ending = Ending::kCut;
+  stream.exchange.after_end = true;
+  stream.exchange.tls = true;
   REQUIRE(writer.write(example()));
   REQUIRE(writer.write(stream));
   REQUIRE(writer.finish());
@@ -66,6 +69,40 @@ TEST_CASE("Bodies and files are cut, and say so") {
   CHECK((!read.exchanges.empty() && read.dropped > 0));
   CHECK(read.exchanges[0].exchange.reply.body.size() == 10);
   CHECK(read.exchanges[0].exchange.reply.cut());
+}
+
+TEST_CASE("A reply's body is written once, however often it was sent") {
+  const UniqueFd file = sys::memfd("exchanges", 0).value();
+  auto writer =
+      ExchangeWriter::create(file.get(), {.body_bytes = kMostKept, .file_bytes = 1U << 20U}).value();
+  KeptExchange large = example();
+  large.exchange.reply = {"HTTP/1.1 200 OK", {}, std::string(kMostKept, 'x'), 300'000};
+  for (int i = 0; i < 250; ++i) REQUIRE(writer.write(large));
+  REQUIRE(writer.finish());
+  CHECK(writer.dropped() == 0);
+  const ExchangeFile read = parse_exchanges(content(file.get())).value();
+  REQUIRE(read.exchanges.size() == 250);
+  CHECK(read.exchanges.front() == large);
+  CHECK(read.exchanges.back() == large);
+  CHECK(read.exchanges.back().exchange.reply.cut());
+  CHECK(read.exchanges.back().exchange.reply.shared == read.exchanges.front().exchange.reply.shared);
+}
+
+TEST_CASE("Findings are kept though the file is full, without their bodies") {
+  const UniqueFd file = sys::memfd("exchanges", 0).value();
+  auto writer = ExchangeWriter::create(file.get(), {.body_bytes = 1000, .file_bytes = 2000}).value();
+  KeptExchange one = example();
+  one.exchange.request.body = std::string(1000, 'x');
+  one.exchange.request.body_bytes = 1000;
+  for (int i = 0; i < 3; ++i) REQUIRE(writer.write(one));
+  one.exchange.outcome = Outcome::kUnmatched;
+  REQUIRE(writer.write(one));
+  REQUIRE(writer.finish());
+  const ExchangeFile read = parse_exchanges(content(file.get())).value();
+  CHECK(read.dropped == 2);
+  REQUIRE(read.exchanges.size() == 2);
+  CHECK(read.exchanges.back().exchange.outcome == Outcome::kUnmatched);
+  CHECK(read.exchanges.back().exchange.request.cut());
 }
 
 TEST_CASE("Damaged recordings name the line") {
@@ -145,4 +182,14 @@ TEST_CASE("What is no secret stays") {
   const Exchange before = exchange;
   CHECK(redact(exchange, {}) == 0);
   CHECK(exchange == before);
+}
+
+TEST_CASE("Passwords of commands are not quoted") {
+  CHECK(shown_command("AUTH PLAIN AGEAYg==") == "AUTH PLAIN ***");
+  CHECK(shown_command("pass x y") == "pass ***");
+  CHECK(shown_command("LOGIN root hunter2") == "LOGIN root ***");
+  CHECK(shown_command("a1 LOGIN root hunter2") == "a1 LOGIN root ***");
+  CHECK(shown_command("set password=hunter2") == "set password=***");
+  CHECK(shown_command("QUIT") == "QUIT");
+  CHECK(shown_command("USER root") == "USER root");
 }

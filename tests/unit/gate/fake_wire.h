@@ -63,6 +63,8 @@ class FakeClient {
     ended_ = true;
     offer();
   }
+  /// The connection is over at once: a reset, or the run's end.
+  void vanish() { service_->on_gone(wire); }
   [[nodiscard]] std::size_t unread() const { return unread_.size(); }
   /// What was sent since the last call.
   std::string received() { return std::exchange(wire.sent, {}); }

@@ -249,3 +249,39 @@ TEST_CASE("Routes match method, path, query and headers") {
   request.method = "GET";
   CHECK_FALSE(route_matches(route, request));
 }
+
+TEST_CASE("A request whose answer never came to be sent is noted") {
+  HttpRoute late = body_route("late");
+  late.latency_ns = 2'000'000'000;
+  const HttpMock mock = always(late);
+  FakeClient waiting(std::make_unique<HttpMockService>(mock));
+  waiting.send(kGet);
+  CHECK(waiting.wire.notes.empty());
+  waiting.vanish();
+  REQUIRE(waiting.wire.notes.size() == 1);
+  CHECK(waiting.wire.notes[0].outcome == Outcome::kUnanswered);
+  CHECK(waiting.wire.notes[0].request.head == "GET /x HTTP/1.1");
+  CHECK(waiting.wire.notes[0].ending == Ending::kNone);
+  FakeClient half(std::make_unique<HttpMockService>(mock));
+  half.send("PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nfour");
+  half.vanish();
+  REQUIRE(half.wire.notes.size() == 1);
+  CHECK(half.wire.notes[0].request.body == "four");
+  FakeClient answered(std::make_unique<HttpMockService>(mock));
+  answered.send(kGet);
+  answered.pass_time();
+  answered.vanish();
+  REQUIRE(answered.wire.notes.size() == 1);
+  CHECK(answered.wire.notes[0].outcome == Outcome::kServed);
+}
+
+TEST_CASE("A host's name is the same in any case") {
+  HttpRoute route = body_route("here");
+  route.headers = {{"host", "a.Example.com"}, {"X-Case", "Yes"}};
+  const HttpMock mock = always(route);
+  FakeClient client(std::make_unique<HttpMockService>(mock));
+  client.send("GET / HTTP/1.1\r\nHost: A.example.COM\r\nX-Case: Yes\r\n\r\n");
+  CHECK(client.received().ends_with("here"));
+  client.send("GET / HTTP/1.1\r\nHost: A.example.COM\r\nX-Case: yes\r\n\r\n");
+  CHECK(client.received().starts_with("HTTP/1.1 501"));
+}

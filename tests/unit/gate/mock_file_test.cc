@@ -231,6 +231,7 @@ TEST_CASE("Wrong routes") {
   CHECK(route("fault = \"slow\"").find("\"slow\" is no fault") != std::string::npos);
   CHECK(route("latency = \"2h\"").find("longer than an hour") != std::string::npos);
   CHECK(route("body = \"a\", body_file = \"b\"").find("there is \"body\" too") != std::string::npos);
+  CHECK(route("status = 205, body = \"a\"").find("status 205 has no body") != std::string::npos);
   CHECK(route("status = 204, body = \"a\"").find("status 204 has no body") != std::string::npos);
   CHECK(route("fault = \"truncate\"").find("no body to cut") != std::string::npos);
   CHECK(route("reply_headers = { \"a b\" = \"c\" }").find("\"a b\" is no header name") != std::string::npos);

@@ -216,3 +216,99 @@ TEST_CASE("Recorded mails are compared by their envelope and text") {
   CHECK(client.wire.notes[1].outcome == Outcome::kDiverged);
   CHECK(client.wire.notes[1].remark == "not recorded");
 }
+
+TEST_CASE("What a mock did to a reply is done to it again") {
+  HttpMock mock;
+  const auto add = [&mock](const char* path, Fault fault) {
+    HttpRoute route;
+    route.method = "GET";
+    route.path = path;
+    route.body = "twelve bytes";
+    route.fault = fault;
+    mock.routes.push_back(route);
+  };
+  add("/cut", Fault::kTruncate);
+  add("/never", Fault::kTimeout);
+  add("/reset", Fault::kReset);
+  add("/whole", Fault::kNone);
+  const MockService service = mock;
+  for (const std::string line :
+       {"GET /cut HTTP/1.1", "GET /never HTTP/1.1", "GET /reset HTTP/1.1", "HEAD /whole HTTP/1.1"}) {
+    INFO(line);
+    const std::string request = line + "\r\nHost: a\r\n\r\n";
+    FakeClient first(make_service(service));
+    first.send(request);
+    Recording recording = recording_of({first.wire.notes});
+    FakeClient again(make_replay_service(recording));
+    again.send(request);
+    CHECK(again.wire.sent == first.wire.sent);
+    CHECK((again.wire.resets == first.wire.resets && again.wire.finishes == first.wire.finishes));
+    REQUIRE(again.wire.notes.size() == 1);
+    CHECK(again.wire.notes[0].outcome == Outcome::kReplayed);
+    CHECK(again.wire.notes[0].ending == first.wire.notes[0].ending);
+  }
+}
+
+TEST_CASE("What cannot be replayed as it was diverges") {
+  const auto replayed = [](const std::vector<std::string>& pieces) {
+    Recording recording = recording_of({recorded(pieces)});
+    FakeClient client(make_replay_service(recording));
+    client.send(pieces.at(0));
+    REQUIRE(client.wire.notes.size() == 1);
+    CHECK(client.wire.notes[0].outcome == Outcome::kDiverged);
+    return client.wire.notes[0].remark;
+  };
+  CHECK(replayed({kGet2, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "\x81\x01y"}) ==
+        "what followed 101 in answer to GET /2 is not replayed");
+  CHECK(replayed({kGet2}) == "it was recorded without a reply: the connection is reset");
+  CHECK(replayed({kGet2, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\non"}) ==
+        "its reply was recorded without its end");
+  // Its length says that it was cut.
+  Recording recording = recording_of({recorded({kGet2, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\non"})});
+  FakeClient client(make_replay_service(recording));
+  client.send(kGet2);
+  CHECK(client.received() == "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\non");
+  CHECK(client.wire.finishes == 1);
+}
+
+TEST_CASE("What a server said behind the client's end waits for it") {
+  std::vector<Exchange> exchanges;
+  Recorder recorder([&](Exchange exchange) { exchanges.push_back(std::move(exchange)); });
+  recorder.from_client("one\n");
+  recorder.from_server("two");
+  recorder.client_ended();
+  recorder.from_server("BYE");
+  recorder.end();
+  REQUIRE(exchanges.size() == 2);
+  CHECK((!exchanges[0].after_end && exchanges[1].after_end));
+  Recording recording = recording_of({exchanges, exchanges});
+  FakeClient client(make_replay_service(recording));
+  client.send("one\n");
+  CHECK(client.received() == "two");
+  CHECK(client.wire.finishes == 0);
+  client.end();
+  CHECK(client.received() == "BYE");
+  CHECK((client.wire.finishes == 1 && client.wire.resets == 0));
+  FakeClient other(make_replay_service(recording));
+  other.send("one\nmore");
+  CHECK(other.wire.resets == 1);
+  CHECK(other.wire.notes.back().remark == "turn 2 is not as recorded");
+}
+
+TEST_CASE("A mail that was refused when it was recorded is no exact replay") {
+  SmtpMock mock;
+  mock.max_bytes = 3;
+  const MockService service = mock;
+  const std::string mail =
+      "EHLO x\r\nMAIL FROM:<a@b> X=1\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\ntext\r\n.\r\n";
+  FakeClient first(make_service(service));
+  first.send(mail);
+  Recording recording = recording_of({first.wire.notes});
+  FakeClient client(make_replay_service(recording));
+  client.send(mail);
+  REQUIRE(client.wire.notes.size() == 2);
+  CHECK(client.wire.notes[0].outcome == Outcome::kUnmatched);
+  CHECK(client.wire.notes[1].outcome == Outcome::kDiverged);
+  CHECK(client.wire.notes[1].remark == "it was answered 552 5.3.4 The mail is too large");
+  CHECK(recording.unused() == 0);
+}

@@ -90,7 +90,8 @@ TEST_CASE("Commands out of order and wrong ones") {
   CHECK(answer("noop") == "250 ");
   CHECK(answer("VRFY a") == "252 ");
   CHECK(answer("HELP") == "214 ");
-  CHECK(client.wire.notes.empty());
+  CHECK(client.wire.notes.size() == 14);
+  client.wire.notes.clear();
   CHECK(answer("STARTTLS") == "502 ");
   CHECK(answer("AUTH PLAIN AGEAYg==") == "502 ");
   REQUIRE(client.wire.notes.size() == 2);
@@ -142,4 +143,20 @@ TEST_CASE("A connection that ends within a mail") {
   CHECK(client.wire.notes[0].outcome == Outcome::kMalformed);
   CHECK(client.wire.notes[0].request.body == "half");
   CHECK(client.wire.finishes == 1);
+}
+
+TEST_CASE("What the sink does not take is noted, and a quoted local part is taken") {
+  SmtpMock mock;
+  mock.max_bytes = 1024;
+  FakeClient client(std::make_unique<SmtpService>(mock));
+  client.send(
+      "EHLO x\r\nMAIL FROM:<a@b> SIZE=5000\r\nRCPT TO:<c@d>\r\nMAIL FROM:<a@b> SMTPUTF8\r\nMAIL FROM:a\r\n");
+  REQUIRE(client.wire.notes.size() == 4);
+  for (const Exchange& exchange : client.wire.notes) CHECK(exchange.outcome == Outcome::kUnmatched);
+  CHECK(client.wire.notes[0].reply.head == "552 5.3.4 The mail is too large");
+  CHECK(client.wire.notes[0].request.head == "MAIL FROM:<a@b> SIZE=5000");
+  client.received();
+  client.send("MAIL FROM:<\"a >b\"@x.org>\r\nRCPT TO:<\"a\\\" b\"@x.org>\r\n");
+  CHECK(client.received() == "250 2.1.0 OK\r\n250 2.1.5 OK\r\n");
+  CHECK(client.wire.notes.size() == 4);
 }

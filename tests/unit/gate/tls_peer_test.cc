@@ -132,13 +132,13 @@ TEST_CASE("curl and wget fetch over TLS with the run's authority") {
     CHECK(named.output == "api.example.com http/1.1 TLSv1.3\n");
     const Ran address = run("curl -sS --noproxy '*' --cacert " + server.trust() +
                             " https://127.0.0.1:" + server.port() + "/ 2>&1");
-    CHECK(address.output == "127.0.0.1 http/1.1 TLSv1.3\n");
+    CHECK(address.output == " http/1.1 TLSv1.3\n");  // an address is no server name (RFC 6066)
   }
   if (have("wget")) {
     const Ran ran = run("wget -qO- --no-proxy --ca-certificate=" + server.trust() +
                         " https://127.0.0.1:" + server.port() + "/ 2>&1");
     CHECK(ran.status == 0);
-    CHECK(contains(ran.output, "127.0.0.1 "));
+    CHECK(contains(ran.output, " TLSv1.3"));
   }
 }
 
