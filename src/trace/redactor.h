@@ -1,9 +1,7 @@
 // Takes secrets out of argument lists (WordMask) and of mount options (`password=VALUE`) before anything is
 // kept. What is taken out is overwritten with asterisks, byte for byte.
 //
-// A name is secret if it contains password, passwd, passphrase, secret, token, apikey, api-key, api_key,
-// private-key, private_key, credential or authorization, and does not end like a path's name (file, path,
-// dir).
+// What is secret: base/secret_words.h.
 #pragma once
 
 #include <cstdint>
