@@ -39,13 +39,13 @@ class SecretOptions {
 
   State state_ = State::kWord;
   std::string word_;
-  bool first_ = true;           ///< the word begins with an argument
-  bool broken_ = false;         ///< there was a quote in the word, or an escape
-  bool whole_ = false;          ///< the value is an argument by itself; else a word of a script
-  bool attached_ = false;       ///< the value ends an argument that its option begins
-  bool quoted_ = false;         ///< the value is in quotes
-  bool shown_ = false;          ///< the part of the value that is read is none of the secret
-  char sign_ = '\0';            ///< where the secret begins in the value; NUL: all of it is one
+  bool first_ = true;      ///< the word begins with an argument
+  bool broken_ = false;    ///< there was a quote in the word, or an escape
+  bool whole_ = false;     ///< the value is an argument by itself; else a word of a script
+  bool attached_ = false;  ///< the value ends an argument that its option begins
+  bool quoted_ = false;    ///< the value is in quotes
+  bool shown_ = false;     ///< the part of the value that is read is none of the secret
+  char sign_ = '\0';       ///< where the secret begins in the value; NUL: all of it is one
   char previous_ = '\0';
   std::uint32_t programs_ = 0;  ///< a bit for each line of the table whose program the command has named
   std::uint32_t commands_ = 0;  ///< and whose subcommand

@@ -54,18 +54,6 @@ bool is_token(std::string_view name) {
              name, [](char c) { return is_ascii_digit(c) || is_ascii_letter(c) || c == '_' || c == '-'; });
 }
 
-/// The passwords of all URLs within one word.
-bool mask_urls(char* word, std::size_t size) {
-  bool masked = false;
-  const std::string_view text(word, size);
-  for (std::size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
-    const TextRange password = url_password(text.substr(at));
-    std::fill_n(word + at + password.begin, password.size, '*');
-    masked = masked || password.size > 0;
-  }
-  return masked;
-}
-
 }  // namespace
 
 bool names_secret(std::string_view name) {
@@ -91,6 +79,17 @@ TextRange url_password(std::string_view text) {
   if (colon < at) return {.begin = colon + 1, .size = at - colon - 1};
   return is_token(text.substr(start, at - start)) ? TextRange{.begin = start, .size = at - start}
                                                   : TextRange();
+}
+
+bool mask_urls(char* bytes, std::size_t size) {
+  bool masked = false;
+  const std::string_view text(bytes, size);
+  for (std::size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const TextRange password = url_password(text.substr(at));
+    std::fill_n(bytes + at + password.begin, password.size, '*');
+    masked = masked || password.size > 0;
+  }
+  return masked;
 }
 
 bool WordMask::take(char* bytes, std::size_t size) {

@@ -25,6 +25,10 @@ struct TextRange {
 /// "scheme://token@host": what is there alone and is long, of letters and digits.
 TextRange url_password(std::string_view text);
 
+/// Overwrites with asterisks, byte for byte, what url_password() finds in all URLs of the text; true if there
+/// was something.
+bool mask_urls(char* text, std::size_t size);
+
 /// Overwrites with asterisks, byte for byte, what is secret in a list of words that each end with NUL:
 /// `--password=VALUE`, `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `Cookie: NAME=VALUE`,
 /// `/password:VALUE`, `scheme://user:VALUE@host`; and what secret_options.h knows.

@@ -39,6 +39,16 @@ void mask_mount(struct rh_head& head) {
   });
 }
 
+/// A URL that was to be executed stands in the list of words, too.
+void mask_program(struct rh_head& head) {
+  const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
+  if (!record) return;
+  record->each_attachment([](const Attachment& attachment) {
+    if (attachment.kind == RH_TEXT)
+      mask_urls(const_cast<char*>(attachment.bytes.data()), attachment.bytes.size());
+  });
+}
+
 /// Of a program that was not executed.
 void mask_words(struct rh_head& head) {
   const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
@@ -54,9 +64,11 @@ void mask_words(struct rh_head& head) {
 }  // namespace
 
 void Redactor::redact(struct rh_head& head) {
-  const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT;
+  const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT || head.kind == RH_LATE;
   if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
-  if (head.kind == RH_EXIT && (head.nr == SYS_execve || head.nr == SYS_execveat)) mask_words(head);
+  const bool executes = head.abi == 0 && (head.nr == SYS_execve || head.nr == SYS_execveat);
+  if (executes && call) mask_program(head);
+  if (head.kind == RH_EXIT && executes) mask_words(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);
   if (head.nr == 0) lists_.erase(head.tid);  // the beginning of a list

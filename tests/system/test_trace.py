@@ -529,6 +529,20 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual(found, [])
         self.assertNotIn(b"hunter2", self.call("trace", result.doc["id"], json_out=False).out + self.call("show", result.doc["id"], json_out=False).out)
 
+    def test_secrets_in_scripts_are_in_nothing_that_is_kept(self) -> None:
+        script = ("exec 2>/dev/null; mysql -u root --password hunter2 x; mysql -phunter2; tool --token 'hunter2'; curl -u me:hunter2 db://me:hunter2@h; "
+                  "exec ssh://me:hunter2@host")
+        result = self.run_in(["sh", "-c", script])
+        self.complete(result)
+        shown = script.replace("hunter2", "***")
+        self.assertEqual(result.doc["action"]["argv"], ["sh", "-c", shown])
+        self.assertIn(f"'{shown}'".replace("'***'", "'\\''***'\\''"), self.call("show", "last", json_out=False).out.decode())
+        self.assertTrue(harness.wait_for(lambda: (self.state / "runs" / result.doc["id"] / "frozen").exists()))
+        found = subprocess.run(["grep", "-rlaF", "hunter2", str(self.state)], capture_output=True, text=True, check=False).stdout.split()
+        self.assertEqual(found, [])
+        for shows in (("trace",), ("trace", "--json"), ("trace", "--reads"), ("show",), ("show", "--json"), ("explain",)):
+            self.assertNotIn(b"hunter2", self.call(shows[0], "last", *shows[1:], json_out=False).out, shows)
+
     def test_the_same_files_are_the_same_read_set(self) -> None:
         first, second = (self.run_in(["cat", "/etc/passwd"]).doc["reads"] for _ in range(2))
         self.assertEqual(first, second)
