@@ -63,7 +63,7 @@ void Attempts::add(const TraceEvent& event, const EventStream& events) {
   Attempt attempt;
   attempt.what = kind;
   attempt.detail = describe(event, events, kind);
-  attempt.capability = capability_of(event, kind);
+  attempt.capability = capability_of(event, events, kind, &paths_);
   attempt.outcome = outcome_of(event);
   attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
   attempt.process = event.process->id;

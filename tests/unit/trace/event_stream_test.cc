@@ -40,7 +40,7 @@ class Run {
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
           kind = attempt_kind(event, events);
-          capability = kind.empty() ? std::string_view() : capability_of(event, kind);
+          capability = kind.empty() ? std::string_view() : capability_of(event, events, kind);
           outcome = outcome_of(event);
           line = event_line(event, 0);
           working = events.working_directory(event);
@@ -452,6 +452,16 @@ TEST_CASE("what sets up the network is an attempt, what asks about it is none") 
     const struct rh_netlink message = {protocol, 1, 32, type, NLM_F_REQUEST, 156, next};
     run.events.add(run.make.call(RH_EXIT, 20, SYS_sendto, {3, 1, 156}, 156)
                        .attach(RH_NETLINK, 1, {reinterpret_cast<const char*>(&message), sizeof message})
+  const auto needs_for = [&](std::uint32_t nr, std::uint8_t arg, std::string_view text, std::int64_t result) {
+    run.call(20, nr, {kHere, 0x1000, O_RDWR}, result, {{arg, std::string(text)}});
+    return run.capability;
+  };
+  CHECK(needs_for(SYS_setxattr, 1, "trusted.x", -EPERM) == "CAP_SYS_ADMIN");
+  CHECK(needs_for(SYS_fremovexattr, 1, "security.capability", -EPERM) == "CAP_SETFCAP");
+  CHECK(needs_for(SYS_setxattr, 1, "user.x", -EACCES).empty());
+  for (const char* device : {"/dev/mem", "/dev/port", "/dev/kmem"})
+    CHECK(needs_for(SYS_openat, 1, device, -ENOENT) == "CAP_SYS_RAWIO");
+  CHECK(needs_for(SYS_openat, 1, "/dev/sda", -ENOENT).empty());
                        .done());
     return run.kind == "network configuration";
   };
