@@ -337,6 +337,10 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
   CHECK(absent("/dev/mem", O_RDONLY) == "physical memory");
   CHECK(absent("/dev/mem", O_RDWR) == "raw device");
   CHECK(absent("/dev/sda", O_RDONLY) == "raw device");
+  CHECK(absent("/proc/sysrq-trigger", O_WRONLY) == "kernel");
+  CHECK(absent("/proc/kcore", O_RDWR) == "kernel");
+  CHECK(absent("/proc/mtrr", O_RDONLY).empty());
+  CHECK(absent("/proc/self/absent", O_WRONLY).empty());
   run.call(20, SYS_syslog, {3, 0, 0}, -EPERM);
   CHECK(run.kind == "look");
   run.call(20, SYS_syslog, {5, 0, 0}, -EPERM);
