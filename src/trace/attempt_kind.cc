@@ -223,7 +223,10 @@ std::string_view of_signal(const TraceEvent& event, const EventStream& events) {
   const auto target = static_cast<std::int32_t>(record.argument(0));
   if ((record.argument(to_thread ? 2 : 1) & kInt) == 0) return "";  // only asks
   if (target == -1 || target == 1 || error_of(event) == EPERM) return "kill";
-  if (error_of(event) != ESRCH || target == 0) return "";
+  // Without what it is to say it is refused before anybody is looked for.
+  const bool says_nothing =
+      (nr == Nr::rt_sigqueueinfo || nr == Nr::rt_tgsigqueueinfo) && error_of(event) == EFAULT;
+  if ((error_of(event) != ESRCH && !says_nothing) || target == 0) return "";
   // A negative one is a group, by the number of its leader.
   const auto number = static_cast<std::uint32_t>(target);
   return events.tree().was_inside(target < 0 ? 0U - number : number) ? "" : "kill";

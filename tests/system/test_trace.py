@@ -257,6 +257,11 @@ libc.syscall(59, b'/bin/true', None, None)
                 self.assertEqual([a["what"] for a in result.doc["attempts"] if a["what"] in ("kill", "host process")], [what], result.doc["attempts"])
                 self.assertEqual(result.doc["verdict"]["level"] == "green", False)
                 self.assertEqual("on the host: sleep" in str(result.doc["attempts"]), str(outside.pid) in script, result.doc["attempts"])
+        for call, what in ((f"101, 16, {outside.pid}, 0, 0", "ptrace"), (f"310, {outside.pid}, 0, 0, 0, 0, 0", "ptrace"), (f"312, {outside.pid}, os.getpid(), 0, 0, 0", "ptrace"),
+                           (f"297, {outside.pid}, {outside.pid}, 9, None", "kill")):
+            with self.subTest(call):
+                attempts = self.run_in(["python3", "-c", f"import ctypes, os; ctypes.CDLL(None).syscall({call})"]).doc["attempts"]
+                self.assertEqual([(a["what"], "  on the host: sleep" in a["detail"]) for a in attempts], [(what, True)], attempts)
         own = self.shell("sleep 0.01 & wait; kill -TERM -$! 2>/dev/null; true")
         self.assertEqual([a for a in own.doc["attempts"] if a["what"] == "kill"], [], "a group that there was inside")
         self.assertIsNone(outside.poll())

@@ -361,6 +361,10 @@ TEST_CASE("signals to who was never there are attempts") {
   CHECK(run.kind.empty());
   run.call(20, SYS_kill, {5000, 0}, -ESRCH);
   CHECK(run.kind.empty());
+  run.call(20, SYS_rt_tgsigqueueinfo, {5000, 5000, SIGKILL, 0}, -EFAULT);
+  CHECK(run.kind == "kill");
+  run.call(20, SYS_rt_tgsigqueueinfo, {11, 11, SIGKILL, 0}, -EFAULT);
+  CHECK(run.kind.empty());
   run.call(20, SYS_kill, {static_cast<std::uint64_t>(-1), SIGTERM}, 0);
   CHECK(run.kind == "kill");
 }
@@ -448,14 +452,6 @@ TEST_CASE("an attempt names the capability that a host would ask for") {
   CHECK(needs(SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SELINUX}, -EPROTONOSUPPORT).empty());
   CHECK(needs(SYS_prctl, {PR_SET_SECUREBITS, 1}, -EPERM) == "CAP_SETPCAP");
   CHECK(needs(SYS_getpid, {}, 1).empty());
-}
-
-TEST_CASE("what sets up the network is an attempt, what asks about it is none") {
-  Run run;
-  const auto sends = [&](std::uint32_t protocol, std::uint16_t type, std::uint32_t next = 0) {
-    const struct rh_netlink message = {protocol, 1, 32, type, NLM_F_REQUEST, 156, next};
-    run.events.add(run.make.call(RH_EXIT, 20, SYS_sendto, {3, 1, 156}, 156)
-                       .attach(RH_NETLINK, 1, {reinterpret_cast<const char*>(&message), sizeof message})
   const auto needs_for = [&](std::uint32_t nr, std::uint8_t arg, std::string_view text, std::int64_t result) {
     run.call(20, nr, {kHere, 0x1000, O_RDWR}, result, {{arg, std::string(text)}});
     return run.capability;
@@ -466,6 +462,14 @@ TEST_CASE("what sets up the network is an attempt, what asks about it is none") 
   for (const char* device : {"/dev/mem", "/dev/port", "/dev/kmem"})
     CHECK(needs_for(SYS_openat, 1, device, -ENOENT) == "CAP_SYS_RAWIO");
   CHECK(needs_for(SYS_openat, 1, "/dev/sda", -ENOENT).empty());
+}
+
+TEST_CASE("what sets up the network is an attempt, what asks about it is none") {
+  Run run;
+  const auto sends = [&](std::uint32_t protocol, std::uint16_t type, std::uint32_t next = 0) {
+    const struct rh_netlink message = {protocol, 1, 32, type, NLM_F_REQUEST, 156, next};
+    run.events.add(run.make.call(RH_EXIT, 20, SYS_sendto, {3, 1, 156}, 156)
+                       .attach(RH_NETLINK, 1, {reinterpret_cast<const char*>(&message), sizeof message})
                        .done());
     return run.kind == "network configuration";
   };
