@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import ctypes
 import hashlib
@@ -682,6 +683,29 @@ libc.syscall(59, b'/bin/true', None, None)
         fields = self.call("trace", "--fields", json_out=False)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
+
+    def test_sockets_are_named_by_their_ends(self) -> None:
+        """As libsinsp's fd.name: both ends of what was accepted, the server of what was connected, refused or only sent to."""
+        script = ("import socket\ndef of(kind, v=socket.AF_INET): return socket.socket(v, kind)\n"
+                  "a = of(socket.SOCK_STREAM); a.bind(('127.0.0.1', 5555)); a.listen(); b = of(socket.SOCK_STREAM); b.bind(('127.0.0.1', 4444)); b.connect(('127.0.0.1', 5555))\n"
+                  "c = a.accept()[0]; b.send(b'x'); c.recv(1)\n"
+                  "of(socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 6666)); of(socket.SOCK_STREAM, socket.AF_INET6).connect_ex(('::1', 7777))")
+        self.complete(self.run_in(["python3", "-c", script]))
+
+        def calls(where: str) -> list[str]:
+            return [e["name"] for e in self.events("--where", f"evt.type in (bind, connect, accept4, sendto, recvfrom) and {where}")]
+
+        self.assertEqual(calls('fd.name = "127.0.0.1:4444->127.0.0.1:5555"'), ["accept4", "recvfrom"])
+        self.assertEqual(calls('fd.name = "127.0.0.1:5555"'), ["bind", "connect", "sendto"])
+        self.assertEqual(calls('fd.name contains ":5555"'), ["bind", "connect", "accept4", "sendto", "recvfrom"])
+        self.assertEqual(calls('fd.name = "127.0.0.1:6666"'), ["sendto"])
+        self.assertEqual(calls('fd.name = "::1:7777"'), ["connect"])
+
+    def test_words_that_are_no_text_are_kept_as_they_are(self) -> None:
+        self.complete(self.run_in(["python3", "-c", f"import os; os.link('/bin/true', b'{self.host}/na\\xffme'); os.execv(b'{self.host}/na\\xffme', ['x', b'\\xfe'])"]))
+        last = [e for e in self.events() if e["type"] == "exec"][-1]
+        self.assertEqual((last["argv"], [base64.b64decode(word) for word in last["argv_b64"]]), (["x", "\ufffd"], [b"x", b"\xfe"]))
+        self.assertEqual(base64.b64decode(last["comm_b64"]), b"na\xffme")
 
     def test_arguments_are_asked_by_name(self) -> None:
         """By the names of the manual pages, for what is shown; a name that no call has is refused."""
