@@ -231,3 +231,31 @@ TEST_CASE("names of errors and signals") {
   CHECK(signal_name(64) == "SIGRT_32");
   for (const int none : {-1, 0, 65}) CHECK(signal_name(none).empty());
 }
+
+TEST_CASE("what fcntl and prctl give back has a name") {
+  CHECK(format_result(made(Nr::fcntl, 10, 3, 11)) == "10 (SIGUSR1)");
+  CHECK(format_result(made(Nr::fcntl, 0, 3, 11)) == "0");
+  CHECK(format_result(made(Nr::fcntl, 2, 3, 1025)) == "0x2 (F_UNLCK)");
+  CHECK(format_result(made(Nr::fcntl, 0, 3, 1025)) == "0 (F_RDLCK)");
+  CHECK(format_result(made(Nr::prctl, 1, 27)) == "0x1 (SECBIT_NOROOT)");
+  CHECK(format_result(made(Nr::prctl, 0, 27)) == "0");
+}
+
+TEST_CASE("prctl shows no more than its option takes") {
+  const auto shown = [](std::uint64_t option) {
+    return format_arguments(made(Nr::prctl, 0, option, 1, 2, 3, 4));
+  };
+  CHECK(shown(26) == "PR_SET_TSC, 1");
+  CHECK(shown(46) == "PR_GET_FP_MODE");
+  CHECK(shown(52) == "PR_GET_SPECULATION_CTRL, 1");
+  CHECK(shown(53) == "PR_SET_SPECULATION_CTRL, 1, 2");
+  CHECK(shown(0x59616d61) == "PR_SET_PTRACER, 1");
+  CHECK(shown(35) == "PR_SET_MM, 0x1, 0x2, 0x3, 0x4");
+}
+
+TEST_CASE("who is at the other end of a socket") {
+  const std::int32_t who[] = {17, 0, 4};
+  CHECK(format_arguments(
+            with_blob(made(Nr::getsockopt, 0, 4, 1, 17, 0x1000, 0x2000), 3, raw(who, sizeof who))) ==
+        "4, SOL_SOCKET, SO_PEERCRED, {pid=17, uid=0, gid=4}, [12]");
+}
