@@ -15,8 +15,9 @@ namespace rehearse::trace {
 class Redactor {
  public:
   /// Overwrites what is secret in the pieces of argument lists (RH_ARGV), in the order of time, and in those
-  /// that were not executed (RH_WORDS), and marks where it did; passwords of URLs in the names of programs,
-  /// and in the options of mount(2). `head` is the whole record, writable.
+  /// that were not executed (RH_WORDS), and marks where it did; passwords of URLs in the names of programs
+  /// and of what is asked for (stat(2)), and in the options of mount(2). `head` is the whole record,
+  /// writable.
   void redact(struct rh_head& head);
 
  private:

@@ -537,7 +537,7 @@ libc.syscall(59, b'/bin/true', None, None)
 
     def test_secrets_in_scripts_are_in_nothing_that_is_kept(self) -> None:
         script = ("exec 2>/dev/null; mysql -u root --password hunter2 x; mysql -phunter2; tool --token 'hunter2'; curl -u me:hunter2 db://me:hunter2@h; "
-                  "exec ssh://me:hunter2@host")
+                  "stat ssh://me:hunter2@host; exec ssh://me:hunter2@host")
         result = self.run_in(["sh", "-c", script])
         self.complete(result)
         shown = script.replace("hunter2", "***")

@@ -93,7 +93,7 @@ TEST_CASE("Words of a program that was not executed") {
   CHECK(marked);
 }
 
-TEST_CASE("A password within a program's name") {
+TEST_CASE("A password within the name of a program, or of what is asked for") {
   const auto kept_name = [](rh_kind kind, std::uint32_t nr, std::uint8_t arg) {
     RecordMaker make;
     const Record record =
@@ -106,6 +106,7 @@ TEST_CASE("A password within a program's name") {
   for (const rh_kind kind : {RH_ENTER, RH_EXIT}) {
     CHECK(kept_name(kind, SYS_execve, 0) == "ssh://me:***@host");
     CHECK(kept_name(kind, SYS_execveat, 1) == "ssh://me:***@host");
+    CHECK(kept_name(kind, SYS_newfstatat, 1) == "ssh://me:***@host");
     CHECK(kept_name(kind, SYS_unlink, 0) == "ssh://me:abc@host");
   }
 }
