@@ -45,16 +45,13 @@ bool has_word(std::string_view name, std::string_view word) {
   return false;
 }
 
-/// The passwords of all URLs within one word.
-bool mask_urls(char* word, std::size_t size) {
-  bool masked = false;
-  const std::string_view text(word, size);
-  for (std::size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
-    const TextRange password = url_password(text.substr(at));
-    std::fill_n(word + at + password.begin, password.size, '*');
-    masked = masked || password.size > 0;
-  }
-  return masked;
+/// Too long and too mixed for the name of a user.
+bool is_token(std::string_view name) {
+  constexpr std::size_t kShortest = 20;
+  return name.size() >= kShortest && std::ranges::any_of(name, is_ascii_digit) &&
+         std::ranges::any_of(name, [](char c) { return is_ascii_letter(c); }) &&
+         std::ranges::all_of(
+             name, [](char c) { return is_ascii_digit(c) || is_ascii_letter(c) || c == '_' || c == '-'; });
 }
 
 }  // namespace
@@ -79,8 +76,20 @@ TextRange url_password(std::string_view text) {
   const std::size_t at = text.find_first_of("@/ \t\n\r;&|<>`'\"(", start);
   if (at == std::string_view::npos || text[at] != '@') return {};
   const std::size_t colon = text.find(':', start);
-  if (colon >= at) return {};
-  return {.begin = colon + 1, .size = at - colon - 1};
+  if (colon < at) return {.begin = colon + 1, .size = at - colon - 1};
+  return is_token(text.substr(start, at - start)) ? TextRange{.begin = start, .size = at - start}
+                                                  : TextRange();
+}
+
+bool mask_urls(char* bytes, std::size_t size) {
+  bool masked = false;
+  const std::string_view text(bytes, size);
+  for (std::size_t at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
+    const TextRange password = url_password(text.substr(at));
+    std::fill_n(bytes + at + password.begin, password.size, '*');
+    masked = masked || password.size > 0;
+  }
+  return masked;
 }
 
 bool WordMask::take(char* bytes, std::size_t size) {
@@ -89,12 +98,14 @@ bool WordMask::take(char* bytes, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     const char c = bytes[i];
     if (c == '\0') {
+      options_.step(c);
       masked = mask_urls(bytes + begin, i - begin) || masked;
       end_word();
       begin = i + 1;
       continue;
     }
-    if (step(c)) {
+    const bool follows_option = options_.step(c);
+    if (step(c) || follows_option) {
       bytes[i] = '*';
       masked = true;
     }
@@ -107,7 +118,9 @@ void WordMask::end_word() {
   // An option by itself: its value is the next word.
   const bool option = state_ == State::kName && first_ && name_.size() > 1 && name_[0] == '-';
   const bool secret = option && names_secret(name_);
+  SecretOptions options = std::move(options_);
   *this = {};
+  options_ = std::move(options);
   if (secret) state_ = State::kWord;
 }
 
@@ -117,7 +130,7 @@ bool WordMask::step(char c) {
     if (is_blank(c) && blanks_) return false;
     if (is_quote(c) || c == '\\') blanks_ = false;
     if (is_quote(c) || c == '\\' || c == '=') return false;
-    state_ = State::kValue;
+    state_ = std::exchange(slash_, false) && c == '/' ? State::kName : State::kValue;
   }
   if (state_ == State::kName) {
     read_name(c);
@@ -134,8 +147,14 @@ bool WordMask::step(char c) {
 }
 
 void WordMask::read_name(char c) {
+  // What a header ends with, other than the sign between cookies.
+  if (is_quote(c) || (kCommandEnds.find(c) != std::string_view::npos && c != ';')) cookies_ = false;
   if (c == '=' || c == ':') {
-    if (names_value(c) && names_secret(name_)) begin_value(c);
+    const bool cookies = c == ':' && (name_ == "cookie" || name_ == "set-cookie");
+    slash_ = c == ':' && is_slash_option();
+    if (slash_ || (names_value(c) && names_secret(name_)) || (cookies_ && c == '=' && !name_.empty()))
+      begin_value(c);
+    cookies_ = cookies_ || cookies;
     option_ = c == '=' && first_ && name_.starts_with("--");
     first_ = name_over_ = false;
     name_.clear();
@@ -165,6 +184,13 @@ void WordMask::read_name(char c) {
 bool WordMask::names_value(char sign) const {
   if (before_[0] == '{' && before_[1] == '$') return false;
   return sign == '=' || (before_[0] != '/' && name_.find('$') == std::string::npos);
+}
+
+/// `/password:VALUE`
+bool WordMask::is_slash_option() const {
+  constexpr std::string_view kSlashNames[] = {"password", "passwd", "pass", "pwd"};
+  const bool begins = before_[1] == '\0' || is_blank(before_[1]);
+  return before_[0] == '/' && begins && std::ranges::find(kSlashNames, name_) != std::end(kSlashNames);
 }
 
 void WordMask::begin_value(char sign) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/secret_options.h"
+
 namespace rehearse {
 
 /// True for the name of something secret ("db-password", "apikey"), but not of a place where one lies
@@ -19,11 +21,17 @@ struct TextRange {
   std::size_t size = 0;  ///< 0: there is none
 };
 
-/// The password in the first "scheme://user:password@host" of the text.
+/// The password in the first "scheme://user:password@host" of the text, or the token in
+/// "scheme://token@host": what is there alone and is long, of letters and digits.
 TextRange url_password(std::string_view text);
 
+/// Overwrites with asterisks, byte for byte, what url_password() finds in all URLs of the text; true if there
+/// was something.
+bool mask_urls(char* text, std::size_t size);
+
 /// Overwrites with asterisks, byte for byte, what is secret in a list of words that each end with NUL:
-/// `--password=VALUE`, `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `scheme://user:VALUE@host`.
+/// `--password=VALUE`, `--token VALUE`, `PASSWORD=VALUE`, `Authorization: VALUE`, `Cookie: NAME=VALUE`,
+/// `/password:VALUE`, `scheme://user:VALUE@host`; and what secret_options.h knows.
 /// A word may be a script: what a value hides ends where another command could begin, so that whoever reads
 /// it sees all that is executed. The list may come in pieces: one object a list.
 class WordMask {
@@ -45,6 +53,7 @@ class WordMask {
   void begin_value(char sign);
   [[nodiscard]] bool names_value(char sign) const;
   [[nodiscard]] bool begins_word() const;
+  [[nodiscard]] bool is_slash_option() const;
   [[nodiscard]] bool ends_value(char c) const;
 
   State state_ = State::kName;
@@ -55,6 +64,9 @@ class WordMask {
   char before_[2] = {};     ///< what came before it, the nearest first
   bool blanks_ = false;     ///< may stand in the lead
   bool scheme_ = false;     ///< the value is the name of a scheme, and the secret comes after it
+  bool cookies_ = false;    ///< what any name is set to is the value of a cookie
+  bool slash_ = false;      ///< the name was an option of Windows' kind: a path is no value of it
+  SecretOptions options_;
   char previous_[2] = {};
 };
 

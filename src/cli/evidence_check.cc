@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "effects/read_list.h"
 #include "effects/record_file.h"
 #include "ledger/ledger.h"
 #include "report/digest.h"
@@ -51,9 +52,10 @@ std::string wrong_with_reads(const ledger::Bundle& bundle, const std::string& ro
   if (!file) return unopened(file.error(), "reads");
   const auto stated = effects::stated_root(file->get());
   if (!stated) return "the file reads cannot be read: " + stated.error().what;
-  return *stated == root
-             ? std::string()
-             : "the file reads is not the one that the run was finished with: its root is another";
+  if (*stated != root)
+    return "the file reads is not the one that the run was finished with: its root is another";
+  const auto whole = effects::read_read_list(file->get(), [](const effects::HostRead&) { return true; });
+  return whole ? std::string() : "the file reads is damaged: " + whole.error().what;
 }
 
 }  // namespace

@@ -21,7 +21,8 @@ Result<bool> check_record(const ledger::StateDir& state, const report::RunRecord
 Result<> check_manifest(int manifest_fd, const report::RunRecord& record);
 
 /// What is wrong with the files of events and of reads, a line each: gone, cut off, or not the ones that the
-/// run was finished with. The heads of their blocks are read, not what is in them. Empty: nothing is.
+/// run was finished with. The list of reads is read whole; of the events the heads of their blocks, not what
+/// is in them. Empty: nothing is.
 std::vector<std::string> damaged_evidence(const ledger::Bundle& bundle, const report::RunRecord& record);
 
 }  // namespace rehearse::cli

@@ -54,8 +54,33 @@ std::string users(const ProcessRecord& process) {
   return text.empty() ? text : text + ')';
 }
 
+std::string_view base_of(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+/// Where /bin is a link to /usr/bin it is the same.
+std::string_view directory_of(std::string_view path) {
+  path = path.substr(0, path.rfind('/') + 1);
+  return path.starts_with("/usr/") ? path.substr(4) : path;
+}
+
+/// " (called itself /usr/bin/dpkg)": what a process tells ps(1) it is, where that is another name than that
+/// of the file that was executed. Part of the name is what links are called: sh of dash, python3 of
+/// python3.11.
+std::string claimed_name(const ProcessRecord& process) {
+  if (process.exe.empty() || process.argv.empty() || process.argv.front().empty()) return {};
+  const std::string_view name = process.argv.front();
+  std::string_view base = base_of(name);
+  if (base == name && base.starts_with('-')) base.remove_prefix(1);  // a login shell
+  const bool same_name = !base.empty() && base_of(process.exe).find(base) != std::string_view::npos;
+  const bool same_place = !name.starts_with('/') || directory_of(name) == directory_of(process.exe);
+  if (same_name && same_place) return {};
+  return " (called itself " + escape_text(process.argv.front(), kEarlierLimit) + ')';
+}
+
 std::string command(const ProcessRecord& process) {
   std::string text = escape_text(process.exe.empty() ? process.comm : process.exe, kCommandLimit);
+  text += claimed_name(process);
   if (process.forked) text += " (fork)";
   if (process.argv.size() > 1) text += ' ' + words_text(std::span(process.argv).subspan(1), kCommandLimit);
   if (process.argv_cut) text += " … (more of it was not recorded)";

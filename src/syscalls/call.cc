@@ -80,23 +80,49 @@ std::string flags_text(std::int64_t result, std::string_view what, const NameSet
   return out + ')';
 }
 
+std::string named_result(std::int64_t result, const NameSet& set) {
+  std::string out = fmt::format("{} (", result);
+  append_names(out, set, static_cast<std::uint64_t>(result));
+  return out + ')';
+}
+
+/// "0x2 (F_UNLCK)"
+std::string chosen_result(std::int64_t result, const NameSet& set) {
+  std::string out;
+  append_hex(out, static_cast<std::uint64_t>(result));
+  out += " (";
+  append_names(out, set, static_cast<std::uint64_t>(result));
+  return out + ')';
+}
+
+std::string prctl_result(const Call& call) {
+  switch (static_cast<std::uint32_t>(call.args[0])) {
+    case 3:  // PR_GET_DUMPABLE
+      return named_result(call.result, names::Dumpable);
+    case 27:  // PR_GET_SECUREBITS
+      return call.result == 0 ? "0" : chosen_result(call.result, names::Securebits);
+    default:
+      return fmt::format("{}", call.result);
+  }
+}
+
 std::string fcntl_result(const Call& call) {
   switch (static_cast<std::uint32_t>(call.args[1])) {
     case 1:  // F_GETFD
       return flags_text(call.result, "flags", names::FdFlags);
     case 3:  // F_GETFL
       return flags_text(call.result, "flags", names::OpenFlags);
+    case 11:  // F_GETSIG
+      if (const auto name = signal_name(static_cast<int>(call.result)); !name.empty())
+        return fmt::format("{} ({})", call.result, name);
+      return fmt::format("{}", call.result);
+    case 1025:  // F_GETLEASE
+      return chosen_result(call.result, names::LeaseType);
     case 1034:  // F_GET_SEALS
       return flags_text(call.result, "seals", names::SealFlags);
     default:
       return fmt::format("{}", call.result);
   }
-}
-
-std::string named_result(std::int64_t result, const NameSet& set) {
-  std::string out = fmt::format("{} (", result);
-  append_names(out, set, static_cast<std::uint64_t>(result));
-  return out + ')';
 }
 
 std::string success_text(const Syscall* info, const Call& call) {
@@ -114,8 +140,7 @@ std::string success_text(const Syscall* info, const Call& call) {
     case Return::kFcntl:
       return fcntl_result(call);
     case Return::kPrctl:
-      if (static_cast<std::uint32_t>(call.args[0]) == 3) return named_result(call.result, names::Dumpable);
-      return fmt::format("{}", call.result);
+      return prctl_result(call);
     case Return::kPersonality:
       append_hex(out, bits);
       out += " (";

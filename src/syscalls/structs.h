@@ -65,6 +65,11 @@ void append_epoll_event(std::string& out, const StructView& from);
 void append_epoll_events(std::string& out, const StructView& from);
 void append_pollfds(std::string& out, const StructView& from);
 void append_stat(std::string& out, const StructView& from);
+void append_flock(std::string& out, const StructView& from);
+void append_owner(std::string& out, const StructView& from);
+void append_task_name(std::string& out, const StructView& from);
+void append_cpu_mask(std::string& out, const StructView& from);
+void append_mq_attr(std::string& out, const StructView& from);
 void append_statx(std::string& out, const StructView& from);
 
 }  // namespace rehearse::syscalls

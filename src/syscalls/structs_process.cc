@@ -267,4 +267,63 @@ void append_wait_status(std::string& out, const StructView& from) {
   }
 }
 
+void append_flock(std::string& out, const StructView& from) {
+  constexpr std::uint32_t kGetLock = 5, kGetOpenFileLock = 36;
+  if (from.bytes.size() < 32) return append_quoted(out, from.bytes);
+  out += "{l_type=";
+  append_names(out, names::LeaseType, load<std::uint16_t>(from.bytes, 0));
+  out += ", l_whence=";
+  append_names(out, names::Whence, load<std::uint16_t>(from.bytes, 2));
+  append_format(out, ", l_start={}, l_len={}", load<std::int64_t>(from.bytes, 8),
+                load<std::int64_t>(from.bytes, 16));
+  const auto command = static_cast<std::uint32_t>(from.call.args[1]);
+  if (command == kGetLock || command == kGetOpenFileLock)
+    append_format(out, ", l_pid={}", load<std::int32_t>(from.bytes, 24));
+  out += '}';
+}
+
+void append_owner(std::string& out, const StructView& from) {
+  constexpr std::string_view kTypes[] = {"F_OWNER_TID", "F_OWNER_PID", "F_OWNER_PGRP"};
+  if (from.bytes.size() < 8) return append_quoted(out, from.bytes);
+  const auto type = load<std::uint32_t>(from.bytes, 0);
+  out += "{type=";
+  if (type < std::size(kTypes))
+    out += kTypes[type];
+  else
+    append_format(out, "{:#x} /* F_OWNER_??? */", type);
+  append_format(out, ", pid={}}}", load<std::int32_t>(from.bytes, 4));
+}
+
+/// The kernel takes 15 bytes of it.
+void append_task_name(std::string& out, const StructView& from) {
+  const std::string_view name = from.bytes.substr(0, from.bytes.find('\0'));
+  append_quoted(out, name.substr(0, 15));
+  if (name.size() > 15) out += "...";
+}
+
+/// Numbers of processors: [0 1 7]
+void append_cpu_mask(std::string& out, const StructView& from) {
+  out += '[';
+  const char* between = "";
+  for (std::size_t cpu = 0; cpu < from.bytes.size() * 8; ++cpu) {
+    if ((static_cast<unsigned char>(from.bytes[cpu / 8]) >> cpu % 8 & 1U) == 0) continue;
+    append_format(out, "{}{}", between, cpu);
+    between = " ";
+  }
+  out += ']';
+}
+
+void append_mq_attr(std::string& out, const StructView& from) {
+  if (from.bytes.size() < 32) return append_quoted(out, from.bytes);
+  out += "{mq_flags=";
+  constexpr std::uint64_t kNonblock = 04000;
+  const auto flags = load<std::uint64_t>(from.bytes, 0);
+  if (flags == kNonblock)
+    out += "O_NONBLOCK";
+  else
+    append_hex(out, flags);
+  append_format(out, ", mq_maxmsg={}, mq_msgsize={}, mq_curmsgs={}}}", load<std::int64_t>(from.bytes, 8),
+                load<std::int64_t>(from.bytes, 16), load<std::int64_t>(from.bytes, 24));
+}
+
 }  // namespace rehearse::syscalls

@@ -159,12 +159,18 @@ void append_messages(std::string& out, const StructView& from) {
 void append_option(std::string& out, const StructView& from) {
   constexpr std::uint32_t kSocket = 1;
   constexpr std::uint32_t kLinger = 13;
+  constexpr std::uint32_t kPeerCredentials = 17;
   const auto level = static_cast<std::uint32_t>(from.call.args[1]);
   const auto option = static_cast<std::uint32_t>(from.call.args[2]);
   const std::string_view bytes = from.bytes;
   if (level == kSocket && option == kLinger && bytes.size() >= 8) {
     append_format(out, "{{l_onoff={}, l_linger={}}}", load<std::int32_t>(bytes, 0),
                   load<std::int32_t>(bytes, 4));
+    return;
+  }
+  if (level == kSocket && option == kPeerCredentials && bytes.size() >= 12) {
+    append_format(out, "{{pid={}, uid={}, gid={}}}", load<std::int32_t>(bytes, 0),
+                  load<std::int32_t>(bytes, 4), load<std::int32_t>(bytes, 8));
     return;
   }
   if (bytes.size() == 4) {

@@ -69,7 +69,6 @@ enum class Arg : std::uint8_t {
   kIoctlRequest,
   // Conditional: resolved from the arguments before them.
   kIoctlArgument,
-  kFcntlArgument,
   kPrctlArgument,
   kKeyctlArgument,
   kPtraceAddress,

@@ -24,19 +24,19 @@ constexpr Variant kFcntl[] = {
     {2, {kFdFlags}},
     {3, {}},
     {4, {kOpenFlags}},
-    {5, {kPointer}},
-    {6, {kPointer}},
-    {7, {kPointer}},
+    {5, {kFlock}},
+    {6, {kFlock}},
+    {7, {kFlock}},
     {8, {kInt}},
     {9, {}},
     {10, {kSignal}},
     {11, {}},
-    {15, {kPointer}},
+    {15, {kOwner}},
     {16, {kPointer}},
     {17, {kPointer}},
-    {36, {kPointer}},
-    {37, {kPointer}},
-    {38, {kPointer}},
+    {36, {kFlock}},
+    {37, {kFlock}},
+    {38, {kFlock}},
     {1024, {kLeaseType}},
     {1025, {}},
     {1026, {kNotifyFlags}},
@@ -54,21 +54,30 @@ constexpr Variant kFcntl[] = {
 };
 
 constexpr Variant kPrctl[] = {
-    {1, {kSignal}},    // PR_SET_PDEATHSIG
-    {2, {kPointer}},   // PR_GET_PDEATHSIG
-    {3, {}},           // PR_GET_DUMPABLE
-    {4, {kDumpable}},  // PR_SET_DUMPABLE
-    {7, {}},           // PR_GET_KEEPCAPS
-    {8, {kUlong}},     // PR_SET_KEEPCAPS
-    {13, {}},          // PR_GET_TIMING
-    {14, {kUlong}},    // PR_SET_TIMING
-    {15, {kBuffer}},   // PR_SET_NAME
-    {16, {kBuffer}},   // PR_GET_NAME
-    {21, {}},          // PR_GET_SECCOMP
+    {1, {kSignal}},     // PR_SET_PDEATHSIG
+    {2, {kPointer}},    // PR_GET_PDEATHSIG
+    {3, {}},            // PR_GET_DUMPABLE
+    {4, {kDumpable}},   // PR_SET_DUMPABLE
+    {5, {kPointer}},    // PR_GET_UNALIGN
+    {6, {kUlong}},      // PR_SET_UNALIGN
+    {7, {}},            // PR_GET_KEEPCAPS
+    {8, {kUlong}},      // PR_SET_KEEPCAPS
+    {9, {kPointer}},    // PR_GET_FPEMU
+    {10, {kUlong}},     // PR_SET_FPEMU
+    {11, {kPointer}},   // PR_GET_FPEXC
+    {12, {kUlong}},     // PR_SET_FPEXC
+    {13, {}},           // PR_GET_TIMING
+    {14, {kUlong}},     // PR_SET_TIMING
+    {15, {kTaskName}},  // PR_SET_NAME
+    {16, {kBuffer}},    // PR_GET_NAME
+    {19, {kPointer}},   // PR_GET_ENDIAN
+    {20, {kUlong}},     // PR_SET_ENDIAN
+    {21, {}},           // PR_GET_SECCOMP
     {22, {kSeccompMode, kPointer}},
     {23, {kCapability}},               // PR_CAPBSET_READ
     {24, {kCapability}},               // PR_CAPBSET_DROP
     {25, {kPointer}},                  // PR_GET_TSC
+    {26, {kUlong}},                    // PR_SET_TSC
     {27, {}},                          // PR_GET_SECUREBITS
     {28, {kSecurebits}},               // PR_SET_SECUREBITS
     {29, {kUlong}},                    // PR_SET_TIMERSLACK
@@ -82,7 +91,14 @@ constexpr Variant kPrctl[] = {
     {40, {kPointer}},                  // PR_GET_TID_ADDRESS
     {41, {kUlong, kHex, kHex, kHex}},  // PR_SET_THP_DISABLE
     {42, {kHex, kHex, kHex, kHex}},    // PR_GET_THP_DISABLE
+    {45, {kHex}},                      // PR_SET_FP_MODE
+    {46, {}},                          // PR_GET_FP_MODE
     {47, {kCapAmbient, kCapability, kHex, kHex}},
+    {50, {kHex}},            // PR_SVE_SET_VL
+    {51, {}},                // PR_SVE_GET_VL
+    {52, {kUlong}},          // PR_GET_SPECULATION_CTRL
+    {53, {kUlong, kUlong}},  // PR_SET_SPECULATION_CTRL
+    {0x59616d61, {kPid}},    // PR_SET_PTRACER
 };
 
 constexpr Variant kKeyctl[] = {
@@ -207,6 +223,7 @@ Arg resolve(const Syscall& info, const Call& call, std::size_t index) {
   switch (kind) {
     case kFcntlArgument:
       return pick(kFcntl, low(1), 0, kHex);
+    case kPrctlFirst:
     case kPrctlArgument:
       // Only these are about one capability; to clear all of them takes none.
       if (low(0) == kCapAmbientOption && index == 2 && (low(1) < kAmbientIsSet || low(1) > kAmbientLower))
@@ -237,6 +254,9 @@ Arg resolve(const Syscall& info, const Call& call, std::size_t index) {
         return kNone;
       }
       return kDev;
+    case kMqAttr:
+      // Of a queue that is only opened nobody reads them.
+      return (call.args[1] & kCreate) != 0 ? kMqAttr : kNone;
     case kMremapAddress:
       return (before & kRemapTo) != 0 ? kPointer : kNone;
     case kMembarrierCpu:

@@ -75,9 +75,32 @@ bool makes_user_namespace_only(std::uint64_t flags) {
   return (flags & CLONE_NEWUSER) != 0 && (flags & kOthers) == 0;
 }
 
+/// Of an extended attribute, by its name.
+std::string_view of_attribute(const TraceEvent& event) {
+  const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
+  const auto name = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kString);
+  const auto made = event.call();
+  if (!name || !made.texts[*name]) return "";
+  const std::string_view text = made.texts[*name]->bytes;
+  if (text == "security.capability") return "CAP_SETFCAP";
+  return text.starts_with("trusted.") || text.starts_with("security.") ? "CAP_SYS_ADMIN" : "";
+}
+
+/// Of a device that is opened: those of memory and ports ask for more than their permissions do.
+std::string_view of_device(const TraceEvent& event, const EventStream& events, const HostPaths* paths) {
+  constexpr std::string_view kRaw[] = {"/dev/mem", "/dev/kmem", "/dev/port"};
+  const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
+  const auto arg = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kPath);
+  if (!arg) return "";
+  std::string place = events.place(event, *arg);
+  if (paths != nullptr) place = paths->leads_to(place);
+  return std::ranges::find(kRaw, place) != std::end(kRaw) ? "CAP_SYS_RAWIO" : "";
+}
+
 }  // namespace
 
-std::string_view capability_of(const TraceEvent& event, std::string_view kind) {
+std::string_view capability_of(const TraceEvent& event, const EventStream& events, std::string_view kind,
+                               const HostPaths* paths) {
   if (event.type != EventType::kCall || event.record->head().abi != 0) return "";
   const auto argument = [&](unsigned i) { return event.record->argument(i) & kInt; };
   switch (event.record->head().nr) {
@@ -97,6 +120,20 @@ std::string_view capability_of(const TraceEvent& event, std::string_view kind) {
     case Nr::mknod:
     case Nr::mknodat:
       return kind == "file" ? "" : "CAP_MKNOD";
+    case Nr::open:
+    case Nr::openat:
+    case Nr::openat2:
+    case Nr::creat:
+      return kind == "raw device" ? of_device(event, events, paths) : of_kind(kind);
+    case Nr::setxattr:
+    case Nr::lsetxattr:
+    case Nr::fsetxattr:
+    case Nr::setxattrat:
+    case Nr::removexattr:
+    case Nr::lremovexattr:
+    case Nr::fremovexattr:
+    case Nr::removexattrat:
+      return of_attribute(event);
     case Nr::pivot_root:
       return "CAP_SYS_ADMIN";
     case Nr::vhangup:

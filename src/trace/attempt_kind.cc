@@ -129,6 +129,13 @@ bool is_foreign_pipe(const FdInfo& opened) {
          (opened.file.flags & RH_UPPER) == 0;
 }
 
+/// A way to the kernel that is not there inside, and may be on a host.
+bool is_absent_in_proc(const TraceEvent& event, std::string_view path) {
+  const int error = error_of(event);
+  return (error == ENOENT || error == ENXIO || error == ENODEV) && is_within(path, "/proc") &&
+         of_process(path).who.empty() && !process_number(path);
+}
+
 std::string_view of_device(const TraceEvent& event, std::string_view path, std::uint64_t flags) {
   const bool opened = !event.failed() && event.fd != nullptr;
   const int error = error_of(event);
@@ -153,6 +160,7 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
     return "pipe";
   if (event.unfinished) return "";
   if (writes && is_within(path, "/proc/sys")) return "sysctl";
+  if (writes && is_absent_in_proc(event, path)) return "kernel";
   if (is_device(path)) {
     if (const auto kind = of_device(event, path, flags.value_or(O_RDONLY)); !kind.empty()) return kind;
   }
@@ -215,7 +223,10 @@ std::string_view of_signal(const TraceEvent& event, const EventStream& events) {
   const auto target = static_cast<std::int32_t>(record.argument(0));
   if ((record.argument(to_thread ? 2 : 1) & kInt) == 0) return "";  // only asks
   if (target == -1 || target == 1 || error_of(event) == EPERM) return "kill";
-  if (error_of(event) != ESRCH || target == 0) return "";
+  // Without what it is to say it is refused before anybody is looked for.
+  const bool says_nothing =
+      (nr == Nr::rt_sigqueueinfo || nr == Nr::rt_tgsigqueueinfo) && error_of(event) == EFAULT;
+  if ((error_of(event) != ESRCH && !says_nothing) || target == 0) return "";
   // A negative one is a group, by the number of its leader.
   const auto number = static_cast<std::uint32_t>(target);
   return events.tree().was_inside(target < 0 ? 0U - number : number) ? "" : "kill";

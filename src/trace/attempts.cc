@@ -1,6 +1,5 @@
 #include "trace/attempts.h"
 
-#include <cerrno>
 #include <utility>
 
 #include "base/escape.h"
@@ -48,9 +47,9 @@ std::string Attempts::describe(const TraceEvent& event, const EventStream& event
   }
   if (kind == "network configuration") detail += run_as(*event.process);
   // On the host it would have met another process.
-  const bool elsewhere =
-      kind == "host process" || (kind == "kill" && event.failed() && event.result() == -ESRCH);
-  if (const auto number = elsewhere ? named_process(event, events) : std::nullopt) {
+  const bool elsewhere = kind == "host process" || kind == "kill" || kind == "ptrace";
+  const auto number = elsewhere ? named_process(event, events) : std::nullopt;
+  if (number && !events.tree().was_inside(*number)) {
     const std::string name = host_process_(*number);
     if (!name.empty()) detail += "  on the host: " + escape_text(name, 64);
   }
@@ -63,7 +62,7 @@ void Attempts::add(const TraceEvent& event, const EventStream& events) {
   Attempt attempt;
   attempt.what = kind;
   attempt.detail = describe(event, events, kind);
-  attempt.capability = capability_of(event, kind);
+  attempt.capability = capability_of(event, events, kind, &paths_);
   attempt.outcome = outcome_of(event);
   attempt.error = event.failed() ? static_cast<int>(-event.result()) : 0;
   attempt.process = event.process->id;

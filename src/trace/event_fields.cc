@@ -274,6 +274,9 @@ Value EventFields::fd_value(Field field) const {
 }
 
 Value EventFields::name_value(Field field) const {
+  if (field == Field::kFdName) {
+    if (std::string socket = ends(); !socket.empty()) return keep(std::move(socket));
+  }
   auto object = object_of(event_, stream_);
   if (!object) return {};
   const std::string& name = object->path;
@@ -292,6 +295,39 @@ Value EventFields::path_value(Field field) const {
   return keep(std::move(paths[which]));
 }
 
+/// That the socket is connected to, or what a failed connect or a datagram was meant for.
+std::optional<Endpoint> EventFields::server() const {
+  std::optional<Endpoint> server = event_.fd == nullptr ? std::nullopt : event_.fd->server;
+  const syscalls::Syscall* call = known(event_);
+  if (call == nullptr || server) return server;
+  const bool sends = call->find(syscalls::Arg::kMessage) || call->find(syscalls::Arg::kMessages);
+  const auto take = [&](const Attachment& attachment) {
+    const bool names = call->sockaddr_in() && attachment.kind == RH_BLOB;
+    if (names || (sends && attachment.kind == RH_PEER)) server = endpoint_of(attachment.bytes);
+  };
+  if (event_.entry != nullptr) event_.entry->each_attachment(take);
+  if (!server) event_.record->each_attachment(take);
+  return server;
+}
+
+/// As libsinsp names a socket: "CLIENT:PORT->SERVER:PORT" where both ends are known, else the one that is.
+std::string EventFields::ends() const {
+  const auto text = [](const IpAddress& address, std::uint16_t port) {
+    return format_ip(address) + ':' + std::to_string(port);
+  };
+  if (event_.type == EventType::kSocket) {
+    const auto& socket = *event_.record->as<struct rh_socket>();
+    return text(address_of(socket), socket.port);
+  }
+  if (event_.fd != nullptr && event_.fd->type != '4' && event_.fd->type != '6') return {};
+  std::optional<Endpoint> server = this->server();
+  if (!server && event_.fd != nullptr) server = event_.fd->bound;
+  const std::optional<Endpoint> client = event_.fd == nullptr ? std::nullopt : event_.fd->client;
+  std::string name = client ? text(client->address, client->port) : std::string();
+  if (client && server) name += "->";
+  return server ? name + text(server->address, server->port) : name;
+}
+
 Value EventFields::address_value(Field field) const {
   if (event_.type == EventType::kSocket) {
     const auto& socket = *event_.record->as<struct rh_socket>();
@@ -299,19 +335,8 @@ Value EventFields::address_value(Field field) const {
     if (field == Field::kFdIp || field == Field::kFdSip) return address_of(socket);
     return std::uint64_t{socket.port};
   }
-  std::optional<Endpoint> server = event_.fd == nullptr ? std::nullopt : event_.fd->server;
+  const std::optional<Endpoint> server = this->server();
   const std::optional<Endpoint> client = event_.fd == nullptr ? std::nullopt : event_.fd->client;
-  // What a failed connect or a datagram was meant for.
-  const syscalls::Syscall* call = known(event_);
-  if (call != nullptr && !server) {
-    const bool sends = call->find(syscalls::Arg::kMessage) || call->find(syscalls::Arg::kMessages);
-    const auto take = [&](const Attachment& attachment) {
-      const bool names = call->sockaddr_in() && attachment.kind == RH_BLOB;
-      if (names || (sends && attachment.kind == RH_PEER)) server = endpoint_of(attachment.bytes);
-    };
-    if (event_.entry != nullptr) event_.entry->each_attachment(take);
-    if (!server) event_.record->each_attachment(take);
-  }
   const std::optional<Endpoint>& asked = field == Field::kFdSip || field == Field::kFdSport   ? server
                                          : field == Field::kFdCip || field == Field::kFdCport ? client
                                          : server                                             ? server

@@ -1,6 +1,7 @@
 // An event as filters see it.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "trace/event_stream.h"
@@ -28,6 +29,8 @@ class EventFields final : public Event {
   [[nodiscard]] Value name_value(Field field) const;
   [[nodiscard]] Value path_value(Field field) const;
   [[nodiscard]] Value address_value(Field field) const;
+  [[nodiscard]] std::optional<Endpoint> server() const;
+  [[nodiscard]] std::string ends() const;
   [[nodiscard]] Value signal_value(Field field) const;
   [[nodiscard]] Value type() const;
   [[nodiscard]] const Process* parent() const;

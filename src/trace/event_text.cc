@@ -183,9 +183,8 @@ std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int
     }
   } else if (event.type == EventType::kExec) {
     const Image& image = *event.process->images.back();
-    json.bytes("exe", image.path).bytes("script", image.script).key("argv").open_array();
-    for (const std::string& word : image.words()) json.string(to_utf8_lossy(word));
-    json.close_array().key("secure").boolean(image.secure);
+    json.bytes("exe", image.path).bytes("script", image.script).words("argv", image.words());
+    json.key("secure").boolean(image.secure);
   } else if (event.type == EventType::kStart) {
     json.key("parent").integer(std::uint64_t{event.process->parent});
     json.key("maker").integer(std::uint64_t{event.process->maker});

@@ -217,12 +217,13 @@ void FdTable::close_range(std::uint32_t tid, const Record& exit) {
     table(tid).erase_if([&](std::int32_t fd, const Descriptor&) { return within(fd); });
 }
 
-void FdTable::connected(std::uint32_t tid, std::int32_t fd, const Record& entry) {
+void FdTable::addressed(std::uint32_t tid, std::int32_t fd, const Record& entry) {
   const Table* known = tables_.find(tid);
   const Descriptor* found = known == nullptr ? nullptr : known->find(fd);
   if (found == nullptr) return;
+  auto& end = entry.head().nr == SYS_bind ? found->info->bound : found->info->server;
   entry.each_attachment([&](const Attachment& attachment) {
-    if (attachment.kind == RH_BLOB) found->info->server = endpoint_of(attachment.bytes);
+    if (attachment.kind == RH_BLOB) end = endpoint_of(attachment.bytes);
   });
 }
 
@@ -243,6 +244,7 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
       const auto listening = find(tid, static_cast<std::int32_t>(exit.argument(0)));
       named("socket", listening == nullptr ? 's' : listening->type);
       if (listening != nullptr) info.protocol = listening->protocol;
+      if (listening != nullptr) info.bound = listening->bound;
       exit.each_attachment([&](const Attachment& attachment) {
         if (attachment.kind == RH_BLOB) info.client = endpoint_of(attachment.bytes);
       });
@@ -285,8 +287,9 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
   const auto argument = [&](unsigned i) { return exit.argument(i); };
   const auto as_fd = [&](unsigned i) { return static_cast<std::int32_t>(exit.argument(i)); };
   // A connection that is refused or goes on in the background was asked for all the same.
-  if (head.nr == SYS_connect && entry != nullptr) connected(tid, as_fd(0), *entry);
+  if (head.nr == SYS_connect && entry != nullptr) addressed(tid, as_fd(0), *entry);
   if (result < 0) return;
+  if (head.nr == SYS_bind && entry != nullptr) addressed(tid, as_fd(0), *entry);
   const auto fd = static_cast<std::int32_t>(result);
   switch (head.nr) {
     case SYS_dup:

@@ -34,6 +34,7 @@ struct FdInfo {
   struct rh_file file = {};
   std::optional<Endpoint> server;        ///< that it was connected to, as the action asked for it
   std::optional<Endpoint> client;        ///< that was accepted
+  std::optional<Endpoint> bound;         ///< what the action bound it to, or the socket it was accepted from
   std::optional<int> netlink;            ///< of a netlink socket: its protocol
   std::optional<std::uint32_t> process;  ///< that a pidfd stands for, as the run numbers it
 };
@@ -88,7 +89,7 @@ class FdTable {
   void copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec,
               const Record* exit = nullptr);
   void close_range(std::uint32_t tid, const Record& exit);
-  void connected(std::uint32_t tid, std::int32_t fd, const Record& entry);
+  void addressed(std::uint32_t tid, std::int32_t fd, const Record& entry);
   /// What a call that returns a descriptor has made.
   [[nodiscard]] FdInfo made(std::uint32_t tid, const Record& exit) const;
 

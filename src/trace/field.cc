@@ -73,7 +73,8 @@ constexpr FieldInfo kFields[] = {
     {Field::kFdTypechar, "fd.typechar", kString, kNone,
      "type of the descriptor as one letter (f, 4, 6, u, p, …)"},
     {Field::kFdName, "fd.name", kString, kNone,
-     "path of a file, also of one that is only named; or both ends of a connection"},
+     "path of a file, also of one that is only named; of an internet socket CLIENT:PORT->SERVER:PORT, or the "
+     "one end that is known"},
     {Field::kFdDirectory, "fd.directory", kString, kNone, "path of the directory that holds the file"},
     {Field::kFdFilename, "fd.filename", kString, kNone, "file name without its directory"},
     {Field::kFdIp, "fd.ip", kIp, kNone, "address of either end (address or CIDR block)"},

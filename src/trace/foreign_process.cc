@@ -40,6 +40,13 @@ bool only_asks_for_limits(const Record& record) {
   return record.head().nr == Nr::prlimit64 && record.argument(2) == 0;
 }
 
+/// Of two the one that is none of the action's.
+std::uint32_t compared_process(const Record& record, const EventStream& events) {
+  const auto one = static_cast<std::uint32_t>(record.argument(0));
+  const auto other = static_cast<std::uint32_t>(record.argument(1));
+  return events.tree().was_inside(one) ? other : one;
+}
+
 /// Of an open for writing below /proc/NUMBER.
 std::optional<std::uint32_t> written_process(const TraceEvent& event, const EventStream& events) {
   const auto flags = open_flags(*event.record, event.entry);
@@ -87,6 +94,7 @@ std::optional<unsigned> process_argument(const Record& record) {
 
 std::optional<std::uint32_t> named_process(const TraceEvent& event, const EventStream& events) {
   if (event.type != EventType::kCall || event.record->head().abi != 0) return std::nullopt;
+  if (event.record->head().nr == Nr::kcmp) return compared_process(*event.record, events);
   const auto arg = process_argument(*event.record);
   if (!arg) return written_process(event, events);
   // kill(2): a negative one is a group, by the number of its leader; 0 and -1 are nobody in particular.

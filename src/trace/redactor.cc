@@ -39,6 +39,24 @@ void mask_mount(struct rh_head& head) {
   });
 }
 
+/// Calls whose name may be a word that is no path: what is to be executed (it stands in the list of words,
+/// too), and what shells, git and others ask for to find that out.
+bool may_name_url(std::uint32_t nr) {
+  constexpr std::uint32_t kCalls[] = {SYS_execve,     SYS_execveat, SYS_stat,      SYS_lstat,
+                                      SYS_newfstatat, SYS_statx,    SYS_access,    SYS_faccessat,
+                                      SYS_faccessat2, SYS_readlink, SYS_readlinkat};
+  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+}
+
+void mask_name(struct rh_head& head) {
+  const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
+  if (!record) return;
+  record->each_attachment([](const Attachment& attachment) {
+    if (attachment.kind == RH_TEXT)
+      mask_urls(const_cast<char*>(attachment.bytes.data()), attachment.bytes.size());
+  });
+}
+
 /// Of a program that was not executed.
 void mask_words(struct rh_head& head) {
   const auto record = Record::at({reinterpret_cast<const char*>(&head), head.size});
@@ -54,8 +72,9 @@ void mask_words(struct rh_head& head) {
 }  // namespace
 
 void Redactor::redact(struct rh_head& head) {
-  const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT;
+  const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT || head.kind == RH_LATE;
   if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
+  if (call && head.abi == 0 && may_name_url(head.nr)) mask_name(head);
   if (head.kind == RH_EXIT && (head.nr == SYS_execve || head.nr == SYS_execveat)) mask_words(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);

@@ -1,9 +1,7 @@
 // Takes secrets out of argument lists (WordMask) and of mount options (`password=VALUE`) before anything is
 // kept. What is taken out is overwritten with asterisks, byte for byte.
 //
-// A name is secret if it contains password, passwd, passphrase, secret, token, apikey, api-key, api_key,
-// private-key, private_key, credential or authorization, and does not end like a path's name (file, path,
-// dir).
+// What is secret: base/secret_words.h.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +15,9 @@ namespace rehearse::trace {
 class Redactor {
  public:
   /// Overwrites what is secret in the pieces of argument lists (RH_ARGV), in the order of time, and in those
-  /// that were not executed (RH_WORDS), and marks where it did; and in the options of mount(2). `head` is the
-  /// whole record, writable.
+  /// that were not executed (RH_WORDS), and marks where it did; passwords of URLs in the names of programs
+  /// and of what is asked for (stat(2)), and in the options of mount(2). `head` is the whole record,
+  /// writable.
   void redact(struct rh_head& head);
 
  private:

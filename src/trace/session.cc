@@ -212,7 +212,10 @@ class Recorder final : public Session {
     redactor_.redact(head);
     name_sender(head);
     if (head.kind == RH_EXIT) ++exits_;
-    if (const auto* late = late_.before(Record(head))) pass_on(*late);
+    if (const auto* late = late_.before(Record(head))) {
+      redactor_.redact(const_cast<struct rh_head&>(*late));  // in memory of late_'s own
+      pass_on(*late);
+    }
     pass_on(head);
     if (const auto* image = images_.after(Record(head))) pass_on(*image);
   }

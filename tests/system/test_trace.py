@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import ctypes
 import hashlib
@@ -257,6 +258,11 @@ libc.syscall(59, b'/bin/true', None, None)
                 self.assertEqual([a["what"] for a in result.doc["attempts"] if a["what"] in ("kill", "host process")], [what], result.doc["attempts"])
                 self.assertEqual(result.doc["verdict"]["level"] == "green", False)
                 self.assertEqual("on the host: sleep" in str(result.doc["attempts"]), str(outside.pid) in script, result.doc["attempts"])
+        for call, what in ((f"101, 16, {outside.pid}, 0, 0", "ptrace"), (f"310, {outside.pid}, 0, 0, 0, 0, 0", "ptrace"), (f"312, {outside.pid}, os.getpid(), 0, 0, 0", "ptrace"),
+                           (f"297, {outside.pid}, {outside.pid}, 9, None", "kill")):
+            with self.subTest(call):
+                attempts = self.run_in(["python3", "-c", f"import ctypes, os; ctypes.CDLL(None).syscall({call})"]).doc["attempts"]
+                self.assertEqual([(a["what"], "  on the host: sleep" in a["detail"]) for a in attempts], [(what, True)], attempts)
         own = self.shell("sleep 0.01 & wait; kill -TERM -$! 2>/dev/null; true")
         self.assertEqual([a for a in own.doc["attempts"] if a["what"] == "kill"], [], "a group that there was inside")
         self.assertIsNone(outside.poll())
@@ -543,6 +549,20 @@ libc.syscall(59, b'/bin/true', None, None)
         self.assertEqual(found, [])
         self.assertNotIn(b"hunter2", self.call("trace", result.doc["id"], json_out=False).out + self.call("show", result.doc["id"], json_out=False).out)
 
+    def test_secrets_in_scripts_are_in_nothing_that_is_kept(self) -> None:
+        script = ("exec 2>/dev/null; mysql -u root --password hunter2 x; mysql -phunter2; tool --token 'hunter2'; curl -u me:hunter2 db://me:hunter2@h; "
+                  "stat ssh://me:hunter2@host; exec ssh://me:hunter2@host")
+        result = self.run_in(["sh", "-c", script])
+        self.complete(result)
+        shown = script.replace("hunter2", "***")
+        self.assertEqual(result.doc["action"]["argv"], ["sh", "-c", shown])
+        self.assertIn(f"'{shown}'".replace("'***'", "'\\''***'\\''"), self.call("show", "last", json_out=False).out.decode())
+        self.assertTrue(harness.wait_for(lambda: (self.state / "runs" / result.doc["id"] / "frozen").exists()))
+        found = subprocess.run(["grep", "-rlaF", "hunter2", str(self.state)], capture_output=True, text=True, check=False).stdout.split()
+        self.assertEqual(found, [])
+        for shows in (("trace",), ("trace", "--json"), ("trace", "--reads"), ("show",), ("show", "--json"), ("explain",)):
+            self.assertNotIn(b"hunter2", self.call(shows[0], "last", *shows[1:], json_out=False).out, shows)
+
     def test_the_same_files_are_the_same_read_set(self) -> None:
         first, second = (self.run_in(["cat", "/etc/passwd"]).doc["reads"] for _ in range(2))
         self.assertEqual(first, second)
@@ -677,6 +697,29 @@ libc.syscall(59, b'/bin/true', None, None)
         fields = self.call("trace", "--fields", json_out=False)
         self.assertEqual(fields.code, 0)
         self.assertIn(b"fd.name", fields.out)
+
+    def test_sockets_are_named_by_their_ends(self) -> None:
+        """As libsinsp's fd.name: both ends of what was accepted, the server of what was connected, refused or only sent to."""
+        script = ("import socket\ndef of(kind, v=socket.AF_INET): return socket.socket(v, kind)\n"
+                  "a = of(socket.SOCK_STREAM); a.bind(('127.0.0.1', 5555)); a.listen(); b = of(socket.SOCK_STREAM); b.bind(('127.0.0.1', 4444)); b.connect(('127.0.0.1', 5555))\n"
+                  "c = a.accept()[0]; b.send(b'x'); c.recv(1)\n"
+                  "of(socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', 6666)); of(socket.SOCK_STREAM, socket.AF_INET6).connect_ex(('::1', 7777))")
+        self.complete(self.run_in(["python3", "-c", script]))
+
+        def calls(where: str) -> list[str]:
+            return [e["name"] for e in self.events("--where", f"evt.type in (bind, connect, accept4, sendto, recvfrom) and {where}")]
+
+        self.assertEqual(calls('fd.name = "127.0.0.1:4444->127.0.0.1:5555"'), ["accept4", "recvfrom"])
+        self.assertEqual(calls('fd.name = "127.0.0.1:5555"'), ["bind", "connect", "sendto"])
+        self.assertEqual(calls('fd.name contains ":5555"'), ["bind", "connect", "accept4", "sendto", "recvfrom"])
+        self.assertEqual(calls('fd.name = "127.0.0.1:6666"'), ["sendto"])
+        self.assertEqual(calls('fd.name = "::1:7777"'), ["connect"])
+
+    def test_words_that_are_no_text_are_kept_as_they_are(self) -> None:
+        self.complete(self.run_in(["python3", "-c", f"import os; os.link('/bin/true', b'{self.host}/na\\xffme'); os.execv(b'{self.host}/na\\xffme', ['x', b'\\xfe'])"]))
+        last = [e for e in self.events() if e["type"] == "exec"][-1]
+        self.assertEqual((last["argv"], [base64.b64decode(word) for word in last["argv_b64"]]), (["x", "\ufffd"], [b"x", b"\xfe"]))
+        self.assertEqual(base64.b64decode(last["comm_b64"]), b"na\xffme")
 
     def test_arguments_are_asked_by_name(self) -> None:
         """By the names of the manual pages, for what is shown; a name that no call has is refused."""
@@ -1071,6 +1114,11 @@ libc.syscall(59, b'/bin/true', None, None)
                     self.assertNotIn(b"proof     complete", shown().out)
                     (bundle / name).unlink(missing_ok=True)
                     (bundle / name).write_bytes(own)
+        own = (bundle / "reads").read_bytes()
+        (bundle / "reads").write_bytes(own.replace(b"/etc/passwd", b"/etc/passwe"))
+        result = shown()
+        self.assertEqual((result.code, b"the file reads is damaged" in result.err), (65, True), result.err)
+        (bundle / "reads").write_bytes(own)
         own = (bundle / "trace").read_bytes()
         (bundle / "trace").unlink()
         gone = self.call("trace", ours, json_out=False)

@@ -39,3 +39,23 @@ TEST_CASE("the slowest processes, the longest first") {
   record.processes.resize(1);
   CHECK(slowest_text(record, 0, 2).empty());
 }
+
+TEST_CASE("A process that calls itself by another name than its program's is shown to") {
+  const auto shown = [](const char* exe, const char* name) {
+    RunRecord record;
+    ProcessRecord process;
+    process.id = 1;
+    process.exe = exe;
+    process.argv = {name, "-l"};
+    record.processes.push_back(process);
+    std::string text = process_tree_text(record, Style(false), 0, 10);
+    return text.substr(text.find('/'));
+  };
+  CHECK(shown("/memfd:evil", "/usr/bin/dpkg") == "/memfd:evil (called itself /usr/bin/dpkg) -l\n");
+  CHECK(shown("/tmp/dpkg", "/usr/bin/dpkg") == "/tmp/dpkg (called itself /usr/bin/dpkg) -l\n");
+  CHECK(shown("/usr/bin/evil", "[kworker/0:1]") == "/usr/bin/evil (called itself [kworker/0:1]) -l\n");
+  CHECK(shown("/usr/bin/dash", "/bin/sh") == "/usr/bin/dash -l\n");
+  CHECK(shown("/usr/bin/bash", "-bash") == "/usr/bin/bash -l\n");
+  CHECK(shown("/usr/bin/python3.11", "python3") == "/usr/bin/python3.11 -l\n");
+  CHECK(shown("/usr/bin/dpkg", "dpkg") == "/usr/bin/dpkg -l\n");
+}

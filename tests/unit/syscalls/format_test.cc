@@ -231,3 +231,55 @@ TEST_CASE("names of errors and signals") {
   CHECK(signal_name(64) == "SIGRT_32");
   for (const int none : {-1, 0, 65}) CHECK(signal_name(none).empty());
 }
+
+TEST_CASE("what fcntl and prctl give back has a name") {
+  CHECK(format_result(made(Nr::fcntl, 10, 3, 11)) == "10 (SIGUSR1)");
+  CHECK(format_result(made(Nr::fcntl, 0, 3, 11)) == "0");
+  CHECK(format_result(made(Nr::fcntl, 2, 3, 1025)) == "0x2 (F_UNLCK)");
+  CHECK(format_result(made(Nr::fcntl, 0, 3, 1025)) == "0 (F_RDLCK)");
+  CHECK(format_result(made(Nr::prctl, 1, 27)) == "0x1 (SECBIT_NOROOT)");
+  CHECK(format_result(made(Nr::prctl, 0, 27)) == "0");
+}
+
+TEST_CASE("prctl shows no more than its option takes") {
+  const auto shown = [](std::uint64_t option) {
+    return format_arguments(made(Nr::prctl, 0, option, 1, 2, 3, 4));
+  };
+  CHECK(shown(26) == "PR_SET_TSC, 1");
+  CHECK(shown(46) == "PR_GET_FP_MODE");
+  CHECK(shown(52) == "PR_GET_SPECULATION_CTRL, 1");
+  CHECK(shown(53) == "PR_SET_SPECULATION_CTRL, 1, 2");
+  CHECK(shown(0x59616d61) == "PR_SET_PTRACER, 1");
+  CHECK(shown(35) == "PR_SET_MM, 0x1, 0x2, 0x3, 0x4");
+}
+
+TEST_CASE("who is at the other end of a socket") {
+  const std::int32_t who[] = {17, 0, 4};
+  CHECK(format_arguments(
+            with_blob(made(Nr::getsockopt, 0, 4, 1, 17, 0x1000, 0x2000), 3, raw(who, sizeof who))) ==
+        "4, SOL_SOCKET, SO_PEERCRED, {pid=17, uid=0, gid=4}, [12]");
+}
+
+TEST_CASE("locks, owners, names, processors") {
+  const auto numbers = [](std::initializer_list<std::uint64_t> all) {
+    return raw(std::data(all), all.size() * sizeof(std::uint64_t));
+  };
+  CHECK(format_arguments(with_blob(made(Nr::fcntl, 0, 3, 6, 0x1000), 2, numbers({1, 10, 20, 0}))) ==
+        "3, F_SETLK, {l_type=F_WRLCK, l_whence=SEEK_SET, l_start=10, l_len=20}");
+  CHECK(format_arguments(with_blob(made(Nr::fcntl, 0, 3, 5, 0x1000), 2, numbers({2, 10, 20, 7}))) ==
+        "3, F_GETLK, {l_type=F_UNLCK, l_whence=SEEK_SET, l_start=10, l_len=20, l_pid=7}");
+  CHECK(format_arguments(with_blob(made(Nr::fcntl, 0, 3, 15, 0x1000), 2, numbers({0x700000001}))) ==
+        "3, F_SETOWN_EX, {type=F_OWNER_PID, pid=7}");
+  CHECK(format_arguments(with_blob(made(Nr::fcntl, 0, 3, 0, 5), 2, numbers({1, 2, 3, 4}))) ==
+        "3, F_DUPFD, 5");
+  CHECK(format_arguments(made(Nr::fcntl, 0, 3, 6, 0x1000)) == "3, F_SETLK, 0x1000");
+  CHECK(format_arguments(with_blob(made(Nr::prctl, 0, 15, 0x1000), 1,
+                                   std::string("evil\0rest of the", 16))) == "PR_SET_NAME, \"evil\"");
+  CHECK(format_arguments(with_blob(made(Nr::sched_setaffinity, 0, 0, 8, 0x1000), 2, numbers({0x83}))) ==
+        "0, 8, [0 1 7]");
+  CHECK(format_arguments(with_blob(with_text(made(Nr::mq_open, 3, 0x1000, 0100, 0600, 0x2000), 0, "q"), 3,
+                                   numbers({0, 10, 8192, 0}))) ==
+        "\"q\", O_RDONLY|O_CREAT, 0600, {mq_flags=0, mq_maxmsg=10, mq_msgsize=8192, mq_curmsgs=0}");
+  CHECK(format_arguments(with_text(made(Nr::mq_open, 3, 0x1000, 0, 0600, 0x2000), 0, "q")) ==
+        "\"q\", O_RDONLY");
+}

@@ -40,7 +40,7 @@ class Run {
           connected = event.fd != nullptr && event.fd->server && event.fd->server->port == 80;
           place = events.place(event, event.record->head().nr == SYS_open ? 0 : 1);
           kind = attempt_kind(event, events);
-          capability = kind.empty() ? std::string_view() : capability_of(event, kind);
+          capability = kind.empty() ? std::string_view() : capability_of(event, events, kind);
           outcome = outcome_of(event);
           line = event_line(event, 0);
           unread = event.has_unread();
@@ -370,6 +370,10 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
   CHECK(absent("/dev/mem", O_RDONLY) == "physical memory");
   CHECK(absent("/dev/mem", O_RDWR) == "raw device");
   CHECK(absent("/dev/sda", O_RDONLY) == "raw device");
+  CHECK(absent("/proc/sysrq-trigger", O_WRONLY) == "kernel");
+  CHECK(absent("/proc/kcore", O_RDWR) == "kernel");
+  CHECK(absent("/proc/mtrr", O_RDONLY).empty());
+  CHECK(absent("/proc/self/absent", O_WRONLY).empty());
   run.call(20, SYS_syslog, {3, 0, 0}, -EPERM);
   CHECK(run.kind == "look");
   run.call(20, SYS_syslog, {5, 0, 0}, -EPERM);
@@ -389,6 +393,10 @@ TEST_CASE("signals to who was never there are attempts") {
   run.call(20, SYS_kill, {11, SIGKILL}, -ESRCH);  // its own number
   CHECK(run.kind.empty());
   run.call(20, SYS_kill, {5000, 0}, -ESRCH);
+  CHECK(run.kind.empty());
+  run.call(20, SYS_rt_tgsigqueueinfo, {5000, 5000, SIGKILL, 0}, -EFAULT);
+  CHECK(run.kind == "kill");
+  run.call(20, SYS_rt_tgsigqueueinfo, {11, 11, SIGKILL, 0}, -EFAULT);
   CHECK(run.kind.empty());
   run.call(20, SYS_kill, {static_cast<std::uint64_t>(-1), SIGTERM}, 0);
   CHECK(run.kind == "kill");
@@ -477,6 +485,16 @@ TEST_CASE("an attempt names the capability that a host would ask for") {
   CHECK(needs(SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SELINUX}, -EPROTONOSUPPORT).empty());
   CHECK(needs(SYS_prctl, {PR_SET_SECUREBITS, 1}, -EPERM) == "CAP_SETPCAP");
   CHECK(needs(SYS_getpid, {}, 1).empty());
+  const auto needs_for = [&](std::uint32_t nr, std::uint8_t arg, std::string_view text, std::int64_t result) {
+    run.call(20, nr, {kHere, 0x1000, O_RDWR}, result, {{arg, std::string(text)}});
+    return run.capability;
+  };
+  CHECK(needs_for(SYS_setxattr, 1, "trusted.x", -EPERM) == "CAP_SYS_ADMIN");
+  CHECK(needs_for(SYS_fremovexattr, 1, "security.capability", -EPERM) == "CAP_SETFCAP");
+  CHECK(needs_for(SYS_setxattr, 1, "user.x", -EACCES).empty());
+  for (const char* device : {"/dev/mem", "/dev/port", "/dev/kmem"})
+    CHECK(needs_for(SYS_openat, 1, device, -ENOENT) == "CAP_SYS_RAWIO");
+  CHECK(needs_for(SYS_openat, 1, "/dev/sda", -ENOENT).empty());
 }
 
 TEST_CASE("what sets up the network is an attempt, what asks about it is none") {

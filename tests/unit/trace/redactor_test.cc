@@ -93,6 +93,24 @@ TEST_CASE("Words of a program that was not executed") {
   CHECK(marked);
 }
 
+TEST_CASE("A password within the name of a program, or of what is asked for") {
+  const auto kept_name = [](rh_kind kind, std::uint32_t nr, std::uint8_t arg) {
+    RecordMaker make;
+    const Record record =
+        make.call(kind, 1, nr, {1, 2, 3, 4, 5}, -2).attach(RH_TEXT, arg, "ssh://me:abc@host").done();
+    Redactor().redact(const_cast<struct rh_head&>(record.head()));
+    std::string name;
+    record.each_attachment([&](const Attachment& attachment) { name = attachment.bytes; });
+    return name;
+  };
+  for (const rh_kind kind : {RH_ENTER, RH_EXIT}) {
+    CHECK(kept_name(kind, SYS_execve, 0) == "ssh://me:***@host");
+    CHECK(kept_name(kind, SYS_execveat, 1) == "ssh://me:***@host");
+    CHECK(kept_name(kind, SYS_newfstatat, 1) == "ssh://me:***@host");
+    CHECK(kept_name(kind, SYS_unlink, 0) == "ssh://me:abc@host");
+  }
+}
+
 TEST_CASE("What is no secret stays") {
   Redactor redactor;
   bool marked = false;
