@@ -27,6 +27,7 @@ constexpr int kStepsATurn = 4;
 /// While relays hold more than this together they read small pieces only.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
 constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
+constexpr std::string_view kHttpReply = "HTTP/";
 
 }  // namespace
 
@@ -180,7 +181,7 @@ bool Relay::holds_back(const Flow& flow) const {
 
 /// What the client sends may turn out to be for somebody whom the rule is not for.
 bool Relay::undecided() const {
-  return by_name_ && (inspecting_ || (watching_ && requests_.undecided()));
+  return by_name_ && (inspecting_ ? first_.expects_more() : watching_ && requests_.undecided());
 }
 
 Relay::Step Relay::push(Flow& flow) {
@@ -236,7 +237,7 @@ Relay::Step Relay::take_bytes(Flow& flow, std::string_view bytes) {
     }
   }
   if (&flow == &out_ && !inspect(bytes)) return Step::kOver;
-  if (&flow == &in_ && watching_ && requests_.switches(bytes)) watching_ = false;
+  if (&flow == &in_ && !hear(bytes)) return Step::kOver;
   if (flow.held.empty() && !holds_back(flow)) {
     std::size_t count = 0;
     const Io io = flow.to.write(bytes, count);
@@ -298,6 +299,17 @@ bool Relay::inspect(std::string_view bytes) {
   return true;
 }
 
+/// What the server says. False if the connection has ended.
+bool Relay::hear(std::string_view bytes) {
+  if (watching_ && requests_.switches(bytes)) watching_ = false;
+  if (!by_name_ || greeting_.size() == kHttpReply.size()) return true;
+  greeting_ += bytes.substr(0, kHttpReply.size() - greeting_.size());
+  // What was not taken for a request is one to it.
+  if (!inspecting_ && first_.state() == FirstBytes::State::kOther && greeting_ == kHttpReply)
+    return refuse_unread();
+  return true;
+}
+
 bool Relay::refuse_unread() {
   refuse("what the client says cannot be read: whom it wants is not known");
   return false;
@@ -326,12 +338,17 @@ bool Relay::judge_first_bytes() {
 
 /// The log names the first request, or the one that was refused.
 bool Relay::judge(const RequestAim& aim) {
-  const bool good = !by_name_ || aim.host.empty() || may_speak_to(aim.host);
+  const bool named = !aim.host.empty();
+  const bool good = !by_name_ || (named && may_speak_to(aim.host) &&
+                                  (aim.other_host.empty() || may_speak_to(aim.other_host)));
   if (!good || record_.http_path.empty()) {
-    record_.http_host = aim.host;
+    record_.http_host = good || aim.other_host.empty() || !may_speak_to(aim.host) ? aim.host : aim.other_host;
     record_.http_path = aim.path;
   }
-  if (!good) refuse(fmt::format("HTTP asks for another host than {}", record_.name));
+  if (!good) {
+    refuse(named ? fmt::format("HTTP asks for another host than {}", record_.name)
+                 : fmt::format("HTTP asks for no host: the rule is for {} only", record_.name));
+  }
   return good;
 }
 

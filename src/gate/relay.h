@@ -71,6 +71,7 @@ class Relay final : public Connection {
   void drain();
   bool inspect(std::string_view bytes);
   bool judge_first_bytes();
+  bool hear(std::string_view bytes);
   bool refuse_unread();
   bool judge(const RequestAim& aim);
   [[nodiscard]] bool undecided() const;
@@ -94,6 +95,7 @@ class Relay final : public Connection {
   bool inspecting_ = true;  ///< it is not known yet what the client speaks
   bool watching_ = false;   ///< it speaks HTTP, to a name
   RequestWatch requests_;
+  std::string greeting_;      ///< the first bytes that the server has said
   bool patient_ = true;       ///< undecided bytes are held back
   std::int64_t hold_ns_ = 0;  ///< how long
   bool used_up_ = false;      ///< the rule's bytes are: nothing more is read

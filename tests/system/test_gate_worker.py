@@ -531,6 +531,38 @@ class Passed(Gate):
                          [("other.example", "/bad", 0), ("other.example", "/bad", 0), ("kept.example", "/good", 0)])
         self.assertIn("another host than kept.example", denied[0]["error"])
 
+    def test_what_a_server_might_take_for_a_request_names_the_name(self):
+        """Whatever of it is let through leaves no server with a request for somebody else, or for nobody."""
+        heard = []
+        def answer(connection):
+            said = b""
+            heard.append(said)
+            while data := connection.recv(65536):
+                heard.remove(said)
+                said += data
+                heard.append(said)
+                connection.sendall(b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n" if b"garbage" in data else b"+OK\r\n")
+        server = Tcp(answer)
+        self.host("127.0.0.1 good.example\n")
+        bad = [b"GET /evil?%s HTTP/1.1\r\nHost: evil.example\r\n\r\n" % (b"x" * 9000), b"GET\t/evil HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+               b"GET /evil\x01 HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"GET http://good.example/evil HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+               b"GET http://evil.example/evil HTTP/1.1\r\nHost: good.example\r\n\r\n", b"GET /evil\r\nHost: evil.example\r\n\r\n",
+               b"GET /evil HTTP/1.1\r\nHost:\r\n\r\n", b"GET /evil HTTP/1.0\r\n\r\n", b"GET /evil"]
+        good = [b"GET http://good.example/ HTTP/1.1\r\nHost: GOOD.example:80\r\n\r\n", b"GET / HTTP/1.0\r\nHost: good.example\r\n\r\n",
+                b"GET key\r\n", b"PING\r\n", b"ruok", b"get /key\r\n"]
+        seen = self.behind("""#python
+            for said in %r:
+                s = socket.create_connection(("good.example", %d))
+                try:
+                    s.sendall(said)
+                    if said.endswith(b"/evil"): s.shutdown(socket.SHUT_WR)
+                    print(s.recv(100))
+                except OSError as error: print(error.errno)
+            """ % (bad + good + [b"garbage\n"], server.port), options=["--pass", "tcp:good.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(seen.out.splitlines(), ["104"] * len(bad) + [str(b"+OK\r\n")] * len(good) + ["104"], seen.err)
+        self.assertEqual([said for said in heard if b"evil" in said], [])
+        self.assertEqual([c["verdict"] for c in seen.connections], ["denied"] * len(bad) + ["passed"] * len(good) + ["denied", "passed"])
+
     def test_what_the_gate_refuses_is_denied(self):
         server = Tcp(echo)
         self.host("127.0.0.1 loop.example\n93.184.216.34 barred.example\n")
