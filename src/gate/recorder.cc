@@ -122,6 +122,11 @@ void Recorder::end_turn() {
       {ExchangeKind::kStream, Outcome::kPassed, {}, std::exchange(sent_, {}), std::exchange(answered_, {})});
 }
 
+void Recorder::forget_begun() {
+  if (protocol_ == Protocol::kUnknown) sent_ = {};
+  if (protocol_ != Protocol::kStream && requests_.state() == HttpParser::State::kHead) requests_.restart();
+}
+
 void Recorder::end() {
   if (protocol_ == Protocol::kHttp) {
     replies_.end();

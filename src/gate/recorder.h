@@ -20,6 +20,8 @@ class Recorder {
 
   void from_client(std::string_view bytes);
   void from_server(std::string_view bytes);
+  /// The request that has begun is refused: it is no exchange.
+  void forget_begun();
   /// Neither side sends any more; hands over what is not complete, too.
   void end();
 

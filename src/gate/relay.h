@@ -64,6 +64,7 @@ class Relay final : public Connection {
   Step push(Flow& flow);
   Step pull(Flow& flow);
   Step take_bytes(Flow& flow, std::string_view bytes);
+  void took_on(Flow& flow, std::string_view bytes);
   Step take_end(Flow& flow);
   Step broken(const StreamSocket& side);
   void hold(Flow& flow, std::string_view bytes);
@@ -73,6 +74,7 @@ class Relay final : public Connection {
   bool judge_first_bytes();
   bool hear(std::string_view bytes);
   bool refuse_unread();
+  void refuse_request(std::string_view why, std::string host, std::string path);
   bool judge(const RequestAim& aim);
   [[nodiscard]] bool undecided() const;
   [[nodiscard]] bool holds_back(const Flow& flow) const;
