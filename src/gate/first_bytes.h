@@ -43,6 +43,10 @@ class FirstBytes {
     return state_ == State::kNeedMore &&
            (request_.begun() || guess_.state() == RequestGuess::State::kUnclear);
   }
+  /// What has come is no TLS, and no whole first line of a request.
+  [[nodiscard]] bool before_request() const {
+    return hello_.state() == ClientHelloParser::State::kNotTls && !request_.begun();
+  }
 
   [[nodiscard]] const std::string& sni() const { return hello_.hello().server_name; }
   [[nodiscard]] const RequestAim& request() const { return aim_; }

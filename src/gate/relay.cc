@@ -181,7 +181,15 @@ bool Relay::holds_back(const Flow& flow) const {
 
 /// What the client sends may turn out to be for somebody whom the rule is not for.
 bool Relay::undecided() const {
-  return by_name_ && (inspecting_ ? first_.expects_more() : watching_ && requests_.undecided());
+  if (!by_name_) return false;
+  if (!inspecting_) return watching_ && requests_.undecided();
+  return first_.expects_more() && !(first_.before_request() && server_is_no_http());
+}
+
+/// It has spoken before a request could be whole. Only the wait is spared: what the client says is looked at
+/// as before.
+bool Relay::server_is_no_http() const {
+  return !kHttpReply.starts_with(greeting_);
 }
 
 Relay::Step Relay::push(Flow& flow) {

@@ -77,6 +77,7 @@ class Relay final : public Connection {
   void refuse_request(std::string_view why, std::string host, std::string path);
   bool judge(const RequestAim& aim);
   [[nodiscard]] bool undecided() const;
+  [[nodiscard]] bool server_is_no_http() const;
   [[nodiscard]] bool holds_back(const Flow& flow) const;
   [[nodiscard]] bool may_speak_to(const std::string& host) const;
   void set_timer();

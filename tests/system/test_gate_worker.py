@@ -525,6 +525,34 @@ class Passed(Gate):
         self.assertEqual(seen.out.splitlines()[4], str(b"GET / HTTP/1.1\r\nHo"))
         self.assertIn("reset", seen.out.splitlines()[5])
 
+    def test_turns_without_lines_wait_once(self):
+        """A server that has answered before a line was whole speaks no HTTP: the client's next words need not wait."""
+        def say(connection):
+            connection.sendall(b"hello")
+            echo(connection)
+        silent, greeting = Tcp(echo), Tcp(say)
+        self.host("127.0.0.1 turns.example\n")
+        options = [word for port in (silent.port, greeting.port) for word in ("--pass", "tcp:turns.example:%d" % port, "--pass", "host-loopback:%d" % port)]
+        seen = self.behind("""#python
+            for port in (%d, %d):
+                s = socket.create_connection(("turns.example", port))
+                if port == %d: s.recv(5)
+                began = time.time()
+                for _ in range(18):
+                    s.sendall(b"w")
+                    assert s.recv(10) == b"w"
+                print(time.time() - began)
+                # It is looked at all the same.
+                try:
+                    s.sendall(b" /x HTTP/1.1\\r\\nHost: other.example\\r\\n\\r\\n")
+                    print(s.recv(10))
+                except OSError as error: print(error.errno)
+            """ % (silent.port, greeting.port, greeting.port), options=options)
+        waited = seen.out.split()
+        self.assertEqual(waited[1::2], ["104", "104"], seen.err)
+        self.assertLess(float(waited[0]), 2)
+        self.assertLess(float(waited[2]), 2)
+
     def test_every_request_is_for_the_name(self):
         def answer(connection):
             while data := connection.recv(65536):
