@@ -178,6 +178,15 @@ TEST_CASE("A budget lets as much through as the rule says") {
     CHECK(moved <= rate * 11);
     CHECK(moved >= rate * 9);
   }
+  // However low the rate, what cannot be cut comes to fit.
+  PassBudget whole({.bytes = {}, .bytes_per_second = 1000, .time_ns = {}}, 0, 5000);
+  const std::int64_t second = 1'000'000'000;
+  CHECK(whole.allowance(0) == 5000);
+  whole.spend(5000);
+  CHECK(whole.allowance(second) == 1000);
+  CHECK(whole.allowance(4 * second) == 4000);
+  CHECK(whole.allowance(1000 * second) == 5000);
+
   PassBudget free({}, 0);
   CHECK(free.allowance(0) > 1ULL << 60U);
   CHECK_FALSE(free.exhausted());
