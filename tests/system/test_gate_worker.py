@@ -454,6 +454,53 @@ class Passed(Gate):
         self.assertEqual(sorted(c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"), [3, 3, 50001, 50001])
         self.assertEqual(seen.totals["flows"], 4)
 
+    def test_a_datagram_that_nobody_takes_is_told(self):
+        closed = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family, socket.SOCK_DGRAM) as once:
+                once.bind((address, 0))
+                closed.append((family.value, address, once.getsockname()[1]))
+        seen = self.behind("""#python
+            for family, address, port in %r:
+                s = gate_socket(family, socket.SOCK_DGRAM)
+                s.connect((address, port))
+                s.settimeout(3)
+                try:
+                    s.send(b"x")
+                    print(s.recv(10))
+                except OSError as error: print(error.errno)
+            """ % closed, options=[word for _, _, port in closed for word in ("--pass", "udp:host-loopback:%d" % port)])
+        self.assertEqual(seen.out.split(), ["111", "111"], seen.err)
+        self.assertEqual({(c["verdict"], c["error"]) for c in seen.connections}, {("passed", "Connection refused")})
+
+    def test_a_datagram_larger_than_a_moment_of_the_rate(self):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        def serve():
+            while True:
+                data, peer = listener.recvfrom(65536)
+                listener.sendto(data[:10], peer)
+        threading.Thread(target=serve, daemon=True).start()
+        port = listener.getsockname()[1]
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect(("127.0.0.1", %d))
+            s.settimeout(0.3)
+            began, tries = time.time(), 0
+            for _ in range(10):
+                while True:
+                    s.send(b"x" * 8000)
+                    tries += 1
+                    try: s.recv(100); break
+                    except OSError: pass
+                    assert tries < 100
+            print(time.time() - began, tries)
+            """ % port, options=["--pass", "udp:host-loopback:%d,rate=10KiB/s" % port])
+        took, tries = seen.out.split()
+        self.assertGreater(float(took), 0.6, seen.err)
+        self.assertGreater(int(tries), 10)
+        self.assertIn("beyond the limits", seen.connections[0]["error"])
+
     def test_who_is_refused_outside_is_refused_inside(self):
         closed = []
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):

@@ -100,6 +100,15 @@ TEST_CASE("A connection's first packet is read, sent on and refused") {
       CHECK(message[head + 1] == (error == ENETUNREACH ? 0 : four ? 1 : 3));
     }
   }
+  for (const bool four : {true, false}) {
+    const NetEnd client = {ip(four ? "127.0.0.1" : "::1"), 4001};
+    const std::string message =
+        undelivered_packet(client, {ip(four ? "10.1.2.3" : "fd00::1"), 53}, ECONNREFUSED);
+    const std::size_t head = four ? 20 : 40;
+    CHECK(is_whole(message, head));
+    CHECK((message[head] == (four ? 3 : 1) && message[head + 1] == (four ? 3 : 4)));
+    CHECK(message.substr(2 * head + 8, 4) == std::string("\x0f\xa1\0\x35", 4));
+  }
   std::string acknowledged = segment;
   acknowledged[13] = 0x12;
   CHECK_FALSE(read_knock(ip("127.0.0.1"), ip("10.0.0.1"), acknowledged));
