@@ -78,15 +78,19 @@ void FirstBytes::feed_http(std::string_view bytes) {
   guess_ = {};
 }
 
-RequestAim aim_of(const HttpMessage& request) {
+RequestAim aim_of(std::string_view method, std::string_view target, const std::vector<Header>& headers) {
   RequestAim aim;
-  std::string_view authority = authority_of(request.target);
-  if (request.method == "CONNECT") authority = request.target;
-  const std::string* const host = request.header("Host");
-  if (host != nullptr) aim.host = without_port(*host);
+  const std::string_view authority = method == "CONNECT" ? target : authority_of(target);
+  const auto host = std::ranges::find_if(
+      headers, [](const Header& header) { return equal_ignoring_case(header.name, "Host"); });
+  if (host != headers.end()) aim.host = without_port(host->value);
   if (!authority.empty()) aim.other_host = std::exchange(aim.host, without_port(without_user(authority)));
-  aim.path = target_path(request.target);
+  aim.path = target_path(target);
   return aim;
+}
+
+RequestAim aim_of(const HttpMessage& request) {
+  return aim_of(request.method, request.target, request.headers);
 }
 
 std::string plain_host(std::string_view host) {

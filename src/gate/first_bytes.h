@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gate/client_hello.h"
 #include "gate/http_message.h"
@@ -20,6 +21,7 @@ struct RequestAim {
   std::string path;
 };
 RequestAim aim_of(const HttpMessage& request);
+RequestAim aim_of(std::string_view method, std::string_view target, const std::vector<Header>& headers);
 
 /// Holds at most a hello, the beginning or the head of a request (client_hello.h, request_guess.h,
 /// http_message.h). Not thread safe.

@@ -401,6 +401,20 @@ class Passed(Gate):
         server.shutdown()
         self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("passed", "GET /nothing HTTP/1.1")], seen.err)
 
+    def test_mocks_and_passes_name_a_request_alike(self):
+        server = Tcp(lambda connection: (connection.recv(65536), connection.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")))
+        self.host("127.0.0.1 passed.example\n")
+        mock = '[[mock]]\nlisten = "tcp:mocked.example:%d"\nhttp = [ {} ]\n' % server.port
+        seen = self.behind("""#python
+            for target in ("/x?y=1", "http://NAME:%d/x?y=1"):
+                for name in ("mocked.example", "passed.example"):
+                    s = socket.create_connection((name, %d))
+                    s.sendall(f"GET {target.replace('NAME', name)} HTTP/1.1\\r\\nHost: {name}:%d\\r\\n\\r\\n".encode())
+                    s.recv(100)
+            """ % (server.port, server.port, server.port), mock, ["--pass", "tcp:passed.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(sorted((c["verdict"], c["http_host"], c["http_path"]) for c in seen.connections),
+                         [("mocked", "mocked.example", "/x?y=1")] * 2 + [("passed", "passed.example", "/x?y=1")] * 2, seen.err)
+
     def test_what_is_refused_is_no_exchange(self):
         def answer(connection):
             while data := connection.recv(65536):
