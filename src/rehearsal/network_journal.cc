@@ -313,7 +313,10 @@ void NetworkJournal::add_taken(const trace::NetworkAttempt& attempt, report::Net
   const std::size_t at = records.size();
   const std::size_t added = add_each(own, to, records);
   if (added != 0) records[at].time_ns = to.time_ns;
-  if (added == 1 && !tcp) records[at].count = attempt.count;
+  // Of what went to a name server the questions are none of it.
+  const std::uint64_t questions = is_question(attempt) ? asked(attempt, attempt.process) : 0;
+  if (added == 1 && !tcp)
+    records[at].count = std::max(attempt.count - std::min(questions, attempt.count), own.size());
   std::uint64_t came = added != 0 && !tcp ? attempt.count : own.size();
   if (is_question(attempt))
     came += tcp ? asking_connections(destination, attempt.process) : asked(attempt, attempt.process);
