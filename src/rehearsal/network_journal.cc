@@ -411,6 +411,7 @@ std::vector<report::DnsRecord> NetworkJournal::questions(std::uint64_t begun_ns)
   std::vector<report::DnsRecord> records;
   std::map<std::tuple<std::string, gate::DnsType, gate::DnsAnswer>, std::size_t> known;
   for (const gate::QuestionRecord& one : log_.questions) {
+    const std::int64_t time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(one.time_ns));
     const auto [at, fresh] = known.emplace(
         std::tuple(one.question.name, one.question.type, one.question.answered), records.size());
     if (fresh) {
@@ -418,9 +419,10 @@ std::vector<report::DnsRecord> NetworkJournal::questions(std::uint64_t begun_ns)
       made.name = one.question.name;
       made.type = gate::to_string(one.question.type);
       made.answer = gate::to_string(one.question.answered);
-      made.time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(one.time_ns));
+      made.time_ns = time_ns;
     }
     report::DnsRecord& record = records[at->second];
+    record.time_ns = std::min(record.time_ns.value_or(time_ns), time_ns);
     record.count += one.count;
     record.servers.insert(format_ip(one.ends.server));
     record.processes.insert(

@@ -169,6 +169,9 @@ exit 0
         self.assertEqual(len(other["processes"]), 1)
         self.assertGreater(other["time_s"], one["time_s"] + 0.2)
         self.assertEqual(self.attempts(result, port=53, probe=False), [])
+        types = self.run_in(["sh", "-c", "dig @6.6.6.6 data.example.com A > /dev/null; sleep 0.3; dig @6.6.6.6 data.example.com MX > /dev/null"]).doc["dns"]
+        times = {one["type"]: one["time_s"] for one in types}
+        self.assertGreater(times["MX"], times["A"] + 0.3)
         self.assertIn("looked up data.example.com A: synthetic ×2 at 6.6.6.6 and 1 more", self.text(result))
 
     def test_an_escaped_name_is_escaped_once(self) -> None:
