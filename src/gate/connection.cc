@@ -1,5 +1,7 @@
 #include "gate/connection.h"
 
+#include <utility>
+
 namespace rehearse::gate {
 
 void Connection::abort(std::string_view why) {
@@ -8,11 +10,13 @@ void Connection::abort(std::string_view why) {
   finish(true);
 }
 
-void Connection::refuse(std::string_view why) {
+void Connection::refuse(std::string_view why, std::string http_host, std::string http_path) {
   if (ended_) return;
   ConnectionRecord refused = record_;
   refused.verdict = GateVerdict::kDenied;
   refused.error = why;
+  refused.http_host = std::move(http_host);
+  refused.http_path = std::move(http_path);
   if (record_.bytes_out + record_.bytes_in == 0) {
     record_ = std::move(refused);
     return finish(true);

@@ -31,7 +31,9 @@ class Connection : protected StreamSocket::Owner, protected Timer {
   void end();
   /// As abort(): the gate does not let through what the client wants. If something was let through before,
   /// that and the refusal are two records of the log.
-  void refuse(std::string_view why);
+  void refuse(std::string_view why) { refuse(why, record_.http_host, record_.http_path); }
+  /// The same for a request: the refusal's record names it, and the other what went through.
+  void refuse(std::string_view why, std::string http_host, std::string http_path);
   /// Sockets and timers have gone; before the log is written.
   virtual void on_end(bool with_reset) = 0;
 

@@ -10,7 +10,6 @@ namespace rehearse::gate {
 namespace {
 
 constexpr std::uint32_t kTtl = 60;  ///< seconds; the addresses stay as long as the run
-constexpr int kMostAliases = 8;
 
 /// What asks for something else than the records of a name.
 bool is_no_record(DnsType type) {
@@ -130,7 +129,7 @@ DnsResponder::Decision DnsResponder::decide(const DnsQuery& query) {
 
 void DnsResponder::resolve(const DnsName& asked, DnsType type, Decision& decision) {
   DnsName name = asked;
-  for (int aliases = 0; aliases <= kMostAliases; ++aliases) {
+  for (std::size_t aliases = 0; aliases <= kMostAliases; ++aliases) {
     if (take_local(name, type, decision)) return;
     const DnsEntry* const entry = zone_.find(name);
     if (entry == nullptr ? does_not_exist(name, type) : entry->absent) {

@@ -9,6 +9,7 @@
 //   exists and has no such record (NODATA).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@
 #include "gate/name_table.h"
 
 namespace rehearse::gate {
+
+inline constexpr std::size_t kMostAliases = 8;  ///< that are followed for one question
 
 enum class DnsAnswer {
   kSynthetic,  ///< with the addresses that the name table gave, or the name behind one

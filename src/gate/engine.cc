@@ -17,6 +17,7 @@
 namespace rehearse::gate {
 namespace {
 
+constexpr std::uint64_t kMostInDatagram = 65536;  ///< what is larger would never be let through
 constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr std::int64_t kLastPatience = kSecond;
 constexpr std::int64_t kMemoryInterval = kSecond / 20;
@@ -111,7 +112,10 @@ Result<void> Engine::prepare() {
   context_->tls = tls_.get();
   context_->exchanges = exchanges_.get();
   context_->begun_ns = setup_.begun_ns;
-  for (const PassRule& rule : rules.pass) context_->budgets.emplace_back(rule.limits, loop_->now());
+  for (const PassRule& rule : rules.pass) {
+    const std::uint64_t least = rule.to.protocol == Protocol::kUdp ? kMostInDatagram : 1;
+    context_->budgets.emplace_back(rule.limits, loop_->now(), least);
+  }
   names_ = std::make_unique<NameService>(*loop_, responder_, classes_, log_);
   return {};
 }

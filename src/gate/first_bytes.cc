@@ -1,36 +1,28 @@
 #include "gate/first_bytes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ascii.h"
 
 namespace rehearse::gate {
 namespace {
 
-constexpr std::size_t kLongestMethod = 20;
-
-enum class Guess : std::uint8_t { kUnclear, kHttp, kOther };
-
-/// Is that how a request of HTTP/1 begins? Empty lines may stand before it (RFC 9112 2.2).
-Guess guess_http(std::string_view bytes) {
-  bytes.remove_prefix(std::min(bytes.find_first_not_of("\r\n"), bytes.size()));
-  const std::size_t end = bytes.find('\n');
-  const std::string_view line = bytes.substr(0, end);
-  const std::string_view method = line.substr(0, line.find(' '));
-  if (method.size() > kLongestMethod || (!method.empty() && !is_http_token(method))) return Guess::kOther;
-  const auto is_control = [](char c) {
-    return static_cast<unsigned char>(c) < ' ' && c != '\r' && c != '\t';
-  };
-  if (line.size() > kLongestStartLine || std::ranges::any_of(line, is_control)) return Guess::kOther;
-  if (end == std::string_view::npos) return Guess::kUnclear;
-  return line.find(" HTTP/1.") == std::string_view::npos ? Guess::kOther : Guess::kHttp;
+/// "example.com:80" and "[::1]:80" without the port. What servers might read in two ways is left as it is,
+/// and is nobody's name.
+std::string_view without_port(std::string_view authority) {
+  const std::size_t bracket = authority.starts_with('[') ? authority.find(']') : 0;
+  const std::size_t colon = std::min(authority.find(':', bracket), authority.size());
+  const std::string_view host = authority.substr(0, colon);
+  const std::string_view port = authority.substr(std::min(colon + 1, authority.size()));
+  return std::ranges::all_of(port, is_ascii_digit) ? host : authority;
 }
 
-/// "example.com:80" and "[::1]:80" without the port, "user@" before them left out.
-std::string_view without_port(std::string_view authority) {
-  authority.remove_prefix(authority.find('@') == std::string_view::npos ? 0 : authority.rfind('@') + 1);
-  if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-  return authority.substr(0, authority.find(':'));
+/// "user:password@example.com" without who asks.
+std::string_view without_user(std::string_view authority) {
+  const std::size_t at = authority.find('@');
+  if (at == std::string_view::npos || authority.find('\\') < at) return authority;
+  return authority.substr(at + 1);
 }
 
 /// Of "http://example.com/a" "example.com"; empty if the target has none.
@@ -62,17 +54,18 @@ FirstBytes::State FirstBytes::feed(std::string_view bytes) {
 }
 
 FirstBytes::State FirstBytes::end() {
-  if (state_ == State::kNeedMore) state_ = request_.begun() ? State::kBroken : State::kOther;
-  return state_;
+  if (state_ != State::kNeedMore) return state_;
+  const bool broken = request_.begun() || guess_.end() == RequestGuess::State::kBroken;
+  return state_ = broken ? State::kBroken : State::kOther;
 }
 
 void FirstBytes::feed_http(std::string_view bytes) {
   if (!request_.begun()) {
-    line_ += bytes;
-    const Guess guess = guess_http(line_);
-    if (guess == Guess::kOther) state_ = State::kOther;
-    if (guess != Guess::kHttp) return;
-    bytes = line_;
+    const RequestGuess::State guess = guess_.feed(bytes);
+    if (guess == RequestGuess::State::kOther) state_ = State::kOther;
+    if (guess == RequestGuess::State::kBroken) state_ = State::kBroken;
+    if (guess != RequestGuess::State::kHttp) return;
+    bytes = guess_.text();
   }
   request_.feed(bytes);
   if (request_.state() == HttpParser::State::kHead) return;
@@ -82,20 +75,22 @@ void FirstBytes::feed_http(std::string_view bytes) {
   }
   aim_ = aim_of(request_.message());
   state_ = State::kHttp;
-  line_.clear();
+  guess_ = {};
+}
+
+RequestAim aim_of(std::string_view method, std::string_view target, const std::vector<Header>& headers) {
+  RequestAim aim;
+  const std::string_view authority = method == "CONNECT" ? target : authority_of(target);
+  const auto host = std::ranges::find_if(
+      headers, [](const Header& header) { return equal_ignoring_case(header.name, "Host"); });
+  if (host != headers.end()) aim.host = without_port(host->value);
+  if (!authority.empty()) aim.other_host = std::exchange(aim.host, without_port(without_user(authority)));
+  aim.path = target_path(target);
+  return aim;
 }
 
 RequestAim aim_of(const HttpMessage& request) {
-  RequestAim aim;
-  const std::string_view authority = authority_of(request.target);
-  const std::string* const host = request.header("Host");
-  if (!authority.empty() || request.method == "CONNECT") {
-    aim.host = without_port(authority.empty() ? std::string_view(request.target) : authority);
-  } else if (host != nullptr) {
-    aim.host = without_port(*host);
-  }
-  aim.path = target_path(request.target);
-  return aim;
+  return aim_of(request.method, request.target, request.headers);
 }
 
 std::string plain_host(std::string_view host) {

@@ -78,6 +78,23 @@ std::string tcp_packet(const IpAddress& from, const IpAddress& to, std::string s
   return ip_head(from, to, IPPROTO_TCP, segment.size()) + segment;
 }
 
+/// About a packet that went the other way.
+std::string icmp_packet(const IpAddress& from, const IpAddress& to, int error, std::string_view about) {
+  const bool four = to.is_v4();
+  // RFC 792: net, host, port; RFC 4443: no route, address, port.
+  std::uint8_t code = four ? 1 : 3;
+  if (error == ENETUNREACH) code = 0;
+  if (error == ECONNREFUSED) code = four ? 3 : 4;
+  std::string message;
+  append_u8(message, four ? 3 : 1);
+  append_u8(message, code);
+  message.append(6, '\0');
+  message += about.substr(0, kMostQuoted);
+  put_u16(message, 2, four ? checksum(message) : checksum_within(from, to, IPPROTO_ICMPV6, message));
+  const std::uint8_t protocol = four ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6};
+  return ip_head(from, to, protocol, message.size()) + message;
+}
+
 }  // namespace
 
 std::string udp_packet(const NetEnd& from, const NetEnd& to, std::string_view payload) {
@@ -142,19 +159,11 @@ std::string reset_packet(const Knock& knock) {
 }
 
 std::string unreachable_packet(const Knock& knock, int error) {
-  const bool four = knock.client.address.is_v4();
-  // RFC 792: net, host; RFC 4443: no route, address.
-  const std::uint8_t code = error == ENETUNREACH ? 0 : four ? 1 : 3;
-  std::string message;
-  append_u8(message, four ? 3 : 1);
-  append_u8(message, code);
-  message.append(6, '\0');
-  message += knock_packet(knock).substr(0, kMostQuoted);
-  const IpAddress& from = knock.destination.address;
-  const IpAddress& to = knock.client.address;
-  put_u16(message, 2, four ? checksum(message) : checksum_within(from, to, IPPROTO_ICMPV6, message));
-  const std::uint8_t protocol = four ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6};
-  return ip_head(from, to, protocol, message.size()) + message;
+  return icmp_packet(knock.destination.address, knock.client.address, error, knock_packet(knock));
+}
+
+std::string undelivered_packet(const NetEnd& client, const NetEnd& destination, int error) {
+  return icmp_packet(destination.address, client.address, error, udp_packet(client, destination, {}));
 }
 
 }  // namespace rehearse::gate

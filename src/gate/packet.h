@@ -41,5 +41,7 @@ std::string knock_packet(const Knock& knock);
 std::string reset_packet(const Knock& knock);
 /// Or that there is no way: ICMP (RFC 792, RFC 4443). `error` is EHOSTUNREACH or ENETUNREACH.
 std::string unreachable_packet(const Knock& knock, int error);
+/// The same of a datagram; ECONNREFUSED: nobody has the port.
+std::string undelivered_packet(const NetEnd& client, const NetEnd& destination, int error);
 
 }  // namespace rehearse::gate

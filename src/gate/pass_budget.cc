@@ -9,24 +9,27 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 /// What is saved up in a pause may go at once, but no more than a fraction of a second's.
 constexpr std::uint64_t kPartOfSecond = 10;
 
-/// `ns` is a second at most.
-std::uint64_t earned_in(std::uint64_t rate, std::uint64_t ns) {
-  return rate / kSecond * ns + rate % kSecond * ns / kSecond;
+/// `most` where it would be more.
+std::uint64_t earned_in(std::uint64_t rate, std::uint64_t ns, std::uint64_t most) {
+  std::uint64_t whole = 0;
+  if (__builtin_mul_overflow(rate, ns / kSecond, &whole) || whole > most) return most;
+  const std::uint64_t part = ns % kSecond;
+  return std::min(most, whole + rate / kSecond * part + rate % kSecond * part / kSecond);
 }
 
 }  // namespace
 
-PassBudget::PassBudget(const PassLimits& limits, std::int64_t now_ns)
+PassBudget::PassBudget(const PassLimits& limits, std::int64_t now_ns, std::uint64_t least)
     : left_(limits.bytes.value_or(kUnlimited)),
       rate_(limits.bytes_per_second.value_or(kUnlimited)),
-      most_(std::max<std::uint64_t>(rate_ / kPartOfSecond, 1)),
+      most_(std::max(rate_ / kPartOfSecond, least)),
       saved_(most_),
       filled_ns_(now_ns) {}
 
 std::uint64_t PassBudget::allowance(std::int64_t now_ns) {
   if (rate_ == kUnlimited) return left_;
   const auto passed = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns - filled_ns_, 0));
-  const std::uint64_t earned = earned_in(rate_, std::min(passed, kSecond));
+  const std::uint64_t earned = earned_in(rate_, passed, most_);
   if (earned > 0) {
     saved_ = std::min(most_, saved_ + earned);
     filled_ns_ = now_ns;

@@ -10,7 +10,8 @@ namespace rehearse::gate {
 
 class PassBudget {
  public:
-  explicit PassBudget(const PassLimits& limits, std::int64_t now_ns);
+  /// `least`: so much may be saved up, however low the rate is. What cannot be cut has to fit.
+  PassBudget(const PassLimits& limits, std::int64_t now_ns, std::uint64_t least = 1);
 
   /// How many bytes may move now; 0 if none.
   std::uint64_t allowance(std::int64_t now_ns);

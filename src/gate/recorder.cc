@@ -134,6 +134,11 @@ void Recorder::client_ended() {
   client_ended_ = true;
 }
 
+void Recorder::forget_begun() {
+  if (protocol_ == Protocol::kUnknown) sent_ = {};
+  if (protocol_ != Protocol::kStream && requests_.state() == HttpParser::State::kHead) requests_.restart();
+}
+
 void Recorder::end() {
   if (protocol_ == Protocol::kHttp) {
     replies_.end();

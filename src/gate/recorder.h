@@ -22,6 +22,8 @@ class Recorder {
   void from_server(std::string_view bytes);
   /// The client sends no more.
   void client_ended();
+  /// The request that has begun is refused: it is no exchange.
+  void forget_begun();
   /// Neither side sends any more; hands over what is not complete, too.
   void end();
 

@@ -27,6 +27,7 @@ constexpr int kStepsATurn = 4;
 /// While relays hold more than this together they read small pieces only.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
 constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
+constexpr std::string_view kHttpReply = "HTTP/";
 
 }  // namespace
 
@@ -180,7 +181,15 @@ bool Relay::holds_back(const Flow& flow) const {
 
 /// What the client sends may turn out to be for somebody whom the rule is not for.
 bool Relay::undecided() const {
-  return by_name_ && (inspecting_ || (watching_ && requests_.undecided()));
+  if (!by_name_) return false;
+  if (!inspecting_) return watching_ && requests_.undecided();
+  return first_.expects_more() && !(first_.before_request() && server_is_no_http());
+}
+
+/// It has spoken before a request could be whole. Only the wait is spared: what the client says is looked at
+/// as before.
+bool Relay::server_is_no_http() const {
+  return !kHttpReply.starts_with(greeting_);
 }
 
 Relay::Step Relay::push(Flow& flow) {
@@ -190,8 +199,8 @@ Relay::Step Relay::push(Flow& flow) {
     const Io io = flow.to.write(std::string_view(flow.held).substr(flow.sent), count);
     if (io == Io::kBlocked) return step;
     if (io != Io::kDone) return broken(flow.to);
+    took_on(flow, std::string_view(flow.held).substr(flow.sent, count));
     flow.sent += count;
-    flow.bytes += count;
     step = Step::kMoved;
   }
   if (flow.sent > 0) release(flow);
@@ -228,24 +237,26 @@ Relay::Step Relay::pull(Flow& flow) {
 
 /// Writes what can be written at once and holds the rest.
 Relay::Step Relay::take_bytes(Flow& flow, std::string_view bytes) {
-  if (recorder_) {
-    if (&flow == &out_) {
-      recorder_->from_client(bytes);
-    } else {
-      recorder_->from_server(bytes);
-    }
-  }
   if (&flow == &out_ && !inspect(bytes)) return Step::kOver;
-  if (&flow == &in_ && watching_ && requests_.switches(bytes)) watching_ = false;
+  if (&flow == &in_) {
+    if (recorder_) recorder_->from_server(bytes);
+    if (!hear(bytes)) return Step::kOver;
+  }
   if (flow.held.empty() && !holds_back(flow)) {
     std::size_t count = 0;
     const Io io = flow.to.write(bytes, count);
     if (io == Io::kBroken) return broken(flow.to);
-    flow.bytes += count;
+    took_on(flow, bytes.substr(0, count));
     bytes.remove_prefix(count);
   }
   hold(flow, bytes);
   return Step::kMoved;
+}
+
+/// What the client said is recorded when it is taken on: it may be refused before.
+void Relay::took_on(Flow& flow, std::string_view bytes) {
+  flow.bytes += bytes.size();
+  if (recorder_ && &flow == &out_) recorder_->from_client(bytes);
 }
 
 void Relay::hold(Flow& flow, std::string_view bytes) {
@@ -299,9 +310,25 @@ bool Relay::inspect(std::string_view bytes) {
   return true;
 }
 
+/// What the server says. False if the connection has ended.
+bool Relay::hear(std::string_view bytes) {
+  if (watching_ && requests_.switches(bytes)) watching_ = false;
+  if (!by_name_ || greeting_.size() == kHttpReply.size()) return true;
+  greeting_ += bytes.substr(0, kHttpReply.size() - greeting_.size());
+  // What was not taken for a request is one to it.
+  if (!inspecting_ && first_.state() == FirstBytes::State::kOther && greeting_ == kHttpReply)
+    return refuse_unread();
+  return true;
+}
+
 bool Relay::refuse_unread() {
-  refuse("what the client says cannot be read: whom it wants is not known");
+  refuse_request("what the client says cannot be read: whom it wants is not known", {}, {});
   return false;
+}
+
+void Relay::refuse_request(std::string_view why, std::string host, std::string path) {
+  if (recorder_) recorder_->forget_begun();
+  refuse(why, std::move(host), std::move(path));
 }
 
 bool Relay::judge_first_bytes() {
@@ -325,15 +352,21 @@ bool Relay::judge_first_bytes() {
   return true;
 }
 
-/// The log names the first request, or the one that was refused.
+/// The log names the first request of those that go through.
 bool Relay::judge(const RequestAim& aim) {
-  const bool good = !by_name_ || aim.host.empty() || may_speak_to(aim.host);
-  if (!good || record_.http_path.empty()) {
-    record_.http_host = aim.host;
-    record_.http_path = aim.path;
+  const bool named = !aim.host.empty();
+  const bool for_name = by_name_ && named && may_speak_to(aim.host);
+  if (!by_name_ || (for_name && (aim.other_host.empty() || may_speak_to(aim.other_host)))) {
+    if (record_.http_path.empty()) {
+      record_.http_host = aim.host;
+      record_.http_path = aim.path;
+    }
+    return true;
   }
-  if (!good) refuse(fmt::format("HTTP asks for another host than {}", record_.name));
-  return good;
+  refuse_request(named ? fmt::format("HTTP asks for another host than {}", record_.name)
+                       : fmt::format("HTTP asks for no host: the rule is for {} only", record_.name),
+                 for_name ? aim.other_host : aim.host, aim.path);
+  return false;
 }
 
 bool Relay::may_speak_to(const std::string& host) const {

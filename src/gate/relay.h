@@ -64,6 +64,7 @@ class Relay final : public Connection {
   Step push(Flow& flow);
   Step pull(Flow& flow);
   Step take_bytes(Flow& flow, std::string_view bytes);
+  void took_on(Flow& flow, std::string_view bytes);
   Step take_end(Flow& flow);
   Step broken(const StreamSocket& side);
   void hold(Flow& flow, std::string_view bytes);
@@ -71,9 +72,12 @@ class Relay final : public Connection {
   void drain();
   bool inspect(std::string_view bytes);
   bool judge_first_bytes();
+  bool hear(std::string_view bytes);
   bool refuse_unread();
+  void refuse_request(std::string_view why, std::string host, std::string path);
   bool judge(const RequestAim& aim);
   [[nodiscard]] bool undecided() const;
+  [[nodiscard]] bool server_is_no_http() const;
   [[nodiscard]] bool holds_back(const Flow& flow) const;
   [[nodiscard]] bool may_speak_to(const std::string& host) const;
   void set_timer();
@@ -94,6 +98,7 @@ class Relay final : public Connection {
   bool inspecting_ = true;  ///< it is not known yet what the client speaks
   bool watching_ = false;   ///< it speaks HTTP, to a name
   RequestWatch requests_;
+  std::string greeting_;      ///< the first bytes that the server has said
   bool patient_ = true;       ///< undecided bytes are held back
   std::int64_t hold_ns_ = 0;  ///< how long
   bool used_up_ = false;      ///< the rule's bytes are: nothing more is read

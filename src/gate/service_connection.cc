@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/ascii.h"
+#include "gate/first_bytes.h"
 
 namespace rehearse::gate {
 namespace {
@@ -92,10 +92,10 @@ void ServiceConnection::wake_after(std::int64_t ns) {
 
 void ServiceConnection::note(Exchange exchange) {
   if (exchange.kind == ExchangeKind::kHttp && record_.http_path.empty()) {
-    record_.http_path = target_of(exchange.request.head);
-    for (const Header& header : exchange.request.headers) {
-      if (equal_ignoring_case(header.name, "Host")) record_.http_host = header.value;
-    }
+    const std::string_view head = exchange.request.head;
+    RequestAim aim = aim_of(head.substr(0, head.find(' ')), target_of(head), exchange.request.headers);
+    record_.http_host = std::move(aim.host);
+    record_.http_path = std::move(aim.path);
   }
   exchange.tls = tls_ != nullptr;
   keep(std::move(exchange));

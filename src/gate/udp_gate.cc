@@ -41,13 +41,17 @@ std::optional<NetEnd> original_destination(struct msghdr& message) {
   return std::nullopt;
 }
 
-/// As if `from` had sent it. What the run's network does not take is lost, as datagrams are.
-bool send_packet(const RunSockets& sockets, const NetEnd& from, const NetEnd& to, std::string_view payload) {
-  const std::string packet = udp_packet(from, to, payload);
+/// What the run's network does not take is lost, as datagrams are.
+bool send_raw(const RunSockets& sockets, const IpAddress& to, std::string_view packet) {
   if (packet.empty()) return false;
-  const int raw = to.address.is_v4() ? sockets.raw4.get() : sockets.raw6.get();
-  const SocketAddress address = socket_address(to.address, 0);
+  const int raw = to.is_v4() ? sockets.raw4.get() : sockets.raw6.get();
+  const SocketAddress address = socket_address(to, 0);
   return ::sendto(raw, packet.data(), packet.size(), 0, address.get(), address.size) >= 0;
+}
+
+/// As if `from` had sent it.
+bool send_packet(const RunSockets& sockets, const NetEnd& from, const NetEnd& to, std::string_view payload) {
+  return send_raw(sockets, to.address, udp_packet(from, to, payload));
 }
 
 }  // namespace
@@ -99,10 +103,12 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
     }
     if (!spend(payload.size())) return;
     // An error that the server's host has sent for an earlier one is told once: the next try is a new one.
-    if (::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0 &&
-        ::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0) {
-      record_.error = std::strerror(errno);
-      return drop();
+    if (::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0) {
+      pass_on(errno);
+      if (::send(socket_.get(), payload.data(), payload.size(), MSG_NOSIGNAL) < 0) {
+        pass_on(errno);
+        return drop();
+      }
     }
     record_.bytes_out += payload.size();
     if (recorder_) recorder_->from_client(payload);
@@ -128,7 +134,7 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
     for (int i = 0; i < kAnswersATurn && !over_; ++i) {
       const ssize_t size = ::recv(socket_.get(), context_.buffer.data(), context_.buffer.size(), 0);
       if (size < 0) {
-        if (errno != EAGAIN) record_.error = std::strerror(errno);
+        if (errno != EAGAIN) pass_on(errno);
         return;
       }
       const std::string_view payload(context_.buffer.data(), static_cast<std::size_t>(size));
@@ -141,6 +147,14 @@ class UdpGate::Flow final : public EventLoop::Watcher, private Timer {
       record_.bytes_in += payload.size();
       if (recorder_) recorder_->from_server(payload);
     }
+  }
+
+  /// What came of an earlier datagram: a client that listens for it hears it, as it would outside.
+  void pass_on(int error) {
+    record_.error = std::strerror(error);
+    if (error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH)
+      send_raw(gate_.sockets_, ends_.client.address,
+               undelivered_packet(ends_.client, ends_.destination, error));
   }
 
   void on_time() override {

@@ -148,8 +148,13 @@ bool allows(const gate::Endpoint& allowed, const report::NetworkRecord& to) {
   const bool udp = allowed.protocol == gate::Protocol::kUdp;
   if (to.proto != (udp ? "udp" : "tcp") || !allowed.ports.contains(to.port)) return false;
   if (std::holds_alternative<gate::AnyHost>(allowed.target)) return true;
-  if (const auto* name = std::get_if<gate::NameTarget>(&allowed.target))
-    return !report::proven_name(to).empty() && gate::matches_name(*name, report::proven_name(to));
+  if (const auto* name = std::get_if<gate::NameTarget>(&allowed.target)) {
+    const std::string proven = report::proven_name(to);
+    return !proven.empty() && (gate::matches_name(*name, proven) ||
+                               std::ranges::any_of(to.aliases, [&](const std::string& alias) {
+                                 return gate::matches_name(*name, alias);
+                               }));
+  }
   const auto address = parse_ip(to.dst);
   if (!address) return false;
   if (const auto* block = std::get_if<IpBlock>(&allowed.target)) return block->contains(*address);

@@ -72,6 +72,20 @@ bool is_denied(const gate::ConnectionRecord* connection) {
   return connection->verdict == gate::GateVerdict::kDenied;
 }
 
+/// The names that a mocked alias stands for, one behind the other, as the gate's resolver follows them.
+std::vector<std::string> aliases_of(const gate::DnsZone& zone, const std::string& name) {
+  std::vector<std::string> aliases;
+  auto at = gate::DnsName::parse(name);
+  while (at && aliases.size() < gate::kMostAliases) {
+    const gate::DnsEntry* const entry = zone.find(*at);
+    const gate::DnsRecord* const alias = entry == nullptr ? nullptr : entry->find(gate::DnsType::kCname);
+    if (alias == nullptr) break;
+    at = std::get<gate::DnsName>(alias->data);
+    aliases.push_back(at->key());
+  }
+  return aliases;
+}
+
 /// What the host has where a local socket was looked for.
 struct HostSocket {
   enum class There : std::uint8_t { kSocket, kOther, kNothing, kUnknown };
@@ -274,6 +288,7 @@ void NetworkJournal::add_name(const IpAddress& address, std::int64_t time_ns,
                               report::NetworkRecord& to) const {
   if (const std::string* name = name_of(address, to.process, time_ns); name != nullptr) {
     to.name = *name;
+    to.aliases = aliases_of(plan_.zone, *name);
   } else if (gate::classify(address) != gate::AddressClass::kLoopback) {
     to.name = hosts_.name_of(address);
     if (!to.name.empty()) to.name_from = kHosts;
@@ -313,7 +328,10 @@ void NetworkJournal::add_taken(const trace::NetworkAttempt& attempt, report::Net
   const std::size_t at = records.size();
   const std::size_t added = add_each(own, to, records);
   if (added != 0) records[at].time_ns = to.time_ns;
-  if (added == 1 && !tcp) records[at].count = attempt.count;
+  // Of what went to a name server the questions are none of it.
+  const std::uint64_t questions = is_question(attempt) ? asked(attempt, attempt.process) : 0;
+  if (added == 1 && !tcp)
+    records[at].count = std::max(attempt.count - std::min(questions, attempt.count), own.size());
   std::uint64_t came = added != 0 && !tcp ? attempt.count : own.size();
   if (is_question(attempt))
     came += tcp ? asking_connections(destination, attempt.process) : asked(attempt, attempt.process);
@@ -335,10 +353,16 @@ std::size_t NetworkJournal::add_each(const Connections& connections, const repor
   const std::size_t before = records.size();
   for (const gate::ConnectionRecord* connection : connections) {
     report::NetworkRecord one = to;
-    one.name = connection->name;
-    if (one.name.empty()) {
+    one.name.clear();
+    one.name_from.clear();
+    one.aliases.clear();
+    add_name(connection->address, connection->begun_ns, one);
+    // The gate names the last of several that an address stands for; what was asked for is an alias of that.
+    const bool alias = std::ranges::find(one.aliases, connection->name) != one.aliases.end();
+    if (!connection->name.empty() && !alias) {
+      one.name = connection->name;
       one.name_from.clear();
-      add_name(connection->address, connection->begun_ns, one);
+      one.aliases = aliases_of(plan_.zone, one.name);
     }
     one.sni = connection->sni;
     one.http_host = connection->http_host;
@@ -348,6 +372,7 @@ std::size_t NetworkJournal::add_each(const Connections& connections, const repor
     if (apart_ >= kMostApart) {
       one.name = to.name;
       one.name_from = to.name_from;
+      one.aliases = to.aliases;
       one.sni = one.http_host = one.http_path = one.rule = {};
       one.ended = "not told apart: there are very many; gate.jsonl has each";
     }
@@ -408,6 +433,7 @@ std::vector<report::DnsRecord> NetworkJournal::questions(std::uint64_t begun_ns)
   std::vector<report::DnsRecord> records;
   std::map<std::tuple<std::string, gate::DnsType, gate::DnsAnswer>, std::size_t> known;
   for (const gate::QuestionRecord& one : log_.questions) {
+    const std::int64_t time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(one.time_ns));
     const auto [at, fresh] = known.emplace(
         std::tuple(one.question.name, one.question.type, one.question.answered), records.size());
     if (fresh) {
@@ -415,9 +441,10 @@ std::vector<report::DnsRecord> NetworkJournal::questions(std::uint64_t begun_ns)
       made.name = one.question.name;
       made.type = gate::to_string(one.question.type);
       made.answer = gate::to_string(one.question.answered);
-      made.time_ns = trace::between(begun_ns, static_cast<std::uint64_t>(one.time_ns));
+      made.time_ns = time_ns;
     }
     report::DnsRecord& record = records[at->second];
+    record.time_ns = std::min(record.time_ns.value_or(time_ns), time_ns);
     record.count += one.count;
     record.servers.insert(format_ip(one.ends.server));
     record.processes.insert(

@@ -283,9 +283,6 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   record.listeners = describe_listeners(
       listening_, listening_.list().empty() ? nullptr : journal.host_listeners(), events_.begun_ns());
   names_asked_ = journal.first_asked(events_.begun_ns());
-  for (report::DnsRecord& asked : record.dns) {
-    if (const auto at = names_asked_.find(asked.name); at != names_asked_.end()) asked.time_ns = at->second;
-  }
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   if (listening_.unlisted() != 0)

@@ -158,6 +158,8 @@ struct NetworkRecord {
   std::uint16_t port = 0;
   std::string name;       ///< that the address was looked up by
   std::string name_from;  ///< "/etc/hosts": of the clone; empty: the gate's answer
+  /// Behind the name, by mocked records: a rule for any of them is for it. Known when the run has just ended.
+  std::vector<std::string> aliases;
   std::string sni;        ///< what the client said in TLS
   std::string http_host;  ///< and in HTTP
   std::string http_path;

@@ -52,6 +52,15 @@ class Declared(ExpectCase):
         self.assertIn("Expected of it", report)
         self.assertRegex(report, r"met +must_change: ")
 
+    def test_either_name_of_an_alias_is_declared(self) -> None:
+        mock = self.base / "mock.toml"
+        mock.write_text('[[mock]]\nlisten = "tcp:api.example.com:80"\nhttp = [ {} ]\n[[mock]]\ndns = [ { name = "www.example.com", type = "CNAME", data = "api.example.com" } ]\n', encoding="ascii")
+        for name, met in (("www", True), ("api", True), ("ftp", False)):
+            result = self.expect(f'[expect]\nnet = ["tcp:{name}.example.com:80"]\n', ["curl", "-sS", "http://www.example.com/"], "--mock", str(mock))
+            self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+            self.assertEqual(self.unmet(result), [] if met else ["net"])
+            self.assertEqual({to["name"] for to in result.doc["network"] if to["proto"] in ("tcp", "udp")}, {"www.example.com"})
+
     def test_accounts_and_packages(self) -> None:
         harness.need("useradd", "usermod")
         tables = ('[expect.accounts]\nmay = ["user-added:rh-trial", "group-added:rh-trial", "member-added:rh-trial:*", "password-*:rh-trial"]\nmust = ["user-added:rh-trial"]\n'

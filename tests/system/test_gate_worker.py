@@ -400,7 +400,7 @@ class Passed(Gate):
         self.assertEqual((good.connections[0]["http_host"], good.connections[0]["http_path"]), ("localhost-alias.example", "/p"))
         bad = self.behind(script % (port, request % b"other.example"), options=passes)
         self.assertIn("reset", bad.out, bad.err)
-        self.assertEqual({(c["bytes_out"], c["http_host"]) for c in bad.connections}, {(0, "other.example")})
+        self.assertEqual([(c["bytes_out"], c["http_host"]) for c in bad.connections], [(0, "other.example"), (0, "")])
         self.assertIn("another host", bad.connections[-1]["error"])
         self.assertEqual([c["verdict"] for c in bad.connections], ["denied", "passed"])  # the greeting had come
         # Without a rule for the loopback the name is a rebinding.
@@ -482,6 +482,42 @@ class Passed(Gate):
         server.shutdown()
         self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("passed", "GET /nothing HTTP/1.1")], seen.err)
 
+    def test_mocks_and_passes_name_a_request_alike(self):
+        server = Tcp(lambda connection: (connection.recv(65536), connection.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")))
+        self.host("127.0.0.1 passed.example\n")
+        mock = '[[mock]]\nlisten = "tcp:mocked.example:%d"\nhttp = [ {} ]\n' % server.port
+        seen = self.behind("""#python
+            for target in ("/x?y=1", "http://NAME:%d/x?y=1"):
+                for name in ("mocked.example", "passed.example"):
+                    s = socket.create_connection((name, %d))
+                    s.sendall(f"GET {target.replace('NAME', name)} HTTP/1.1\\r\\nHost: {name}:%d\\r\\n\\r\\n".encode())
+                    s.recv(100)
+            """ % (server.port, server.port, server.port), mock, ["--pass", "tcp:passed.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(sorted((c["verdict"], c["http_host"], c["http_path"]) for c in seen.connections),
+                         [("mocked", "mocked.example", "/x?y=1")] * 2 + [("passed", "passed.example", "/x?y=1")] * 2, seen.err)
+
+    def test_what_is_refused_is_no_exchange(self):
+        def answer(connection):
+            while data := connection.recv(65536):
+                if data.endswith(b"\r\n\r\n"):
+                    connection.sendall(b"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n")
+        server = Tcp(answer)
+        self.host("127.0.0.1 kept.example\n")
+        seen = self.behind("""#python
+            good, bad = (b"GET /%%s HTTP/1.1\\r\\nHost: %%s\\r\\n\\r\\n" %% ends for ends in ((b"good", b"kept.example"), (b"bad", b"other.example")))
+            for parts in ((good, bad), (bad,), (good + bad,), (good, bad[:20], bad[20:]), (bad[:20], bad[20:])):
+                s = socket.create_connection(("kept.example", %d))
+                try:
+                    for part in parts:
+                        s.sendall(part)
+                        if part == good: s.recv(100)
+                        else: time.sleep(0.5)
+                    s.recv(100)
+                except OSError as error: print(error.errno)
+            """ % server.port, options=["--pass", "tcp:kept.example:%d,record" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(seen.out.split(), ["104"] * 5, seen.err)
+        self.assertEqual([(e["outcome"], e["request"]["head"]) for e in seen.exchanges], [("passed", "GET /good HTTP/1.1")] * 2)
+
     def test_udp(self):
         def serve(listener):
             while True:
@@ -512,6 +548,53 @@ class Passed(Gate):
         self.assertEqual(seen.out, "b'cba'\n50001 b'y' True\n" * 2 + "[Errno 111] Connection refused\n", seen.err)
         self.assertEqual(sorted(c["bytes_in"] for c in seen.connections if c["protocol"] == "udp"), [3, 3, 50001, 50001])
         self.assertEqual(seen.totals["flows"], 4)
+
+    def test_a_datagram_that_nobody_takes_is_told(self):
+        closed = []
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family, socket.SOCK_DGRAM) as once:
+                once.bind((address, 0))
+                closed.append((family.value, address, once.getsockname()[1]))
+        seen = self.behind("""#python
+            for family, address, port in %r:
+                s = gate_socket(family, socket.SOCK_DGRAM)
+                s.connect((address, port))
+                s.settimeout(3)
+                try:
+                    s.send(b"x")
+                    print(s.recv(10))
+                except OSError as error: print(error.errno)
+            """ % closed, options=[word for _, _, port in closed for word in ("--pass", "udp:host-loopback:%d" % port)])
+        self.assertEqual(seen.out.split(), ["111", "111"], seen.err)
+        self.assertEqual({(c["verdict"], c["error"]) for c in seen.connections}, {("passed", "Connection refused")})
+
+    def test_a_datagram_larger_than_a_moment_of_the_rate(self):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        def serve():
+            while True:
+                data, peer = listener.recvfrom(65536)
+                listener.sendto(data[:10], peer)
+        threading.Thread(target=serve, daemon=True).start()
+        port = listener.getsockname()[1]
+        seen = self.behind("""#python
+            s = gate_socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.connect(("127.0.0.1", %d))
+            s.settimeout(0.3)
+            began, tries = time.time(), 0
+            for _ in range(10):
+                while True:
+                    s.send(b"x" * 8000)
+                    tries += 1
+                    try: s.recv(100); break
+                    except OSError: pass
+                    assert tries < 100
+            print(time.time() - began, tries)
+            """ % port, options=["--pass", "udp:host-loopback:%d,rate=10KiB/s" % port])
+        took, tries = seen.out.split()
+        self.assertGreater(float(took), 0.6, seen.err)
+        self.assertGreater(int(tries), 10)
+        self.assertIn("beyond the limits", seen.connections[0]["error"])
 
     def test_who_is_refused_outside_is_refused_inside(self):
         closed = []
@@ -584,6 +667,34 @@ class Passed(Gate):
         self.assertEqual(seen.out.splitlines()[4], str(b"GET / HTTP/1.1\r\nHo"))
         self.assertIn("reset", seen.out.splitlines()[5])
 
+    def test_turns_without_lines_wait_once(self):
+        """A server that has answered before a line was whole speaks no HTTP: the client's next words need not wait."""
+        def say(connection):
+            connection.sendall(b"hello")
+            echo(connection)
+        silent, greeting = Tcp(echo), Tcp(say)
+        self.host("127.0.0.1 turns.example\n")
+        options = [word for port in (silent.port, greeting.port) for word in ("--pass", "tcp:turns.example:%d" % port, "--pass", "host-loopback:%d" % port)]
+        seen = self.behind("""#python
+            for port in (%d, %d):
+                s = socket.create_connection(("turns.example", port))
+                if port == %d: s.recv(5)
+                began = time.time()
+                for _ in range(18):
+                    s.sendall(b"w")
+                    assert s.recv(10) == b"w"
+                print(time.time() - began)
+                # It is looked at all the same.
+                try:
+                    s.sendall(b" /x HTTP/1.1\\r\\nHost: other.example\\r\\n\\r\\n")
+                    print(s.recv(10))
+                except OSError as error: print(error.errno)
+            """ % (silent.port, greeting.port, greeting.port), options=options)
+        waited = seen.out.split()
+        self.assertEqual(waited[1::2], ["104", "104"], seen.err)
+        self.assertLess(float(waited[0]), 2)
+        self.assertLess(float(waited[2]), 2)
+
     def test_every_request_is_for_the_name(self):
         def answer(connection):
             while data := connection.recv(65536):
@@ -609,8 +720,43 @@ class Passed(Gate):
         self.assertEqual(seen.out.splitlines(), ["[b'200', b'200', 104]", "[104]", "[b'200', 104]", "[b'101', b'200']"], seen.err)
         denied = [c for c in seen.connections if c["verdict"] == "denied"]
         self.assertEqual([(c["http_host"], c["http_path"], c["bytes_out"]) for c in denied],
-                         [("other.example", "/bad", 0), ("other.example", "/bad", 0), ("kept.example", "/good", 0)])
+                         [("other.example", "/bad", 0), ("other.example", "/bad", 0), ("", "", 0)])
+        passed = [c for c in seen.connections if c["verdict"] == "passed"]
+        self.assertEqual([(c["http_host"], c["http_path"], c["bytes_out"] > 0) for c in passed],
+                         [("kept.example", "/good", True), ("kept.example", "/good", True), ("kept.example", "/", True)])
         self.assertIn("another host than kept.example", denied[0]["error"])
+
+    def test_what_a_server_might_take_for_a_request_names_the_name(self):
+        """Whatever of it is let through leaves no server with a request for somebody else, or for nobody."""
+        heard = []
+        def answer(connection):
+            said = b""
+            heard.append(said)
+            while data := connection.recv(65536):
+                heard.remove(said)
+                said += data
+                heard.append(said)
+                connection.sendall(b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n" if b"garbage" in data else b"+OK\r\n")
+        server = Tcp(answer)
+        self.host("127.0.0.1 good.example\n")
+        bad = [b"GET /evil?%s HTTP/1.1\r\nHost: evil.example\r\n\r\n" % (b"x" * 9000), b"GET\t/evil HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+               b"GET /evil\x01 HTTP/1.1\r\nHost: evil.example\r\n\r\n", b"GET http://good.example/evil HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+               b"GET http://evil.example/evil HTTP/1.1\r\nHost: good.example\r\n\r\n", b"GET /evil\r\nHost: evil.example\r\n\r\n",
+               b"GET /evil HTTP/1.1\r\nHost:\r\n\r\n", b"GET /evil HTTP/1.0\r\n\r\n", b"GET /evil"]
+        good = [b"GET http://good.example/ HTTP/1.1\r\nHost: GOOD.example:80\r\n\r\n", b"GET / HTTP/1.0\r\nHost: good.example\r\n\r\n",
+                b"GET key\r\n", b"PING\r\n", b"ruok", b"get /key\r\n"]
+        seen = self.behind("""#python
+            for said in %r:
+                s = socket.create_connection(("good.example", %d))
+                try:
+                    s.sendall(said)
+                    if said.endswith(b"/evil"): s.shutdown(socket.SHUT_WR)
+                    print(s.recv(100))
+                except OSError as error: print(error.errno)
+            """ % (bad + good + [b"garbage\n"], server.port), options=["--pass", "tcp:good.example:%d" % server.port, "--pass", "host-loopback:%d" % server.port])
+        self.assertEqual(seen.out.splitlines(), ["104"] * len(bad) + [str(b"+OK\r\n")] * len(good) + ["104"], seen.err)
+        self.assertEqual([said for said in heard if b"evil" in said], [])
+        self.assertEqual(sorted(c["verdict"] for c in seen.connections), ["denied"] * (len(bad) + 1) + ["passed"] * (len(good) + 1))
 
     def test_what_the_gate_refuses_is_denied(self):
         server = Tcp(echo)

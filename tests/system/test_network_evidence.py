@@ -133,6 +133,15 @@ exit 0
             self.assertTrue(any(to["ended"].startswith(ended) for to in found), found)
         self.assertLessEqual({"net.outside", "net.shell-connects"}, self.rules(result))
 
+    def test_questions_are_not_counted_with_what_is_none(self) -> None:
+        self.assertEqual(self.the_attempt(self.python("""
+import struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+for number in range(300):
+    if number % 50 == 0: s.sendto(b'no question', ('8.8.8.8', 53))
+    s.sendto(struct.pack('!6H', number, 0x100, 1, 0, 0, 0) + b'\\1a\\7example\\3com\\0' + struct.pack('!2H', 1, 1), ('8.8.8.8', 53)); s.recv(1000)
+"""), port=53, dst="8.8.8.8")["count"], 6)
+
     def test_questions_that_do_not_reach_the_gate_are_attempts(self) -> None:
         harness.need("dig", "unshare", "tc")
         result = self.run_in(["sh", "-c", """
@@ -160,6 +169,9 @@ exit 0
         self.assertEqual(len(other["processes"]), 1)
         self.assertGreater(other["time_s"], one["time_s"] + 0.2)
         self.assertEqual(self.attempts(result, port=53, probe=False), [])
+        types = self.run_in(["sh", "-c", "dig @6.6.6.6 data.example.com A > /dev/null; sleep 0.3; dig @6.6.6.6 data.example.com MX > /dev/null"]).doc["dns"]
+        times = {one["type"]: one["time_s"] for one in types}
+        self.assertGreater(times["MX"], times["A"] + 0.3)
         self.assertIn("looked up data.example.com A: synthetic ×2 at 6.6.6.6 and 1 more", self.text(result))
 
     def test_an_escaped_name_is_escaped_once(self) -> None:

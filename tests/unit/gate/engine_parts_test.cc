@@ -100,6 +100,15 @@ TEST_CASE("A connection's first packet is read, sent on and refused") {
       CHECK(message[head + 1] == (error == ENETUNREACH ? 0 : four ? 1 : 3));
     }
   }
+  for (const bool four : {true, false}) {
+    const NetEnd client = {ip(four ? "127.0.0.1" : "::1"), 4001};
+    const std::string message =
+        undelivered_packet(client, {ip(four ? "10.1.2.3" : "fd00::1"), 53}, ECONNREFUSED);
+    const std::size_t head = four ? 20 : 40;
+    CHECK(is_whole(message, head));
+    CHECK((message[head] == (four ? 3 : 1) && message[head + 1] == (four ? 3 : 4)));
+    CHECK(message.substr(2 * head + 8, 4) == std::string("\x0f\xa1\0\x35", 4));
+  }
   std::string acknowledged = segment;
   acknowledged[13] = 0x12;
   CHECK_FALSE(read_knock(ip("127.0.0.1"), ip("10.0.0.1"), acknowledged));
@@ -178,6 +187,15 @@ TEST_CASE("A budget lets as much through as the rule says") {
     CHECK(moved <= rate * 11);
     CHECK(moved >= rate * 9);
   }
+  // However low the rate, what cannot be cut comes to fit.
+  PassBudget whole({.bytes = {}, .bytes_per_second = 1000, .time_ns = {}}, 0, 5000);
+  const std::int64_t second = 1'000'000'000;
+  CHECK(whole.allowance(0) == 5000);
+  whole.spend(5000);
+  CHECK(whole.allowance(second) == 1000);
+  CHECK(whole.allowance(4 * second) == 4000);
+  CHECK(whole.allowance(1000 * second) == 5000);
+
   PassBudget free({}, 0);
   CHECK(free.allowance(0) > 1ULL << 60U);
   CHECK_FALSE(free.exhausted());
@@ -217,6 +235,49 @@ TEST_CASE("A client's first bytes say whom it wants") {
       {"SSH-2.0-OpenSSH_9.2\r\n", State::kOther, "", ""},
       {"GET / HTTP/1.1\r\nHost: a", State::kNeedMore, "", ""},
       {"GE", State::kNeedMore, "", ""},
+      // Other protocols, as far as their beginnings are like HTTP's.
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0", State::kOther, "", ""},
+      {"GET key\r\nGET other:key\r\n", State::kOther, "", ""},
+      {"SET key value of http://x/\r\n", State::kOther, "", ""},
+      {"get /page\r\n", State::kOther, "", ""},
+      {"set /page 0 0 7\r\nHost: x\r\n", State::kOther, "", ""},
+      {"PING\r\n", State::kOther, "", ""},
+      {"CONNECT {\"verbose\":false}\r\nPING\r\n", State::kOther, "", ""},
+      {"nSCAN /tmp/file\n", State::kOther, "", ""},
+      {"-T dn example.de\r\n", State::kOther, "", ""},
+      {"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", State::kOther, "", ""},
+      {"{\"line\": \"GET / HTTP/1.1\"}\n", State::kOther, "", ""},
+      {"003egit-upload-pack /project.git" + std::string("\0host=a\0", 8) + "0032want 0000\n", State::kOther,
+       "", ""},
+      {std::string("\0\0\0\x29\0\3\0\0user\0a HTTP/1.1\n", 25), State::kOther, "", ""},
+      {std::string(9000, 'a') + "\n", State::kOther, "", ""},
+      {"PUT " + std::string(9000, 'a') + "\r\nPING\r\n", State::kOther, "", ""},
+      // What some server takes for a request.
+      {"GET /" + std::string(9000, 'a'), State::kBroken, "", ""},
+      {"GET a" + std::string(9000, 'a') + " HTTP/1.1\r\n", State::kBroken, "", ""},
+      {std::string(9000, 'A') + " /a HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET a" + std::string(9000, 'a') + "\r\nHost: a\r\n", State::kBroken, "", ""},
+      {"GET\t/d HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET\t/d\tHTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET\v/d\vHTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET\xa0/d\xa0HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"\tGET /d HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET /\x01 HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET /d HTTP/1.1\rHost: b\r\r", State::kBroken, "", ""},
+      {"GET /d http/1.1\r\n", State::kBroken, "", ""},
+      {"GET /d HTTP/2.0\r\n", State::kBroken, "", ""},
+      {"PRI * HTTP/2.0\r\nHost: b\r\n", State::kBroken, "", ""},
+      {"PROPFIND /d\x01 HTTP/1.1\r\n", State::kBroken, "", ""},
+      {"GET /d\r\n", State::kBroken, "", ""},
+      {"GET http://a/d\n", State::kBroken, "", ""},
+      {"POST /d\r\n", State::kBroken, "", ""},
+      {"GET d\r\nHost: b\r\n", State::kBroken, "", ""},
+      {"GET d\r\n folded\r\nHost : b\r\n", State::kBroken, "", ""},
+      {"GET d\r\n\r\n", State::kBroken, "", ""},
+      {"GET d\r\n" + std::string(9000, 'x'), State::kBroken, "", ""},
+      {"GET key\r\n", State::kNeedMore, "", ""},
+      {"GET / HTTP/1.1\r\nHost: a:80:b\r\n\r\n", State::kHttp, "a:80:b", "/"},
+      {"GET / HTTP/1.1\r\nHost: b@a\r\n\r\n", State::kHttp, "b@a", "/"},
       {std::string("\x16\x03\x01\x00\x05hello", 10), State::kBroken, "", ""},
   };
   for (const Case& wanted : cases) {
@@ -226,6 +287,27 @@ TEST_CASE("A client's first bytes say whom it wants") {
       CHECK(state_after(first, wanted.bytes, piece) == wanted.state);
       CHECK((first.request().host == wanted.host && first.request().path == wanted.path));
     }
+  }
+  // The end of the connection ends a line, too.
+  for (const auto& [text, state] : {std::pair("GET /d", State::kBroken),
+                                    {"GET d HTTP/1.1", State::kBroken},
+                                    {"GET key\r\n", State::kOther},
+                                    {"GET key", State::kOther},
+                                    {"ruok", State::kOther}}) {
+    FirstBytes ended;
+    ended.feed(text);
+    CAPTURE(text);
+    CHECK(ended.end() == state);
+  }
+  FirstBytes both;
+  both.feed("GET http://a/ HTTP/1.1\r\nHost: b:80\r\n\r\n");
+  CHECK((both.request().host == "a" && both.request().other_host == "b"));
+  // Nobody waits for more of what does not look like it.
+  for (const char* const text : {"GET key\r\n", "hello world", "set a"}) {
+    FirstBytes other;
+    other.feed(text);
+    CAPTURE(text);
+    CHECK((other.state() == State::kNeedMore && !other.expects_more()));
   }
   FirstBytes endless;
   CHECK(state_after(endless, "GET / HTTP/1.1\r\n" + std::string(200000, 'x'), 1000) == State::kBroken);
