@@ -212,8 +212,8 @@ void LayerWalk::visit_directory(const Frame& frame, const std::string& name, con
     const auto source_st =
         lower ? sys::stat_fd((*lower)->get()) : Result<struct stat>(fail("malformed redirect"));
     if (source_st) {
-      // Moved away and back: an ordinary directory.
-      const bool moved = source != below.lower_path;
+      // Moved away and back: an ordinary directory, unless its parent went elsewhere and this is a new one.
+      const bool moved = source != below.lower_path || !frame.lower;
       if (moved) pair.from = join_absolute(layer_.mountpoint, source);
       pair.before = Pair::Side{*parent_fd, leaf, *source_st};
       if (old && moved) visit_deleted(frame, name);

@@ -20,6 +20,7 @@ struct Scan {
   RenameIndex& index;
   std::vector<std::pair<std::string, std::string>> whiteouts;  ///< lower path of the directory, name
   std::unordered_map<std::uint64_t, std::string> new_files;    ///< origin inode -> upper path
+  std::vector<std::pair<std::string, std::string>> in_place;  ///< directories at their old path: lower, upper
   bool look_for_files = false;
 
   struct Frame {
@@ -70,13 +71,17 @@ struct Scan {
     if (const auto redirect = overlay_xattr(frame.upper->get(), name.c_str(), kRedirectXattr)) {
       below.lower = redirect_target(*redirect, frame.lower);
       below.has_lower = !below.lower.empty();
-      if (below.has_lower && below.lower != lower) {
+      if (below.has_lower && below.lower == lower && !look_for_files) {
+        in_place.emplace_back(below.lower, below.path);
+      } else if (below.has_lower && below.lower != lower) {
         index.moved_from.insert(below.lower);
         index.directories.emplace(below.lower, below.path);
       }
     } else if (below.has_lower && overlay_xattr(frame.upper->get(), name.c_str(), kOpaqueXattr)) {
       // Its lower content is gone, and may have gone elsewhere.
       if (!look_for_files) whiteouts.emplace_back(lower, "");
+      // Where the directory itself went elsewhere, this is a new one: a file at an old path was put there.
+      below.has_lower = !look_for_files || !index.moved_from.contains(lower);
     }
     return open_frame(std::move(below));
   }
@@ -126,6 +131,23 @@ struct Scan {
       const std::string name = std::move(frame.directories.back());
       frame.directories.pop_back();
       if (auto below = visit_directory(frame, name)) stack.push_back(std::move(*below));
+    }
+  }
+
+  /// What lies where it lay, but in a directory made anew, the old one having gone elsewhere: it went with
+  /// that and came back.
+  void find_returned() {
+    const auto went = [this](std::string_view path) {
+      for (std::size_t slash = path.rfind('/'); slash != std::string_view::npos && slash != 0;
+           slash = path.rfind('/', slash - 1)) {
+        if (index.moved_from.contains(std::string(path.substr(0, slash)))) return true;
+      }
+      return false;
+    };
+    for (auto& [lower, path] : in_place) {
+      if (!went(lower)) continue;
+      index.moved_from.insert(lower);
+      index.directories.emplace(std::move(lower), std::move(path));
     }
   }
 
@@ -208,8 +230,9 @@ std::string redirect_target(const std::string& redirect, const std::string& pare
 
 RenameIndex RenameIndex::build(const Layer& layer) {
   RenameIndex index;
-  Scan scan{layer, index, {}, {}, false};
+  Scan scan{layer, index, {}, {}, {}, false};
   scan.run();
+  scan.find_returned();
   index.masks_moved =
       std::ranges::any_of(layer.masked, [&](const std::string& masked) { return scan.is_moved(masked); });
   if (scan.whiteouts.empty()) return index;  // nothing is gone, so no file has moved

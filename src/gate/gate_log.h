@@ -45,9 +45,10 @@ struct ConnectionRecord {
   std::uint16_t port = 0;
   IpAddress client_address;
   std::uint16_t client_port = 0;
-  std::string name;       ///< what the address was answered for; empty if nothing
-  std::string sni;        ///< of TLS
-  std::string http_host;  ///< of the first request of HTTP in the clear, or within TLS that was mocked; no port
+  std::string name;  ///< what the address was answered for; empty if nothing
+  std::string sni;   ///< of TLS
+  std::string
+      http_host;  ///< of the first request of HTTP in the clear, or within TLS that was mocked; no port
   std::string http_path;  ///< with the query
   GateVerdict verdict = GateVerdict::kDenied;
   std::string rule;             ///< its text; of a mock, the place of its table; empty: the default

@@ -274,7 +274,6 @@ void Relay::release(Flow& flow) {
 /// One side sends no more; the other is told once it has everything.
 Relay::Step Relay::take_end(Flow& flow) {
   flow.ended = true;
-  if (recorder_ && &flow == &out_) recorder_->client_ended();
   if (&flow == &out_ && inspecting_) {
     first_.end();
     if (!judge_first_bytes()) return Step::kOver;
@@ -286,6 +285,7 @@ Relay::Step Relay::take_end(Flow& flow) {
   }
   if (!flow.held.empty()) return Step::kMoved;
   flow.finished = true;
+  if (recorder_ && &flow == &out_) recorder_->client_ended();
   flow.to.shut_down();
   touch();
   return Step::kMoved;
