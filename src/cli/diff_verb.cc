@@ -49,10 +49,29 @@ class KeptFiles {
   KeptFiles(const ledger::Bundle& bundle, const report::RunRecord& record)
       : bundle_(bundle), record_(record) {}
 
+  /// Each change of the run, before the first is opened.
+  void take(const effects::Change& change) {
+    if (!change.after || !change.after->link_group || names_ >= kMostNames) return;
+    links_[{change.layer, *change.after->link_group}].push_back(change.path);
+    ++names_;
+  }
+  /// By any of its names: the layer has only those that were written to.
   Result<UniqueFd> open(const effects::Change& change) {
+    auto file = open_at(change, change.path);
+    if (file || !change.after || !change.after->link_group) return file;
+    for (const std::string& name : links_[{change.layer, *change.after->link_group}]) {
+      if (auto other = open_at(change, name)) return other;
+    }
+    return file;
+  }
+
+ private:
+  static constexpr std::size_t kMostNames = 100'000;  ///< of hard links that are remembered
+
+  Result<UniqueFd> open_at(const effects::Change& change, const std::string& name) {
     const auto layer = std::find_if(record_.layers.begin(), record_.layers.end(),
                                     [&](const report::LayerRecord& l) { return l.index == change.layer; });
-    if (layer == record_.layers.end() || !report::is_at_or_below(change.path, layer->mountpoint)) {
+    if (layer == record_.layers.end() || !report::is_at_or_below(name, layer->mountpoint)) {
       return fail("its layer is not recorded", ExitCode::kDataError);
     }
     auto upper = uppers_.find(change.layer);
@@ -60,7 +79,7 @@ class KeptFiles {
       RH_TRY(UniqueFd fd, bundle_.open_dir(fmt::format("uppers/{}/upper", change.layer).c_str()));
       upper = uppers_.emplace(change.layer, std::move(fd)).first;
     }
-    std::string_view relative = change.path;
+    std::string_view relative = name;
     relative.remove_prefix(layer->mountpoint == "/" ? 1 : layer->mountpoint.size() + 1);
     if (relative.empty() || relative.find('\0') != std::string_view::npos)
       return fail("not a path below its layer", ExitCode::kDataError);
@@ -71,10 +90,11 @@ class KeptFiles {
     return sys::open(sys::fd_path(object.get()).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME);
   }
 
- private:
   const ledger::Bundle& bundle_;
   const report::RunRecord& record_;
   std::map<std::uint32_t, UniqueFd> uppers_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::vector<std::string>> links_;  ///< by layer and group
+  std::size_t names_ = 0;
 };
 
 /// Escaped for a terminal, line by line, with colour by sign.
@@ -184,6 +204,7 @@ Result<int> print_diff(const Globals& globals, Options& options) {
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     names.take(change);
     links.take(change);
+    kept.take(change);
     return true;
   }));
   report::Sides sides;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <unordered_set>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
@@ -13,6 +15,8 @@
 
 namespace rehearse::effects {
 namespace {
+
+constexpr std::size_t kMostLikely = 64;  ///< directories that are looked through first
 
 std::string absolute(const Layer& layer, const std::string& path) {
   return layer.mountpoint == "/" ? '/' + path : layer.mountpoint + '/' + path;
@@ -52,6 +56,14 @@ std::optional<std::string> shown_at(const Layer& layer, const RenameIndex& renam
   return std::nullopt;
 }
 
+/// The directory of the host's `path`, relative to the layer; nothing if it is not below it.
+std::optional<std::string> directory_of(const Layer& layer, const std::string& path) {
+  if (path.empty() || !is_within(path, layer.mountpoint)) return std::nullopt;
+  const std::size_t begin = layer.mountpoint == "/" ? 1 : layer.mountpoint.size() + 1;
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos || slash < begin ? std::string() : path.substr(begin, slash - begin);
+}
+
 /// The host has removed the directory since its name was read, or put something else in its place.
 bool is_gone(int err) {
   return err == ENOENT || err == ENOTDIR || err == ELOOP;
@@ -61,7 +73,11 @@ bool is_gone(int err) {
 
 void LinkAliases::note(const Change& change, const std::optional<struct stat>& origin) {
   if (change.before && change.before->nlink > 1 && change.before->link_group)
-    ++groups_[change.before->ino].recorded;
+    {
+    Group& group = groups_[change.before->ino];
+    ++group.recorded;
+    if (group.path.empty()) group.path = change.from.empty() ? change.path : change.from;
+  }
   if (!origin) return;
   const bool in_place = change.before && change.before->ino == origin->st_ino;
   Group& group = groups_[origin->st_ino];
@@ -96,7 +112,7 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
     }
     after->nlink = merged_nlink(layer.index.get(), name.c_str(), *st, origin);
     after->link_group = after->nlink > 1 ? std::optional(st->st_ino) : std::nullopt;
-    objects.emplace(origin->st_ino, std::move(*after));
+    objects.emplace(origin->st_ino, Object{std::move(*after), origin->st_nlink, group.path});
   }
   return objects;
 }
@@ -117,10 +133,22 @@ void LinkAliases::complete(const Layer& layer, const RenameIndex& renames,
 
 void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
                        std::vector<LinkAlias>& found, const std::function<void(std::string)>& trouble) {
+  std::uint64_t missing = 0;  // names
   std::vector<std::string> directories = {""};
-  while (!directories.empty()) {
+  // Names of one object mostly lie side by side.
+  std::unordered_set<std::string> likely;
+  for (const auto& [ino, object] : objects) {
+    missing += object.names;
+    if (auto place = directory_of(layer, object.path); place && likely.size() < kMostLikely)
+      if (likely.insert(*place).second) directories.push_back(std::move(*place));
+  }
+  std::size_t ahead = likely.size();
+  while (!directories.empty() && missing != 0) {
     const std::string path = std::move(directories.back());
     directories.pop_back();
+    const bool looks_ahead = ahead > 0;
+    const bool again = !looks_ahead && likely.contains(path);
+    if (looks_ahead) --ahead;
     const auto directory = open_directory_beneath(layer.lower.get(), path);
     const auto names = directory ? Listing::read((*directory)->get())
                                  : Result<Listing>(tl::make_unexpected(directory.error()));
@@ -132,12 +160,13 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       const std::string name(entry.name);
       const std::string full = join_path(path, name);
       if (entry.type == DT_DIR) {
-        if (std::find(layer.hidden.begin(), layer.hidden.end(), full) == layer.hidden.end())
+        if (!looks_ahead && std::find(layer.hidden.begin(), layer.hidden.end(), full) == layer.hidden.end())
           directories.push_back(full);
         continue;
       }
       const auto object = objects.find(entry.ino);
-      if (object == objects.end()) continue;
+      if (object == objects.end() || again) continue;
+      if (missing > 0) --missing;
       const auto shown = shown_at(layer, renames, full);
       if (!shown) continue;
       LinkAlias alias;
@@ -149,7 +178,7 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       alias.directory = *directory;
       alias.name = name;
       alias.st = *st;
-      alias.after = object->second;
+      alias.after = object->second.after;
       found.push_back(std::move(alias));
     }
   }

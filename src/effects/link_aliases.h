@@ -44,8 +44,14 @@ class LinkAliases {
     std::uint64_t recorded = 0;  ///< names of the lower object that have records of their own
     bool only_opened = false;    ///< one was opened for writing and left as it was
     bool changed = false;
+    std::string path = {};  ///< the host's, of one of them
   };
-  using Objects = std::unordered_map<std::uint64_t, Attributes>;  ///< after the run, by lower inode
+  struct Object {
+    Attributes after;
+    std::uint64_t names = 0;  ///< in the lower
+    std::string path;         ///< the host's, of a name that has a record; empty: none has
+  };
+  using Objects = std::unordered_map<std::uint64_t, Object>;  ///< by lower inode
   [[nodiscard]] Objects incomplete(const Layer& layer, const std::function<void(std::string)>& trouble) const;
   static void scan(const Layer& layer, const RenameIndex& renames, const Objects& objects,
                    std::vector<LinkAlias>& found, const std::function<void(std::string)>& trouble);

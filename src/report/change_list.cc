@@ -111,6 +111,10 @@ std::string owner_counts(const effects::Counts& counts) {
   return fmt::format("{} file{} with one more name", counts.identical, counts.identical == 1 ? "" : "s");
 }
 
+std::string renamed_text(const std::string& from, const std::string& to) {
+  return from == to ? to + "  (moved with its directory, and put back)" : from + " → " + to;
+}
+
 std::string change_line(const effects::Change& change, const TerminalOptions& options,
                         const LinkNames& links) {
   const Style style(options.color);
@@ -121,7 +125,7 @@ std::string change_line(const effects::Change& change, const TerminalOptions& op
     return whole ? escape_text(path) : fit_middle(escape_text(path, kShown), room);
   };
   std::string path = shown(change.path);
-  if (change.kind == effects::ChangeKind::kRenamed) path = shown(change.from) + " → " + path;
+  if (change.kind == effects::ChangeKind::kRenamed) path = renamed_text(shown(change.from), path);
   std::string line = style.mark(change.kind) + " " + path;
   std::string more = details(change, links);
   if (more.empty()) return line;

@@ -33,6 +33,10 @@ struct ManifestSummary {
 
 Result<ManifestSummary> summarize(int manifest_fd);
 
+/// What is shown of a renamed object: "/old → /new". At its old path it was put back, into a directory made
+/// anew, after it had gone with the old one.
+std::string renamed_text(const std::string& from, const std::string& to);
+
 /// "− /path  14 KiB" without indent; `columns` > 0 shortens a path that does not fit, unless the change is
 /// destructive.
 std::string change_line(const effects::Change& change, const TerminalOptions& options,

@@ -309,7 +309,7 @@ class Page {
   }
   void change_row(const effects::Change& change, const LinkNames& links) {
     std::string path = text(change.path);
-    if (change.kind == effects::ChangeKind::kRenamed) path = text(change.from) + " → " + path;
+    if (change.kind == effects::ChangeKind::kRenamed) path = renamed_text(text(change.from), path);
     out_.put(fmt::format(
         "<tr><td>{}</td><td>{}</td><td class=\"dim\">{}</td><td class=\"dim\">{}</td></tr>\n",
         html_text(mark(change.kind)), path, html_text(details(change, links)), text(change.package, 256)));

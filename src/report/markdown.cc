@@ -193,7 +193,7 @@ class Page {
     RH_CHECK(effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       if (!wanted(change)) return true;
       std::string path = text(change.path);
-      if (change.kind == effects::ChangeKind::kRenamed) path = text(change.from) + " → " + path;
+      if (change.kind == effects::ChangeKind::kRenamed) path = renamed_text(text(change.from), path);
       lines += std::string(mark(change.kind)) + ' ' + path;
       if (const std::string more = details(change, links); !more.empty()) lines += "  " + more;
       if (!change.package.empty()) lines += "  [" + text(change.package, 256) + ']';

@@ -209,6 +209,17 @@ class Files(HostCase):
         self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
         self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
 
+    def test_diff_of_each_name_of_an_object(self) -> None:
+        """The layer has only the name that was written to."""
+        (self.host / "far").mkdir()
+        (self.host / "one").write_text("old\n")
+        for name in ("two", "far/three"):
+            os.link(self.host / "one", self.host / name)
+        self.shell(f"echo new >> {self.host}/one")
+        shown = self.call("diff", "last", json_out=False).out.decode()
+        self.assertEqual(shown.count("+new"), 3, shown)
+        self.assertNotIn("not the recorded one", shown)
+
     def test_diff_of_what_was_another_kind_of_object(self) -> None:
         h = self.host
         os.symlink("keep", h / "link")
