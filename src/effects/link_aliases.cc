@@ -72,8 +72,7 @@ bool is_gone(int err) {
 }  // namespace
 
 void LinkAliases::note(const Change& change, const std::optional<struct stat>& origin) {
-  if (change.before && change.before->nlink > 1 && change.before->link_group)
-    {
+  if (change.before && change.before->nlink > 1 && change.before->link_group) {
     Group& group = groups_[change.before->ino];
     ++group.recorded;
     if (group.path.empty()) group.path = change.from.empty() ? change.path : change.from;

@@ -38,6 +38,12 @@ std::optional<ReadIdentity> look(const HostRoot& host, const HostRead& read) {
       st->st_mode};
 }
 
+bool is_removal_mark(const HostRoot& host, const HostRead& read) {
+  const auto object = host.find(read.path, false);
+  const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());
+  return st && S_ISCHR(st->st_mode) && st->st_rdev == 0;
+}
+
 /// Opened to be read, if it is the regular file that was read: it is known to be one before it is opened.
 std::optional<UniqueFd> open_same(const HostRoot& host, const HostRead& read) {
   const auto object = host.find(read.path);
@@ -221,12 +227,14 @@ std::optional<std::int64_t> ShownOtherwise::other_since(const std::string& path,
 }
 
 std::vector<HostRead> settle_reads(std::vector<HostRead> reads, const HostRoot& host, const RunStart& start,
-                                   const ShownOtherwise& otherwise) {
+                                   const ShownOtherwise& otherwise, std::vector<std::string>& marks) {
   DeviceNumbers devices(host);
   std::erase_if(reads, [&](HostRead& read) {
-    return otherwise.hidden.contains(read.path) ||
-           settle(read, host, devices, start, otherwise.other_since(read.path, start.realtime_ns)) ==
-               Fate::kDrop;
+    if (otherwise.hidden.contains(read.path)) return true;
+    const auto since = otherwise.other_since(read.path, start.realtime_ns);
+    if (settle(read, host, devices, start, since) == Fate::kKeep) return false;
+    if (read.uses == effects::kReadAbsent && is_removal_mark(host, read)) marks.push_back(read.path);
+    return true;
   });
   std::set<std::string> interpreters;
   for (HostRead& read : reads) {

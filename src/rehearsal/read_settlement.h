@@ -35,8 +35,12 @@ struct ShownOtherwise {
 
 /// `reads`: as trace::ReadSet gives them. An object that has not changed since `start` is what the run has
 /// seen. Sorted by path.
+/// `marks`: gets the paths that were looked for in vain though the host has something there: what overlayfs
+/// takes for a mark of its own that something was removed (a character device 0:0), as container stores have
+/// them, no layer over it shows.
 std::vector<effects::HostRead> settle_reads(std::vector<effects::HostRead> reads, const HostRoot& host,
-                                            const RunStart& start, const ShownOtherwise& otherwise);
+                                            const RunStart& start, const ShownOtherwise& otherwise,
+                                            std::vector<std::string>& marks);
 
 /// Secret files (trace::secret_files, and `masked`) that were opened under a name that a
 /// mount inside, or a hard link of the host's, gives them.

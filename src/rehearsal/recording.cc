@@ -398,8 +398,14 @@ void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord&
   }
   add_followed_links(collected, reads_.take_followed(), *host);
   if (reads_.cut()) trouble.emplace_back("more files were read than the list of them can hold");
-  const auto reads =
-      settle_reads(std::move(collected), *host, {evidence.started_ns, evidence.earliest_stamp_ns}, otherwise);
+  std::vector<std::string> marks;
+  const auto reads = settle_reads(std::move(collected), *host,
+                                  {evidence.started_ns, evidence.earliest_stamp_ns}, otherwise, marks);
+  if (!marks.empty())
+    record.gaps.push_back({"looked for in vain, and this host has it: " + some(marks),
+                           "character devices 0:0, as the stores of containers have them, mean to overlayfs "
+                           "that something was removed: on the host the command would have met them",
+                           verdict::Level::kYellow});
   for (const effects::HostRead& read : reads) {
     if (read.uses == effects::kReadAbsent)
       ++record.reads.absent;

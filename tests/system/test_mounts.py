@@ -235,6 +235,11 @@ python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("ram/socket")'; ""
         self.assertEqual(self.err.split()[:4], [b"old", b"new", b"mine", b"new"])
         self.assertEqual(self.paths(doc).get(os.fsencode(f"{self.base}/m/at")), "modified")
 
+    def test_what_overlayfs_takes_for_its_own_marks_is_said(self) -> None:
+        doc = self.rehearse_in(SETUP + "mkdir store; echo a > store/a; mknod store/gone c 0 0", f"rm -r {self.base}/m/store || stat {self.base}/m/store/gone; true")
+        self.assertEqual(self.gaps(doc).get(f"looked for in vain, and this host has it: {self.base}/m/store/gone"), "yellow", self.gaps(doc))
+        self.assertNotEqual(doc["verdict"]["level"], "green")
+
     def test_an_unbindable_mount_is_hidden_and_named(self) -> None:
         setup = SETUP + "mkdir alone; mount -t tmpfs a alone; echo 1 > alone/f; mount --make-unbindable alone"
         doc = self.rehearse_in(setup, f"ls -A {self.base}/m/alone", "umount alone")
