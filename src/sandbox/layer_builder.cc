@@ -95,7 +95,12 @@ Result<void> LayerBuilder::clone_host() {
     auto object = sys::open_at2(root.get(), *path == '\0' ? "." : path, O_PATH | O_NOFOLLOW, 0, kInRoot);
     if (!object) return with_context(object.error(), "mount " + mount.mountpoint);
     RH_TRY(const auto st, sys::stat_fd(object->get()));
-    RH_TRY(auto lower, sys::clone_mount(object->get(), ""));
+    auto cloned = sys::clone_mount(object->get(), "");
+    if (!cloned && cloned.error().err == EPERM)
+      return fail_errno(EPERM, "mount " + mount.mountpoint + " cannot be shown in a sandbox",
+                        ExitCode::kUnavailable, "rehearse needs CAP_SYS_ADMIN; see `rehearse doctor`");
+    if (!cloned) return with_context(cloned.error(), "mount " + mount.mountpoint);
+    UniqueFd lower = std::move(*cloned);
     RH_CHECK(
         sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
     const std::string number = std::to_string(i);

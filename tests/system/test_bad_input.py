@@ -156,6 +156,11 @@ class BadInput(Case):
         done = subprocess.run([str(copy), "run", "--", "true"], capture_output=True, check=False, user=65534, group=65534, extra_groups=[])
         self.assert_refused(Result(done.returncode, done.stdout, done.stderr, 0), harness.NO_PERMISSION, "root")
 
+    def test_root_without_the_right_to_mount(self) -> None:
+        done = subprocess.run(["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", *self.command("run", "--", "true")], capture_output=True, check=False)
+        self.assertEqual(done.returncode, 69, done.stderr)
+        self.assertIn(b"CAP_SYS_ADMIN; see `rehearse doctor`", done.stderr)
+
     def test_state_directory(self) -> None:
         self.state.mkdir(mode=0o777)
         self.state.chmod(0o777)
