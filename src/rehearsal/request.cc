@@ -115,9 +115,6 @@ Result<void> check_limits(const Options& options) {
     return fail("--claim: longer than 16 KiB", ExitCode::kUsage, "say it shorter");
   if (options.wall_ns && *options.wall_ns <= 0)
     return fail("the limit of wall time must be more than 0", ExitCode::kUsage);
-  if (options.write_bytes && *options.write_bytes == 0)
-    return fail("the limit of written bytes must be more than 0", ExitCode::kUsage,
-                "to have a run that writes nothing, use --read-only");
   if (options.memory_bytes && *options.memory_bytes < (1U << 20U))
     return fail("the limit of memory is less than 1 MiB", ExitCode::kUsage);
   if (options.pids && (*options.pids < 2 || *options.pids > kMostPids))

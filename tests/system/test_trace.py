@@ -738,7 +738,11 @@ libc.syscall(59, b'/bin/true', None, None)
         script = (f"import ctypes, mmap; ctypes.CDLL(None).syscall(600, 1, 2, 3); m = mmap.mmap(-1, 4096, prot=7); m.write({code!r}); "
                   "ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()")
         self.complete(self.run_in(["python3", "-c", script]))
-        for shown in ("i386 getpid", "syscall_0x258"):
+        # Where the kernel has no calls of i386 the interrupt is a fault, and there is nothing to be shown.
+        faults = subprocess.run(["python3", "-c", script], capture_output=True, check=False).returncode == -signal.SIGSEGV
+        if faults:
+            print("no calls of i386 on this kernel ... ", end="")
+        for shown in ("syscall_0x258",) if faults else ("i386 getpid", "syscall_0x258"):
             (line,) = self.lines("--where", f"evt.type = '{shown}'")
             self.assertIn(f" {shown}(", line)
             # What the filter kills never ran: its number, put back in the result's place, is none.
