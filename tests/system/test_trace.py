@@ -740,14 +740,14 @@ libc.syscall(59, b'/bin/true', None, None)
         self.complete(self.run_in(["python3", "-c", script]))
         # Where the kernel has no calls of i386 the interrupt is a fault, and there is nothing to be shown.
         faults = subprocess.run(["python3", "-c", script], capture_output=True, check=False).returncode == -signal.SIGSEGV
-        if faults:
-            print("no calls of i386 on this kernel ... ", end="")
         for shown in ("syscall_0x258",) if faults else ("i386 getpid", "syscall_0x258"):
             (line,) = self.lines("--where", f"evt.type = '{shown}'")
             self.assertIn(f" {shown}(", line)
             # What the filter kills never ran: its number, put back in the result's place, is none.
             self.assertEqual(line.endswith("= ?"), shown.startswith("i386"), line)
         self.assertEqual(self.call("trace", "last", "--where", "evt.type = unknown").code, harness.USAGE)
+        if faults:
+            harness.skip("this kernel has no calls of i386; one without a name was checked")
 
     def test_pinned_programs_are_shared_and_cleaned_up(self) -> None:
         """With a BPF filesystem the programs stay loaded, but are attached only while a run is active."""
