@@ -209,20 +209,20 @@ void processes(JsonWriter& json, const RunRecord& record) {
   json.close_array();
 }
 
+void text_or_null(JsonWriter& json, const char* key, const std::string& value) {
+  if (value.empty())
+    json.key(key).null();
+  else
+    json.bytes(key, value);
+}
+
 void attempted(JsonWriter& json, const RunRecord& record) {
   json.key("attempts").open_array();
   for (const AttemptRecord& attempt : record.attempts) {
     json.open_object().bytes("what", attempt.what).bytes("detail", attempt.detail);
-    const auto word = [&json](const char* key, const std::string& value) {
-      json.key(key);
-      if (value.empty())
-        json.null();
-      else
-        json.string(to_utf8_lossy(value));
-    };
-    word("capability", attempt.capability);
+    text_or_null(json, "capability", attempt.capability);
     json.bytes("result", attempt.result);
-    word("errno", attempt.error);
+    text_or_null(json, "errno", attempt.error);
     json.key("process").integer(std::uint64_t{attempt.process}).bytes("exe", attempt.exe);
     json.key("count").integer(attempt.count);
     json.close_object();
@@ -231,12 +231,7 @@ void attempted(JsonWriter& json, const RunRecord& record) {
 }
 
 void networked(JsonWriter& json, const RunRecord& record) {
-  const auto text = [&json](const char* key, const std::string& value) {
-    if (value.empty())
-      json.key(key).null();
-    else
-      json.bytes(key, value);
-  };
+  const auto text = [&json](const char* key, const std::string& value) { text_or_null(json, key, value); };
   json.key("network").open_array();
   for (const NetworkRecord& to : record.network) {
     json.open_object().bytes("verdict", to.verdict).bytes("proto", to.proto).bytes("dst", to.dst);
