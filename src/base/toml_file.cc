@@ -59,7 +59,8 @@ std::string TomlTable::name_of(std::string_view key) const {
 }
 
 std::string TomlTable::place() const {
-  return fmt::format("{}:{}", *path_, table_->source().begin.line);
+  const toml::source_position& at = table_->source().begin;
+  return fmt::format("{}:{}:{}", *path_, at.line, at.column);
 }
 
 tl::unexpected<Error> TomlTable::error_in(const toml::source_region& source, std::string_view what,

@@ -58,7 +58,7 @@ class TomlTable {
   [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> text_pairs(
       std::string_view key) const;
 
-  /// "FILE:LINE" of the table.
+  /// "FILE:LINE:COLUMN" of the table.
   [[nodiscard]] std::string place() const;
   /// An error at the table.
   [[nodiscard]] tl::unexpected<Error> error(std::string_view what, std::string fix) const;

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "gate/record_data.h"
+
 namespace rehearse::gate {
 namespace {
 
@@ -52,7 +54,7 @@ Result<DnsEntry*> DnsZone::entry_for(std::string_view text) {
 }
 
 Result<void> DnsZone::add(const DnsMock& mock) {
-  const bool absent = mock.type == "NXDOMAIN";
+  const bool absent = mock.type == kNoSuchName;
   const auto type = parse_mock_type(mock.type);
   if (!absent && !type) {
     return fail(fmt::format("\"{}\" is not a type of DNS record that can be mocked", mock.type),
@@ -84,7 +86,9 @@ Result<DnsZone> DnsZone::create(std::span<const DnsMock> mocks, std::span<const 
   }
   for (const DnsMock& mock : mocks) {
     if (auto added = zone.add(mock); !added)
-      return with_context(std::move(added).error(), fmt::format("DNS mock {} {}", mock.name, mock.type));
+      return with_context(std::move(added).error(),
+                          fmt::format("{}{}DNS mock {} {}", mock.place, mock.place.empty() ? "" : ": ",
+                                      mock.name, mock.type));
   }
   return zone;
 }

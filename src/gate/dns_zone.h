@@ -19,6 +19,7 @@ struct DnsMock {
   std::string type;        ///< see parse_mock_type(); NXDOMAIN, with no data: the name does not exist
   std::uint32_t ttl = 60;  ///< seconds
   std::string data;        ///< see parse_mock_data()
+  std::string place = {};  ///< where it is written, for errors; may be empty
 };
 
 /// What is said of a name. Without records and not absent: the name exists (a service is mocked or passed

@@ -49,7 +49,7 @@ struct EngineContext {
   /// For one read; nobody relies on what is in it later.
   std::array<char, std::size_t{64} << 10U> buffer;
   /// As `buffer`, of relays.
-  std::array<char, std::size_t{4} << 20U> piece;
+  std::array<char, std::size_t{256} << 10U> piece;
 
   PassBudget& budget(const PassRule& rule) {
     return budgets[static_cast<std::size_t>(&rule - rules.pass.data())];

@@ -269,9 +269,17 @@ Result<DatagramMock> read_datagrams(const TomlTable& mock) {
 Result<DnsMock> read_record(const TomlTable& table) {
   RH_CHECK(table.allow_only({"name", "type", "data", "ttl"}));
   DnsMock record;
-  RH_TRY(record.name, required(table, "name", parse_host_name, "api.example.com"));
+  record.place = table.place();
+  RH_TRY(record.name, required(table, "name", parse_name_pattern, "api.example.com"));
   RH_TRY(record.type, required(table, "type", parse_dns_type, "A"));
   RH_TRY(const auto data, table.text("data"));
+  if (record.type == kNoSuchName) {
+    for (const std::string_view key : {"data", "ttl"}) {
+      if (table.has(key))
+        return table.error_at(key, "a name that does not exist has none", "leave the key out");
+    }
+    return record;
+  }
   if (!data)
     return table.error("\"data\" is missing",
                        fmt::format("write data = \"{}\"", dns_data_example(record.type)));

@@ -25,9 +25,10 @@ constexpr Example kExamples[] = {{"A", "192.0.2.1"},
 }  // namespace
 
 Result<std::string> parse_dns_type(std::string_view text) {
-  if (std::ranges::find(kExamples, text, &Example::type) != std::end(kExamples)) return std::string(text);
+  if (text == kNoSuchName || std::ranges::find(kExamples, text, &Example::type) != std::end(kExamples))
+    return std::string(text);
   return fail(fmt::format("\"{}\" is no type of record known here", text.substr(0, 80)), ExitCode::kUsage,
-              "write A, AAAA, CNAME, MX, NS, PTR, SRV or TXT");
+              "write A, AAAA, CNAME, MX, NS, PTR, SRV, TXT or NXDOMAIN");
 }
 
 std::string_view dns_data_example(std::string_view type) {

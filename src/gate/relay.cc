@@ -27,6 +27,10 @@ constexpr int kStepsATurn = 4;
 /// While relays hold more than this together they read small pieces only.
 constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
 constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
+/// Of what goes to an address.
+constexpr std::uint64_t kMostInspected = std::uint64_t{256} << 10U;
+/// Of a read: more is about to come.
+constexpr std::size_t kMuch = std::size_t{32} << 10U;
 constexpr std::string_view kHttpReply = "HTTP/";
 
 }  // namespace
@@ -232,6 +236,7 @@ Relay::Step Relay::pull(Flow& flow) {
   if (io == Io::kBroken) return broken(flow.from);
   touch();
   budget.spend(count);
+  if (count >= kMuch && count < wanted) context_.loop.gather();
   return take_bytes(flow, std::string_view(context_.piece.data(), count));
 }
 
@@ -298,6 +303,8 @@ bool Relay::inspect(std::string_view bytes) {
   std::vector<RequestAim> aims;
   if (by_name_ && (inspecting_ || watching_)) aims = requests_.from_client(bytes);
   if (inspecting_ && first_.feed(bytes) != FirstBytes::State::kNeedMore && !judge_first_bytes()) return false;
+  // Nothing rests on it, and the report names what began in the usual way.
+  if (!by_name_ && record_.bytes_out > kMostInspected) inspecting_ = false;
   if (watching_) {
     for (const RequestAim& aim : aims) {
       if (!judge(aim)) return false;

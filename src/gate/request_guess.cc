@@ -11,6 +11,8 @@ namespace {
 
 /// Longer ones are seldom methods: the text is watched, not waited for.
 constexpr std::size_t kLongestMethod = 20;
+/// No server is known to read a longer line.
+constexpr std::size_t kLongestLine = std::size_t{16} << 20U;
 /// Between words, for the most lenient: Python's str.split() of Latin-1. A line ends at LF.
 constexpr std::string_view kBlanks = " \t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0";
 constexpr std::string_view kBlanksAndEnds = " \t\v\f\r\n\x1c\x1d\x1e\x1f\x85\xa0";
@@ -19,11 +21,13 @@ constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";  // RF
 constexpr std::array<std::string_view, 9> kMethods = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                                       "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
+/// Streams of any size are looked at: by the slash, which is found fast.
 bool has_version(std::string_view text) {
-  return !std::ranges::search(
-              text, kVersion, {}, [](char c) { return ascii_lower(c); },
-              [](char c) { return ascii_lower(c); })
-              .empty();
+  constexpr std::size_t kWord = kVersion.size() - 1;
+  for (std::size_t slash = text.find('/', kWord); slash != text.npos; slash = text.find('/', slash + 1)) {
+    if (equal_ignoring_case(text.substr(slash - kWord, kWord), kVersion.substr(0, kWord))) return true;
+  }
+  return false;
 }
 
 std::string_view token_at(std::string_view text) {
@@ -107,8 +111,10 @@ RequestGuess::State RequestGuess::judge_long_line() {
   const std::size_t end = text_.find('\n');
   if (has_version(std::string_view(text_).substr(0, end))) return State::kBroken;
   if (end != std::string::npos) return after_line(method_of_http_, end + 1);
-  text_.erase(0, text_.size() - std::min(text_.size(), kVersion.size() - 1));
-  return State::kWatched;
+  const std::size_t behind = text_.size() - std::min(text_.size(), kVersion.size() - 1);
+  text_.erase(0, behind);
+  long_line_ += behind;
+  return long_line_ > kLongestLine ? State::kOther : State::kWatched;
 }
 
 /// A whole line that could be a request without a version, if it is one at all.

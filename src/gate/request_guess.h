@@ -48,6 +48,7 @@ class RequestGuess {
   State state_ = State::kUnclear;
   Phase phase_ = Phase::kFirstLine;
   bool method_of_http_ = false;  ///< of a long line
+  std::size_t long_line_ = 0;    ///< bytes of it that are no longer in text_
   bool may_be_aimed_ = false;    ///< it has begun as a line that some server serves
   std::string text_;
 };

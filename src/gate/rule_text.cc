@@ -311,6 +311,13 @@ Result<std::string> parse_host_name(std::string_view text) {
   return parse_name(Piece{text, kNoColumn});
 }
 
+Result<std::string> parse_name_pattern(std::string_view text) {
+  if (text == "*") return std::string(text);
+  const std::size_t stars = text.starts_with("*.") ? 2 : 0;
+  RH_TRY(const std::string name, parse_name(Piece{text.substr(stars), kNoColumn}));
+  return std::string(text.substr(0, stars)) + name;
+}
+
 Result<PassRule> parse_pass(std::string_view text) {
   PassRule rule;
   const Piece whole{text};

@@ -37,6 +37,8 @@ Result<std::int64_t> parse_time_limit(std::string_view text);
 /// A host name in the form that rules compare: lower case, no dot at the end. An error if it cannot be one
 /// (RFC 1123, and the underscore that services use).
 Result<std::string> parse_host_name(std::string_view text);
+/// The same, or "*.NAME" (every name below it), or "*".
+Result<std::string> parse_name_pattern(std::string_view text);
 
 std::string to_text(const PassRule& rule);
 std::string to_text(const DenyRule& rule);

@@ -18,6 +18,8 @@ class OwnMoves {
   /// From the journals that are kept with the run.
   static Result<OwnMoves> read(const ledger::Bundle& bundle);
 
+  /// There were none.
+  [[nodiscard]] bool none() const { return all_.empty(); }
   /// One of them was the last to change what stands at `path` (absolute), whose change time this is.
   [[nodiscard]] bool explain(const std::string& path, std::int64_t ctime_ns) const;
   /// One of them took away what stood at `path`, or above it; nothing is there.

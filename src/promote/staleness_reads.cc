@@ -53,9 +53,7 @@ class ReadCheck {
     if (nowhere && !read.moved && context_.compared.contains({read.identity.dev, read.identity.ino}))
       return {};
     const bool gone = here.inode == 0 && here.now == "nothing";
-    if (!read.moved &&
-        (gone ? rules_.own.took_away(read.path) : rules_.own.explain(read.path, here.ctime_ns)))
-      return {};
+    if (!read.moved && is_own_move(read, gone, here.ctime_ns)) return {};
     report(read, here.now, here.owner);
     return {};
   }
@@ -75,6 +73,40 @@ class ReadCheck {
       const std::string head(parent_of(link));
       others.push_back(target.starts_with('/') ? target + rest : head + '/' + target + rest);
     }
+  }
+
+  /// Promotions and rollbacks know the place itself, whichever symlinks led the action there.
+  [[nodiscard]] bool is_own_move(const HostRead& read, bool gone, std::int64_t ctime_ns) const {
+    if (rules_.own.none()) return false;
+    const auto explains = [&](const std::string& path) {
+      return gone ? rules_.own.took_away(path) : rules_.own.explain(path, ctime_ns);
+    };
+    return explains(read.path) || explains(place_of(read.path, !read.link));
+  }
+
+  /// Where `path` leads, as far as that is there; what is not stands behind it as it is written.
+  [[nodiscard]] std::string place_of(std::string path, bool follow) const {
+    constexpr int kMostRounds = 64;  ///< of symlinks and directories that are gone
+    std::string rest;
+    for (int round = 0; round < kMostRounds && path.size() > 1; ++round) {
+      const std::string parent(parent_of(path));
+      const std::string name = path.substr(parent.size());
+      const auto directory = sys::open_at2(root_, parent.empty() ? "." : parent.c_str() + 1,
+                                           O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+      const auto where = directory ? sys::read_link_at(AT_FDCWD, sys::fd_path(directory->get()).c_str())
+                                   : Result<std::string>(tl::make_unexpected(directory.error()));
+      if (!where) {
+        rest.insert(0, name);
+        path = parent;
+        follow = true;
+        continue;
+      }
+      const std::string above = *where == "/" ? "" : *where;
+      const auto target = sys::read_link_at(directory->get(), name.c_str() + 1);
+      if (!follow || !target) return above + name + rest;
+      path = target->starts_with('/') ? *target : above + '/' + *target;
+    }
+    return rest.empty() ? "/" : rest;
   }
 
   struct Look {

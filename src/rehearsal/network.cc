@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -21,6 +22,8 @@ namespace {
 
 constexpr const char* kLog = "gate.jsonl";
 constexpr const char* kExchanges = "exchanges.jsonl";
+/// All that a host trusts, in one file.
+constexpr const char* kBundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"};
 
 template <class Rule>
 void append(std::vector<Rule>& to, std::vector<Rule> from) {
@@ -125,14 +128,22 @@ std::vector<std::string> named(const gate::Rules& rules) {
 std::vector<sandbox::Addition> NetworkPlan::trust() const {
   if (!authority) return {};
   const std::string& pem = authority->pem();
-  return {{"/etc/ssl/certs/ca-certificates.crt", pem, false},
-          {"/etc/pki/tls/certs/ca-bundle.crt", pem, false},
-          {certificate_path(), pem, true}};
+  std::vector<sandbox::Addition> additions;
+  for (const char* bundle : kBundles) additions.push_back({bundle, pem, false});
+  additions.push_back({certificate_path(), pem, true});
+  return additions;
 }
 
 std::vector<std::pair<std::string, std::string>> NetworkPlan::trust_variables() const {
   if (!authority) return {};
-  return {{"NODE_EXTRA_CA_CERTS", certificate_path()}};
+  std::vector<std::pair<std::string, std::string>> variables = {{"NODE_EXTRA_CA_CERTS", certificate_path()}};
+  // These replace what the programs trust otherwise: only by all that the host trusts.
+  const auto* const bundle =
+      std::ranges::find_if(kBundles, [](const char* path) { return ::access(path, R_OK) == 0; });
+  if (bundle != std::end(kBundles)) {
+    for (const char* name : {"REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"}) variables.emplace_back(name, *bundle);
+  }
+  return variables;
 }
 
 /// By the hash of its name: c_rehash(1).

@@ -39,7 +39,7 @@ struct NetworkPlan {
 
   /// What makes clients inside trust the authority.
   [[nodiscard]] std::vector<sandbox::Addition> trust() const;
-  /// The same for those that have certificates of their own: Node.js.
+  /// The same for those that bring certificates of their own: Node.js, Python's requests and pip, httpx.
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> trust_variables() const;
 
  private:

@@ -124,7 +124,8 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
     }
     if (network.authority) {
       record.gaps.push_back({"trusted certificates: the run's own authority is among them",
-                             "mocked services speak TLS; Node.js is told by NODE_EXTRA_CA_CERTS",
+                             "mocked services speak TLS; programs with certificates of their own are told by "
+                             "NODE_EXTRA_CA_CERTS, REQUESTS_CA_BUNDLE and SSL_CERT_FILE",
                              verdict::Level::kYellow});
     }
     if (record.trace->may_load_modules) {

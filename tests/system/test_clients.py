@@ -164,13 +164,16 @@ class Names(Clients):
     }
 
     def test_answered_mocked_and_unknown(self) -> None:
-        mock = self.mock('[[mock]]\ndns = [ { name = "www.example.org", type = "A", data = "192.0.2.7" } ]\n')
+        record = '{ name = "%s", type = "A", data = "192.0.2.7" }'
         for program, (script, _) in self.CLIENTS.items():
             with self.subTest(program):
                 harness.need(program)
                 self.question(self.client(script), rb"198\.1[89]\.", "synthetic")
-                self.question(self.client(script, *mock), rb"192\.0\.2\.7", "mocked")
-                self.question(self.client(script, "--nxdomain", works=program == "dig"), None, "nxdomain")
+                for name in (HOST, "*.example.org"):
+                    self.question(self.client(script, *self.mock(f"[[mock]]\ndns = [ {record % name} ]\n")), rb"192\.0\.2\.7", "mocked")
+                gone = self.mock(f'[[mock]]\ndns = [ {record % "*"}, {{ name = "{HOST}", type = "NXDOMAIN" }} ]\n')
+                for says in (["--nxdomain"], gone):
+                    self.question(self.client(script, *says, works=program == "dig"), None, "nxdomain")
 
     def question(self, result: Result, says: bytes | None, answer: str) -> None:
         if says is None:

@@ -358,6 +358,22 @@ http = [ { path = "/**", body = "over tls" } ]
         found = [f for f in mine.doc["verdict"]["findings"] if f["rule"] == "core.mock-unmatched"]
         self.assertIn("TLS: the client left without a word", json.dumps(found))
 
+    def test_programs_that_bring_their_own_certificates_trust_the_authority(self) -> None:
+        """pip has requests and certifi in itself; Debian's is told to use the host's bundle, others are not."""
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:secure.example.com:443"
+tls = true
+http = [ { path = "/**", body = "over tls" } ]
+""")
+        get = "import os; from pip._vendor import requests; print(requests.get('https://secure.example.com/').text, os.environ['SSL_CERT_FILE'])"
+        python = next((p for p in ("python3", "/usr/bin/python3") if subprocess.run([p, "-c", "import pip._vendor.requests"], capture_output=True, check=False).returncode == 0), None)
+        if python is None:
+            self.skipTest("no Python here has pip")
+        result = self.run_in([python, "-c", get], "--mock", mock)
+        self.assertIn(b"over tls /etc/ssl/certs/ca-certificates.crt", result.err)
+        self.assertNotIn("SSL_CERT_FILE", result.doc["action"]["env"])
+
     def test_a_passed_destination_that_refuses(self) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
@@ -448,7 +464,7 @@ except ConnectionRefusedError:
         network = self.run_in(["true"], *options).doc["network"]
         self.assertEqual(network["pass"], ["tcp:deb.example.org:443,bytes=5MiB"])
         self.assertEqual(network["deny"], ["tcp:*:25=ETIMEDOUT"])
-        self.assertEqual((network["mock"][0]["listen"], network["mock"][0]["service"], network["mock"][0]["place"]), ("tcp:api.example.com:443", "http over TLS", f"{mock}:1"))
+        self.assertEqual((network["mock"][0]["listen"], network["mock"][0]["service"], network["mock"][0]["place"]), ("tcp:api.example.com:443", "http over TLS", f"{mock}:1:1"))
         self.assertEqual((network["otherwise"], network["nxdomain"], network["mirror"]), ("ECONNREFUSED", True, False))
         text = self.call("run", *options, "--", "true", json_out=False).out.decode()
         for line in ("pass     tcp:deb.example.org:443,bytes=5MiB", "deny     tcp:*:25=ETIMEDOUT", "mock     tcp:api.example.com:443 http over TLS", "anything else is denied with ECONNREFUSED"):
@@ -579,7 +595,8 @@ else:
             self.assertIn(says, done.err)
         listen = '[[mock]]\nlisten = "tcp:a.example:80"\n'
         for text, says in (("# later\n", b"nothing in"), (listen + 'http = [ { body_file = "/etc/passwd" } ]\n', b"not below the directory"),
-                           (2 * (listen + 'reply = "1"\n'), b"tcp:a.example:80 is mocked at")):
+                           (2 * (listen + 'reply = "1"\n'), b":4:1: tcp:a.example:80 is mocked at"),
+                           ('[[mock]]\ndns = [ { name = "a.example", type = "A", data = "10.0.0.1" },\n { name = "a.example", type = "NXDOMAIN" } ]\n', b":3:2: DNS mock a.example NXDOMAIN: another record contradicts it")):
             done = self.run_in(["true"], "--mock", self.mock(text))
             self.assertEqual(done.code, 78, done.err)
             self.assertIn(says, done.err)

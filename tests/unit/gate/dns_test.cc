@@ -259,6 +259,9 @@ TEST_CASE("mocks that cannot be are refused, with their name") {
   const std::vector<DnsMock> two = {{"a.example", "A", 60, "10.0.0.1"},
                                     {"A.example", "CNAME", 60, "b.example"}};
   CHECK(DnsZone::create(two).error().what.find("alias") != std::string::npos);
+  std::vector<DnsMock> placed = two;
+  placed[1].place = "m.toml:3:4";
+  CHECK(DnsZone::create(placed).error().what.starts_with("m.toml:3:4: DNS mock A.example CNAME: "));
   const std::vector<DnsMock> gone = {{"a.example", "A", 60, "10.0.0.1"}, {"a.example", "NXDOMAIN", 60, ""}};
   CHECK(!DnsZone::create(gone).has_value());
   const std::vector<DnsMock> much(2, {"a.example", "TXT", 60, std::string(30000, 'x')});

@@ -311,5 +311,14 @@ TEST_CASE("A client's first bytes say whom it wants") {
   }
   FirstBytes endless;
   CHECK(state_after(endless, "GET / HTTP/1.1\r\n" + std::string(200000, 'x'), 1000) == State::kBroken);
+  // A stream without an end of line may be one, as long as some server would read on.
+  FirstBytes stream;
+  const std::string much(std::size_t{4} << 20U, 'x');
+  for (int i = 0; i < 3; ++i) CHECK(stream.feed(much) == State::kNeedMore);
+  FirstBytes late = stream;
+  CHECK(late.feed("HTT") == State::kNeedMore);
+  CHECK(late.feed("p/1.1") == State::kBroken);
+  for (int i = 0; i < 2; ++i) stream.feed(much);
+  CHECK(stream.state() == State::kOther);
   CHECK(plain_host("EXAMPLE.com.") == "example.com");
 }

@@ -98,7 +98,9 @@ dns = [ { name = "API.example.com.", type = "A", data = "192.0.2.1", ttl = 5 },
         { name = "example.com", type = "MX", data = "10 Mail.example.com." },
         { name = "_sip._tcp.example.com", type = "SRV", data = "0 5 5060 sip.example.com" },
         { name = "example.com", type = "TXT", data = "v=spf1 -all" },
-        { name = "example.com", type = "AAAA", data = "2001:db8:0::1" } ]
+        { name = "example.com", type = "AAAA", data = "2001:db8:0::1" },
+        { name = "gone.example.com", type = "NXDOMAIN" },
+        { name = "*.Example.com", type = "A", data = "192.0.2.2" } ]
 )");
   INFO((file ? "" : file.error().what));
   REQUIRE(file);
@@ -111,7 +113,7 @@ dns = [ { name = "API.example.com.", type = "A", data = "192.0.2.1", ttl = 5 },
   REQUIRE(rules.mock.size() == 4);
   CHECK(to_text(rules.mock[0].listen) == "tcp:api.example.com:80");
   CHECK(rules.mock[0].tls);
-  CHECK(rules.mock[0].place == "m.toml:14");
+  CHECK(rules.mock[0].place == "m.toml:14:1");
   const auto& http = std::get<HttpMock>(rules.mock[0].service);
   REQUIRE(http.routes.size() == 2);
   CHECK(http.routes[0].method == "POST");
@@ -129,10 +131,12 @@ dns = [ { name = "API.example.com.", type = "A", data = "192.0.2.1", ttl = 5 },
   CHECK(std::get<ScriptMock>(rules.mock[2].service).steps.at(0).send == "quote");
   CHECK(std::get<SmtpMock>(rules.mock[3].service).name == "mx.example.com");
   CHECK(std::get<SmtpMock>(rules.mock[3].service).max_bytes == 1U << 20U);
-  REQUIRE(file->dns.size() == 5);
+  REQUIRE(file->dns.size() == 7);
   CHECK((file->dns[0].name == "api.example.com" && file->dns[0].ttl == 5));
   CHECK((file->dns[1].data == "10 Mail.example.com." && file->dns[1].ttl == 60));
   CHECK(file->dns[4].data == "2001:db8:0::1");
+  CHECK((file->dns[5].type == "NXDOMAIN" && file->dns[5].data.empty()));
+  CHECK((file->dns[6].name == "*.example.com" && file->dns[6].place == "m.toml:45:9"));
 }
 
 TEST_CASE("In an action file other tables are for others") {
@@ -278,5 +282,7 @@ TEST_CASE("Wrong scripts, sinks and records") {
                           "type = \"MX\", data = \"mail\"", "type = \"MX\", data = \"70000 mail\"",
                           "type = \"SRV\", data = \"1 2 a\"", "type = \"PTR\", data = \"a b\""})
     CHECK(record(bad).find("is no data of a record of type") != std::string::npos);
+  CHECK(record("type = \"NXDOMAIN\"") == "it parses");
+  CHECK(record("type = \"NXDOMAIN\", data = \"1.2.3.4\"").find("m.toml:2:") == 0);
   CHECK(record("type = \"A\", data = \"1.2.3.4\", ttl = -1").find("-1 is out of range") != std::string::npos);
 }

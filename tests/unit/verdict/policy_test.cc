@@ -51,7 +51,7 @@ TEST_CASE("A rule is read with its defaults") {
   CHECK(rule.level == Level::kRed);
   CHECK(rule.enforce == Enforce::kSoft);
   CHECK(rule.decides());
-  CHECK(rule.place == "p1.toml:3");
+  CHECK(rule.place == "p1.toml:3:1");
   REQUIRE(rule.tables.size() == 1);
   CHECK(rule.tables[0].conditions.size() == 2);
   CHECK(rule.tables[0].at_least == 1);
