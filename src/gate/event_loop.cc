@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
-#include <utility>
 
 #include "base/clock.h"
 #include "base/sys.h"
@@ -16,7 +14,6 @@ namespace {
 
 constexpr int kBatch = 256;
 constexpr std::int64_t kMillisecond = 1'000'000;
-constexpr long kGatherNs = 40'000;  ///< 100 to 200 KiB of a stream on loopback (measured)
 
 }  // namespace
 
@@ -66,10 +63,6 @@ int EventLoop::patience(std::int64_t most_ns) const {
 }
 
 Result<void> EventLoop::turn(std::int64_t most_ns) {
-  if (std::exchange(gathers_, false) && again_.empty()) {
-    const struct timespec pause = {.tv_sec = 0, .tv_nsec = kGatherNs};
-    ::nanosleep(&pause, nullptr);
-  }
   std::array<struct epoll_event, kBatch> events;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
   const int count = ::epoll_wait(epoll_.get(), events.data(), kBatch, patience(most_ns));
   if (count < 0 && errno != EINTR) return sys::last_error("epoll_wait");

@@ -39,9 +39,6 @@ class EventLoop {
   /// For whoever stops before it has tried in vain, so that others are not kept waiting: on_ready(0) in the
   /// next turn.
   void again(Watcher& watcher);
-  /// For whoever is in the middle of much: before the next turn waits for anything, so much comes together
-  /// that it is worth a wake-up.
-  void gather() { gathers_ = true; }
   /// Takes back again().
   void forget(Watcher& watcher);
   TimerQueue& timers() { return timers_; }
@@ -61,7 +58,6 @@ class EventLoop {
   std::vector<Watcher*> again_;
   std::vector<Watcher*> running_;  ///< of again_, in this turn; null if forgotten
   std::int64_t now_ = 0;
-  bool gathers_ = false;
 };
 
 }  // namespace rehearse::gate

@@ -29,8 +29,6 @@ constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
 constexpr std::size_t kSmallPiece = std::size_t{64} << 10U;
 /// Of what goes to an address.
 constexpr std::uint64_t kMostInspected = std::uint64_t{256} << 10U;
-/// Of a read: more is about to come.
-constexpr std::size_t kMuch = std::size_t{32} << 10U;
 constexpr std::string_view kHttpReply = "HTTP/";
 
 }  // namespace
@@ -236,7 +234,6 @@ Relay::Step Relay::pull(Flow& flow) {
   if (io == Io::kBroken) return broken(flow.from);
   touch();
   budget.spend(count);
-  if (count >= kMuch && count < wanted) context_.loop.gather();
   return take_bytes(flow, std::string_view(context_.piece.data(), count));
 }
 
