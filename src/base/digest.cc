@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <vector>
 
 #include "base/escape.h"
@@ -46,6 +48,66 @@ Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes, std::uint64_t expected) {
     if (static_cast<std::size_t>(n) < buffer.size() && total == expected) break;
   }
   if (bytes != nullptr) *bytes = total;
+  return hasher.finish();
+}
+
+namespace {
+
+constexpr std::uint64_t kBlock = 4096;
+
+void update_number(Sha256Hasher& hasher, std::uint64_t number) {
+  std::array<char, 8> bytes = {};
+  for (char& byte : bytes) {
+    byte = static_cast<char>(number & 0xffU);
+    number >>= 8U;
+  }
+  hasher.update({bytes.data(), bytes.size()});
+}
+
+/// From the first block on; `end` is a block's end, or the file's.
+Result<void> update_blocks(Sha256Hasher& hasher, int fd, std::uint64_t begin, std::uint64_t end) {
+  thread_local std::vector<char> buffer(std::size_t{32} * kBlock);
+  static constexpr std::array<char, kBlock> kZeros = {};
+  for (std::uint64_t at = begin; at < end;) {
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - at));
+    std::size_t got = 0;
+    while (got < wanted) {
+      const ssize_t n = ::pread(fd, buffer.data() + got, wanted - got, static_cast<off_t>(at + got));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return sys::last_error("read");
+      if (n == 0) return fail("became shorter while it was read");
+      got += static_cast<std::size_t>(n);
+    }
+    for (std::size_t in = 0; in < got; in += kBlock) {
+      const std::string_view block(buffer.data() + in, std::min<std::size_t>(kBlock, got - in));
+      if (std::memcmp(block.data(), kZeros.data(), block.size()) == 0) continue;
+      update_number(hasher, (at + in) / kBlock);
+      hasher.update(block);
+    }
+    at += got;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Sha256> sparse_sha256_fd(int fd, std::uint64_t size) {
+  Sha256Hasher hasher;
+  hasher.update("rehearse.sparse/1\n");
+  update_number(hasher, size);
+  for (std::uint64_t at = 0; at < size;) {
+    const off_t data = ::lseek(fd, static_cast<off_t>(at), SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;  // a hole to the end
+    if (data < 0) return sys::last_error("lseek");
+    const off_t hole = ::lseek(fd, data, SEEK_HOLE);
+    if (hole < 0) return sys::last_error("lseek");
+    // Blocks of the filesystem may be smaller: what has been looked at is not looked at again.
+    const std::uint64_t begin = std::max(at, static_cast<std::uint64_t>(data) / kBlock * kBlock);
+    const std::uint64_t blocks = (static_cast<std::uint64_t>(hole) + kBlock - 1) / kBlock;
+    const std::uint64_t end = std::min(blocks * kBlock, size);
+    RH_CHECK(update_blocks(hasher, fd, begin, end));
+    at = std::max(end, at + 1);
+  }
   return hasher.finish();
 }
 

@@ -32,6 +32,11 @@ Sha256 sha256(std::string_view data);
 /// count. `expected` is the size by fstat: it spares the read that finds the end, if it is true.
 Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes = nullptr, std::uint64_t expected = UINT64_MAX);
 
+/// Digest of a file of `size` bytes that costs what is in it, not what it could hold: SHA-256 over the line
+/// "rehearse.sparse/1", the size, and of each block of 4096 bytes that is not all zeros its number and its
+/// bytes (numbers: 64 bits, little endian). The same however the zeros are stored.
+Result<Sha256> sparse_sha256_fd(int fd, std::uint64_t size);
+
 std::string hex(const Sha256& digest);
 
 }  // namespace rehearse

@@ -22,6 +22,7 @@ constexpr std::uint32_t kComparedFlags =
     FS_APPEND_FL | FS_IMMUTABLE_FL | FS_NOATIME_FL | FS_SYNC_FL | FS_NODUMP_FL;
 
 /// SHA-256 reads a hole as zeros, half a second a GiB: one call of an action must not cost hours.
+/// attributes.h says how many.
 constexpr std::uint64_t kMostHoles = std::uint64_t{8} << 30U;
 
 constexpr const char* kAclXattrs[] = {"system.posix_acl_access", "system.posix_acl_default"};
@@ -159,7 +160,13 @@ Result<Attributes> read_file(int dir, const char* name, std::optional<struct sta
     return fail("was replaced while it was read");
   st = opened;
   Attributes attributes = from_stat(opened);
-  if (content == Content::kHash && holes(fd.get(), opened) <= kMostHoles) {
+  if (content == Content::kHash)
+    content = holes(fd.get(), opened) <= kMostHoles ? Content::kHashPlain : Content::kHashSparse;
+  if (content == Content::kHashSparse) {
+    attributes.sparse = true;
+    RH_TRY(attributes.sha256, sparse_sha256_fd(fd.get(), attributes.size));
+  }
+  if (content == Content::kHashPlain) {
     std::uint64_t bytes = 0;
     RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
     attributes.size = bytes;
@@ -170,6 +177,10 @@ Result<Attributes> read_file(int dir, const char* name, std::optional<struct sta
 }
 
 }  // namespace
+
+Content content_as(const Attributes& recorded) {
+  return recorded.sparse ? Content::kHashSparse : Content::kHashPlain;
+}
 
 FileType file_type(const struct stat& st) {
   switch (st.st_mode & S_IFMT) {

@@ -12,8 +12,15 @@
 
 namespace rehearse::effects {
 
-enum class Content { kHash, kSkip };  ///< kSkip: the content is secret or irrelevant
-enum class Store { kHost, kUpper };   ///< kUpper: what overlayfs shows as flags counts as such
+enum class Content {
+  kHash,        ///< by kHashSparse if more than 8 GiB of it are holes, else by kHashPlain
+  kHashPlain,   ///< SHA-256 of its bytes
+  kHashSparse,  ///< sparse_sha256_fd()
+  kSkip,        ///< it is secret or irrelevant
+};
+/// As the content of `recorded` was read, to compare with it.
+Content content_as(const Attributes& recorded);
+enum class Store { kHost, kUpper };  ///< kUpper: what overlayfs shows as flags counts as such
 
 FileType file_type(const struct stat& st);
 

@@ -41,6 +41,7 @@ struct Attributes {
   std::uint64_t rdev = 0;
   std::string target;            ///< of a symlink
   std::optional<Sha256> sha256;  ///< regular files only
+  bool sparse = false;  ///< it is the digest of sparse_sha256_fd(): the file is large and mostly hole
   std::map<std::string, std::string>
       xattrs;               ///< raw values; overlayfs's own are left out; ACLs and capabilities included
   std::uint32_t flags = 0;  ///< FS_IOC_GETFLAGS

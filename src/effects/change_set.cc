@@ -96,15 +96,7 @@ class Comparer {
       if (change.before) keep_what_was_not_shown(change);
     }
     change.type = file_type(*(pair.after ? pair.after->st : pair.before->st));
-    const auto undigested = [&](const std::optional<Pair::Side>& side,
-                                const std::optional<Attributes>& known) {
-      return known && !known->sha256 && !pair.masked && file_type(*side->st) == FileType::kFile;
-    };
-    for (const auto* known : {&change.before, &change.after}) {
-      if (undigested(known == &change.before ? pair.before : pair.after, *known))
-        outcome.trouble =
-            change.path + ": mostly hole, " + std::to_string((*known)->size) + " bytes long: not digested";
-    }
+    RH_CHECK(digest_alike(pair, change));
     if (!pair.before) {
       change.kind = ChangeKind::kCreated;
     } else if (!pair.after) {
@@ -119,6 +111,22 @@ class Comparer {
     }
     outcome.host = std::move(pair.from.empty() ? pair.host : pair.from);
     outcome.change = std::move(change);
+    return {};
+  }
+
+  /// What was a hole may be zeros now, or the other way round: then one digest says nothing of the other.
+  static Result<void> digest_alike(Pair& pair, Change& change) {
+    if (!change.before || !change.after || !change.before->sha256 || !change.after->sha256 ||
+        change.before->sparse == change.after->sparse || change.before->size != change.after->size)
+      return {};
+    const bool host = !change.before->sparse;
+    const Pair::Side& side = host ? *pair.before : *pair.after;
+    std::optional<struct stat> st = side.st;
+    RH_TRY(const Attributes again,
+           read_attributes(side.directory->get(), side.name.c_str(), st, Content::kHashSparse));
+    Attributes& plain = host ? *change.before : *change.after;
+    plain.sha256 = again.sha256;
+    plain.sparse = true;
     return {};
   }
 
@@ -216,10 +224,7 @@ class Collector {
         threads(), [&](Pair& pair, std::vector<Outcome>& outcomes) { compare_pair(pair, outcomes); },
         [&](std::vector<Outcome>& outcomes) {
           for (Outcome& outcome : outcomes) {
-            if (!outcome.trouble.empty() && outcome.change)
-              note(std::move(outcome.trouble));
-            else if (!outcome.trouble.empty())
-              report(std::move(outcome.trouble));
+            if (!outcome.trouble.empty()) report(std::move(outcome.trouble));
             const bool first_name = outcome.inode == 0 || counted.insert(outcome.inode).second;
             if (first_name) result_.written_bytes += outcome.blocks * 512;
             if (!outcome.change) continue;

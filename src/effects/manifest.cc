@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::string_view kMagic = "RHMANIF1";
 
-constexpr unsigned kHasBefore = 1, kHasAfter = 2, kMasked = 4, kBaseMoved = 8;  // of a record
-constexpr unsigned kHasGeneration = 1, kHasLinkGroup = 2, kHasSha256 = 4;       // of attributes
+constexpr unsigned kHasBefore = 1, kHasAfter = 2, kMasked = 4, kBaseMoved = 8;          // of a record
+constexpr unsigned kHasGeneration = 1, kHasLinkGroup = 2, kHasSha256 = 4, kSparse = 8;  // of attributes
 
 std::string_view view(const Sha256& digest) {
   return {reinterpret_cast<const char*>(digest.data()), digest.size()};
@@ -23,7 +23,7 @@ std::string_view view(const Sha256& digest) {
 
 void encode(Encoder& out, const Attributes& a) {
   out.number((a.generation ? kHasGeneration : 0U) | (a.link_group ? kHasLinkGroup : 0U) |
-             (a.sha256 ? kHasSha256 : 0U));
+             (a.sha256 ? kHasSha256 : 0U) | (a.sparse ? kSparse : 0U));
   out.number(a.dev);
   out.number(a.ino);
   if (a.generation) out.number(*a.generation);
@@ -61,6 +61,7 @@ Attributes decode_attributes(Decoder& in) {
   if ((flags & kHasLinkGroup) != 0) a.link_group = in.number();
   a.rdev = in.number();
   a.target = in.text();
+  a.sparse = (flags & kSparse) != 0;
   if ((flags & kHasSha256) != 0) {
     const std::string_view digest = in.raw(32);
     a.sha256.emplace();

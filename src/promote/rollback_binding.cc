@@ -353,7 +353,7 @@ class Binding {
     std::optional<struct stat> opened = st;
     RH_TRY(const Attributes now,
            unless_moved(effects::read_attributes(dir, std::string(leaf_of(operation.from.path)).c_str(),
-                                                 opened, effects::Content::kHash),
+                                                 opened, effects::content_as(record->second.second)),
                         shown));
     return now.sha256 == record->second.second.sha256;
   }
@@ -391,10 +391,11 @@ class Binding {
       const bool read = written || to_ns(st.st_ctim) > order_.settled_ns;
       RH_TRY(const int dir, unless_moved(on.parent(place), shown));
       std::optional<struct stat> opened = st;
-      RH_TRY(const Attributes now,
-             unless_moved(effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
-                                                   read ? effects::Content::kHash : effects::Content::kSkip),
-                          shown));
+      RH_TRY(
+          const Attributes now,
+          unless_moved(effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
+                                                read ? effects::content_as(after) : effects::Content::kSkip),
+                       shown));
       Settings wanted = settings_of(after);
       Settings found = settings_of(now);
       if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;

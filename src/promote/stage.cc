@@ -173,7 +173,7 @@ Result<void> Stager::verify(int dir, const std::string& name, const Change& chan
                          st->st_dev == wanted.dev && to_ns(st->st_ctim) == wanted.ctime_ns;
   RH_TRY(const Attributes now,
          effects::read_attributes(dir, name.c_str(), st,
-                                  untouched ? effects::Content::kSkip : effects::Content::kHash));
+                                  untouched ? effects::Content::kSkip : effects::content_as(wanted)));
   if (file && now.size != wanted.size) return not_as_recorded(change, "size");
   if (file && !untouched && now.sha256 != wanted.sha256) return not_as_recorded(change, "content");
   if (untouched && now.generation != wanted.generation) return not_as_recorded(change, "generation");

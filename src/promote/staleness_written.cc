@@ -192,7 +192,7 @@ class WrittenCheck {
     if (same_object && now.ctime_ns == before.ctime_ns && same_generation(dir, name, *st, before.generation))
       return {};
     std::optional<struct stat> opened = *st;
-    auto attributes = effects::read_attributes(dir, name.c_str(), opened, effects::Content::kHash);
+    auto attributes = effects::read_attributes(dir, name.c_str(), opened, effects::content_as(before));
     if (!attributes) {
       const int err = attributes.error().err;
       if (err != ENOENT && err != ENOTDIR && err != ELOOP && err != ESTALE)

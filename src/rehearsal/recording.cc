@@ -495,7 +495,7 @@ void Recording::digest_own_files() {
   const auto manifest = bundle_.open_file("manifest");
   if (!manifest) return;
   (void)effects::read_manifest(manifest->get(), [this](const effects::Change& change) {
-    if (change.after && change.after->sha256)
+    if (change.after && change.after->sha256 && !change.after->sparse)
       own_digests_->emplace(std::pair(change.after->ino, change.after->ctime_ns), *change.after->sha256);
     return true;
   });

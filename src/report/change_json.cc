@@ -64,7 +64,8 @@ void object(JsonWriter& json, std::string_view name, const std::optional<effects
     json.bytes("target", a.target);
   }
   optional_number(json, "rdev", a.rdev != 0 ? std::optional(a.rdev) : std::nullopt);
-  optional_string(json, "sha256", a.sha256 ? std::optional(hex(*a.sha256)) : std::nullopt);
+  optional_string(json, "sha256", a.sha256 && !a.sparse ? std::optional(hex(*a.sha256)) : std::nullopt);
+  if (a.sha256 && a.sparse) json.key("sparse_sha256").string(hex(*a.sha256));
   extended(json, a.xattrs);
   optional_string(json, "acl", acl_of(a.xattrs));
   optional_string(json, "caps", caps_of(a.xattrs));

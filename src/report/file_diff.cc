@@ -28,13 +28,15 @@ constexpr std::string_view kNoNewline = "\\ No newline at end of file";
 std::string side_text(const std::optional<Attributes>& attributes) {
   if (!attributes) return "nothing";
   std::string text = format_bytes(attributes->size);
-  if (attributes->sha256) text += " sha256:" + hex(*attributes->sha256);
+  if (attributes->sha256)
+    text += (attributes->sparse ? " sparse sha256:" : " sha256:") + hex(*attributes->sha256);
   return text;
 }
 
 /// The content, checked against the record. An error is a finished note.
 Result<std::string> read_side(Result<UniqueFd> file, const Attributes& recorded, const char* name,
                               const char* differs) {
+  if (recorded.sparse) return fail(std::string("the ") + name + " file is mostly hole");
   if (!recorded.sha256) return fail(std::string("no digest of the ") + name + " file was recorded");
   if (!file)
     return fail(file.error().err == ENOENT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import hashlib
 import os
 import random
 import shlex
@@ -418,6 +419,29 @@ class Stale(PromoteCase):
                 (top / "a/theirs").touch()
                 result = self.call("promote", self.approve(run), "--except", str(top / "a"))
                 self.assertEqual((result.code, {m["path"] for m in result.doc["moved"]} - {str(top / "a/theirs")}), (STALE, {str(top / "a")}), result.out)
+
+    def test_images_that_are_mostly_hole(self) -> None:
+        """Their digest costs what is in them, does not depend on how zeros are stored, and is enough to promote by."""
+        self.assertEqual(subprocess.run(["truncate", "-s", "64G", str(self.host / "old.img")], check=False).returncode, 0)
+        subprocess.run(["sh", "-euc", "echo boot | dd of=old.img bs=1 seek=20G conv=notrunc status=none"], cwd=self.host, check=True)
+        run = self.try_out("truncate -s 100G new.img; echo boot | dd of=new.img bs=1 seek=40G conv=notrunc status=none; dd if=/dev/zero of=old.img bs=1M seek=21000 count=3 conv=notrunc status=none; rm f")
+        after = {c["path"]: c for c in run.doc["changes"]}
+        self.assertEqual((after[str(self.host / "old.img")]["change"], run.doc["verdict"]["level"] == "inconclusive"), ("identical", False), run.doc["verdict"])
+        self.promote(run)
+        digest = after[str(self.host / "new.img")]["after"]["sparse_sha256"]
+        block = b"boot\n".ljust(4096, b"\0")
+        self.assertEqual(hashlib.sha256(b"rehearse.sparse/1\n" + (100 << 30).to_bytes(8, "little") + ((40 << 30) // 4096).to_bytes(8, "little") + block).hexdigest(), digest)
+        new = self.host / "new.img"
+        with new.open("rb") as file:
+            file.seek(40 << 30)
+            self.assertEqual((new.stat().st_size, file.read(5), new.stat().st_blocks < 100), (100 << 30, b"boot\n", True))
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertFalse(new.exists())
+        self.promote(run)
+        with new.open("r+b") as file:
+            file.seek(50 << 30)
+            file.write(b"edit")
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
 
     def test_accepted_though_it_is_gone(self) -> None:
         for script, left in (("rm f", []), ("rm -r d", []), ("echo new >>f", ["f"]), ("rm d/x; echo new >f", ["d", "f"])):
