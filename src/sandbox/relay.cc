@@ -29,6 +29,17 @@ UniqueFd non_blocking_twin(int fd) {
   return twin ? std::move(*twin) : UniqueFd();
 }
 
+/// As a descriptor that is closed, or open for the other direction only: using it fails with EBADF.
+bool is_open_for(int fd, int other_way) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  return flags >= 0 && (flags & O_ACCMODE) != other_way;
+}
+
+bool has_place(int fd) {
+  const auto st = sys::stat_fd(fd);
+  return st && S_ISREG(st->st_mode) && ::lseek(fd, 0, SEEK_CUR) >= 0;
+}
+
 /// What one write takes at most where the descriptor may block: POLLOUT promises that a pipe has room for
 /// this.
 constexpr std::size_t kAtomic = 4096;
@@ -50,9 +61,20 @@ Result<Relay> Relay::pipes(const Streams& streams, HostIds owner) {
   relay.err_.send_to(streams.err);
   relay.out_.kept = streams.kept_out;
   relay.err_.kept = streams.kept_err;
+  if (has_place(streams.in)) {
+    RH_TRY(relay.unread_, sys::dup(in.read.get()));
+  }
   relay.child_fds_[0] = std::move(in.read);
   relay.child_fds_[1] = std::move(out.write);
   relay.child_fds_[2] = std::move(err.write);
+  // What is closed to rehearse is to the action: it gets the wrong end.
+  if (!relay.again_open_ && !is_open_for(streams.in, O_WRONLY)) {
+    relay.child_fds_[0] = std::move(relay.input_);
+    relay.input_open_ = false;
+  }
+  for (auto [i, output] : {std::pair{1, &relay.out_}, std::pair{2, &relay.err_}}) {
+    if (output->to >= 0 && !is_open_for(output->to, O_RDONLY)) relay.child_fds_[i] = std::move(output->from);
+  }
   for (int i = 0; i < 3; ++i) relay.child_[i] = relay.child_fds_[i].get();
   RH_CHECK(give_pipes(relay.child_, owner));
   return relay;
@@ -86,6 +108,7 @@ Relay::Relay(Relay&& other) noexcept
       out_(std::move(other.out_)),
       err_(std::move(other.err_)),
       pending_(std::move(other.pending_)),
+      unread_(std::move(other.unread_)),
       input_open_(other.input_open_),
       again_open_(other.again_open_),
       in_bytes_(other.in_bytes_),
@@ -185,6 +208,15 @@ void Relay::drain() {
     for (int i = 0; i < 32 && output->from.valid() && move_output(*output); ++i) {
     }
   }
+}
+
+void Relay::give_back_input() {
+  int left = 0;
+  if (!unread_.valid() || again_open_ || ::ioctl(unread_.get(), FIONREAD, &left) != 0) return;
+  const auto ahead = static_cast<off_t>(pending_.size()) + left;
+  const auto read = static_cast<off_t>(in_bytes_);
+  if (ahead > 0 && ahead <= read && ::lseek(streams_.in, -ahead, SEEK_CUR) >= 0)
+    in_bytes_ -= static_cast<std::uint64_t>(ahead);
 }
 
 void Relay::flush(int interrupt) {

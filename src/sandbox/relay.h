@@ -51,6 +51,9 @@ class Relay {
   void move(const std::vector<struct pollfd>& polls, std::size_t first);
   /// After the action's end: moves what is still in the pipes, without waiting for who may still hold them.
   void drain();
+  /// After drain: what was read ahead of a file and the action has not read stands before the file's place
+  /// again, for whoever reads on.
+  void give_back_input();
   /// After drain: waits until the operator has taken all output, or `interrupt` is readable; then the rest is
   /// lost.
   void flush(int interrupt);
@@ -103,6 +106,7 @@ class Relay {
   Output out_;
   Output err_;
   std::string pending_;  ///< read from the operator, not yet taken by the action
+  UniqueFd unread_;      ///< the action's end of its input, to see what it has left, if that can be given back
   bool input_open_ = true;
   bool ends_line_ = true;  ///< what was read last
   bool again_open_ = false;

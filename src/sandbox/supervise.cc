@@ -51,6 +51,7 @@ class Supervisor {
     run_.relay->drain();
     end_stragglers();
     run_.relay->drain();
+    run_.relay->give_back_input();
     run_.relay->flush(run_.signals->fd());
     evidence_.finished_ns = realtime_ns();
     account();

@@ -156,9 +156,31 @@ class Lifetime(Case):
         self.assertEqual(len(result.doc["command"]["leftover_processes"]), 3)
 
     def test_closed_standard_streams(self) -> None:
-        code = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *self.command("run", "--", "sh", "-c", "cat; echo out; echo err >&2", json_out=False)], check=False).returncode
-        self.assertIn(code, harness.RAN)
-        self.assertEqual(self.call("show", "last").doc["command"]["exit"], 0)
+        """Closed to rehearse is closed to the action, as what is open for the other direction only."""
+        said = self.base / "said"
+        said.write_text("x\n", encoding="ascii")
+        for redirect in ("<&- >&- 2>&-", "<&-", ">&-", "2>&-", f"0>>{said}", f"1<{said}"):
+            for script in ("cat", "echo out", "echo err >&2"):
+                command = ["sh", "-c", script]
+                native, inside = (subprocess.run(["sh", "-c", f'exec "$@" {redirect}', "sh", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode
+                                  for words in (command, self.command("run", "--", *command, json_out=False)))
+                if (redirect, script) == (">&-", "cat"):
+                    continue  # looks whether there is a descriptor at all
+                with self.subTest(redirect=redirect, script=script):
+                    self.assertIn(inside, (*harness.RAN, 1))
+                    self.assertEqual(self.call("show", "last").doc["command"]["exit"] != 0, native != 0)
+
+    def test_what_the_action_does_not_read_of_a_file_is_left(self) -> None:
+        """For whoever shares the descriptor: a loop that reads its lines, and what follows."""
+        lines = self.base / "lines"
+        lines.write_text("".join(f"{i}\n" for i in range(50000)), encoding="ascii")
+        run = shlex.join(self.command("run", "--", "true")) + " >&2"
+        taking = shlex.join(self.command("run", "--", "head", "-c", "6")) + " >/dev/null 2>&1"
+        reading = shlex.join(self.command("run", "--", "sh", "-c", "read a; read b; sleep 0.1")) + " >/dev/null"
+        for script, want in ((f"for i in 1 2 3; do read line; echo $line; {run}; done", b"0\n1\n2\n"), (f"{taking}; head -n 2", b"3\n4\n"),
+                             (f"read a; {reading}; head -n 1", b"3\n"), (f"{shlex.join(self.command('run', '--', 'cat'))} >/dev/null 2>&1; cat", b"")):
+            with self.subTest(script=script), lines.open("rb") as file:
+                self.assertEqual(subprocess.run(["sh", "-c", script], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout, want)
 
     def test_a_document_that_cannot_be_written_is_an_error(self) -> None:
         self.shell("touch /made")

@@ -81,7 +81,7 @@ int report_error(const Error& error, bool json) {
 /// What is written to a closed standard output stays an error: nobody is to believe that he got a document.
 void occupy_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
-    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) < 0)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
       ::_exit(1);
   }
 }
