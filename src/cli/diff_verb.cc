@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/sys.h"
 #include "cli/command_line.h"
+#include "cli/named_run.h"
 #include "cli/verb_support.h"
 #include "effects/directory.h"
 #include "effects/manifest.h"
@@ -190,7 +191,7 @@ void put_unchanged(report::Writer& out, const std::vector<Filter>& filters) {
 
 Result<int> print_diff(const Globals& globals, Options& options) {
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  RH_TRY(const ledger::Bundle bundle, state.open_run(options.run));
+  RH_TRY(const ledger::Bundle bundle, open_named_run(state, options.run, "diff"));
   if (!bundle.finished()) {
     return fail("run " + bundle.id() + " has no changes to show: it is still going on or was interrupted",
                 ExitCode::kDataError);

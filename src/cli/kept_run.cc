@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/sys.h"
+#include "cli/named_run.h"
 #include "ledger/state.h"
 #include "rehearsal/judgement.h"
 #include "report/json.h"
@@ -36,7 +37,7 @@ Result<KeptRun> open_recorded_run(const std::string& directory) {
 Result<KeptRun> open_kept_run(const Globals& globals, const std::string& run) {
   if (run.find('/') != std::string::npos) return open_recorded_run(run);
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  RH_TRY(const ledger::Bundle bundle, state.open_run(run));
+  RH_TRY(const ledger::Bundle bundle, open_named_run(state, run, "explain"));
   if (!bundle.finished())
     return fail("run " + bundle.id() + " has no report: it is still going on or was interrupted",
                 ExitCode::kDataError);

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <functional>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -86,7 +88,9 @@ std::string row_line(const ledger::Row& row, const report::Style& style, std::si
   const std::string ended = row.signal ? fmt::format("sig {}", *row.signal)
                             : row.exit ? fmt::format("{}", *row.exit)
                                        : "-";
-  std::string counts = row.state == ledger::State::kInterrupted ? "-" : report::counts_line(row.counts);
+  std::string counts = row.state == ledger::State::kInterrupted || row.state == ledger::State::kRunning
+                           ? "-"
+                           : report::counts_line(row.counts);
   const std::size_t width = report::text_width(counts);
   counts.append(width < 24 ? 24 - width : 0, ' ');
   std::string command;
@@ -98,6 +102,23 @@ std::string row_line(const ledger::Row& row, const report::Style& style, std::si
   constexpr std::size_t kFixed = 22 + 2 + 12 + 2 + 6 + 2 + 24 + 2;
   if (columns > kFixed + 10) command = report::fit_middle(command, columns - kFixed);
   return fmt::format("{:<22}  {}  {:<6}  {}  {}\n", escape_text(row.id, 80), word, ended, counts, command);
+}
+
+/// Those that the ledger does not know yet: what began last may be what is looked for.
+Result<void> add_unfinished(const ledger::StateDir& state, const ledger::Filter& filter,
+                            std::vector<ledger::Row>& rows) {
+  RH_TRY(const auto unfinished, state.unfinished_runs());
+  for (const auto& run : unfinished) {
+    if (std::ranges::find(rows, run.id, &ledger::Row::id) != rows.end()) continue;
+    ledger::Row row;
+    row.id = run.id;
+    row.created_ns = ledger::time_of_run(run.id);
+    row.state = run.going_on ? ledger::State::kRunning : ledger::State::kInterrupted;
+    rows.push_back(std::move(row));
+  }
+  std::ranges::sort(rows, std::greater<>(), &ledger::Row::id);
+  if (filter.limit != 0 && rows.size() > filter.limit) rows.resize(filter.limit);
+  return {};
 }
 
 Result<int> list_overrides(const Globals& globals, const std::optional<ledger::StateDir>& state) {
@@ -136,6 +157,7 @@ Result<int> list_verb(Globals& globals, Arguments arguments) {
     RH_TRY(ledger::Ledger ledger, ledger::Ledger::open(*state, &notice));
     if (!notice.empty()) std::fprintf(stderr, "rehearse: %s\n", escape_text(notice).c_str());
     RH_TRY(rows, ledger.list(filter));
+    RH_CHECK(add_unfinished(*state, filter, rows));
   }
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {

@@ -8,6 +8,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "cli/command_line.h"
+#include "cli/named_run.h"
 #include "cli/verb_support.h"
 #include "ledger/ledger.h"
 #include "promote/in_effect.h"
@@ -35,7 +36,7 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
   // All are found and locked before the first is removed: a wrong name removes nothing.
   std::vector<ledger::Bundle> bundles;
   for (const std::string& name : names) {
-    RH_TRY(ledger::Bundle bundle, state.open_run(name));
+    RH_TRY(ledger::Bundle bundle, open_named_run(state, name, "rm", Newer::kRefuse));
     bool twice = false;
     for (const ledger::Bundle& other : bundles) twice = twice || other.id() == bundle.id();
     if (twice) continue;

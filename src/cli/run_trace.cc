@@ -6,35 +6,10 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/named_run.h"
 #include "sandbox/plan.h"
 
 namespace rehearse::cli {
-namespace {
-
-constexpr const char* kNoReport = "has no report: it is still going on, or its report could not be written";
-
-}  // namespace
-
-Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string& run, const char* verb) {
-  if (run.empty()) {
-    const std::string name(verb);
-    return fail(name + ": no run named", ExitCode::kUsage,
-                "write `rehearse " + name + " RUN`, or `last` for RUN");
-  }
-  RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  auto bundle = state.open_run(run);
-  if (run != "last") return bundle;
-  RH_TRY(const std::vector<std::string> ids, state.run_ids());
-  const bool newer = !ids.empty() && (!bundle || ids.back() != bundle->id());
-  if (newer && bundle)
-    std::fprintf(stderr, "rehearse: this is run %s; %s is newer and %s\n", bundle->id().c_str(),
-                 ids.back().c_str(), kNoReport);
-  if (newer && !bundle)
-    return fail("there is no finished run: " + ids.back() + " " + kNoReport, ExitCode::kUsage,
-                "name it: rehearse " + std::string(verb) + " " + ids.back());
-  return bundle;
-}
-
 namespace {
 
 /// The root that the run was finished with, to which its file of events has to lead. "" if there is none to

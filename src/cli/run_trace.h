@@ -16,9 +16,6 @@
 
 namespace rehearse::cli {
 
-/// The bundle that a verb was told of: an id, the unique start of one, or "last". kUsage if `run` is empty.
-Result<ledger::Bundle> open_named_run(const Globals& globals, const std::string& run, const char* verb);
-
 class RunTrace {
  public:
   using Ending = trace::StoreReader::Ending;

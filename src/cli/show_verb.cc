@@ -7,6 +7,7 @@
 #include "base/escape.h"
 #include "cli/command_line.h"
 #include "cli/evidence_check.h"
+#include "cli/named_run.h"
 #include "cli/output_file.h"
 #include "cli/verb_support.h"
 #include "ledger/state.h"
@@ -107,7 +108,7 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
     return fail("show: --force is about the file of --html", ExitCode::kUsage, "leave it out");
 
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
-  RH_TRY(const ledger::Bundle bundle, state.open_run(run));
+  RH_TRY(const ledger::Bundle bundle, open_named_run(state, run, "show"));
   if (!bundle.finished()) {
     return fail("run " + bundle.id() + " has no report: it is still going on or was interrupted",
                 ExitCode::kDataError);

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "cli/command_line.h"
+#include "cli/named_run.h"
 #include "cli/run_trace.h"
 #include "cli/trace_selection.h"
 #include "effects/read_list.h"

@@ -230,6 +230,8 @@ const char* to_string(State state) {
       return "interrupted";
     case State::kRemoved:
       return "removed";
+    case State::kRunning:
+      return "running";
   }
   return "?";
 }

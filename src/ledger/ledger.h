@@ -21,7 +21,12 @@
 
 namespace rehearse::ledger {
 
-enum class State : std::uint8_t { kFinished, kInterrupted, kRemoved };
+enum class State : std::uint8_t {
+  kFinished,
+  kInterrupted,
+  kRemoved,
+  kRunning,  ///< never in the database
+};
 const char* to_string(State state);
 
 struct Row {

@@ -267,6 +267,19 @@ Result<Bundle> StateDir::open_run(std::string_view prefix) const {
   return open_exactly(*first);
 }
 
+Result<std::vector<StateDir::Unfinished>> StateDir::unfinished_runs() const {
+  std::vector<Unfinished> runs;
+  RH_CHECK(for_each_name(fd_.get(), kActive, [&](const char* name) -> Result<void> {
+    auto bundle = is_run_id(name) ? open_exactly(name) : fail("no run");
+    if (!bundle || bundle->finished()) return {};
+    RH_TRY(const bool free, bundle->try_lock());
+    if (!bundle->finished()) runs.push_back({name, !free});
+    return {};
+  }));
+  std::ranges::sort(runs, {}, &Unfinished::id);
+  return runs;
+}
+
 Result<std::vector<std::string>> StateDir::interrupted_runs() const {
   std::vector<std::string> ids;
   RH_CHECK(for_each_name(fd_.get(), kActive, [&](const char* name) -> Result<void> {

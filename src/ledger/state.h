@@ -109,6 +109,12 @@ class StateDir {
   [[nodiscard]] Result<Bundle> open_run(std::string_view prefix) const;
   /// All ids under runs/, oldest first.
   [[nodiscard]] Result<std::vector<std::string>> run_ids() const;
+  struct Unfinished {
+    std::string id;
+    bool going_on = false;  ///< else it was cut off, and nobody has cleaned up yet
+  };
+  /// Runs that have not finished, oldest first.
+  [[nodiscard]] Result<std::vector<Unfinished>> unfinished_runs() const;
   /// Ids of runs that did not finish and whose lock is free, from the `active` markers: two system calls when
   /// empty.
   [[nodiscard]] Result<std::vector<std::string>> interrupted_runs() const;

@@ -1,4 +1,5 @@
 #include "rehearsal/findings.h"
+#include "rehearsal/sent_secrets.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -205,8 +206,7 @@ std::vector<std::string> undeclared_network(const FindingSources& from, const re
     if (std::ranges::find(beside, text) == beside.end()) beside.push_back(std::move(text));
   }
   for (const report::DnsRecord& asked : record.dns) {
-    if (asked.answer == "local" || !asked_by_action(from, record, asked.name) ||
-        allows(allowed, asked, record))
+    if (stays_local(asked) || !asked_by_action(from, record, asked.name) || allows(allowed, asked, record))
       continue;
     std::string text = fmt::format("dns {}: {}", asked.name, asked.answer);
     if (std::ranges::find(beside, text) == beside.end()) beside.push_back(std::move(text));

@@ -333,7 +333,7 @@ void network(const report::RunRecord& record, PolicyFacts& facts) {
   }
   std::set<std::pair<std::string, bool>> asked_for;
   for (const report::DnsRecord& asked : record.dns) {
-    if (asked.answer == "local") continue;
+    if (stays_local(asked)) continue;
     const bool denied = asked.answer == "refused" || asked.answer == "nxdomain";
     if (!asked_for.emplace(asked.name, denied).second) continue;
     add_row(facts, Subject::kNet, "looked up " + asked.name,

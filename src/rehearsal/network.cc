@@ -272,11 +272,14 @@ Result<std::unique_ptr<sandbox::Recorder::Entry>> Network::enter(UniqueFd networ
   if (plan_.mirror) {
     RH_TRY(host, gate::HostNetwork::read());
   }
+  own_ = gate::host_addresses();
   return std::make_unique<Entry>(*this, std::move(network), std::move(host), session);
 }
 
 Result<void> Network::serve(gate::RunSockets sockets, struct rh_gate& kernel) {
   mirror_ = std::move(sockets.mirror);
+  // A server inside is reached where it would be on the host, whether or not these are to be seen.
+  if (mirror_.own.empty()) mirror_.own = std::move(own_);
   gate::own_addresses(mirror_, kernel);
   gate::switch_on(plan_.kernel, kernel);
   if (worker_) return worker_->serve(sockets);

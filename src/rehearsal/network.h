@@ -88,6 +88,7 @@ class Network {
   const ledger::Bundle& bundle_;
   NetworkPlan& plan_;
   gate::NetworkMirror mirror_;
+  std::vector<IpAddress> own_;  ///< the host's addresses
   UniqueFd log_;
   UniqueFd exchanges_;
   gate::EngineSetup setup_;

@@ -62,15 +62,23 @@ bool was_turned_away(const report::DnsRecord& asked) {
 }  // namespace
 
 bool stays_local(const report::NetworkRecord& to) {
-  if (to.proto == "unix") return true;
+  // Known of this host's own addresses only: who has the port there, or that nobody has.
+  if (to.proto == "unix" || to.verdict == "absent" || !to.reached.empty()) return true;
   if (to.proto == "other" && is_kind_without_peer(to.dst)) return true;
   return to.dst.starts_with("127.") || to.dst == "::1";
+}
+
+bool stays_local(const report::DnsRecord& asked) {
+  static constexpr std::string_view kTellNothing[] = {
+      "localhost", "1.0.0.127.in-addr.arpa", "1.1.0.127.in-addr.arpa",
+      "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa"};
+  return asked.answer == "local" && std::ranges::find(kTellNothing, asked.name) != std::end(kTellNothing);
 }
 
 SentSecrets::SentSecrets(const report::RunRecord& record) : record_(record) {
   reaches_out_ =
       std::ranges::any_of(record.network, [](const auto& to) { return !to.probe && !stays_local(to); }) ||
-      std::ranges::any_of(record.dns, [](const auto& asked) { return asked.answer != "local"; });
+      std::ranges::any_of(record.dns, [](const auto& asked) { return !stays_local(asked); });
   for (const report::SecretOpening& opening : record.reads.openings) timed_.insert(opening.path);
 }
 
@@ -93,7 +101,7 @@ bool SentSecrets::may_be_sent(const report::SecretOpening& opening) const {
   if (compares) return false;
   // Who asked for a name is not known. What came of one that led to an attempt is seen by that.
   return std::ranges::any_of(record_.dns, [&](const report::DnsRecord& asked) {
-    if (asked.answer == "local") return false;
+    if (stays_local(asked)) return false;
     if (was_turned_away(asked) || !asked.time_ns) return true;
     return opening.time_ns <= *asked.time_ns;
   });

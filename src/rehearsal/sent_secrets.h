@@ -11,6 +11,9 @@ namespace rehearse {
 
 /// Whatever it was for stays on this host.
 bool stays_local(const report::NetworkRecord& to);
+/// The same of a question. A name below localhost goes to the name server that is asked, with all that it
+/// says, unless the resolver knows better (RFC 6761 6.3).
+bool stays_local(const report::DnsRecord& asked);
 
 class SentSecrets {
  public:

@@ -113,6 +113,27 @@ class Lifetime(Case):
         self.assertTrue(harness.wait_for(collected), harness.lock_holders(self.state))
         self.assert_nothing_left()
 
+    def test_the_newest_run_is_not_passed_over_in_silence(self) -> None:
+        """While it is going on and when it was killed: `last` says which run it shows, and removes none instead."""
+        first = self.shell("true").doc["id"]
+        process = self.start_and_wait("sleep 50")
+        rows = [(run["id"], run["state"]) for run in self.call("list").doc["runs"]]
+        newest = rows[0][0]
+        self.assertEqual(rows, [(newest, "running"), (first, "finished")])
+        self.assertIn(f"{newest}  running", self.call("list", json_out=False).out.decode())
+        for state in ("running", "interrupted"):
+            for verb in ("show", "explain", "diff"):
+                done = self.call(verb, "last", json_out=False)
+                self.assertIn(f"this is run {first}; {newest} is newer".encode(), done.err, verb)
+            self.assertEqual(self.call("rm", "last", json_out=False).code, harness.USAGE)
+            self.assertEqual([run["state"] for run in self.call("list").doc["runs"]], [state, "finished"])
+            if state == "running":
+                harness.kill_and_reap(process)
+                self.assertTrue(harness.wait_for(lambda: self.call("list").doc["runs"][0]["state"] == "interrupted"))
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
+
     def test_next_start_collects_a_killed_run(self) -> None:
         process = self.start_and_wait("sleep 50")
         harness.kill_and_reap(process)

@@ -286,6 +286,12 @@ assert socket.gethostbyname('localhost') == '127.0.0.1'
         self.assertIn("tcp www.example.com:443", shown)
         self.assertIn("looked up only-asked.example.org", shown)
 
+    def test_what_a_name_below_localhost_says_goes_to_the_server_that_is_asked(self) -> None:
+        harness.need("dig")
+        for name, options, level in (("c2VjcmV0.localhost", (), "yellow"), ("localhost", (), "green"), ("127.65.66.67", ("-x",), "yellow"), ("127.0.0.1", ("-x",), "green")):
+            result = self.run_in(["dig", "+short", "+tries=1", "+time=3", "@8.8.8.8", *options, name])
+            self.assertEqual(({q["answer"] for q in result.doc["dns"]}, result.doc["verdict"]["level"]), ({"local"}, level), name)
+
     def test_any_name_server_over_udp_and_tcp(self) -> None:
         harness.need("dig")
         for options in (("@8.8.8.8",), ("@8.8.8.8", "+tcp"), ("@2001:4860:4860::8888",), ("@127.0.0.53",)):
@@ -357,6 +363,18 @@ http = [ { path = "/**", body = "over tls" } ]
         self.assertNotIn(b"over tls", mine.err)
         found = [f for f in mine.doc["verdict"]["findings"] if f["rule"] == "core.mock-unmatched"]
         self.assertIn("TLS: the client left without a word", json.dumps(found))
+
+    def test_who_only_looks_at_the_certificate_is_served(self) -> None:
+        harness.need("openssl")
+        mock = self.mock("""
+[[mock]]
+listen = "tcp:secure.example.com:443"
+tls = true
+http = [ { path = "/**", body = "over tls" } ]
+""")
+        result = self.run_in(["sh", "-c", "openssl s_client -connect secure.example.com:443 -verify_return_error </dev/null"], "--mock", mock)
+        self.assertIn(b"Verification: OK", result.err)
+        self.assertNotIn("core.mock-unmatched", {f["rule"] for f in result.doc["verdict"]["findings"]})
 
     def test_programs_that_bring_their_own_certificates_trust_the_authority(self) -> None:
         """pip has requests and certifi in itself; Debian's is told to use the host's bundle, others are not."""

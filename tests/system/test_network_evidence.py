@@ -256,7 +256,7 @@ socket.getaddrinfo('web.example.com', 443)
 
     def test_a_program_that_tries_one_address_after_the_other_does_reach(self) -> None:
         result = self.python("""
-for address in ('192.0.2.1', '192.0.2.2'):
+for address in ('203.0.113.1', '203.0.113.2'):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     assert s.connect_ex((address, 514)) == errno.ECONNREFUSED
 """)
@@ -277,6 +277,35 @@ t.connect_ex(('192.0.2.1', 443))
         result = self.run_in(["ping", "-c", "1", "-W", "1", "ping.example.com"])
         to = self.the_attempt(result, name="ping.example.com", probe=False)
         self.assertEqual((to["proto"], to["port"], to["verdict"]), ("icmp", 0, "denied"))
+
+
+class OwnAddresses(EvidenceCase):
+    def test_a_server_inside_is_reached_at_the_addresses_of_this_host(self) -> None:
+        """As it would be outside. Where nothing listens, the kernel says so; where only the host does, nobody is reached."""
+        out = subprocess.run(["ip", "-o", "addr", "show", "scope", "global"], capture_output=True, check=False, text=True).stdout
+        own = [word.split("/")[0] for line in out.splitlines() for kind, word in zip(line.split(), line.split()[1:]) if kind in ("inet", "inet6")]
+        if not own:
+            self.skipTest("this host has no address but those of loopback")
+        for address in own:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with self.subTest(address=address), socket.socket(family) as taken:
+                taken.bind((address, 0))
+                taken.listen()
+                port = taken.getsockname()[1]
+                result = self.python(f"""
+family, any = socket.{family.name}, {'::' if ':' in address else '0.0.0.0'!r}
+server = socket.socket(family); server.bind((any, 8099)); server.listen()
+client = socket.create_connection(({address!r}, 8099), 5); client.sendall(b'x')
+assert server.accept()[0].recv(1) == b'x'
+receiver = socket.socket(family, socket.SOCK_DGRAM); receiver.bind((any, 8099)); receiver.settimeout(5)
+socket.socket(family, socket.SOCK_DGRAM).sendto(b'y', ({address!r}, 8099))
+assert receiver.recv(1) == b'y'
+for port in (8098, {port}):
+    assert socket.socket(family).connect_ex(({address!r}, port)) == errno.ECONNREFUSED
+""")
+                met = {to["port"]: (to["verdict"], to["reached"] is not None) for to in self.attempts(result, dst=address, probe=False)}
+                self.assertEqual(met, {8098: ("absent", False), port: ("denied", True)})
+                self.assertEqual([f["rule"] for f in result.doc["verdict"]["findings"] if f["rule"].startswith("net.") and f["rule"] != "net.listens"], ["net.local-service"])
 
 
 class Apart(EvidenceCase):
