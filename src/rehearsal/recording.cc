@@ -21,6 +21,7 @@
 #include "rehearsal/followed_links.h"
 #include "rehearsal/hidden_objects.h"
 #include "rehearsal/listeners.h"
+#include "rehearsal/locked_files.h"
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "rehearsal/some.h"
@@ -165,6 +166,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         touches_.add(event, events_);
         outside_.add(event, events_);
         programs_.add(event);
+        locks_.add(event);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
@@ -179,7 +181,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
       touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)),
-      programs_(paths_) {}
+      programs_(paths_),
+      locks_(paths_) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -218,6 +221,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_network(hosts, record);
   list_outside_writes(record);
   std::ranges::move(busy_programs(programs_.paths()), std::back_inserter(record.gaps));
+  std::ranges::move(locked_files(locks_.paths()), std::back_inserter(record.gaps));
   list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);

@@ -20,6 +20,7 @@
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
 #include "trace/failed_calls.h"
+#include "trace/file_locks.h"
 #include "trace/hidden_looks.h"
 #include "trace/host_paths.h"
 #include "trace/listening_sockets.h"
@@ -104,6 +105,7 @@ class Recording final : public sandbox::Recorder {
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
   trace::ProgramWrites programs_;
+  trace::FileLocks locks_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;

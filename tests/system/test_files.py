@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import resource
@@ -96,8 +97,9 @@ class Files(HostCase):
     def test_holes_are_not_read_for_hours(self) -> None:
         result = self.shell(f"truncate -s 4T {self.host}/hole")
         self.assertLess(result.seconds, 20)
-        self.assertIsNone(self.change(result, self.host / "hole", "created")["after"]["sha256"])
-        self.assertEqual(result.doc["verdict"]["level"], "inconclusive")
+        after = self.change(result, self.host / "hole", "created")["after"]
+        self.assertEqual((after["size"], after["sha256"], len(after["sparse_sha256"])), (4 << 40, None, 64))
+        self.assertNotEqual(result.doc["verdict"]["level"], "inconclusive")
 
     def test_type_changes(self) -> None:
         result = self.shell(f"cd {self.host} && rm -r tree && echo file > tree && rm gone && mkdir gone && rm keep && ln -s mode keep")
@@ -161,6 +163,25 @@ class Files(HostCase):
         told = [gap for gap in result.doc["fidelity"]["gaps"] if "is being executed by" in gap["what"]]
         self.assertEqual([gap["cap"] for gap in told], ["yellow"])
         self.assertRegex(told[0]["what"], rf"^{self.host}/busy is being executed by busy \(pid \d+")
+
+    def test_a_lock_that_the_host_holds(self) -> None:
+        """Inside nobody is in the way: that the action would have waited, or been turned away, is said."""
+        harness.need("python3")
+        for name in ("flock", "posix", "other", "free"):
+            (self.host / name).write_text("", encoding="ascii")
+        with (self.host / "flock").open("rb") as flocked, (self.host / "posix").open("r+b") as posix, (self.host / "other").open("rb") as other:
+            fcntl.flock(flocked, fcntl.LOCK_EX)
+            fcntl.lockf(posix, fcntl.LOCK_EX)
+            fcntl.flock(other, fcntl.LOCK_EX)
+            script = ("import fcntl; [call(open(name, 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB) for name, call in "
+                      "(('flock', fcntl.flock), ('posix', fcntl.lockf), ('other', fcntl.lockf), ('free', fcntl.flock))]")
+            result = self.shell(f"cd {self.host}; python3 -c \"{script}\"")
+            unlocked = self.shell(f"cat {self.host}/flock")
+        self.assertEqual(result.doc["command"]["exit"], 0, result.err)
+        told = {gap["what"].split()[0]: gap for gap in result.doc["fidelity"]["gaps"] if " is locked by " in gap["what"]}
+        self.assertEqual({path: gap["cap"] for path, gap in told.items()}, {f"{self.host}/flock": "yellow", f"{self.host}/posix": "yellow"})
+        self.assertIn(f"(pid {os.getpid()})", told[f"{self.host}/posix"]["what"])
+        self.assertFalse(any("is locked by" in gap["what"] for gap in unlocked.doc["fidelity"]["gaps"]))
 
     def test_special_files_sparse_and_attributes(self) -> None:
         harness.need("setfacl", "setfattr", "setcap")
