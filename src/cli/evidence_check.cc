@@ -60,7 +60,8 @@ std::string wrong_with_reads(const ledger::Bundle& bundle, const std::string& ro
 
 }  // namespace
 
-Result<bool> check_record(const ledger::StateDir& state, const report::RunRecord& record) {
+Result<bool> check_record(const ledger::StateDir& state, const ledger::Bundle& bundle,
+                          const report::RunRecord& record) {
   if (!record.digest.empty() && report::run_digest(record) != record.digest)
     return changed(record, "run.json has been changed: its digest is not that of what it says");
   const std::optional<ledger::Row> row = noted(state, record.id);
@@ -73,6 +74,10 @@ Result<bool> check_record(const ledger::StateDir& state, const report::RunRecord
     return changed(record,
                    "run.json has been changed: its digest is another than when the run had ended "
                    "(rehearse list)");
+  if (row->report_digest.empty()) return true;
+  RH_TRY(const std::string now, bundle.report_digest());
+  if (now != row->report_digest)
+    return changed(record, "run.json has been changed: it is not, byte for byte, what the run had left");
   return true;
 }
 

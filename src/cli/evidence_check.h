@@ -11,10 +11,11 @@
 
 namespace rehearse::cli {
 
-/// That run.json is not another than it was: by its own digest, and by the verdict and digest that the ledger
-/// noted when the run had ended. Else kDataError: nothing that it says can be shown as the run's. What the
-/// ledger does not have, or where it cannot be read, is not compared: false.
-Result<bool> check_record(const ledger::StateDir& state, const report::RunRecord& record);
+/// That run.json is not another than it was: by its own digest, and by the verdict and digests that the
+/// ledger noted when the run had ended. Else kDataError: nothing that it says can be shown as the run's. What
+/// the ledger does not have, or where it cannot be read, is not compared: false.
+Result<bool> check_record(const ledger::StateDir& state, const ledger::Bundle& bundle,
+                          const report::RunRecord& record);
 
 /// That the manifest is the one that run.json names, by the root that it states at its end; reading it shows
 /// whether that is its own.

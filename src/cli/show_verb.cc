@@ -114,7 +114,7 @@ Result<int> show_verb(Globals& globals, Arguments arguments) {
                 ExitCode::kDataError);
   }
   RH_TRY(report::RunRecord record, bundle.read_record());
-  RH_TRY(const bool compared, check_record(state, record));
+  RH_TRY(const bool compared, check_record(state, bundle, record));
   form.not_checked =
       "not checked here: what is in the file of events (rehearse " + state_option(globals) + "trace does)";
   if (!compared) form.not_checked += ", and the verdict: the ledger has none of this run to compare it with";

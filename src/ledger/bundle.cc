@@ -71,6 +71,12 @@ Result<UniqueFd> Bundle::open_dir(const char* rel) const {
   return sys::open_beneath(fd_.get(), rel, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
+Result<std::string> Bundle::report_digest() const {
+  RH_TRY(const UniqueFd file, open_kept(kRecord));
+  RH_TRY(const Sha256 digest, sha256_fd(file.get()));
+  return hex(digest);
+}
+
 Result<report::RunRecord> Bundle::read_record() const {
   auto file = open_file(kRecord);
   if (!file) return with_context(file.error(), "run " + id_);

@@ -19,7 +19,7 @@
 namespace rehearse::ledger {
 namespace {
 
-constexpr std::int64_t kSchemaVersion = 5;
+constexpr std::int64_t kSchemaVersion = 6;
 constexpr std::int64_t kYoungNs = 60'000'000'000;
 constexpr const char* kSchema = R"(
 CREATE TABLE runs (
@@ -130,15 +130,19 @@ CREATE TABLE unit_states (
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 5;
 )";
+constexpr const char* kSchemaReports = R"(
+ALTER TABLE runs ADD COLUMN report TEXT NOT NULL DEFAULT '';
+PRAGMA user_version = 6;
+)";
 constexpr const char* kInsert =
     "INSERT INTO runs (id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, "
     "renamed, type, "
-    "identical, written_bytes, wall_ns, state, digest, requester_uid) "
-    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18) ON CONFLICT (id) DO NOTHING";
+    "identical, written_bytes, wall_ns, state, digest, requester_uid, report) "
+    "VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19) ON CONFLICT (id) DO NOTHING";
 constexpr const char* kSelect =
     "SELECT id, created_ns, argv, verdict, exit, signal, created, modified, deleted, metadata, renamed, "
     "type, identical, "
-    "written_bytes, wall_ns, state, digest, requester_uid FROM runs WHERE (state <> 'removed' OR ?1) "
+    "written_bytes, wall_ns, state, digest, requester_uid, report FROM runs WHERE (state <> 'removed' OR ?1) "
     "AND (?3 IS NULL OR id = ?3) ORDER BY id DESC LIMIT ?2";
 
 /// argv as a JSON array; a word that is not UTF-8 is {"b64": ...}. Words beyond 64 KiB in all are left out.
@@ -217,6 +221,7 @@ Row read_row(const Statement& statement) {
                                        : State::kFinished;
   row.digest = statement.text(16);
   row.requester_uid = static_cast<std::uint32_t>(statement.integer(17));
+  row.report_digest = statement.text(18);
   return row;
 }
 
@@ -260,7 +265,7 @@ Result<void> Ledger::Impl::insert(const Row& row) {
   int index = 7;
   for (const std::uint64_t number : numbers) statement.bind(index++, clamp(number));
   statement.bind(15, row.wall_ns).bind(16, std::string_view(to_string(row.state))).bind(17, row.digest);
-  statement.bind(18, std::int64_t{row.requester_uid});
+  statement.bind(18, std::int64_t{row.requester_uid}).bind(19, row.report_digest);
   return statement.run();
 }
 
@@ -278,7 +283,9 @@ Result<void> Ledger::Impl::take_in(const StateDir& from, const std::string& id) 
   auto bundle = from.open_run(id);
   if (!bundle) return {};  // removed meanwhile
   if (auto record = bundle->read_record()) {
-    RH_CHECK(insert(row_of(*record)));
+    Row row = row_of(*record);
+    RH_TRY(row.report_digest, bundle->report_digest());
+    RH_CHECK(insert(row));
     return keep_print_of(*bundle, *record);
   }
   Row row;
@@ -336,6 +343,7 @@ Result<bool> prepare_schema(Database& database) {
   RH_CHECK(bring_up(2, kSchemaThree));
   RH_CHECK(bring_up(3, kSchemaApproval));
   RH_CHECK(bring_up(4, kSchemaUnitStates));
+  RH_CHECK(bring_up(5, kSchemaReports));
   RH_CHECK(database.execute("COMMIT"));
   return again == 0;
 }
@@ -395,18 +403,6 @@ Result<Ledger> Ledger::open(const StateDir& state, std::string* notice) {
   RH_CHECK(ledger.impl_->drain(state));
   if (opened->fresh || rebuilt) RH_CHECK(ledger.reconcile());
   return ledger;
-}
-
-Result<void> Ledger::record(const report::RunRecord& record) {
-  return impl_->insert(row_of(record));
-}
-
-Result<void> Ledger::record_interrupted(const std::string& id) {
-  Row row;
-  row.id = id;
-  row.created_ns = time_of_run(id);
-  row.state = State::kInterrupted;
-  return impl_->insert(row);
 }
 
 Result<std::vector<Row>> Ledger::list(const Filter& filter) {

@@ -42,6 +42,7 @@ struct Row {
   State state = State::kFinished;
   std::string digest;
   std::uint32_t requester_uid = 0;
+  std::string report_digest;  ///< Bundle::report_digest() when it was taken in; empty: not known
 };
 
 struct Filter {
@@ -58,10 +59,6 @@ class Ledger {
   Ledger& operator=(Ledger&&) noexcept;
   ~Ledger();
 
-  /// Adds the run; one that is there already is left as it is.
-  Result<void> record(const report::RunRecord& record);
-  /// Adds a run of which only the id is known.
-  Result<void> record_interrupted(const std::string& id);
   Result<std::vector<Row>> list(const Filter& filter);
   /// Nothing if it has none of that id.
   Result<std::optional<Row>> find(const std::string& id);

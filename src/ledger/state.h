@@ -58,6 +58,8 @@ class Bundle {
 
   /// run.json, parsed. kDataError when it is damaged; err ENOENT when the run never finished.
   [[nodiscard]] Result<report::RunRecord> read_record() const;
+  /// SHA-256 of run.json, in hexadecimal.
+  [[nodiscard]] Result<std::string> report_digest() const;
   [[nodiscard]] bool finished() const;
   [[nodiscard]] bool frozen() const;
 

@@ -1138,7 +1138,8 @@ libc.syscall(59, b'/bin/true', None, None)
         other = "red" if level == "green" else "green"
         digest = json.loads(own)["digest"]
         forged = digest[:-1] + ("0" if digest[-1] != "0" else "1")
-        for changed in (own.replace(f'"verdict":{{"level":"{level}"'.encode(), f'"verdict":{{"level":"{other}"'.encode()), own.replace(digest.encode(), forged.encode()), own.replace(b'"cwd":"', b'"cwd":"/elsewhere', 1)):
+        for changed in (own.replace(f'"verdict":{{"level":"{level}"'.encode(), f'"verdict":{{"level":"{other}"'.encode()), own.replace(digest.encode(), forged.encode()), own.replace(b'"cwd":"', b'"cwd":"/elsewhere', 1),
+                        own.replace(b'"why":"', b'"why":"Never mind. ', 1), own + b"\n"):
             self.assertNotEqual(changed, own)
             (bundle / "run.json").write_bytes(changed)
             for options in ((), ("--md",), ("--why",)):
