@@ -38,7 +38,7 @@ Result<bool> parse_words(Globals& globals, Arguments arguments, const char* verb
 Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
   const std::int64_t longest = promote::longest_approval(desk.matter());
   if (asked.empty()) return longest != 0 ? longest : promote::kApprovalTtlNs;
-  RH_TRY(const std::int64_t wanted, parse_duration(asked));
+  RH_TRY(const std::int64_t wanted, of_option("--expires", parse_duration(asked)));
   if (wanted <= 0)
     return fail("--expires 0: such an approval would let nothing pass", ExitCode::kUsage,
                 "say how long it is to hold: --expires 1h");

@@ -18,6 +18,13 @@ class Option;
 
 namespace rehearse::cli {
 
+/// What an option's value was read as, or the error with the option's name before it.
+template <class Value>
+Result<Value> of_option(const char* option, Result<Value> value) {
+  if (value) return value;
+  return with_context(std::move(value).error(), option);
+}
+
 /// What a verb takes. Every variable named has to outlive `parse`.
 class CommandLine {
  public:

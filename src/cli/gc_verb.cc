@@ -81,8 +81,8 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   policy.keep = keep;
-  RH_TRY(policy.older_than_ns, parse_duration(older_than));
-  RH_TRY(policy.max_bytes, parse_bytes(max_size));
+  RH_TRY(policy.older_than_ns, of_option("--older-than", parse_duration(older_than)));
+  RH_TRY(policy.max_bytes, of_option("--max-size", parse_bytes(max_size)));
 
   ledger::GcReport report;
   RH_TRY(const std::optional<ledger::StateDir> state, open_existing_state(globals));

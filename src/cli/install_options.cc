@@ -14,8 +14,8 @@ void InstallOptions::add_to(CommandLine& line, promote::UnitOrder& units, bool& 
 }
 
 Result<void> InstallOptions::read(promote::UnitOrder& units, std::int64_t& wait_ns) const {
-  RH_TRY(wait_ns, parse_duration(wait));
-  RH_TRY(units.most_ns, parse_duration(unit_wait));
+  RH_TRY(wait_ns, of_option("--wait", parse_duration(wait)));
+  RH_TRY(units.most_ns, of_option("--unit-wait", parse_duration(unit_wait)));
   return {};
 }
 

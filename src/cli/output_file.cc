@@ -35,7 +35,9 @@ Result<OutputFile> OutputFile::create(const std::string& path, Existing existing
   if (made.name_.empty() || made.name_ == "." || made.name_ == "..")
     return fail("\"" + path + "\" names no file", ExitCode::kUsage);
   const int dir = ::open(made.directory_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (dir < 0) return fail_errno(errno, made.directory_, ExitCode::kCantCreate);
+  if (dir < 0)
+    return fail_errno(errno, "cannot write " + path + ": " + made.directory_, ExitCode::kCantCreate,
+                      "name a file in a directory that is there");
   made.dir_.reset(dir);
   RH_CHECK(made.check_existing());
   for (int tries = 0; !made.file_.valid(); ++tries) {
@@ -46,7 +48,7 @@ Result<OutputFile> OutputFile::create(const std::string& path, Existing existing
     const int file =
         ::openat(dir, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (file < 0 && (errno != EEXIST || tries >= kTries))
-      return fail_errno(errno, path, ExitCode::kCantCreate);
+      return fail_errno(errno, "cannot write " + path, ExitCode::kCantCreate, "name a file that can be made");
     if (file < 0) continue;
     made.file_.reset(file);
     made.temporary_ = std::move(name);

@@ -207,7 +207,7 @@ Result<int> replay(Globals& globals, Arguments arguments) {
   line.option("--since", since, "Runs of so long ago at most; default: 30d").type_name("TIME");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
-  RH_TRY(const std::int64_t span, parse_duration(since));
+  RH_TRY(const std::int64_t span, of_option("--since", parse_duration(since)));
   RH_TRY(const Policy old, verdict::load_policy(sources, Trust::kAnybody));
   RH_TRY(const Policy fresh, verdict::load_policy(candidate, Trust::kAnybody));
   std::vector<Replayed> all;

@@ -41,7 +41,7 @@ Result<int> recover_verb(Globals& globals, Arguments arguments) {
       .type_name("TIME");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
-  RH_TRY(const std::int64_t wait_ns, parse_duration(wait));
+  RH_TRY(const std::int64_t wait_ns, of_option("--wait", parse_duration(wait)));
   prepare_process();
   std::vector<promote::Recovered> recovered;
   RH_TRY(const auto state, open_existing_state(globals));

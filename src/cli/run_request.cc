@@ -19,19 +19,19 @@ struct Words {
 
 Result<void> read_amounts(const Words& words, Options& action) {
   if (!words.timeout.empty()) {
-    RH_TRY(action.wall_ns, parse_duration(words.timeout));
+    RH_TRY(action.wall_ns, of_option("--timeout", parse_duration(words.timeout)));
   }
   if (!words.memory.empty()) {
-    RH_TRY(action.memory_bytes, parse_bytes(words.memory));
+    RH_TRY(action.memory_bytes, of_option("--memory", parse_bytes(words.memory)));
   }
   if (!words.max_write.empty()) {
-    RH_TRY(action.write_bytes, parse_bytes(words.max_write));
+    RH_TRY(action.write_bytes, of_option("--max-write", parse_bytes(words.max_write)));
   }
   if (!words.capture.empty()) {
-    RH_TRY(action.capture_bytes, parse_bytes(words.capture));
+    RH_TRY(action.capture_bytes, of_option("--capture", parse_bytes(words.capture)));
   }
   if (!words.trace_buffer.empty()) {
-    RH_TRY(action.trace_buffer_bytes, parse_bytes(words.trace_buffer));
+    RH_TRY(action.trace_buffer_bytes, of_option("--trace-buffer", parse_bytes(words.trace_buffer)));
     constexpr std::uint64_t kLeast = 128U << 10U;
     constexpr std::uint64_t kMost = 4U << 20U;
     if (!std::has_single_bit(action.trace_buffer_bytes) || action.trace_buffer_bytes < kLeast ||
@@ -132,7 +132,7 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   RH_TRY(options.fail_on, verdict::parse_fail_on(words.fail_on));
   RH_CHECK(read_amounts(words, options.action));
   if (!words.deadline.empty()) {
-    RH_TRY(options.deadline_ns, parse_duration(words.deadline));
+    RH_TRY(options.deadline_ns, of_option("--deadline", parse_duration(words.deadline)));
   }
   options.action.state = globals.state;
   options.action.root_profile = words.profile == "root";

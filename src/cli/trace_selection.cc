@@ -43,10 +43,10 @@ Result<TraceSelection> TraceSelection::create(const SelectionOptions& options) {
     made.filter_->bind_types(trace::event_type_id);
   }
   if (!options.since.empty()) {
-    RH_TRY(made.since_ns_, parse_duration(options.since));
+    RH_TRY(made.since_ns_, of_option("--since", parse_duration(options.since)));
   }
   if (!options.until.empty()) {
-    RH_TRY(made.until_ns_, parse_duration(options.until));
+    RH_TRY(made.until_ns_, of_option("--until", parse_duration(options.until)));
     if (*made.until_ns_ < made.since_ns_)
       return fail("--until " + options.until + " is before --since " + options.since, ExitCode::kUsage,
                   "both are times after the action's start");
