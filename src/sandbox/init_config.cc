@@ -125,6 +125,9 @@ Result<UniqueFd> make_init_config(const Plan& plan, std::uint64_t room) {
                             : 0;
   config.tools = plan.service_manager ? 1 : 0;
   config.open_files = {inherited().open_files.rlim_cur, inherited().open_files.rlim_max};
+  // Not known is taken for yes.
+  const auto pattern = sys::read_file("/proc/sys/kernel/core_pattern", 4096);
+  config.core_is_piped = !pattern || pattern->starts_with('|') ? 1 : 0;
   config.file_size = {inherited().file_size.rlim_cur, inherited().file_size.rlim_max};
   config.ignored_signals = inherited().ignored_signals;
   config.dropped_capabilities = plan.dropped_capabilities;

@@ -82,10 +82,14 @@ void drop_capabilities() {
 }
 
 /// A core pattern that names a program runs it on the host, even for a limit of 0; 1 is the value that stops
-/// it (core(5), "Piping core dumps to a program"). The filter keeps the action from changing it.
+/// it (core(5), "Piping core dumps to a program"). The filter keeps the action from changing it. Files need
+/// no more than 0, which may be all that the caller has.
 void forbid_core_dumps() {
   const Rlimit limit = {1, 1};
-  must(call(SYS_prlimit64, 0, kRlimitCore, &limit, 0), InitStep::kLimits);
+  const Rlimit none = {0, 0};
+  long done = call(SYS_prlimit64, 0, kRlimitCore, &limit, 0);
+  if (done == -kEperm && config->core_is_piped == 0) done = call(SYS_prlimit64, 0, kRlimitCore, &none, 0);
+  must(done, InitStep::kLimits);
 }
 
 /// The supervisor raised its own limits; the action gets what the caller had.

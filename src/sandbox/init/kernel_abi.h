@@ -16,6 +16,7 @@ inline constexpr int kSockDgram = 2;
 inline constexpr int kOpenQuietly = 02004000;  // O_RDONLY | O_NONBLOCK | O_CLOEXEC
 inline constexpr int kTiocsctty = 0x540e;
 inline constexpr int kEintr = 4;
+inline constexpr int kEperm = 1;
 inline constexpr int kEnoent = 2;
 inline constexpr int kEnoexec = 8;
 inline constexpr int kEnotdir = 20;
