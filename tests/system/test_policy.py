@@ -203,6 +203,16 @@ class BuiltIn(PolicyCase):
         self.judged("ip addr > /dev/null; ip route get 127.0.0.1 > /dev/null", YELLOW, "safe.no-effects", "core.fidelity", not_rules=("priv.attempt",))
         self.judged("lsns > /dev/null; mkfifo /tmp/own; exec 3<>/tmp/own; rm /tmp/own", GREEN, "safe.no-effects")
 
+    def test_changes_to_the_process_in_whose_place_init_is(self) -> None:
+        harness.need("renice", "ionice", "taskset", "chrt", "prlimit")
+        for change, look in (("renice -n 10 -p $PPID", "ps -o ni= -p $PPID"), ("renice -n 10 -g 1 2> /dev/null; true", "true"), ("ionice -c3 -p $PPID", "ionice -p $PPID"),
+                             ("taskset -p 1 $PPID", "taskset -p $PPID"), ("chrt -b -p 0 1", "chrt -p 1"), ("prlimit --pid 1 --nofile=100:100", "prlimit --pid 1 --nofile")):
+            with self.subTest(change):
+                result = self.judged(f"exec > /dev/null; {change}", YELLOW, "priv.attempt")
+                self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"host process"}, result.doc["attempts"])
+                self.assertEqual([a for a in self.run_in(["sh", "-c", f"{look} > /dev/null"]).doc["attempts"] if a["what"] == "host process"], [])
+        self.judged("renice -n 10 -p $$ > /dev/null; prlimit --pid $$ --nofile=100:100; taskset -p 1 $$ > /dev/null", GREEN, "safe.no-effects")
+
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged(": > /etc/passwd", RED, "destroy.essential-emptied")
