@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ipc.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -281,6 +282,35 @@ bool is_faked(const TraceEvent& event) {
   return nr == Nr::prlimit64 && (record.argument(1) & kInt) == RLIMIT_CORE && record.argument(2) != 0;
 }
 
+/// Of a process that is not the run's init, which stands for others.
+bool is_own_number(std::optional<std::uint32_t> number, const EventStream& events) {
+  constexpr std::uint32_t kInit = 1;
+  return number && *number != kInit && events.tree().was_inside(*number);
+}
+
+/// Looks into processes of the action's own, as anybody may, and was not refused.
+bool traces_own(const TraceEvent& event, const EventStream& events) {
+  if (is_refused(event)) return false;
+  const Record& record = *event.record;
+  switch (record.head().nr) {
+    case Nr::ptrace: {
+      if ((record.argument(0) & kInt) != PTRACE_TRACEME) break;
+      const auto& all = events.tree().processes();
+      const std::uint32_t parent = event.process->parent;  // who would trace it
+      return parent < all.size() && is_own_number(all[parent].inner_pid, events);
+    }
+    case Nr::kcmp:
+      return is_own_number(static_cast<std::uint32_t>(record.argument(0)), events) &&
+             is_own_number(static_cast<std::uint32_t>(record.argument(1)), events);
+    case Nr::pidfd_getfd:
+    case Nr::process_madvise:
+      return event.fd != nullptr && is_own_number(event.fd->process, events);
+    default:
+      break;
+  }
+  return is_own_number(named_process(event, events), events);
+}
+
 bool makes_namespace(const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
   // clone3 is not there inside: libraries fall back to clone.
@@ -412,6 +442,8 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events, con
       if (acts_on_foreign_process(event, events)) return "host process";
       // They concern the caller itself, unless a host would have let it.
       return is_faked(event) || (is_refused(event) && is_administrator(event)) ? word : "";
+    case Privilege::kPtrace:
+      return traces_own(event, events) ? "" : word;
     case Privilege::kNamespace:
       return makes_namespace(event) ? word : "";
     case Privilege::kRawDevice:

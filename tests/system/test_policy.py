@@ -213,6 +213,15 @@ class BuiltIn(PolicyCase):
                 self.assertEqual([a for a in self.run_in(["sh", "-c", f"{look} > /dev/null"]).doc["attempts"] if a["what"] == "host process"], [])
         self.judged("renice -n 10 -p $$ > /dev/null; prlimit --pid $$ --nofile=100:100; taskset -p 1 $$ > /dev/null", GREEN, "safe.no-effects")
 
+    def test_tracing_its_own_processes_is_nobody_elses_matter(self) -> None:
+        harness.need("strace", "python3")
+        own = self.judged("strace -f -o /dev/null sh -c 'true; ls / > /dev/null'; sleep 1 & strace -o /dev/null -p $! & wait", GREEN, "safe.no-effects")
+        self.assertEqual(own.doc["attempts"], [])
+        # Each word that a tracer reads is a call; whom it is after is said once.
+        script = "import ctypes; c = ctypes.CDLL(None)\nfor i in range(1, 9): c.syscall(101, 16, 1, i * 4096, i); c.syscall(310, 1, i * 4096, 1, i * 4096, 1, 0)"
+        tried = [(a["what"], a["detail"], a["count"]) for a in self.run_in(["python3", "-c", script]).doc["attempts"]]
+        self.assertEqual(tried, [("ptrace", "ptrace(PTRACE_ATTACH, 1)", 8), ("ptrace", "process_vm_readv(1)", 8)])
+
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged(": > /etc/passwd", RED, "destroy.essential-emptied")
