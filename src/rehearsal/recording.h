@@ -22,6 +22,7 @@
 #include "trace/failed_calls.h"
 #include "trace/hidden_looks.h"
 #include "trace/host_paths.h"
+#include "trace/ipc_objects.h"
 #include "trace/listening_sockets.h"
 #include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
@@ -103,6 +104,7 @@ class Recording final : public sandbox::Recorder {
   trace::OwnViews views_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
+  trace::IpcObjects ipc_;
   trace::ProgramWrites programs_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;

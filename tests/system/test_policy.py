@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -92,6 +93,9 @@ class BuiltIn(PolicyCase):
 
     def test_what_shows_the_run_and_not_this_host(self) -> None:
         """Nothing fails where the run has a network, a mount table, a /dev of its own: what an action makes of them is its own, too."""
+        shared = Path(f"/dev/shm/rh-listed-{os.getpid()}")
+        shared.write_text("")
+        self.addCleanup(shared.unlink)
         for script, gap in (
             ("ip route | grep -q default || touch /tmp/wrong", "network configuration of this host: "), ("hostname -I | grep -q . || touch /tmp/wrong", "network configuration of this host: interfaces (hostname)"),
             ("grep -q eth0 /proc/net/dev || touch /tmp/wrong", "network configuration of this host: /proc/net/dev (grep)"), ("cat /proc/sys/net/ipv4/ip_forward", "network configuration of this host: /proc/sys/net/ipv4/ip_forward (cat)"),
@@ -181,6 +185,51 @@ class BuiltIn(PolicyCase):
             self.assertFalse([gap for gap in self.gaps("ipcmk -Q > /dev/null", None) if "IPC" in gap])
         finally:
             subprocess.run(["ipcrm", "-q", made], check=True)
+
+    def test_listings_say_so_only_where_the_host_has_more(self) -> None:
+        for directory in (Path("/dev/mqueue"), Path("/dev/shm")):
+            there = directory.is_dir() and any(directory.iterdir())
+            listed = [gap for gap in self.gaps(f"ls {directory}", "yellow" if there else "green") if gap.startswith("listed, ")]
+            self.assertEqual(listed, [f"listed, and other things lie there on this host: {directory} (ls)"] * there)
+
+    def test_ipc_objects_that_are_left(self) -> None:
+        harness.need("ipcmk", "ipcrm", "python3")
+        for script, gap in (("ipcmk -M 1000", "shared memory 0 (key 0x"), ("ipcmk -Q", "message queue 0 (key 0x"), ("ipcmk -S 1", "semaphores 0 (key 0x")):
+            with self.subTest(script):
+                found = [row for row in self.gaps(f"{script} > /dev/null", "yellow") if row.startswith("made and not removed: ")]
+                self.assertEqual(len(found), 1)
+                self.assertIn(gap, found[0])
+        for kind, option in (("-M 1000", "-m"), ("-Q", "-q"), ("-S 1", "-s")):
+            self.gaps(f"made=$(ipcmk {kind}); ipcrm {option} ${{made##* }}", "green")
+        call = "import ctypes; c = ctypes.CDLL(None, use_errno=True); "
+        self.gaps(f"python3 -c '{call}i = c.shmget(0, 4096, 0o1600); assert i >= 0; c.shmctl(i, 0, None)'", "green")
+        self.assertIn("made and not removed: shared memory 0", self.gaps(f"python3 -c '{call}i = c.shmget(0, 4096, 0o1600)'", "yellow"))
+        # Under a key that the host has: another object is met there, whatever becomes of this one.
+        key = os.getpid() | 0x5AB00000
+        made = ctypes.CDLL(None).shmget(key, 4096, 0o1600)
+        self.addCleanup(subprocess.run, ["ipcrm", "-m", str(made)], check=True)
+        gaps = self.gaps(f"python3 -c '{call}i = c.shmget({key}, 4096, 0o1600); c.shmctl(i, 0, None)'", "yellow")
+        self.assertIn("IPC objects: asked about, and this host has 1 that is not shown", gaps)
+
+    def test_shared_memory_and_queues_that_are_removed_again(self) -> None:
+        harness.need("python3")
+        queue = "import ctypes; c = ctypes.CDLL(None); assert c.mq_open(b\"/zzq\", 0o102, 0o600, None) >= 0"
+        self.assertIn("written where no layer is: /dev/mqueue/zzq", self.gaps(f"python3 -c '{queue}'", "yellow"))
+        self.gaps(f"python3 -c '{queue}; c.mq_unlink(b\"/zzq\")'", "green")
+        self.gaps(f"python3 -c '{queue}'; rm /dev/mqueue/zzq", "green")
+        self.gaps("python3 -c 'import multiprocessing as m; m.Lock()'", "green")
+        self.gaps("python3 -c 'from multiprocessing.shared_memory import SharedMemory as S; s = S(create=True, size=9); s.close(); s.unlink()'", "green")
+        self.gaps("mkdir /dev/shm/d; echo x > /dev/shm/d/x; mv /dev/shm/d/x /dev/shm/y; rm -r /dev/shm/d /dev/shm/y", "green")
+        for script, gap in (("echo x > /dev/shm/x; mv /dev/shm/x /dev/shm/y", "/dev/shm/y"), ("echo x > /dev/shm/x; rm /dev/shm/x; mkfifo /dev/shm/x", "/dev/shm/x"),
+                            ("echo x > /dev/shm/x; ln /dev/shm/x /dev/shm/y; rm /dev/shm/x", "/dev/shm/y"), ("chmod 700 /dev/shm", "/dev/shm"),
+                            ("chown 5 /dev/pts", "/dev/pts"), ("chmod 700 /dev/pts", "/dev/pts"), ("rm /dev/fd", "/dev/fd")):
+            with self.subTest(script):
+                self.assertIn(f"written where no layer is: {gap}", self.gaps(script, "yellow"))
+        # The host's would have been met, and removed.
+        shared = Path(f"/dev/shm/rh-shared-{os.getpid()}")
+        shared.write_text("")
+        self.addCleanup(shared.unlink)
+        self.assertIn(f"made and removed again, and this host has it: {shared}", self.gaps(f"echo x > {shared}; rm {shared}", "yellow"))
 
     def gaps(self, script: str, level: str | None) -> list[str]:
         result = self.run_in(["sh", "-c", script])
