@@ -61,6 +61,8 @@ class Recording final : public sandbox::Recorder {
   [[nodiscard]] std::vector<trace::CallFailure> failed_calls() const {
     return failures_.list(events_.tree());
   }
+  /// After finish(): a device (/dev/full) told the action that it has no room.
+  [[nodiscard]] bool full_device() const { return failures_.full_device(); }
   /// After finish(): it asked for more room at once than a filesystem had, or than the run may take.
   [[nodiscard]] bool asked_for_too_much() const { return asked_for_too_much_; }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
