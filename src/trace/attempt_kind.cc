@@ -171,11 +171,19 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
   return is_probe(path) ? "probe" : "";
 }
 
+/// A mark for overlayfs in the place of what is moved: a layer makes none, the host's filesystems do.
+bool leaves_whiteout(const TraceEvent& event) {
+  const Record& record = *event.record;
+  if (record.head().nr != Nr::renameat2 || error_of(event) != EINVAL) return false;
+  return (record.argument(4) & (RENAME_WHITEOUT | RENAME_EXCHANGE)) == RENAME_WHITEOUT;
+}
+
 /// A change to what a name in /dev stands for, also where there is nothing inside.
 std::string_view of_change(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                            const syscalls::Syscall& call) {
   if (!changes_file(call.nr) && call.nr != Nr::bind) return "";
-  if (call.nr != Nr::bind && is_refused(event) && is_administrator(event))
+  const bool refused = is_refused(event) && is_administrator(event);
+  if (call.nr != Nr::bind && (refused || leaves_whiteout(event)))
     return kind_of_place(place_of(event, events, call));
   const int error = error_of(event);
   constexpr int kTold[] = {0, ENOENT, EBUSY, EXDEV};

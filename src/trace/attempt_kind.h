@@ -24,6 +24,7 @@ std::string_view to_string(Outcome outcome);
 ///   sysctl, kernel, raw device, ptrace, namespace, file   by the path, where a change or an open was refused
 ///                 (EPERM, EACCES, EROFS) though the caller may override file permissions
 ///   ptrace        also by call, of a process that is none of the action's own
+///   file          also a rename that is to leave a whiteout, which layers do not make
 ///   look, probe   asks what is shown of processes, sockets, settings; looks for what betrays a container
 ///   raw device, device   also by a name that is not there inside; "device": neither a disk nor memory
 ///   pipe          opens for writing a named pipe that the action did not make

@@ -271,6 +271,13 @@ class BuiltIn(PolicyCase):
         tried = [(a["what"], a["detail"], a["count"]) for a in self.run_in(["python3", "-c", script]).doc["attempts"]]
         self.assertEqual(tried, [("ptrace", "ptrace(PTRACE_ATTACH, 1)", 8), ("ptrace", "process_vm_readv(1)", 8)])
 
+    def test_a_rename_that_leaves_a_mark_is_refused_by_layers_alone(self) -> None:
+        harness.need("python3")
+        call = "import ctypes; open('/tmp/rh-a', 'w'); ctypes.CDLL(None).syscall(316, -100, b'/tmp/rh-a', -100, b'/tmp/rh-b', {})"
+        result = self.judged(f'python3 -c "{call.format(4)}"', YELLOW, "priv.attempt")
+        self.assertIn("1 attempt refused: file", [gap["what"] for gap in result.doc["fidelity"]["gaps"]])
+        self.judged(f'python3 -c "{call.format(6)}"; python3 -c "{call.format(1)}"', GREEN, "safe.scratch")
+
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
         self.judged(": > /etc/passwd", RED, "destroy.essential-emptied")
