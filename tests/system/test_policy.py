@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import shutil
 import subprocess
 import unittest
@@ -277,6 +278,16 @@ class BuiltIn(PolicyCase):
         result = self.judged(f'python3 -c "{call.format(4)}"', YELLOW, "priv.attempt")
         self.assertIn("1 attempt refused: file", [gap["what"] for gap in result.doc["fidelity"]["gaps"]])
         self.judged(f'python3 -c "{call.format(6)}"; python3 -c "{call.format(1)}"', GREEN, "safe.scratch")
+
+    def test_limits_that_a_host_would_raise(self) -> None:
+        hard, most = resource.getrlimit(resource.RLIMIT_NOFILE)[1], int(Path("/proc/sys/fs/nr_open").read_text())
+        bounding = next(int(line.split()[1], 16) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd"))
+        # Where this host refuses it as well there is nothing that was not seen.
+        granted = hard < most and bounding >> 24 & 1 != 0
+        gaps = self.gaps(f"ulimit -n {most} && rm -rf /tmp/x; true", "yellow" if granted else "green")
+        self.assertEqual([gap for gap in gaps if "raised" in gap], ["limits that were not raised: RLIMIT_NOFILE (dash)"] * granted)
+        self.assertIn("limit of core dumps, which was not raised: dash", self.gaps("ulimit -c unlimited; ulimit -c", "yellow"))
+        self.gaps(f"ulimit -n {hard}; ulimit -n {most + 1}; ulimit -c 0; ulimit -S -s 4096; true", "green")
 
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")
