@@ -74,6 +74,7 @@ void take_processes(const report::RunRecord& record, verdict::FailureFacts& fact
 }
 
 void take_calls(const Recording& recording, const report::RunRecord& record, verdict::FailureFacts& facts) {
+  facts.full_device = recording.full_device();
   for (trace::CallFailure& failure : recording.failed_calls()) {
     if (!is_action(record, failure.process)) continue;
     const syscalls::Syscall* call = syscalls::find_syscall(failure.nr);

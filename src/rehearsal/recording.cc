@@ -23,6 +23,7 @@
 #include "rehearsal/listeners.h"
 #include "rehearsal/locked_files.h"
 #include "rehearsal/network_journal.h"
+#include "rehearsal/outside_gaps.h"
 #include "rehearsal/read_settlement.h"
 #include "rehearsal/some.h"
 #include "rehearsal/view_gaps.h"
@@ -165,6 +166,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         views_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
+        ipc_.add(event);
         programs_.add(event);
         locks_.add(event);
         failures_.add(event, events_);
@@ -359,9 +361,8 @@ void Recording::list_tls_trouble(const gate::GateLog& log, report::RunRecord& re
 }
 
 void Recording::list_outside_writes(report::RunRecord& record) const {
-  if (outside_.paths().empty()) return;
-  record.gaps.push_back({"written where no layer is: " + some(outside_.paths()),
-                         "it is gone after the run and not in the list of changes", verdict::Level::kYellow});
+  const auto host = HostRoot::open();
+  std::ranges::move(outside_gaps(outside_, ipc_, host ? &*host : nullptr), std::back_inserter(record.gaps));
 }
 
 void Recording::list_hidden(report::RunRecord& record) const {
@@ -369,7 +370,9 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
-  std::ranges::move(view_gaps(views_.looks(), gate_.plan().mirror), std::back_inserter(record.gaps));
+  std::set<trace::OwnLook> looks = views_.looks();
+  std::erase_if(looks, [&](const trace::OwnLook& look) { return !hides_something(look, *host); });
+  std::ranges::move(view_gaps(looks, gate_.plan().mirror), std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

@@ -23,6 +23,7 @@
 #include "trace/file_locks.h"
 #include "trace/hidden_looks.h"
 #include "trace/host_paths.h"
+#include "trace/ipc_objects.h"
 #include "trace/listening_sockets.h"
 #include "trace/mount_touches.h"
 #include "trace/network_attempts.h"
@@ -61,6 +62,8 @@ class Recording final : public sandbox::Recorder {
   [[nodiscard]] std::vector<trace::CallFailure> failed_calls() const {
     return failures_.list(events_.tree());
   }
+  /// After finish(): a device (/dev/full) told the action that it has no room.
+  [[nodiscard]] bool full_device() const { return failures_.full_device(); }
   /// After finish(): it asked for more room at once than a filesystem had, or than the run may take.
   [[nodiscard]] bool asked_for_too_much() const { return asked_for_too_much_; }
   /// After finish(): the calls whose strings may not be what the kernel acted on.
@@ -104,6 +107,7 @@ class Recording final : public sandbox::Recorder {
   trace::OwnViews views_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
+  trace::IpcObjects ipc_;
   trace::ProgramWrites programs_;
   trace::FileLocks locks_;
   trace::FailedCalls failures_;

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "base/units.h"
 #include "rehearsal/attempt_gaps.h"
+#include "rehearsal/limit_gaps.h"
 #include "rehearsal/listeners.h"
 #include "report/network_text.h"
 #include "report/read_only_text.h"
@@ -116,6 +118,7 @@ void find_and_name_gaps(const sandbox::Evidence& evidence, const effects::Change
     network_gaps(record);
     listener_gaps(record);
     name_attempt_gaps(record);
+    std::ranges::move(limit_gaps(record, limit_rules()), std::back_inserter(record.gaps));
     if (record.reads.unplaced != 0) {
       record.gaps.push_back({fmt::format("{} lookups of names", record.reads.unplaced),
                              "they began in a directory whose path is too long or not known: what they rest "

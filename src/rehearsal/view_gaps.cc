@@ -1,11 +1,15 @@
 #include "rehearsal/view_gaps.h"
+#include "base/sys.h"
 #include "rehearsal/some.h"
 
+#include <dirent.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -160,6 +164,25 @@ std::string_view reason(View view) {
 }
 
 }  // namespace
+
+bool hides_something(const OwnLook& look, const HostRoot& host) {
+  // Of the others the kernel always has more for the host.
+  constexpr std::string_view kEmpty[] = {"/dev/shm", "/dev/mqueue"};
+  constexpr std::string_view kLoopback[] = {"/sys/class/net", "/sys/devices/virtual/net"};
+  const bool empty = std::ranges::find(kEmpty, look.at) != std::end(kEmpty);
+  const bool loopback = std::ranges::find(kLoopback, look.at) != std::end(kLoopback);
+  if (look.view != View::kListing || (!empty && !loopback)) return true;
+  const auto found = host.find(look.at);
+  if (!found) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(sys::fd_path(found->get()).c_str()),
+                                                      ::closedir);
+  if (!directory) return true;  // not known: the worse
+  while (const struct dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != ".." && (empty || name != "lo")) return true;
+  }
+  return false;
+}
 
 bool is_looked_at_by_habit(const OwnLook& look) {
   const std::string program = look.program.substr(look.program.rfind('/') + 1);

@@ -9,6 +9,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ipc.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
@@ -170,11 +171,19 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
   return is_probe(path) ? "probe" : "";
 }
 
+/// A mark for overlayfs in the place of what is moved: a layer makes none, the host's filesystems do.
+bool leaves_whiteout(const TraceEvent& event) {
+  const Record& record = *event.record;
+  if (record.head().nr != Nr::renameat2 || error_of(event) != EINVAL) return false;
+  return (record.argument(4) & (RENAME_WHITEOUT | RENAME_EXCHANGE)) == RENAME_WHITEOUT;
+}
+
 /// A change to what a name in /dev stands for, also where there is nothing inside.
 std::string_view of_change(const TraceEvent& event, const EventStream& events, const HostPaths* paths,
                            const syscalls::Syscall& call) {
   if (!changes_file(call.nr) && call.nr != Nr::bind) return "";
-  if (call.nr != Nr::bind && is_refused(event) && is_administrator(event))
+  const bool refused = is_refused(event) && is_administrator(event);
+  if (call.nr != Nr::bind && (refused || leaves_whiteout(event)))
     return kind_of_place(place_of(event, events, call));
   const int error = error_of(event);
   constexpr int kTold[] = {0, ENOENT, EBUSY, EXDEV};
@@ -279,6 +288,35 @@ bool is_faked(const TraceEvent& event) {
   if (event.result() != 0) return false;
   if (nr == Nr::setrlimit) return (record.argument(0) & kInt) == RLIMIT_CORE;
   return nr == Nr::prlimit64 && (record.argument(1) & kInt) == RLIMIT_CORE && record.argument(2) != 0;
+}
+
+/// Of a process that is not the run's init, which stands for others.
+bool is_own_number(std::optional<std::uint32_t> number, const EventStream& events) {
+  constexpr std::uint32_t kInit = 1;
+  return number && *number != kInit && events.tree().was_inside(*number);
+}
+
+/// Looks into processes of the action's own, as anybody may, and was not refused.
+bool traces_own(const TraceEvent& event, const EventStream& events) {
+  if (is_refused(event)) return false;
+  const Record& record = *event.record;
+  switch (record.head().nr) {
+    case Nr::ptrace: {
+      if ((record.argument(0) & kInt) != PTRACE_TRACEME) break;
+      const auto& all = events.tree().processes();
+      const std::uint32_t parent = event.process->parent;  // who would trace it
+      return parent < all.size() && is_own_number(all[parent].inner_pid, events);
+    }
+    case Nr::kcmp:
+      return is_own_number(static_cast<std::uint32_t>(record.argument(0)), events) &&
+             is_own_number(static_cast<std::uint32_t>(record.argument(1)), events);
+    case Nr::pidfd_getfd:
+    case Nr::process_madvise:
+      return event.fd != nullptr && is_own_number(event.fd->process, events);
+    default:
+      break;
+  }
+  return is_own_number(named_process(event, events), events);
 }
 
 bool makes_namespace(const TraceEvent& event) {
@@ -412,6 +450,8 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events, con
       if (acts_on_foreign_process(event, events)) return "host process";
       // They concern the caller itself, unless a host would have let it.
       return is_faked(event) || (is_refused(event) && is_administrator(event)) ? word : "";
+    case Privilege::kPtrace:
+      return traces_own(event, events) ? "" : word;
     case Privilege::kNamespace:
       return makes_namespace(event) ? word : "";
     case Privilege::kRawDevice:

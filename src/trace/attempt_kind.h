@@ -23,12 +23,15 @@ std::string_view to_string(Outcome outcome);
 /// Beyond the privilege classes of the table:
 ///   sysctl, kernel, raw device, ptrace, namespace, file   by the path, where a change or an open was refused
 ///                 (EPERM, EACCES, EROFS) though the caller may override file permissions
+///   ptrace        also by call, of a process that is none of the action's own
+///   file          also a rename that is to leave a whiteout, which layers do not make
 ///   look, probe   asks what is shown of processes, sockets, settings; looks for what betrays a container
 ///   raw device, device   also by a name that is not there inside; "device": neither a disk nor memory
 ///   pipe          opens for writing a named pipe that the action did not make
 ///   network configuration   messages, requests and options that set up interfaces, routes, filters
 ///   ipc           removes or changes objects of System V and POSIX queues that are not there inside
-///   host process  priority, scheduling, limits, /proc entries of a process that is not there inside
+///   host process  priority, scheduling, limits, /proc entries of a process that is not there inside, or of
+///                 the run's init, where they are changed
 ///   kill          signals to everybody, to init, or to a process that is not there inside
 ///   socket        a family or protocol that is not there inside
 ///   module autoload   what it asked for would have had the kernel load a module

@@ -1,5 +1,7 @@
 #include "trace/attempts.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/escape.h"
@@ -21,6 +23,23 @@ bool writes_by_descriptor(std::uint32_t nr) {
   return nr == Nr::write || nr == Nr::pwrite64 || nr == Nr::writev;
 }
 
+/// Calls about another process's memory and registers: whom, and with ptrace(2) what; nothing: it is none.
+std::optional<unsigned> telling_arguments(std::uint32_t nr) {
+  if (nr == Nr::ptrace) return 2;
+  if (nr == Nr::process_vm_readv || nr == Nr::process_vm_writev) return 1;
+  return std::nullopt;
+}
+
+/// A tracer makes one for each word and register: without where they are, these are the same.
+std::string arguments_of(const syscalls::Call& call, std::uint32_t nr) {
+  std::string text = syscalls::format_arguments(call);
+  std::size_t end = 0;
+  for (unsigned i = telling_arguments(nr).value_or(0); i > 0; --i)
+    end = std::min(text.find(", ", end == 0 ? 0 : end + 1), text.size());
+  if (end != 0) text.resize(end);
+  return text;
+}
+
 /// The message is the kernel's numbers; the command line says in words what it is to do.
 std::string run_as(const Process& process) {
   const Image* image = ProcessTree::image_of(process);
@@ -38,7 +57,8 @@ std::string Attempts::describe(const TraceEvent& event, const EventStream& event
   if (event.type == EventType::kModule)
     return "the kernel would have loaded the module " + escape_text(module_name(*event.record));
   const syscalls::Call call = event.call();
-  std::string detail = syscalls::format_full_name(call) + '(' + syscalls::format_arguments(call) + ')';
+  std::string detail =
+      syscalls::format_full_name(call) + '(' + arguments_of(call, event.record->head().nr) + ')';
   if (detail.size() > kLongestDetail) detail.resize(kLongestDetail);
   // Of a descriptor the call says nothing but its number.
   if (writes_by_descriptor(event.record->head().nr) && event.fd != nullptr) {

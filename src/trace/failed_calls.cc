@@ -1,6 +1,7 @@
 #include "trace/failed_calls.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,6 +25,11 @@ bool is_full(int error) {
 /// ENOSPC of these is about a table of the kernel's.
 bool fills_a_table(std::uint32_t nr) {
   return nr == Nr::inotify_add_watch || nr == Nr::fanotify_mark;
+}
+
+/// A character device has no room that files could take: /dev/full says so to each write.
+bool is_of_device(const TraceEvent& event) {
+  return event.fd != nullptr && event.fd->known_file && S_ISCHR(event.fd->file.mode);
 }
 
 bool only_asks(std::uint32_t nr) {
@@ -61,6 +67,10 @@ void FailedCalls::add(const TraceEvent& event, const EventStream& events) {
   const int error = static_cast<int>(-event.result());
   const bool absent = error == ENOENT || error == ENOTDIR;
   const bool refused = error == EACCES || error == EPERM || error == EROFS;
+  if (is_full(error) && is_of_device(event)) {
+    full_device_ = true;
+    return;
+  }
   if (!absent && !refused && !is_full(error)) return;
   const std::uint32_t nr = event.record->head().nr;
   const syscalls::Syscall* call = syscalls::find_syscall(nr);

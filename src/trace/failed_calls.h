@@ -29,6 +29,8 @@ class FailedCalls {
 
   /// Of processes that ended otherwise than with 0, in the order of time.
   [[nodiscard]] std::vector<CallFailure> list(const ProcessTree& tree) const;
+  /// A character device had no room: what is said of that is not about a filesystem.
+  [[nodiscard]] bool full_device() const { return full_device_; }
   /// There were more processes than are kept.
   [[nodiscard]] bool cut() const { return cut_; }
 
@@ -39,6 +41,7 @@ class FailedCalls {
     std::deque<CallFailure> refused;
   };
   std::unordered_map<std::uint32_t, Recent> recent_;  ///< by process
+  bool full_device_ = false;
   bool cut_ = false;
 };
 

@@ -16,6 +16,7 @@ namespace {
 using syscalls::Nr;
 
 constexpr std::uint64_t kInt = 0xffffffff;
+constexpr std::uint32_t kInit = 1;
 constexpr std::uint64_t kIoPriorityOfUser = 3;  // IOPRIO_WHO_USER: Debian's linux/ioprio.h is no C++
 
 /// Calls that take whom they are for from two arguments: of which kind it is, and its number.
@@ -38,6 +39,26 @@ bool sets_for_user(const Record& record) {
 
 bool only_asks_for_limits(const Record& record) {
   return record.head().nr == Nr::prlimit64 && record.argument(2) == 0;
+}
+
+/// Changes the process that it names.
+bool sets(const Record& record) {
+  switch (record.head().nr) {
+    case Nr::setpriority:
+    case Nr::ioprio_set:
+    case Nr::sched_setaffinity:
+    case Nr::sched_setscheduler:
+    case Nr::sched_setparam:
+    case Nr::sched_setattr:
+    case Nr::migrate_pages:
+      return true;
+    case Nr::prlimit64:
+      return !only_asks_for_limits(record);
+    case Nr::move_pages:
+      return record.argument(3) != 0;  // to where; else it asks where they are
+    default:
+      return false;
+  }
 }
 
 /// Of two the one that is none of the action's.
@@ -106,12 +127,15 @@ std::optional<std::uint32_t> named_process(const TraceEvent& event, const EventS
 bool acts_on_foreign_process(const TraceEvent& event, const EventStream& events) {
   if (event.unfinished || event.type != EventType::kCall || event.record->head().abi != 0) return false;
   if (sets_for_user(*event.record)) return true;
+  const bool misused = event.result() == -EINVAL || event.result() == -EFAULT;
+  if (!misused && sets(*event.record) && named_process(event, events) == kInit) return true;
   if (!event.failed() || (event.result() != -ESRCH && event.result() != -ENOENT)) return false;
   // Nobody of that user is there inside.
   if (names_user(*event.record)) return true;
   if (only_asks_for_limits(*event.record)) return false;
   const auto number = named_process(event, events);
-  return number && !events.tree().was_inside(*number);
+  // Of the number of init there is no group inside, and may be one on a host.
+  return number && (*number == kInit || !events.tree().was_inside(*number));
 }
 
 }  // namespace rehearse::trace

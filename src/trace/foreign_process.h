@@ -1,4 +1,6 @@
-// Calls that act on a process which is not there inside: on the host there may be one of that number.
+// Calls that act on a process which is not there inside: on the host there may be one of that number. The
+// run's init is there, and stands for others: on the host PID 1 is the host's, and the action's parent
+// whoever started it.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +28,9 @@ std::optional<unsigned> process_argument(const Record& record);
 /// The number of the process, thread or group that a call is about or whose entry in /proc it would write to.
 std::optional<std::uint32_t> named_process(const TraceEvent& event, const EventStream& events);
 
-/// Whether it is such a call, to one that never was there inside, or to all of a user. Only asking counts
-/// too where the answer is needed for setting (renice, taskset): nobody can tell what would have come next.
+/// Whether it is such a call, to one that never was there inside, or to all of a user; also what changes the
+/// run's init. Only asking counts too where the answer is needed for setting (renice, taskset): of a process
+/// that is not there nobody can tell what would have come next.
 bool acts_on_foreign_process(const TraceEvent& event, const EventStream& events);
 
 }  // namespace rehearse::trace

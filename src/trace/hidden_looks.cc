@@ -13,6 +13,7 @@
 #include "syscalls/table.h"
 #include "trace/directories.h"
 #include "trace/foreign_process.h"
+#include "trace/ipc_call.h"
 #include "trace/open_call.h"
 #include "trace/path_argument.h"
 
@@ -31,30 +32,6 @@ std::int32_t int_of(const Record& record, unsigned arg) {
 bool sends_signal(std::uint32_t nr) {
   return nr == Nr::kill || nr == Nr::tkill || nr == Nr::tgkill || nr == Nr::rt_sigqueueinfo ||
          nr == Nr::rt_tgsigqueueinfo;
-}
-
-struct IpcCall {
-  IpcKind kind = IpcKind::kShm;
-  bool gets = false;     ///< by a key; else by its number
-  unsigned command = 0;  ///< which argument that is
-};
-std::optional<IpcCall> ipc_call(std::uint32_t nr) {
-  switch (nr) {
-    case Nr::shmget:
-      return IpcCall{IpcKind::kShm, true};
-    case Nr::semget:
-      return IpcCall{IpcKind::kSem, true};
-    case Nr::msgget:
-      return IpcCall{IpcKind::kMsg, true};
-    case Nr::shmctl:
-      return IpcCall{IpcKind::kShm, false, 1};
-    case Nr::semctl:
-      return IpcCall{IpcKind::kSem, false, 2};
-    case Nr::msgctl:
-      return IpcCall{IpcKind::kMsg, false, 1};
-    default:
-      return std::nullopt;
-  }
 }
 
 /// Commands that are about all objects of a kind, or about one by its place in the table.
@@ -172,7 +149,9 @@ void HiddenLooks::asked_for_ipc(const TraceEvent& event) {
     if (in.size() < kMost) in.insert(number);
   };
   if (call->gets) {
-    if (event.result() == -ENOENT) note(looks.keys, int_of(record, 0));
+    // One that it made under a key may be there on the host already.
+    const std::int32_t key = int_of(record, 0);
+    if (event.result() == -ENOENT || (!event.failed() && key != IPC_PRIVATE)) note(looks.keys, key);
   } else if (lists_all(call->kind, int_of(record, call->command))) {
     looks.listed = true;
   } else if (event.result() == -EINVAL || event.result() == -EIDRM) {

@@ -16,6 +16,7 @@
 
 #include "trace/event_stream.h"
 #include "trace/host_paths.h"
+#include "trace/ipc_call.h"
 
 namespace rehearse::trace {
 
@@ -23,11 +24,9 @@ namespace rehearse::trace {
 struct IpcLooks {
   bool listed = false;          ///< all of them
   std::set<std::int32_t> ids;   ///< that there were not
-  std::set<std::int32_t> keys;  ///< the same
+  std::set<std::int32_t> keys;  ///< the same, or it has made one
   [[nodiscard]] bool any() const { return listed || !ids.empty() || !keys.empty(); }
 };
-enum class IpcKind : std::uint8_t { kShm, kSem, kMsg };
-inline constexpr std::array<std::string_view, 3> kIpcNames = {"shm", "sem", "msg"};  ///< of /proc/sysvipc
 
 class HiddenLooks {
  public:

@@ -56,8 +56,9 @@ bool changes_device_directory(const TraceEvent& event, const EventStream& events
   const std::uint32_t nr = event.record->head().nr;
   if (event.failed() || event.unfinished || changes_times(nr)) return false;
   return std::ranges::any_of(changed_places(event, events), [&](std::string_view place) {
-    if (!is_within(place, "/dev") || is_within(place, "/dev/pts") || is_within(place, "/dev/fd"))
-      return false;
+    // The directories themselves are others' too; what is in them is not.
+    const bool own = is_within(place, "/dev/pts") || is_within(place, "/dev/fd");
+    if (!is_within(place, "/dev") || (own && place != "/dev/pts" && place != "/dev/fd")) return false;
     return !is_within(place, "/dev/shm") || !shares_memory(nr);
   });
 }

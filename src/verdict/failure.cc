@@ -347,7 +347,9 @@ class Classifier {
     for (const SaidFailure& line : said_) {
       const FailurePattern& pattern = *line.pattern;
       if (!failed_ && !pattern.strong) continue;
-      if (pattern.needs_call && facts_.traced && !has_call(pattern.kind, line.line)) continue;
+      const bool needs_call =
+          pattern.needs_call || (pattern.kind == FailureKind::kDiskFull && facts_.full_device);
+      if (needs_call && facts_.traced && !has_call(pattern.kind, line.line)) continue;
       if (!line.subject.empty() && !pattern.subject.empty())
         add(pattern.kind, pattern.subject.c_str(), line.subject);
       add(pattern.kind, "said", line.line);

@@ -73,6 +73,7 @@ struct FailureFacts {
   bool traced = false;
   std::vector<RanProcess> processes;
   std::vector<FailedCall> calls;  ///< in the order of time
+  bool full_device = false;       ///< a device like /dev/full has no room: what is said of that is no failure
   std::vector<RefusedEndpoint> endpoints;
   std::vector<RefusedUnit> units;
   std::string_view out;  ///< what the action printed, or its end

@@ -41,7 +41,7 @@ ATTEMPTS: dict[str, list[tuple[str, ...]]] = {
     "49": [("io_uring", "io_uring_setup("), ("io_uring", "io_uring_enter("), ("io_uring", "io_uring_register(")] +
           [("mount", f"{name}(") for name in ("open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr")],
     "54": [("kill", "kill(-1, SIGKILL)"), ("kill", "kill(1, SIGKILL)", "contained"), ("kill", "SIGKILL)  on the host: "), ("ptrace", "PTRACE_SEIZE, 1"),
-           ("ptrace", "process_vm_readv(1, "), ("ptrace", '"/proc/1/mem"')],
+           ("ptrace", "process_vm_readv(1)"), ("ptrace", '"/proc/1/mem"')],
     "60": [("limits", "RLIMIT_CORE", "faked")],
     "61": [("filter listener", "SECCOMP_FILTER_FLAG_NEW_LISTENER"), ("module", "init_module(")],
     "69": [("probe", '"/proc/self/uid_map"', "contained"), ("probe", '"/proc/self/gid_map"', "contained"), ("probe", '"/proc/self/ns/net"', "contained")],

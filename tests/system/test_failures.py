@@ -46,6 +46,10 @@ class Files(FailureCase):
         finding = self.one(result, "permission-denied", str(target), "EACCES")
         self.assertEqual(finding["enforce"], "soft")
 
+    def test_a_device_that_is_always_full_is_no_disk(self) -> None:
+        self.assertNotIn("failure.disk-full", self.failures(self.run_in(["sh", "-c", "cat /etc/passwd > /dev/full"])))
+        self.none(self.shell("echo x > /dev/full; cat /etc/passwd > /dev/full; true"))
+
     def test_missing_file(self) -> None:
         result = self.run_in(["cat", str(self.host / "gone")])
         self.one(result, "missing-file", str(self.host / "gone"), "ENOENT")

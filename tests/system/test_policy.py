@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import resource
 import shutil
 import subprocess
 import unittest
@@ -92,6 +94,9 @@ class BuiltIn(PolicyCase):
 
     def test_what_shows_the_run_and_not_this_host(self) -> None:
         """Nothing fails where the run has a network, a mount table, a /dev of its own: what an action makes of them is its own, too."""
+        shared = Path(f"/dev/shm/rh-listed-{os.getpid()}")
+        shared.write_text("")
+        self.addCleanup(shared.unlink)
         for script, gap in (
             ("ip route | grep -q default || touch /tmp/wrong", "network configuration of this host: "), ("hostname -I | grep -q . || touch /tmp/wrong", "network configuration of this host: interfaces (hostname)"),
             ("grep -q eth0 /proc/net/dev || touch /tmp/wrong", "network configuration of this host: /proc/net/dev (grep)"), ("cat /proc/sys/net/ipv4/ip_forward", "network configuration of this host: /proc/sys/net/ipv4/ip_forward (cat)"),
@@ -182,6 +187,51 @@ class BuiltIn(PolicyCase):
         finally:
             subprocess.run(["ipcrm", "-q", made], check=True)
 
+    def test_listings_say_so_only_where_the_host_has_more(self) -> None:
+        for directory in (Path("/dev/mqueue"), Path("/dev/shm")):
+            there = directory.is_dir() and any(directory.iterdir())
+            listed = [gap for gap in self.gaps(f"ls {directory}", "yellow" if there else "green") if gap.startswith("listed, ")]
+            self.assertEqual(listed, [f"listed, and other things lie there on this host: {directory} (ls)"] * there)
+
+    def test_ipc_objects_that_are_left(self) -> None:
+        harness.need("ipcmk", "ipcrm", "python3")
+        for script, gap in (("ipcmk -M 1000", "shared memory 0 (key 0x"), ("ipcmk -Q", "message queue 0 (key 0x"), ("ipcmk -S 1", "semaphores 0 (key 0x")):
+            with self.subTest(script):
+                found = [row for row in self.gaps(f"{script} > /dev/null", "yellow") if row.startswith("made and not removed: ")]
+                self.assertEqual(len(found), 1)
+                self.assertIn(gap, found[0])
+        for kind, option in (("-M 1000", "-m"), ("-Q", "-q"), ("-S 1", "-s")):
+            self.gaps(f"made=$(ipcmk {kind}); ipcrm {option} ${{made##* }}", "green")
+        call = "import ctypes; c = ctypes.CDLL(None, use_errno=True); "
+        self.gaps(f"python3 -c '{call}i = c.shmget(0, 4096, 0o1600); assert i >= 0; c.shmctl(i, 0, None)'", "green")
+        self.assertIn("made and not removed: shared memory 0", self.gaps(f"python3 -c '{call}i = c.shmget(0, 4096, 0o1600)'", "yellow"))
+        # Under a key that the host has: another object is met there, whatever becomes of this one.
+        key = os.getpid() | 0x5AB00000
+        made = ctypes.CDLL(None).shmget(key, 4096, 0o1600)
+        self.addCleanup(subprocess.run, ["ipcrm", "-m", str(made)], check=True)
+        gaps = self.gaps(f"python3 -c '{call}i = c.shmget({key}, 4096, 0o1600); c.shmctl(i, 0, None)'", "yellow")
+        self.assertIn("IPC objects: asked about, and this host has 1 that is not shown", gaps)
+
+    def test_shared_memory_and_queues_that_are_removed_again(self) -> None:
+        harness.need("python3")
+        queue = "import ctypes; c = ctypes.CDLL(None); assert c.mq_open(b\"/zzq\", 0o102, 0o600, None) >= 0"
+        self.assertIn("written where no layer is: /dev/mqueue/zzq", self.gaps(f"python3 -c '{queue}'", "yellow"))
+        self.gaps(f"python3 -c '{queue}; c.mq_unlink(b\"/zzq\")'", "green")
+        self.gaps(f"python3 -c '{queue}'; rm /dev/mqueue/zzq", "green")
+        self.gaps("python3 -c 'import multiprocessing as m; m.Lock()'", "green")
+        self.gaps("python3 -c 'from multiprocessing.shared_memory import SharedMemory as S; s = S(create=True, size=9); s.close(); s.unlink()'", "green")
+        self.gaps("mkdir /dev/shm/d; echo x > /dev/shm/d/x; mv /dev/shm/d/x /dev/shm/y; rm -r /dev/shm/d /dev/shm/y", "green")
+        for script, gap in (("echo x > /dev/shm/x; mv /dev/shm/x /dev/shm/y", "/dev/shm/y"), ("echo x > /dev/shm/x; rm /dev/shm/x; mkfifo /dev/shm/x", "/dev/shm/x"),
+                            ("echo x > /dev/shm/x; ln /dev/shm/x /dev/shm/y; rm /dev/shm/x", "/dev/shm/y"), ("chmod 700 /dev/shm", "/dev/shm"),
+                            ("chown 5 /dev/pts", "/dev/pts"), ("chmod 700 /dev/pts", "/dev/pts"), ("rm /dev/fd", "/dev/fd")):
+            with self.subTest(script):
+                self.assertIn(f"written where no layer is: {gap}", self.gaps(script, "yellow"))
+        # The host's would have been met, and removed.
+        shared = Path(f"/dev/shm/rh-shared-{os.getpid()}")
+        shared.write_text("")
+        self.addCleanup(shared.unlink)
+        self.assertIn(f"made and removed again, and this host has it: {shared}", self.gaps(f"echo x > {shared}; rm {shared}", "yellow"))
+
     def gaps(self, script: str, level: str | None) -> list[str]:
         result = self.run_in(["sh", "-c", script])
         if level is not None:
@@ -202,6 +252,42 @@ class BuiltIn(PolicyCase):
         self.judged("ln -sf /tmp/x /dev/log; mkdir /dev/shm/x", YELLOW, "core.fidelity")
         self.judged("ip addr > /dev/null; ip route get 127.0.0.1 > /dev/null", YELLOW, "safe.no-effects", "core.fidelity", not_rules=("priv.attempt",))
         self.judged("lsns > /dev/null; mkfifo /tmp/own; exec 3<>/tmp/own; rm /tmp/own", GREEN, "safe.no-effects")
+
+    def test_changes_to_the_process_in_whose_place_init_is(self) -> None:
+        harness.need("renice", "ionice", "taskset", "chrt", "prlimit")
+        for change, look in (("renice -n 10 -p $PPID", "ps -o ni= -p $PPID"), ("renice -n 10 -g 1 2> /dev/null; true", "true"), ("ionice -c3 -p $PPID", "ionice -p $PPID"),
+                             ("taskset -p 1 $PPID", "taskset -p $PPID"), ("chrt -b -p 0 1", "chrt -p 1"), ("prlimit --pid 1 --nofile=100:100", "prlimit --pid 1 --nofile")):
+            with self.subTest(change):
+                result = self.judged(f"exec > /dev/null; {change}", YELLOW, "priv.attempt")
+                self.assertEqual({attempt["what"] for attempt in result.doc["attempts"]}, {"host process"}, result.doc["attempts"])
+                self.assertEqual([a for a in self.run_in(["sh", "-c", f"{look} > /dev/null"]).doc["attempts"] if a["what"] == "host process"], [])
+        self.judged("renice -n 10 -p $$ > /dev/null; prlimit --pid $$ --nofile=100:100; taskset -p 1 $$ > /dev/null", GREEN, "safe.no-effects")
+
+    def test_tracing_its_own_processes_is_nobody_elses_matter(self) -> None:
+        harness.need("strace", "python3")
+        own = self.judged("strace -f -o /dev/null sh -c 'true; ls / > /dev/null'; sleep 1 & strace -o /dev/null -p $! & wait", GREEN, "safe.no-effects")
+        self.assertEqual(own.doc["attempts"], [])
+        # Each word that a tracer reads is a call; whom it is after is said once.
+        script = "import ctypes; c = ctypes.CDLL(None)\nfor i in range(1, 9): c.syscall(101, 16, 1, i * 4096, i); c.syscall(310, 1, i * 4096, 1, i * 4096, 1, 0)"
+        tried = [(a["what"], a["detail"], a["count"]) for a in self.run_in(["python3", "-c", script]).doc["attempts"]]
+        self.assertEqual(tried, [("ptrace", "ptrace(PTRACE_ATTACH, 1)", 8), ("ptrace", "process_vm_readv(1)", 8)])
+
+    def test_a_rename_that_leaves_a_mark_is_refused_by_layers_alone(self) -> None:
+        harness.need("python3")
+        call = "import ctypes; open('/tmp/rh-a', 'w'); ctypes.CDLL(None).syscall(316, -100, b'/tmp/rh-a', -100, b'/tmp/rh-b', {})"
+        result = self.judged(f'python3 -c "{call.format(4)}"', YELLOW, "priv.attempt")
+        self.assertIn("1 attempt refused: file", [gap["what"] for gap in result.doc["fidelity"]["gaps"]])
+        self.judged(f'python3 -c "{call.format(6)}"; python3 -c "{call.format(1)}"', GREEN, "safe.scratch")
+
+    def test_limits_that_a_host_would_raise(self) -> None:
+        hard, most = resource.getrlimit(resource.RLIMIT_NOFILE)[1], int(Path("/proc/sys/fs/nr_open").read_text())
+        bounding = next(int(line.split()[1], 16) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("CapBnd"))
+        # Where this host refuses it as well there is nothing that was not seen.
+        granted = hard < most and bounding >> 24 & 1 != 0
+        gaps = self.gaps(f"ulimit -n {most} && rm -rf /tmp/x; true", "yellow" if granted else "green")
+        self.assertEqual([gap for gap in gaps if "raised" in gap], ["limits that were not raised: RLIMIT_NOFILE (dash)"] * granted)
+        self.assertIn("limit of core dumps, which was not raised: dash", self.gaps("ulimit -c unlimited; ulimit -c", "yellow"))
+        self.gaps(f"ulimit -n {hard}; ulimit -n {most + 1}; ulimit -c 0; ulimit -S -s 4096; true", "green")
 
     def test_what_is_gone(self) -> None:
         self.judged("rm -rf /usr/share/doc", RED, "destroy.mass-delete")

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <catch2/catch.hpp>
@@ -103,6 +104,22 @@ TEST_CASE("what an administrator alone may do is no failure of the action's") {
   run.end(20, 1 << 8);
   REQUIRE(run.list().size() == 1);
   CHECK(run.list()[0].path == "/y");
+}
+
+TEST_CASE("a device that is full is no filesystem that is") {
+  Run run;
+  const auto opened_and_written = [&run](std::uint32_t mode) {
+    struct rh_file file = {};
+    file.mode = mode;
+    run.make.call(RH_EXIT, 20, SYS_openat, {kHere, 1, O_WRONLY}, 3).attach(RH_TEXT, 1, "/full");
+    run.make.path("/full", RH_OPENED);
+    run.make.attach(RH_FILE, RH_OPENED, {reinterpret_cast<const char*>(&file), sizeof file});
+    run.events.add(run.make.done());
+    run.events.add(run.make.call(RH_EXIT, 20, SYS_write, {3, 1, 1}, -ENOSPC).done());
+    return run.list().size();
+  };
+  CHECK(opened_and_written(S_IFCHR | 0666) == 0);
+  CHECK(opened_and_written(S_IFREG | 0644) == 1);
 }
 
 TEST_CASE("changes of what PID 1 started beside the action") {
