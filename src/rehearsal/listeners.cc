@@ -71,4 +71,33 @@ void listener_gaps(report::RunRecord& record) {
                            verdict::Level::kYellow});
 }
 
+void bind_gaps(const std::set<IpAddress>& bound_to, const std::vector<IpAddress>& own, bool mirrored,
+               report::RunRecord& record) {
+  std::set<std::string> foreign;
+  std::set<std::string> missing;
+  for (const IpAddress& address : bound_to) {
+    const gate::AddressClass kind = gate::classify(address);
+    if (kind == gate::AddressClass::kLoopback || kind == gate::AddressClass::kUnspecified ||
+        kind == gate::AddressClass::kMulticast)
+      continue;
+    const bool is_own = std::ranges::find(own, address) != own.end();
+    const std::string text = format_ip(address);
+    const bool told = std::ranges::any_of(record.listeners, [&](const report::ListenerRecord& one) {
+      return one.foreign && one.address == text;
+    });
+    // IPv6 has to have the address; of IPv4 every one is the run's.
+    if (!is_own && address.is_v4() && !told) foreign.insert(text);
+    if (is_own && !address.is_v4() && !mirrored) missing.insert(text);
+  }
+  if (!foreign.empty())
+    record.gaps.push_back({"bound to an address that no interface of this host has: " + some(foreign),
+                           "inside every address can be bound; on the host that fails with EADDRNOTAVAIL",
+                           verdict::Level::kYellow});
+  if (!missing.empty())
+    record.gaps.push_back(
+        {"to be bound to an address of this host: " + some(missing),
+         "inside it is not there, and that fails with EADDRNOTAVAIL; --network-mirror has it",
+         verdict::Level::kYellow});
+}
+
 }  // namespace rehearse

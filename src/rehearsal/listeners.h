@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "host/listeners.h"
@@ -18,5 +19,9 @@ std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSoc
 /// What would have come of them on the host, where that is something else. The record has the listeners and
 /// what the service manager was asked for.
 void listener_gaps(report::RunRecord& record);
+/// The same of addresses that sockets were only bound to. `own`: this host's; `mirrored`: they are inside
+/// too.
+void bind_gaps(const std::set<IpAddress>& bound_to, const std::vector<IpAddress>& own, bool mirrored,
+               report::RunRecord& record);
 
 }  // namespace rehearse

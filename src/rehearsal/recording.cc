@@ -288,6 +288,7 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   record.dns = journal.questions(events_.begun_ns());
   record.listeners = describe_listeners(
       listening_, listening_.list().empty() ? nullptr : journal.host_listeners(), events_.begun_ns());
+  bind_gaps(listening_.bound_to(), gate_.mirror().own, !gate_.mirror().kind.empty(), record);
   names_asked_ = journal.first_asked(events_.begun_ns());
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");

@@ -36,6 +36,8 @@ void ListeningSockets::add(const Record& record, const ProcessTree& tree) {
     if (socket == nullptr || process == nullptr) return;
     if (socket->what == RH_BIND && (asked_.size() < kMost || asked_.contains(head.tid)))
       asked_[head.tid] = socket->port;
+    if (socket->what == RH_BIND && bound_to_.size() < kMost)
+      bound_to_.insert(of(record, *socket, *process).address);
     if (socket->what == RH_BOUND) bound(record, *socket, *process);
     if (socket->what == RH_LISTEN) listens(record, *socket, *process);
     return;

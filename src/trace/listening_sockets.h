@@ -6,6 +6,7 @@
 #include <bitset>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -37,6 +38,8 @@ class ListeningSockets {
   /// One for each that differs in anything but time, in the order in which they were first there.
   [[nodiscard]] const std::vector<ListeningSocket>& list() const { return list_; }
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
+  /// The first addresses that sockets of any kind were to be bound to, whether they were or not.
+  [[nodiscard]] const std::set<IpAddress>& bound_to() const { return bound_to_; }
 
  private:
   void bound(const Record& record, const struct rh_socket& socket, const Process& process);
@@ -50,6 +53,7 @@ class ListeningSockets {
   std::unordered_map<std::uint32_t, std::uint16_t> asked_;  ///< by thread: the port that its bind(2) names
   /// By thread: what begins to listen, until the call has returned.
   std::unordered_map<std::uint32_t, ListeningSocket> begun_;
+  std::set<IpAddress> bound_to_;
   std::bitset<65536> ports_;  ///< of stream sockets, that were asked for
   bool chooses_ = false;      ///< IP_LOCAL_PORT_RANGE was set: who asks for no port may mean one
   std::uint64_t unlisted_ = 0;

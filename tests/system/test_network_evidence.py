@@ -308,6 +308,17 @@ for port in (8098, {port}):
                 self.assertEqual([f["rule"] for f in result.doc["verdict"]["findings"] if f["rule"].startswith("net.") and f["rule"] != "net.listens"], ["net.local-service"])
 
 
+    def test_binding_an_address_says_whether_this_host_has_it(self) -> None:
+        """Who asks so whether he is the one that has the address is answered yes by every IPv4 address inside."""
+        result = self.python("""
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    s = socket.socket(socket.AF_INET, kind); s.bind(('203.0.113.7', 0))
+socket.socket().bind(('127.0.0.1', 0)); socket.socket().bind(('', 0))
+""")
+        gaps = {gap["what"]: gap["cap"] for gap in result.doc["fidelity"]["gaps"] if "bound to an address" in gap["what"]}
+        self.assertEqual(gaps, {"bound to an address that no interface of this host has: 203.0.113.7": "yellow"})
+
+
 class Apart(EvidenceCase):
     def test_connections_to_one_address_are_told_apart(self) -> None:
         mock = self.base / "mock.toml"
