@@ -218,6 +218,7 @@ Result<int> print_diff(const Globals& globals, Options& options) {
   report::Writer out(STDOUT_FILENO);
   effects::Counts counts;
   std::uint64_t shown = 0;
+  bool damaged = false;
   if (globals.json) out.put("{\"schema\":\"rehearse.diff/1\",\"run\":\"" + bundle.id() + "\",\"changes\":[");
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     if (!is_selected(options.filters, change, names.of(change))) return true;
@@ -232,6 +233,7 @@ Result<int> print_diff(const Globals& globals, Options& options) {
       return !out.failed();
     }
     const report::FileDiff diff = report::diff_change(change, sides, names, links);
+    damaged = damaged || diff.damaged;
     if (globals.json) {
       put_json(out, change, &diff, shown == 1);
     } else {
@@ -246,6 +248,9 @@ Result<int> print_diff(const Globals& globals, Options& options) {
     if (options.stat) out.put(report::counts_line(counts) + "\n");
   }
   RH_CHECK(out.flush());
+  if (damaged)
+    return fail("run " + bundle.id() + ": a kept file is gone or is not the recorded one",
+                ExitCode::kDataError, "the bundle is damaged; rehearse again");
   return options.exit_code && shown > 0 ? 1 : 0;
 }
 

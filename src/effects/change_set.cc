@@ -107,7 +107,7 @@ class Comparer {
       const auto kind = classify(change, pair.replaced, window_);
       if (!kind) return {};
       change.kind = *kind;
-      if (is_only_a_time(change) && has_copied_time(pair, change, options_.started_ns)) return {};
+      if (is_only_a_time(change) && has_copied_time(pair, change, options_.earliest_stamp_ns)) return {};
     }
     outcome.host = std::move(pair.from.empty() ? pair.host : pair.from);
     outcome.change = std::move(change);

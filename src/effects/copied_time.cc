@@ -42,7 +42,7 @@ bool has_other_access_time(const Pair& pair, const Times& upper) {
   if (::fstatat(pair.before->directory->get(), pair.before->name.c_str(), &host, AT_SYMLINK_NOFOLLOW) != 0)
     return false;
   const std::int64_t read = rehearse::to_ns(host.st_atim);
-  return upper.read < upper.born && read < upper.born - kInstant && upper.read != read;
+  return upper.read < upper.born && read < upper.born - clock_tick_ns() && upper.read != read;
 }
 
 /// Copying an entry up changes the directory and gives it its time back. True if everything in it was copied
@@ -65,12 +65,12 @@ bool was_last_changed_by_a_copy(const UniqueFd& directory, const Times& upper) {
 
 }  // namespace
 
-bool has_copied_time(const Pair& pair, const Change& change, std::int64_t started_ns) {
+bool has_copied_time(const Pair& pair, const Change& change, std::int64_t earliest_stamp_ns) {
   // The root of a layer is made before the action starts.
-  if (change.after->ctime_ns < started_ns) return true;
+  if (change.after->ctime_ns < earliest_stamp_ns) return true;
   const auto upper = times_of(pair.after->directory->get(), pair.after->name.c_str());
   if (!upper) return false;
-  const bool host_moved = change.before->ctime_ns >= upper->born - kInstant;
+  const bool host_moved = change.before->ctime_ns >= upper->born - clock_tick_ns();
   const bool older_than_itself = change.after->mtime_ns < upper->born;  // else something was made in it
   if (!host_moved || !older_than_itself || has_other_access_time(pair, *upper)) return false;
   const auto directory = open_subdirectory(*pair.after->directory, pair.after->name);

@@ -14,6 +14,6 @@ namespace rehearse::effects {
 /// Cannot be told, and is taken for copied: a time set by the action on a directory that the host changed
 /// too, with no access time set along with it, within an instant of the copying of something below or before
 /// it.
-bool has_copied_time(const Pair& pair, const Change& change, std::int64_t started_ns);
+bool has_copied_time(const Pair& pair, const Change& change, std::int64_t earliest_stamp_ns);
 
 }  // namespace rehearse::effects

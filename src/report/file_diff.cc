@@ -23,6 +23,7 @@ using effects::Change;
 using effects::ChangeKind;
 using effects::FileType;
 
+constexpr const char* kDamaged = "the kept file is gone or is not the recorded one";
 constexpr std::string_view kNoNewline = "\\ No newline at end of file";
 
 std::string side_text(const std::optional<Attributes>& attributes) {
@@ -173,9 +174,9 @@ FileDiff diff_change(const Change& change, const Sides& sides, const HostNames& 
     before = std::move(*content);
   }
   if (has_after) {
-    auto content = read_side(sides.open_kept(change), *change.after, "kept",
-                             "the kept file is gone or is not the recorded one");
+    auto content = read_side(sides.open_kept(change), *change.after, "kept", kDamaged);
     if (!content) {
+      out.damaged = content.error().what == kDamaged;
       out.note = escape_text(content.error().what);
       return out;
     }

@@ -25,7 +25,8 @@ struct Sides {
 
 struct FileDiff {
   std::vector<std::string>
-      header;         ///< extended header lines, escaped: "mode 0644→0600", "new file, mode 0644"
+      header;            ///< extended header lines, escaped: "mode 0644→0600", "new file, mode 0644"
+  bool damaged = false;  ///< the kept file is gone or another: the note says so
   std::string note;   ///< why there is no text, escaped: "binary files differ: ...", "host file has changed
                       ///< since"; may be empty
   bool made = false;  ///< there was no regular file before

@@ -230,6 +230,16 @@ class Files(HostCase):
         self.assertEqual(self.call("diff", "--exit-code", "last", json_out=False).code, 1)
         self.assertEqual(self.call("diff", "--exit-code", "last", str(self.host / "ke"), json_out=False).code, 0)
 
+    def test_diff_of_a_damaged_bundle_is_an_error(self) -> None:
+        result = self.shell(f"echo new > {self.host}/made; echo more >> {self.host}/keep")
+        run = result.doc["id"]
+        self.assertEqual(self.call("diff", run, json_out=False).code, 0)
+        kept = next((self.state / "runs" / run / "uppers").glob("*/upper/**/made"))
+        kept.write_text("other\n", encoding="ascii")
+        for options in ({"json_out": False}, {}):
+            done = self.call("diff", run, **options)
+            self.assertEqual((done.code, b"is damaged" in done.err, b"+more" in done.out or "json_out" not in options), (65, True, True), done.out)
+
     def test_diff_of_each_name_of_an_object(self) -> None:
         """The layer has only the name that was written to."""
         (self.host / "far").mkdir()
