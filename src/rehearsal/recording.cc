@@ -145,6 +145,13 @@ std::string name_on_host(std::uint32_t pid) {
   return name ? name->substr(0, name->find('\n')) : std::string();
 }
 
+/// Limits of a new user namespace, each: as many as there may be.
+bool is_as_on_host(const trace::OwnLook& look) {
+  if (look.view != trace::View::kSettings) return false;
+  const auto value = sys::read_file(look.at.c_str(), 64);
+  return value && *value == "2147483647\n";
+}
+
 }  // namespace
 
 Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
@@ -365,7 +372,9 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
-  std::ranges::move(view_gaps(views_.looks(), gate_.plan().mirror), std::back_inserter(record.gaps));
+  std::set<trace::OwnLook> views = views_.looks();
+  std::erase_if(views, is_as_on_host);
+  std::ranges::move(view_gaps(views, gate_.plan().mirror), std::back_inserter(record.gaps));
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {
