@@ -24,6 +24,7 @@
 #include "rehearsal/network_journal.h"
 #include "rehearsal/read_settlement.h"
 #include "rehearsal/some.h"
+#include "rehearsal/trusted_attributes.h"
 #include "rehearsal/view_gaps.h"
 #include "syscalls/call.h"
 #include "syscalls/table.h"
@@ -169,6 +170,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         network_.add(event, events_);
         looks_.add(event, events_);
         views_.add(event, events_);
+        trusted_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
         programs_.add(event);
@@ -184,6 +186,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       }),
       reads_(apart_from_host(plan), paths_),
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
+      trusted_(apart_from_host(plan), paths_),
       touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)),
       programs_(paths_) {}
@@ -372,6 +375,7 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
+  std::ranges::move(trusted_attributes(trusted_, *host), std::back_inserter(record.gaps));
   std::set<trace::OwnLook> views = views_.looks();
   std::erase_if(views, is_as_on_host);
   std::ranges::move(view_gaps(views, gate_.plan().mirror), std::back_inserter(record.gaps));

@@ -151,6 +151,17 @@ class BuiltIn(PolicyCase):
                                          {"B": str(self.base), "REHEARSE": self.rehearse, "S": script})
         self.assertEqual(done.returncode, GREEN, done.stdout + done.stderr)
 
+    def test_attributes_that_only_the_hosts_root_sees(self) -> None:
+        harness.need("setfattr", "getfattr", "tar")
+        marked, plain = self.host / "marked", self.host / "plain"
+        marked.write_text("x")
+        plain.write_text("x")
+        subprocess.run(["setfattr", "-n", "trusted.foo", "-v", "bar", str(marked)], check=True)
+        gap = f"attributes of the kind trusted.* were not shown: {marked}"
+        for script in (f"cp -a {marked} /tmp/copy", f"getfattr -d -m - {marked} > /dev/null", f"tar --xattrs -cf /tmp/t.tar {self.host} 2> /dev/null", f"ln -s {marked} /tmp/link; getfattr -n trusted.foo /tmp/link 2> /dev/null; true"):
+            self.assertIn(gap, self.gaps(script, "yellow"), script)
+        self.gaps(f"cp -a {plain} /tmp/copy; getfattr -d -m - {plain} /tmp/copy; ls -l {marked} > /dev/null; cat {marked} > /dev/null", "green")
+
     def test_control_groups_of_the_first_kind(self) -> None:
         """A script acts on what it is told there; runtimes look for their limits, and do without."""
         if not os.path.exists("/sys/fs/cgroup/cpu/cpu.shares"):
