@@ -151,6 +151,15 @@ class BuiltIn(PolicyCase):
                                          {"B": str(self.base), "REHEARSE": self.rehearse, "S": script})
         self.assertEqual(done.returncode, GREEN, done.stdout + done.stderr)
 
+    def test_settings_of_git_that_start_nothing(self) -> None:
+        harness.need("git")
+        made = "cd /tmp && git init -q gg && cd gg && git remote add up /srv/x.git && git config user.name A"
+        self.judged(made, GREEN, "safe.scratch", not_rules=("latent.git-hook",))
+        self.judged(f"git init -q --bare /tmp/src && git clone -q /tmp/src /tmp/gg 2> /dev/null", GREEN, "safe.scratch")
+        for more in ("git config core.hooksPath /tmp/h", "git config core.fsmonitor /tmp/h", "git config alias.x '!id'", "git remote add b 'ext::sh -c id'", "git config include.path /tmp/x", "cp /bin/true .git/hooks/post-commit",
+                     "mv .git/config x; cp x .git/config; git config credential.helper /tmp/h"):
+            self.judged(f"{made} && {more}", YELLOW, "latent.git-hook")
+
     def test_attributes_that_only_the_hosts_root_sees(self) -> None:
         harness.need("setfattr", "getfattr", "tar")
         marked, plain = self.host / "marked", self.host / "plain"
