@@ -448,6 +448,14 @@ void Planner::name_gaps() {
                       : "asked for with --read-only; what is new below " + names + " is thrown away",
         Level::kGreen);
   }
+  if (!plan_.request.not_passed.empty()) {
+    constexpr std::size_t kMostNames = 12;
+    const std::vector<std::string>& all = plan_.request.not_passed;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(all.size(), kMostNames); ++i) names += (i == 0 ? "" : ", ") + all[i];
+    if (all.size() > kMostNames) names += " and " + std::to_string(all.size() - kMostNames) + " more";
+    gap("variables of the caller are not passed", names + "; --env NAME passes one", Level::kGreen);
+  }
   if (plan_.systemd_hidden) {
     gap("/run/systemd/system hidden",
         "the host's service manager has no socket to be asked at: tools take their offline path",
