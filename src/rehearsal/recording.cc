@@ -376,7 +376,7 @@ void Recording::list_hidden(report::RunRecord& record) const {
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
   std::ranges::move(trusted_attributes(trusted_, *host), std::back_inserter(record.gaps));
-  std::set<trace::OwnLook> views = views_.looks();
+  std::set<trace::OwnLook> views = views_.looks(events_.tree());
   std::erase_if(views, is_as_on_host);
   std::ranges::move(view_gaps(views, gate_.plan().mirror), std::back_inserter(record.gaps));
 }

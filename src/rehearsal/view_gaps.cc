@@ -148,6 +148,8 @@ std::string_view heading(View view) {
       return "locks of files on this host";
     case View::kRights:
       return "capabilities of this host's root";
+    case View::kDevices:
+      return "device numbers of this host";
   }
   return "";
 }
@@ -179,6 +181,8 @@ std::string_view reason(View view) {
       return "those of the run were shown";
     case View::kRights:
       return "the run has fewer";
+    case View::kDevices:
+      return "a layer has a device number of its own, another in each run";
   }
   return "";
 }

@@ -15,6 +15,7 @@
 #include "syscalls/table.h"
 #include "trace/foreign_process.h"
 #include "trace/network_configuration.h"
+#include "trace/number_words.h"
 #include "trace/open_call.h"
 #include "trace/ps_words.h"
 
@@ -225,8 +226,15 @@ void OwnViews::note(View view, std::string at, const TraceEvent& event) {
   if (looks_.size() < kMost) looks_.insert({view, std::move(at), program_of(event)});
 }
 
-std::set<OwnLook> OwnViews::looks() const {
+std::set<OwnLook> OwnViews::looks(const ProcessTree& tree) const {
   std::set<OwnLook> all = looks_;
+  for (const Process& process : tree.processes()) {
+    for (const auto& image : process.images) {
+      const std::string_view name = base_name(image->path);
+      if (asks_for_device_numbers(name, image->words()))
+        all.insert({View::kDevices, "asked for by its words", image->path});
+    }
+  }
   for (const auto& [process, look] : readers_)
     if (!mounters_.contains(process)) all.insert(look);
   return all;

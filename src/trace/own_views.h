@@ -26,7 +26,8 @@ enum class View : std::uint8_t {
   kLimits,      ///< which control group the caller is in, and what it may use
   kSettings,    ///< of the kernel, that namespaces of the run's have of their own
   kLocks,       ///< of files, of all processes
-  kRights       ///< which capabilities there are
+  kRights,      ///< which capabilities there are
+  kDevices      ///< the numbers of those that files lie on
 };
 
 /// One such look: at what, and by which program.
@@ -42,7 +43,8 @@ class OwnViews {
   /// Takes the next event of `events`.
   void add(const TraceEvent& event, const EventStream& events);
 
-  [[nodiscard]] std::set<OwnLook> looks() const;
+  /// `tree`: with all processes.
+  [[nodiscard]] std::set<OwnLook> looks(const ProcessTree& tree) const;
 
  private:
   void opened(const TraceEvent& event);

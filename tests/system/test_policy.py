@@ -141,6 +141,9 @@ class BuiltIn(PolicyCase):
         self.assertIn("control group and limits of this host's processes: /proc/self/cgroup (cat)", self.gaps("cat /proc/self/cgroup", "yellow"))
         self.assertIn("capabilities of this host's root: /proc/self/status (grep)", self.gaps("grep CapEff /proc/self/status", "yellow"))
         self.assertIn("settings of this host's kernel: /proc/sys/user/max_user_namespaces (cat)", self.gaps("cat /proc/sys/user/max_user_namespaces", "yellow"))
+        for script in ("stat -c %d /", "tar -cf /tmp/a.tar --listed-incremental=/tmp/list /etc/hostname"):
+            self.assertRegex("\n".join(self.gaps(script, "yellow")), "device numbers of this host: ", script)
+        self.assertIn("what the kernel gives by other numbers and rights", self.gaps("stat /etc/hostname > /dev/null; tar -cf /tmp/a.tar /etc/hostname", "green"))
         harness.need("capsh")
         self.assertIn("capabilities of this host's root: capabilities (capsh)", self.gaps("capsh --has-p=cap_sys_module; true", "yellow"))
 
