@@ -190,8 +190,10 @@ std::string_view reason(View view) {
 }  // namespace
 
 bool is_looked_at_by_habit(const OwnLook& look) {
-  // Runtimes of languages ask how much memory and how many processors they may use.
-  if (look.view == View::kLimits) return !is_script_tool(look.program);
+  // Runtimes of languages ask how much memory and how many processors they may use, pam_limits for the limits
+  // that it sets where nothing else is said.
+  const bool limits = look.view == View::kLimits || look.at == "/proc/1/limits";
+  if (limits) return !is_script_tool(look.program);
   const std::string program = look.program.substr(look.program.rfind('/') + 1);
   return std::ranges::any_of(kHabits, [&](const Habit& habit) {
     return habit.view == look.view && ::fnmatch(habit.at, look.at.c_str(), 0) == 0 &&

@@ -15,6 +15,8 @@ TEST_CASE("what is looked at by habit") {
   CHECK_FALSE(is_looked_at_by_habit({View::kNetwork, "interfaces", ""}));
   CHECK_FALSE(is_looked_at_by_habit({View::kListing, "/dev/shm", "/usr/bin/bash"}));
   CHECK(is_looked_at_by_habit({View::kLimits, "/proc/self/cgroup", "/usr/bin/rustup"}));
+  CHECK(is_looked_at_by_habit({View::kInit, "/proc/1/limits", "/usr/bin/su"}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kInit, "/proc/1/comm", "/usr/bin/su"}));
   CHECK_FALSE(is_looked_at_by_habit({View::kLimits, "/proc/self/cgroup", "/usr/bin/grep"}));
 }
 
