@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "base/path.h"
 #include "base/sys.h"
 #include "rehearsal/script_tools.h"
 #include "rehearsal/some.h"
@@ -63,9 +64,10 @@ bool is_there(const HostRoot& host, const std::string& path) {
   return static_cast<bool>(host.find(path, false));
 }
 
-/// What it lies in.
-std::string above(const std::string& path) {
-  return path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+/// What it was to lie in is there. In /proc nothing is made, and everything is told that it is not there.
+bool would_be_made(const HostRoot& host, const std::string& path) {
+  return !is_within(path, "/proc") &&
+         is_there(host, path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)));
 }
 
 /// Whether a pattern in one component of the path matches something.
@@ -103,7 +105,7 @@ std::vector<std::string> hidden_names(const trace::HiddenLooks& looks, const Hos
     const auto& [path, program] = looked;
     const bool habit = !use.written && !use.made && is_asked_by_habit(path, program);
     if (habit || (!hidden.empty() && hidden.back() == path)) continue;
-    if (is_there(host, path) || (use.made && is_there(host, above(path))) ||
+    if (is_there(host, path) || (use.made && would_be_made(host, path)) ||
         (is_pattern(path) && (++patterns > kMostPatterns || matches_something(host, path))))
       hidden.push_back(path);
   }

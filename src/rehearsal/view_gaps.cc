@@ -85,7 +85,6 @@ constexpr Habit kHabits[] = {
     {View::kListing, "/proc", "pstree*"},
     {View::kListing, "/proc", "top"},
     {View::kListing, "/proc", "w"},
-    {View::kListing, "/proc", "fuser"},
     {View::kListing, "/proc", "lsof"},
     {View::kListing, "/proc", "ss"},
     {View::kListing, "/proc", "netstat"},
@@ -118,7 +117,6 @@ constexpr Habit kHabits[] = {
     {View::kInit, "*", "journalctl"},
     {View::kInit, "*", "udevadm"},
     {View::kInit, "*", "lsof"},
-    {View::kInit, "*", "fuser"},
     {View::kLocks, "*", "lslocks"},
 };
 

@@ -130,7 +130,7 @@ bool seeks_process(const TraceEvent& event, const EventStream& events) {
   if (image == nullptr) return false;
   const std::string_view name = base_name(image->path);
   constexpr std::string_view kSeekers[] = {
-      "pgrep", "pkill", "pidof", "pidwait", "killall", "killall5", "start-stop-daemon"};
+      "pgrep", "pkill", "pidof", "pidwait", "killall", "killall5", "start-stop-daemon", "fuser"};
   if (name == "ps")
     return ps_seeks_others(image->words(),
                            [&](std::uint32_t number) { return events.tree().was_inside(number); });

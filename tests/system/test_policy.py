@@ -128,7 +128,7 @@ class BuiltIn(PolicyCase):
         hidden = subprocess.Popen(["sleep", "600"])
         try:
             for script in ("pgrep -x sleep > /dev/null && touch /tmp/y; true", "pidof sleep && touch /tmp/y; true", "pidof -x sleep || echo start > /tmp/y", f"ps -p {hidden.pid}; true", f"ps -fp{hidden.pid}; true",
-                           f"ps --pid={hidden.pid} -o comm=; true", "ps -C sleep -o pid=; true", "ps -p 1 -o comm="):
+                           f"ps --pid={hidden.pid} -o comm=; true", "ps -C sleep -o pid=; true", "ps -p 1 -o comm=", "fuser -s /etc/hostname; true"):
                 self.assertRegex("\n".join(self.gaps(script, "yellow")), "processes of this host looked for: by name or number", script)
         finally:
             hidden.kill()
@@ -181,6 +181,7 @@ class BuiltIn(PolicyCase):
         for script, at in (("mkdir /sys/fs/cgroup/cpu/rh-new && touch /tmp/y; true", "cpu/rh-new"), ("touch /sys/fs/cgroup/cpu/rh-new; true", "cpu/rh-new"), ("python3 -Ic 'import os; os.mkdir(\"/sys/fs/cgroup/cpu/rh-new\")'; true", "cpu/rh-new"),
                            ("cat /sys/fs/cgroup/cpu/cpu.shares; true", "cpu/cpu.shares"), ("[ -f /sys/fs/cgroup/cpu/cpu.stat ]; true", "cpu/cpu.stat"), ("[ -d /sys/fs/cgroup/cpu ]; true", "cpu")):
             self.assertIn(f"looked for in vain, and this host has it: /sys/fs/cgroup/{at}", self.gaps(f"{{ {script}; }} 2> /dev/null", "yellow"), script)
+        self.assertFalse([gap for gap in self.gaps("echo 1 2> /dev/null > /proc/sys/vm/rh-none; true", None) if "in vain" in gap])
 
     def test_links_into_the_kernel_are_not_changed_by_anybody(self) -> None:
         if not os.path.islink("/etc/mtab"):
