@@ -7,6 +7,7 @@
 
 #include "base/sys.h"
 #include "effects/accounts.h"
+#include "effects/git_config.h"
 #include "effects/package_changes.h"
 
 namespace rehearse {
@@ -19,6 +20,8 @@ constexpr const char* kStatus = "/var/lib/dpkg/status";
 constexpr const char* kDiversions = "/var/lib/dpkg/diversions";
 constexpr const char* kHosts = "/etc/hosts";
 constexpr const char* kWatched[] = {kPasswd, kShadow, kGroup, kStatus, kDiversions, kHosts};
+constexpr std::size_t kMostGitConfigs = 1000;
+constexpr std::size_t kLargestGitConfig = std::size_t{64} << 10U;
 constexpr std::size_t kLargestAccounts = std::size_t{4} << 20U;
 constexpr std::size_t kLargestDiversions = std::size_t{4} << 20U;
 constexpr std::size_t kLargestHosts = std::size_t{1} << 20U;
@@ -47,6 +50,11 @@ struct DerivedFacts::Pair {
 };
 
 void DerivedFacts::note(const effects::Change& change) {
+  const bool made =
+      change.kind == effects::ChangeKind::kCreated || change.kind == effects::ChangeKind::kModified;
+  if (made && change.type == effects::FileType::kFile && git_configs_.size() < kMostGitConfigs &&
+      effects::is_git_config(change.path))
+    git_configs_.push_back(change);
   for (const char* path : kWatched) {
     if (change.path == path) changed_.insert_or_assign(path, change);
     if (change.from != path) continue;
@@ -88,7 +96,18 @@ std::string DerivedFacts::hosts(const std::vector<effects::Layer>& layers) const
   return sys::read_file(kHosts, kLargestHosts).value_or("");
 }
 
+/// Of a file that cannot be read nobody knows.
+void DerivedFacts::list_inert(const std::vector<effects::Layer>& layers, report::RunRecord& record) const {
+  for (const effects::Change& change : git_configs_) {
+    const auto layer = std::ranges::find(layers, change.layer, &effects::Layer::number);
+    if (layer == layers.end() || change.masked) continue;
+    const auto text = read_below(layer->upper.get(), within(*layer, change.path), kLargestGitConfig);
+    if (text && effects::git_config_starts_nothing(*text)) record.inert.push_back(change.path);
+  }
+}
+
 void DerivedFacts::derive(const std::vector<effects::Layer>& layers, report::RunRecord& record) const {
+  list_inert(layers, record);
   if (changed_.empty()) return;
   std::string& unknown = record.accounts_unknown;
   const Pair passwd = read(layers, kPasswd, kLargestAccounts, unknown);

@@ -1,5 +1,5 @@
-// What changes of a few well-known files mean: accounts and packages. Taken while upper and lower are there,
-// and kept in the record, so that a run can be judged again without them.
+// What changes of a few well-known files mean: accounts, packages, settings that start nothing. Taken while
+// upper and lower are there, and kept in the record, so that a run can be judged again without them.
 #pragma once
 
 #include <map>
@@ -16,8 +16,8 @@ class DerivedFacts {
  public:
   /// Each change, in any order.
   void note(const effects::Change& change);
-  /// Reads the files that changed, in both versions, and fills in `accounts` and `packages`. What cannot be
-  /// read is said in the record: the facts are unknown then.
+  /// Reads the files that changed, in both versions, and fills in `accounts`, `packages` and `inert`. What
+  /// cannot be read is said in the record: the facts are unknown then.
   void derive(const std::vector<effects::Layer>& layers, report::RunRecord& record) const;
   /// hosts(5) as the action left it, then, if it changed, as it was before.
   [[nodiscard]] std::string hosts(const std::vector<effects::Layer>& layers) const;
@@ -27,7 +27,10 @@ class DerivedFacts {
   [[nodiscard]] Pair read(const std::vector<effects::Layer>& layers, const char* path, std::size_t limit,
                           std::string& trouble) const;
 
+  void list_inert(const std::vector<effects::Layer>& layers, report::RunRecord& record) const;
+
   std::map<std::string, effects::Change, std::less<>> changed_;  ///< by path
+  std::vector<effects::Change> git_configs_;                     ///< made or changed
 };
 
 }  // namespace rehearse

@@ -11,7 +11,9 @@
 #include <string>
 #include <utility>
 
+#include "base/path.h"
 #include "base/sys.h"
+#include "rehearsal/script_tools.h"
 #include "rehearsal/some.h"
 
 namespace rehearse {
@@ -41,15 +43,17 @@ constexpr Habit kHabits[] = {
     {"/dev/*", "/bin/lsblk"},
     // libselinux, in each of coreutils.
     {"/sys/fs/selinux*"},
-    // Runtimes ask how much memory and how many processors they may use.
-    {"/sys/fs/cgroup/*memory.*"},
-    {"/sys/fs/cgroup/*cpu.*"},
-    {"/sys/fs/cgroup/cgroup.controllers"},
-    // libsystemd: which hierarchy is whose.
-    {"/sys/fs/cgroup/unified*"},
-    {"/sys/fs/cgroup/systemd*"},
     // systemd's tools: options of the boot loader.
     {"/sys/firmware/efi/efivars/SystemdOptions-*"},
+};
+
+/// Runtimes of languages ask how much memory and how many processors they may use, libsystemd which hierarchy
+/// of control groups is whose. Not those that a script looks by.
+constexpr const char* kLimits[] = {
+    "/sys/fs/cgroup/*memory.*",     "/sys/fs/cgroup/*cpu.*",   "/sys/fs/cgroup/*cpuset.cpus*",
+    "/sys/fs/cgroup/*pids.*",       "/sys/fs/cgroup/cpu",      "/sys/fs/cgroup/cpu,cpuacct",
+    "/sys/fs/cgroup/cpuacct",       "/sys/fs/cgroup/memory",   "/sys/fs/cgroup/cpuset",
+    "/sys/fs/cgroup/*.controllers", "/sys/fs/cgroup/unified*", "/sys/fs/cgroup/systemd*",
 };
 
 bool is_pattern(std::string_view path) {
@@ -58,6 +62,12 @@ bool is_pattern(std::string_view path) {
 
 bool is_there(const HostRoot& host, const std::string& path) {
   return static_cast<bool>(host.find(path, false));
+}
+
+/// What it was to lie in is there. In /proc nothing is made, and everything is told that it is not there.
+bool would_be_made(const HostRoot& host, const std::string& path) {
+  return !is_within(path, "/proc") &&
+         is_there(host, path.substr(0, std::max<std::size_t>(path.rfind('/'), 1)));
 }
 
 /// Whether a pattern in one component of the path matches something.
@@ -91,11 +101,11 @@ void add_gap(std::vector<std::string> all, std::string_view what, std::vector<ve
 std::vector<std::string> hidden_names(const trace::HiddenLooks& looks, const HostRoot& host) {
   std::vector<std::string> hidden;
   std::size_t patterns = 0;
-  for (const auto& [looked, written] : looks.names()) {
+  for (const auto& [looked, use] : looks.names()) {
     const auto& [path, program] = looked;
-    if ((!written && is_asked_by_habit(path, program)) || (!hidden.empty() && hidden.back() == path))
-      continue;
-    if (is_there(host, path) ||
+    const bool habit = !use.written && !use.made && is_asked_by_habit(path, program);
+    if (habit || (!hidden.empty() && hidden.back() == path)) continue;
+    if (is_there(host, path) || (use.made && would_be_made(host, path)) ||
         (is_pattern(path) && (++patterns > kMostPatterns || matches_something(host, path))))
       hidden.push_back(path);
   }
@@ -125,8 +135,10 @@ void hidden_ipc(const trace::HiddenLooks& looks, std::vector<verdict::Gap>& gaps
 }  // namespace
 
 bool is_asked_by_habit(const std::string& path, std::string_view program) {
+  const auto matches = [&](const char* pattern) { return ::fnmatch(pattern, path.c_str(), 0) == 0; };
+  if (!is_script_tool(program) && std::ranges::any_of(kLimits, matches)) return true;
   return std::ranges::any_of(kHabits, [&](const Habit& habit) {
-    return (habit.program.empty() || habit.program == program) && ::fnmatch(habit.path, path.c_str(), 0) == 0;
+    return (habit.program.empty() || habit.program == program) && matches(habit.path);
   });
 }
 

@@ -69,6 +69,7 @@ struct FileBits {
   std::uint64_t from_package = of("from_package");
   std::uint64_t owned = of("owned");
   std::uint64_t diverted = of("diverted");
+  std::uint64_t inert = of("inert");
   std::uint64_t masked = of("masked");
   std::uint64_t noise = of("noise");
 
@@ -168,7 +169,8 @@ verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
   auto packages = std::make_shared<std::set<std::string, std::less<>>>();
   for (const effects::PackageChange& package : record.packages)
     if (package.touches_files()) packages->insert(package.name);
-  return [packages, manifest_fd, &record](const verdict::StreamVisit& visit) -> Result<void> {
+  auto inert = std::make_shared<std::set<std::string, std::less<>>>(record.inert.begin(), record.inert.end());
+  return [packages, inert, manifest_fd, &record](const verdict::StreamVisit& visit) -> Result<void> {
     return effects::read_manifest(manifest_fd, [&](const effects::Change& change) {
       const auto& object = change.after ? change.after : change.before;
       StreamFact fact;
@@ -177,6 +179,7 @@ verdict::Stream changes_of(const report::RunRecord& record, int manifest_fd) {
       fact.package = change.package;
       fact.words = words_of(change, !change.package.empty() && packages->contains(change.package));
       if (is_diverted(record, change)) fact.words |= bits().diverted;
+      if (inert->contains(change.path)) fact.words |= bits().inert;
       const bool link = change.type == effects::FileType::kSymlink && change.after;
       fact.stands_for_below =
           link || (change.kind == effects::ChangeKind::kRenamed && change.type == effects::FileType::kDir);

@@ -26,6 +26,7 @@
 #include "rehearsal/outside_gaps.h"
 #include "rehearsal/read_settlement.h"
 #include "rehearsal/some.h"
+#include "rehearsal/trusted_attributes.h"
 #include "rehearsal/view_gaps.h"
 #include "syscalls/call.h"
 #include "syscalls/table.h"
@@ -147,6 +148,13 @@ std::string name_on_host(std::uint32_t pid) {
   return name ? name->substr(0, name->find('\n')) : std::string();
 }
 
+/// Limits of a new user namespace, each: as many as there may be.
+bool is_as_on_host(const trace::OwnLook& look) {
+  if (look.view != trace::View::kSettings) return false;
+  const auto value = sys::read_file(look.at.c_str(), 64);
+  return value && *value == "2147483647\n";
+}
+
 }  // namespace
 
 Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
@@ -164,6 +172,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         network_.add(event, events_);
         looks_.add(event, events_);
         views_.add(event, events_);
+        trusted_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
         ipc_.add(event);
@@ -181,6 +190,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       }),
       reads_(apart_from_host(plan), paths_),
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
+      trusted_(apart_from_host(plan), paths_),
       touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)),
       programs_(paths_),
@@ -371,8 +381,11 @@ void Recording::list_hidden(report::RunRecord& record) const {
   if (!host) return;  // list_reads says so
   std::vector<verdict::Gap> gaps = hidden_objects(looks_, *host);
   std::ranges::move(gaps, std::back_inserter(record.gaps));
-  std::set<trace::OwnLook> looks = views_.looks();
-  std::erase_if(looks, [&](const trace::OwnLook& look) { return !hides_something(look, *host); });
+  std::ranges::move(trusted_attributes(trusted_, *host), std::back_inserter(record.gaps));
+  std::set<trace::OwnLook> looks = views_.looks(events_.tree());
+  std::erase_if(looks, [&](const trace::OwnLook& look) {
+    return is_as_on_host(look) || !hides_something(look, *host);
+  });
   std::ranges::move(view_gaps(looks, gate_.plan().mirror), std::back_inserter(record.gaps));
 }
 

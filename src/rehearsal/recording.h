@@ -33,6 +33,7 @@
 #include "trace/read_set.h"
 #include "trace/session.h"
 #include "trace/tool_changes.h"
+#include "trace/trusted_looks.h"
 
 namespace rehearse {
 
@@ -105,6 +106,7 @@ class Recording final : public sandbox::Recorder {
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
   trace::OwnViews views_;
+  trace::TrustedLooks trusted_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;
   trace::IpcObjects ipc_;

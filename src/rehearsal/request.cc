@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
+#include <string_view>
 
 #include "base/sys.h"
 #include "host/identity.h"
@@ -70,8 +72,13 @@ void find_scratch(sandbox::Request& request) {
   }
 }
 
-Result<void> resolve_identity(const Options& options, sandbox::Request& request, std::string& home) {
-  home = "/root";
+/// Who the action runs as, as programs are told.
+struct Person {
+  std::string name = "root";
+  std::string home = "/root";
+};
+
+Result<void> resolve_identity(const Options& options, sandbox::Request& request, Person& person) {
   if (options.user.empty()) return {};
   RH_TRY(const auto user, host::find_user(options.user));
   const auto unmapped = [](std::uint32_t id) { return id >= sandbox::kIdRange; };
@@ -81,11 +88,28 @@ Result<void> resolve_identity(const Options& options, sandbox::Request& request,
                             options.user, sandbox::kIdRange - 1),
                 ExitCode::kUsage, "name a user with lower ones");
   request.identity = {user.uid, user.gid, user.groups};
-  home = user.home;
+  person = {user.name, user.home};
   return {};
 }
 
-Result<void> collect_environment(const Options& options, const std::string& home, sandbox::Request& request) {
+/// Set by every shell for itself, and for what it starts.
+bool is_shells_own(std::string_view name) {
+  return name == "_" || name == "SHLVL" || name == "PWD" || name == "OLDPWD";
+}
+
+void list_not_passed(sandbox::Request& request) {
+  std::set<std::string> names;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view item = *variable;
+    const std::string_view name = item.substr(0, item.find('='));
+    const bool passed =
+        std::ranges::any_of(request.env, [&](const auto& pair) { return pair.first == name; });
+    if (!passed && !name.empty() && !is_shells_own(name)) names.emplace(name);
+  }
+  request.not_passed.assign(names.begin(), names.end());
+}
+
+Result<void> collect_environment(const Options& options, const Person& person, sandbox::Request& request) {
   const auto set = [&request](const std::string& name, const std::string& value) {
     std::erase_if(request.env, [&](const auto& pair) { return pair.first == name; });
     request.env.emplace_back(name, value);
@@ -94,7 +118,11 @@ Result<void> collect_environment(const Options& options, const std::string& home
     if (const char* value = std::getenv(name); value != nullptr) set(name, value);
   }
   if (std::getenv("PATH") == nullptr) set("PATH", kDefaultPath);
-  if (!options.user.empty() || std::getenv("HOME") == nullptr) set("HOME", home);
+  if (!options.user.empty() || std::getenv("HOME") == nullptr) set("HOME", person.home);
+  // As su(1) and sudo(8) set them, whoever the caller is.
+  for (const char* name : {"USER", "LOGNAME"}) {
+    if (!person.name.empty() && std::getenv(name) != nullptr) set(name, person.name);
+  }
   for (const std::string& item : options.env) {
     const auto equals = item.find('=');
     const std::string name = item.substr(0, equals);
@@ -106,6 +134,7 @@ Result<void> collect_environment(const Options& options, const std::string& home
       set(name, value);
     }
   }
+  list_not_passed(request);
   return {};
 }
 
@@ -171,9 +200,9 @@ Result<sandbox::Request> make_request(const Options& options) {
   request.umask = ::umask(0);
   ::umask(request.umask);
   request.limits = {options.wall_ns, options.memory_bytes, options.pids, options.cpus, options.write_bytes};
-  std::string home;
-  RH_CHECK(resolve_identity(options, request, home));
-  RH_CHECK(collect_environment(options, home, request));
+  Person person;
+  RH_CHECK(resolve_identity(options, request, person));
+  RH_CHECK(collect_environment(options, person, request));
   RH_CHECK(resolve_paths(options, request));
   request.read_only = options.read_only;
   if (request.read_only) find_scratch(request);

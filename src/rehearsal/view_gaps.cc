@@ -1,6 +1,4 @@
 #include "rehearsal/view_gaps.h"
-#include "base/sys.h"
-#include "rehearsal/some.h"
 
 #include <dirent.h>
 #include <fmt/format.h>
@@ -13,6 +11,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "base/sys.h"
+#include "rehearsal/script_tools.h"
+#include "rehearsal/some.h"
 
 namespace rehearse {
 namespace {
@@ -82,27 +84,16 @@ constexpr Habit kHabits[] = {
     {View::kMounts, "*", "apt*"},
     {View::kMounts, "*", "dpkg*"},
     {View::kMounts, "*", "snap*"},
-    // Processes by name; that these see the run's own is said of the attempt.
+    // All processes, to show them or whose something is; that these see the run's own is said of the attempt.
     {View::kListing, "/proc", "ps"},
-    {View::kListing, "/proc", "pgrep"},
-    {View::kListing, "/proc", "pkill"},
-    {View::kListing, "/proc", "pidof"},
-    {View::kListing, "/proc", "killall*"},
     {View::kListing, "/proc", "pstree*"},
     {View::kListing, "/proc", "top"},
     {View::kListing, "/proc", "w"},
-    {View::kListing, "/proc", "fuser"},
     {View::kListing, "/proc", "lsof"},
     {View::kListing, "/proc", "ss"},
     {View::kListing, "/proc", "netstat"},
     {View::kListing, "/proc", "lsns"},
     {View::kListing, "/proc", "lslocks"},
-    {View::kListing, "/proc", "start-stop-daemon"},
-    // A shell expands a pattern; one that matches nothing is asked of the host by its name
-    // (hidden_objects.cc).
-    {View::kListing, "*", "dash"},
-    {View::kListing, "*", "bash"},
-    {View::kListing, "*", "zsh*"},
     // All settings of the kernel.
     {View::kListing, "/proc/sys/*", "sysctl"},
     // Disks and their parts.
@@ -124,6 +115,13 @@ constexpr Habit kHabits[] = {
     {View::kPermission, "*", "systemd*"},
     {View::kPermission, "*", "systemctl"},
     {View::kPermission, "*", "udevadm"},
+    // Whether this is a container; who started it.
+    {View::kInit, "*", "systemd*"},
+    {View::kInit, "*", "systemctl"},
+    {View::kInit, "*", "journalctl"},
+    {View::kInit, "*", "udevadm"},
+    {View::kInit, "*", "lsof"},
+    {View::kLocks, "*", "lslocks"},
 };
 
 std::string_view heading(View view) {
@@ -140,6 +138,20 @@ std::string_view heading(View view) {
       return "listed, and other things lie there on this host";
     case View::kPermission:
       return "asked for leave to write, which root of this host has";
+    case View::kProcesses:
+      return "processes of this host looked for";
+    case View::kInit:
+      return "process 1 of this host";
+    case View::kLimits:
+      return "control group and limits of this host's processes";
+    case View::kSettings:
+      return "settings of this host's kernel";
+    case View::kLocks:
+      return "locks of files on this host";
+    case View::kRights:
+      return "capabilities of this host's root";
+    case View::kDevices:
+      return "device numbers of this host";
   }
   return "";
 }
@@ -159,6 +171,20 @@ std::string_view reason(View view) {
       return "the run has such a place of its own";
     case View::kPermission:
       return "inside nobody may";
+    case View::kProcesses:
+      return "inside there are the run's alone: what runs on the host is not found";
+    case View::kInit:
+      return "inside it is rehearse's own";
+    case View::kLimits:
+      return "the run has a control group of its own, and sees it as the root of the tree";
+    case View::kSettings:
+      return "the namespaces of the run have some of their own, and another value is there on this host";
+    case View::kLocks:
+      return "those of the run were shown";
+    case View::kRights:
+      return "the run has fewer";
+    case View::kDevices:
+      return "a layer has a device number of its own, another in each run";
   }
   return "";
 }
@@ -185,6 +211,10 @@ bool hides_something(const OwnLook& look, const HostRoot& host) {
 }
 
 bool is_looked_at_by_habit(const OwnLook& look) {
+  // Runtimes of languages ask how much memory and how many processors they may use, pam_limits for the limits
+  // that it sets where nothing else is said.
+  const bool limits = look.view == View::kLimits || look.at == "/proc/1/limits";
+  if (limits) return !is_script_tool(look.program);
   const std::string program = look.program.substr(look.program.rfind('/') + 1);
   return std::ranges::any_of(kHabits, [&](const Habit& habit) {
     return habit.view == look.view && ::fnmatch(habit.at, look.at.c_str(), 0) == 0 &&

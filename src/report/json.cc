@@ -321,6 +321,7 @@ void accounts_and_packages(JsonWriter& json, const RunRecord& record) {
   for (const effects::Diversion& moved : record.diversions)
     json.open_object().bytes("from", moved.from).bytes("to", moved.to).close_object();
   json.close_array();
+  if (!record.inert.empty()) words(json, "inert", record.inert);
 }
 
 void read_files(JsonWriter& json, const ReadsRecord& reads) {

@@ -405,6 +405,7 @@ void read_rest(Reader& json, RunRecord& record, std::string& error) {
       Reader reader(item, where + ".", error);
       record.diversions.push_back({reader.bytes("from"), reader.bytes("to")});
     });
+  if (json.find("inert") != nullptr) record.inert = json.words("inert");
   read_expectations(json, record);
   record.changes_unobserved = json.words("changes_unobserved");
   Reader phases = json.child("phases");

@@ -401,6 +401,7 @@ struct RunRecord {
   std::vector<effects::PackageChange> packages;
   std::string packages_unknown;
   std::vector<effects::Diversion> diversions;
+  std::vector<std::string> inert;  ///< files of settings that were made or changed, and start nothing
   Phases phases;
   std::optional<UndoTrial> rollback;  ///< nothing: it was not tried
   std::optional<Affected> affected;   ///< nothing: not asked

@@ -77,6 +77,9 @@ struct MountTask {
   int proc;
   int sysfs;
   int mqueue;
+  std::uint32_t root;
+  OwnSetting* settings;
+  std::size_t count;
 };
 
 RH_POST_CLONE long mount_one(const char* type, unsigned attributes) {
@@ -86,6 +89,30 @@ RH_POST_CLONE long mount_one(const char* type, unsigned attributes) {
   if (result >= 0) result = raw::call(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
   raw::call(SYS_close, context);
   return result;
+}
+
+/// Whether the setting below `proc` is what it is on the host.
+RH_POST_CLONE bool is_as_on_host(int proc, const OwnSetting& setting) {
+  const long fd = raw::call(SYS_openat, proc, setting.path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char value[sizeof setting.host];
+  const long size = raw::call(SYS_read, fd, value, sizeof value);
+  raw::call(SYS_close, fd);
+  if (size != setting.size) return false;
+  for (long i = 0; i < size; ++i) {
+    if (value[i] != setting.host.data()[i]) return false;
+  }
+  return true;
+}
+
+RH_POST_CLONE void set_as_on_host(int proc, OwnSetting& setting) {
+  if (setting.size == 0 || is_as_on_host(proc, setting)) return;
+  const long fd = raw::call(SYS_openat, proc, setting.path, O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    raw::call(SYS_write, fd, setting.host.data(), setting.size);
+    raw::call(SYS_close, fd);
+  }
+  setting.differs = !is_as_on_host(proc, setting);
 }
 
 /// Runs in the run's pid namespace, shares the supervisor's descriptors: the mounts it makes are ours to
@@ -103,6 +130,10 @@ RH_POST_CLONE int mount_child(void* argument) {
   long fd = mount_one("proc", kQuiet);
   if (fd < 0) return fail_at("mounting proc", fd);
   task->proc = static_cast<int>(fd);
+  // Settings of an IPC namespace may be written by the root of its user namespace alone.
+  if (const long r = raw::call(SYS_setresuid, -1, task->root, -1); r < 0) return fail_at("setresuid", r);
+  for (std::size_t i = 0; i < task->count; ++i) set_as_on_host(task->proc, task->settings[i]);
+  if (const long r = raw::call(SYS_setresuid, -1, 0, -1); r < 0) return fail_at("setresuid", r);
   fd = mount_one("sysfs", kQuiet | MOUNT_ATTR_RDONLY);
   if (fd < 0) return fail_at("mounting sysfs", fd);
   task->sysfs = static_cast<int>(fd);
@@ -160,11 +191,12 @@ Result<InitProcess> start_init(const InitStart& start) {
   return InitProcess{static_cast<pid_t>(pid), UniqueFd(pidfd)};
 }
 
-Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd) {
+Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd, std::uint32_t root,
+                                                   OwnSettings& settings) {
   RH_TRY(auto own, sys::open("/proc/self/ns/pid", O_RDONLY));
   RH_CHECK(sys::set_namespace(init_pidfd, CLONE_NEWPID));
   static MountTask task;
-  task = MountTask{init_pidfd, nullptr, 0, -1, -1, -1};
+  task = MountTask{init_pidfd, nullptr, 0, -1, -1, -1, root, settings.data(), settings.size()};
   struct clone_args arguments = {};
   arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_FILES;
   arguments.stack = reinterpret_cast<std::uint64_t>(mount_stack);

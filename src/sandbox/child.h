@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "sandbox/own_settings.h"
 
 namespace rehearse::sandbox {
 
@@ -40,7 +41,9 @@ struct KernelFilesystems {
   UniqueFd sysfs;  ///< read-only
   UniqueFd mqueue;
 };
-Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd);
+/// Sets those of `settings` there that differ from the host's. `root`: on the host, of the run's user
+/// namespace.
+Result<KernelFilesystems> mount_kernel_filesystems(int init_pidfd, std::uint32_t root, OwnSettings& settings);
 
 /// A process of its own that makes `directory`'s filesystem durable, makes the empty file `mark` in it and
 /// ends. It outlives this process, holds its copy of every descriptor (and so the run's lock), and lets go of

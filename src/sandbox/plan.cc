@@ -81,6 +81,7 @@ class Planner {
   void place_service_manager();
   void decide_limits();
   void name_gaps();
+  [[nodiscard]] std::string lost_rights() const;
 
   /// Index of the shown mount that a path walk to `path` ends in.
   [[nodiscard]] std::size_t mount_of(std::string_view path) const;
@@ -407,6 +408,16 @@ void Planner::decide_limits() {
   plan_.hostname = facts_.hostname;
 }
 
+std::string Planner::lost_rights() const {
+  std::string names;
+  for (const CapabilityRule& rule : capability_rules()) {
+    if ((plan_.dropped_capabilities >> static_cast<unsigned>(rule.number) & 1U) != 0)
+      names += std::string(names.empty() ? "" : ", ") + rule.name;
+  }
+  return std::string(plan_.request.profile == Profile::kShifted ? "/proc and /sys belong to nobody; " : "") +
+         "root has no capability of these: " + names;
+}
+
 void Planner::name_gaps() {
   using verdict::Level;
   if (plan_.request.profile == Profile::kRoot) {
@@ -448,11 +459,22 @@ void Planner::name_gaps() {
                       : "asked for with --read-only; what is new below " + names + " is thrown away",
         Level::kGreen);
   }
+  if (!plan_.request.not_passed.empty()) {
+    constexpr std::size_t kMostNames = 12;
+    const std::vector<std::string>& all = plan_.request.not_passed;
+    std::string names;
+    for (std::size_t i = 0; i < std::min(all.size(), kMostNames); ++i) names += (i == 0 ? "" : ", ") + all[i];
+    if (all.size() > kMostNames) names += " and " + std::to_string(all.size() - kMostNames) + " more";
+    gap("variables of the caller are not passed", names + "; --env NAME passes one", Level::kGreen);
+  }
   if (plan_.systemd_hidden) {
     gap("/run/systemd/system hidden",
         "the host's service manager has no socket to be asked at: tools take their offline path",
         Level::kYellow);
   }
+  gap("what the kernel gives by other numbers and rights",
+      "a layer has a device number of its own, and a directory in it may count one link; " + lost_rights(),
+      Level::kGreen);  // programs that show these are named when the run has ended
   gap("what lies in no layer",
       "/dev, /dev/shm and /dev/mqueue are the run's own, and so is every mount that the action makes: what "
       "is written "

@@ -44,6 +44,7 @@ struct Request {
   std::string cwd = "/";
   Identity identity;
   std::vector<std::pair<std::string, std::string>> env;
+  std::vector<std::string> not_passed;  ///< names of the caller's variables that are not in `env`
   /// What the rehearsal sets besides, where `env` has no such name: no part of what was asked for.
   std::vector<std::pair<std::string, std::string>> own_env;
   std::uint32_t umask = 022;

@@ -195,11 +195,18 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
     RH_CHECK(mounter.drop());
   }
   RH_CHECK(init.await_ready(plan));
-  RH_TRY(auto kernel, mount_kernel_filesystems(init.pidfd()));
+  OwnSettings settings = settings_of_host();
+  RH_TRY(auto kernel, mount_kernel_filesystems(init.pidfd(), shift, settings));
   RH_CHECK(assemble_tree(plan, layers, own, kernel, stage.get()));
   built.manager = std::move(own.manager);
   built.layers = std::move(layers.evidence());
   built.gaps = layers.gaps();
+  for (const OwnSetting& setting : settings) {
+    if (setting.differs)
+      built.gaps.push_back({fmt::format("/proc/{} is another than on this host", setting.path),
+                            "it belongs to a namespace of the run's, where it could not be set",
+                            verdict::Level::kYellow});
+  }
   return built;
 }
 

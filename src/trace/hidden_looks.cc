@@ -1,5 +1,6 @@
 #include "trace/hidden_looks.h"
 
+#include <fcntl.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/sem.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -64,6 +66,11 @@ bool opens(std::uint32_t nr) {
   return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2;
 }
 
+bool makes(std::uint32_t nr) {
+  constexpr std::uint32_t kMaking[] = {Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::creat};
+  return std::ranges::find(kMaking, nr) != std::end(kMaking);
+}
+
 }  // namespace
 
 void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
@@ -107,7 +114,9 @@ void HiddenLooks::named(const TraceEvent& event, const EventStream& events) {
     return;
   }
   const auto flags = open_flags(record, event.entry);
-  names_[std::move(looked)] |= flags && opens_for_writing(*flags);
+  Use& use = names_[std::move(looked)];
+  use.written = use.written || (flags && opens_for_writing(*flags));
+  use.made = use.made || (flags && (*flags & O_CREAT) != 0) || makes(record.head().nr);
 }
 
 void HiddenLooks::process(std::uint32_t number, const EventStream& events) {

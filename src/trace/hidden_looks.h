@@ -47,8 +47,11 @@ class HiddenLooks {
   /// A name that was not there, and the program that looked. A shell leaves a pattern that matches nothing as
   /// it is: it may be a pattern.
   using Name = std::pair<std::string, std::string>;
-  /// True: it was to be written to.
-  [[nodiscard]] const std::map<Name, bool>& names() const { return names_; }
+  struct Use {
+    bool written = false;  ///< it was to be written to
+    bool made = false;     ///< it was to be made, and what it would have been in was not there
+  };
+  [[nodiscard]] const std::map<Name, Use>& names() const { return names_; }
   /// Numbers that no process of the run has ever had, and what ran under them on the host.
   [[nodiscard]] const std::map<std::uint32_t, std::string>& processes() const { return processes_; }
   /// Directories that were opened, and were shown empty.
@@ -68,7 +71,7 @@ class HiddenLooks {
   std::set<std::string> emptied_;
   const HostPaths& paths_;
   HostProcess host_process_;
-  std::map<Name, bool> names_;
+  std::map<Name, Use> names_;
   std::map<std::uint32_t, std::string> processes_;
   std::set<std::string> empty_;
   std::set<std::uint32_t> nobody_;  ///< numbers that nothing runs under on the host either

@@ -2,18 +2,22 @@
 
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
 #include <string_view>
+#include <vector>
 
 #include "base/path.h"
 #include "syscalls/table.h"
 #include "trace/foreign_process.h"
 #include "trace/network_configuration.h"
+#include "trace/number_words.h"
 #include "trace/open_call.h"
+#include "trace/ps_words.h"
 
 namespace rehearse::trace {
 namespace {
@@ -95,6 +99,44 @@ std::string program_of(const TraceEvent& event) {
   return image == nullptr ? std::string() : image->path;
 }
 
+/// Settings that the run has of its own, with its network and user namespaces; those of others are the host's
+/// (sandbox/own_settings.h).
+bool is_own_setting(std::string_view path) {
+  return is_within(path, "/proc/sys/net") || is_within(path, "/proc/sys/user");
+}
+
+/// Whether a word that the program was started with has `part` in it.
+bool has_word_with(const TraceEvent& event, std::string_view part) {
+  const Image* image = ProcessTree::image_of(*event.process);
+  if (image == nullptr) return false;
+  const std::vector<std::string> words = image->words();
+  return std::ranges::any_of(words,
+                             [&](const std::string& word) { return word.find(part) != std::string::npos; });
+}
+
+/// Programs that are there to show capabilities: others ask for theirs whatever they do.
+bool asks_for_rights(const TraceEvent& event) {
+  const std::uint32_t nr = event.record->head().nr;
+  const bool asks = nr == Nr::capget || (nr == Nr::prctl && event.record->argument(0) == PR_CAPBSET_READ);
+  if (!asks) return false;
+  constexpr std::string_view kPrograms[] = {"capsh", "getpcaps", "captest", "setpriv", "pscap"};
+  const std::string program = program_of(event);
+  return std::ranges::find(kPrograms, base_name(program)) != std::end(kPrograms);
+}
+
+/// Who lists processes to find one, and hands on whether there is one; else it may be to show them all.
+bool seeks_process(const TraceEvent& event, const EventStream& events) {
+  const Image* image = ProcessTree::image_of(*event.process);
+  if (image == nullptr) return false;
+  const std::string_view name = base_name(image->path);
+  constexpr std::string_view kSeekers[] = {
+      "pgrep", "pkill", "pidof", "pidwait", "killall", "killall5", "start-stop-daemon", "fuser"};
+  if (name == "ps")
+    return ps_seeks_others(image->words(),
+                           [&](std::uint32_t number) { return events.tree().was_inside(number); });
+  return std::ranges::find(kSeekers, name) != std::end(kSeekers);
+}
+
 }  // namespace
 
 void OwnViews::add(const TraceEvent& event, const EventStream& events) {
@@ -103,7 +145,7 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   if (is_one_of(nr, Nr::open, Nr::openat, Nr::openat2)) {
     opened(event);
   } else if (is_one_of(nr, Nr::getdents64, Nr::getdents)) {
-    listed(event);
+    listed(event, events);
   } else if (is_one_of(nr, Nr::sendto, Nr::sendmsg)) {
     if (const std::string_view what = asked_of_network(event); !what.empty())
       note(View::kNetwork, std::string(what), event);
@@ -113,6 +155,8 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   } else if (is_one_of(nr, Nr::statfs, Nr::fstatfs)) {
     // Whoever asks for free space is told the kind as well; stat(1) is asked for it.
     if (!event.failed() && base_name(program_of(event)) == "stat") note(View::kKind, "stat -f", event);
+  } else if (asks_for_rights(event)) {
+    note(View::kRights, "capabilities", event);
   } else if (mounts(nr)) {
     mounters_.insert(event.process->id);
   } else if (may_not_write(event)) {
@@ -124,17 +168,18 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   }
 }
 
+void OwnViews::opened_setting(const TraceEvent& event) {
+  const auto flags = open_flags(*event.record, event.entry);
+  if ((flags && opens_for_writing(*flags)) || walkers_.contains(event.process->id)) return;
+  const std::string& path = event.fd->name;
+  note(is_within(path, "/proc/sys/net") ? View::kNetwork : View::kSettings, path, event);
+}
+
 void OwnViews::opened(const TraceEvent& event) {
   if (event.failed() || event.fd == nullptr || event.fd->type == 'd') return;
   const std::string_view path = event.fd->name;
   if (!path.starts_with("/proc/")) return;
-  constexpr std::string_view kSettings = "/proc/sys/net";
-  if (is_within(path, kSettings)) {
-    const auto flags = open_flags(*event.record, event.entry);
-    const bool writes = flags && opens_for_writing(*flags);
-    if (!writes && !walkers_.contains(event.process->id)) note(View::kNetwork, std::string(path), event);
-    return;
-  }
+  if (is_own_setting(path)) return opened_setting(event);
   constexpr std::string_view kNet = "net/";
   const std::string_view what = of_any_process(path);
   if (what.starts_with(kNet)) {
@@ -142,14 +187,25 @@ void OwnViews::opened(const TraceEvent& event) {
          "/proc/" + std::string(what), event);
   } else if (what == "mounts" || what == "mountinfo" || what == "mountstats") {
     OwnLook look{View::kMounts, "/proc/self/" + std::string(what), program_of(event)};
+    // The libraries of languages, which look where the limits of their control group are.
+    if (limited_.contains(event.process->id)) look.view = View::kLimits;
     if (base_name(look.program) != "mount")
       note(look.view, std::move(look.at), event);
     else if (readers_.size() < kMost)
       readers_.emplace(event.process->id, std::move(look));
+  } else if (of_process(path).who == "1") {
+    if (!all_processes_.contains(event.process->id)) note(View::kInit, std::string(path), event);
+  } else if (what == "cgroup") {
+    limited_.insert(event.process->id);
+    note(View::kLimits, "/proc/self/cgroup", event);
+  } else if (what == "status" && has_word_with(event, "Cap")) {
+    note(View::kRights, "/proc/self/status", event);
+  } else if (path == "/proc/locks") {
+    note(View::kLocks, std::string(path), event);
   }
 }
 
-void OwnViews::listed(const TraceEvent& event) {
+void OwnViews::listed(const TraceEvent& event, const EventStream& events) {
   if (event.failed() || event.fd == nullptr) return;
   const std::string& path = event.fd->name;
   constexpr std::string_view kAlone[] = {"/proc", "/dev", "/dev/shm", "/dev/mqueue"};
@@ -158,15 +214,27 @@ void OwnViews::listed(const TraceEvent& event) {
   if (is_within(path, "/proc/sys")) walkers_.insert(event.process->id);
   const bool own = std::ranges::find(kAlone, path) != std::end(kAlone) ||
                    std::ranges::any_of(kTrees, [&](std::string_view tree) { return is_within(path, tree); });
-  if (own) note(View::kListing, path, event);
+  if (!own) return;
+  if (path == "/proc") all_processes_.insert(event.process->id);
+  if (path == "/proc" && seeks_process(event, events))
+    note(View::kProcesses, "by name or number", event);
+  else
+    note(View::kListing, path, event);
 }
 
 void OwnViews::note(View view, std::string at, const TraceEvent& event) {
   if (looks_.size() < kMost) looks_.insert({view, std::move(at), program_of(event)});
 }
 
-std::set<OwnLook> OwnViews::looks() const {
+std::set<OwnLook> OwnViews::looks(const ProcessTree& tree) const {
   std::set<OwnLook> all = looks_;
+  for (const Process& process : tree.processes()) {
+    for (const auto& image : process.images) {
+      const std::string_view name = base_name(image->path);
+      if (asks_for_device_numbers(name, image->words()))
+        all.insert({View::kDevices, "asked for by its words", image->path});
+    }
+  }
   for (const auto& [process, look] : readers_)
     if (!mounters_.contains(process)) all.insert(look);
   return all;

@@ -15,12 +15,19 @@
 namespace rehearse::trace {
 
 enum class View : std::uint8_t {
-  kNetwork,    ///< interfaces, addresses, routes and settings of the network namespace
-  kSockets,    ///< that there are in it
-  kMounts,     ///< the table of them
-  kKind,       ///< of a filesystem, by statfs(2)
-  kListing,    ///< the names in a directory
-  kPermission  ///< whether a file of the kernel may be written to
+  kNetwork,     ///< interfaces, addresses, routes and settings of the network namespace
+  kSockets,     ///< that there are in it
+  kMounts,      ///< the table of them
+  kKind,        ///< of a filesystem, by statfs(2)
+  kListing,     ///< the names in a directory
+  kPermission,  ///< whether a file of the kernel may be written to
+  kProcesses,   ///< whether some process runs, by name or number
+  kInit,        ///< what process 1 is
+  kLimits,      ///< which control group the caller is in, and what it may use
+  kSettings,    ///< of the kernel, that namespaces of the run's have of their own
+  kLocks,       ///< of files, of all processes
+  kRights,      ///< which capabilities there are
+  kDevices      ///< the numbers of those that files lie on
 };
 
 /// One such look: at what, and by which program.
@@ -36,15 +43,19 @@ class OwnViews {
   /// Takes the next event of `events`.
   void add(const TraceEvent& event, const EventStream& events);
 
-  [[nodiscard]] std::set<OwnLook> looks() const;
+  /// `tree`: with all processes.
+  [[nodiscard]] std::set<OwnLook> looks(const ProcessTree& tree) const;
 
  private:
   void opened(const TraceEvent& event);
-  void listed(const TraceEvent& event);
+  void opened_setting(const TraceEvent& event);
+  void listed(const TraceEvent& event, const EventStream& events);
   void note(View view, std::string at, const TraceEvent& event);
 
   std::set<OwnLook> looks_;
-  std::set<std::uint32_t> walkers_;  ///< processes that list settings of the kernel, to show them all
+  std::set<std::uint32_t> walkers_;        ///< processes that list settings of the kernel, to show them all
+  std::set<std::uint32_t> all_processes_;  ///< processes that list all of them
+  std::set<std::uint32_t> limited_;        ///< those that asked for their own control group
   /// By process: mount(8) reads the table to show it, or before it mounts something.
   std::map<std::uint32_t, OwnLook> readers_;
   std::set<std::uint32_t> mounters_;

@@ -38,6 +38,7 @@ constexpr Key kFile[] = {
     {"owner_change", KeyKind::kBool, {}, "another user or group owns it"},
     {"from_package", KeyKind::kBool, {}, "a package owns it that this run installed, upgraded or removed"},
     {"diverted", KeyKind::kBool, {}, "dpkg-divert has moved it, and says so in dpkg's list"},
+    {"inert", KeyKind::kBool, {}, "settings of git, new or changed, none of which starts a program"},
     {"owned", KeyKind::kBool, {}, "some package owns it"},
     {"masked", KeyKind::kBool, {}, "its content was hidden from the action"},
     {"noise", KeyKind::kBool, {}, "nothing differs but times of the run itself"},

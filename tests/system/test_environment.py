@@ -40,6 +40,21 @@ class Environment(Case):
         for absent in (b"AWS", b"SSH_AUTH", b"LD_PRELOAD"):
             self.assertNotIn(absent, out)
 
+    def test_what_is_not_passed_is_named(self) -> None:
+        env = {"PATH": harness.PATH, "HOME": "/root", "USER": "somebody", "LOGNAME": "somebody", "FOO": "1", "AWS_SECRET_ACCESS_KEY": "s3cret", "SHLVL": "1"}
+        result = self.run_in(["sh", "-c", "echo $USER $LOGNAME >&2"], env=env)
+        self.assertIn(b"root root\n", result.err)
+        gaps = {gap["what"]: (gap["why"], gap["cap"]) for gap in result.doc["fidelity"]["gaps"]}
+        self.assertEqual(gaps.get("variables of the caller are not passed"), ("AWS_SECRET_ACCESS_KEY, FOO; --env NAME passes one", "green"))
+        many = self.run_in(["true"], env={"PATH": harness.PATH, "HOME": "/root", **{f"V{i:02}": "" for i in range(20)}})
+        why = next(gap["why"] for gap in many.doc["fidelity"]["gaps"] if gap["what"] == "variables of the caller are not passed")
+        self.assertTrue(why.startswith("V00, ") and "V11 and 8 more;" in why, why)
+        none = self.run_in(["sh", "-c", "echo x$USER >&2"], env={"PATH": harness.PATH, "HOME": "/root"})
+        self.assertIn(b"x\n", none.err)
+        self.assertNotIn("variables of the caller are not passed", [gap["what"] for gap in none.doc["fidelity"]["gaps"]])
+        other = self.run_in(["sh", "-c", "echo $USER >&2"], "--user", "nobody", env=env)
+        self.assertIn(b"nobody\n", other.err)
+
     def test_secrets_are_placeholders_and_can_be_replaced(self) -> None:
         secret = self.host / "secret.key"
         secret.write_text("top secret")

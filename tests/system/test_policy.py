@@ -6,8 +6,10 @@ import ctypes
 import json
 import os
 import resource
+import shlex
 import shutil
 import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -84,7 +86,7 @@ class BuiltIn(PolicyCase):
         self.judged("python3 -Ic 'import socket; socket.socket(16, 3, 4)' 2> /dev/null; exit 0", YELLOW, "priv.look-by-other")
         self.judged("head -c 1 /proc/1/mem; exit 0", YELLOW, "priv.attempt")
         self.judged("head -c 1 /dev/mem; exit 0", RED, "priv.memory-read")
-        self.judged("lscpu > /dev/null; sysctl -a > /dev/null 2>&1; pgrep -u root sh > /dev/null", GREEN, "safe.no-effects")
+        self.judged("lscpu > /dev/null; sysctl -a > /dev/null 2>&1; ps -ef > /dev/null", GREEN, "safe.no-effects")
         self.judged("dmesg > /dev/null 2>&1; exit 0", GREEN, "safe.no-effects")
         self.judged("dmesg -C > /dev/null 2>&1; exit 0", RED, "priv.kernel-attempt")
         self.judged("head -c 1 /proc/1/environ; exit 0", YELLOW, "priv.look-by-other")
@@ -117,6 +119,74 @@ class BuiltIn(PolicyCase):
         for options, shown in (((), True), (("--network-mirror",), False)):
             gaps = self.run_in(["sh", "-c", "ip link; cat /proc/net/route"], *options).doc["fidelity"]["gaps"]
             self.assertEqual(any(row["what"].startswith("network configuration of this host") for row in gaps), shown, gaps)
+
+    def test_a_shell_that_lists_what_is_the_runs_own(self) -> None:
+        """A pattern that matches nothing leaves no name behind, and one that does not match all is not told."""
+        with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="rh-listed-"):
+            for script, at in (("shopt -s nullglob; for f in /dev/shm/rh-listed-*; do rm \"$f\"; done", "/dev/shm"), ("for d in /dev/vd[a-z]; do case $d in *'['*) ;; *) touch /tmp/y;; esac; done", "/dev"),
+                               ("for i in /sys/class/net/e*; do :; done", "/sys/class/net"), ("for f in /proc/[0-9]*/comm; do grep -qx sleep $f && touch /tmp/y; done; true", "/proc")):
+                self.assertIn(f"listed, and other things lie there on this host: {at} (bash)", self.gaps(f"exec bash -c {shlex.quote(script)}", "yellow"), script)
+            self.gaps("for f in /etc/*.conf /tmp/* /usr/bin/a*; do :; done; [ -e /dev/null ]; echo x > /dev/null; [ -d /proc/self ]", "green")
+
+    def test_whether_something_runs(self) -> None:
+        """What runs on the host is not found inside, and a script that asks does something else then."""
+        hidden = subprocess.Popen(["sleep", "600"])
+        try:
+            for script in ("pgrep -x sleep > /dev/null && touch /tmp/y; true", "pidof sleep && touch /tmp/y; true", "pidof -x sleep || echo start > /tmp/y", f"ps -p {hidden.pid}; true", f"ps -fp{hidden.pid}; true",
+                           f"ps --pid={hidden.pid} -o comm=; true", "ps -C sleep -o pid=; true", "ps -p 1 -o comm=", "fuser -s /etc/hostname; true"):
+                self.assertRegex("\n".join(self.gaps(script, "yellow")), "processes of this host looked for: by name or number", script)
+        finally:
+            hidden.kill()
+            hidden.wait()
+        self.gaps("ps aux > /dev/null; ps -ef > /dev/null; ps -eo pid,comm > /dev/null; ps -o comm= -p $$ > /dev/null", "green")
+
+    def test_what_is_the_kernels_and_the_runs_own(self) -> None:
+        self.assertIn("process 1 of this host: /proc/1/comm (cat)", self.gaps("cat /proc/1/comm", "yellow"))
+        self.assertIn("locks of files on this host: /proc/locks (cat)", self.gaps("cat /proc/locks", "yellow"))
+        self.assertIn("control group and limits of this host's processes: /proc/self/cgroup (cat)", self.gaps("cat /proc/self/cgroup", "yellow"))
+        self.assertIn("capabilities of this host's root: /proc/self/status (grep)", self.gaps("grep CapEff /proc/self/status", "yellow"))
+        self.assertIn("settings of this host's kernel: /proc/sys/user/max_user_namespaces (cat)", self.gaps("cat /proc/sys/user/max_user_namespaces", "yellow"))
+        for script in ("stat -c %d /", "tar -cf /tmp/a.tar --listed-incremental=/tmp/list /etc/hostname"):
+            self.assertRegex("\n".join(self.gaps(script, "yellow")), "device numbers of this host: ", script)
+        self.assertIn("what the kernel gives by other numbers and rights", self.gaps("stat /etc/hostname > /dev/null; tar -cf /tmp/a.tar /etc/hostname", "green"))
+        harness.need("capsh")
+        self.assertIn("capabilities of this host's root: capabilities (capsh)", self.gaps("capsh --has-p=cap_sys_module; true", "yellow"))
+
+    def test_settings_of_namespaces_are_the_hosts(self) -> None:
+        pid_max = Path("/proc/sys/kernel/pid_max").read_text().strip()
+        script = f'[ "$(cat /proc/sys/kernel/msgmax)/$(cat /proc/sys/fs/mqueue/msg_max)/$(cat /proc/sys/kernel/pid_max)" = 12345/17/{pid_max} ]'
+        done = harness.PrivateMounts.run("""unshare -i sh -c 'echo 12345 > /proc/sys/kernel/msgmax; echo 17 > /proc/sys/fs/mqueue/msg_max; exec "$REHEARSE" --state "$B/state" --json run -- sh -c "$S"'""",
+                                         {"B": str(self.base), "REHEARSE": self.rehearse, "S": script})
+        self.assertEqual(done.returncode, GREEN, done.stdout + done.stderr)
+
+    def test_settings_of_git_that_start_nothing(self) -> None:
+        harness.need("git")
+        made = "cd /tmp && git init -q gg && cd gg && git remote add up /srv/x.git && git config user.name A"
+        self.judged(made, GREEN, "safe.scratch", not_rules=("latent.git-hook",))
+        self.judged(f"git init -q --bare /tmp/src && git clone -q /tmp/src /tmp/gg 2> /dev/null", GREEN, "safe.scratch")
+        for more in ("git config core.hooksPath /tmp/h", "git config core.fsmonitor /tmp/h", "git config alias.x '!id'", "git remote add b 'ext::sh -c id'", "git config include.path /tmp/x", "cp /bin/true .git/hooks/post-commit",
+                     "mv .git/config x; cp x .git/config; git config credential.helper /tmp/h"):
+            self.judged(f"{made} && {more}", YELLOW, "latent.git-hook")
+
+    def test_attributes_that_only_the_hosts_root_sees(self) -> None:
+        harness.need("setfattr", "getfattr", "tar")
+        marked, plain = self.host / "marked", self.host / "plain"
+        marked.write_text("x")
+        plain.write_text("x")
+        subprocess.run(["setfattr", "-n", "trusted.foo", "-v", "bar", str(marked)], check=True)
+        gap = f"attributes of the kind trusted.* were not shown: {marked}"
+        for script in (f"cp -a {marked} /tmp/copy", f"getfattr -d -m - {marked} > /dev/null", f"tar --xattrs -cf /tmp/t.tar {self.host} 2> /dev/null", f"ln -s {marked} /tmp/link; getfattr -n trusted.foo /tmp/link 2> /dev/null; true"):
+            self.assertIn(gap, self.gaps(script, "yellow"), script)
+        self.gaps(f"cp -a {plain} /tmp/copy; getfattr -d -m - {plain} /tmp/copy; ls -l {marked} > /dev/null; cat {marked} > /dev/null", "green")
+
+    def test_control_groups_of_the_first_kind(self) -> None:
+        """A script acts on what it is told there; runtimes look for their limits, and do without."""
+        if not os.path.exists("/sys/fs/cgroup/cpu/cpu.shares"):
+            harness.skip("no control groups of the first kind")
+        for script, at in (("mkdir /sys/fs/cgroup/cpu/rh-new && touch /tmp/y; true", "cpu/rh-new"), ("touch /sys/fs/cgroup/cpu/rh-new; true", "cpu/rh-new"), ("python3 -Ic 'import os; os.mkdir(\"/sys/fs/cgroup/cpu/rh-new\")'; true", "cpu/rh-new"),
+                           ("cat /sys/fs/cgroup/cpu/cpu.shares; true", "cpu/cpu.shares"), ("[ -f /sys/fs/cgroup/cpu/cpu.stat ]; true", "cpu/cpu.stat"), ("[ -d /sys/fs/cgroup/cpu ]; true", "cpu")):
+            self.assertIn(f"looked for in vain, and this host has it: /sys/fs/cgroup/{at}", self.gaps(f"{{ {script}; }} 2> /dev/null", "yellow"), script)
+        self.assertFalse([gap for gap in self.gaps("echo 1 2> /dev/null > /proc/sys/vm/rh-none; true", None) if "in vain" in gap])
 
     def test_links_into_the_kernel_are_not_changed_by_anybody(self) -> None:
         if not os.path.islink("/etc/mtab"):
@@ -152,7 +222,6 @@ class BuiltIn(PolicyCase):
         self.judged("killall -q rh-nobody; true", YELLOW, "priv.processes-ended")
         self.judged("fuser -k /etc/passwd; true", YELLOW, "priv.processes-ended-fuser")
         self.judged("start-stop-daemon --stop --exec /bin/rh-nobody --oknodo > /dev/null", YELLOW, "priv.daemon-stopped")
-        self.judged("pgrep -x rh-nobody; pidof rh-nobody; true", GREEN, "safe.no-effects")
 
     def test_what_is_not_shown_and_looked_for(self) -> None:
         """The branch that was taken inside is not the one that the host would have taken."""
@@ -174,7 +243,7 @@ class BuiltIn(PolicyCase):
             script = f"echo 0 2> /dev/null > /sys/class/net/{interface}/carrier; true"
             self.assertIn(f"looked for in vain, and this host has it: /sys/class/net/{interface}/carrier", self.gaps(script, "yellow"))
         # What is there on neither, what the run had itself, and what every program asks for.
-        script = "true & wait; kill -0 $!; [ -b /dev/rh-none ]; ls /dev/rh-*; ls /proc/4194304 /sys/class/net/rh-none; [ -e /dev/pts/0 ]; ps aux > /dev/null; lsblk; df; ls /sys/fs/selinux; true"
+        script = "true & wait; kill -0 $!; [ -b /dev/rh-none ]; ls /proc/4194304 /sys/class/net/rh-none; [ -e /dev/pts/0 ]; ps aux > /dev/null; lsblk; df; ls /sys/fs/selinux; true"
         self.assertFalse([gap for gap in self.gaps(f"{{ {script}; }} 2> /dev/null", "green") if "in vain" in gap])
 
     def test_ipc_objects_that_are_not_shown(self) -> None:

@@ -26,6 +26,9 @@ TEST_CASE("what is asked for by habit") {
   CHECK(is_asked_by_habit("/sys/fs/selinux/enforce", "/usr/bin/ls"));
   CHECK(is_asked_by_habit("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "/usr/bin/java"));
   CHECK_FALSE(is_asked_by_habit("/sys/fs/cgroup/memory", "/usr/bin/dash"));
+  CHECK(is_asked_by_habit("/sys/fs/cgroup/cpu", "/usr/bin/rustup"));
+  CHECK_FALSE(is_asked_by_habit("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/usr/bin/cat"));
+  CHECK_FALSE(is_asked_by_habit("/sys/fs/cgroup/unified", "/usr/bin/dash"));
   CHECK(is_asked_by_habit("/dev/vda", "/usr/bin/lsblk"));
   CHECK_FALSE(is_asked_by_habit("/dev/vda", "/usr/bin/dash"));
 }

@@ -13,6 +13,11 @@ TEST_CASE("what is looked at by habit") {
   CHECK_FALSE(is_looked_at_by_habit({View::kMounts, "/proc/self/mountinfo", "/usr/bin/findmnt"}));
   CHECK_FALSE(is_looked_at_by_habit({View::kNetwork, "routes", "/usr/bin/ip"}));
   CHECK_FALSE(is_looked_at_by_habit({View::kNetwork, "interfaces", ""}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kListing, "/dev/shm", "/usr/bin/bash"}));
+  CHECK(is_looked_at_by_habit({View::kLimits, "/proc/self/cgroup", "/usr/bin/rustup"}));
+  CHECK(is_looked_at_by_habit({View::kInit, "/proc/1/limits", "/usr/bin/su"}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kInit, "/proc/1/comm", "/usr/bin/su"}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kLimits, "/proc/self/cgroup", "/usr/bin/grep"}));
 }
 
 TEST_CASE("each kind of look is one gap, habits apart") {

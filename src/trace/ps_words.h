@@ -1,0 +1,15 @@
+// What ps(1) is asked for by its words: all processes, or some that the host may have and the run has not.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace rehearse::trace {
+
+/// Whether it selects by command (-C), or by a number (-p, --pid and their like, or alone) that none of the
+/// run's processes has. `is_inside`: whether one has.
+bool ps_seeks_others(const std::vector<std::string>& words,
+                     const std::function<bool(std::uint32_t)>& is_inside);
+
+}  // namespace rehearse::trace
