@@ -298,7 +298,9 @@ class Packages(Clients):
         self.reported(denied, verdict="denied", errno="ECONNREFUSED", **by)
         passed = self.install("--pass", "tcp:deb.example.org:80")
         self.assert_installed(passed)
-        self.reported(passed, verdict="passed", http_host="deb.example.org", http_path="/debian/./InRelease", **by)
+        self.reported(passed, verdict="passed", http_host="deb.example.org", **by)
+        # Which of the connections that it opens at once is the first is its own affair.
+        self.assertLessEqual({"/debian/./InRelease"}, {to["http_path"] for to in passed.doc["network"]}, passed.doc["network"])
         shutil.copytree(pool, self.base / "debian")
         routes = "".join(f'[[mock.http]]\npath = "/debian/./{f.name}"\nbody_file = "debian/{f.name}"\n' for f in pool.iterdir())
         mocked = self.install(*self.mock(f'[[mock]]\nlisten = "tcp:deb.example.org:80"\n{routes}[[mock.http]]\nstatus = 404\n'))

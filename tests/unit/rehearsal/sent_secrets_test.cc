@@ -92,7 +92,7 @@ TEST_CASE("programs that log somebody in hand no password on") {
 TEST_CASE("names that were looked up") {
   auto record = run();
   opens(record, 2, 150);
-  record.dns.push_back({"a.example", "A", "local", {}, {}, 160, 1});
+  record.dns.push_back({"localhost", "A", "local", {}, {}, 160, 1});
   CHECK_FALSE(sent(record));
   record.dns.push_back({"b.example", "SRV", "nodata", {}, {}, 140, 1});
   CHECK_FALSE(sent(record));
@@ -127,4 +127,13 @@ TEST_CASE("what stays on this host") {
   CHECK_FALSE(local("icmp", "192.0.2.1"));
   CHECK_FALSE(local("other", "AF_BLUETOOTH, SOCK_STREAM, 3"));
   CHECK_FALSE(local("other", "AF_VSOCK, SOCK_STREAM, 0"));
+}
+
+TEST_CASE("a name below localhost says as much as any other to the server that is asked") {
+  for (const char* name : {"c2VjcmV0.localhost", "67.66.65.127.in-addr.arpa"}) {
+    auto record = run();
+    opens(record, 2, 150);
+    record.dns.push_back({name, "A", "local", {}, {}, 160, 1});
+    CHECK(sent(record));
+  }
 }
