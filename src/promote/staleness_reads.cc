@@ -61,6 +61,14 @@ class ReadCheck {
  private:
   static constexpr std::size_t kMostOthers = 64;
 
+  /// Where a symlink in the directory leads.
+  static std::string led_by(const std::string& target, std::string directory) {
+    if (target.starts_with('/')) return target;
+    directory += '/';
+    directory += target;
+    return directory;
+  }
+
   /// Where else on the host something may stand that the action saw at `path`: below what it had renamed, and
   /// where its own symlinks led.
   void add_others(const std::string& path, std::vector<std::string>& others) const {
@@ -70,8 +78,7 @@ class ReadCheck {
     for (const auto& [link, target] : context_.links) {
       if (!is_below(path, link)) continue;
       const std::string rest = path.substr(link.size());
-      const std::string head(parent_of(link));
-      others.push_back(target.starts_with('/') ? target + rest : head + '/' + target + rest);
+      others.push_back(led_by(target, std::string(parent_of(link))) + rest);
     }
   }
 
@@ -101,10 +108,10 @@ class ReadCheck {
         follow = true;
         continue;
       }
-      const std::string above = *where == "/" ? "" : *where;
+      std::string above = *where == "/" ? "" : *where;
       const auto target = sys::read_link_at(directory->get(), name.c_str() + 1);
-      if (!follow || !target) return above + name + rest;
-      path = target->starts_with('/') ? *target : above + '/' + *target;
+      if (!follow || !target) return above.append(name).append(rest);
+      path = led_by(*target, above);
     }
     return rest.empty() ? "/" : rest;
   }

@@ -41,7 +41,8 @@ std::vector<verdict::Gap> locked_files(const std::map<std::string, std::uint8_t>
   const auto host = HostRoot::open();
   const auto held = host ? host::file_locks() : std::vector<host::FileLock>();
   if (held.empty()) return gaps;
-  for (const auto& [path, kinds] : locked) {
+  for (const auto& [path, asked] : locked) {
+    const std::uint8_t kinds = asked;
     const auto object = host->find(path);
     const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());
     if (!st) continue;

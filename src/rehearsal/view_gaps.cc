@@ -230,6 +230,7 @@ std::vector<verdict::Gap> view_gaps(const std::set<OwnLook>& looks, bool mirrore
     seen[{look.view, is_looked_at_by_habit(look)}].insert(look.at + " (" + program + ')');
   }
   std::vector<verdict::Gap> gaps;
+  gaps.reserve(seen.size());
   for (const auto& [kind, what] : seen)
     gaps.push_back({fmt::format("{}: {}", heading(kind.first), some(what)), std::string(reason(kind.first)),
                     kind.second ? verdict::Level::kGreen : verdict::Level::kYellow});
