@@ -89,12 +89,12 @@ bool matches_something(const HostRoot& host, const std::string& pattern) {
   while (const struct dirent* entry = ::readdir(directory.get())) {
     if (++seen > kMostEntries) return true;  // not known: the worse
     if (::fnmatch(part.c_str(), entry->d_name, FNM_PERIOD) != 0) continue;
-    if (below.empty() || is_there(host, above + entry->d_name + below)) return true;
+    if (below.empty() || is_there(host, fmt::format("{}{}{}", above, entry->d_name, below))) return true;
   }
   return false;
 }
 
-void add_gap(std::vector<std::string> all, std::string_view what, std::vector<verdict::Gap>& gaps) {
+void add_gap(const std::vector<std::string>& all, std::string_view what, std::vector<verdict::Gap>& gaps) {
   if (!all.empty()) gaps.push_back({fmt::format("{}: {}", what, some(all)), kWhy, verdict::Level::kYellow});
 }
 

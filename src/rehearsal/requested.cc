@@ -88,7 +88,9 @@ std::vector<std::string> differs_from_file(const Options& asked, const ActionFil
   given("--no-validators", !asked.validators);
   given("a limit", asked.wall_ns || asked.memory_bytes || asked.pids || asked.cpus || asked.write_bytes);
   given("the caller's umask", (request.umask & kUsualUmask) != kUsualUmask);
-  for (const auto& [name, value] : request.env) {
+  for (const auto& variable : request.env) {
+    const std::string& name = variable.first;
+    const std::string& value = variable.second;
     const bool named = std::ranges::any_of(
         asked.env, [&](const std::string& item) { return item.substr(0, item.find('=')) == name; });
     if (!named && !is_set_by(file, name, value) && !is_harmless(name, value, request))
