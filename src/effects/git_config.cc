@@ -1,8 +1,9 @@
 #include "effects/git_config.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string>
+
+#include "base/ascii.h"
 
 namespace rehearse::effects {
 namespace {
@@ -47,27 +48,13 @@ constexpr std::string_view kHarmless[] = {
     "fetch.prune",
     "color.ui",
     "advice.detachedhead",
-    "safe.directory",
 };
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string made(text);
-  std::ranges::transform(made, made.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return made;
-}
+constexpr std::string_view kBlank = " \t\r";
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    return is_ascii_letter(c) || is_ascii_digit(c) || c == '-';
   });
 }
 
@@ -78,11 +65,11 @@ std::string section_of(std::string_view line) {
   const std::size_t end = line.find(' ');
   const std::string_view name = line.substr(0, end);
   if (!is_word(name)) return {};
-  if (end == std::string_view::npos) return lower(name);
-  const std::string_view rest = trimmed(line.substr(end));
+  if (end == std::string_view::npos) return ascii_lower(name);
+  const std::string_view rest = trim(line.substr(end), kBlank);
   if (rest.size() < 2 || !rest.starts_with('"') || !rest.ends_with('"')) return {};
   if (rest.substr(1, rest.size() - 2).find_first_of("\"\\[]") != std::string_view::npos) return {};
-  return lower(name);
+  return ascii_lower(name);
 }
 
 }  // namespace
@@ -91,7 +78,7 @@ bool git_config_starts_nothing(std::string_view text) {
   std::string section;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = trimmed(text.substr(0, end));
+    const std::string_view line = trim(text.substr(0, end), kBlank);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.starts_with('#') || line.starts_with(';')) continue;
     // A backslash goes on in the next line or means another byte; "::" in an address names a program.
@@ -101,9 +88,9 @@ bool git_config_starts_nothing(std::string_view text) {
       if (section.empty()) return false;
       continue;
     }
-    const std::string_view key = trimmed(line.substr(0, line.find('=')));
+    const std::string_view key = trim(line.substr(0, line.find('=')), kBlank);
     if (section.empty() || !is_word(key)) return false;
-    const std::string setting = section + '.' + lower(key);
+    const std::string setting = section + '.' + ascii_lower(key);
     if (std::ranges::find(kHarmless, setting) == std::end(kHarmless)) return false;
   }
   return true;

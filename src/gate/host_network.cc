@@ -1,24 +1,19 @@
 #include "gate/host_network.h"
 
-#include <ifaddrs.h>
 #include <linux/fib_rules.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <netinet/in.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <memory>
 
 #include "base/sys.h"
 #include "gate/rtnetlink.h"
-#include "gate/socket_address.h"
 
 namespace rehearse::gate {
 namespace {
@@ -132,23 +127,6 @@ Result<HostNetwork> HostNetwork::read() {
                       [&](auto& message) { take_rule(message, network); });
   }
   return network;
-}
-
-std::vector<IpAddress> host_addresses() {
-  struct ifaddrs* all = nullptr;
-  if (::getifaddrs(&all) != 0) return {};
-  const std::unique_ptr<struct ifaddrs, decltype(&::freeifaddrs)> owned(all, &::freeifaddrs);
-  std::vector<IpAddress> addresses;
-  for (const struct ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
-    const int family = one->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
-    SocketAddress address;
-    std::memcpy(&address.storage, one->ifa_addr,
-                family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-    addresses.push_back(address.address());
-  }
-  return addresses;
 }
 
 bool has_ipv6_address() {

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "base/ip_address.h"
 #include "base/result.h"
 
 namespace rehearse::gate {
@@ -40,10 +39,6 @@ struct HostNetwork {
   /// Of the calling thread's namespace.
   static Result<HostNetwork> read();
 };
-
-/// Of the interfaces of the calling thread's namespace, without those of the loopback device; none if they
-/// cannot be read.
-std::vector<IpAddress> host_addresses();
 
 /// True if the calling thread's namespace has an IPv6 address besides ::1.
 bool has_ipv6_address();

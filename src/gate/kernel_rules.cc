@@ -164,13 +164,13 @@ void switch_on(const KernelRules& rules, struct rh_gate& gate) {
   __atomic_store_n(&gate.on, 1, __ATOMIC_RELEASE);
 }
 
-void own_addresses(NetworkMirror& mirror, struct rh_gate& gate) {
-  const std::size_t count = std::min<std::size_t>(mirror.own.size(), RH_OWN);
-  for (std::size_t i = 0; i < count; ++i) std::ranges::copy(mirror.own[i].bytes, gate.own[i]);
-  gate.own_count = static_cast<std::uint32_t>(count);
-  if (count < mirror.own.size())
-    mirror.missing.push_back(
-        fmt::format("servers inside are reached at the first {} addresses only", RH_OWN));
+bool own_addresses(const std::set<IpAddress>& own, struct rh_gate& gate) {
+  gate.own_count = 0;
+  for (const IpAddress& address : own) {
+    if (gate.own_count == RH_OWN) return false;
+    std::ranges::copy(address.bytes, gate.own[gate.own_count++]);
+  }
+  return true;
 }
 
 }  // namespace rehearse::gate

@@ -2,11 +2,12 @@
 // decides, the same as decide().
 #pragma once
 
+#include <set>
 #include <vector>
 
+#include "base/ip_address.h"
 #include "base/result.h"
 #include "bpf/events.h"
-#include "gate/network_mirror.h"
 #include "gate/rules.h"
 
 namespace rehearse::gate {
@@ -26,8 +27,8 @@ Result<KernelRules> flatten(const Rules& rules);
 /// Fills a zeroed `gate` and switches it on, which is the last thing that the kernel sees.
 void switch_on(const KernelRules& rules, struct rh_gate& gate);
 
-/// What a mirror shows inside is the run's own: servers started there are reached at it. Before switch_on().
-/// What is beyond RH_OWN is like an address outside, and `mirror.missing` says so.
-void own_addresses(NetworkMirror& mirror, struct rh_gate& gate);
+/// Where servers that are started inside are reached, besides loopback. Before switch_on(). False: there are
+/// more than RH_OWN, and the rest is like addresses outside.
+bool own_addresses(const std::set<IpAddress>& own, struct rh_gate& gate);
 
 }  // namespace rehearse::gate

@@ -289,8 +289,7 @@ void ServiceConnection::on_end(bool /*with_reset*/) {
   if (record_.sni.empty()) record_.sni = tls_->server_name();
   // Who looks at the certificate by itself, behind the handshake or within it, sends no alert. Who says
   // good-bye had nothing against it, and nothing to ask.
-  const bool parted =
-      tls_->state() == TlsServer::State::kFailed || tls_->state() == TlsServer::State::kEnded;
+  const bool parted = tls_->state() == TlsServer::State::kFailed || tls_->state() == TlsServer::State::kEnded;
   const bool greeted = !parted && record_.bytes_in > 0;
   if (greeted && !heard_ && record_.error.empty())
     record_.error = "TLS: the client left without a word: it may not trust the run's authority";

@@ -45,28 +45,6 @@ std::optional<IpAddress> parse_address(std::string_view text) {
   return address;
 }
 
-std::set<IpAddress> own_addresses() {
-  std::set<IpAddress> own;
-  struct ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return own;
-  const std::unique_ptr<struct ifaddrs, void (*)(struct ifaddrs*)> held(list, ::freeifaddrs);
-  for (const struct ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr) continue;
-    IpAddress address = IpAddress::v4({});
-    if (one->ifa_addr->sa_family == AF_INET) {
-      const auto* four = reinterpret_cast<const struct sockaddr_in*>(one->ifa_addr);
-      std::memcpy(address.bytes.data() + 12, &four->sin_addr, sizeof four->sin_addr);
-    } else if (one->ifa_addr->sa_family == AF_INET6) {
-      const auto* six = reinterpret_cast<const struct sockaddr_in6*>(one->ifa_addr);
-      std::memcpy(address.bytes.data(), &six->sin6_addr, sizeof six->sin6_addr);
-    } else {
-      continue;
-    }
-    own.insert(address);
-  }
-  return own;
-}
-
 using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
 
 /// Calls `visit` with each name that is a number.
@@ -112,6 +90,28 @@ std::map<std::uint64_t, Listener> find_owners(const std::set<std::uint64_t>& ino
 }
 
 }  // namespace
+
+std::set<IpAddress> own_addresses() {
+  std::set<IpAddress> own;
+  struct ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return own;
+  const std::unique_ptr<struct ifaddrs, void (*)(struct ifaddrs*)> held(list, ::freeifaddrs);
+  for (const struct ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr) continue;
+    IpAddress address = IpAddress::v4({});
+    if (one->ifa_addr->sa_family == AF_INET) {
+      const auto* four = reinterpret_cast<const struct sockaddr_in*>(one->ifa_addr);
+      std::memcpy(address.bytes.data() + 12, &four->sin_addr, sizeof four->sin_addr);
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      const auto* six = reinterpret_cast<const struct sockaddr_in6*>(one->ifa_addr);
+      std::memcpy(address.bytes.data(), &six->sin6_addr, sizeof six->sin6_addr);
+    } else {
+      continue;
+    }
+    own.insert(address);
+  }
+  return own;
+}
 
 InternetSockets parse_internet_sockets(const std::string& text, bool listening) {
   InternetSockets found;

@@ -1,5 +1,4 @@
 #include "rehearsal/findings.h"
-#include "rehearsal/sent_secrets.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include "base/ip_address.h"
 #include "effects/manifest.h"
 #include "gate/rule_text.h"
+#include "rehearsal/sent_secrets.h"
 #include "rehearsal/validation.h"
 #include "report/network_text.h"
 #include "syscalls/table.h"

@@ -71,7 +71,7 @@ void listener_gaps(report::RunRecord& record) {
                            verdict::Level::kYellow});
 }
 
-void bind_gaps(const std::set<IpAddress>& bound_to, const std::vector<IpAddress>& own, bool mirrored,
+void bind_gaps(const std::set<IpAddress>& bound_to, const std::set<IpAddress>& own, bool mirrored,
                report::RunRecord& record) {
   std::set<std::string> foreign;
   std::set<std::string> missing;
@@ -80,7 +80,7 @@ void bind_gaps(const std::set<IpAddress>& bound_to, const std::vector<IpAddress>
     if (kind == gate::AddressClass::kLoopback || kind == gate::AddressClass::kUnspecified ||
         kind == gate::AddressClass::kMulticast)
       continue;
-    const bool is_own = std::ranges::find(own, address) != own.end();
+    const bool is_own = own.contains(address);
     const std::string text = format_ip(address);
     const bool told = std::ranges::any_of(record.listeners, [&](const report::ListenerRecord& one) {
       return one.foreign && one.address == text;

@@ -21,7 +21,7 @@ std::vector<report::ListenerRecord> describe_listeners(const trace::ListeningSoc
 void listener_gaps(report::RunRecord& record);
 /// The same of addresses that sockets were only bound to. `own`: this host's; `mirrored`: they are inside
 /// too.
-void bind_gaps(const std::set<IpAddress>& bound_to, const std::vector<IpAddress>& own, bool mirrored,
+void bind_gaps(const std::set<IpAddress>& bound_to, const std::set<IpAddress>& own, bool mirrored,
                report::RunRecord& record);
 
 }  // namespace rehearse

@@ -8,7 +8,6 @@
 #include "base/sys.h"
 #include "host/file_locks.h"
 #include "rehearsal/host_root.h"
-#include "trace/file_locks.h"
 
 namespace rehearse {
 namespace {
@@ -24,7 +23,8 @@ std::string holder_of(const host::FileLock& lock) {
 bool meets(const host::FileLock& lock, std::uint8_t kinds) {
   switch (lock.kind) {
     case host::FileLock::Kind::kFlock:
-      return (kinds & trace::FileLocks::kFlock) != 0;
+      return (kinds & trace::FileLocks::kFlock) != 0 ||
+             (lock.write && (kinds & trace::FileLocks::kFlockShared) != 0);
     case host::FileLock::Kind::kPosix:
       return (kinds & trace::FileLocks::kPosix) != 0;
     case host::FileLock::Kind::kLease:
@@ -35,13 +35,16 @@ bool meets(const host::FileLock& lock, std::uint8_t kinds) {
 
 }  // namespace
 
-std::vector<verdict::Gap> locked_files(const std::map<std::string, std::uint8_t>& locked) {
+std::vector<verdict::Gap> locked_files(const trace::FileLocks& locks) {
   std::vector<verdict::Gap> gaps;
-  if (locked.empty()) return gaps;
+  if (locks.cut())
+    gaps.push_back({"files that were locked", "more than can be asked for locks of the host's",
+                    verdict::Level::kYellow});
+  if (locks.paths().empty()) return gaps;
   const auto host = HostRoot::open();
   const auto held = host ? host::file_locks() : std::vector<host::FileLock>();
   if (held.empty()) return gaps;
-  for (const auto& [path, asked] : locked) {
+  for (const auto& [path, asked] : locks.paths()) {
     const std::uint8_t kinds = asked;
     const auto object = host->find(path);
     const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());

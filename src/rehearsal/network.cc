@@ -16,6 +16,7 @@
 #include "gate/engine.h"
 #include "gate/mock_file.h"
 #include "gate/rule_text.h"
+#include "host/listeners.h"
 
 namespace rehearse {
 namespace {
@@ -272,15 +273,16 @@ Result<std::unique_ptr<sandbox::Recorder::Entry>> Network::enter(UniqueFd networ
   if (plan_.mirror) {
     RH_TRY(host, gate::HostNetwork::read());
   }
-  own_ = gate::host_addresses();
+  own_ = host::own_addresses();
   return std::make_unique<Entry>(*this, std::move(network), std::move(host), session);
 }
 
 Result<void> Network::serve(gate::RunSockets sockets, struct rh_gate& kernel) {
   mirror_ = std::move(sockets.mirror);
   // A server inside is reached where it would be on the host, whether or not these are to be seen.
-  if (mirror_.own.empty()) mirror_.own = std::move(own_);
-  gate::own_addresses(mirror_, kernel);
+  if (!mirror_.kind.empty()) own_ = {mirror_.own.begin(), mirror_.own.end()};
+  if (!gate::own_addresses(own_, kernel) && !mirror_.kind.empty())
+    mirror_.missing.push_back(fmt::format("servers inside are reached at {} addresses only", RH_OWN));
   gate::switch_on(plan_.kernel, kernel);
   if (worker_) return worker_->serve(sockets);
   RH_TRY(attention_, wait_for_any(sockets));

@@ -79,6 +79,7 @@ class Network {
   [[nodiscard]] const NetworkPlan& plan() const { return plan_; }
   /// What the action saw of the host's network; nothing if no mirror was asked for.
   [[nodiscard]] const gate::NetworkMirror& mirror() const { return mirror_; }
+  [[nodiscard]] const std::set<IpAddress>& own_addresses() const { return own_; }
 
  private:
   class Entry;
@@ -88,7 +89,7 @@ class Network {
   const ledger::Bundle& bundle_;
   NetworkPlan& plan_;
   gate::NetworkMirror mirror_;
-  std::vector<IpAddress> own_;  ///< the host's addresses
+  std::set<IpAddress> own_;  ///< where servers inside are reached: the host's addresses, or those mirrored
   UniqueFd log_;
   UniqueFd exchanges_;
   gate::EngineSetup setup_;

@@ -233,7 +233,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_network(hosts, record);
   list_outside_writes(record);
   std::ranges::move(busy_programs(programs_.paths()), std::back_inserter(record.gaps));
-  std::ranges::move(locked_files(locks_.paths()), std::back_inserter(record.gaps));
+  std::ranges::move(locked_files(locks_), std::back_inserter(record.gaps));
   list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);
@@ -298,13 +298,13 @@ void Recording::list_network(const std::string& hosts, report::RunRecord& record
   record.dns = journal.questions(events_.begun_ns());
   record.listeners = describe_listeners(
       listening_, listening_.list().empty() ? nullptr : journal.host_listeners(), events_.begun_ns());
-  bind_gaps(listening_.bound_to(), gate_.mirror().own, !gate_.mirror().kind.empty(), record);
+  bind_gaps(listening_.bound_to(), gate_.own_addresses(), !gate_.mirror().kind.empty(), record);
   names_asked_ = journal.first_asked(events_.begun_ns());
   if (network_.unlisted() != 0)
     trouble.push_back(std::to_string(network_.unlisted()) + " more network attempts are in the trace only");
   if (listening_.unlisted() != 0)
     trouble.push_back(std::to_string(listening_.unlisted()) +
-                      " more listening sockets are in the trace only");
+                      " more listening or bound sockets are in the trace only");
   list_mock_trouble(record);
   list_mirror(record);
   if (record.trace->packet_bytes_left_out != 0)

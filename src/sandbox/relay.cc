@@ -29,7 +29,7 @@ UniqueFd non_blocking_twin(int fd) {
   return twin ? std::move(*twin) : UniqueFd();
 }
 
-/// As a descriptor that is closed, or open for the other direction only: using it fails with EBADF.
+/// False: it is closed, or open `other_way` only; using it fails with EBADF.
 bool is_open_for(int fd, int other_way) {
   const int flags = ::fcntl(fd, F_GETFL);
   return flags >= 0 && (flags & O_ACCMODE) != other_way;
@@ -61,14 +61,15 @@ Result<Relay> Relay::pipes(const Streams& streams, HostIds owner) {
   relay.err_.send_to(streams.err);
   relay.out_.kept = streams.kept_out;
   relay.err_.kept = streams.kept_err;
-  if (has_place(streams.in)) {
+  const bool readable = relay.again_open_ || is_open_for(streams.in, O_WRONLY);
+  if (readable && has_place(streams.in)) {
     RH_TRY(relay.unread_, sys::dup(in.read.get()));
   }
   relay.child_fds_[0] = std::move(in.read);
   relay.child_fds_[1] = std::move(out.write);
   relay.child_fds_[2] = std::move(err.write);
   // What is closed to rehearse is to the action: it gets the wrong end.
-  if (!relay.again_open_ && !is_open_for(streams.in, O_WRONLY)) {
+  if (!readable) {
     relay.child_fds_[0] = std::move(relay.input_);
     relay.input_open_ = false;
   }

@@ -106,7 +106,7 @@ class Relay {
   Output out_;
   Output err_;
   std::string pending_;  ///< read from the operator, not yet taken by the action
-  UniqueFd unread_;      ///< the action's end of its input, to see what it has left, if that can be given back
+  UniqueFd unread_;  ///< the action's end of its input, to see what it has left, if that can be given back
   bool input_open_ = true;
   bool ends_line_ = true;  ///< what was read last
   bool again_open_ = false;

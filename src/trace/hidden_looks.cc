@@ -27,10 +27,6 @@ using syscalls::Nr;
 constexpr std::size_t kMost = 4096;  ///< of each kind
 constexpr std::uint64_t kInt = 0xffffffff;
 
-std::int32_t int_of(const Record& record, unsigned arg) {
-  return static_cast<std::int32_t>(record.argument(arg) & kInt);
-}
-
 bool sends_signal(std::uint32_t nr) {
   return nr == Nr::kill || nr == Nr::tkill || nr == Nr::tgkill || nr == Nr::rt_sigqueueinfo ||
          nr == Nr::rt_tgsigqueueinfo;
@@ -139,7 +135,7 @@ void HiddenLooks::process(std::uint32_t number, const EventStream& events) {
 void HiddenLooks::asked_for_process(const TraceEvent& event, const EventStream& events) {
   const Record& record = *event.record;
   const auto arg = process_argument(record);
-  if (arg && sends_signal(record.head().nr) && int_of(record, *arg + 1) != 0) return;
+  if (arg && sends_signal(record.head().nr) && int_argument(record, *arg + 1) != 0) return;
   if (const auto number = arg ? named_process(event, events) : std::nullopt) process(*number, events);
 }
 
@@ -159,12 +155,12 @@ void HiddenLooks::asked_for_ipc(const TraceEvent& event) {
   };
   if (call->gets) {
     // One that it made under a key may be there on the host already.
-    const std::int32_t key = int_of(record, 0);
+    const std::int32_t key = int_argument(record, 0);
     if (event.result() == -ENOENT || (!event.failed() && key != IPC_PRIVATE)) note(looks.keys, key);
-  } else if (lists_all(call->kind, int_of(record, call->command))) {
+  } else if (lists_all(call->kind, int_argument(record, call->command))) {
     looks.listed = true;
   } else if (event.result() == -EINVAL || event.result() == -EIDRM) {
-    note(looks.ids, int_of(record, 0));
+    note(looks.ids, int_argument(record, 0));
   }
 }
 

@@ -25,4 +25,9 @@ std::optional<IpcCall> ipc_call(std::uint32_t nr) {
   }
 }
 
+std::int32_t int_argument(const Record& call, unsigned argument) {
+  constexpr std::uint64_t kInt = 0xffffffff;
+  return static_cast<std::int32_t>(call.argument(argument) & kInt);
+}
+
 }  // namespace rehearse::trace

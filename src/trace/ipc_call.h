@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "trace/record.h"
+
 namespace rehearse::trace {
 
 enum class IpcKind : std::uint8_t { kShm, kSem, kMsg };
@@ -18,5 +20,7 @@ struct IpcCall {
 };
 /// Nothing for other calls.
 std::optional<IpcCall> ipc_call(std::uint32_t nr);
+/// Of such a call.
+std::int32_t int_argument(const Record& call, unsigned argument);
 
 }  // namespace rehearse::trace

@@ -6,12 +6,7 @@ namespace rehearse::trace {
 namespace {
 
 constexpr std::size_t kMost = 65536;
-constexpr std::uint64_t kInt = 0xffffffff;
-constexpr std::uint64_t kOldStructures = 0x100;  // IPC_64, which libraries add
-
-std::int32_t int_of(const Record& record, unsigned arg) {
-  return static_cast<std::int32_t>(record.argument(arg) & kInt);
-}
+constexpr std::int32_t kOldStructures = 0x100;  // IPC_64, which libraries add
 
 }  // namespace
 
@@ -24,11 +19,11 @@ void IpcObjects::add(const TraceEvent& event) {
   if (call->gets) {
     // The run's namespace was empty: whatever is there was made by the action.
     if (left_.size() < kMost)
-      left_.emplace(Object(call->kind, static_cast<std::int32_t>(event.result())), int_of(record, 0));
+      left_.emplace(Object(call->kind, static_cast<std::int32_t>(event.result())), int_argument(record, 0));
     else
       cut_ = true;
-  } else if ((record.argument(call->command) & kInt & ~kOldStructures) == IPC_RMID) {
-    left_.erase({call->kind, int_of(record, 0)});
+  } else if ((int_argument(record, call->command) & ~kOldStructures) == IPC_RMID) {
+    left_.erase({call->kind, int_argument(record, 0)});
   }
 }
 

@@ -36,8 +36,7 @@ void ListeningSockets::add(const Record& record, const ProcessTree& tree) {
     if (socket == nullptr || process == nullptr) return;
     if (socket->what == RH_BIND && (asked_.size() < kMost || asked_.contains(head.tid)))
       asked_[head.tid] = socket->port;
-    if (socket->what == RH_BIND && bound_to_.size() < kMost)
-      bound_to_.insert(of(record, *socket, *process).address);
+    if (socket->what == RH_BIND) note_address(of(record, *socket, *process).address);
     if (socket->what == RH_BOUND) bound(record, *socket, *process);
     if (socket->what == RH_LISTEN) listens(record, *socket, *process);
     return;
@@ -48,6 +47,14 @@ void ListeningSockets::add(const Record& record, const ProcessTree& tree) {
   if (head.nr == Nr::setsockopt && record.argument(1) == IPPROTO_IP &&
       record.argument(2) == kLocalPortRange && reinterpret_cast<const struct rh_call&>(head).result == 0)
     chooses_ = true;
+}
+
+void ListeningSockets::note_address(const IpAddress& address) {
+  if (bound_to_.contains(address)) return;
+  if (bound_to_.size() < kMost)
+    bound_to_.insert(address);
+  else
+    ++unlisted_;
 }
 
 void ListeningSockets::bound(const Record& record, const struct rh_socket& socket, const Process& process) {

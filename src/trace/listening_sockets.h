@@ -42,6 +42,7 @@ class ListeningSockets {
   [[nodiscard]] const std::set<IpAddress>& bound_to() const { return bound_to_; }
 
  private:
+  void note_address(const IpAddress& address);
   void bound(const Record& record, const struct rh_socket& socket, const Process& process);
   void listens(const Record& record, const struct rh_socket& socket, const Process& process);
   void returned(const Record& record);

@@ -508,3 +508,11 @@ seed("policy", "green", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nle
 seed("policy", "word", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nlevel = "yellow"\nwhy = "w"\n[rule.match.file]\ntype = "fiel"\n')
 seed("policy", "ranges", b'schema = "rehearse.policy/1"\n[[rule]]\nid = "a.b"\nlevel = "yellow"\nwhy = "w"\n[rule.match.cost]\nwall = ["<30s", "1m..2m"]\nat_most = 0\n')
 seed("policy", "later", b'schema = "rehearse.policy/1"\n[standing]\n')
+
+# words: settings of git, and a byte of length before each word of a command
+GIT = ('[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n[remote "origin"]\n\turl = https://a.example/x\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n',
+       "[core]\n\thooksPath = /tmp/x\n", "# [alias]\n[alias]\nx = !sh\n", '[remote "a\\\nb"]\nurl=ext::sh', "[include]\npath = x\n", "[core] bare = true\n", "bare\n")
+for i, text in enumerate(GIT):
+    seed("words", "git%d" % i, text.encode())
+for i, words in enumerate((("-p", "1,2"), ("--pid=7",), ("aux",), ("-C", "nginx"), ("-eo", "pid"), ("%d", "/"), ("-printf", "%5D%%d"), ("--listed-incremental=x",))):
+    seed("words", "ps%d" % i, b"".join(bytes([len(w)]) + w.encode() for w in words))

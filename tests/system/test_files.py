@@ -167,14 +167,15 @@ class Files(HostCase):
     def test_a_lock_that_the_host_holds(self) -> None:
         """Inside nobody is in the way: that the action would have waited, or been turned away, is said."""
         harness.need("python3")
-        for name in ("flock", "posix", "other", "free"):
+        for name in ("flock", "posix", "other", "shared", "free"):
             (self.host / name).write_text("", encoding="ascii")
-        with (self.host / "flock").open("rb") as flocked, (self.host / "posix").open("r+b") as posix, (self.host / "other").open("rb") as other:
+        with (self.host / "flock").open("rb") as flocked, (self.host / "posix").open("r+b") as posix, (self.host / "other").open("rb") as other, (self.host / "shared").open("rb") as shared:
             fcntl.flock(flocked, fcntl.LOCK_EX)
             fcntl.lockf(posix, fcntl.LOCK_EX)
             fcntl.flock(other, fcntl.LOCK_EX)
+            fcntl.flock(shared, fcntl.LOCK_SH)
             script = ("import fcntl; [call(open(name, 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB) for name, call in "
-                      "(('flock', fcntl.flock), ('posix', fcntl.lockf), ('other', fcntl.lockf), ('free', fcntl.flock))]")
+                      "(('flock', fcntl.flock), ('posix', fcntl.lockf), ('other', fcntl.lockf), ('free', fcntl.flock))]; fcntl.flock(open('shared'), fcntl.LOCK_SH)")
             result = self.shell(f"cd {self.host}; python3 -c \"{script}\"")
             unlocked = self.shell(f"cat {self.host}/flock")
         self.assertEqual(result.doc["command"]["exit"], 0, result.err)

@@ -18,6 +18,8 @@ from harness import Case, Document, Result
 OUTSIDE = "93.184.216.34"
 OUTSIDE6 = "2606:2800:220:1::1"
 
+OVER_TLS = '[[mock]]\nlisten = "tcp:secure.example.com:443"\ntls = true\nhttp = [ { path = "/**", body = "over tls" } ]\n'
+
 
 class NetworkCase(Case):
     def python(self, script: str, *options: str) -> Result:
@@ -331,12 +333,7 @@ http = [ { method = "POST", path = "/hooks/*", status = 202, body = "taken" } ]
     def test_mocked_https_is_trusted_inside_only(self) -> None:
         harness.need("curl")
         before = {p: p.read_bytes() for p in Path("/etc/ssl/certs").glob("*") if p.is_file()}
-        mock = self.mock("""
-[[mock]]
-listen = "tcp:secure.example.com:443"
-tls = true
-http = [ { path = "/**", body = "over tls" } ]
-""")
+        mock = self.mock(OVER_TLS)
         script = "import urllib.request; print(urllib.request.urlopen('https://secure.example.com/x').read())"
         result = self.run_in(["sh", "-c", f"curl -sS https://secure.example.com/ && /usr/bin/python3 -c \"{script}\""], "--mock", mock)
         self.assertEqual(result.doc["command"]["exit"], 0, result.err)
@@ -348,12 +345,7 @@ http = [ { path = "/**", body = "over tls" } ]
 
     def test_node_trusts_the_authority_and_who_does_not_is_a_finding(self) -> None:
         harness.need("node")
-        mock = self.mock("""
-[[mock]]
-listen = "tcp:secure.example.com:443"
-tls = true
-http = [ { path = "/**", body = "over tls" } ]
-""")
+        mock = self.mock(OVER_TLS)
         get = "node -e 'require(\"https\").get(\"https://secure.example.com/\", r => r.pipe(process.stdout))'"
         result = self.run_in(["sh", "-c", get], "--mock", mock)
         self.assertIn(b"over tls", result.err)
@@ -366,24 +358,14 @@ http = [ { path = "/**", body = "over tls" } ]
 
     def test_who_only_looks_at_the_certificate_is_served(self) -> None:
         harness.need("openssl")
-        mock = self.mock("""
-[[mock]]
-listen = "tcp:secure.example.com:443"
-tls = true
-http = [ { path = "/**", body = "over tls" } ]
-""")
+        mock = self.mock(OVER_TLS)
         result = self.run_in(["sh", "-c", "openssl s_client -connect secure.example.com:443 -verify_return_error </dev/null"], "--mock", mock)
         self.assertIn(b"Verification: OK", result.err)
         self.assertNotIn("core.mock-unmatched", {f["rule"] for f in result.doc["verdict"]["findings"]})
 
     def test_programs_that_bring_their_own_certificates_trust_the_authority(self) -> None:
         """pip has requests and certifi in itself; Debian's is told to use the host's bundle, others are not."""
-        mock = self.mock("""
-[[mock]]
-listen = "tcp:secure.example.com:443"
-tls = true
-http = [ { path = "/**", body = "over tls" } ]
-""")
+        mock = self.mock(OVER_TLS)
         get = "import os; from pip._vendor import requests; print(requests.get('https://secure.example.com/').text, os.environ['SSL_CERT_FILE'])"
         python = next((p for p in ("python3", "/usr/bin/python3") if subprocess.run([p, "-c", "import pip._vendor.requests"], capture_output=True, check=False).returncode == 0), None)
         if python is None:

@@ -43,11 +43,11 @@ struct InitConfig {
   std::uint32_t uid;
   std::uint32_t gid;
   std::uint32_t umask;
-  std::uint32_t terminal;      ///< 1: descriptor 0 is a terminal that the action shall control
-  std::uint32_t mount_cgroup;  ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
-  std::uint32_t tools;         ///< 1: programs may be asked for, see ToolRequest
+  std::uint32_t terminal;       ///< 1: descriptor 0 is a terminal that the action shall control
+  std::uint32_t mount_cgroup;   ///< 1: show the run's own cgroup2 tree at /sys/fs/cgroup
+  std::uint32_t tools;          ///< 1: programs may be asked for, see ToolRequest
   std::uint32_t core_is_piped;  ///< 1: the host runs a program for each core dump
-  InitLimit open_files;  ///< RLIMIT_NOFILE and RLIMIT_FSIZE as rehearse's caller had them
+  InitLimit open_files;         ///< RLIMIT_NOFILE and RLIMIT_FSIZE as rehearse's caller had them
   InitLimit file_size;
   std::uint64_t ignored_signals;       ///< bit n-1: the action finds signal n ignored, as the caller's other
                                        ///< programs do
@@ -105,7 +105,7 @@ struct InitMessage {
   std::int32_t error;
   std::int32_t status;
   std::int32_t pid;
-  std::uint32_t core_is_piped;  ///< 1: the host runs a program for each core dump
+  std::uint32_t padding;
   std::int64_t user_us;
   std::int64_t system_us;
   std::int64_t max_rss_kib;
