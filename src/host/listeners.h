@@ -27,10 +27,10 @@ std::string to_string(const Listener& listener);
 /// family.
 using InternetSockets = std::map<std::pair<std::uint16_t, IpAddress>, std::uint64_t>;
 
-/// The listening sockets of the network namespace of the caller. Source: proc(5), /proc/net/{tcp,udp,unix}.
 /// Of all interfaces of the calling thread's network namespace; none if they cannot be read.
 std::set<IpAddress> own_addresses();
 
+/// The listening sockets of the network namespace of the caller. Source: proc(5), /proc/net/{tcp,udp,unix}.
 class Listeners {
  public:
   /// Reads the tables and looks through the descriptors of all processes: some milliseconds.

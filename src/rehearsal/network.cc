@@ -290,6 +290,11 @@ Result<void> Network::serve(gate::RunSockets sockets, struct rh_gate& kernel) {
   return {};
 }
 
+bool Network::is_own(const IpAddress& address) const {
+  const auto found = own_.find(address);
+  return found != own_.end() && std::distance(own_.begin(), found) < std::ptrdiff_t{RH_OWN};
+}
+
 void Network::attend() {
   if (worker_ || !attention_.valid()) return;
   attention_.reset();

@@ -80,6 +80,8 @@ class Network {
   /// What the action saw of the host's network; nothing if no mirror was asked for.
   [[nodiscard]] const gate::NetworkMirror& mirror() const { return mirror_; }
   [[nodiscard]] const std::set<IpAddress>& own_addresses() const { return own_; }
+  /// Whether the kernel knows that it is one of them: of very many it does not.
+  [[nodiscard]] bool is_own(const IpAddress& address) const;
 
  private:
   class Entry;

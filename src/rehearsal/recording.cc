@@ -185,9 +185,9 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         if (watch_ != nullptr) watch_writes(event);
         return true;
       }),
-      network_([this](std::uint32_t tid, const std::string& path) {
-        return paths_.leads_to(events_.resolve(tid, path));
-      }),
+      network_([this](std::uint32_t tid,
+                      const std::string& path) { return paths_.leads_to(events_.resolve(tid, path)); },
+               [this](const IpAddress& address) { return gate_.is_own(address); }),
       reads_(apart_from_host(plan), paths_),
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
       trusted_(apart_from_host(plan), paths_),

@@ -157,6 +157,10 @@ void NetworkAttempts::add(const Record& record, const ProcessTree& tree) {
   }
 }
 
+bool NetworkAttempts::is_inside(const IpAddress& address) const {
+  return is_loopback(address) || is_unspecified(address) || own_(address);
+}
+
 void NetworkAttempts::judged(const Record& record, const struct rh_socket& socket, const Process& process) {
   if (socket.what != RH_CONNECT && socket.what != RH_SEND) return;
   NetworkAttempt attempt;
@@ -171,6 +175,7 @@ void NetworkAttempts::judged(const Record& record, const struct rh_socket& socke
   // ping(8) looks so for the source address of what it is to send.
   constexpr std::uint16_t kPingPort = 1025;
   if (names && attempt.port == kPingPort && pings_.contains(process.id)) {
+    if (socket.verdict == RH_NATURAL && is_inside(attempt.address)) return;  // the run's kernel answers
     attempt.transport = Transport::kIcmp;
     attempt.port = 0;
   }
@@ -290,7 +295,7 @@ void NetworkAttempts::unjudged(const TraceEvent& event, const FdInfo* socket) {
         if (const auto to = internet_address(*named)) attempt.address = *to;
       }
     }
-    if (is_loopback(attempt.address) || is_unspecified(attempt.address)) return;
+    if (is_inside(attempt.address)) return;
     attempt.transport = transport_of(static_cast<std::uint8_t>(ends->protocol));
   }
   of(*event.process, attempt);

@@ -37,8 +37,12 @@ class NetworkAttempts {
  public:
   /// The host's path of what a thread names by a path at this moment; what is not absolute is not known.
   using Place = std::function<std::string(std::uint32_t, const std::string&)>;
-  explicit NetworkAttempts(Place place)
-      : place_(std::move(place)), looks_([this](NetworkAttempt attempt) { note(std::move(attempt)); }) {}
+  /// Whether it is one of the run's own addresses, besides loopback: what goes there stays inside.
+  using Own = std::function<bool(const IpAddress&)>;
+  NetworkAttempts(Place place, Own own)
+      : place_(std::move(place)),
+        own_(std::move(own)),
+        looks_([this](NetworkAttempt attempt) { note(std::move(attempt)); }) {}
   NetworkAttempts(const NetworkAttempts&) = delete;
   NetworkAttempts& operator=(const NetworkAttempts&) = delete;
 
@@ -56,6 +60,7 @@ class NetworkAttempts {
   [[nodiscard]] std::uint64_t unlisted() const { return unlisted_; }
 
  private:
+  [[nodiscard]] bool is_inside(const IpAddress& address) const;
   void judged(const Record& record, const struct rh_socket& socket, const Process& process);
   void named(const Record& record, const struct rh_unix& socket);
   void connected(const Record& record, const Process& process);
@@ -70,6 +75,7 @@ class NetworkAttempts {
   using Key = std::tuple<Transport, IpAddress, std::uint16_t, std::string, std::string, bool, std::uint32_t,
                          std::string, bool, bool, std::uint8_t, std::uint16_t, int>;
   Place place_;
+  Own own_;
   AddressLooks looks_;
   std::vector<NetworkAttempt> list_;
   std::vector<SocketSource> sources_;

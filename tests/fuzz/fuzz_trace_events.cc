@@ -39,7 +39,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   trace::Attempts attempts([](std::uint32_t) { return std::string("name"); }, paths);
   trace::EventStream* events = nullptr;
   trace::NetworkAttempts network(
-      [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); });
+      [&](std::uint32_t tid, const std::string& path) { return paths.leads_to(events->resolve(tid, path)); },
+      [](const IpAddress& address) { return address.bytes[15] == 1; });
   trace::ReadSet reads({"/proc"}, paths);
   trace::HiddenLooks looks({"/proc"}, {"/proc"}, paths, [](std::uint32_t) { return std::string("name"); });
   trace::MountTouches touches({"/var", "/var/tmp"}, paths);

@@ -1,8 +1,9 @@
-"""A small internet for tests of real clients: servers of a network namespace of the test's own, where addresses and ports are free to choose."""
+"""A small internet for tests of real clients: a host and the servers it reaches, each in a network namespace of the test's own, where addresses and ports are free to choose."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import http.server
 import os
@@ -14,13 +15,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import harness
 
 SERVER = "93.184.216.34"
 NAME_SERVER = "8.8.8.8"
 OWN_NAME_SERVER = "127.0.0.77"
+OWN_ADDRESS, OUTSIDE = "10.77.0.2", "10.77.0.1"
 NAMES = {"www.example.org", "deb.example.org", "git.example.org", "ssh.example.org", "db.example.org"}
 HELLO = "hello from the host"
 INSIDE = "REHEARSE_CLIENT_WORLD"
@@ -38,6 +40,13 @@ def run(*argv: str | Path, **more: Any) -> None:
     done = subprocess.run([str(word) for word in argv], capture_output=True, check=False, stdin=subprocess.DEVNULL, **more)
     if done.returncode != 0:
         raise AssertionError(f"{argv}: {done.stderr.decode(errors='replace')}{done.stdout.decode(errors='replace')}")
+
+
+def enter_network(namespace: int) -> None:
+    """Moves this thread; what threads it starts from then on are there too."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, 0) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -66,9 +75,7 @@ class World:
         (self.web / "hello").write_text(HELLO + "\n")
         self.processes: list[subprocess.Popen[bytes]] = []
         self.queries: list[str] = []
-        run("ip", "link", "set", "lo", "up")
-        for address in (SERVER, NAME_SERVER):
-            run("ip", "address", "add", f"{address}/32", "dev", "lo")
+        self._connect_networks()
         # An empty /run: sshd wants a directory there.
         run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
         conf, theirs = base / "resolv.conf", Path("/etc/resolv.conf").resolve()
@@ -77,16 +84,48 @@ class World:
         if not theirs.exists():
             theirs.touch()
         run("mount", "--bind", conf, theirs)
-        for address in (NAME_SERVER, OWN_NAME_SERVER):
-            self._datagrams(address, 53, self._answer)
-        self._datagrams(SERVER, 7000, lambda data: b"echo " + data)
-        self._serve_web(80, None)
-        self.ca = self._serve_tls()
+        self._datagrams(OWN_NAME_SERVER, 53, self._answer)
+        with self.outside():
+            self._datagrams(NAME_SERVER, 53, self._answer)
+            self._datagrams(SERVER, 7000, lambda data: b"echo " + data)
+            self._serve_web(80, None)
+            self.ca = self._serve_tls()
 
     def close(self) -> None:
         for process in self.processes:
             process.terminate()
             process.wait()
+
+    # ---- the networks ----
+
+    def _connect_networks(self) -> None:
+        """This program's namespace is the host's; that of the servers lives as long as the process that holds it."""
+        holder = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo; exec sleep infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.processes.append(holder)
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.stdout.close()
+        self.servers = f"/proc/{holder.pid}/ns/net"
+        run("ip", "link", "set", "lo", "up")
+        run("ip", "link", "add", "out0", "type", "veth", "peer", "name", "in0", "netns", str(holder.pid))
+        run("ip", "address", "add", f"{OWN_ADDRESS}/24", "dev", "out0")
+        run("ip", "link", "set", "out0", "addrgenmode", "none", "up")
+        there = ["nsenter", f"--net={self.servers}"]
+        for address, device in ((f"{OUTSIDE}/24", "in0"), (f"{SERVER}/32", "lo"), (f"{NAME_SERVER}/32", "lo")):
+            run(*there, "ip", "address", "add", address, "dev", device)
+        for device in ("lo", "in0"):
+            run(*there, "ip", "link", "set", device, "up")
+        run("ip", "route", "add", "default", "via", OUTSIDE)
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Sockets that this thread makes are the servers'."""
+        with open("/proc/thread-self/ns/net", "rb") as here, open(self.servers, "rb") as there:
+            enter_network(there.fileno())
+            try:
+                yield
+            finally:
+                enter_network(here.fileno())
 
     # ---- names and datagrams ----
 
@@ -168,7 +207,9 @@ class World:
     # ---- servers that are programs ----
 
     def start(self, *argv: str | Path, **more: Any) -> None:
-        self.processes.append(subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more))
+        """Where the servers are."""
+        there = ["nsenter", f"--net={self.servers}"]
+        self.processes.append(subprocess.Popen([*there, *(str(word) for word in argv)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more))
 
     def wait_port(self, port: int) -> None:
         def is_open() -> bool:

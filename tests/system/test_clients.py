@@ -215,7 +215,9 @@ class Datagrams(Clients):
             with self.subTest(to):
                 result = self.client(f"ping -4 -n -c 1 -W 1 {to}", works=False)
                 self.reported(result, "ping", "denied", to, 0, "icmp", errno="ECONNREFUSED")
-        self.client("ping -n -c 1 -W 1 127.0.0.1")
+        for own in ("127.0.0.1", client_world.OWN_ADDRESS):
+            with self.subTest(own):
+                self.assertEqual([a for a in self.client(f"ping -n -c 1 -W 1 {own}").doc["network"] if a["proto"] != "other"], [])
 
     def test_icmp_made_by_hand(self) -> None:
         script = self.base / "icmp.py"
