@@ -316,6 +316,7 @@ struct rh_rule {
   __u16 error;
   __u16 kinds; /* of places that it is for, a bit each; all bits: any; not looked at if `name` is set */
   __u16 held;  /* of RH_GATE: TCP's first packet waits (RH_MARK_HELD) */
+  __u16 pad;   /* what comes behind, and the next, can be read by words */
 };
 
 /* What kind of place the addresses of a block are, as far as rules tell them apart. */

@@ -480,6 +480,11 @@ int on_loopback(struct __sk_buff* packet) {
   struct question asked = {};
   u8 way = RH_INSIDE;
   int fate = judge_packet(packet, &asked, &way);
+  /* Not asked behind the call of keep_packet(): Linux 6.1 then takes it to be another, always. */
+  if (fate == RH_HOLD) {
+    keep_packet(packet, way);
+    return hold(packet);
+  }
   if (way != RH_INSIDE) keep_packet(packet, way);
-  return fate == RH_HOLD ? hold(packet) : fate;
+  return fate;
 }

@@ -177,7 +177,7 @@ void Engine::take(UniqueFd client, const Ends& ends) {
   if (!has_room(decision)) {
     record.error = kCrowded;
   } else if (decision.action == Action::kPass) {
-    // Its first packet was not held (kernel_rules.cc), or was made by hand: inside, it stands already.
+    // Its first packet was made by hand, and was not held: inside, it stands already.
     record.verdict = GateVerdict::kPassed;
     auto made = std::make_unique<Relay>(*context_, std::move(record), *decision.pass, destination.synthetic,
                                         Knock{ends.client, ends.destination, 0, {}});

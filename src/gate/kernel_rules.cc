@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <span>
 
@@ -37,18 +35,6 @@ std::vector<IpBlock> blocks_of(const Target& target) {
   const auto& block = std::get<IpBlock>(target);
   if (block.bits() > 0) return {block};
   return {IpBlock(IpAddress{}, 1), IpBlock(IpAddress{{0x80}}, 1)};
-}
-
-/// Whether the first packet of a passed connection can be held back, by the packet program giving it another
-/// protocol. Measured: on 6.12 and 6.18 the gate's socket gets it, on 6.1 TCP does all the same. Those
-/// between were not tried; 6.6 has another path to packet programs. Without it a passed connection stands
-/// inside before the one outside does, as docs/network-rules.md says.
-bool holds_packets() {
-  struct utsname name = {};
-  unsigned major = 0;
-  unsigned minor = 0;
-  if (::uname(&name) != 0 || std::sscanf(name.release, "%u.%u", &major, &minor) != 2) return false;
-  return major > 6 || (major == 6 && minor >= 6);
 }
 
 class Flattener {
@@ -102,7 +88,7 @@ class Flattener {
     rule.last_port = to.ports.last;
     rule.error = static_cast<std::uint16_t>(error);
     rule.kinds = kinds;
-    rule.held = decision.action == Action::kPass && to.protocol == Protocol::kTcp && holds_packets() ? 1 : 0;
+    rule.held = decision.action == Action::kPass && to.protocol == Protocol::kTcp ? 1 : 0;
     if (const auto* name = std::get_if<NameTarget>(&to.target)) {
       RH_TRY(rule.name, bit_for(*name));
       return push(rule, decision);

@@ -178,6 +178,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         ipc_.add(event);
         programs_.add(event);
         locks_.add(event);
+        ids_.add(event);
         failures_.add(event, events_);
         tool_changes_.add(event, events_);
         doubts_.add(event, events_);
@@ -194,7 +195,8 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
       touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)),
       programs_(paths_),
-      locks_(paths_) {}
+      locks_(paths_),
+      ids_(shift_ == 0 ? 0 : sandbox::kIdRange) {}
 
 /// What is started beside the action, to look at what it did, may fail at writing.
 void Recording::watch_writes(const trace::TraceEvent& event) {
@@ -234,6 +236,12 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_outside_writes(record);
   std::ranges::move(busy_programs(programs_.paths()), std::back_inserter(record.gaps));
   std::ranges::move(locked_files(locks_), std::back_inserter(record.gaps));
+  if (!ids_.failed().empty())
+    record.gaps.push_back(
+        {fmt::format("user and group ids from {} on: {}", sandbox::kIdRange, some(ids_.failed())),
+         "the run's user namespace has none: there, giving them or changing a file that has one does not "
+         "fail; --profile=root has them",
+         verdict::Level::kYellow});
   list_hidden(record);
   list_reads(evidence, record);
   list_processes(record);

@@ -34,6 +34,7 @@
 #include "trace/session.h"
 #include "trace/tool_changes.h"
 #include "trace/trusted_looks.h"
+#include "trace/unmapped_ids.h"
 
 namespace rehearse {
 
@@ -112,6 +113,7 @@ class Recording final : public sandbox::Recorder {
   trace::IpcObjects ipc_;
   trace::ProgramWrites programs_;
   trace::FileLocks locks_;
+  trace::UnmappedIds ids_;
   trace::FailedCalls failures_;
   trace::ToolChanges tool_changes_;
   trace::ArgumentDoubts doubts_;

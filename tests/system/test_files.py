@@ -388,6 +388,16 @@ class Files(HostCase):
         sides = [[json.dumps(item, sort_keys=True) for item in run["fidelity"]["gaps"] + run["layers"]] + read for run, read in zip(runs, reads)]
         return [sorted(set(one) - set(other)) for one, other in (sides, sides[::-1])]
 
+    def test_ids_that_the_run_does_not_have(self) -> None:
+        (self.base / "theirs").touch()
+        os.chown(self.base / "theirs", 3000000000, 3000000000)
+        for script, call in ((f"chmod 600 {self.base}/theirs", "fchmodat (chmod)"), (f"touch {self.base}/new; chown 3000000000 {self.base}/new", "fchownat (chown)")):
+            with self.subTest(script):
+                (gap,) = [g for g in self.shell(f"{script} || true").doc["fidelity"]["gaps"] if g["what"].startswith("user and group ids")]
+                self.assertEqual((gap["what"], gap["cap"]), (f"user and group ids from 2147483647 on: {call}", "yellow"))
+        gaps = self.shell(f"touch {self.base}/new; chown 4000:4000 {self.base}/new; chown -1 {self.base}/new || true; truncate -s -1 {self.base}/new").doc["fidelity"]["gaps"]
+        self.assertEqual([g for g in gaps if g["what"].startswith("user and group ids")], [])
+
     def test_package_owner(self) -> None:
         harness.need("dpkg")
         owner = subprocess.run(["dpkg", "-S", "/etc/debian_version"], capture_output=True, text=True, check=True).stdout.split(":")[0]
