@@ -281,8 +281,13 @@ struct rh_packet {
  * 1 to 255, tells a run from earlier ones in the same slot, of which a packet may still be on its way. */
 #define RH_CLASS(generation, slot) ((generation) << 8 | (slot))
 
-/* Where the gate listens in the run's network namespace, on 127.0.0.1 and ::1, TCP and UDP. */
+/* Where the gate listens in the run's network namespace, TCP and UDP: addresses that no machine has, the
+ * dummy of RFC 7600 (192.0.0.8) and one of those that RFC 6666 discards (100::8, its first word and its
+ * last). What the action connects to there is judged as any other. */
 #define RH_SINK_PORT 65109u
+#define RH_SINK_V4 0xc0000008u
+#define RH_SINK_V6_FIRST 0x01000000u
+#define RH_SINK_V6_LAST 8u
 
 /* What a socket's packets are marked with (SO_MARK) by the hook that has judged it. */
 #define RH_MARK_GATE 0x52480001u

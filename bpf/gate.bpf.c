@@ -349,11 +349,12 @@ static __always_inline int to_gate(struct __sk_buff* packet, bool_t v4, u8 proto
   struct bpf_sock_tuple tuple = {};
   u32 size;
   if (v4) {
-    tuple.ipv4.saddr = tuple.ipv4.daddr = bpf_htonl(0x7f000001);
+    tuple.ipv4.saddr = tuple.ipv4.daddr = bpf_htonl(RH_SINK_V4);
     tuple.ipv4.dport = bpf_htons(RH_SINK_PORT);
     size = sizeof tuple.ipv4;
   } else {
-    tuple.ipv6.saddr[3] = tuple.ipv6.daddr[3] = bpf_htonl(1);
+    tuple.ipv6.saddr[0] = tuple.ipv6.daddr[0] = bpf_htonl(RH_SINK_V6_FIRST);
+    tuple.ipv6.saddr[3] = tuple.ipv6.daddr[3] = bpf_htonl(RH_SINK_V6_LAST);
     tuple.ipv6.dport = bpf_htons(RH_SINK_PORT);
     size = sizeof tuple.ipv6;
   }

@@ -68,7 +68,7 @@ void HttpService::ask_for_body(Wire& wire) {
 void HttpService::send_reply(HttpReply reply, Wire& wire) {
   const HttpMessage& request = parser_.message();
   const bool broken = parser_.state() == HttpParser::State::kBroken;
-  const bool keep = !broken && reply.fault != Fault::kTruncate && request.keeps_alive();
+  const bool keep = !broken && reply.fault != Fault::kTruncate && !reply.closes && request.keeps_alive();
   if (reply.fault == Fault::kServerError) reply.status = 503;
   state_ = keep ? State::kReading : State::kClosing;
 
@@ -80,7 +80,9 @@ void HttpService::send_reply(HttpReply reply, Wire& wire) {
     if (reply.fault == Fault::kReset) wire.reset();
     return;
   }
-  exchange.reply.head = fmt::format("HTTP/1.1 {} {}", reply.status, reason_phrase(reply.status));
+  exchange.reply.head = reply.start_line.empty()
+                            ? fmt::format("HTTP/1.1 {} {}", reply.status, reason_phrase(reply.status))
+                            : std::move(reply.start_line);
   exchange.reply.headers = headers_of(reply, keep);
   write_reply(reply, exchange.reply);
   if (has_body(reply, request)) exchange.reply.append(body_of(reply));

@@ -20,6 +20,9 @@ struct HttpReply {
   std::string text;       ///< the body if it is the reply's own
   /// What Content-Length says in place of the body's length; nothing is said if it is empty.
   std::optional<std::string> length;
+  /// "HTTP/1.0 200 Fine", in place of the line that the status would have.
+  std::string start_line;
+  bool closes = false;  ///< the connection ends behind it, also if the request keeps it alive
   std::int64_t latency_ns = 0;
   Fault fault = Fault::kNone;
   Outcome outcome = Outcome::kServed;

@@ -45,6 +45,11 @@ std::uint16_t status_of(std::string_view head) {
   return status >= 100 && status <= 999 ? status : std::uint16_t{0};
 }
 
+/// As a server says it: with its own version and words.
+bool is_start_line(std::string_view head) {
+  return (head.starts_with("HTTP/1.0 ") || head.starts_with("HTTP/1.1 ")) && is_http_value(head);
+}
+
 bool is_number(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_ascii_digit);
 }
@@ -60,6 +65,14 @@ std::string length_of(const Part& recorded) {
     return equal_ignoring_case(each.name, "content-length") && is_number(each.value);
   });
   return header == recorded.headers.end() ? std::string() : header->value;
+}
+
+/// Whether the server ended the connection behind the reply (RFC 9112 9.3).
+bool closed_behind(const Part& recorded) {
+  HttpMessage reply;
+  reply.headers = recorded.headers;
+  reply.minor = recorded.head.starts_with("HTTP/1.0 ") ? 0 : 1;
+  return !reply.keeps_alive();
 }
 
 /// A recording may have been edited: nothing in it may end a header early.
@@ -142,6 +155,8 @@ HttpReply HttpReplayService::answer(const HttpMessage& request) {
   if (reply.status != 0 && switches(request, reply.status))
     return no_answer(Outcome::kDiverged,
                      fmt::format("what followed {} in answer to {} is not replayed", reply.status, asked));
+  if (is_start_line(recorded.head)) reply.start_line = recorded.head;
+  reply.closes = closed_behind(recorded);
   for (const Header& header : recorded.headers) {
     if (is_sendable(header) && !is_framing(header)) reply.headers.push_back(header);
   }

@@ -126,9 +126,26 @@ Result<void> attach_packet_program(RouteSocket& route, int program, std::uint16_
   return {};
 }
 
-bool bind_sink(int socket, int family) {
-  const SocketAddress address = socket_address(family == AF_INET ? kLoopbackV4 : kLoopbackV6, RH_SINK_PORT);
+constexpr std::uint8_t byte_of(std::uint32_t word, unsigned place) {
+  return static_cast<std::uint8_t>(word >> (8 * (3 - place)));
+}
+
+constexpr IpAddress kSinkV4 = IpAddress::v4(
+    {byte_of(RH_SINK_V4, 0), byte_of(RH_SINK_V4, 1), byte_of(RH_SINK_V4, 2), byte_of(RH_SINK_V4, 3)});
+constexpr IpAddress kSinkV6 = {{byte_of(RH_SINK_V6_FIRST, 0), byte_of(RH_SINK_V6_FIRST, 1), 0, 0, 0, 0, 0, 0,
+                                0, 0, 0, 0, 0, 0, 0, RH_SINK_V6_LAST}};
+
+bool bind_to(int socket, const IpAddress& to, std::uint16_t port) {
+  const SocketAddress address = socket_address(to, port);
   return ::bind(socket, address.get(), address.size) == 0;
+}
+
+/// No device has the address: it is local by the routes of own_every_address().
+bool bind_sink(int socket, int family) {
+  const int on = 1;
+  if (family == AF_INET6 && ::setsockopt(socket, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on) != 0)
+    return false;
+  return bind_to(socket, family == AF_INET ? kSinkV4 : kSinkV6, RH_SINK_PORT);
 }
 
 /// Connections that a socket accepts have its mark.
@@ -186,7 +203,7 @@ bool has_ipv6() {
   const UniqueFd socket(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return false;
   // IPv6 may be switched off for the device.
-  return bind_sink(socket.get(), AF_INET6);
+  return bind_to(socket.get(), kLoopbackV6, 0);
 }
 
 /// In the run's namespace.

@@ -2,7 +2,9 @@
 
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -81,6 +83,14 @@ std::string_view asked_of_interface(const TraceEvent& event) {
   return by_name && event.result() == -ENODEV ? "interfaces" : "";
 }
 
+/// A socket that was to belong to an interface which there is not, or a group to be joined at one.
+bool wants_interface(const TraceEvent& event) {
+  const Record& record = *event.record;
+  return record.head().nr == Nr::setsockopt && event.result() == -ENODEV &&
+         is_one_of(static_cast<std::uint32_t>(record.argument(1)), std::uint32_t{SOL_SOCKET},
+                   std::uint32_t{IPPROTO_IP}, std::uint32_t{IPPROTO_IPV6});
+}
+
 /// Asked whether the caller may write there, and was told that it may not.
 bool may_not_write(const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
@@ -152,6 +162,8 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   } else if (nr == Nr::ioctl) {
     if (const std::string_view what = asked_of_interface(event); !what.empty())
       note(View::kNetwork, std::string(what), event);
+  } else if (wants_interface(event)) {
+    note(View::kNetwork, "interfaces", event);
   } else if (is_one_of(nr, Nr::statfs, Nr::fstatfs)) {
     // Whoever asks for free space is told the kind as well; stat(1) is asked for it.
     if (!event.failed() && base_name(program_of(event)) == "stat") note(View::kKind, "stat -f", event);

@@ -543,15 +543,18 @@ assert server.recv(4) == b'said'
             self.assertEqual([to for to in result.doc["network"] if to["port"] in (4243, 4244)], [])
 
     def test_recorded_and_replayed(self) -> None:
-        port = self.serve(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nreal")
+        port = self.serve(b"HTTP/1.0 200 Very well\r\nContent-Length: 4\r\n\r\nreal")
         fetch = f"""
-import urllib.request
-print(urllib.request.urlopen('http://127.0.0.1:{port}/data').read().decode())
+import http.client
+ask = http.client.HTTPConnection('127.0.0.1', {port})
+ask.request('GET', '/data')
+reply = ask.getresponse()
+print(reply.version, reply.status, reply.reason, reply.will_close, reply.read().decode())
 """
         first = self.python(fetch, "--pass", f"host-loopback:{port},record")
-        self.assertIn(b"real", first.err)
+        self.assertIn(b"10 200 Very well True real", first.err)
         again = self.python(fetch, "--replay", first.doc["id"])
-        self.assertIn(b"real", again.err)
+        self.assertIn(b"10 200 Very well True real", again.err)
         self.assertEqual(self.the_attempt(again, port=port)["verdict"], "replayed")
 
     def test_a_mock_that_is_used_a_lot(self) -> None:

@@ -101,7 +101,7 @@ class BuiltIn(PolicyCase):
         self.addCleanup(shared.unlink)
         for script, gap in (
             ("ip route | grep -q default || touch /tmp/wrong", "network configuration of this host: "), ("hostname -I | grep -q . || touch /tmp/wrong", "network configuration of this host: interfaces (hostname)"),
-            ("grep -q eth0 /proc/net/dev || touch /tmp/wrong", "network configuration of this host: /proc/net/dev (grep)"), ("cat /proc/sys/net/ipv4/ip_forward", "network configuration of this host: /proc/sys/net/ipv4/ip_forward (cat)"),
+            ("/usr/bin/python3 -c 'import socket; socket.socket().setsockopt(1, 25, b\"eth9\")' 2>&1 || true", "network configuration of this host: interfaces (python3."), ("grep -q eth0 /proc/net/dev || touch /tmp/wrong", "network configuration of this host: /proc/net/dev (grep)"), ("cat /proc/sys/net/ipv4/ip_forward", "network configuration of this host: /proc/sys/net/ipv4/ip_forward (cat)"),
             ("ls /sys/class/net | grep -q eth0 || touch /tmp/wrong", "listed, and other things lie there on this host: /sys/class/net (ls)"), ("ls /proc/sys/net/ipv4/conf", "listed, and other things lie there on this host: /proc/sys/net/ipv4/conf (ls)"),
             ("grep -q :07E8 /proc/net/tcp || touch /tmp/wrong", "sockets of this host: /proc/net/tcp (grep)"), ("findmnt -no FSTYPE / | grep -q ext4 || touch /tmp/wrong", "mount table of this host: /proc/self/mountinfo (findmnt)"),
             ("mount | grep -q ext4 || touch /tmp/wrong", "mount table of this host: "), ("grep -q cgroup /proc/mounts || touch /tmp/wrong", "mount table of this host: /proc/self/mounts (grep)"),
