@@ -216,7 +216,8 @@ Result<RunSockets> open_here(const RunNetwork& network) {
     RH_TRY(sockets.mirror, mirror_network(*network.mirror));
   }
   const NetworkMirror& mirror = sockets.mirror;
-  if (mirror.kind.empty()) {
+  // A host that has nothing but loopback is mirrored already.
+  if (mirror.kind.empty() && (network.mirror == nullptr || !network.mirror->links.empty())) {
     RH_CHECK(add_address(route, kSecondV4));
     if (ipv6 && network.shows_ipv6) RH_CHECK(add_address(route, kSecondV6));
   }

@@ -56,11 +56,13 @@ class Mirror(NetworkCase):
             self.assertEqual(sorted(map(key, inside)), sorted(map(key, host)), name)
 
     def test_tools_say_what_they_say_on_the_host(self) -> None:
+        self.address()
         for name in ("names", "hostname", "route_file", "mac"):
             self.assertEqual(self.look(LOOK[name]).split(), outside(LOOK[name]).split(), name)
         self.assertEqual(self.look("ip route get 203.0.113.9 | grep -o 'src [0-9.]*'"), outside("ip route get 203.0.113.9 | grep -o 'src [0-9.]*'"))
 
     def test_kind_is_said(self) -> None:
+        self.address()
         result = self.inside("true")
         gaps = [gap["what"] for gap in result.doc["fidelity"]["gaps"]]
         self.assertTrue(any(re.search(r"stand-ins of kind (dummy|ifb)", gap) for gap in gaps), gaps)
