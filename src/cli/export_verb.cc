@@ -144,12 +144,13 @@ Result<int> export_verb(Globals& globals, Arguments arguments) {
   line.option("RUN", options.run, "Run id, the unique start of one, or `last`");
   for (std::size_t i = 0; i < std::size(kFormats); ++i)
     line.flag(kFormats[i].option, options.wanted[i], kFormats[i].about);
-  line.option("-o,--output", options.output, "Write to this file instead of stdout").type_name("FILE");
+  line.option("-o,--output", options.output, "Write to this file instead of stdout (-)").type_name("FILE");
   line.flag("--force", options.force, "With -o: replace the file");
   options.selection.add_to(line);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_TRY(const Format format, options.format());
+  if (options.output == "-") options.output.clear();
   if (options.output.empty() && format == Format::kSqlite)
     return fail("export: a database needs a file", ExitCode::kUsage, "add -o FILE");
   if (format == Format::kPcap && options.selection.any())

@@ -22,6 +22,7 @@ void Connection::refuse(std::string_view why, std::string http_host, std::string
     return finish(true);
   }
   refused.id = ++context_.connections;
+  refused.refused_in = record_.id;
   refused.bytes_out = refused.bytes_in = 0;
   refused.begun_ns = refused.ended_ns = context_.loop.now();
   context_.log.write(refused);

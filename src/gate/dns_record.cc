@@ -16,11 +16,13 @@ constexpr std::size_t kMostText = 32768;  ///< of a TXT record: it has to fit in
 constexpr std::size_t kMostString = 255;  ///< RFC 1035 3.3
 
 constexpr std::pair<DnsType, std::string_view> kNames[] = {
-    {DnsType::kA, "A"},       {DnsType::kAaaa, "AAAA"}, {DnsType::kCname, "CNAME"},
-    {DnsType::kMx, "MX"},     {DnsType::kNs, "NS"},     {DnsType::kPtr, "PTR"},
-    {DnsType::kSrv, "SRV"},   {DnsType::kTxt, "TXT"},   {DnsType::kSoa, "SOA"},
-    {DnsType::kOpt, "OPT"},   {DnsType::kSvcb, "SVCB"}, {DnsType::kHttps, "HTTPS"},
-    {DnsType::kIxfr, "IXFR"}, {DnsType::kAxfr, "AXFR"}, {DnsType::kAny, "ANY"},
+    {DnsType::kA, "A"},         {DnsType::kAaaa, "AAAA"},   {DnsType::kCname, "CNAME"},
+    {DnsType::kMx, "MX"},       {DnsType::kNs, "NS"},       {DnsType::kPtr, "PTR"},
+    {DnsType::kSrv, "SRV"},     {DnsType::kTxt, "TXT"},     {DnsType::kSoa, "SOA"},
+    {DnsType::kOpt, "OPT"},     {DnsType::kSvcb, "SVCB"},   {DnsType::kHttps, "HTTPS"},
+    {DnsType::kIxfr, "IXFR"},   {DnsType::kAxfr, "AXFR"},   {DnsType::kAny, "ANY"},
+    {DnsType::kCaa, "CAA"},     {DnsType::kDs, "DS"},       {DnsType::kDnskey, "DNSKEY"},
+    {DnsType::kNaptr, "NAPTR"}, {DnsType::kSshfp, "SSHFP"}, {DnsType::kTlsa, "TLSA"},
 };
 constexpr std::size_t kMockTypes = 8;  ///< the first ones of kNames
 

@@ -25,12 +25,18 @@ enum class DnsType : std::uint16_t {
   kTxt = 16,
   kAaaa = 28,
   kSrv = 33,
+  kNaptr = 35,
   kOpt = 41,
+  kDs = 43,
+  kSshfp = 44,
+  kDnskey = 48,
+  kTlsa = 52,
   kSvcb = 64,
   kHttps = 65,
   kIxfr = 251,
   kAxfr = 252,
   kAny = 255,
+  kCaa = 257,
 };
 
 /// "AAAA"; "TYPE99" for one without a name here (RFC 3597).

@@ -71,6 +71,7 @@ std::string to_line(const ConnectionRecord& record) {
   std::string line;
   JsonWriter json(line);
   json.open_object().key("type").string("connection").key("id").integer(record.id);
+  if (record.refused_in != 0) json.key("refused_in").integer(record.refused_in);
   json.key("protocol").string(word_of<Protocol>(kProtocols, record.protocol));
   json.key("address").string(format_ip(record.address)).key("port").integer(std::uint64_t{record.port});
   json.key("client_address").string(format_ip(record.client_address));
@@ -118,6 +119,7 @@ QuestionRecord read_question(JsonReader& json) {
 ConnectionRecord read_connection(JsonReader& json) {
   ConnectionRecord record;
   record.id = json.integer<std::uint64_t>("id");
+  record.refused_in = json.optional_integer<std::uint64_t>("refused_in").value_or(0);
   record.protocol = value_of<Protocol>(kProtocols, json, "protocol");
   record.address = address_of(json, "address", json.bytes("address"));
   record.port = json.integer<std::uint16_t>("port");

@@ -40,6 +40,8 @@ std::string_view to_string(GateVerdict value);
 /// kMostTextKept; what is secret in a path is hidden when it is written.
 struct ConnectionRecord {
   std::uint64_t id = 0;  ///< counted by the gate, from 1; what exchanges name it by
+  /// The id of the connection whose end this refusal is: bytes had gone through it before. 0: its own.
+  std::uint64_t refused_in = 0;
   Protocol protocol = Protocol::kTcp;
   IpAddress address;  ///< as the action asked for it
   std::uint16_t port = 0;

@@ -1,6 +1,7 @@
 #include "gate/network_mirror.h"
 
 #include <fmt/format.h>
+#include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
@@ -84,6 +85,7 @@ class Builder {
     for (const HostLink& link : host_.links) make_link(link);
     for (const std::string& address : host_.addresses) add_address(address);
     add_routes();
+    part_tables();
     if (host_.has_rules) miss("routing rules and the tables they lead to are not mirrored");
     if (host_.cut)
       miss(fmt::format("of interfaces, addresses and routes the first {} each are mirrored",
@@ -94,6 +96,25 @@ class Builder {
   }
 
  private:
+  /// Until a namespace is given a rule, IPv4 looks into its local table and its main one as if they were one
+  /// (net/ipv4/fib_rules.c, fib_unmerge): a route of the host's would be taken rather than the way to the
+  /// gate. It stays so when the rule is taken away again.
+  void part_tables() {
+    for (const int request : {RTM_NEWRULE, RTM_DELRULE}) {
+      struct fib_rule_hdr head = {};
+      head.family = AF_INET;
+      head.table = RT_TABLE_MAIN;
+      head.action = FR_ACT_TO_TBL;
+      const int flags = request == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+      const RouteMessage rule = make_route_message(request, flags, head);
+      constexpr std::uint32_t kBeforeMain = 32765;
+      if (rule) (void)::nla_put_u32(rule.get(), FRA_PRIORITY, kBeforeMain);
+      if (const int error = socket_.ask(rule); error != 0)
+        return miss(fmt::format("destinations on the host's own networks do not reach the gate: {}",
+                                ::strerrordesc_np(error)));
+    }
+  }
+
   void miss(std::string line) { made_.missing.push_back(std::move(line)); }
 
   /// A dump of the links of a kind lists all links if the kernel does not know the kind; asking for a link of

@@ -72,6 +72,21 @@ bool is_denied(const gate::ConnectionRecord* connection) {
   return connection->verdict == gate::GateVerdict::kDenied;
 }
 
+/// The first `most` connections, each with the refusal that it ended in. Returns how many there are.
+std::size_t keep_first(std::vector<const gate::ConnectionRecord*>& records, std::uint64_t most) {
+  std::set<std::uint64_t> there;
+  std::set<std::uint64_t> kept;
+  for (const auto* record : records) there.insert(record->id);
+  const auto id_of = [&there](const gate::ConnectionRecord* record) {
+    return there.contains(record->refused_in) ? record->refused_in : record->id;
+  };
+  for (const auto* record : records) {
+    if (kept.size() < most) kept.insert(id_of(record));
+  }
+  std::erase_if(records, [&](const auto* record) { return !kept.contains(id_of(record)); });
+  return kept.size();
+}
+
 /// The names that a mocked alias stands for, one behind the other, as the gate's resolver follows them.
 std::vector<std::string> aliases_of(const gate::DnsZone& zone, const std::string& name) {
   std::vector<std::string> aliases;
@@ -312,7 +327,7 @@ void NetworkJournal::add_taken(const trace::NetworkAttempt& attempt, report::Net
   std::ranges::copy_if(all, std::back_inserter(own),
                        [this](const auto* connection) { return !described_.contains(connection); });
   // A process may have tried as more than one program: each has as many connections as it made.
-  if (tcp && own.size() > attempt.count) own.resize(attempt.count);
+  const std::size_t made = keep_first(own, tcp ? attempt.count : own.size());
   const auto others = connections_.find(destination);
   if (own.empty() && !(tcp && !all.empty()) && others != connections_.end()) {
     // It named the address, and the gate has not told its packets from another's.
@@ -332,7 +347,7 @@ void NetworkJournal::add_taken(const trace::NetworkAttempt& attempt, report::Net
   const std::uint64_t questions = is_question(attempt) ? asked(attempt, attempt.process) : 0;
   if (added == 1 && !tcp)
     records[at].count = std::max(attempt.count - std::min(questions, attempt.count), own.size());
-  std::uint64_t came = added != 0 && !tcp ? attempt.count : own.size();
+  std::uint64_t came = added != 0 && !tcp ? attempt.count : made;
   if (is_question(attempt))
     came += tcp ? asking_connections(destination, attempt.process) : asked(attempt, attempt.process);
   if (came >= attempt.count) return;

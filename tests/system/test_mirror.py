@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import subprocess
@@ -120,6 +121,18 @@ ask((socket.SOL_SOCKET, socket.SO_MARK, 7))
 assert socket.socket().connect_ex(('203.0.113.10', 80)) == errno.ECONNREFUSED
 """, "--network-mirror", "--mock", str(mock))
         self.assertEqual({to["dst"]: (to["verdict"], to["count"]) for to in result.doc["network"]}, {"203.0.113.9": ("mocked", 3), "203.0.113.10": ("denied", 1)})
+
+    def test_neighbours_of_the_host_reach_the_gate(self) -> None:
+        """Not only what the default route is for."""
+        near = next((str(host) for one in json.loads(outside("ip -j -4 address show scope global")) for each in one["addr_info"] if each["prefixlen"] < 31
+                     for host in ipaddress.ip_interface(f"{each['local']}/{each['prefixlen']}").network.hosts() if str(host) != each["local"]), None)
+        if near is None:
+            self.skipTest("this host is in no network")
+        mock = self.base / "mock.toml"
+        mock.write_text(f'[[mock]]\nlisten = "tcp:{near}:80"\nreply = "mocked"\n')
+        result = self.python(f"assert socket.create_connection(('{near}', 80), 5).recv(10) == b'mocked'", "--network-mirror", "--mock", str(mock))
+        self.assertEqual(self.the_attempt(result, dst=near)["verdict"], "mocked")
+        self.assertEqual(json.loads(self.look("ip -j rule")), json.loads(outside("ip -j rule")))
 
     def test_host_is_unchanged(self) -> None:
         before = {name: outside(command) for name, command in LOOK.items()}, harness.modules(), outside("ip -j rule; ip -j netns list")

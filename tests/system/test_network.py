@@ -402,6 +402,21 @@ assert socket.socket().connect_ex(('127.0.0.1', {port} + 1 if {port} < 65535 els
         denied = self.python(f"assert socket.socket().connect_ex(('127.0.0.1', {port})) == errno.ECONNREFUSED")
         self.assertEqual(self.the_attempt(denied, port=port)["verdict"], "denied")
 
+    def test_what_went_through_before_a_refusal_is_in_the_report(self) -> None:
+        port = self.serve(b"x" * 200_000)
+        result = self.python(f"""
+s = socket.create_connection(('127.0.0.1', {port}))
+s.sendall(b'hello')
+try:
+    while s.recv(65536): pass
+except ConnectionResetError:
+    pass
+""", "--pass", f"host-loopback:{port},bytes=50KiB")
+        cut = "the rule's bytes are used up"
+        self.assertEqual(sorted((to["verdict"], to["bytes_out"] + to["bytes_in"], to["ended"], to["count"]) for to in result.doc["network"] if to["port"] == port),
+                         [("denied", 0, cut, 1), ("passed", 50 << 10, cut, 1)])
+        self.assertEqual((result.doc["counts"]["passed"], result.doc["counts"]["denied"]), (1, 1))
+
     def test_datagrams_to_the_host_by_sendto(self) -> None:
         """No mark of the socket is there in time for the first; a server inside still wins, and other ports are the run's own."""
         server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -16,6 +16,7 @@ IpAddress ip(std::string_view text) {
 ConnectionRecord connection() {
   ConnectionRecord record;
   record.id = 7;
+  record.refused_in = 5;
   record.address = ip("198.18.0.9");
   record.port = 443;
   record.client_address = ip("127.0.0.1");
@@ -75,7 +76,8 @@ TEST_CASE("The gate's log comes back as it was written") {
   REQUIRE(log.connections.size() == 1);
   const ConnectionRecord wanted = connection();
   const ConnectionRecord& got = log.connections[0];
-  CHECK((got.id == wanted.id && got.address == wanted.address && got.port == wanted.port));
+  CHECK((got.id == wanted.id && got.refused_in == 5 && got.address == wanted.address &&
+         got.port == wanted.port));
   CHECK((got.client_address == wanted.client_address && got.client_port == wanted.client_port));
   CHECK((got.name == wanted.name && got.sni == wanted.sni && got.rule == wanted.rule));
   CHECK(got.http_path == std::string(kMostTextKept, 'p'));
