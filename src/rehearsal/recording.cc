@@ -28,6 +28,7 @@
 #include "rehearsal/some.h"
 #include "rehearsal/trusted_attributes.h"
 #include "rehearsal/view_gaps.h"
+#include "sandbox/own_settings.h"
 #include "syscalls/call.h"
 #include "syscalls/table.h"
 
@@ -148,8 +149,10 @@ std::string name_on_host(std::uint32_t pid) {
   return name ? name->substr(0, name->find('\n')) : std::string();
 }
 
-/// Limits of a new user namespace, each: as many as there may be.
+/// What the run's namespaces have of their own is what the host has: a gap of its own says where it is not.
+/// Limits of a new user namespace, each, are as many as there may be.
 bool is_as_on_host(const trace::OwnLook& look) {
+  if (sandbox::is_own_setting(look.at)) return true;
   if (look.view != trace::View::kSettings) return false;
   const auto value = sys::read_file(look.at.c_str(), 64);
   return value && *value == "2147483647\n";

@@ -132,7 +132,9 @@ RH_POST_CLONE int mount_child(void* argument) {
   task->proc = static_cast<int>(fd);
   // Settings of an IPC namespace may be written by the root of its user namespace alone.
   if (const long r = raw::call(SYS_setresuid, -1, task->root, -1); r < 0) return fail_at("setresuid", r);
-  for (std::size_t i = 0; i < task->count; ++i) set_as_on_host(task->proc, task->settings[i]);
+  for (std::size_t i = 0; i < task->count; ++i) {
+    if (!task->settings[i].network || task->root == 0) set_as_on_host(task->proc, task->settings[i]);
+  }
   if (const long r = raw::call(SYS_setresuid, -1, 0, -1); r < 0) return fail_at("setresuid", r);
   fd = mount_one("sysfs", kQuiet | MOUNT_ATTR_RDONLY);
   if (fd < 0) return fail_at("mounting sysfs", fd);
@@ -140,6 +142,11 @@ RH_POST_CLONE int mount_child(void* argument) {
   fd = mount_one("mqueue", kQuiet);
   if (fd < 0) return fail_at("mounting mqueue", fd);
   task->mqueue = static_cast<int>(fd);
+  if (task->root == 0) return 0;
+  if (const long r = raw::call(SYS_setns, task->pidfd, CLONE_NEWUSER); r < 0) return fail_at("setns", r);
+  for (std::size_t i = 0; i < task->count; ++i) {
+    if (task->settings[i].network) set_as_on_host(task->proc, task->settings[i]);
+  }
   return 0;
 }
 

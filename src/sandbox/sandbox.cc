@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -194,8 +195,8 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
     }
     RH_CHECK(mounter.drop());
   }
+  OwnSettings settings = settings_of_host(shifted ? kIdRange : std::numeric_limits<std::uint32_t>::max());
   RH_CHECK(init.await_ready(plan));
-  OwnSettings settings = settings_of_host();
   RH_TRY(auto kernel, mount_kernel_filesystems(init.pidfd(), shift, settings));
   RH_CHECK(assemble_tree(plan, layers, own, kernel, stage.get()));
   built.manager = std::move(own.manager);

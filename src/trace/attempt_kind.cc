@@ -21,6 +21,7 @@
 #include "trace/device_names.h"
 #include "trace/file_change.h"
 #include "trace/foreign_process.h"
+#include "trace/network_attempt.h"
 #include "trace/network_configuration.h"
 #include "trace/open_call.h"
 
@@ -260,6 +261,7 @@ std::string_view of_ioctl(const TraceEvent& event) {
 std::string_view of_socket(const TraceEvent& event) {
   const std::uint64_t family = event.record->argument(0) & kInt;
   const int error = error_of(event);
+  if (is_refused_echo_socket(*event.record)) return "";
   if (error == EPERM || error == EACCES) return "socket";
   const bool common = family == AF_UNIX || family == AF_INET || family == AF_INET6;
   const bool lists_sockets = family == AF_NETLINK && (event.record->argument(2) & kInt) == NETLINK_SOCK_DIAG;

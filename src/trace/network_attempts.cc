@@ -339,6 +339,7 @@ void NetworkAttempts::refused_family(const Record& record, const Process& proces
   const std::int64_t result = reinterpret_cast<const struct rh_call&>(record.head()).result;
   // A question to this host's kernel reaches nobody: it is an attempt of another kind (attempt_kind.h).
   if (static_cast<std::uint32_t>(record.argument(0)) == AF_NETLINK) return;
+  if (is_refused_echo_socket(record)) return;
   if (result != -EAFNOSUPPORT && result != -EPERM && result != -EACCES && result != -EPROTONOSUPPORT) return;
   syscalls::Call made;
   made.nr = record.head().nr;
