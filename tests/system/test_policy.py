@@ -162,7 +162,7 @@ class BuiltIn(PolicyCase):
     def test_settings_of_the_network_that_say_what_programs_may_do(self) -> None:
         harness.need("ping", "setpriv")
         script = "[ $(cat /proc/sys/net/core/somaxconn)/$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start) = 777/81 ] && ping -n -c 1 127.0.0.1 && setpriv --reuid 4000 --regid 4000 --clear-groups /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)'"
-        host = """unshare -n sh -c 'cd /proc/sys/net; echo 777 > core/somaxconn; echo 81 > ipv4/ip_unprivileged_port_start; echo "$R" > ipv4/ping_group_range; exec "$REHEARSE" --state "$B/state" --json run -- sh -c "$S"'"""
+        host = """unshare -n sh -c 'cd /proc/sys/net; echo 777 > core/somaxconn; echo 81 > ipv4/ip_unprivileged_port_start; echo "$R" > ipv4/ping_group_range; cd /; exec "$REHEARSE" --state "$B/state" --json run -- sh -c "$S"'"""
         for groups, code in (("0 2147483647", GREEN), ("0 0", YELLOW)):
             with self.subTest(groups):
                 done = harness.PrivateMounts.run(host, {"B": str(self.base), "REHEARSE": self.rehearse, "S": script, "R": groups})
