@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <limits>
 
@@ -141,7 +142,14 @@ CommandLine::Option CommandLine::option(const char* names, std::optional<std::ui
 }
 
 CommandLine::Option CommandLine::option(const char* names, std::optional<double>& value, const char* about) {
-  return Option(app_->add_option(names, value, about));
+  const auto unless_decimal = [](const std::string& word) -> std::string {
+    double number = 0;
+    const auto end = word.data() + word.size();
+    const auto [rest, problem] = std::from_chars(word.data(), end, number);
+    if (problem == std::errc() && rest == end && std::isfinite(number)) return {};
+    return '"' + escape_text(word, 64) + "\" is not a number, such as 1.5";
+  };
+  return Option(app_->add_option(names, value, about)->check(unless_decimal)->type_name("NUMBER"));
 }
 
 CommandLine CommandLine::part(const char* name, const char* about) {

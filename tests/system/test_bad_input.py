@@ -69,6 +69,9 @@ class BadInput(Case):
         self.refuse("run", "--profile", "other", "--", "true", words=("profile",))
         for number in ("-3", "1e3", "2x", "99999999999999999999"):
             self.refuse("run", "--pids", number, "--", "true", words=("--pids", number))
+        for number in ("x", "1,5", "nan", "inf", "1.5x"):
+            self.refuse("run", "--cpus", number, "--", "true", words=("--cpus", number, "is not a number, such as 1.5"))
+        self.refuse("run", "--cpus", "0", "--", "true", words=("between 0.01",))
         self.refuse("run", "--pids", str(4 * 1024 * 1024 + 1), "--", "true", words=("between 2",))
         self.refuse("list", "--limit", "-1", words=("--limit", "-1"))
         self.refuse("list", "--limit", "0", words=("--limit 0", "leave it out"))
