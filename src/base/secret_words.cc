@@ -62,7 +62,8 @@ bool names_secret(std::string_view name) {
   const std::size_t sign = name.find_last_of(kPartEnds);
   const std::string_view last = sign == std::string_view::npos ? name : name.substr(sign + 1);
   const auto is_last = [last](std::string_view word) { return last == word; };
-  if (name.starts_with("--no-") || name == "pwd") return false;
+  // That none is asked for: sudoers(5) has `NOPASSWD: COMMAND`.
+  if (name.starts_with("--no-") || name == "nopasswd" || name == "pwd") return false;
   if (std::ranges::any_of(kLastParts, is_last)) return true;
   return std::ranges::any_of(kNames, in) && std::ranges::none_of(kPlaces, ends) &&
          std::ranges::none_of(kAbout, is_last);

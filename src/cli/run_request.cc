@@ -1,5 +1,6 @@
 #include "cli/run_request.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,15 @@ Result<void> read_amounts(const Words& words, Options& action) {
                   ExitCode::kUsage, "write 128K, 256K, 512K, 1M, 2M or 4M");
   }
   return {};
+}
+
+/// Where the action's output goes beside a document: that nobody has standard error is not the action's
+/// fault. The descriptor is the process's.
+int output_beside_document() {
+  // main() puts /dev/null, for reading, where there was nothing.
+  const bool closed = (::fcntl(STDERR_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY;
+  const int sink = closed ? ::open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+  return sink >= 0 ? sink : STDERR_FILENO;
 }
 
 }  // namespace
@@ -136,7 +146,7 @@ Result<bool> parse_run_options(Globals& globals, Arguments arguments, RunOptions
   }
   options.action.state = globals.state;
   options.action.root_profile = words.profile == "root";
-  options.action.out = globals.json ? STDERR_FILENO : STDOUT_FILENO;
+  options.action.out = globals.json ? output_beside_document() : STDOUT_FILENO;
   options.action.terminal = words.tty == "always" || (words.tty == "auto" && ::isatty(STDIN_FILENO) == 1 &&
                                                       ::isatty(options.action.out) == 1);
   return true;

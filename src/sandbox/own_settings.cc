@@ -50,7 +50,8 @@ bool has_own_pid_max() {
 std::string cut_range(const std::string& range, std::uint32_t ids) {
   std::uint32_t low = 0;
   std::uint32_t high = 0;
-  if (std::sscanf(range.c_str(), "%" SCNu32 " %" SCNu32, &low, &high) != 2 || low > high || low >= ids) return {};
+  if (std::sscanf(range.c_str(), "%" SCNu32 " %" SCNu32, &low, &high) != 2 || low > high || low >= ids)
+    return {};
   return fmt::format("{}\t{}\n", low, std::min(high, ids - 1));
 }
 

@@ -6,6 +6,7 @@ namespace rehearse::syscalls::names {
 namespace {
 
 constexpr Name kMountFlags[] = {
+    {0xc0ed0000, "MS_MGC_VAL"},  // of Linux before 2.4, and still given
     {0x1, "MS_RDONLY"},         {0x2, "MS_NOSUID"},         {0x4, "MS_NODEV"},
     {0x8, "MS_NOEXEC"},         {0x10, "MS_SYNCHRONOUS"},   {0x20, "MS_REMOUNT"},
     {0x40, "MS_MANDLOCK"},      {0x80, "MS_DIRSYNC"},       {0x100, "MS_NOSYMFOLLOW"},

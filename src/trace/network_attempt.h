@@ -41,8 +41,8 @@ struct NetworkAttempt {
   std::uint64_t first_ns = 0;  ///< CLOCK_MONOTONIC
 };
 
-/// socket(2) for ICMP's echo, of a caller whose groups may not have one (icmp(7), ping_group_range): the host's
-/// setting is the run's, and it says the same there.
+/// socket(2) for ICMP's echo, of a caller whose groups may not have one (icmp(7), ping_group_range): the
+/// host's setting is the run's, and it says the same there.
 bool is_refused_echo_socket(const Record& record);
 
 }  // namespace rehearse::trace

@@ -190,6 +190,9 @@ class Lifetime(Case):
                 with self.subTest(redirect=redirect, script=script):
                     self.assertIn(inside, (*harness.RAN, 1))
                     self.assertEqual(self.call("show", "last").doc["command"]["exit"] != 0, native != 0)
+        # Beside a document its output goes to standard error: that there is none is nothing of the action's.
+        subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *self.command("run", "--", "echo", "out")], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+        self.assertEqual(self.call("show", "last").doc["command"]["exit"], 0)
 
     def test_what_the_action_does_not_read_of_a_file_is_left(self) -> None:
         """For whoever shares the descriptor: a loop that reads its lines, and what follows."""

@@ -88,6 +88,9 @@ TEST_CASE("Asterisks do not tell how long a secret is") {
 TEST_CASE("What only begins like a secret, or is said about one, is shown") {
   for (const char* word : {"--secretary=abc", "--token-ttl=5", "--password-length=20", "--no-password=abc"})
     CHECK(masked(word) == word);
+  // sudoers(5): what is granted without a password.
+  CHECK(masked("bob ALL=(ALL) NOPASSWD: /usr/bin/id, ALL") == "bob ALL=(ALL) NOPASSWD: /usr/bin/id, ALL");
+  CHECK(masked("PASSWD=abc") != "PASSWD=abc");
   for (const char* option : {"--tokenize", "--no-password", "--secretary"}) {
     std::vector<std::string> words = {option, "abc"};
     CHECK(!mask_words(words));

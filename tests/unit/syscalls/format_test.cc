@@ -50,6 +50,8 @@ TEST_CASE("paths, flags and modes") {
   // Only what strace shows of mknod's device.
   CHECK(format_arguments(with_text(made(Nr::mknod, 0, 1, 0060660, 0x10300812), 0, "b")) ==
         "\"b\", S_IFBLK|0660, makedev(0x8, 0x10312)");
+  CHECK(format_arguments(made(Nr::mount, 0, 0, 0, 0, 0xc0ed0002, 0)) ==
+        "NULL, NULL, NULL, MS_MGC_VAL|MS_NOSUID, NULL");
 }
 
 TEST_CASE("int arguments are their low 32 bits") {
