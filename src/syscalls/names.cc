@@ -8,6 +8,10 @@ namespace rehearse::syscalls {
 
 std::string_view choice_name(const NameSet& set, std::uint64_t value) {
   if (!set.wide) value &= 0xffffffffU;
+  if (set.ascending) {
+    const auto found = std::ranges::lower_bound(set.choices, value, {}, &Name::value);
+    return found == set.choices.end() || found->value != value ? std::string_view{} : found->name;
+  }
   const auto found = std::find_if(set.choices.begin(), set.choices.end(),
                                   [&](const Name& name) { return name.value == (value & set.choice_mask); });
   return found == set.choices.end() ? std::string_view{} : found->name;

@@ -25,6 +25,7 @@ struct NameSet {
   std::span<const Name> flags;
   std::string_view unknown;  ///< for the comment: "AF_???"
   bool wide = false;         ///< the kernel takes all 64 bits; else the low 32
+  bool ascending = false;    ///< the choices are in the order of their values, and all of those are choices
 };
 
 /// The value's names, appended.

@@ -54,6 +54,12 @@ TEST_CASE("paths, flags and modes") {
         "NULL, NULL, NULL, MS_MGC_VAL|MS_NOSUID, NULL");
 }
 
+TEST_CASE("Requests of ioctl(2) by name") {
+  CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x40045566, 1)) == "3, UI_SET_RELBIT, 0x1");
+  CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x2, 0)) == "3, FIGETBSZ, NULL");
+  CHECK(format_arguments(made(Nr::ioctl, 0, 3, 0x20000, 0)) == "3, _IOC(_IOC_NONE, 0, 0, 0x2), 0");
+}
+
 TEST_CASE("int arguments are their low 32 bits") {
   CHECK(format_arguments(made(Nr::close, 0, 0x1234567800000003)) == "3");
   CHECK(format_arguments(made(Nr::kill, 0, 0xffffffffULL, 0x900000000ULL | 15)) == "-1, SIGTERM");
