@@ -10,9 +10,11 @@
 namespace rehearse::sandbox {
 
 struct OwnSetting {
-  const char* path;             ///< below /proc
-  bool network = false;         ///< only with rights over the network namespace it is written
-  bool ids = false;             ///< a range of ids of the user namespace of who reads or writes it
+  const char* path;      ///< below /proc
+  bool network = false;  ///< only with rights over the network namespace it is written
+  bool ids = false;      ///< a range of ids of the user namespace of who reads or writes it
+  /// What it is where there is no such file: Linux 6.1 has net.core's in none but the host's namespaces.
+  std::string_view unless_shown = {};
   std::array<char, 64> host{};  ///< its value on the host, with the line break
   std::uint8_t size = 0;        ///< of that; 0: not known
   bool differs = false;         ///< it could not be set inside
