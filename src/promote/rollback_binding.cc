@@ -50,7 +50,7 @@ class Binding {
           RH_CHECK(bind_rewrite(operation));
           break;
       }
-      if (!is_dropped(operation)) moved_.take(operation);
+      if (!is_dropped(operation)) take(operation);
     }
     std::size_t i = 0;
     std::erase_if(order_.operations, [&](const Operation&) { return dropped_.contains(i++); });
@@ -58,6 +58,16 @@ class Binding {
   }
 
  private:
+  void take(const Operation& operation) {
+    if (operation.kind == OperationKind::kMove) vacated_.insert(key_before(operation, operation.from));
+    moved_.take(operation);
+  }
+
+  /// What is at `place` once the operations so far are done, by where it is before them.
+  [[nodiscard]] std::string key_before(const Operation& operation, const Place& place) const {
+    return place_key(operation, moved_.origin(operation.volume, place));
+  }
+
   Volume& volume(const Operation& operation) { return *order_.volumes[operation.volume]; }
 
   /// Nothing where nothing is, also if the way there is gone.
@@ -228,7 +238,8 @@ class Binding {
     // Earlier ones may have brought the directory.
     const Place now = moved_.origin(operation.volume, operation.to);
     RH_TRY(const auto newcomer, look(operation, now));
-    if (!newcomer || is_moved_from(operation, operation.to)) return {};
+    const bool makes_room = vacated_.contains(place_key(operation, now));
+    if (!newcomer || makes_room || is_moved_from(operation, operation.to)) return {};
     if (!moved(volume(operation).shown(now), "removed", "nothing", describe(*newcomer))) return {};
     if (!kept)
       return fail(shown + " cannot be replaced: what belongs there is renamed now", ExitCode::kStale,
@@ -435,6 +446,7 @@ class Binding {
   const RollbackBinding& order_;
   Staleness& result_;
   MovedPlaces moved_;                ///< by the operations so far
+  std::set<std::string> vacated_;    ///< places before all operations that those so far take something from
   std::set<std::size_t> dropped_;    ///< numbers of operations
   std::set<std::string> lost_;       ///< store places that get no object because it is gone
   std::set<std::string> staying_;    ///< places of objects that keep their new names

@@ -52,6 +52,7 @@ ACTIONS = {
     "put_back_and_changed": "mv d dd; mkdir d; mv dd/sub d/sub; echo more >>d/sub/y; mv dd/x d/x; echo z >>d/x; echo n >d/sub/n",
     "put_back_deep_below": "mv k kk; mkdir -p k/deep; rmdir k/deep; mv kk/deep k/deep; mv kk k/old",
     "replaced_in_a_moved_directory": "mv d dd; rm -r dd/sub; mkdir dd/sub; echo again >dd/sub/again; rm dd/x; mkdir dd/x; echo in >dd/x/in",
+    "replaced_in_a_moved_directory_by_one_from_elsewhere": "mv d dd; rm dd/x; mv e dd/x; rm dd/sub/y; mv k/deep dd/sub/y",
     "read_under_a_given_name": "mv d k/d2; cat k/d2/sub/y k/d2/x >r; mv k kk; cat kk/v >>r",
     "rename_into_new": "mkdir n; mv d n/d; mv f n/f; mv k/v n/v",
     "opaque": "rm -r d; mkdir d; echo other >d/x; mkdir d/sub2",
