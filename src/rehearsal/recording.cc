@@ -175,6 +175,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
         network_.add(event, events_);
         looks_.add(event, events_);
         views_.add(event, events_);
+        descriptors_.add(event, events_);
         trusted_.add(event, events_);
         touches_.add(event, events_);
         outside_.add(event, events_);
@@ -194,6 +195,7 @@ Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, Ne
                [this](const IpAddress& address) { return gate_.is_own(address); }),
       reads_(apart_from_host(plan), paths_),
       looks_(apart_but_known(plan), emptied_mounts(plan), paths_, name_on_host),
+      descriptors_(plan.request.descriptors),
       trusted_(apart_from_host(plan), paths_),
       touches_(watched_mounts(plan), paths_),
       outside_(layers_of(plan)),
@@ -246,6 +248,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
          "fail; --profile=root has them",
          verdict::Level::kYellow});
   list_hidden(record);
+  list_descriptors(record);
   list_reads(evidence, record);
   list_processes(record);
 }
@@ -398,6 +401,14 @@ void Recording::list_hidden(report::RunRecord& record) const {
     return is_as_on_host(look) || !hides_something(look, *host);
   });
   std::ranges::move(view_gaps(looks, gate_.plan().mirror), std::back_inserter(record.gaps));
+}
+
+void Recording::list_descriptors(report::RunRecord& record) const {
+  std::set<std::string> used;
+  for (const int number : descriptors_.used()) used.insert(std::to_string(number));
+  if (used.empty()) return;
+  record.gaps.push_back({"descriptors of the caller that the command asked for: " + some(used),
+                         "they are not passed: on the host it would have had them", verdict::Level::kYellow});
 }
 
 void Recording::list_reads(const sandbox::Evidence& evidence, report::RunRecord& record) {

@@ -16,6 +16,7 @@
 #include "rehearsal/write_watch.h"
 #include "report/run_record.h"
 #include "sandbox/sandbox.h"
+#include "trace/absent_descriptors.h"
 #include "trace/argument_doubts.h"
 #include "trace/attempts.h"
 #include "trace/event_stream.h"
@@ -87,6 +88,7 @@ class Recording final : public sandbox::Recorder {
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
   void list_hidden(report::RunRecord& record) const;
+  void list_descriptors(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);
   [[nodiscard]] report::ProgramRecord program_of(const trace::Image& image, std::uint64_t until_ns);
@@ -107,6 +109,7 @@ class Recording final : public sandbox::Recorder {
   trace::ReadSet reads_;
   trace::HiddenLooks looks_;
   trace::OwnViews views_;
+  trace::AbsentDescriptors descriptors_;
   trace::TrustedLooks trusted_;
   trace::MountTouches touches_;
   trace::OutsideWrites outside_;

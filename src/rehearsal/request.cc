@@ -11,6 +11,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/callers_descriptors.h"
 #include "base/sys.h"
 #include "host/identity.h"
 #include "sandbox/plan.h"
@@ -135,6 +136,7 @@ Result<void> collect_environment(const Options& options, const Person& person, s
     }
   }
   list_not_passed(request);
+  request.descriptors = callers_descriptors();
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -27,7 +28,9 @@ struct Habit {
   View view;
   const char* at;
   const char* program;
+  bool shown = false;  ///< it is what the program prints: by habit only where no other program acts on it
 };
+constexpr bool kShown = true;
 constexpr Habit kHabits[] = {
     // getaddrinfo(3): whether there are addresses of a family at all.
     {View::kNetwork, "addresses", "*"},
@@ -43,12 +46,14 @@ constexpr Habit kHabits[] = {
     {View::kNetwork, "*", "systemctl"},
     {View::kNetwork, "*", "udevadm"},
     // Which sockets are whose; that these show the run's own is said of the attempt.
-    {View::kSockets, "*", "ss"},
-    {View::kSockets, "*", "netstat"},
-    {View::kSockets, "*", "lsof"},
-    {View::kSockets, "*", "fuser"},
+    {View::kSockets, "*", "ss", kShown},
+    {View::kSockets, "*", "netstat", kShown},
+    {View::kSockets, "*", "lsof", kShown},
+    {View::kSockets, "*", "fuser", kShown},
     // Free space is listed by mount.
     {View::kMounts, "*", "df"},
+    {View::kMounts, "devices", "df", kShown},
+    {View::kKind, "*", "df", kShown},
     {View::kMounts, "*", "lsof"},
     {View::kMounts, "*", "fuser"},
     // What is mounted may not be mounted again, formatted, checked or taken away.
@@ -63,7 +68,7 @@ constexpr Habit kHabits[] = {
     {View::kMounts, "*", "swap*"},
     {View::kMounts, "*", "losetup"},
     {View::kMounts, "*", "blkid"},
-    {View::kMounts, "*", "lsblk"},
+    {View::kMounts, "*", "lsblk", kShown},
     {View::kMounts, "*", "*lvm*"},
     {View::kMounts, "*", "cryptsetup"},
     {View::kMounts, "*", "grub-*"},
@@ -85,22 +90,22 @@ constexpr Habit kHabits[] = {
     {View::kMounts, "*", "dpkg*"},
     {View::kMounts, "*", "snap*"},
     // All processes, to show them or whose something is; that these see the run's own is said of the attempt.
-    {View::kListing, "/proc", "ps"},
-    {View::kListing, "/proc", "pstree*"},
-    {View::kListing, "/proc", "top"},
-    {View::kListing, "/proc", "w"},
-    {View::kListing, "/proc", "lsof"},
-    {View::kListing, "/proc", "ss"},
-    {View::kListing, "/proc", "netstat"},
-    {View::kListing, "/proc", "lsns"},
-    {View::kListing, "/proc", "lslocks"},
+    {View::kListing, "/proc", "ps", kShown},
+    {View::kListing, "/proc", "pstree*", kShown},
+    {View::kListing, "/proc", "top", kShown},
+    {View::kListing, "/proc", "w", kShown},
+    {View::kListing, "/proc", "lsof", kShown},
+    {View::kListing, "/proc", "ss", kShown},
+    {View::kListing, "/proc", "netstat", kShown},
+    {View::kListing, "/proc", "lsns", kShown},
+    {View::kListing, "/proc", "lslocks", kShown},
     // All settings of the kernel.
-    {View::kListing, "/proc/sys/*", "sysctl"},
+    {View::kListing, "/proc/sys/*", "sysctl", kShown},
     // Disks and their parts.
-    {View::kListing, "/dev", "lsblk"},
-    {View::kListing, "/dev", "blkid"},
-    {View::kListing, "/dev", "*fdisk"},
-    {View::kListing, "/dev", "parted"},
+    {View::kListing, "/dev", "lsblk", kShown},
+    {View::kListing, "/dev", "blkid", kShown},
+    {View::kListing, "/dev", "*fdisk", kShown},
+    {View::kListing, "/dev", "parted", kShown},
     {View::kListing, "/dev", "*lvm*"},
     {View::kListing, "/dev", "mdadm"},
     {View::kListing, "/dev", "grub-*"},
@@ -121,7 +126,7 @@ constexpr Habit kHabits[] = {
     {View::kInit, "*", "journalctl"},
     {View::kInit, "*", "udevadm"},
     {View::kInit, "*", "lsof"},
-    {View::kLocks, "*", "lslocks"},
+    {View::kLocks, "*", "lslocks", kShown},
 };
 
 std::string_view heading(View view) {
@@ -189,6 +194,26 @@ std::string_view reason(View view) {
   return "";
 }
 
+/// What programs do: ask for a purpose of the action's, print it, or neither.
+enum class Custom : std::uint8_t { kPurpose, kShown, kHabit };
+
+Custom custom_of(const OwnLook& look) {
+  // Runtimes of languages ask how much memory and how many processors they may use, pam_limits for the limits
+  // that it sets where nothing else is said.
+  const bool limits = look.view == View::kLimits || look.at == "/proc/1/limits";
+  if (limits) return is_script_tool(look.program) ? Custom::kPurpose : Custom::kHabit;
+  const std::string program = look.program.substr(look.program.rfind('/') + 1);
+  Custom custom = Custom::kPurpose;
+  for (const Habit& habit : kHabits) {
+    if (habit.view != look.view || ::fnmatch(habit.at, look.at.c_str(), 0) != 0 ||
+        ::fnmatch(habit.program, program.c_str(), 0) != 0)
+      continue;
+    if (habit.shown) return Custom::kShown;
+    custom = Custom::kHabit;
+  }
+  return custom;
+}
+
 }  // namespace
 
 bool hides_something(const OwnLook& look, const HostRoot& host) {
@@ -211,15 +236,8 @@ bool hides_something(const OwnLook& look, const HostRoot& host) {
 }
 
 bool is_looked_at_by_habit(const OwnLook& look) {
-  // Runtimes of languages ask how much memory and how many processors they may use, pam_limits for the limits
-  // that it sets where nothing else is said.
-  const bool limits = look.view == View::kLimits || look.at == "/proc/1/limits";
-  if (limits) return !is_script_tool(look.program);
-  const std::string program = look.program.substr(look.program.rfind('/') + 1);
-  return std::ranges::any_of(kHabits, [&](const Habit& habit) {
-    return habit.view == look.view && ::fnmatch(habit.at, look.at.c_str(), 0) == 0 &&
-           ::fnmatch(habit.program, program.c_str(), 0) == 0;
-  });
+  const Custom custom = custom_of(look);
+  return custom == Custom::kHabit || (custom == Custom::kShown && look.reader.empty());
 }
 
 std::vector<verdict::Gap> view_gaps(const std::set<OwnLook>& looks, bool mirrored) {
@@ -227,7 +245,10 @@ std::vector<verdict::Gap> view_gaps(const std::set<OwnLook>& looks, bool mirrore
   for (const OwnLook& look : looks) {
     if (look.view == View::kNetwork && mirrored) continue;
     const std::string program = look.program.substr(look.program.rfind('/') + 1);
-    seen[{look.view, is_looked_at_by_habit(look)}].insert(look.at + " (" + program + ')');
+    // Of others who reads it makes no difference.
+    const bool read = custom_of(look) == Custom::kShown && !look.reader.empty();
+    const std::string reader = read ? ", read by " + look.reader : "";
+    seen[{look.view, is_looked_at_by_habit(look)}].insert(look.at + " (" + program + reader + ')');
   }
   std::vector<verdict::Gap> gaps;
   gaps.reserve(seen.size());

@@ -17,7 +17,8 @@ std::vector<verdict::Gap> view_gaps(const std::set<trace::OwnLook>& looks, bool 
 /// Whether the host has something there that the run does not show: of listings only it may have nothing.
 bool hides_something(const trace::OwnLook& look, const HostRoot& host);
 
-/// Whether such programs look there whatever they are run for, so that the answer is seldom what they act on.
+/// Whether such programs look there whatever they are run for, so that the answer is seldom what they act on;
+/// also what they print where nobody else acts on it.
 bool is_looked_at_by_habit(const trace::OwnLook& look);
 
 }  // namespace rehearse

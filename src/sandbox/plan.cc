@@ -467,6 +467,20 @@ void Planner::name_gaps() {
     if (all.size() > kMostNames) names += " and " + std::to_string(all.size() - kMostNames) + " more";
     gap("variables of the caller are not passed", names + "; --env NAME passes one", Level::kGreen);
   }
+  if (!plan_.request.descriptors.empty()) {
+    constexpr std::size_t kMostShown = 8, kLongest = 128;
+    const Descriptors& all = plan_.request.descriptors;
+    std::string names;
+    std::size_t shown = 0;
+    for (const auto& [number, target] : all) {
+      if (shown++ == kMostShown) break;
+      names +=
+          (names.empty() ? "" : ", ") + std::to_string(number) + " (" + escape_text(target, kLongest) + ')';
+    }
+    if (all.size() > kMostShown) names += " and " + std::to_string(all.size() - kMostShown) + " more";
+    // What the command does with one of them is named when the run has ended (rehearsal/recording.cc).
+    gap("descriptors of the caller are not passed", names, Level::kGreen);
+  }
   if (plan_.systemd_hidden) {
     gap("/run/systemd/system hidden",
         "the host's service manager has no socket to be asked at: tools take their offline path",

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/callers_descriptors.h"
+
 namespace rehearse::sandbox {
 
 enum class Profile : std::uint8_t {
@@ -45,6 +47,7 @@ struct Request {
   Identity identity;
   std::vector<std::pair<std::string, std::string>> env;
   std::vector<std::string> not_passed;  ///< names of the caller's variables that are not in `env`
+  Descriptors descriptors;              ///< of the caller: the action gets none of them
   /// What the rehearsal sets besides, where `env` has no such name: no part of what was asked for.
   std::vector<std::pair<std::string, std::string>> own_env;
   std::uint32_t umask = 022;

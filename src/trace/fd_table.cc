@@ -195,6 +195,8 @@ void FdTable::copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool
                     (source->info->known_file
                          ? source->info->file.ino == told.file.ino && source->info->file.dev == told.file.dev
                          : !has_path);
+  if (source != nullptr && told.known_file && S_ISFIFO(told.file.mode) && source->info->type == 'p')
+    source->info->pipe.emplace(told.file.dev, told.file.ino);
   if (told.known_file && !same && has_path)
     table(tid).put(to, {std::make_shared<FdInfo>(std::move(told)), close_on_exec});
   else if (source == nullptr)
@@ -215,6 +217,22 @@ void FdTable::close_range(std::uint32_t tid, const Record& exit) {
     table(tid).mark_close_on_exec(within);
   else
     table(tid).erase_if([&](std::int32_t fd, const Descriptor&) { return within(fd); });
+}
+
+void FdTable::paired(std::uint32_t tid, const Record& exit) {
+  const bool sockets = exit.head().nr == SYS_socketpair;
+  const std::uint8_t ends_at = sockets ? 3 : 0;
+  const bool close_on_exec = exit.head().nr != SYS_pipe && (exit.argument(1) & O_CLOEXEC) != 0;
+  const auto info = std::make_shared<FdInfo>();
+  info->name = sockets ? "socket" : "pipe";
+  info->type = sockets ? socket_type(exit.argument(0)) : 'p';
+  exit.each_attachment([&](const Attachment& attachment) {
+    std::array<std::int32_t, 2> ends = {};
+    if (attachment.kind != RH_BLOB || attachment.arg != ends_at || attachment.bytes.size() < sizeof ends)
+      return;
+    std::memcpy(ends.data(), attachment.bytes.data(), sizeof ends);
+    for (const std::int32_t end : ends) table(tid).put(end, {info, close_on_exec});
+  });
 }
 
 void FdTable::addressed(std::uint32_t tid, std::int32_t fd, const Record& entry) {
@@ -307,6 +325,10 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
       return table(tid).erase(as_fd(0));
     case SYS_close_range:
       return close_range(tid, exit);
+    case SYS_pipe:
+    case SYS_pipe2:
+    case SYS_socketpair:
+      return paired(tid, exit);
     case SYS_unshare:
       if ((argument(0) & CLONE_FILES) != 0) tables_.unshare(tid);
       return;

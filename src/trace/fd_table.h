@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "trace/record.h"
 #include "trace/shared_state.h"
@@ -37,6 +38,9 @@ struct FdInfo {
   std::optional<Endpoint> bound;         ///< what the action bound it to, or the socket it was accepted from
   std::optional<int> netlink;            ///< of a netlink socket: its protocol
   std::optional<std::uint32_t> process;  ///< that a pidfd stands for, as the run numbers it
+  /// Device and inode of a pipe, once the kernel has told them of one of its ends. Both ends of a pipe and of
+  /// a socket pair that the action made stand for the same.
+  std::optional<std::pair<std::uint32_t, std::uint64_t>> pipe;
 };
 
 class FdTable {
@@ -89,6 +93,8 @@ class FdTable {
   void copied(std::uint32_t tid, std::int32_t from, std::int32_t to, bool close_on_exec,
               const Record* exit = nullptr);
   void close_range(std::uint32_t tid, const Record& exit);
+  /// pipe(2) and socketpair(2).
+  void paired(std::uint32_t tid, const Record& exit);
   void addressed(std::uint32_t tid, std::int32_t fd, const Record& entry);
   /// What a call that returns a descriptor has made.
   [[nodiscard]] FdInfo made(std::uint32_t tid, const Record& exit) const;

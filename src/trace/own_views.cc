@@ -15,6 +15,7 @@
 
 #include "base/path.h"
 #include "syscalls/table.h"
+#include "trace/df_words.h"
 #include "trace/foreign_process.h"
 #include "trace/network_configuration.h"
 #include "trace/number_words.h"
@@ -136,6 +137,19 @@ bool asks_for_rights(const TraceEvent& event) {
   return std::ranges::find(kPrograms, base_name(program)) != std::end(kPrograms);
 }
 
+/// Programs that do something for filesystems of one kind, and refuse all others.
+bool serves_one_kind(std::string_view name) {
+  constexpr std::string_view kPrograms[] = {"e4defrag", "filefrag", "fstrim", "bcachefs"};
+  return std::ranges::find(kPrograms, name) != std::end(kPrograms) || name.starts_with("xfs_") ||
+         name.starts_with("btrfs") || name.ends_with(".f2fs");
+}
+
+/// ps(1) that is to show some of the run's own processes: these are as on the host.
+bool shows_own_only(const TraceEvent& event) {
+  const Image* image = ProcessTree::image_of(*event.process);
+  return image != nullptr && base_name(image->path) == "ps" && ps_selects_by_number(image->words());
+}
+
 /// Who lists processes to find one, and hands on whether there is one; else it may be to show them all.
 bool seeks_process(const TraceEvent& event, const EventStream& events) {
   const Image* image = ProcessTree::image_of(*event.process);
@@ -153,24 +167,24 @@ bool seeks_process(const TraceEvent& event, const EventStream& events) {
 
 void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
+  outputs_.add(event, events);
   const std::uint32_t nr = event.record->head().nr;
   if (is_one_of(nr, Nr::open, Nr::openat, Nr::openat2)) {
-    opened(event);
+    opened(event, events);
   } else if (is_one_of(nr, Nr::getdents64, Nr::getdents)) {
     listed(event, events);
   } else if (is_one_of(nr, Nr::sendto, Nr::sendmsg)) {
     if (const std::string_view what = asked_of_network(event); !what.empty())
-      note(View::kNetwork, std::string(what), event);
+      note(View::kNetwork, std::string(what), event, events);
   } else if (nr == Nr::ioctl) {
     if (const std::string_view what = asked_of_interface(event); !what.empty())
-      note(View::kNetwork, std::string(what), event);
+      note(View::kNetwork, std::string(what), event, events);
   } else if (wants_interface(event)) {
-    note(View::kNetwork, "interfaces", event);
+    note(View::kNetwork, "interfaces", event, events);
   } else if (is_one_of(nr, Nr::statfs, Nr::fstatfs)) {
-    // Whoever asks for free space is told the kind as well; stat(1) is asked for it.
-    if (!event.failed() && base_name(program_of(event)) == "stat") note(View::kKind, "stat -f", event);
+    if (!event.failed()) asked_for_kind(event, events);
   } else if (asks_for_rights(event)) {
-    note(View::kRights, "capabilities", event);
+    note(View::kRights, "capabilities", event, events);
   } else if (mounts(nr)) {
     mounters_.insert(event.process->id);
   } else if (may_not_write(event)) {
@@ -178,44 +192,59 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
     const auto path = call == nullptr ? std::nullopt : call->find(syscalls::Arg::kPath);
     std::string place = path ? events.place(event, *path) : std::string();
     if (is_within(place, "/sys") || is_within(place, "/proc/sys"))
-      note(View::kPermission, std::move(place), event);
+      note(View::kPermission, std::move(place), event, events);
   }
 }
 
-void OwnViews::opened_setting(const TraceEvent& event) {
+/// Whoever asks for free space is told the kind as well: most look at that only.
+void OwnViews::asked_for_kind(const TraceEvent& event, const EventStream& events) {
+  const std::string program = program_of(event);
+  const std::string_view name = base_name(program);
+  if (name == "df") {
+    const DfAsks asks = df_asks(ProcessTree::image_of(*event.process)->words());
+    if (asks.kinds) note(View::kKind, "asked for by its words", event, events);
+    if (asks.sources) note(View::kMounts, "devices", event, events);
+  } else if (name == "stat") {
+    note(View::kKind, "stat -f", event, events);
+  } else if (serves_one_kind(name)) {
+    note(View::kKind, "statfs", event, events);
+  }
+}
+
+void OwnViews::opened_setting(const TraceEvent& event, const EventStream& events) {
   const auto flags = open_flags(*event.record, event.entry);
   if ((flags && opens_for_writing(*flags)) || walkers_.contains(event.process->id)) return;
   const std::string& path = event.fd->name;
-  note(is_within(path, "/proc/sys/net") ? View::kNetwork : View::kSettings, path, event);
+  note(is_within(path, "/proc/sys/net") ? View::kNetwork : View::kSettings, path, event, events);
 }
 
-void OwnViews::opened(const TraceEvent& event) {
+void OwnViews::opened(const TraceEvent& event, const EventStream& events) {
   if (event.failed() || event.fd == nullptr || event.fd->type == 'd') return;
   const std::string_view path = event.fd->name;
   if (!path.starts_with("/proc/")) return;
-  if (is_own_setting(path)) return opened_setting(event);
+  if (is_own_setting(path)) return opened_setting(event, events);
   constexpr std::string_view kNet = "net/";
   const std::string_view what = of_any_process(path);
   if (what.starts_with(kNet)) {
     note(shows_sockets(what.substr(kNet.size())) ? View::kSockets : View::kNetwork,
-         "/proc/" + std::string(what), event);
+         "/proc/" + std::string(what), event, events);
   } else if (what == "mounts" || what == "mountinfo" || what == "mountstats") {
     OwnLook look{View::kMounts, "/proc/self/" + std::string(what), program_of(event)};
     // The libraries of languages, which look where the limits of their control group are.
     if (limited_.contains(event.process->id)) look.view = View::kLimits;
     if (base_name(look.program) != "mount")
-      note(look.view, std::move(look.at), event);
+      note(look.view, std::move(look.at), event, events);
     else if (readers_.size() < kMost)
       readers_.emplace(event.process->id, std::move(look));
   } else if (of_process(path).who == "1") {
-    if (!all_processes_.contains(event.process->id)) note(View::kInit, std::string(path), event);
+    if (!all_processes_.contains(event.process->id)) note(View::kInit, std::string(path), event, events);
   } else if (what == "cgroup") {
     limited_.insert(event.process->id);
-    note(View::kLimits, "/proc/self/cgroup", event);
+    note(View::kLimits, "/proc/self/cgroup", event, events);
   } else if (what == "status" && has_word_with(event, "Cap")) {
-    note(View::kRights, "/proc/self/status", event);
+    note(View::kRights, "/proc/self/status", event, events);
   } else if (path == "/proc/locks") {
-    note(View::kLocks, std::string(path), event);
+    note(View::kLocks, std::string(path), event, events);
   }
 }
 
@@ -231,17 +260,27 @@ void OwnViews::listed(const TraceEvent& event, const EventStream& events) {
   if (!own) return;
   if (path == "/proc") all_processes_.insert(event.process->id);
   if (path == "/proc" && seeks_process(event, events))
-    note(View::kProcesses, "by name or number", event);
+    note(View::kProcesses, "by name or number", event, events);
+  else if (path == "/proc" && shows_own_only(event))
+    note({View::kListing, path, program_of(event)}, ListingReaders::kNowhere);
   else
-    note(View::kListing, path, event);
+    note(View::kListing, path, event, events);
 }
 
-void OwnViews::note(View view, std::string at, const TraceEvent& event) {
-  if (looks_.size() < kMost) looks_.insert({view, std::move(at), program_of(event)});
+void OwnViews::note(View view, std::string at, const TraceEvent& event, const EventStream& events) {
+  note({view, std::move(at), program_of(event)}, outputs_.output_of(event, events));
+}
+
+void OwnViews::note(OwnLook look, ListingReaders::Output output) {
+  if (looks_.size() < kMost) looks_.insert({std::move(look), output});
 }
 
 std::set<OwnLook> OwnViews::looks(const ProcessTree& tree) const {
-  std::set<OwnLook> all = looks_;
+  std::set<OwnLook> all;
+  for (auto [look, output] : looks_) {
+    look.reader = outputs_.reader_of(output);
+    all.insert(std::move(look));
+  }
   for (const Process& process : tree.processes()) {
     for (const auto& image : process.images) {
       const std::string_view name = base_name(image->path);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "trace/event_stream.h"
+#include "trace/listing_readers.h"
 
 namespace rehearse::trace {
 
@@ -35,6 +36,8 @@ struct OwnLook {
   View view = View::kNetwork;
   std::string at;       ///< a path, or what was asked of the kernel in one word
   std::string program;  ///< its path; "" if that is not known
+  /// The name of another program of the action that reads what this one prints, and may act on it; "": none.
+  std::string reader = {};
   auto operator<=>(const OwnLook&) const = default;
 };
 
@@ -47,12 +50,15 @@ class OwnViews {
   [[nodiscard]] std::set<OwnLook> looks(const ProcessTree& tree) const;
 
  private:
-  void opened(const TraceEvent& event);
-  void opened_setting(const TraceEvent& event);
+  void opened(const TraceEvent& event, const EventStream& events);
+  void opened_setting(const TraceEvent& event, const EventStream& events);
   void listed(const TraceEvent& event, const EventStream& events);
-  void note(View view, std::string at, const TraceEvent& event);
+  void asked_for_kind(const TraceEvent& event, const EventStream& events);
+  void note(View view, std::string at, const TraceEvent& event, const EventStream& events);
+  void note(OwnLook look, ListingReaders::Output output);
 
-  std::set<OwnLook> looks_;
+  ListingReaders outputs_;
+  std::set<std::pair<OwnLook, ListingReaders::Output>> looks_;
   std::set<std::uint32_t> walkers_;        ///< processes that list settings of the kernel, to show them all
   std::set<std::uint32_t> all_processes_;  ///< processes that list all of them
   std::set<std::uint32_t> limited_;        ///< those that asked for their own control group

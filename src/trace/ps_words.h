@@ -12,4 +12,7 @@ namespace rehearse::trace {
 bool ps_seeks_others(const std::vector<std::string>& words,
                      const std::function<bool(std::uint32_t)>& is_inside);
 
+/// Whether it selects by numbers of processes and of parents, and by nothing else.
+bool ps_selects_by_number(const std::vector<std::string>& words);
+
 }  // namespace rehearse::trace

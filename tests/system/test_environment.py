@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import harness
 from harness import Case
@@ -54,6 +55,34 @@ class Environment(Case):
         self.assertNotIn("variables of the caller are not passed", [gap["what"] for gap in none.doc["fidelity"]["gaps"]])
         other = self.run_in(["sh", "-c", "echo $USER >&2"], "--user", "nobody", env=env)
         self.assertIn(b"nobody\n", other.err)
+
+    def test_descriptors_of_the_caller_are_not_passed(self) -> None:
+        """They are named, and what the action makes of their not being there is not what the host would show."""
+        def gaps(script: str, redirect: str = "7</etc/passwd 8</etc/hosts") -> tuple[str, dict[str, tuple[str, str]]]:
+            done = self.shell_around(script, redirect)
+            return done["verdict"]["level"] + json.dumps(done["verdict"]), {gap["what"]: (gap["why"], gap["cap"]) for gap in done["fidelity"]["gaps"]}
+
+        kept, asked = "descriptors of the caller are not passed", "descriptors of the caller that the command asked for: "
+        verdict, found = gaps("exec 3>&1 7>&1; exec 3>&- 7>&-; bash -c 'exec 8>&1; echo x >&8'; ls /proc/self/fd; [ -e /dev/fd/9 ]; true")
+        self.assertEqual(found.get(kept), ("7 (/etc/passwd), 8 (/etc/hosts)", "green"))
+        self.assertTrue(verdict.startswith("green"), (verdict, found))
+        for script, number in (("test -e /proc/self/fd/8 && rm /tmp/x; true", 8), ("bash -c '[ -r /dev/fd/8 ]'; true", 8), ("head -c 5 <&7", 7), ("bash -c 'read -r l <&7'", 7), ("python3 -c 'import os; os.fstat(8)'", 8)):
+            with self.subTest(script):
+                verdict, found = gaps(script)
+                self.assertEqual(found.get(f"{asked}{number}", ("", ""))[1], "yellow", found)
+                self.assertTrue(verdict.startswith("yellow"), verdict)
+                self.assertNotIn("would most likely fail", verdict)
+        verdict, found = gaps("head -c 5 <&7", "8</etc/hosts")
+        self.assertIn("would most likely fail", verdict)
+        many = gaps("true", " ".join(f"{fd}</dev/null" for fd in range(10, 30)) + " 30< <(:)")[1][kept][0]
+        self.assertTrue(many.startswith("10 (/dev/null), ") and many.endswith(" and 13 more"), many)
+        self.assertNotIn(kept, gaps("true", "")[1])
+
+    def shell_around(self, script: str, redirect: str) -> Any:
+        """The document of a rehearsal that a shell with such descriptors makes."""
+        line = f"exec {redirect}; exec {shlex.quote(self.rehearse)} --state {shlex.quote(str(self.base / 'state'))} --json run -- sh -c {shlex.quote(script)}"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        return json.loads(done.stdout)
 
     def test_secrets_are_placeholders_and_can_be_replaced(self) -> None:
         secret = self.host / "secret.key"

@@ -122,6 +122,29 @@ class BuiltIn(PolicyCase):
             gaps = self.run_in(["sh", "-c", "ip link; cat /proc/net/route"], *options).doc["fidelity"]["gaps"]
             self.assertEqual(any(row["what"].startswith("network configuration of this host") for row in gaps), shown, gaps)
 
+    def test_a_listing_that_another_program_reads(self) -> None:
+        """Whoever reads a listing may decide by it; a person who sees it does not."""
+        harness.need("ss")
+        for script, gap in (("ps aux | grep -q '[r]h-nobody' || touch /tmp/y", "listed, and other things lie there on this host: /proc (ps, read by grep)"), ("x=$(ps -ef); true", "/proc (ps, read by "), ("ps aux | sort -k3 | tail -n +2 | while read -r l; do :; done", "/proc (ps, read by "),
+                            ("bash -c 'mapfile -t a < <(ps aux)'", "/proc (ps, read by bash)"), ("ps aux > /tmp/list; grep -q rh-nobody /tmp/list || rm /tmp/list", "/proc (ps, read by grep)"),
+                            ("python3 -c 'import subprocess; subprocess.check_output([\"ps\", \"aux\"])'", "/proc (ps, read by python3"), ("ss -ltn | grep -q 34567 || touch /tmp/y", "sockets of this host: /proc/net/tcp (ss, read by grep)"),
+                            ("df -T / | grep -q ext4 || touch /tmp/y", "kinds of this host's filesystems: asked for by its words (df, read by grep)"), ("t=$(df --output=fstype / | tail -1)", "kinds of this host's filesystems: asked for by its words (df, read by "),
+                            ("d=$(df --output=source / | tail -1)", "mount table of this host: devices (df, read by ")):
+            with self.subTest(script):
+                self.assertIn(gap, "\n".join(self.gaps(script, "yellow")))
+        for script in ("ps aux | head -3", "ps aux | sort -k3 | tail -5 | cat", "ps aux > /tmp/list; tar -cf /tmp/list.tar /tmp/list 2>/dev/null; rm /tmp/list*", "top -b -n1 | head -5", "[ $(ps -o comm= -p $$) = sh ]; true", "ss -tln | cat", "df -h | awk '{print $5}'",
+                       "[ $(df --output=avail / | tail -1) -gt 0 ]", "df -hT", "ps aux | tee /tmp/list | head -1; rm /tmp/list", "ps aux > /tmp/list; rm /tmp/list; echo x > /tmp/other; grep -q x /tmp/other; rm /tmp/other", "python3 -c 'import socket; socket.getaddrinfo(\"localhost\", 1)' | sh"):
+            with self.subTest(script):
+                self.gaps(script, "green")
+
+    def test_tools_for_one_kind_of_filesystems(self) -> None:
+        """They ask what a file lies on, and a layer says overlay: that they refuse it says nothing of the host."""
+        harness.need("e4defrag")
+        self.host.joinpath("extents").write_text("x" * 8192)
+        result = self.run_in(["e4defrag", str(self.host / "extents")])
+        self.assertIn("kinds of this host's filesystems: statfs (e4defrag)", [row["what"] for row in result.doc["fidelity"]["gaps"] if row["cap"] == "yellow"])
+        self.assertNotIn("would most likely fail", json.dumps(result.doc["verdict"]))
+
     def test_a_shell_that_lists_what_is_the_runs_own(self) -> None:
         """A pattern that matches nothing leaves no name behind, and one that does not match all is not told."""
         with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="rh-listed-"):

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "base/callers_descriptors.h"
 #include "base/escape.h"
 #include "base/inherited.h"
 #include "cli/run_at.h"
@@ -156,6 +157,7 @@ int dispatch(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  note_callers_descriptors();
   occupy_standard_descriptors();
   raise_limits();
   try {

@@ -18,6 +18,12 @@ TEST_CASE("what is looked at by habit") {
   CHECK(is_looked_at_by_habit({View::kInit, "/proc/1/limits", "/usr/bin/su"}));
   CHECK_FALSE(is_looked_at_by_habit({View::kInit, "/proc/1/comm", "/usr/bin/su"}));
   CHECK_FALSE(is_looked_at_by_habit({View::kLimits, "/proc/self/cgroup", "/usr/bin/grep"}));
+  // What a program prints is looked at for a purpose where another acts on it.
+  CHECK(is_looked_at_by_habit({View::kListing, "/proc", "/usr/bin/ps"}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kListing, "/proc", "/usr/bin/ps", "grep"}));
+  CHECK(is_looked_at_by_habit({View::kMounts, "/proc/self/mountinfo", "/usr/bin/df", "awk"}));
+  CHECK_FALSE(is_looked_at_by_habit({View::kMounts, "devices", "/usr/bin/df", "awk"}));
+  CHECK(is_looked_at_by_habit({View::kNetwork, "addresses", "/usr/bin/curl", "sh"}));
 }
 
 TEST_CASE("each kind of look is one gap, habits apart") {

@@ -300,6 +300,27 @@ TEST_CASE("copies of a descriptor are one socket") {
   CHECK(run.connected);
 }
 
+TEST_CASE("the ends of a pipe are one, and close as they were asked for") {
+  Run run;
+  const auto pair = [&](std::uint32_t nr, std::uint64_t flags, std::uint8_t at, std::string_view ends) {
+    run.events.add(run.make.call(RH_EXIT, 20, nr, {AF_UNIX, flags, 0}, 0).attach(RH_BLOB, at, ends).done());
+  };
+  pair(SYS_pipe2, 0, 0, std::string_view("\3\0\0\0\4\0\0\0", 8));
+  pair(SYS_pipe2, O_CLOEXEC, 0, std::string_view("\5\0\0\0\6\0\0\0", 8));
+  pair(SYS_socketpair, SOCK_STREAM, 3, std::string_view("\7\0\0\0\x8\0\0\0", 8));
+  pair(SYS_pipe, O_CLOEXEC, 0, std::string_view("\x9\0\0", 3));  // half of it could be read
+  CHECK(run.reads(20, 3) == "pipe");
+  CHECK(run.reads(20, 9) == "?");
+  CHECK(run.events.descriptor(20, 3) == run.events.descriptor(20, 4));
+  CHECK(run.events.descriptor(20, 3) != run.events.descriptor(20, 5));
+  CHECK(run.events.descriptor(20, 7) == run.events.descriptor(20, 8));
+  run.call(20, SYS_dup2, {4, 1}, 1);
+  CHECK(run.events.descriptor(20, 1) == run.events.descriptor(20, 3));
+  run.exec(20, 20);
+  CHECK(run.reads(20, 3) == "pipe");
+  CHECK(run.reads(20, 5) == "?");
+}
+
 TEST_CASE("names lead where the kernel would take them") {
   Run run;
   run.moves(20, SYS_chdir, "/proc/sys");

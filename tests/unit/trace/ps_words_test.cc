@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 using rehearse::trace::ps_seeks_others;
+using rehearse::trace::ps_selects_by_number;
 
 TEST_CASE("what ps is asked for") {
   const auto inside = [](std::uint32_t number) { return number == 3; };
@@ -28,4 +29,19 @@ TEST_CASE("what ps is asked for") {
   CHECK(seeks({"-oC"}) == false);
   CHECK(seeks({"-C", "sleep"}));
   CHECK(seeks({"-fC", "sleep"}));
+}
+
+TEST_CASE("whom ps is to show") {
+  const auto by_number = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "ps");
+    return ps_selects_by_number(words);
+  };
+  CHECK(by_number({"-p", "3"}));
+  CHECK(by_number({"-o", "comm=", "--ppid", "3"}));
+  CHECK(by_number({"u", "3"}));
+  CHECK_FALSE(by_number({}));
+  CHECK_FALSE(by_number({"aux"}));
+  CHECK_FALSE(by_number({"-eo", "pid,comm"}));
+  CHECK_FALSE(by_number({"-p", "3", "-u", "root"}));
+  CHECK_FALSE(by_number({"ax", "3"}));
 }
