@@ -20,7 +20,8 @@ enum class ChangeKind : std::uint8_t {
   kDeleted,    ///< every path below a deleted or replaced directory is a record of its own
   kRenamed,    ///< `from` holds the old path; a renamed directory is one record
   kModified,   ///< content, symlink target or device number
-  kMetadata,   ///< mode, owner, times set on purpose, xattrs, ACLs, capabilities, inode flags
+  kMetadata,   ///< mode, owner, times set on purpose, xattrs, ACLs, capabilities, inode flags; other hard
+               ///< links; what is allocated
   kIdentical,  ///< written or touched, yet nothing but a time of the run itself differs
 };
 
@@ -51,7 +52,7 @@ struct Change {
   std::string path;  ///< bytes, absolute, as the action saw it; of what is deleted as the host has it
   ChangeKind kind = ChangeKind::kCreated;
   std::vector<std::string>
-      also;  ///< "modified", "mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink"
+      also;  ///< "modified", "mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink", "blocks"
   FileType type = FileType::kFile;  ///< of the object after; of the one before if deleted
   std::string from;                 ///< old path of a renamed object
   std::optional<Attributes> before;

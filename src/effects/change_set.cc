@@ -6,13 +6,16 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <unordered_set>
 
 #include "base/sys.h"
+#include "effects/allocation.h"
 #include "effects/attributes.h"
 #include "effects/copied_time.h"
 #include "effects/layer_walk.h"
@@ -34,7 +37,15 @@ struct Outcome {
   std::optional<struct stat> origin;  ///< what a hard-linked upper object was copied from
   std::uint64_t blocks = 0;           ///< of the upper object
   std::uint64_t inode = 0;            ///< of one with several names, to count its blocks once
+  bool is_other_object = false;       ///< of as many names: whether of the same ones, all names together tell
 };
+
+/// It is an effect after all.
+void make_metadata(Change& change, const char* word) {
+  std::erase(change.also, "touched");
+  if (std::ranges::find(change.also, word) == change.also.end()) change.also.emplace_back(word);
+  if (change.kind == ChangeKind::kIdentical) change.kind = ChangeKind::kMetadata;
+}
 
 class Comparer {
  public:
@@ -67,6 +78,7 @@ class Comparer {
     change.after = alias.after;
     change.kind = classify(change, false, window_).value_or(ChangeKind::kIdentical);
     if (change.before->nlink == change.after->nlink) change.also.emplace_back("hardlink");
+    compare_allocation(alias.directory->get(), alias.name, layer_.index.get(), alias.object, change);
     return change;
   }
 
@@ -107,6 +119,9 @@ class Comparer {
       const auto kind = classify(change, pair.replaced, window_);
       if (!kind) return {};
       change.kind = *kind;
+      compare_links(*pair.after, change, outcome);
+      compare_allocation(pair.before->directory->get(), pair.before->name, pair.after->directory->get(),
+                         pair.after->name, change);
       if (is_only_a_time(change) && has_copied_time(pair, change, options_.earliest_stamp_ns)) return {};
     }
     outcome.host = std::move(pair.from.empty() ? pair.host : pair.from);
@@ -130,6 +145,38 @@ class Comparer {
     return {};
   }
 
+  /// Whether the name stands for another object, one of which has further names: what is written to it would
+  /// reach others than before. Only an index tells a copied-up object from a new one.
+  void compare_links(const Pair::Side& side, Change& change, Outcome& outcome) const {
+    if (change.kind != ChangeKind::kIdentical || change.type == FileType::kDir || change.masked ||
+        !layer_.index.valid())
+      return;
+    const Attributes& before = *change.before;
+    const Attributes& after = *change.after;
+    if (before.nlink == 1 && after.nlink == 1) return;
+    const char* name = side.name.c_str();
+    if (origin_key(side.directory->get(), name)) {
+      const auto origin =
+          outcome.origin ? outcome.origin : origin_stat(layer_.lower.get(), side.directory->get(), name);
+      if (!origin || origin->st_ino == before.ino) return;
+    } else if (before.nlink == 1) {
+      return;  // a new object: its other names are new too, and records
+    }
+    outcome.is_other_object = before.nlink == after.nlink;
+    if (!outcome.is_other_object) make_metadata(change, "hardlink");
+  }
+
+  static void compare_allocation(int before_dir, const std::string& before_name, int after_dir,
+                                 const std::string& after_name, Change& change) {
+    const Attributes& before = *change.before;
+    const Attributes& after = *change.after;
+    if (change.type != FileType::kFile || change.masked || !after.sha256 || before.sha256 != after.sha256 ||
+        before.size != after.size)
+      return;
+    if (is_allocated_otherwise(before_dir, before_name.c_str(), before, after_dir, after_name.c_str(), after))
+      make_metadata(change, "blocks");
+  }
+
   void keep_what_was_not_shown(Change& change) const {
     const auto names = layer_.xattrs_not_shown.find(change.path);
     if (names == layer_.xattrs_not_shown.end()) return;
@@ -149,6 +196,32 @@ class Comparer {
   const Layer& layer_;
   const ChangeSetOptions& options_;
   Window window_;
+};
+
+/// Names that stand for another object of as many names. Where all names of one object are now those of one
+/// other, as after a package was installed again, nothing has come of it.
+class Regrouped {
+ public:
+  /// False: there are too many, and it is not taken.
+  bool take(Change& change, std::string& host) {
+    if (held_.size() >= kMost) return false;
+    ++names_[{change.before->ino, change.after->ino}];
+    held_.emplace_back(std::move(change), std::move(host));
+    return true;
+  }
+
+  void settle(const std::function<bool(Change, const std::string&)>& add) {
+    for (auto& [change, host] : held_) {
+      const std::uint64_t names = names_[{change.before->ino, change.after->ino}];
+      if (names != change.before->nlink || names != change.after->nlink) make_metadata(change, "hardlink");
+      if (!add(std::move(change), host)) return;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kMost = 10'000;
+  std::vector<std::pair<Change, std::string>> held_;                        ///< and where the host has it
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> names_;  ///< by inode before and after
 };
 
 bool lost_setid(const Change& change) {
@@ -219,6 +292,7 @@ class Collector {
     std::unordered_set<std::uint64_t> counted;  // upper inodes with several names
     Room room;
     LinkAliases aliases;
+    Regrouped regrouped;
     const Comparer compare_pair(layer, options_);
     OrderedPool<Pair, Outcome> pool(
         threads(), [&](Pair& pair, std::vector<Outcome>& outcomes) { compare_pair(pair, outcomes); },
@@ -230,6 +304,10 @@ class Collector {
             if (!outcome.change) continue;
             room.note(*outcome.change, first_name);
             aliases.note(*outcome.change, outcome.origin);
+            if (outcome.is_other_object) {
+              if (regrouped.take(*outcome.change, outcome.host)) continue;
+              make_metadata(*outcome.change, "hardlink");
+            }
             if (!add(std::move(*outcome.change), outcome.host)) return false;
           }
           return true;
@@ -239,6 +317,8 @@ class Collector {
         [&](std::string line) { report(std::move(line)); });
     walk.run();
     pool.finish();
+    if (!error_)
+      regrouped.settle([&](Change change, const std::string& host) { return add(std::move(change), host); });
     if (!error_) {
       aliases.complete(
           layer, walk.renames(),

@@ -111,7 +111,7 @@ LinkAliases::Objects LinkAliases::incomplete(const Layer& layer,
     }
     after->nlink = merged_nlink(layer.index.get(), name.c_str(), *st, origin);
     after->link_group = after->nlink > 1 ? std::optional(st->st_ino) : std::nullopt;
-    objects.emplace(origin->st_ino, Object{std::move(*after), origin->st_nlink, group.path});
+    objects.emplace(origin->st_ino, Object{name, std::move(*after), origin->st_nlink, group.path});
   }
   return objects;
 }
@@ -178,6 +178,7 @@ void LinkAliases::scan(const Layer& layer, const RenameIndex& renames, const Obj
       alias.name = name;
       alias.st = *st;
       alias.after = object->second.after;
+      alias.object = object->second.name;
       found.push_back(std::move(alias));
     }
   }

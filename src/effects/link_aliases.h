@@ -25,6 +25,7 @@ struct LinkAlias {
   std::string name;
   struct stat st = {};
   Attributes after;
+  std::string object;  ///< its name in the overlay's index
 };
 
 class LinkAliases {
@@ -47,6 +48,7 @@ class LinkAliases {
     std::string path = {};  ///< the host's, of one of them
   };
   struct Object {
+    std::string name;  ///< in the index
     Attributes after;
     std::uint64_t names = 0;  ///< in the lower
     std::string path;         ///< the host's, of a name that has a record; empty: none has

@@ -518,6 +518,8 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
     }
     if (change.masked && !change.after) RH_CHECK(check_mask_is_gone(change, changes));
     if (!change.after) continue;
+    if (change.kind == ChangeKind::kMetadata && has(change, "blocks"))
+      plan.left_out.push_back({change.path, "what is allocated to it stays as it is on the host"});
     for (const auto& [name, value] : change.after->xattrs) {
       if (name.starts_with("trusted.overlay.") || name.starts_with("user.overlay."))
         return fail(change.path + " carries the attribute " + name +

@@ -73,13 +73,13 @@ struct FileBits {
   std::uint64_t masked = of("masked");
   std::uint64_t noise = of("noise");
 
-  std::pair<std::string_view, std::uint64_t> also[11] = {
+  std::pair<std::string_view, std::uint64_t> also[12] = {
       {"modified", of("change", "modified")}, {"metadata", of("change", "metadata")},
       {"deleted", of("change", "deleted")},   {"mode", of("also", "mode")},
       {"owner", of("also", "owner")},         {"mtime", of("also", "mtime")},
       {"xattrs", of("also", "xattrs")},       {"acl", of("also", "acl")},
       {"caps", of("also", "caps")},           {"flags", of("also", "flags")},
-      {"hardlink", of("also", "hardlink")}};
+      {"hardlink", of("also", "hardlink")},   {"blocks", of("also", "blocks")}};
 };
 
 const FileBits& bits() {

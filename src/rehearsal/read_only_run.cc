@@ -1,7 +1,10 @@
 #include "rehearsal/read_only_run.h"
 
+#include <algorithm>
+
 #include "base/escape.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "effects/change_set.h"
 #include "report/attributes.h"
 #include "report/change_text.h"
@@ -12,42 +15,69 @@ namespace rehearse {
 
 namespace {
 
+/// As much as rule safe.scratch of the built-in policy lets a run leave in these directories.
+constexpr std::uint64_t kMostScratchBytes = std::uint64_t{256} << 20U;
+constexpr std::size_t kMostNamed = 20;
+
 /// What others keep there is another now. The host itself goes on using it meanwhile: that a directory has
 /// got entries, or an object another time, is nobody's attempt.
 bool touches_others(const effects::Change& change) {
   if (change.kind == effects::ChangeKind::kIdentical) return false;
   if (change.kind != effects::ChangeKind::kMetadata || !change.before || !change.after) return true;
-  return !report::metadata_differences(*change.before, *change.after).empty();
+  const bool otherwise_kept = std::ranges::any_of(
+      change.also, [](const std::string& word) { return word == "hardlink" || word == "blocks"; });
+  return (otherwise_kept && !change.base_moved) ||
+         !report::metadata_differences(*change.before, *change.after).empty();
+}
+
+/// Why what is new there is more than scratch: on a host it would give rights to whoever uses it. Empty: it
+/// is not.
+std::string rights_of(const effects::Change& change) {
+  using effects::FileType;
+  constexpr std::uint32_t kSetid = 06000;
+  if (change.type == FileType::kCharDevice || change.type == FileType::kBlockDevice) return "a device node";
+  if (change.type != FileType::kFile) return {};
+  if ((change.after->mode & kSetid) != 0) return "a setuid or setgid file";
+  return report::caps_of(change.after->xattrs) ? "a file with capabilities" : "";
+}
+
+void note_in_scratch(WriteWatch& watch, std::string what, const std::string& path) {
+  watch.note({"file", std::move(what), path, 0, {}, {}, 0});
 }
 
 }  // namespace
 
-Result<std::uint64_t> look_at_scratch(const std::vector<effects::Layer>& layers,
-                                      const sandbox::Evidence& evidence, WriteWatch& watch) {
-  if (layers.empty()) return std::uint64_t{0};
+Result<void> look_at_scratch(const std::vector<effects::Layer>& layers, const sandbox::Evidence& evidence,
+                             WriteWatch& watch, report::ReadOnlyRecord& record) {
+  if (layers.empty()) return {};
   RH_TRY(auto list, sys::memfd("rehearse-scratch", 0));
   RH_TRY(auto writer, effects::ManifestWriter::create(std::move(list)));
   effects::ChangeSetOptions options;
   options.started_ns = evidence.started_ns;
   options.earliest_stamp_ns = evidence.earliest_stamp_ns;
   options.finished_ns = evidence.finished_ns;
-  std::uint64_t fresh = 0;
   options.observe = [&](const effects::Change& change) {
-    if (change.kind == effects::ChangeKind::kCreated) {
-      ++fresh;
-    } else if (touches_others(change)) {
-      watch.note({"file",
-                  std::string(report::to_string(change.kind)) +
-                      " in a scratch directory, though it was there before",
-                  change.path,
-                  0,
-                  {},
-                  {},
-                  0});
+    if (change.kind != effects::ChangeKind::kCreated) {
+      if (touches_others(change))
+        note_in_scratch(watch,
+                        std::string(report::to_string(change.kind)) +
+                            " in a scratch directory, though it was there before",
+                        change.path);
+      return;
     }
+    ++record.scratch;
+    if (record.scratch_left.size() < kMostNamed)
+      record.scratch_left.push_back({change.path, report::to_string(change.type), change.after->size});
+    if (const std::string rights = rights_of(change); !rights.empty())
+      note_in_scratch(watch, rights + " left in a scratch directory", change.path);
   };
-  RH_CHECK(effects::collect_changes(layers, options, *writer));
-  return fresh;
+  RH_TRY(const auto changes, effects::collect_changes(layers, options, *writer));
+  record.scratch_bytes = changes.written_bytes;
+  if (changes.written_bytes > kMostScratchBytes)
+    note_in_scratch(watch, format_bytes(changes.written_bytes) + " left in scratch directories", "");
+  for (const std::string& line : changes.missing)
+    note_in_scratch(watch, "something in a scratch directory that cannot be read: " + line, "");
+  return {};
 }
 
 std::string tried_line(const WriteWatch& watch) {

@@ -11,10 +11,11 @@
 
 namespace rehearse {
 
-/// Looks through scratch directories. What is new there is counted; anything else that changed there belonged
-/// to somebody, and is noted as an attempt to write.
-Result<std::uint64_t> look_at_scratch(const std::vector<effects::Layer>& layers,
-                                      const sandbox::Evidence& evidence, WriteWatch& watch);
+/// Looks through scratch directories, for `record`. What is new there is counted, and the first of it named.
+/// What would give somebody rights or fill the host is noted as an attempt to write, as is anything else that
+/// changed there: it belonged to somebody.
+Result<void> look_at_scratch(const std::vector<effects::Layer>& layers, const sandbox::Evidence& evidence,
+                             WriteWatch& watch, report::ReadOnlyRecord& record);
 
 /// For who waits for the run: why it begins again.
 std::string tried_line(const WriteWatch& watch);

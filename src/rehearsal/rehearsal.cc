@@ -239,9 +239,12 @@ Result<effects::ChangeSet> read_changes(Run& run, const ledger::StateDir& state,
 Result<bool> wrote_nothing(Run& run, const ledger::Bundle& bundle, sandbox::Evidence& evidence) {
   WriteWatch& watch = *run.trial.watch;
   RH_TRY(const auto scratch, open_layers(bundle, evidence.layers, true));
-  RH_TRY(const auto fresh, look_at_scratch(scratch, evidence, watch));
+  report::ReadOnlyRecord left;
+  RH_CHECK(look_at_scratch(scratch, evidence, watch, left));
   run.record.read_only = describe_read_only(watch, true);
-  run.record.read_only->scratch = fresh;
+  run.record.read_only->scratch = left.scratch;
+  run.record.read_only->scratch_bytes = left.scratch_bytes;
+  run.record.read_only->scratch_left = std::move(left.scratch_left);
   run.record.read_only->watched = run.record.trace.has_value();
   return watch.total() == 0 || evidence.interrupted_by.has_value();
 }

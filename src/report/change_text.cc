@@ -135,6 +135,12 @@ std::optional<std::string> set_time(const Change& change) {
   return "time " + arrow(rfc3339(change.before->mtime_ns), rfc3339(change.after->mtime_ns));
 }
 
+std::optional<std::string> allocation(const Change& change) {
+  if (!change.before || !change.after || !says(change, "blocks")) return std::nullopt;
+  return "allocated " +
+         arrow(format_bytes(change.before->blocks * 512), format_bytes(change.after->blocks * 512));
+}
+
 bool is_destructive(const Change& change) {
   if (change.kind == ChangeKind::kDeleted || change.kind == ChangeKind::kType) return true;
   return change.kind == ChangeKind::kRenamed &&
@@ -175,6 +181,7 @@ std::string details(const Change& change, const LinkNames& links) {
         auto differences = metadata_differences(a, b);
         std::move(differences.begin(), differences.end(), std::back_inserter(parts));
         if (auto time = set_time(change)) parts.push_back(std::move(*time));
+        if (auto bytes = allocation(change)) parts.push_back(std::move(*bytes));
         if (change.kind == ChangeKind::kMetadata && says(change, "replaced")) parts.emplace_back("made anew");
       }
   }

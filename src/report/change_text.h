@@ -22,6 +22,9 @@ std::vector<std::string> metadata_differences(const effects::Attributes& before,
 /// outside the run.
 std::optional<std::string> set_time(const effects::Change& change);
 
+/// What is allocated to a file of which no content differs, where that is another amount.
+std::optional<std::string> allocation(const effects::Change& change);
+
 /// Written or touched with no effect but a time of the run itself. One more name is an effect.
 bool is_noise(const effects::Change& change);
 

@@ -112,6 +112,7 @@ void describe(const Change& change, const LinkNames& links, FileDiff& out) {
   if (both) {
     for (std::string& line : metadata_differences(*change.before, *change.after)) add(std::move(line));
     if (auto time = set_time(change)) add(std::move(*time));
+    if (auto bytes = allocation(change)) add(std::move(*bytes));
     if (change.before->target != change.after->target) {
       add("target " + escape_text(change.before->target) + " → " + escape_text(change.after->target));
     }

@@ -342,7 +342,16 @@ void read_files(JsonWriter& json, const ReadsRecord& reads) {
 void read_only(JsonWriter& json, const ReadOnlyRecord& record) {
   json.key("read_only").open_object().key("enforced").boolean(record.enforced);
   json.key("watched").boolean(record.watched).key("proved").boolean(record.proved());
-  json.key("scratch").integer(record.scratch).key("attempts_total").integer(record.attempts_total);
+  json.key("scratch").integer(record.scratch).key("scratch_bytes").integer(record.scratch_bytes);
+  json.key("scratch_left").open_array();
+  for (const ScratchRecord& left : record.scratch_left)
+    json.open_object()
+        .bytes("path", left.path)
+        .bytes("type", left.type)
+        .key("size")
+        .integer(left.size)
+        .close_object();
+  json.close_array().key("attempts_total").integer(record.attempts_total);
   json.key("attempts").open_array();
   for (const WriteAttemptRecord& attempt : record.attempts) {
     json.open_object().bytes("what", attempt.what).bytes("call", attempt.detail);

@@ -25,10 +25,21 @@ bool is_fresh(const Change& change) {
          std::ranges::find(change.also, "replaced") != change.also.end();
 }
 
+/// The name stands for another object of the same content, and nothing else differs.
+bool is_relinked(const Change& change) {
+  return change.kind == ChangeKind::kMetadata && change.before && change.after && change.also.size() == 1 &&
+         change.also.front() == "hardlink";
+}
+
+std::string relinked_text(std::uint64_t before, std::uint64_t after) {
+  if (before == after) return fmt::format("another object, with other hard links ({})", after);
+  return fmt::format("another object, hard links {}→{}", before, after);
+}
+
 }  // namespace
 
 bool gained_link(const Change& change) {
-  return is_linked(change) && change.before && !is_fresh(change) &&
+  return is_linked(change) && change.before && !is_fresh(change) && !is_relinked(change) &&
          change.after->nlink > change.before->nlink;
 }
 
@@ -56,6 +67,7 @@ std::string LinkNames::host_object(const Change& change) const {
 }
 
 std::string LinkNames::text(const Change& change) const {
+  if (is_relinked(change)) return relinked_text(change.before->nlink, change.after->nlink);
   if (!is_linked(change)) return {};
   const Names* names = find(change);
   if (is_fresh(change)) {

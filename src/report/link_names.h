@@ -20,7 +20,7 @@ class LinkNames {
   /// The name under which the host has the object that this new path is a link to; empty if it is not one.
   [[nodiscard]] std::string host_object(const effects::Change& change) const;
   /// What there is to say of it, escaped: "hard link of /etc/shadow" of a new name, "new hard link /tmp/x" of
-  /// what was there. Empty if there is nothing.
+  /// what was there, "another object, hard links 2→1". Empty if there is nothing.
   [[nodiscard]] std::string text(const effects::Change& change) const;
 
  private:

@@ -187,6 +187,14 @@ void read_read_only(Reader json, ReadOnlyRecord& record, std::string& error) {
   record.enforced = json.boolean("enforced");
   record.watched = json.boolean("watched");
   record.scratch = json.integer<std::uint64_t>("scratch");
+  if (json.find("scratch_left") != nullptr) {  // older records have none
+    record.scratch_bytes = json.integer<std::uint64_t>("scratch_bytes");
+    json.each("scratch_left", [&](const Json& item, const std::string& where) {
+      Reader reader(item, where + ".", error);
+      record.scratch_left.push_back(
+          {reader.bytes("path"), reader.bytes("type"), reader.integer<std::uint64_t>("size")});
+    });
+  }
   record.attempts_total = json.integer<std::uint64_t>("attempts_total");
   json.each("attempts", [&](const Json& item, const std::string& where) {
     Reader reader(item, where + ".", error);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/escape.h"
+#include "base/units.h"
 #include "report/text_width.h"
 
 namespace rehearse::report {
@@ -30,7 +33,11 @@ std::vector<std::string> write_attempt_lines(const ReadOnlyRecord& record) {
 std::string read_only_text(const ReadOnlyRecord& record, std::size_t columns) {
   std::string text;
   const auto say = [&](const std::string& line, std::size_t indent) { text += wrap(line, indent, columns); };
-  if (record.proved())
+  if (record.proved() && record.scratch != 0)
+    say("It could write nothing outside scratch directories, and did not try: that nothing else changed is "
+        "enforced, not observed.",
+        2);
+  else if (record.proved())
     say("It could write nothing, and did not try: that nothing changed is enforced, not observed.", 2);
   else if (record.enforced && !record.watched)
     say("It could write nothing. Whether it tried is not known: nothing was recorded, and only the file "
@@ -50,9 +57,16 @@ std::string read_only_text(const ReadOnlyRecord& record, std::size_t columns) {
   if (record.attempts_total > kMostShown)
     say(fmt::format("and {} more before it had ended", record.attempts_total - kMostShown), 4);
   if (record.scratch != 0)
-    say(fmt::format("{} new object{} in scratch directories thrown away", record.scratch,
-                    record.scratch == 1 ? "" : "s"),
+    say(fmt::format("{} new object{} in scratch directories, {}, thrown away", record.scratch,
+                    record.scratch == 1 ? "" : "s", format_bytes(record.scratch_bytes)),
         2);
+  for (std::size_t i = 0; i < std::min(record.scratch_left.size(), kMostShown); ++i) {
+    const ScratchRecord& left = record.scratch_left[i];
+    const std::string what = left.type == "file" ? format_bytes(left.size) : left.type;
+    say(escape_text(left.path, kLineLimit) + "  " + escape_text(what, kLineLimit), 4);
+  }
+  if (record.scratch > kMostShown && !record.scratch_left.empty())
+    say(fmt::format("and {} more", record.scratch - kMostShown), 4);
   return text;
 }
 

@@ -278,11 +278,20 @@ struct WriteAttemptRecord {
   std::vector<std::string> argv;
 };
 
+/// Something new in a scratch directory.
+struct ScratchRecord {
+  std::string path;
+  std::string type;  ///< file, dir, ...
+  std::uint64_t size = 0;
+};
+
 /// What came of running it where nothing can be written.
 struct ReadOnlyRecord {
   bool enforced = false;      ///< this run could not write; false: it had tried to, and this is the full one
   bool watched = false;       ///< attempts were looked for: without a trace only the file systems refuse
   std::uint64_t scratch = 0;  ///< objects that were new in scratch directories at its end, thrown away
+  std::uint64_t scratch_bytes = 0;           ///< that were allocated there
+  std::vector<ScratchRecord> scratch_left;   ///< the first of these objects
   std::vector<WriteAttemptRecord> attempts;  ///< the first of them
   std::uint64_t attempts_total = 0;
 

@@ -33,6 +33,12 @@ std::string irreversible_line(const RunRecord& record) {
   return count == 0 ? "all reversible" : fmt::format("{} irreversible", count);
 }
 
+/// What a run that may write nothing left where it may.
+std::string scratch_line(const RunRecord& record) {
+  if (!record.read_only || record.read_only->scratch == 0) return {};
+  return fmt::format("{} new in scratch, thrown away", record.read_only->scratch);
+}
+
 }  // namespace
 
 std::string words_text(std::span<const std::string> argv, std::size_t limit) {
@@ -81,9 +87,9 @@ std::string verdict_sentence(const RunRecord& record) {
 
 std::string effects_line(const RunRecord& record) {
   std::string text = counts_line(record.counts);
-  for (const std::string& part :
-       {counted(record.accounts.size(), "account"), counted(record.packages.size(), "package"),
-        units_line(record), network_line(count_network(record)), irreversible_line(record)})
+  for (const std::string& part : {scratch_line(record), counted(record.accounts.size(), "account"),
+                                  counted(record.packages.size(), "package"), units_line(record),
+                                  network_line(count_network(record)), irreversible_line(record)})
     if (!part.empty()) text += " · " + part;
   return text;
 }

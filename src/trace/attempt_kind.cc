@@ -81,6 +81,21 @@ bool only_shows(std::string_view path) {
          std::ranges::any_of(kFirmware, [&](std::string_view top) { return is_within(path, top); });
 }
 
+/// Where a word halts, restarts or suspends the host, or takes a processor, memory or a device from under it.
+/// "" of other places.
+std::string_view kind_of_switch(std::string_view path) {
+  if (path == "/proc/sysrq-trigger" || path == "/sys/power/state") return "power";
+  if (!is_within(path, "/sys")) return "";
+  const std::size_t slash = path.rfind('/');
+  const std::string_view name = path.substr(slash + 1);
+  const std::string_view directory = path.substr(0, slash);
+  const bool has_state =
+      directory.ends_with("/device") || directory.find("/system/memory/") != std::string_view::npos;
+  constexpr std::string_view kSwitches[] = {"delete", "offline", "online", "remove", "unbind"};
+  const bool is_switch = std::ranges::find(kSwitches, name) != std::end(kSwitches);
+  return is_switch || (name == "state" && has_state) ? "hardware" : "";
+}
+
 std::string_view kind_of_place(std::string_view path) {
   if (is_within(path, "/proc/sys")) return "sysctl";
   if (const OfProcess of = of_process(path); !of.who.empty()) {
@@ -162,6 +177,9 @@ std::string_view of_open(const TraceEvent& event, const EventStream& events, con
     return "pipe";
   if (event.unfinished) return "";
   if (writes && is_within(path, "/proc/sys")) return "sysctl";
+  if (writes && (is_absent_in_proc(event, path) || (is_refused(event) && is_administrator(event)))) {
+    if (const auto kind = kind_of_switch(path); !kind.empty()) return kind;
+  }
   if (writes && is_absent_in_proc(event, path)) return "kernel";
   if (is_device(path)) {
     if (const auto kind = of_device(event, path, flags.value_or(O_RDONLY)); !kind.empty()) return kind;

@@ -28,7 +28,7 @@ constexpr std::string_view kChanging[] = {"accounting",     "clock",
                                           "quota",          "reboot",
                                           "swap",           "call convention"};
 /// Places that count only if they were to be written.
-constexpr std::string_view kPlaces[] = {"device", "kernel", "raw device", "sysctl"};
+constexpr std::string_view kPlaces[] = {"device", "hardware", "kernel", "power", "raw device", "sysctl"};
 
 template <std::size_t N>
 bool is_among(std::string_view word, const std::string_view (&list)[N]) {

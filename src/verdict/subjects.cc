@@ -10,7 +10,7 @@ namespace {
 using Words = std::string_view;
 
 constexpr Words kChanges[] = {"type", "created", "deleted", "renamed", "modified", "metadata", "identical"};
-constexpr Words kAlso[] = {"mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink"};
+constexpr Words kAlso[] = {"mode", "owner", "mtime", "xattrs", "acl", "caps", "flags", "hardlink", "blocks"};
 constexpr Words kTypes[] = {"file", "dir", "symlink", "fifo", "socket", "device"};
 constexpr Words kModeBits[] = {"setuid",      "setgid",     "sticky", "group_write",
                                "world_write", "world_read", "exec"};

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import HostCase, b
+from harness import HostCase, Result, b
 
 
 class Files(HostCase):
@@ -132,6 +132,51 @@ class Files(HostCase):
         diff = self.call("diff", result.doc["id"], json_out=False).out.decode()
         self.assertIn("new hard link of /etc/passwd", diff)
         self.assertIn(f"new hard link {name}", diff)
+
+    def test_a_name_of_another_object_is_a_change(self) -> None:
+        """Writing to one name does not reach the other any more, or reaches one that it did not."""
+        def relinked(script: str, *names: str) -> Result:
+            result = self.shell(f"cd {self.host} && {script}", "--policy", "builtin")
+            found = {os.fsdecode(path): entry["also"] for path, entry in result.changes.items() if entry["change"] == "metadata"}
+            self.assertEqual(found, {str(self.host / name): ["hardlink"] for name in names}, script)
+            self.assertEqual((result.doc["counts"]["metadata"], result.doc["verdict"]["level"] == "green"), (len(names), not names))
+            return result
+
+        os.link(self.host / "keep", self.host / "l2")
+        shutil.copy2(self.host / "keep", self.host / "twin")
+        result = relinked("cp -p keep n && mv n l2", "l2")
+        entry = self.change(result, self.host / "l2", "metadata")
+        self.assertEqual((entry["before"]["nlink"], entry["after"]["nlink"]), (2, 1))
+        for verb in ("show", "diff"):
+            self.assertIn("another object, hard links 2→1", self.call(verb, result.doc["id"], json_out=False).out.decode())
+        self.assertIn("m1 file", self.call("show", result.doc["id"], json_out=False).out.decode())
+        relinked("rm keep && cp -p l2 keep", "keep")
+        relinked("cp -p keep n && ln n l4 && mv n l2", "l2")  # of two names before and after, of other ones
+        relinked("ln -f twin keep", "keep")
+        relinked("ln -f keep twin", "twin")
+        # One object has all the names, as before; a name of its own that was made anew; the same one.
+        for script in ("cp -p keep n && ln -f n keep && ln -f n l2 && rm n", "cp -p twin n && mv n twin", "touch keep; : >>l2", "mv l2 n; mv n l2"):
+            relinked(script)
+
+    def test_what_is_allocated_is_a_change(self) -> None:
+        harness.need("fallocate", "dd")
+        (self.host / "sparse").touch()
+        os.truncate(self.host / "sparse", 64 << 20)
+        (self.host / "zeros").write_bytes(bytes(8 << 20))
+        (self.host / "dense").write_bytes(os.urandom(8 << 20))
+        subprocess.run(["fallocate", "-l", "64M", self.host / "reserved"], check=True)
+        subprocess.run(["sh", "-c", "for i in $(seq 0 2 62); do printf x | dd of=pieces bs=1 seek=${i}M conv=notrunc status=none; done"], cwd=self.host, check=True)
+        ways = {"fallocate -l 64M sparse": "sparse", "dd if=/dev/zero of=sparse bs=1M count=8 conv=notrunc status=none": "sparse", "fallocate -n -l 64M keep": "keep",
+                "fallocate -d zeros": "zeros", "cp --sparse=never -p sparse n; mv n sparse": "sparse", "fallocate -l 64M sparse; chmod 600 sparse": "sparse"}
+        for script, name in ways.items():
+            with self.subTest(script):
+                result = self.shell(f"cd {self.host} && {script}", "--policy", "builtin")
+                self.assertIn("blocks", self.change(result, self.host / name, "metadata")["also"])
+                self.assertEqual((result.doc["counts"]["metadata"], result.doc["verdict"]["level"]), (1, "yellow"))
+                for verb in ("show", "diff"):
+                    self.assertRegex(self.call(verb, result.doc["id"], json_out=False).out.decode(), "allocated [0-9].*→[0-9]")
+        result = self.shell(f"cd {self.host} && touch *; for i in dense zeros sparse; do cp -p $i n; mv n $i; done; : >>keep; : >>reserved", "--policy", "builtin")
+        self.assertEqual((result.doc["counts"]["metadata"], result.doc["verdict"]["level"]), (0, "green"), [entry for entry in result.doc["changes"] if entry["change"] != "identical"])
 
     def test_a_hardlink_whose_written_name_is_gone(self) -> None:
         os.link(self.host / "keep", self.host / "l2")

@@ -493,6 +493,14 @@ class BuiltIn(PolicyCase):
         self.judged("python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'; exit 0", RED, "priv.host-down")
         self.judged("kill -9 -1", RED, "priv.host-down")
         self.judged("python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0)'; exit 0", YELLOW, "priv.attempt", not_rules=("priv.host-down",))  # of ctrl-alt-del
+        # What the letter was is not known: nothing can be written there.
+        for script in ("echo b > /proc/sysrq-trigger", "cd /proc; echo c > sysrq-trigger", "echo o | tee /proc/sysrq-trigger", "ln -s /proc/sysrq-trigger /tmp/s; echo b > /tmp/s"):
+            self.judged(f"{script}; exit 0", RED, "priv.host-down")
+        self.assertNotIn("priv.host-down", self.rules(self.run_in(["sh", "-c", "cat /proc/sysrq-trigger; exit 0"], "--policy", "builtin")))
+        for place, rule in (("/sys/power/state", "priv.host-down"), ("/sys/devices/system/cpu/cpu1/online", "priv.hardware-taken")):
+            if os.path.exists(place):
+                self.judged(f"echo 0 > {place}; exit 0", RED, rule)
+                self.judged(f"cat {place}", GREEN, "safe.no-effects")
         self.judged("echo x > /dev/initctl; exit 0", YELLOW, "priv.attempt", not_rules=("priv.kernel-attempt",))
         self.judged("mknod /tmp/c c 1 3; exit 0", YELLOW, "priv.attempt", not_rules=("priv.kernel-attempt",))
         self.judged("mknod /tmp/c c 1 1; exit 0", RED, "priv.kernel-attempt")

@@ -85,8 +85,15 @@ class Reading(ReadOnlyCase):
     def test_scratch_is_thrown_away(self) -> None:
         result = self.read_only(f"t=$(mktemp); echo 1 >$t; mktemp -p {self.host}; echo 2 >/dev/shm/x; sort </etc/passwd >$t; wc -l <$t")
         self.assertEqual(result.doc["command"]["exit"], 0)
-        self.assertGreaterEqual(self.proved(result)["scratch"], 2)
-        self.assertIn("thrown away", self.report(result))
+        row = self.proved(result)
+        self.assertEqual((row["scratch"], 4096 <= row["scratch_bytes"] <= 1 << 20), (2, True))
+        self.assertIn((str(self.host), "file"), {(os.path.dirname(left["path"]), left["type"]) for left in row["scratch_left"]})
+        text = " ".join(self.report(result).split())
+        self.assertIn("thrown away", text)
+        self.assertIn(row["scratch_left"][0]["path"], text)
+        self.assertNotIn("that nothing changed is enforced", text)
+        self.assertIn("no file changes · 2 new in scratch, thrown away", text)
+        self.assertNotIn("It changed nothing,", text)
         self.assertEqual(os.listdir(self.host), [])
 
     def test_as_another_user_and_in_the_root_profile(self) -> None:
@@ -155,6 +162,24 @@ class Writing(ReadOnlyCase):
                 self.assertIn("scratch directory", attempt["call"])
                 self.assertTrue(attempt["path"].startswith(str(mine)))
                 self.assertEqual(mine.read_text(encoding="ascii"), "a\n")
+
+    def test_what_is_left_in_scratch_is_judged(self) -> None:
+        harness.need("setcap", "fallocate", "python3")
+        left = f"/tmp/{self.host.name}-left"
+        ways = {f"cp /bin/true {left}; chmod 4755 {left}": ("setuid", "red"), f"cp /bin/true {left}; chmod g+s {left}": ("setuid", "red"),
+                f"cp /bin/true {left}; setcap cap_net_raw=ep {left}": ("capabilities", "red"), f"fallocate -l 300M {left}": ("300 MiB", "yellow"),
+                f"fallocate -l 150M {left}; fallocate -l 150M /var/tmp/{self.host.name}-left": ("300 MiB", "yellow")}
+        for script, (word, level) in ways.items():
+            with self.subTest(script):
+                result = self.read_only(script, "--policy", "builtin")
+                attempt = self.fell_back(result)
+                self.assertIn(word, attempt["call"])
+                self.assertEqual(attempt["path"], "" if "MiB" in word else left)
+                self.assertEqual(result.doc["verdict"]["level"], level, result.doc["verdict"]["findings"])
+                self.change(result, left, "created")
+        # As much, or such files, for a while: nothing of it is left.
+        row = self.proved(self.read_only(f"fallocate -l 300M {left}; rm {left}; cp /bin/true {left}; chmod 4755 {left}; {left}; rm {left}"))
+        self.assertEqual((row["scratch"], row["scratch_left"]), (0, []))
 
     def test_what_it_was_given_to_read_is_given_again(self) -> None:
         script = f"read first; echo $first >{OUTSIDE}; cat >>{OUTSIDE}; cksum <{OUTSIDE}"

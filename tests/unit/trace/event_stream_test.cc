@@ -378,6 +378,15 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
   CHECK(refused("/proc/sys/kernel/cad_pid", O_RDONLY) == "look");
   CHECK(refused("/proc/sys/kernel/cad_pid", O_WRONLY) == "sysctl");
   CHECK(refused("/proc/kcore", O_RDONLY) == "kernel");
+  CHECK(refused("/proc/sysrq-trigger", O_RDONLY) == "kernel");
+  CHECK(refused("/proc/sysrq-trigger", O_WRONLY) == "power");
+  CHECK(refused("/sys/power/state", O_WRONLY) == "power");
+  CHECK(refused("/sys/power/pm_freeze_timeout", O_WRONLY) == "kernel");
+  for (const char* path : {"/sys/devices/system/cpu/cpu1/online", "/sys/block/sda/device/delete",
+                           "/sys/block/sda/device/state", "/sys/devices/system/memory/memory32/state",
+                           "/sys/bus/pci/devices/0000:00:03.0/remove", "/sys/bus/pci/drivers/nvme/unbind"})
+    CHECK(refused(path, O_WRONLY | O_CREAT | O_TRUNC) == "hardware");
+  CHECK(refused("/sys/class/rfkill/rfkill0/state", O_WRONLY) == "kernel");
   const auto absent = [&](std::string_view path, std::uint64_t flags) {
     run.call(20, SYS_openat, {kHere, 0x1000, flags}, -ENOENT, {{1, std::string(path)}});
     return run.kind;
@@ -391,7 +400,7 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
   CHECK(absent("/dev/mem", O_RDONLY) == "physical memory");
   CHECK(absent("/dev/mem", O_RDWR) == "raw device");
   CHECK(absent("/dev/sda", O_RDONLY) == "raw device");
-  CHECK(absent("/proc/sysrq-trigger", O_WRONLY) == "kernel");
+  CHECK(absent("/proc/sysrq-trigger", O_WRONLY) == "power");
   CHECK(absent("/proc/kcore", O_RDWR) == "kernel");
   CHECK(absent("/proc/mtrr", O_RDONLY).empty());
   CHECK(absent("/proc/self/absent", O_WRONLY).empty());
