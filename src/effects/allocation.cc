@@ -26,8 +26,8 @@ std::uint64_t slack(std::uint64_t bytes) {
 
 constexpr int kMostPieces = 1'000'000;
 
-/// Bytes that a copy has which is made in pieces of `piece` bytes from where there is data. What is allocated,
-/// was never written to and has been read may count as data: rather too many than too few.
+/// Bytes that a copy has which is made in pieces of `piece` bytes from where there is data. What is
+/// allocated, was never written to and has been read may count as data: rather too many than too few.
 std::uint64_t data_bytes(int fd, std::uint64_t size, std::uint64_t piece) {
   std::uint64_t found = 0;
   std::uint64_t at = 0;

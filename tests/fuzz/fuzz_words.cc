@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "effects/git_config.h"
 #include "fuzz.h"
+#include "trace/df_words.h"
 #include "trace/number_words.h"
 #include "trace/ps_words.h"
 
@@ -39,6 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Bytes bytes(data, size);
   std::vector<std::string> words = {"ps"};
   while (!bytes.empty() && words.size() < 16) words.push_back(bytes.text());
+  (void)trace::df_asks(words);
   (void)trace::ps_seeks_others(words, [](std::uint32_t number) { return number % 2 == 0; });
   for (const char* program : {"stat", "find", "tar", "mountpoint"})
     (void)trace::asks_for_device_numbers(program, words);
