@@ -141,6 +141,9 @@ NetworkJournal::NetworkJournal(gate::GateLog log, const NetworkPlan& plan, gate:
     auto& to = asks ? asking_ : connections_;
     to[{connection.protocol, connection.address, connection.port}].push_back(&connection);
   }
+  // The log has them in the order in which they ended.
+  for (auto& [destination, connections] : connections_)
+    std::ranges::stable_sort(connections, {}, &gate::ConnectionRecord::begun_ns);
 }
 
 void NetworkJournal::take_questions() {
