@@ -172,8 +172,10 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
   command.stdout_bytes = evidence.stdout_bytes;
   command.stderr_bytes = evidence.stderr_bytes;
   command.output_cut = evidence.output_cut;
-  for (const sandbox::Leftover& process : evidence.leftover)
-    mask_words(command.leftover.emplace_back(process.pid, process.comm, process.argv).argv);
+  for (const sandbox::Leftover& process : evidence.leftover) {
+    command.leftover.push_back({process.pid, process.comm, process.argv});
+    mask_words(command.leftover.back().argv);
+  }
   report::Action& action = run.record.action;
   if (run.order.action && evidence.stdin_bytes != 0) action.changed_by.emplace_back("standard input");
   action.as_filed = run.order.action && action.changed_by.empty();

@@ -248,7 +248,7 @@ std::vector<verdict::Gap> view_gaps(const std::set<OwnLook>& looks, bool mirrore
     // Of others who reads it makes no difference.
     const bool read = custom_of(look) == Custom::kShown && !look.reader.empty();
     const std::string reader = read ? ", read by " + look.reader : "";
-    seen[{look.view, is_looked_at_by_habit(look)}].insert(look.at + " (" + program + reader + ')');
+    seen[{look.view, is_looked_at_by_habit(look)}].insert(fmt::format("{} ({}{})", look.at, program, reader));
   }
   std::vector<verdict::Gap> gaps;
   gaps.reserve(seen.size());

@@ -124,7 +124,7 @@ std::string environment_text(const Action& action, std::size_t limit) {
   std::vector<std::string> words;
   for (const auto& [name, value] : action.env)
     if (!is_given_to_all(name) && !(name == "PATH" && value == kUsualPath))
-      words.push_back(name + '=' + value);
+      words.push_back(fmt::format("{}={}", name, value));
   return words_text(words, limit);
 }
 

@@ -94,7 +94,7 @@ RH_POST_CLONE long mount_one(const char* type, unsigned attributes) {
 /// Whether the setting below `proc` is what it is on the host.
 RH_POST_CLONE bool is_as_on_host(int proc, const OwnSetting& setting) {
   const long fd = raw::call(SYS_openat, proc, setting.path, O_RDONLY | O_CLOEXEC);
-  char read[sizeof setting.host];
+  char read[sizeof setting.host] = {};
   const char* value = setting.unless_shown.data();
   auto size = static_cast<long>(setting.unless_shown.size());
   if (fd >= 0) {

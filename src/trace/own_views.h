@@ -38,6 +38,7 @@ struct OwnLook {
   std::string program;  ///< its path; "" if that is not known
   /// The name of another program of the action that reads what this one prints, and may act on it; "": none.
   std::string reader = {};
+  // NOLINTNEXTLINE(modernize-use-nullptr): not a pointer, false in clang-tidy 14
   auto operator<=>(const OwnLook&) const = default;
 };
 
