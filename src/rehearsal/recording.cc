@@ -152,7 +152,7 @@ std::string name_on_host(std::uint32_t pid) {
 /// What the run's namespaces have of their own is what the host has: a gap of its own says where it is not.
 /// Limits of a new user namespace, each, are as many as there may be.
 bool is_as_on_host(const trace::OwnLook& look) {
-  if (sandbox::is_own_setting(look.at)) return true;
+  if (sandbox::is_set_as_on_host(look.at)) return true;
   if (look.view != trace::View::kSettings) return false;
   const auto value = sys::read_file(look.at.c_str(), 64);
   return value && *value == "2147483647\n";
@@ -241,12 +241,7 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
   list_outside_writes(record);
   std::ranges::move(busy_programs(programs_.paths()), std::back_inserter(record.gaps));
   std::ranges::move(locked_files(locks_), std::back_inserter(record.gaps));
-  if (!ids_.failed().empty())
-    record.gaps.push_back(
-        {fmt::format("user and group ids from {} on: {}", sandbox::kIdRange, some(ids_.failed())),
-         "the run's user namespace has none: there, giving them or changing a file that has one does not "
-         "fail; --profile=root has them",
-         verdict::Level::kYellow});
+  list_ids(record);
   list_hidden(record);
   list_descriptors(record);
   list_reads(evidence, record);
@@ -401,6 +396,15 @@ void Recording::list_hidden(report::RunRecord& record) const {
     return is_as_on_host(look) || !hides_something(look, *host);
   });
   std::ranges::move(view_gaps(looks, gate_.plan().mirror), std::back_inserter(record.gaps));
+}
+
+void Recording::list_ids(report::RunRecord& record) const {
+  if (ids_.failed().empty()) return;
+  record.gaps.push_back(
+      {fmt::format("user and group ids from {} on: {}", sandbox::kIdRange, some(ids_.failed())),
+       "the run's user namespace has none: there, giving them or changing a file that has one does not "
+       "fail; --profile=root has them",
+       verdict::Level::kYellow});
 }
 
 void Recording::list_descriptors(report::RunRecord& record) const {

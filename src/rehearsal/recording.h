@@ -88,6 +88,7 @@ class Recording final : public sandbox::Recorder {
   void list_mirror(report::RunRecord& record) const;
   void list_outside_writes(report::RunRecord& record) const;
   void list_hidden(report::RunRecord& record) const;
+  void list_ids(report::RunRecord& record) const;
   void list_descriptors(report::RunRecord& record) const;
   void list_reads(const sandbox::Evidence& evidence, report::RunRecord& record);
   void list_processes(report::RunRecord& record);

@@ -57,7 +57,7 @@ std::string cut_range(const std::string& range, std::uint32_t ids) {
 
 }  // namespace
 
-bool is_own_setting(std::string_view path) {
+bool is_set_as_on_host(std::string_view path) {
   constexpr std::string_view kProc = "/proc/";
   return path.starts_with(kProc) &&
          std::ranges::any_of(kSettings, [rest = path.substr(kProc.size())](const OwnSetting& setting) {

@@ -22,7 +22,7 @@ struct OwnSetting {
 using OwnSettings = std::array<OwnSetting, 20>;
 
 /// Whether the file has such a setting, and shows the host's value: "/proc/sys/kernel/sem".
-bool is_own_setting(std::string_view path);
+bool is_set_as_on_host(std::string_view path);
 
 /// With the values that the host has now; of ids those that there are below `ids`, how many the run has.
 OwnSettings settings_of_host(std::uint32_t ids);

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <limits>
 
-#include "syscalls/table.h"
 #include "trace/process_tree.h"
 
 namespace rehearse::trace {
@@ -25,18 +24,17 @@ void UnmappedIds::add(const TraceEvent& event) {
   const auto error = static_cast<int>(-event.result());
   if (error != EINVAL && error != EOVERFLOW) return;
   const syscalls::Syscall* call = syscalls::find_syscall(event.record->head().nr);
-  if (call == nullptr || !(error == EINVAL ? names_one(event) : changes_a_file(*call))) return;
+  if (call == nullptr || !(error == EINVAL ? names_one(*call, *event.record) : changes_a_file(*call))) return;
   const Image* image = ProcessTree::image_of(*event.process);
   const std::string program = image == nullptr ? "" : image->path.substr(image->path.rfind('/') + 1);
   if (failed_.size() < kMost) failed_.insert(std::string(call->name) + " (" + program + ')');
 }
 
 /// The highest number stands for "as it was".
-bool UnmappedIds::names_one(const TraceEvent& event) const {
-  const syscalls::Syscall& call = *syscalls::find_syscall(event.record->head().nr);
+bool UnmappedIds::names_one(const syscalls::Syscall& call, const Record& record) const {
   for (std::uint8_t i = 0; i < call.count; ++i) {
     if (call.args[i] != syscalls::Arg::kUid && call.args[i] != syscalls::Arg::kGid) continue;
-    const auto id = static_cast<std::uint32_t>(event.record->argument(i));
+    const auto id = static_cast<std::uint32_t>(record.argument(i));
     if (id >= first_ && id != std::numeric_limits<std::uint32_t>::max()) return true;
   }
   return false;

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "syscalls/table.h"
 #include "trace/event_stream.h"
 
 namespace rehearse::trace {
@@ -21,7 +22,7 @@ class UnmappedIds {
   [[nodiscard]] const std::set<std::string>& failed() const { return failed_; }
 
  private:
-  [[nodiscard]] bool names_one(const TraceEvent& event) const;
+  [[nodiscard]] bool names_one(const syscalls::Syscall& call, const Record& record) const;
 
   std::uint32_t first_;
   std::set<std::string> failed_;
