@@ -38,7 +38,8 @@ void put_summary(report::Writer& out, const trace::EventSummary& summary, const 
     if (json) {
       std::string text;
       JsonWriter writer(text);
-      writer.open_object().key("process").integer(std::uint64_t{line.process});
+      writer.open_object().key("schema").string("rehearse.trace-summary/1");
+      writer.key("process").integer(std::uint64_t{line.process});
       writer.key("name").string(line.name).key("calls").integer(line.calls);
       writer.key("errors").integer(line.errors).key("timed").integer(line.timed);
       writer.key("total_s").seconds(line.total_ns).close_object();
@@ -76,7 +77,13 @@ Result<int> list_fields(bool json) {
     if (json) {
       std::string text;
       JsonWriter writer(text);
-      writer.open_object().key("field").string(field.name).key("type").string(trace::type_name(field.type));
+      writer.open_object()
+          .key("schema")
+          .string("rehearse.trace-field/1")
+          .key("field")
+          .string(field.name)
+          .key("type")
+          .string(trace::type_name(field.type));
       writer.key("about").string(field.about).close_object();
       out.put(text + '\n');
     } else {

@@ -48,7 +48,12 @@ std::string read_line(const HostRead& read) {
 std::string read_json(const HostRead& read) {
   std::string text;
   JsonWriter json(text);
-  json.open_object().bytes("path", read.path).key("uses").open_array();
+  json.open_object()
+      .key("schema")
+      .string("rehearse.read/1")
+      .bytes("path", read.path)
+      .key("uses")
+      .open_array();
   for (const char* use : words(read)) json.string(use);
   json.close_array().key("link").boolean(read.link).key("moved").boolean(read.moved);
   json.key("source").string(word(read.source));

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "syscalls/nr_set.h"
 #include "trace/device_names.h"
 #include "trace/file_change.h"
 #include "trace/foreign_process.h"
@@ -36,11 +37,6 @@ constexpr std::uint64_t kNewNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_N
                                          CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | kNewTimeNamespace;
 constexpr std::uint64_t kInt = 0xffffffff;
 constexpr std::string_view kNetwork = "network configuration";
-
-template <class... Numbers>
-constexpr bool is_one_of(std::uint32_t nr, Numbers... numbers) {
-  return ((nr == numbers) || ...);
-}
 
 int error_of(const TraceEvent& event) {
   return event.failed() ? static_cast<int>(-event.result()) : 0;
@@ -126,9 +122,10 @@ std::string lies_at(const HostPaths* paths, const std::string& place) {
 
 /// Renames, removes or makes the name.
 bool is_about_name(std::uint32_t nr) {
-  return is_one_of(nr, Nr::rename, Nr::renameat, Nr::renameat2, Nr::unlink, Nr::unlinkat, Nr::rmdir, Nr::link,
-                   Nr::linkat, Nr::symlink, Nr::symlinkat, Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat,
-                   Nr::lchown, Nr::bind);
+  constexpr syscalls::NrSet kCalls(Nr::rename, Nr::renameat, Nr::renameat2, Nr::unlink, Nr::unlinkat,
+                                   Nr::rmdir, Nr::link, Nr::linkat, Nr::symlink, Nr::symlinkat, Nr::mkdir,
+                                   Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::lchown, Nr::bind);
+  return kCalls.contains(nr);
 }
 
 /// No reader inside has it open, or the caller waited for one: on a host there may be one.
@@ -239,8 +236,9 @@ bool is_program(const TraceEvent& event, std::string_view name) {
 
 /// Asks what is there.
 bool asks_for_file(std::uint32_t nr) {
-  return is_one_of(nr, Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access, Nr::faccessat,
-                   Nr::faccessat2);
+  constexpr syscalls::NrSet kCalls(Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access, Nr::faccessat,
+                                   Nr::faccessat2);
+  return kCalls.contains(nr);
 }
 
 /// A signal to everybody, to init, or to one that is not there.
@@ -460,7 +458,7 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events, con
   // Of what never returned only that is known which waits: for a reader.
   if (event.unfinished)
     return open_flags(*event.record, event.entry) ? of_open(event, events, paths, *call) : "";
-  const std::string_view word = syscalls::to_string(call->privilege);
+  const auto word = [&] { return syscalls::to_string(call->privilege); };
   switch (call->privilege) {
     case Privilege::kNone:
       return of_common_call(event, events, paths, *call);
@@ -469,16 +467,16 @@ std::string_view of_call(const TraceEvent& event, const EventStream& events, con
     case Privilege::kScheduling:
       if (acts_on_foreign_process(event, events)) return "host process";
       // They concern the caller itself, unless a host would have let it.
-      return is_faked(event) || (is_refused(event) && is_administrator(event)) ? word : "";
+      return is_faked(event) || (is_refused(event) && is_administrator(event)) ? word() : "";
     case Privilege::kPtrace:
-      return traces_own(event, events) ? "" : word;
+      return traces_own(event, events) ? "" : word();
     case Privilege::kNamespace:
-      return makes_namespace(event) ? word : "";
+      return makes_namespace(event) ? word() : "";
     case Privilege::kRawDevice:
       if (const auto kind = of_made_device(event, events); !kind.empty()) return kind;
       return of_change(event, events, paths, *call);
     default:
-      return reads_kernel_log(event) ? "look" : word;
+      return reads_kernel_log(event) ? "look" : word();
   }
 }
 

@@ -16,7 +16,6 @@
 namespace rehearse::trace {
 namespace {
 
-constexpr std::int64_t kMostErrno = 4095;
 constexpr std::size_t kMostPipes = 4096;
 
 const struct rh_call& call_of(const Record& record) {
@@ -123,6 +122,15 @@ std::uint64_t clone_flags(const std::string* begin, bool thread) {
       std::memcpy(&flags, attachment.bytes.data(), sizeof flags);
   });
   return flags;
+}
+
+/// Keeps its memory for the thread's next call, if that is little.
+void forget(std::string& begin) {
+  constexpr std::size_t kKept = 4096;
+  if (begin.capacity() > kKept)
+    std::string().swap(begin);
+  else
+    begin.clear();
 }
 
 bool returns_descriptor(const Record& record) {
@@ -261,19 +269,6 @@ const char* to_string(SignalSender sender) {
   return "";
 }
 
-bool TraceEvent::returned_zero() const {
-  return !unfinished && result() == 0;
-}
-
-bool TraceEvent::failed() const {
-  if (type == EventType::kModule) return true;
-  return type == EventType::kCall && !unfinished && result() < 0 && result() >= -kMostErrno;
-}
-
-std::int64_t TraceEvent::result() const {
-  return type == EventType::kModule ? -EPERM : call_of(*record).result;
-}
-
 const Process* EventStream::shown(std::uint32_t tid) const {
   return tree_.of_action(tid);
 }
@@ -355,9 +350,9 @@ bool EventStream::add(const Record& record) {
       tree_.add(record);
       // Its argument list follows; the event is made when the call returns, in whatever thread it was begun.
       if (const auto* exec = record.as<struct rh_exec>(); exec != nullptr && exec->old_tid != head.tid) {
-        if (const auto found = begun_.find(exec->old_tid); found != begun_.end()) {
-          std::string begin = std::move(found->second);
-          begun_.erase(found);
+        if (std::string* begun = begun_.find(exec->old_tid); begun != nullptr && !begun->empty()) {
+          std::string begin = std::move(*begun);
+          begun_.erase(exec->old_tid);
           begun_[head.tid] = std::move(begin);
         }
       }
@@ -401,22 +396,24 @@ void EventStream::note_refused(const Record& record) {
 }
 
 void EventStream::share(const struct rh_fork& fork, bool thread) {
-  const auto begin = begun_.find(fork.head.tid);
-  const std::uint64_t flags = clone_flags(begin == begun_.end() ? nullptr : &begin->second, thread);
+  const std::string* begin = begun_.find(fork.head.tid);
+  if (begin != nullptr && begin->empty()) begin = nullptr;
+  const std::uint64_t flags = clone_flags(begin, thread);
   fds_.fork(fork.head.tid, fork.child_tid, (flags & CLONE_FILES) != 0);
   directories_.fork(fork.head.tid, fork.child_tid, (flags & CLONE_FS) != 0);
 }
 
 bool EventStream::finish_call(const Record& record) {
   tree_.add(record);
-  std::string begin;
   // A call that the filter refuses is not begun: what was kept is another's, or nothing.
-  if (const auto found = begun_.find(record.head().tid); found != begun_.end()) {
-    begin = std::move(found->second);
-    begun_.erase(found);
-  }
-  std::optional<Record> entry;
-  if (!begin.empty()) entry = Record::at(begin);
+  std::string* begin = begun_.find(record.head().tid);
+  if (begin == nullptr || begin->empty()) return finish_call(record, std::nullopt);
+  const bool going = finish_call(record, Record::at(*begin));
+  forget(*begin);
+  return going;
+}
+
+bool EventStream::finish_call(const Record& record, const std::optional<Record>& entry) {
   const bool executed = executes(record) && call_of(record).result == 0;
   if (!executed || !entry || !executes(*entry)) return emit_call(record, entry);
   const Process* process = shown(record.head().tid);
@@ -429,7 +426,7 @@ bool EventStream::finish_call(const Record& record) {
 bool EventStream::emit_call(const Record& record, const std::optional<Record>& entry) {
   const struct rh_head& head = record.head();
   std::string copied;
-  if (const auto found = late_.find(head.tid); found != late_.end()) {
+  if (const auto found = late_.empty() ? late_.end() : late_.find(head.tid); found != late_.end()) {
     copied = std::move(found->second);
     late_.erase(found);
   }
@@ -451,13 +448,15 @@ bool EventStream::emit_call(const Record& record, const std::optional<Record>& e
     event.unfinished = true;
   }
   // Such a call never began: its result is its own number, put back in its place.
-  if (refused_.erase(head.tid) != 0 && call_of(record).result == static_cast<std::int64_t>(head.nr))
+  if (!refused_.empty() && refused_.erase(head.tid) != 0 &&
+      call_of(record).result == static_cast<std::int64_t>(head.nr))
     event.unfinished = true;
   // What a descriptor stood for is said before it is closed; held until it has been told.
-  std::shared_ptr<const FdInfo> fd;
+  std::shared_ptr<const FdInfo> held;
   if (const auto number = first_descriptor(record)) {
     event.fd_number = *number;
-    fd = fds_.find(head.tid, *number);
+    if (FdTable::changes(head.nr)) held = fds_.find(head.tid, *number);
+    event.fd = held != nullptr ? held.get() : fds_.peek(head.tid, *number);
   }
   note_led(event);
   fds_.call(head.tid, record, event.entry);
@@ -476,10 +475,9 @@ bool EventStream::emit_call(const Record& record, const std::optional<Record>& e
   }
   if (returns_descriptor(record) && call_of(record).result >= 0) {
     event.fd_number = static_cast<std::int32_t>(call_of(record).result);
-    fd = fds_.find(head.tid, event.fd_number);
+    event.fd = fds_.peek(head.tid, event.fd_number);
     event.opened = true;
   }
-  event.fd = fd.get();
   note_pipe(event);
   return emit(event);
 }
@@ -521,9 +519,9 @@ bool EventStream::end_thread(const Record& record) {
   const struct rh_head& head = record.head();
   const Process* process = shown(head.tid);
   bool going = true;
-  if (const auto found = begun_.find(head.tid); found != begun_.end()) {
-    const std::string begin = std::move(found->second);
-    begun_.erase(found);
+  if (std::string* begun = begun_.find(head.tid)) {
+    const std::string begin = std::move(*begun);
+    begun_.erase(head.tid);
     const auto entry = Record::at(begin);
     if (process != nullptr && entry) {
       TraceEvent event;

@@ -2,6 +2,7 @@
 // on what.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "syscalls/call.h"
+#include "trace/by_thread.h"
 #include "trace/directories.h"
 #include "trace/fd_table.h"
 #include "trace/process_tree.h"
@@ -67,9 +69,18 @@ struct TraceEvent {
   /// Arguments, a bit each, whose structures the call filled in before they could be read: what it read there
   /// is not known.
   [[nodiscard]] unsigned overwritten() const;
-  [[nodiscard]] bool failed() const;
-  [[nodiscard]] bool returned_zero() const;
-  [[nodiscard]] std::int64_t result() const;
+  [[nodiscard]] bool failed() const {
+    if (type == EventType::kModule) return true;
+    return type == EventType::kCall && !unfinished && result() < 0 && result() >= -kMostErrno;
+  }
+  [[nodiscard]] bool returned_zero() const { return !unfinished && result() == 0; }
+  [[nodiscard]] std::int64_t result() const {
+    return type == EventType::kModule ? -EPERM
+                                      : reinterpret_cast<const struct rh_call&>(record->head()).result;
+  }
+
+ private:
+  static constexpr std::int64_t kMostErrno = 4095;
 };
 
 class EventStream {
@@ -96,7 +107,9 @@ class EventStream {
                                                  std::string_view path) const {
     return directories_.spell(event.tid, directory, path);
   }
-  /// What a descriptor of a thread stands for at this moment, if that is known.
+  /// What a descriptor of a thread stands for at this moment, if that is known; valid during the visit.
+  [[nodiscard]] const FdInfo* peek(std::uint32_t tid, std::int32_t fd) const { return fds_.peek(tid, fd); }
+  /// The same, to be kept.
   [[nodiscard]] std::shared_ptr<const FdInfo> descriptor(std::uint32_t tid, std::int32_t fd) const {
     return fds_.find(tid, fd);
   }
@@ -116,6 +129,7 @@ class EventStream {
  private:
   bool emit(TraceEvent event);
   bool finish_call(const Record& record);
+  bool finish_call(const Record& record, const std::optional<Record>& entry);
   bool emit_call(const Record& record, const std::optional<Record>& entry);
   void note_refused(const Record& record);
   void share(const struct rh_fork& fork, bool thread);
@@ -133,8 +147,8 @@ class EventStream {
   ProcessTree tree_;
   FdTable fds_;
   Directories directories_{fds_};
-  std::unordered_map<std::uint32_t, std::string> begun_;  ///< by thread: the record of a call's begin
-  std::unordered_map<std::uint32_t, std::string> late_;   ///< by thread: late copies for the next return
+  ByThread<std::string> begun_;                          ///< the record of a call's begin; empty: none
+  std::unordered_map<std::uint32_t, std::string> late_;  ///< by thread: late copies for the next return
   std::unordered_set<std::uint32_t>
       refused_;  ///< threads that a filter stopped in a call, until that is told
   std::unordered_map<std::uint32_t, std::uint32_t> ended_;  ///< by thread that has ended: its process

@@ -129,7 +129,13 @@ std::string event_line(const TraceEvent& event, std::uint64_t begun_ns) {
 std::string event_json(const TraceEvent& event, std::uint64_t begun_ns, std::int64_t realtime_offset_ns) {
   std::string text;
   JsonWriter json(text);
-  json.open_object().key("number").integer(event.number).key("type").string(event_type_name(event.type));
+  json.open_object()
+      .key("schema")
+      .string("rehearse.event/1")
+      .key("number")
+      .integer(event.number)
+      .key("type")
+      .string(event_type_name(event.type));
   json.key("time").string(rfc3339(shifted(event.time_ns, realtime_offset_ns)));
   json.key("time_s").seconds(since(event.time_ns, begun_ns));
   json.key("process").integer(std::uint64_t{event.process->id});

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 
 namespace rehearse::trace {
@@ -33,11 +34,10 @@ bool is_of_device(const TraceEvent& event) {
 }
 
 bool only_asks(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::access,     Nr::faccessat,  Nr::faccessat2, Nr::stat,
-                                      Nr::lstat,      Nr::newfstatat, Nr::statx,      Nr::readlink,
-                                      Nr::readlinkat, Nr::statfs,     Nr::getxattr,   Nr::lgetxattr,
-                                      Nr::listxattr,  Nr::llistxattr};
-  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+  constexpr syscalls::NrSet kCalls(Nr::access, Nr::faccessat, Nr::faccessat2, Nr::stat, Nr::lstat,
+                                   Nr::newfstatat, Nr::statx, Nr::readlink, Nr::readlinkat, Nr::statfs,
+                                   Nr::getxattr, Nr::lgetxattr, Nr::listxattr, Nr::llistxattr);
+  return kCalls.contains(nr);
 }
 
 struct Named {

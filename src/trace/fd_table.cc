@@ -17,6 +17,7 @@
 #include <array>
 #include <cstring>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/open_call.h"
 
@@ -177,6 +178,12 @@ FdTable::Table& FdTable::table(std::uint32_t tid) {
   return tables_.change(tid, [this] { return std::make_shared<Table>(total_); });
 }
 
+const FdInfo* FdTable::peek(std::uint32_t tid, std::int32_t fd) const {
+  const Table* table = tables_.find(tid);
+  const Descriptor* found = table == nullptr ? nullptr : table->find(fd);
+  return found == nullptr ? nullptr : found->info.get();
+}
+
 std::shared_ptr<const FdInfo> FdTable::find(std::uint32_t tid, std::int32_t fd) const {
   const Table* table = tables_.find(tid);
   const Descriptor* found = table == nullptr ? nullptr : table->find(fd);
@@ -298,6 +305,14 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
   return info;
 }
 
+bool FdTable::changes(std::uint32_t nr) {
+  using syscalls::Nr;
+  constexpr syscalls::NrSet kCalls(Nr::dup, Nr::dup2, Nr::dup3, Nr::fcntl, Nr::close, Nr::close_range,
+                                   Nr::pipe, Nr::pipe2, Nr::socketpair, Nr::unshare);
+  const syscalls::Syscall* known = syscalls::find_syscall(nr);
+  return kCalls.contains(nr) || (known != nullptr && known->result == syscalls::Return::kFd);
+}
+
 void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
   const struct rh_head& head = exit.head();
   const std::int64_t result = reinterpret_cast<const struct rh_call&>(head).result;
@@ -308,6 +323,7 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
   if (head.nr == SYS_connect && entry != nullptr) addressed(tid, as_fd(0), *entry);
   if (result < 0) return;
   if (head.nr == SYS_bind && entry != nullptr) addressed(tid, as_fd(0), *entry);
+  if (!changes(head.nr)) return;
   const auto fd = static_cast<std::int32_t>(result);
   switch (head.nr) {
     case SYS_dup:
@@ -335,8 +351,6 @@ void FdTable::call(std::uint32_t tid, const Record& exit, const Record* entry) {
     default:
       break;
   }
-  const syscalls::Syscall* known = syscalls::find_syscall(head.nr);
-  if (known == nullptr || known->result != syscalls::Return::kFd) return;
   const auto info = std::make_shared<FdInfo>(made(tid, exit));
   if (info->name.empty())
     table(tid).erase(fd);

@@ -57,8 +57,12 @@ class FdTable {
   void exec(std::uint32_t old_tid, std::uint32_t tid);
   void exit(std::uint32_t tid) { tables_.erase(tid); }
 
-  /// Valid while it is open, or a copy of it is.
+  /// What is kept lives on when it is closed.
   [[nodiscard]] std::shared_ptr<const FdInfo> find(std::uint32_t tid, std::int32_t fd) const;
+  /// The same, valid until the next call that changes descriptors.
+  [[nodiscard]] const FdInfo* peek(std::uint32_t tid, std::int32_t fd) const;
+  /// Whether a call of that number may change what descriptors stand for.
+  [[nodiscard]] static bool changes(std::uint32_t nr);
 
  private:
   struct Descriptor {

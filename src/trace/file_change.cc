@@ -2,10 +2,9 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
-#include <iterator>
 #include <string_view>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/network_attempts.h"
 
@@ -14,10 +13,14 @@ namespace {
 
 using syscalls::Nr;
 
-template <std::size_t N>
-bool is_among(std::uint32_t nr, const std::uint32_t (&list)[N]) {
-  return std::ranges::find(list, nr) != std::end(list);
-}
+constexpr syscalls::NrSet kTimes(Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat);
+constexpr syscalls::NrSet kChanges =
+    kTimes | syscalls::NrSet(Nr::truncate, Nr::rename, Nr::renameat, Nr::renameat2, Nr::mkdir, Nr::mkdirat,
+                             Nr::rmdir, Nr::link, Nr::linkat, Nr::unlink, Nr::unlinkat, Nr::symlink,
+                             Nr::symlinkat, Nr::chmod, Nr::fchmod, Nr::fchmodat, Nr::fchmodat2, Nr::chown,
+                             Nr::fchown, Nr::lchown, Nr::fchownat, Nr::mknod, Nr::mknodat, Nr::setxattr,
+                             Nr::lsetxattr, Nr::fsetxattr, Nr::setxattrat, Nr::removexattr, Nr::lremovexattr,
+                             Nr::fremovexattr, Nr::removexattrat, Nr::file_setattr);
 
 /// Of the first name of a link nothing changes but how many it has.
 bool links(std::uint32_t nr) {
@@ -35,19 +38,11 @@ std::string bound_place(const TraceEvent& event, const EventStream& events) {
 }  // namespace
 
 bool changes_times(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::utime, Nr::utimes, Nr::futimesat, Nr::utimensat};
-  return is_among(nr, kCalls);
+  return kTimes.contains(nr);
 }
 
 bool changes_file(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {
-      Nr::truncate,      Nr::rename,      Nr::renameat,   Nr::renameat2,   Nr::mkdir,        Nr::mkdirat,
-      Nr::rmdir,         Nr::link,        Nr::linkat,     Nr::unlink,      Nr::unlinkat,     Nr::symlink,
-      Nr::symlinkat,     Nr::chmod,       Nr::fchmod,     Nr::fchmodat,    Nr::fchmodat2,    Nr::chown,
-      Nr::fchown,        Nr::lchown,      Nr::fchownat,   Nr::mknod,       Nr::mknodat,      Nr::setxattr,
-      Nr::lsetxattr,     Nr::fsetxattr,   Nr::setxattrat, Nr::removexattr, Nr::lremovexattr, Nr::fremovexattr,
-      Nr::removexattrat, Nr::file_setattr};
-  return changes_times(nr) || is_among(nr, kCalls);
+  return kChanges.contains(nr);
 }
 
 std::vector<std::string> changed_places(const TraceEvent& event, const EventStream& events) {

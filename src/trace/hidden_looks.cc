@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/directories.h"
 #include "trace/foreign_process.h"
@@ -63,8 +64,8 @@ bool opens(std::uint32_t nr) {
 }
 
 bool makes(std::uint32_t nr) {
-  constexpr std::uint32_t kMaking[] = {Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::creat};
-  return std::ranges::find(kMaking, nr) != std::end(kMaking);
+  constexpr syscalls::NrSet kMaking(Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::creat);
+  return kMaking.contains(nr);
 }
 
 }  // namespace
@@ -78,9 +79,11 @@ void HiddenLooks::add(const TraceEvent& event, const EventStream& events) {
     if (ipc_call(nr)) asked_for_ipc(event);
   } else if (result == -ESRCH) {
     asked_for_process(event, events);
-  } else if (ipc_call(nr) || opens(nr)) {
+  } else if (opens(nr)) {
     asked_for_ipc(event);
-    if (opens(nr)) opened(event);
+    opened(event);
+  } else if (ipc_call(nr)) {
+    asked_for_ipc(event);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 
 namespace rehearse::trace {
@@ -19,10 +20,9 @@ constexpr ListingReaders::Output kCut = UINT32_MAX;
 constexpr const char* kSomebody = "another program";
 
 bool reads(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::read,     Nr::readv,   Nr::pread64, Nr::preadv,
-                                      Nr::preadv2,  Nr::splice,  Nr::tee,     Nr::copy_file_range,
-                                      Nr::recvfrom, Nr::recvmsg, Nr::mmap};
-  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+  constexpr syscalls::NrSet kCalls(Nr::read, Nr::readv, Nr::pread64, Nr::preadv, Nr::preadv2, Nr::splice,
+                                   Nr::tee, Nr::copy_file_range, Nr::recvfrom, Nr::recvmsg, Nr::mmap);
+  return kCalls.contains(nr);
 }
 
 /// Shows, keeps or sends what it reads, or a part of it that does not depend on what it says.

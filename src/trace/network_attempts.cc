@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "syscalls/call.h"
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 
 namespace rehearse::trace {
@@ -73,9 +74,9 @@ std::optional<std::string_view> asked_address(const Record& record) {
 
 /// Calls that may send something by the socket they are given.
 bool sends(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::sendto, Nr::sendmsg,  Nr::sendmmsg, Nr::write,
-                                      Nr::writev, Nr::pwritev2, Nr::sendfile, Nr::splice};
-  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+  constexpr syscalls::NrSet kCalls(Nr::sendto, Nr::sendmsg, Nr::sendmmsg, Nr::write, Nr::writev, Nr::pwritev2,
+                                   Nr::sendfile, Nr::splice);
+  return kCalls.contains(nr);
 }
 
 /// What a socket is that no hook judges, if it is one.
@@ -312,9 +313,9 @@ void NetworkAttempts::add(const TraceEvent& event, const EventStream& stream) {
   const bool connects = nr == Nr::connect && !event.failed();
   if (!sends(nr) && !connects) return;
   // The first descriptor is where the bytes of splice(2) come from.
-  const auto socket = stream.descriptor(
-      event.tid, static_cast<std::int32_t>(event.record->argument(nr == Nr::splice ? 2 : 0)));
-  unjudged(event, socket.get());
+  const FdInfo* socket =
+      stream.peek(event.tid, static_cast<std::int32_t>(event.record->argument(nr == Nr::splice ? 2 : 0)));
+  unjudged(event, socket);
   const bool connected = socket != nullptr && socket->protocol == "udp" && socket->server;
   if (connected && !connects && used_.size() < kMost)
     used_.emplace(socket->server->address, socket->server->port);

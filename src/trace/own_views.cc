@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/path.h"
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/df_words.h"
 #include "trace/foreign_process.h"
@@ -30,14 +31,16 @@ using syscalls::Nr;
 constexpr std::size_t kMost = 4096;
 constexpr std::uint64_t kInt = 0xffffffff;
 
-template <class... Numbers>
-bool is_one_of(std::uint32_t nr, Numbers... numbers) {
-  return ((nr == numbers) || ...);
-}
-
-bool mounts(std::uint32_t nr) {
-  return is_one_of(nr, Nr::mount, Nr::umount2, Nr::move_mount, Nr::open_tree, Nr::fsopen, Nr::mount_setattr);
-}
+constexpr syscalls::NrSet kOpens(Nr::open, Nr::openat, Nr::openat2);
+constexpr syscalls::NrSet kLists(Nr::getdents64, Nr::getdents);
+constexpr syscalls::NrSet kSends(Nr::sendto, Nr::sendmsg);
+constexpr syscalls::NrSet kKinds(Nr::statfs, Nr::fstatfs);
+constexpr syscalls::NrSet kMounts(Nr::mount, Nr::umount2, Nr::move_mount, Nr::open_tree, Nr::fsopen,
+                                  Nr::mount_setattr);
+constexpr syscalls::NrSet kAccesses(Nr::access, Nr::faccessat, Nr::faccessat2);
+/// Nothing else shows what the run has of its own.
+constexpr syscalls::NrSet kLooks = kOpens | kLists | kSends | kKinds | kMounts | kAccesses |
+                                   syscalls::NrSet(Nr::ioctl, Nr::setsockopt, Nr::capget, Nr::prctl);
 
 /// "net/dev" of "/proc/3/net/dev" and of "/proc/3/task/5/net/dev".
 std::string_view of_any_process(std::string_view path) {
@@ -87,15 +90,15 @@ std::string_view asked_of_interface(const TraceEvent& event) {
 /// A socket that was to belong to an interface which there is not, or a group to be joined at one.
 bool wants_interface(const TraceEvent& event) {
   const Record& record = *event.record;
-  return record.head().nr == Nr::setsockopt && event.result() == -ENODEV &&
-         is_one_of(static_cast<std::uint32_t>(record.argument(1)), std::uint32_t{SOL_SOCKET},
-                   std::uint32_t{IPPROTO_IP}, std::uint32_t{IPPROTO_IPV6});
+  if (record.head().nr != Nr::setsockopt || event.result() != -ENODEV) return false;
+  const auto level = static_cast<int>(record.argument(1));
+  return level == SOL_SOCKET || level == IPPROTO_IP || level == IPPROTO_IPV6;
 }
 
 /// Asked whether the caller may write there, and was told that it may not.
 bool may_not_write(const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
-  if (!is_one_of(nr, Nr::access, Nr::faccessat, Nr::faccessat2)) return false;
+  if (!kAccesses.contains(nr)) return false;
   const std::int64_t result = event.result();
   return (event.record->argument(nr == Nr::access ? 1 : 2) & W_OK) != 0 &&
          (result == -EACCES || result == -EROFS || result == -EPERM);
@@ -169,11 +172,12 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
   if (event.type != EventType::kCall || event.unfinished || event.record->head().abi != 0) return;
   outputs_.add(event, events);
   const std::uint32_t nr = event.record->head().nr;
-  if (is_one_of(nr, Nr::open, Nr::openat, Nr::openat2)) {
+  if (!kLooks.contains(nr)) return;
+  if (kOpens.contains(nr)) {
     opened(event, events);
-  } else if (is_one_of(nr, Nr::getdents64, Nr::getdents)) {
+  } else if (kLists.contains(nr)) {
     listed(event, events);
-  } else if (is_one_of(nr, Nr::sendto, Nr::sendmsg)) {
+  } else if (kSends.contains(nr)) {
     if (const std::string_view what = asked_of_network(event); !what.empty())
       note(View::kNetwork, std::string(what), event, events);
   } else if (nr == Nr::ioctl) {
@@ -181,11 +185,11 @@ void OwnViews::add(const TraceEvent& event, const EventStream& events) {
       note(View::kNetwork, std::string(what), event, events);
   } else if (wants_interface(event)) {
     note(View::kNetwork, "interfaces", event, events);
-  } else if (is_one_of(nr, Nr::statfs, Nr::fstatfs)) {
+  } else if (kKinds.contains(nr)) {
     if (!event.failed()) asked_for_kind(event, events);
   } else if (asks_for_rights(event)) {
     note(View::kRights, "capabilities", event, events);
-  } else if (mounts(nr)) {
+  } else if (kMounts.contains(nr)) {
     mounters_.insert(event.process->id);
   } else if (may_not_write(event)) {
     const syscalls::Syscall* call = syscalls::find_syscall(nr);

@@ -29,13 +29,13 @@ std::string comm_of(const char (&comm)[16]) {
 }  // namespace
 
 Process* ProcessTree::find(std::uint32_t tid) {
-  const auto found = threads_.find(tid);
-  return found == threads_.end() ? nullptr : &processes_[found->second.process];
+  const Thread* found = threads_.find(tid);
+  return found == nullptr ? nullptr : &processes_[found->process];
 }
 
 const Process* ProcessTree::of_thread(std::uint32_t tid) const {
-  const auto found = threads_.find(tid);
-  return found == threads_.end() ? nullptr : &processes_[found->second.process];
+  const Thread* found = threads_.find(tid);
+  return found == nullptr ? nullptr : &processes_[found->process];
 }
 
 const Process* ProcessTree::of_action(std::uint32_t tid) const {
@@ -45,8 +45,8 @@ const Process* ProcessTree::of_action(std::uint32_t tid) const {
 }
 
 std::uint32_t ProcessTree::inner_tid(std::uint32_t tid) const {
-  const auto found = threads_.find(tid);
-  return found == threads_.end() ? 0 : found->second.inner_tid;
+  const Thread* found = threads_.find(tid);
+  return found == nullptr ? 0 : found->inner_tid;
 }
 
 const Image* ProcessTree::image_of(const Process& process) {

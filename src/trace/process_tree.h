@@ -5,11 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "base/digest.h"
+#include "trace/by_thread.h"
 #include "trace/record.h"
 
 namespace rehearse::trace {
@@ -95,9 +95,9 @@ class ProcessTree {
 
   std::vector<Process> processes_;
   std::uint64_t unlisted_ = 0;
-  std::size_t argv_bytes_ = 0;                         ///< kept of all argument lists
-  std::unordered_map<std::uint32_t, Thread> threads_;  ///< by tid
-  std::unordered_set<std::uint32_t> inner_;            ///< at most as many as there are pids
+  std::size_t argv_bytes_ = 0;  ///< kept of all argument lists
+  ByThread<Thread> threads_;
+  std::unordered_set<std::uint32_t> inner_;  ///< at most as many as there are pids
 };
 
 }  // namespace rehearse::trace

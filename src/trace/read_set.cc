@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/file_change.h"
 #include "trace/open_call.h"
@@ -33,33 +34,29 @@ bool opens_path(std::uint32_t nr) {
   return nr == Nr::open || nr == Nr::openat || nr == Nr::openat2 || nr == Nr::creat;
 }
 
-template <std::size_t N>
-bool is_among(const std::uint32_t (&calls)[N], std::uint32_t nr) {
-  return std::ranges::find(calls, nr) != std::end(calls);
-}
-
-constexpr std::uint32_t kAttributeCalls[] = {Nr::getxattr,  Nr::lgetxattr,  Nr::getxattrat,
-                                             Nr::listxattr, Nr::llistxattr, Nr::listxattrat};
-constexpr std::uint32_t kLinkCalls[] = {Nr::readlink, Nr::readlinkat};
-constexpr std::uint32_t kExecutions[] = {Nr::execve, Nr::execveat};
+constexpr syscalls::NrSet kAttributeCalls(Nr::getxattr, Nr::lgetxattr, Nr::getxattrat, Nr::listxattr,
+                                          Nr::llistxattr, Nr::listxattrat);
+constexpr syscalls::NrSet kLinkCalls(Nr::readlink, Nr::readlinkat);
+constexpr syscalls::NrSet kExecutions(Nr::execve, Nr::execveat);
+constexpr syscalls::NrSet kQuestions =
+    kAttributeCalls | kLinkCalls |
+    syscalls::NrSet(Nr::access, Nr::faccessat, Nr::faccessat2, Nr::chdir, Nr::statfs, Nr::inotify_add_watch);
 
 /// The call's result says that there is something under the name, and nothing else of it.
 bool proves_presence(std::uint32_t nr, std::int64_t result) {
-  constexpr std::uint32_t kCalls[] = {Nr::access, Nr::faccessat, Nr::faccessat2,
-                                      Nr::chdir,  Nr::statfs,    Nr::inotify_add_watch};
-  if (result >= 0) return is_among(kCalls, nr) || is_among(kLinkCalls, nr) || is_among(kAttributeCalls, nr);
+  if (result >= 0) return kQuestions.contains(nr);
   switch (-result) {
     case EEXIST:
       return true;
     case EINVAL:  // it is no link
-      return is_among(kLinkCalls, nr);
+      return kLinkCalls.contains(nr);
     case ENODATA:
     case ERANGE:
     case EOPNOTSUPP:
-      return is_among(kAttributeCalls, nr);
+      return kAttributeCalls.contains(nr);
     case EACCES:
     case ENOEXEC:
-      return is_among(kExecutions, nr);
+      return kExecutions.contains(nr);
     default:
       return false;
   }
@@ -67,9 +64,9 @@ bool proves_presence(std::uint32_t nr, std::int64_t result) {
 
 /// A symlink at the end of the path leads to what is changed.
 bool follows_link(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {Nr::truncate, Nr::chmod,    Nr::fchmodat,
-                                      Nr::chown,    Nr::setxattr, Nr::removexattr};
-  return is_among(kCalls, nr);
+  constexpr syscalls::NrSet kCalls(Nr::truncate, Nr::chmod, Nr::fchmodat, Nr::chown, Nr::setxattr,
+                                   Nr::removexattr);
+  return kCalls.contains(nr);
 }
 
 /// A symlink at the end of the path is what is asked about.

@@ -20,25 +20,6 @@ std::optional<Record> Record::at(std::string_view bytes) {
   return Record(head);
 }
 
-std::uint64_t Record::argument(unsigned i) const {
-  if (i >= head_->args) return 0;
-  return reinterpret_cast<const struct rh_call*>(head_)->arg[i];
-}
-
-std::size_t Record::attachments_begin() const {
-  switch (head_->kind) {
-    case RH_EXIT:
-    case RH_ENTER:
-      return RH_CALL_BYTES(std::size_t{head_->args});
-    case RH_LATE:
-      return sizeof(struct rh_head);
-    case RH_EXEC:
-      return head_->size >= sizeof(struct rh_exec) ? sizeof(struct rh_exec) : 0;
-    default:
-      return 0;
-  }
-}
-
 std::string_view module_name(const Record& record) {
   const auto* module = record.head().kind == RH_MODULE ? record.as<struct rh_module>() : nullptr;
   if (module == nullptr) return {};

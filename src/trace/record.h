@@ -47,7 +47,9 @@ class Record {
     return head_->size >= sizeof(T) ? reinterpret_cast<const T*>(head_) : nullptr;
   }
   /// Argument `i` of a system call, 0 beyond the last recorded.
-  [[nodiscard]] std::uint64_t argument(unsigned i) const;
+  [[nodiscard]] std::uint64_t argument(unsigned i) const {
+    return i < head_->args ? reinterpret_cast<const struct rh_call*>(head_)->arg[i] : 0;
+  }
 
   /// Calls `visit` for each attachment; ends early at one that is malformed.
   template <class Visit>
@@ -65,7 +67,19 @@ class Record {
   }
 
  private:
-  [[nodiscard]] std::size_t attachments_begin() const;
+  [[nodiscard]] std::size_t attachments_begin() const {
+    switch (head_->kind) {
+      case RH_EXIT:
+      case RH_ENTER:
+        return RH_CALL_BYTES(std::size_t{head_->args});
+      case RH_LATE:
+        return sizeof(struct rh_head);
+      case RH_EXEC:
+        return head_->size >= sizeof(struct rh_exec) ? sizeof(struct rh_exec) : 0;
+      default:
+        return 0;
+    }
+  }
 
   const struct rh_head* head_;
 };

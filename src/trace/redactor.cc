@@ -1,17 +1,18 @@
 #include "trace/redactor.h"
 
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <string>
 #include <string_view>
 
 #include "base/ascii.h"
 #include "base/secret_words.h"
+#include "syscalls/nr_set.h"
 #include "trace/record.h"
 
 namespace rehearse::trace {
 namespace {
+
+using syscalls::Nr;
 
 /// The values of secret options in `a=b,password=c`.
 void mask_options(char* options, std::size_t size) {
@@ -42,10 +43,9 @@ void mask_mount(struct rh_head& head) {
 /// Calls whose name may be a word that is no path: what is to be executed (it stands in the list of words,
 /// too), and what shells, git and others ask for to find that out.
 bool may_name_url(std::uint32_t nr) {
-  constexpr std::uint32_t kCalls[] = {SYS_execve,     SYS_execveat, SYS_stat,      SYS_lstat,
-                                      SYS_newfstatat, SYS_statx,    SYS_access,    SYS_faccessat,
-                                      SYS_faccessat2, SYS_readlink, SYS_readlinkat};
-  return std::ranges::find(kCalls, nr) != std::end(kCalls);
+  constexpr syscalls::NrSet kCalls(Nr::execve, Nr::execveat, Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx,
+                                   Nr::access, Nr::faccessat, Nr::faccessat2, Nr::readlink, Nr::readlinkat);
+  return kCalls.contains(nr);
 }
 
 void mask_name(struct rh_head& head) {
@@ -73,9 +73,9 @@ void mask_words(struct rh_head& head) {
 
 void Redactor::redact(struct rh_head& head) {
   const bool call = head.kind == RH_ENTER || head.kind == RH_EXIT || head.kind == RH_LATE;
-  if (call && head.abi == 0 && head.nr == SYS_mount) mask_mount(head);
+  if (call && head.abi == 0 && head.nr == Nr::mount) mask_mount(head);
   if (call && head.abi == 0 && may_name_url(head.nr)) mask_name(head);
-  if (head.kind == RH_EXIT && (head.nr == SYS_execve || head.nr == SYS_execveat)) mask_words(head);
+  if (head.kind == RH_EXIT && (head.nr == Nr::execve || head.nr == Nr::execveat)) mask_words(head);
   if (head.kind != RH_ARGV || head.size < sizeof(struct rh_chunk)) return;
   auto& chunk = reinterpret_cast<struct rh_chunk&>(head);
   if (head.nr == 0) lists_.erase(head.tid);  // the beginning of a list

@@ -184,7 +184,15 @@ class Recorder final : public Session {
     std::uint64_t tail = ring.tail;
     const std::uint64_t head = __atomic_load_n(&ring.head, __ATOMIC_ACQUIRE);
     pending.waiting = false;
+    std::uint64_t begin = tail;  // of those that lie in a row and are not copied yet
+    const auto copy = [&] {
+      char* from = reinterpret_cast<char*>(ring.data + (begin & ring.mask));
+      pending.bytes.insert(pending.bytes.end(), from, from + (tail - begin));
+      std::memset(from, 0, tail - begin);
+      begin = tail;
+    };
     while (tail != head) {
+      if (((tail ^ begin) & ~ring.mask) != 0) copy();  // the ring begins again
       auto* record = reinterpret_cast<struct rh_head*>(ring.data + (tail & ring.mask));
       const std::uint32_t size = __atomic_load_n(&record->size, __ATOMIC_ACQUIRE);
       if (size == 0) {
@@ -193,15 +201,14 @@ class Recorder final : public Session {
       }
       if (size < sizeof *record || size > RH_RECORD_MAX || size % 8 != 0 || size > head - tail) {
         malformed_ = true;  // nothing can be made of what follows
-        tail = head;
+        copy();
+        begin = tail = head;
         break;
       }
-      const auto* bytes = reinterpret_cast<const char*>(record);
-      pending.bytes.insert(pending.bytes.end(), bytes, bytes + size);
       pending.last_ns = record->time_ns;
-      std::memset(static_cast<void*>(record), 0, size);
       tail += size;
     }
+    copy();
     read_bytes_ += tail - ring.tail;
     __atomic_store_n(&ring.tail, tail, __ATOMIC_RELEASE);
     __atomic_store_n(&ring.rung, 0, __ATOMIC_RELEASE);

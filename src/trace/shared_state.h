@@ -3,8 +3,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <unordered_map>
 #include <utility>
+
+#include "trace/by_thread.h"
 
 namespace rehearse::trace {
 
@@ -14,8 +15,8 @@ template <class State>
 class SharedState {
  public:
   [[nodiscard]] const State* find(std::uint32_t tid) const {
-    const auto found = holders_.find(tid);
-    return found == holders_.end() ? nullptr : found->second->state.get();
+    const std::shared_ptr<Holder>* found = holders_.find(tid);
+    return found == nullptr || *found == nullptr ? nullptr : (*found)->state.get();
   }
   /// For changing it; `none` is what a thread begins with of which nothing is known.
   template <class None>
@@ -26,22 +27,22 @@ class SharedState {
     return *holder->state;
   }
   void fork(std::uint32_t maker, std::uint32_t child, bool shares) {
-    const auto found = holders_.find(maker);
-    if (found == holders_.end()) {
+    const std::shared_ptr<Holder>* found = holders_.find(maker);
+    if (found == nullptr) {
       holders_.erase(child);
       return;
     }
-    const std::shared_ptr<Holder> holder = found->second;
+    const std::shared_ptr<Holder> holder = *found;
     holders_[child] = shares ? holder : std::make_shared<Holder>(holder->state);
   }
   /// From now on `tid` has its own.
   void unshare(std::uint32_t tid) { fork(tid, tid, false); }
   /// The thread has another number.
   void rename(std::uint32_t from, std::uint32_t to) {
-    const auto found = holders_.find(from);
-    if (found == holders_.end() || from == to) return;
-    const std::shared_ptr<Holder> holder = found->second;
-    holders_.erase(found);
+    const std::shared_ptr<Holder>* found = holders_.find(from);
+    if (found == nullptr || from == to) return;
+    const std::shared_ptr<Holder> holder = *found;
+    holders_.erase(from);
     holders_[to] = holder;
   }
   void erase(std::uint32_t tid) { holders_.erase(tid); }
@@ -51,7 +52,7 @@ class SharedState {
     explicit Holder(std::shared_ptr<State> from) : state(std::move(from)) {}
     std::shared_ptr<State> state;
   };
-  std::unordered_map<std::uint32_t, std::shared_ptr<Holder>> holders_;
+  ByThread<std::shared_ptr<Holder>> holders_;
 };
 
 }  // namespace rehearse::trace

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "base/path.h"
+#include "syscalls/nr_set.h"
 #include "syscalls/table.h"
 #include "trace/path_argument.h"
 
@@ -14,15 +15,13 @@ using syscalls::Nr;
 
 constexpr std::size_t kMost = 131072;  ///< some 20 MB
 
-template <class... Numbers>
-bool is_one_of(std::uint32_t nr, Numbers... numbers) {
-  return ((nr == numbers) || ...);
-}
+constexpr syscalls::NrSet kLists(Nr::listxattr, Nr::llistxattr, Nr::flistxattr, Nr::listxattrat);
+constexpr syscalls::NrSet kGets(Nr::getxattr, Nr::lgetxattr, Nr::fgetxattr, Nr::getxattrat);
 
 bool asks_for_trusted(const TraceEvent& event) {
   const std::uint32_t nr = event.record->head().nr;
-  if (is_one_of(nr, Nr::listxattr, Nr::llistxattr, Nr::flistxattr, Nr::listxattrat)) return true;
-  if (!is_one_of(nr, Nr::getxattr, Nr::lgetxattr, Nr::fgetxattr, Nr::getxattrat)) return false;
+  if (kLists.contains(nr)) return true;
+  if (!kGets.contains(nr)) return false;
   const auto name = event.text(nr == Nr::getxattrat ? 3 : 1);
   return name && name->starts_with("trusted.");
 }
@@ -34,7 +33,7 @@ void TrustedLooks::add(const TraceEvent& event, const EventStream& events) {
   if (!asks_for_trusted(event) || event.result() == -ENOENT || event.result() == -ENOTDIR) return;
   const std::uint32_t nr = event.record->head().nr;
   std::string path;
-  if (is_one_of(nr, Nr::flistxattr, Nr::fgetxattr)) {
+  if (nr == Nr::flistxattr || nr == Nr::fgetxattr) {
     path = events.place(event);
     path = paths_.origin(path);
   } else {
@@ -46,7 +45,7 @@ void TrustedLooks::add(const TraceEvent& event, const EventStream& events) {
   }
   const auto lies_below = [&](const std::string& top) { return is_within(path, top); };
   if (!path.starts_with('/') || std::ranges::any_of(apart_, lies_below)) return;
-  const bool of_link = is_one_of(nr, Nr::llistxattr, Nr::lgetxattr);
+  const bool of_link = nr == Nr::llistxattr || nr == Nr::lgetxattr;
   if (const auto known = looked_.find(path); known != looked_.end()) {
     known->second = known->second && of_link;
   } else if (looked_.size() < kMost) {
