@@ -73,7 +73,8 @@ std::string promotion_json(const Outcome& outcome) {
   for (const promote::Moved& moved : outcome.staleness.moved) {
     json.open_object().bytes("path", moved.path).key("use").string(moved.use);
     json.key("then").string(to_utf8_lossy(moved.then)).key("now").string(to_utf8_lossy(moved.now));
-    json.key("owner").string(to_utf8_lossy(moved.owner)).close_object();
+    json.key("owner").string(to_utf8_lossy(moved.owner));
+    json.key("acceptable").boolean(moved.acceptable).close_object();
   }
   json.close_array().key("not_compared").open_array();
   for (const promote::LeftOut& ignored : outcome.staleness.ignored)

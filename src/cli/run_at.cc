@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/escape.h"
+#include "base/inherited.h"
 #include "cli/promotion_report.h"
 #include "cli/verb_support.h"
 #include "host/identity.h"
@@ -53,10 +54,13 @@ int print_outcome(const Globals& globals, promote::Outcome outcome) {
   outcome.fix = with_state(std::move(outcome.fix), globals);
   report::Writer out(STDOUT_FILENO);
   out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome, state_option(globals)));
-  if (const auto printed = out.flush(); !printed)
-    std::fprintf(stderr, "rehearse: the report could not be written: %s\n",
-                 escape_text(printed.error().what).c_str());
-  return static_cast<int>(outcome.exit);
+  const auto printed = out.flush();
+  if (printed) return static_cast<int>(outcome.exit);
+  std::fprintf(
+      stderr,
+      "rehearse: the report could not be written: %s; what was done stands, see: rehearse%s show %s\n",
+      escape_text(printed.error().what).c_str(), state_option(globals).c_str(), outcome.run.c_str());
+  return static_cast<int>(outcome.exit == ExitCode::kDone ? ExitCode::kFailure : outcome.exit);
 }
 
 Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option) {
@@ -71,6 +75,7 @@ Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, 
 
 void prepare_process() {
   ::umask(0);
+  raise_limits();
   for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number, SIG_IGN);
 }
 

@@ -58,11 +58,10 @@ class Binder {
     if (step.stage != Step::kNone) {
       operation.from = staged_[step.stage].place;
       operation.object = staged_[step.stage].facts;
-      if (step.kind == OperationKind::kMove && !changes_[step.change].before && facts_[step.change]) {
-        // Something stands there by now, and the operator has named it.
-        operation.kind = OperationKind::kExchange;
-        operation.type = FileType::kDir;
-      }
+      // Something stands there by now, and the operator has named it.
+      const bool accepted =
+          step.kind == OperationKind::kMove && !changes_[step.change].before && facts_[step.change];
+      if (accepted) operation.kind = OperationKind::kExchange;
       if (operation.kind == OperationKind::kExchange && !facts_[step.change]) {
         // What stood there is gone by now, and the operator has named it.
         operation.kind = OperationKind::kMove;
@@ -73,11 +72,8 @@ class Binder {
         if (const auto saved = rewritten_.find(step.change); saved != rewritten_.end())
           return bind_rewrite(step, saved->second, operation);
       }
-      if (operation.kind == OperationKind::kExchange && operation.type == FileType::kDir) {
-        // xfs gives a directory that changes its parent by an exchange a new time.
-        keep_time(step.to, operation.object, true);
-        keep_time({Area::kHost, step.origin}, operation.displaced, false);
-      }
+      if (operation.kind == OperationKind::kExchange && (accepted || operation.type == FileType::kDir))
+        RH_CHECK(keep_times(step, operation));
       new_objects_[step.to.path] = operation.object;
       return {};
     }
@@ -92,6 +88,18 @@ class Binder {
       operation.to = {Area::kStore, std::string(kKept) + '/' + tag_ + std::to_string(number)};
       parked_[number] = operation.to;
     }
+    return {};
+  }
+
+  /// xfs gives a directory that changes its parent by an exchange a new time.
+  Result<void> keep_times(const Step& step, Operation& operation) {
+    const Place old{Area::kHost, step.origin};
+    RH_TRY(const auto st, unless_moved(volume_.find(old), volume_.shown(old)));
+    const bool was_directory = st && S_ISDIR(st->st_mode);
+    const bool is_directory = changes_[step.change].type == FileType::kDir;
+    if (was_directory || is_directory) operation.type = FileType::kDir;
+    if (is_directory) keep_time(step.to, operation.object, true);
+    if (was_directory) keep_time(old, operation.displaced, false);
     return {};
   }
 

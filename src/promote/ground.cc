@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "base/escape.h"
@@ -91,7 +93,8 @@ class Ground {
     return (shown_by.root == "/" ? "" : shown_by.root) + '/' + path;
   }
 
-  /// A part of the filesystem that is mounted elsewhere, in any namespace.
+  /// A part of the filesystem that is mounted elsewhere, in any namespace, and what is mounted upon a part of
+  /// it in another.
   Result<void> check_shown() {
     RH_TRY(const auto tables, host::all_mount_tables());
     for (std::size_t v = 0; v < question_.volumes.size(); ++v) {
@@ -100,11 +103,55 @@ class Ground {
         if (mount.mountpoint == question_.volumes[v]->mountpoint()) own = &mount;
       }
       if (own == nullptr) continue;
+      const auto points = foreign_points(tables, *own);
       for (const Touched& one : question_.touched) {
         if (one.volume != v || one.how != Touched::How::kDisplaced) continue;
         const std::string inside = within(*own, one.path);
         for (const host::MountTable& table : tables) RH_CHECK(check_table(table, *own, one, inside));
+        RH_CHECK(check_points(points, one, inside));
       }
+    }
+    return {};
+  }
+
+  struct Point {
+    std::string mountpoint;  ///< as the process sees it
+    int pid = 0;
+  };
+  /// By their paths within the filesystem that `own` shows.
+  using Points = std::map<std::string, Point, std::less<>>;
+
+  static Points foreign_points(std::span<const host::MountTable> tables, const host::Mount& own) {
+    Points points;
+    for (const host::MountTable& table : tables.subspan(1)) {
+      std::unordered_map<int, const host::Mount*> by_id;
+      for (const host::Mount& mount : table.mounts) by_id.emplace(mount.id, &mount);
+      for (const host::Mount& mount : table.mounts) {
+        const auto under = by_id.find(mount.parent);
+        if (under == by_id.end() || under->second->major != own.major || under->second->minor != own.minor)
+          continue;
+        const std::string& at = under->second->mountpoint;
+        if (!is_below(mount.mountpoint, at)) continue;
+        const std::string rest =
+            mount.mountpoint.substr(at == "/" ? 1 : std::min(at.size() + 1, mount.mountpoint.size()));
+        points.emplace(within(*under->second, rest), Point{mount.mountpoint, table.pid});
+      }
+    }
+    return points;
+  }
+
+  /// In this namespace a rename there would be refused. In others what is mounted goes along with the object.
+  Result<void> check_points(const Points& points, const Touched& one, const std::string& inside) {
+    // Names that begin as this one does, and do not lie below it, may stand between.
+    for (auto point = points.lower_bound(inside); point != points.end() && point->first.starts_with(inside);
+         ++point) {
+      if (!is_below(point->first, inside)) continue;
+      const std::string line =
+          fmt::format("{}: {} is a mount point to pid {}, and {}", shown(one), point->second.mountpoint,
+                      point->second.pid, "what is mounted there would go with the old object");
+      if (question_.refuse_shown)
+        return fail_for(EBUSY, line, ExitCode::kUnavailable, "stop that process, or: --held-open replace");
+      notes_.push_back(line);
     }
     return {};
   }

@@ -31,7 +31,8 @@ struct GroundQuestion {
   std::span<Volume* const> volumes;
   std::span<const Touched> touched;
   std::span<const std::string> paths;  ///< absolute: what changes, to find package managers by
-  bool refuse_shown = true;            ///< files that another mount shows by themselves: else they are noted
+  /// Files that another mount shows by themselves, and mount points of other namespaces: else they are noted.
+  bool refuse_shown = true;
 };
 
 /// Objects that are displaced and are, or hold, mount points of this namespace: kUnavailable. They hide what

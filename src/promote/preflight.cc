@@ -23,6 +23,14 @@ using effects::FileType;
 
 constexpr std::uint32_t kUnchangeable = FS_IMMUTABLE_FL | FS_APPEND_FL;
 
+/// Another object stands where the step puts one: by the plan, or by now, and the operator has named it.
+bool takes_place(const Step& step, std::span<const Change> changes,
+                 std::span<const std::optional<Facts>> facts) {
+  if (step.kind == OperationKind::kExchange) return true;
+  return step.kind == OperationKind::kMove && step.stage != Step::kNone && !changes[step.change].before &&
+         !facts.empty() && facts[step.change].has_value();
+}
+
 /// The object has neither flag: it had none, and nothing of it has changed since (which moves its change
 /// time).
 bool has_known_flags(const Change& change, const std::optional<Facts>& now) {
@@ -66,12 +74,12 @@ class Preflight {
   }
 
   /// Where an operation takes the object away, or puts another in its place.
-  static bool displaces(const Step& step) {
-    return step.kind == OperationKind::kExchange ||
+  bool displaces(const Step& step) const {
+    return takes_place(step, input_.changes, input_.facts) ||
            (step.kind == OperationKind::kMove && step.from.area == Area::kHost);
   }
-  static const std::string& displaced_path(const Step& step) {
-    return step.kind == OperationKind::kExchange ? step.to.path : step.from.path;
+  const std::string& displaced_path(const Step& step) const {
+    return takes_place(step, input_.changes, input_.facts) ? step.to.path : step.from.path;
   }
 
   Result<void> check_own_state(std::size_t v) {
@@ -166,9 +174,10 @@ class Preflight {
       for (std::size_t s = 0; s < layer(v).steps.size(); ++s) {
         const Step& step = layer(v).steps[s];
         if (!displaces(step)) continue;
-        if (step.kind == OperationKind::kMove) apart.emplace(v, step.from.path);
-        if (step.kind == OperationKind::kMove && (!step.to_kept || parked.contains(s))) continue;
-        Going one{v, step.kind == OperationKind::kExchange ? step.origin : step.from.path};
+        const bool exchanged = takes_place(step, input_.changes, input_.facts);
+        if (!exchanged) apart.emplace(v, step.from.path);
+        if (!exchanged && (!step.to_kept || parked.contains(s))) continue;
+        Going one{v, exchanged ? step.origin : step.from.path};
         if (can_be_rewritten(change(step))) one.rewrite = step.change;
         going.push_back(std::move(one));
       }
@@ -214,8 +223,10 @@ std::vector<Touched> touched_by(const Plan& plan, std::span<const Change> change
         if (changes[step.change].before) add(v, step.origin, Touched::How::kSet, step);
         continue;
       }
-      if (step.kind == OperationKind::kExchange) add(v, step.origin, Touched::How::kDisplaced, step);
-      if (step.kind != OperationKind::kMove) continue;
+      if (takes_place(step, changes, facts)) {
+        add(v, step.origin, Touched::How::kDisplaced, step);
+        continue;
+      }
       if (step.from.area == Area::kHost) add(v, step.from.path, Touched::How::kDisplaced, step);
       if (step.to.area == Area::kHost) add(v, step.to.path, Touched::How::kPut, step);
     }

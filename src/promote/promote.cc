@@ -56,7 +56,7 @@ class Promotion {
     outcome_.digest = frozen_->record.digest;
     RH_CHECK(is_known_whole(frozen_->record));
     RH_CHECK(check_named());
-    if (!order_.dry_run) RH_CHECK(find_decision());
+    RH_CHECK(order_.dry_run ? look_for_decision() : find_decision());
     RH_CHECK(plan());
     if (!order_.dry_run) RH_CHECK(check_spending());
     outcome_.left_out = plan_.left_out;
@@ -69,7 +69,7 @@ class Promotion {
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "the host has moved since the rehearsal";
       outcome_.again = again();
-      outcome_.fix = "rehearse again, or name what is to be overwritten all the same: --accept PATH";
+      outcome_.fix = fix_of(outcome_.staleness.moved);
       return std::move(outcome_);
     }
     RH_CHECK(preflight());
@@ -141,6 +141,24 @@ class Promotion {
     RH_TRY(authority_, find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns()));
     outcome_.authority = authority_.reason;
     return {};
+  }
+
+  /// That nobody has approved it is no reason not to show what would be done.
+  Result<void> look_for_decision() {
+    auto found = find_decision();
+    if (found || found.error().exit == ExitCode::kDataError) return found;
+    outcome_.notes.push_back("it would not be promoted now: " + found.error().what);
+    RH_TRY(authority_.policy, verdict::load_policy({}));
+    return {};
+  }
+
+  /// What helps where the host has moved.
+  static std::string fix_of(std::span<const Moved> moved) {
+    const auto refused = std::ranges::find(moved, false, &Moved::acceptable);
+    if (refused == moved.end())
+      return "rehearse again, or name what is to be overwritten all the same: --accept PATH";
+    return "rehearse again: what is at " + refused->path +
+           " would go though nobody has rehearsed that, which --accept does not allow";
   }
 
   Result<void> check_spending() {
@@ -244,9 +262,6 @@ class Promotion {
     StalenessRules rules = order_.staleness;
     rules.other_boot = !boot.starts_with(frozen_->record.host_boot_id);
     RH_TRY(rules.own, OwnMoves::read(frozen_->bundle));
-    if (order_.dry_run) {
-      RH_TRY(authority_.policy, verdict::load_policy({}));
-    }
     std::vector<StaleIgnore> ignore = default_stale_ignore();
     for (const std::string& glob : authority_.policy.stale_ignore) ignore.push_back({glob, "policy"});
     rules.ignore.insert(rules.ignore.begin(), ignore.begin(), ignore.end());

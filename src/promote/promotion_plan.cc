@@ -128,7 +128,10 @@ class LayerPlanner {
   Result<void> find_origins() {
     for (const std::size_t i : mine_) {
       const Change& change = changes_[i];
-      if (!change.before) continue;
+      if (!change.before) {
+        plan_.origins[i] = origin_of(paths_[i]);
+        continue;
+      }
       if (!change.from.empty()) {
         auto from = relative_to(change.from, layer_.mountpoint);
         if (!from || from->empty())

@@ -61,8 +61,10 @@ struct LeftOut {
 
 struct Plan {
   std::vector<LayerPlan> layers;
-  std::vector<std::string> origins;  ///< of each record: where its `before` stands, relative to the mount
-  std::vector<bool> taken;           ///< of each record: selected
+  /// Of each record: where its `before` stands, or what had been made there meanwhile would; relative to the
+  /// mount.
+  std::vector<std::string> origins;
+  std::vector<bool> taken;  ///< of each record: selected
   std::vector<LeftOut> left_out;
 };
 

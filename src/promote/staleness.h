@@ -30,6 +30,8 @@ struct Moved {
   std::string then;   ///< what it was
   std::string now;    ///< what it is
   std::string owner;  ///< package that owns the path, or "uid N"; empty if there is nothing
+  /// The operator may name it and have it overwritten; else something would go that nobody has rehearsed to.
+  bool acceptable = true;
 };
 
 struct Staleness {

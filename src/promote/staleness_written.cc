@@ -108,7 +108,7 @@ class WrittenCheck {
     Moved fact = moved(i, "nothing", describe(*st), owner_of(*st));
     fact.path = change.path;
     if (change.kind == ChangeKind::kRenamed) {
-      // Naming it does not help: what stands there now would go without having been rehearsed to.
+      fact.acceptable = false;
       result_.moved.push_back(std::move(fact));
       return {};
     }
@@ -234,7 +234,7 @@ class WrittenCheck {
       if (known.contains(full)) continue;
       Moved fact = moved(i, "nothing", "an entry of a directory that is to go", owner_of(*st));
       fact.path = change.path + '/' + std::string(entry.name);
-      // Naming it does not help: nobody has rehearsed that it goes.
+      fact.acceptable = false;
       if (result_.moved.size() < kMostMoved) result_.moved.push_back(std::move(fact));
     }
     return {};

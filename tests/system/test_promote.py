@@ -148,8 +148,34 @@ class Decisions(PromoteCase):
         result = self.call("promote", self.name(run))
         self.assertEqual(result.code, NOT_APPROVED, result.err)
         self.assertEqual((self.host / "f").read_text(), "old\n")
-        self.assertEqual(self.call("promote", self.name(run), "--dry-run").code, 0)
+        dry = self.call("promote", self.name(run), "--dry-run")
+        self.assertEqual((dry.code, bool(dry.doc["operations"])), (0, True))
+        self.assertIn("it would not be promoted now: ", "\n".join(dry.doc["notes"]))
         self.assertEqual((self.host / "f").read_text(), "old\n")
+        self.approve(run)
+        self.assertEqual(self.call("promote", self.name(run), "--dry-run").doc["notes"], [])
+        with open(f"{self.state}/runs/{run.doc['id']}/trace", "r+b") as trace:
+            trace.seek(-1, os.SEEK_END)
+            last = trace.read(1)[0]
+            trace.seek(-1, os.SEEK_END)
+            trace.write(bytes([last ^ 1]))
+        self.assertEqual(self.call("promote", self.name(run), "--dry-run").code, DATA_ERROR)
+
+    def test_an_output_that_takes_nothing(self) -> None:
+        """What was done is done, and whoever reads the code is told that there is no report of it."""
+        for verb in ("promote", "rollback"):
+            with self.subTest(verb=verb), open("/dev/full", "wb") as full:
+                run = self.run_once() if verb == "promote" else run
+                argv = [self.rehearse, "--state", self.state, verb, "--json", self.approve(run) if verb == "promote" else run.doc["id"]]
+                done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
+                self.assertEqual((done.returncode, b"what was done stands" in done.stderr), (1, True), done.stderr)
+                self.assertEqual((self.host / "f").read_text(), "old\nnew\n" if verb == "promote" else "old\n")
+
+    def test_a_limit_on_the_size_of_files(self) -> None:
+        run = self.run_once()
+        argv = shlex.join([str(self.rehearse), "--state", str(self.state), "promote", "--json", self.approve(run)])
+        done = subprocess.run(["sh", "-c", f"ulimit -S -f 0; {argv} | cat"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        self.assertIn(b'"result":"promoted"', done.stdout, done.stderr)
 
     def test_only_a_person_at_a_terminal_decides(self) -> None:
         run = self.run_once()
@@ -466,6 +492,32 @@ class Stale(PromoteCase):
                 if left:
                     self.assertFalse((self.host / "f").exists(), gone.entries)
 
+    def test_accepted_in_the_place_of_something_new(self) -> None:
+        """What somebody had made there meanwhile is back after the rollback of the whole run."""
+        image = Image(self, "xfs", "512M", "appeared")
+        for host in (self.host, image.mount):
+            for number, theirs in enumerate(("echo theirs >b/n", "ln -s nowhere b/n", "mkdir b/n; echo in >b/n/in; touch -d 2002-02-02 b/n", "mkfifo b/n")):
+                for ours in ("echo new >n", "mkdir n; echo new >n/new"):
+                    with self.subTest(theirs=theirs, ours=ours, host=host):
+                        place = host / f"{number}{len(ours)}"
+                        (place / "d").mkdir(parents=True)
+                        (place / "f").write_text("old\n")
+                        name = self.approve(self.try_out(f"mv d b; cd b; {ours}; echo more >>../f", cwd=place))
+                        subprocess.run(["sh", "-euc", theirs.replace("b/", "d/")], cwd=place, check=True)
+                        before = Tree(place)
+                        done = self.call("promote", name, "--accept", str(place))
+                        self.assertEqual(done.code, 0, (done.out, done.err))
+                        self.assertEqual(self.call("rollback", name.split("@", maxsplit=1)[0], "--dry-run").code, 0)
+                        back = self.call("rollback", name.split("@", maxsplit=1)[0])
+                        self.assertEqual(back.code, 0, (back.out, back.err))
+                        self.assert_same(before, place)
+
+    def test_what_no_option_lets_pass(self) -> None:
+        result = self.moves("rm -r d", "echo theirs >d/new", "d/new")
+        self.assertEqual([m["acceptable"] for m in result.doc["moved"] if m["path"].endswith("/d/new")], [False])
+        self.assertIn("rehearse again: what is at", result.doc["fix"])
+        self.assertEqual(self.call("promote", self.last, "--accept", str(self.host)).code, STALE)
+
     def test_what_was_let_pass_is_on_record(self) -> None:
         run = self.try_out("cat d/x t >n; echo more >>f")
         subprocess.run(["sh", "-euc", "echo edit >>d/x; echo edit >>f; touch t"], cwd=self.host, check=True)
@@ -585,6 +637,23 @@ class Obstacles(PromoteCase):
         result = self.call("promote", name, "--accept", str(self.host))
         self.assertEqual(result.code, 69, (result.out, result.err))
         self.assertTrue((self.host / "d").exists())
+
+    def test_mount_points_of_another_namespace(self) -> None:
+        """What is mounted there would go along with the old object."""
+        for script, point in (("echo new >f", "f"), ("rm f", "f"), ("rm -r d", "d/x"), ("mv d e", "d/x")):
+            with self.subTest(script=script):
+                subprocess.run(["sh", "-euc", "rm -rf ./*; mkdir d; echo one >f; echo two >d/x"], cwd=self.host, check=True)
+                run = self.try_out(script)
+                inside = f"mount --bind /etc/hostname {self.host}/{point}; echo ready; exec sleep 300"
+                with subprocess.Popen(["unshare", "-m", "--propagation", "private", "sh", "-c", inside], stdout=subprocess.PIPE) as other:
+                    assert other.stdout
+                    other.stdout.readline()
+                    self.refused(run, 69, f"is a mount point to pid {other.pid}".encode(), self.host)
+                    done = self.call("promote", self.approve(run), "--held-open", "replace")
+                    self.assertEqual(done.code, 0, done.err)
+                    self.assertIn(f"to pid {other.pid}", "\n".join(done.doc["notes"]))
+                    other.kill()
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
 
     def test_package_manager_at_work(self) -> None:
         (self.host / "var/lib/dpkg").mkdir(parents=True)
