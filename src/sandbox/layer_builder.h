@@ -37,6 +37,8 @@ struct LayerEvidence {
   std::string file;               ///< of a file mount: its name in the layer
   bool scratch = false;           ///< what is in it is thrown away
   std::uint64_t root_blocks = 0;  ///< of its upper's root, as the action found it
+  /// The same; only if whatever is done to it from then on gives it another (effects/untouched.h).
+  std::optional<std::int64_t> root_ctime_ns;
 
   /// Where the action sees `path` of this layer; "" is the layer's root.
   [[nodiscard]] std::string seen_at(const std::string& path) const {

@@ -211,12 +211,15 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
   return built;
 }
 
-/// What the roots of the layers take before the action has put anything into them.
+/// What the roots of the layers are before the action has put anything into them.
 void note_roots(int uppers, std::vector<LayerEvidence>& layers) {
+  const std::int64_t earliest = earliest_stamp_ns();
   for (LayerEvidence& layer : layers) {
     const auto st =
         sys::stat_at(uppers, (std::to_string(layer.index) + "/upper").c_str(), AT_SYMLINK_NOFOLLOW);
-    if (st) layer.root_blocks = static_cast<std::uint64_t>(st->st_blocks);
+    if (!st) continue;
+    layer.root_blocks = static_cast<std::uint64_t>(st->st_blocks);
+    if (to_ns(st->st_ctim) < earliest) layer.root_ctime_ns = to_ns(st->st_ctim);
   }
 }
 
