@@ -466,6 +466,19 @@ void LayerBuilder::leave_out(const std::string& mountpoint, std::string why) {
                    {mountpoint}});
 }
 
+std::vector<UniqueFd> LayerBuilder::take_mounts() {
+  std::vector<UniqueFd> mounts;
+  for (std::size_t i = 0; i < built_.size(); ++i) {
+    Source& source = sources_[i];
+    // Above first.
+    for (UniqueFd* fd : {&built_[i].mount, &source.base_mount, &source.clone, &source.upper, &source.work,
+                         &source.base_upper, &source.base_work}) {
+      if (fd->valid()) mounts.push_back(std::move(*fd));
+    }
+  }
+  return mounts;
+}
+
 Result<void> LayerBuilder::verify() const {
   RH_TRY(const auto table, sys::read_file("/proc/self/mountinfo"));
   const auto mounted = overlays_in(table);

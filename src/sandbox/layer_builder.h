@@ -76,6 +76,8 @@ class LayerBuilder {
   Result<void> verify() const;
 
   [[nodiscard]] std::vector<BuiltLayer>& layers() { return built_; }
+  /// When the tree stands: what holds the overlays, wherever they are mounted.
+  std::vector<UniqueFd> take_mounts();
   [[nodiscard]] std::vector<LayerEvidence>& evidence() { return evidence_; }
   [[nodiscard]] const std::vector<verdict::Gap>& gaps() const { return gaps_; }
 
