@@ -90,6 +90,7 @@ class LayerBuilder {
     UniqueFd mask_root;
     bool owners_shown = false;  ///< the clone is idmapped, or needs not be
     bool read_only = false;     ///< an overlay without an upper
+    bool cannot_be_mapped = false;
     UniqueFd upper;
     UniqueFd work;
     // Of the run that is shown below: a layer of its own, which nobody sees but the one above it.
@@ -104,7 +105,10 @@ class LayerBuilder {
     std::string why;
   };
 
+  Result<void> clone_layer(int root, std::uint32_t index);
   Result<void> prepare_layer(std::uint32_t index);
+  Result<void> prepare_source(std::uint32_t index);
+  [[nodiscard]] Result<void> with_mountpoint(std::uint32_t index, Result<void> done) const;
   Result<void> mask_layer(std::uint32_t index);
   using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
@@ -113,7 +117,7 @@ class LayerBuilder {
   void show_read_only(std::uint32_t index, const std::string& why);
   Result<void> copy_layer(std::uint32_t index, const std::string& why);
   [[nodiscard]] Result<void> clear_work_directories(std::uint32_t index) const;
-  Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
+  [[nodiscard]] Result<void> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
   Result<void> prepare_base(std::uint32_t index);
   Result<void> mount_base(Source& source) const;
