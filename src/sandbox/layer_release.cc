@@ -10,7 +10,7 @@
 namespace rehearse::sandbox {
 namespace {
 
-/// They wait for the kernel, not for processors. A few layers are not worth a second one.
+/// They wait for the kernel, not for processors.
 constexpr std::size_t kMostThreads = 8;
 constexpr std::size_t kDescriptorsEach = 32;
 
@@ -21,12 +21,14 @@ LayerRelease::~LayerRelease() {
 }
 
 void LayerRelease::begin(int init_pidfd) {
+  const std::size_t wanted = std::min(mounts_.size() / kDescriptorsEach, kMostThreads);
+  // A few end sooner with PID 1 than a thread would begin.
+  if (wanted < 2) return mounts_.clear();
   // Signals are for the main thread.
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const std::size_t wanted = std::clamp<std::size_t>(mounts_.size() / kDescriptorsEach, 1, kMostThreads);
   try {
     while (threads_.size() < wanted) threads_.emplace_back([this, init_pidfd] { release(init_pidfd); });
   } catch (const std::system_error&) {
