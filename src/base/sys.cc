@@ -259,6 +259,11 @@ Result<void> attach_mount(int mount, int to) {
               "move_mount", {}));
 }
 
+Result<void> attach_mount(int mount, int directory, const char* name) {
+  return explain_full(
+      as_void(raw(SYS_move_mount, mount, "", directory, name, MOVE_MOUNT_F_EMPTY_PATH), "move_mount", name));
+}
+
 Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns,
                                   bool recursive) {
   struct mount_attr attributes = {};

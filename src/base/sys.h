@@ -75,6 +75,8 @@ Result<Pipe> pipe(int flags);
 Result<UniqueFd> clone_mount(int dir, const char* path, bool recursive = false);
 /// move_mount(2) of a detached mount onto the object `to` refers to.
 Result<void> attach_mount(int mount, int to);
+/// On entry `name` of `directory`, which nobody else can change: a call that opens less.
+Result<void> attach_mount(int mount, int directory, const char* name);
 /// mount_setattr(2) on the mount `fd` refers to. `userns` >= 0 adds MOUNT_ATTR_IDMAP.
 Result<void> set_mount_attributes(int fd, std::uint64_t set, std::uint64_t clear, int userns = -1,
                                   bool recursive = false);

@@ -16,6 +16,7 @@
 #include "base/secret_words.h"
 #include "base/sys.h"
 #include "effects/change_set.h"
+#include "effects/untouched.h"
 #include "host/identity.h"
 #include "ledger/ledger.h"
 #include "rehearsal/derived_facts.h"
@@ -189,6 +190,7 @@ void record_evidence(Run& run, const sandbox::Evidence& evidence) {
 }
 
 /// The layers as the change set wants them: by mount point. Those that are scratch, or those that are not.
+/// What nothing was done to is left out, but for the root, which knows the packages.
 Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
                                                 std::vector<sandbox::LayerEvidence>& evidence, bool scratch) {
   std::sort(evidence.begin(), evidence.end(),
@@ -202,6 +204,9 @@ Result<std::vector<effects::Layer>> open_layers(const ledger::Bundle& bundle,
     layer.mountpoint = from.mountpoint;
     layer.root_blocks = from.root_blocks;
     RH_TRY(layer.upper, bundle.open_dir((directory + "/upper").c_str()));
+    if (from.mountpoint != "/" && from.root_ctime_ns &&
+        effects::is_untouched(layer.upper.get(), *from.root_ctime_ns))
+      continue;
     if (auto index = bundle.open_dir((directory + "/work/index").c_str())) layer.index = std::move(*index);
     layer.lower = std::move(from.lower);
     layer.host = std::move(from.host);

@@ -19,6 +19,7 @@
 #include "sandbox/filesystems.h"
 #include "sandbox/layer_mask.h"
 #include "sandbox/private_namespace.h"
+#include "sandbox/side_by_side.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -83,63 +84,8 @@ Result<void> LayerBuilder::clone_host() {
   sources_.resize(plan_.layers.size());
   built_.resize(plan_.layers.size());
   evidence_.resize(plan_.layers.size());
-  for (std::uint32_t i = 0; i < plan_.layers.size(); ++i) {
-    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
-    LayerEvidence& evidence = evidence_[i];
-    evidence.index = i;
-    evidence.fstype = mount.fstype;
-    evidence.mountpoint = mount.mountpoint;
-    evidence.hidden = plan_.layers[i].hidden;
-    evidence.scratch = mount.scratch;
-    const char* path = mount.mountpoint.c_str() + 1;
-    auto object = sys::open_at2(root.get(), *path == '\0' ? "." : path, O_PATH | O_NOFOLLOW, 0, kInRoot);
-    if (!object) return with_context(object.error(), "mount " + mount.mountpoint);
-    RH_TRY(const auto st, sys::stat_fd(object->get()));
-    auto cloned = sys::clone_mount(object->get(), "");
-    if (!cloned && cloned.error().err == EPERM)
-      return fail_errno(EPERM, "mount " + mount.mountpoint + " cannot be shown in a sandbox",
-                        ExitCode::kUnavailable, "rehearse needs CAP_SYS_ADMIN; see `rehearse doctor`");
-    if (!cloned) return with_context(cloned.error(), "mount " + mount.mountpoint);
-    UniqueFd lower = std::move(*cloned);
-    RH_CHECK(
-        sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
-    const std::string number = std::to_string(i);
-    RH_TRY(auto layer, make_bundle_directory(bundle_, "uppers", i));
-    RH_CHECK(sys::mkdir_at(layer.get(), "upper", 0700));
-    RH_CHECK(sys::mkdir_at(layer.get(), "work", 0700));
-    if (!S_ISDIR(st.st_mode)) {
-      // A bind-mounted file cannot be a layer: a copy of it becomes one, in a directory of its own.
-      built_[i].file = base_name(mount.mountpoint);
-      evidence.mountpoint = parent_of(mount.mountpoint);
-      evidence.file = built_[i].file;
-      evidence.copied_since_ns = earliest_stamp_ns();
-      RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", i));
-      if (!S_ISREG(st.st_mode)) {
-        built_[i].replacement = "neither a directory nor a regular file";
-        continue;
-      }
-      auto file = sys::open_at2(lower.get(), "", O_RDONLY | O_NONBLOCK, 0, 0);
-      if (!file) file = sys::open(sys::fd_path(lower.get()).c_str(), O_RDONLY | O_NONBLOCK);
-      if (!file) return with_context(file.error(), "mount " + mount.mountpoint);
-      if (auto copied = copy_file(file->get(), copies.get(), built_[i].file.c_str(), kCopyLimit); !copied) {
-        built_[i].replacement = copied.error().what;
-        continue;
-      }
-      evidence.lower = std::move(copies);
-      RH_TRY(auto upper, open_directory(layer.get(), "upper"));
-      RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
-      continue;
-    }
-    if (st.st_nlink == 0) {
-      built_[i].replacement = "the directory was removed from its filesystem";
-      continue;
-    }
-    RH_TRY(evidence.lower, sys::open_at2(lower.get(), ".", O_RDONLY | O_DIRECTORY, 0, 0));
-    RH_TRY(auto upper, open_directory(layer.get(), "upper"));
-    RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
-    RH_TRY(sources_[i].clone, sys::clone_mount(object->get(), ""));
-    sources_[i].walk = std::move(lower);
-  }
+  RH_CHECK(side_by_side(static_cast<std::uint32_t>(plan_.layers.size()),
+                        [&](std::uint32_t index) { return clone_layer(root.get(), index); }));
   for (const MountPlan& mount : plan_.mounts) {
     if (mount.show == Show::kAlias) evidence_[mount.layer].aliases.push_back(mount.mountpoint);
   }
@@ -150,11 +96,69 @@ Result<void> LayerBuilder::clone_host() {
   return {};
 }
 
-Result<UniqueFd> LayerBuilder::attach_in_stage(int mount, const std::string& name) const {
+Result<void> LayerBuilder::clone_layer(int root, std::uint32_t index) {
+  const MountPlan& mount = plan_.mounts[plan_.layers[index].mount];
+  LayerEvidence& evidence = evidence_[index];
+  evidence.index = index;
+  evidence.fstype = mount.fstype;
+  evidence.mountpoint = mount.mountpoint;
+  evidence.hidden = plan_.layers[index].hidden;
+  evidence.scratch = mount.scratch;
+  const char* path = mount.mountpoint.c_str() + 1;
+  auto object = sys::open_at2(root, *path == '\0' ? "." : path, O_PATH | O_NOFOLLOW, 0, kInRoot);
+  if (!object) return with_context(object.error(), "mount " + mount.mountpoint);
+  RH_TRY(const auto st, sys::stat_fd(object->get()));
+  auto cloned = sys::clone_mount(object->get(), "");
+  if (!cloned && cloned.error().err == EPERM)
+    return fail_errno(EPERM, "mount " + mount.mountpoint + " cannot be shown in a sandbox",
+                      ExitCode::kUnavailable, "rehearse needs CAP_SYS_ADMIN; see `rehearse doctor`");
+  if (!cloned) return with_context(cloned.error(), "mount " + mount.mountpoint);
+  UniqueFd lower = std::move(*cloned);
+  RH_CHECK(
+      sys::set_mount_attributes(lower.get(), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME | MOUNT_ATTR_NODEV, 0));
+  const std::string number = std::to_string(index);
+  const std::string upper_path = "uppers/" + number + "/upper";
+  RH_CHECK(sys::mkdir_at(bundle_, ("uppers/" + number).c_str(), 0700));
+  RH_CHECK(sys::mkdir_at(bundle_, upper_path.c_str(), 0700));
+  RH_CHECK(sys::mkdir_at(bundle_, ("uppers/" + number + "/work").c_str(), 0700));
+  if (!S_ISDIR(st.st_mode)) {
+    // A bind-mounted file cannot be a layer: a copy of it becomes one, in a directory of its own.
+    built_[index].file = base_name(mount.mountpoint);
+    evidence.mountpoint = parent_of(mount.mountpoint);
+    evidence.file = built_[index].file;
+    evidence.copied_since_ns = earliest_stamp_ns();
+    RH_TRY(auto copies, make_bundle_directory(bundle_, "copies", index));
+    if (!S_ISREG(st.st_mode)) {
+      built_[index].replacement = "neither a directory nor a regular file";
+      return {};
+    }
+    auto file = sys::open_at2(lower.get(), "", O_RDONLY | O_NONBLOCK, 0, 0);
+    if (!file) file = sys::open(sys::fd_path(lower.get()).c_str(), O_RDONLY | O_NONBLOCK);
+    if (!file) return with_context(file.error(), "mount " + mount.mountpoint);
+    if (auto copied = copy_file(file->get(), copies.get(), built_[index].file.c_str(), kCopyLimit); !copied) {
+      built_[index].replacement = copied.error().what;
+      return {};
+    }
+    evidence.lower = std::move(copies);
+    RH_TRY(auto upper, open_directory(bundle_, upper_path.c_str()));
+    RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
+    return {};
+  }
+  if (st.st_nlink == 0) {
+    built_[index].replacement = "the directory was removed from its filesystem";
+    return {};
+  }
+  RH_TRY(evidence.lower, sys::open_at2(lower.get(), ".", O_RDONLY | O_DIRECTORY, 0, 0));
+  RH_TRY(auto upper, open_directory(bundle_, upper_path.c_str()));
+  RH_CHECK(copy_attributes(evidence.lower.get(), upper.get()));
+  RH_TRY(sources_[index].clone, sys::clone_mount(object->get(), ""));
+  sources_[index].walk = std::move(lower);
+  return {};
+}
+
+Result<void> LayerBuilder::attach_in_stage(int mount, const std::string& name) const {
   RH_CHECK(sys::mkdir_at(stage_, name.c_str(), 0700));
-  RH_TRY(auto at, sys::open_beneath(stage_, name.c_str(), O_PATH | O_DIRECTORY));
-  RH_CHECK(sys::attach_mount(mount, at.get()));
-  return at;
+  return sys::attach_mount(mount, stage_, name.c_str());
 }
 
 Result<UniqueFd> LayerBuilder::open_in_bundle(const std::string& path) const {
@@ -173,23 +177,37 @@ Result<void> LayerBuilder::prepare() {
     RH_CHECK(sys::set_mount_attributes(base_clone_.get(), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, userns_));
     RH_CHECK(attach_in_stage(base_clone_.get(), "base"));
   }
-  // Closing a detached mount waits for a grace period each; attached, all of them end with the stage, at
-  // once.
+  RH_CHECK(side_by_side(static_cast<std::uint32_t>(sources_.size()),
+                        [this](std::uint32_t index) { return prepare_layer(index); }));
+  // In the order of the plan, so that two runs have the same list of gaps.
   for (std::uint32_t i = 0; i < sources_.size(); ++i) {
-    if (!sources_[i].walk.valid()) continue;
-    RH_CHECK(attach_in_stage(sources_[i].walk.get(), "walk" + std::to_string(i)));
-    sources_[i].walk.reset();
-  }
-  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
-    if (!built_[i].replacement.empty()) continue;
-    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
-    if (auto prepared = prepare_layer(i); !prepared)
-      return with_context(prepared.error(), "mount " + mount.mountpoint);
+    if (!evidence_[i].xattrs_not_shown.empty())
+      gap("extended attributes of what holds a masked file",
+          "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
+          "them",
+          verdict::Level::kYellow);
+    if (sources_[i].cannot_be_mapped)
+      RH_CHECK(with_mountpoint(i, fall_back(i, "this kernel cannot idmap it")));
   }
   return {};
 }
 
+Result<void> LayerBuilder::with_mountpoint(std::uint32_t index, Result<void> done) const {
+  if (done) return done;
+  return with_context(done.error(), "mount " + plan_.mounts[plan_.layers[index].mount].mountpoint);
+}
+
 Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
+  // Closing a detached mount waits for a grace period each; attached, all of them end with the stage, at
+  // once.
+  if (sources_[index].walk.valid()) {
+    RH_CHECK(attach_in_stage(sources_[index].walk.get(), "walk" + std::to_string(index)));
+    sources_[index].walk.reset();
+  }
+  return built_[index].replacement.empty() ? with_mountpoint(index, prepare_source(index)) : Result<void>{};
+}
+
+Result<void> LayerBuilder::prepare_source(std::uint32_t index) {
   Source& source = sources_[index];
   const std::string number = std::to_string(index);
   RH_TRY(source.upper, open_in_bundle("uppers/" + number + "/upper"));
@@ -203,7 +221,8 @@ Result<void> LayerBuilder::prepare_layer(std::uint32_t index) {
   RH_CHECK(mask_layer(index));
   auto mapped =
       sys::set_mount_attributes(source.clone.get(), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, 0, userns_);
-  if (!mapped) return fall_back(index, "this kernel cannot idmap it");
+  source.cannot_be_mapped = !mapped;
+  if (!mapped) return {};
   source.owners_shown = true;
   RH_CHECK(attach_in_stage(source.clone.get(), number));
   source.lowerdir += sys::fd_path(source.clone.get());
@@ -221,11 +240,6 @@ Result<void> LayerBuilder::mask_layer(std::uint32_t index) {
   evidence.hidden.insert(evidence.hidden.end(), mask.hidden.begin(), mask.hidden.end());
   evidence.shadowed = std::move(mask.shadowed);
   evidence.xattrs_not_shown = std::move(mask.xattrs_not_shown);
-  if (!evidence.xattrs_not_shown.empty())
-    gap("extended attributes of what holds a masked file",
-        "a mask is made in memory, which does not take them all on this kernel; a directory shows without "
-        "them",
-        verdict::Level::kYellow);
   source.mask_root = std::move(mask.root);
   source.lowerdir = sys::fd_path(source.mask_root.get()) + ':';
   return {};
@@ -408,24 +422,28 @@ Result<UniqueFd> LayerBuilder::mount_overlay(const Source& source) const {
 /// What overlayfs takes for no layer (a case-insensitive filesystem, vfat) comes back, with the reason.
 Result<std::vector<LayerBuilder::Refused>> LayerBuilder::mount_remaining_overlays(std::uint32_t shift) {
   RH_TRY(auto mounter, MounterIdentity::assume(shift));
-  std::vector<Refused> refused;
-  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
+  std::vector<std::string> why(sources_.size());
+  RH_CHECK(side_by_side(static_cast<std::uint32_t>(sources_.size()), [&](std::uint32_t i) -> Result<void> {
     BuiltLayer& built = built_[i];
-    const MountPlan& mount = plan_.mounts[plan_.layers[i].mount];
-    if (!built.replacement.empty() || built.mount.valid()) continue;
+    if (!built.replacement.empty() || built.mount.valid()) return {};
     Result<void> below;
     if (base_ >= 0 && !sources_[i].read_only) below = mount_base(sources_[i]);
     auto overlay = below ? mount_overlay(sources_[i]) : tl::make_unexpected(std::move(below).error());
+    if (!overlay && evidence_[i].copied_since_ns)
+      return with_context(overlay.error(), "layer over " + plan_.mounts[plan_.layers[i].mount].mountpoint);
     if (!overlay) {
-      if (evidence_[i].copied_since_ns)
-        return with_context(overlay.error(), "layer over " + mount.mountpoint);
-      refused.push_back({i, overlay.error().what});
-      continue;
+      why[i] = overlay.error().what;
+      return {};
     }
     built.mount = std::move(*overlay);
     built.is_overlay = !sources_[i].read_only;
-  }
+    return {};
+  }));
   RH_CHECK(mounter.drop());
+  std::vector<Refused> refused;
+  for (std::uint32_t i = 0; i < sources_.size(); ++i) {
+    if (!why[i].empty()) refused.push_back({i, std::move(why[i])});
+  }
   return refused;
 }
 
@@ -464,6 +482,19 @@ void LayerBuilder::leave_out(const std::string& mountpoint, std::string why) {
                    verdict::Level::kInconclusive,
                    Concern::kLooked,
                    {mountpoint}});
+}
+
+std::vector<UniqueFd> LayerBuilder::take_mounts() {
+  std::vector<UniqueFd> mounts;
+  for (std::size_t i = 0; i < built_.size(); ++i) {
+    Source& source = sources_[i];
+    // Above first.
+    for (UniqueFd* fd : {&built_[i].mount, &source.base_mount, &source.clone, &source.upper, &source.work,
+                         &source.base_upper, &source.base_work}) {
+      if (fd->valid()) mounts.push_back(std::move(*fd));
+    }
+  }
+  return mounts;
 }
 
 Result<void> LayerBuilder::verify() const {

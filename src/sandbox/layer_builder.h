@@ -37,6 +37,8 @@ struct LayerEvidence {
   std::string file;               ///< of a file mount: its name in the layer
   bool scratch = false;           ///< what is in it is thrown away
   std::uint64_t root_blocks = 0;  ///< of its upper's root, as the action found it
+  /// The same; only if whatever is done to it from then on gives it another (effects/untouched.h).
+  std::optional<std::int64_t> root_ctime_ns;
 
   /// Where the action sees `path` of this layer; "" is the layer's root.
   [[nodiscard]] std::string seen_at(const std::string& path) const {
@@ -74,6 +76,8 @@ class LayerBuilder {
   Result<void> verify() const;
 
   [[nodiscard]] std::vector<BuiltLayer>& layers() { return built_; }
+  /// When the tree stands: what holds the overlays, wherever they are mounted.
+  std::vector<UniqueFd> take_mounts();
   [[nodiscard]] std::vector<LayerEvidence>& evidence() { return evidence_; }
   [[nodiscard]] const std::vector<verdict::Gap>& gaps() const { return gaps_; }
 
@@ -86,6 +90,7 @@ class LayerBuilder {
     UniqueFd mask_root;
     bool owners_shown = false;  ///< the clone is idmapped, or needs not be
     bool read_only = false;     ///< an overlay without an upper
+    bool cannot_be_mapped = false;
     UniqueFd upper;
     UniqueFd work;
     // Of the run that is shown below: a layer of its own, which nobody sees but the one above it.
@@ -100,7 +105,10 @@ class LayerBuilder {
     std::string why;
   };
 
+  Result<void> clone_layer(int root, std::uint32_t index);
   Result<void> prepare_layer(std::uint32_t index);
+  Result<void> prepare_source(std::uint32_t index);
+  [[nodiscard]] Result<void> with_mountpoint(std::uint32_t index, Result<void> done) const;
   Result<void> mask_layer(std::uint32_t index);
   using Concern = verdict::Gap::Concern;
   Result<void> fall_back(std::uint32_t index, const std::string& why);
@@ -109,7 +117,7 @@ class LayerBuilder {
   void show_read_only(std::uint32_t index, const std::string& why);
   Result<void> copy_layer(std::uint32_t index, const std::string& why);
   [[nodiscard]] Result<void> clear_work_directories(std::uint32_t index) const;
-  Result<UniqueFd> attach_in_stage(int mount, const std::string& name) const;
+  [[nodiscard]] Result<void> attach_in_stage(int mount, const std::string& name) const;
   Result<UniqueFd> open_in_bundle(const std::string& path) const;
   Result<void> prepare_base(std::uint32_t index);
   Result<void> mount_base(Source& source) const;

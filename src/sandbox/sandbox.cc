@@ -25,6 +25,7 @@
 #include "sandbox/init/protocol.h"
 #include "sandbox/init_config.h"
 #include "sandbox/layer_builder.h"
+#include "sandbox/layer_release.h"
 #include "sandbox/private_namespace.h"
 #include "sandbox/supervise.h"
 #include "sandbox/tree_builder.h"
@@ -61,7 +62,10 @@ class Init {
   Result<void> go(std::span<const int> fds) const;
   Result<void> await_ready(const Plan& plan) const;
   /// Nothing but init is left: it may end by itself while the layers are read.
-  void quit() { asked_to_quit_ = static_cast<bool>(tell(InitCommand::kQuit)); }
+  void quit() {
+    asked_to_quit_ = true;
+    if (!tell(InitCommand::kQuit)) (void)sys::pidfd_signal(process_.pidfd.get(), SIGKILL);
+  }
 
   [[nodiscard]] int control() const { return control_.get(); }
   UniqueFd take_tools() { return std::move(tools_); }
@@ -152,11 +156,16 @@ Result<void> Init::await_ready(const Plan& plan) const {
 
 class Kept final : public Remains {
  public:
-  Kept(RunCgroup cgroup, Init init) : cgroup_(std::move(cgroup)), init_(std::move(init)) {}
+  Kept(RunCgroup cgroup, Init init, std::vector<UniqueFd> mounts)
+      : cgroup_(std::move(cgroup)), init_(std::move(init)), layers_(std::move(mounts)) {
+    init_.quit();
+    layers_.begin(init_.pidfd());
+  }
 
  private:
   RunCgroup cgroup_;  // removed after init is gone
   Init init_;
+  LayerRelease layers_;
 };
 
 /// A private tmpfs for the builder's own mount points, on the run's directory (the working directory).
@@ -211,12 +220,15 @@ Result<Built> build_tree(const Plan& plan, LayerBuilder& layers, const Init& ini
   return built;
 }
 
-/// What the roots of the layers take before the action has put anything into them.
+/// What the roots of the layers are before the action has put anything into them.
 void note_roots(int uppers, std::vector<LayerEvidence>& layers) {
+  const std::int64_t earliest = earliest_stamp_ns();
   for (LayerEvidence& layer : layers) {
     const auto st =
         sys::stat_at(uppers, (std::to_string(layer.index) + "/upper").c_str(), AT_SYMLINK_NOFOLLOW);
-    if (st) layer.root_blocks = static_cast<std::uint64_t>(st->st_blocks);
+    if (!st) continue;
+    layer.root_blocks = static_cast<std::uint64_t>(st->st_blocks);
+    if (to_ns(st->st_ctim) < earliest) layer.root_ctime_ns = to_ns(st->st_ctim);
   }
 }
 
@@ -310,8 +322,7 @@ Result<Rehearsal> rehearse_action(const Plan& plan, const Surroundings& around) 
   }
   evidence.limit_notes = cgroup.notes();
   evidence.limit_notes.push_back(writes.note());
-  init.quit();
-  rehearsal.remains = std::make_unique<Kept>(std::move(cgroup), std::move(init));
+  rehearsal.remains = std::make_unique<Kept>(std::move(cgroup), std::move(init), layers.take_mounts());
   return rehearsal;
 }
 

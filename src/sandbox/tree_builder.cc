@@ -178,15 +178,12 @@ class Assembler {
   Result<void> attach_root() {
     RH_CHECK(sys::mkdir_at(stage_, "root", 0700));
     RH_TRY(auto at, sys::open_beneath(stage_, "root", O_PATH | O_DIRECTORY));
-    UniqueFd mount;
     if (plan_.mounts[0].show == Show::kAlias) {
-      RH_TRY(mount, clone_alias(plan_.mounts[0]));
+      RH_TRY(root_, clone_alias(plan_.mounts[0]));
     } else {
-      mount = std::move(layers_.layers()[plan_.mounts[0].layer].mount);
+      RH_TRY(root_, sys::dup(layers_.layers()[plan_.mounts[0].layer].mount.get()));
     }
-    RH_CHECK(sys::attach_mount(mount.get(), at.get()));
-    root_ = std::move(mount);
-    return {};
+    return sys::attach_mount(root_.get(), at.get());
   }
 
   /// On a mount that turned out to be none that can be shown, there is no place to mount anything on.

@@ -51,6 +51,19 @@ class Mounts(Case):
         self.assertEqual(paths[os.fsencode(f"{self.base}/src")], "modified")
         self.assertEqual(paths[os.fsencode(f"{self.base}/m/two")], "modified")
 
+    def test_many_mounts(self) -> None:
+        """So many that their layers are made on several threads; most of them have nothing done to them."""
+        setup = SETUP + 'for i in $(seq 40); do mkdir n$i; mount -t tmpfs t n$i; echo $i > n$i/f; chmod 750 n$i; chown 1000:1000 n$i/f; done'
+        action = (f"cd {self.base}/m && cat n[0-9]*/f | wc -l >&2 && stat -c %u:%g:%a n7/f n7 >&2 && echo new > n3/f && rm n17/f && mkdir -p n40/d/e"
+                  " && chmod 700 n5 && setfattr -n user.mark -v 1 n6 && touch n8/gone && rm n8/gone && chown 1000 n40/d")
+        doc = self.rehearse_in(setup, action, 'test "$(cat n3/f)" = 3; test -e n17/f')
+        self.assertEqual(self.err.split()[:3], [b"40", b"1000:1000:644", b"0:0:750"])
+        paths = {os.path.relpath(path, os.fsencode(f"{self.base}/m")).decode(): change for path, change in self.paths(doc).items()}
+        paths.pop("n8", None)  # its times
+        wanted = {"n3/f": "modified", "n17/f": "deleted", "n40/d": "created", "n40/d/e": "created", "n5": "metadata", "n6": "metadata"}
+        self.assertEqual({path: change for path, change in paths.items() if path in wanted or change not in ("metadata", "identical")}, wanted)
+        self.assertLessEqual(set(paths) - set(wanted), {"n17", "n40"})  # their times
+
     def test_a_directory_shown_twice_stays_one(self) -> None:
         setup = SETUP + 'mkdir data a; echo 1 > data/f; mount --bind data a'
         action = f"cd {self.base}/m && echo 2 > a/f && cat data/f >&2 && rm data/f && test ! -e a/f"
