@@ -113,6 +113,7 @@ Result<void> add_unfinished(const ledger::StateDir& state, const ledger::Filter&
     ledger::Row row;
     row.id = run.id;
     row.created_ns = ledger::time_of_run(run.id);
+    row.argv = run.argv;
     row.state = run.going_on ? ledger::State::kRunning : ledger::State::kInterrupted;
     rows.push_back(std::move(row));
   }

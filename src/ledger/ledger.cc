@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "ledger/database.h"
 #include "ledger/layout.h"
+#include "ledger/marker.h"
 #include "ledger/standing.h"
 
 namespace rehearse::ledger {
@@ -292,6 +293,7 @@ Result<void> Ledger::Impl::take_in(const StateDir& from, const std::string& id) 
   row.id = id;
   row.created_ns = time_of_run(id);
   row.state = State::kInterrupted;
+  row.argv = noted_command(from.fd(), kIntake, id);
   return insert(row);
 }
 

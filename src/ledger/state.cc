@@ -18,6 +18,7 @@
 #include "base/escape.h"
 #include "base/sys.h"
 #include "ledger/layout.h"
+#include "ledger/marker.h"
 
 namespace rehearse::ledger {
 namespace {
@@ -183,7 +184,7 @@ Result<StateDir> StateDir::open(const std::string& given, Create create) {
   return StateDir(std::move(path), std::move(*opened));
 }
 
-Result<Bundle> StateDir::create_run() const {
+Result<Bundle> StateDir::create_run(std::span<const std::string> argv) const {
   for (int tries = 0; tries < 100; ++tries) {
     const std::string id = run_id_of(realtime_ns());
     const std::string rel = in(kRuns, id);
@@ -204,13 +205,16 @@ Result<Bundle> StateDir::create_run() const {
       if (errno == EWOULDBLOCK) continue;
       return sys::last_error("flock", rel);
     }
-    if (::mknodat(fd_.get(), in(kActive, id).c_str(), S_IFREG | 0600, 0) != 0) {
+    const UniqueFd marker(::openat(fd_.get(), in(kActive, id).c_str(),
+                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!marker.valid()) {
       const int err = errno;
       (void)sys::unlink_at(fd_.get(), rel.c_str(), AT_REMOVEDIR);
       if (err != ENOENT) return cannot_create(err, path_);
       if (auto made = make_layout(fd_.get()); !made) return cannot_create(made.error().err, path_);
       continue;
     }
+    note_command(marker.get(), argv);
     RH_TRY(UniqueFd state, sys::dup(fd_.get()));
     return Bundle(id, std::move(*dir), std::move(state));
   }
@@ -273,7 +277,7 @@ Result<std::vector<StateDir::Unfinished>> StateDir::unfinished_runs() const {
     auto bundle = is_run_id(name) ? open_exactly(name) : fail("no run");
     if (!bundle || bundle->finished()) return {};
     RH_TRY(const bool free, bundle->try_lock());
-    if (!bundle->finished()) runs.push_back({name, !free});
+    if (!bundle->finished()) runs.push_back({name, !free, noted_command(fd_.get(), kActive, name)});
     return {};
   }));
   std::ranges::sort(runs, {}, &Unfinished::id);

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -105,7 +106,8 @@ class StateDir {
   [[nodiscard]] int fd() const { return fd_.get(); }
 
   /// A fresh, locked run directory. Any number of processes may do so at once.
-  [[nodiscard]] Result<Bundle> create_run() const;
+  /// `argv`: what `list` shows of it until it has ended.
+  [[nodiscard]] Result<Bundle> create_run(std::span<const std::string> argv = {}) const;
   /// The one run whose id starts with `prefix` ("last": the newest finished one). kUsage when none or several
   /// match.
   [[nodiscard]] Result<Bundle> open_run(std::string_view prefix) const;
@@ -113,7 +115,8 @@ class StateDir {
   [[nodiscard]] Result<std::vector<std::string>> run_ids() const;
   struct Unfinished {
     std::string id;
-    bool going_on = false;  ///< else it was cut off, and nobody has cleaned up yet
+    bool going_on = false;          ///< else it was cut off, and nobody has cleaned up yet
+    std::vector<std::string> argv;  ///< the first words of its command
   };
   /// Runs that have not finished, oldest first.
   [[nodiscard]] Result<std::vector<Unfinished>> unfinished_runs() const;

@@ -334,7 +334,7 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   const ledger::StateDir& state = *order.state;
   RH_CHECK(ledger::collect_interrupted(state,
                                        [](const std::string& id) { return sandbox::remove_leftovers(id); }));
-  RH_TRY(auto bundle, state.create_run());
+  RH_TRY(auto bundle, state.create_run(run.record.action.argv));
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;

@@ -120,7 +120,8 @@ class Lifetime(Case):
         rows = [(run["id"], run["state"]) for run in self.call("list").doc["runs"]]
         newest = rows[0][0]
         self.assertEqual(rows, [(newest, "running"), (first, "finished")])
-        self.assertIn(f"{newest}  running", self.call("list", json_out=False).out.decode())
+        line = next(line for line in self.call("list", json_out=False).out.decode().splitlines() if line.startswith(newest))
+        self.assertTrue(line.startswith(f"{newest}  running") and line.endswith("sleep 50'"), line)
         for state in ("running", "interrupted"):
             for verb in ("show", "explain", "diff"):
                 done = self.call(verb, "last", json_out=False)
@@ -145,6 +146,7 @@ class Lifetime(Case):
         self.assert_nothing_left()
         states = [run["state"] for run in self.call("list").doc["runs"]]
         self.assertEqual(sorted(states), ["finished", "interrupted"])
+        self.assertIn("sleep 50", str(next(run["argv"] for run in self.call("list").doc["runs"] if run["state"] == "interrupted")))
 
     def test_fifty_at_once(self) -> None:
         running = [self.start("sh", "-c", f"echo {i} > {self.host}/mine; sleep 0.2; cat {self.host}/mine >&2; ls {self.host} | wc -l >&2") for i in range(50)]
