@@ -69,9 +69,10 @@ class Rollback {
     RH_CHECK(check_the_ground());
     const auto volumes = all_volumes();
     RH_CHECK(bind_rollback({volumes, operations_, after_, journal_.settled_ns, order_.accept,
-                            outcome_.left_alone, given_up_, outcome_.kept},
+                            outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
+    for (const Kept& kept : kept_) outcome_.kept.push_back(kept.line);
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
@@ -342,6 +343,7 @@ class Rollback {
     commit_order.tag = tag_of(next_);
     commit_order.volumes = volumes_;
     for (const Operation& operation : given_up_) commit_order.dropped.push_back(mark_of(operation, true));
+    commit_order.kept = &kept_;
     commit_order.prepare = [&]() -> Result<std::vector<Operation>> {
       RH_CHECK(save_edited());
       return operations_;
@@ -359,7 +361,6 @@ class Rollback {
       units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
       units_.forget_failures(state_, outcome_.id, order_.units, unit_states_);
       take_units();
-      for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
       return record(decisions, "done", outcome_.why);
     };
     commit_order.given_up = [&](const std::string& why) -> Result<void> {
@@ -423,7 +424,9 @@ class Rollback {
       RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
                                         FileType::kFile, now),
                             shown));
-      outcome_.kept.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved));
+      kept_.push_back({operation.volume, operation.saved.path,
+                       shown + ": what is there since is kept as " + on.shown(operation.saved)});
+      outcome_.kept.push_back(kept_.back().line);
     }
     return {};
   }
@@ -473,6 +476,7 @@ class Rollback {
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
   std::vector<Operation> given_up_;
+  std::vector<Kept> kept_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
   std::vector<ledger::UnitState> unit_states_;

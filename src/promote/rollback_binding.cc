@@ -122,7 +122,10 @@ class Binding {
 
   /// Somebody's object, or edit, goes to where the promotion's own would have gone.
   void keep_theirs(const Operation& operation, const Place& kept, const std::string& shown) {
-    order_.kept.push_back(shown + ": what is there since is kept as " + volume(operation).shown(kept));
+    keep(operation, kept, shown + ": what is there since is kept as ");
+  }
+  void keep(const Operation& operation, const Place& kept, const std::string& what) {
+    order_.kept.push_back({operation.volume, kept.path, what + volume(operation).shown(kept)});
   }
 
   /// There is a directory to put something in, or an earlier operation brings it.
@@ -255,8 +258,7 @@ class Binding {
   Result<void> bind_homeless(Operation& operation, const std::string& shown) {
     const std::string became = became_of_directory(operation);
     if (!moved(shown, "promoted", "in its directory", became)) return {};
-    order_.kept.push_back(shown + ": " + became + "; the old object is kept as " +
-                          volume(operation).shown(operation.from));
+    keep(operation, operation.from, shown + ": " + became + "; the old object is kept as ");
     drop(operation, shown, became);
     return {};
   }
@@ -373,8 +375,9 @@ class Binding {
     const std::string shown = volume(operation).shown(operation.to);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st || st->st_ino != operation.object.ino) {
-      if (moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing"))
-        drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
+      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing")) return {};
+      drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
+      keep(operation, operation.from, shown + ": its old bytes are kept as ");
       return {};
     }
     operation.object = facts_of(*st);

@@ -121,7 +121,6 @@ class Kinds(PromoteCase):
         self.assert_same(after, top)
         self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
 
-
     def assert_undo_was_tried(self, run: harness.Result) -> None:
         """Approving it has tried its rollback on a stand-in."""
         trial = self.call("show", run.doc["id"]).doc["rollback"]
@@ -899,7 +898,6 @@ class Races(PromoteCase):
         self.assertEqual(lost, [], f"exit {code}, {len(edits)} edits")
         print(f"exit {code}, {len(edits)} edits")
 
-
     def before_the_renames(self, verb: str, name: str, disturb: Callable[[], object]) -> Result:
         """Calls the verb, and `disturb` when everything has been looked at and nothing been renamed."""
         # The first rename is that of the journal.
@@ -1302,10 +1300,11 @@ class Rollbacks(PromoteCase):
                 if "ln" in edit:
                     self.assertIn("it is another file now", str(accepted.doc["left_alone"]))
                     self.assertEqual((self.host / "a").read_text(), "precious\n")
+                    self.assertEqual(Path(accepted.doc["kept"][0].split(": its old bytes are kept as ")[1]).read_text(), "1\n")
                 else:
                     self.assertEqual((self.host / "a").read_text(), "1\n")
                     self.assertEqual(Path(accepted.doc["kept"][0].split(" is kept as ")[1]).read_text(), now)
-                    self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"]], [accepted.doc["kept"]])
+                self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"]], [accepted.doc["kept"]])
 
     def test_a_directory_that_is_gone_or_renamed_over(self) -> None:
         subprocess.run(["sh", "-euc", "mkdir d a b; echo 1 >d/a; echo 1 >c; echo b >b/f; echo a >a/f"], cwd=self.host, check=True)
@@ -1484,6 +1483,126 @@ class Rollbacks(PromoteCase):
             said = done.stdout
         again = self.call("promote", self.name(run), json_out=False)
         self.assertIn(f": rehearse --state {self.state} ".encode(), again.err, "what an error advises, too")
+
+    def test_a_part_leaves_the_rest_its_way_back(self) -> None:
+        """What a rollback of a part clears away is its own: the old objects of the rest stay, wherever the store is."""
+        for kind in ("root", "ext4", "xfs", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                setup = "echo old-a >a; echo old-b >b; echo old-c >c; mkdir d; echo old-d >d/x; ln a a2; echo t >t; mkdir e"
+                subprocess.run(["sh", "-euc", setup], cwd=top, check=True)
+                before = Tree(top)
+                run = self.try_out("echo new >a; echo new >b; rm c; rm -r d; echo file >d; rm t; mkdir t; rm -r e; echo n >n; chmod 600 a", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                for part in (["n"], ["b", "t"], ["d", "e"]):
+                    done = self.call("rollback", run.doc["id"], *(str(top / name) for name in part))
+                    self.assertEqual(done.code, 0, (part, done.out, done.err))
+                (top / "c").write_text("theirs\n")
+                rest = self.call("rollback", run.doc["id"], "--except", str(top / "c"))
+                self.assertEqual((rest.code, (top / "a").read_text()), (0, "old-a\n"), (rest.out, rest.err))
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
+                (top / "c").unlink()
+                last = self.call("rollback", run.doc["id"])
+                self.assertEqual(last.code, 0, (last.out, last.err))
+                self.assertEqual(differences(before, Tree(top), times=False), [])
+                self.assertFalse((top.parent / ".rehearse").exists(), "nothing is left to be kept")
+                self.promote(run)
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
+
+    def test_a_part_of_what_has_no_old_object(self) -> None:
+        """Nothing lies in the store any more, and the rest is known by it all the same."""
+        image = Image(self, "ext4")
+        (image.mount / "f").write_text("f")
+        (image.mount / "f").chmod(0o644)
+        run = self.try_out("echo n >n; chmod 600 f; echo >m", "--no-trace", cwd=image.mount)
+        self.promote(run)
+        for part in ("n", "m", "f"):
+            done = self.call("rollback", run.doc["id"], str(image.mount / part))
+            self.assertEqual(done.code, 0, (part, done.out, done.err))
+        rest = self.call("rollback", run.doc["id"])  # times of directories
+        self.assertEqual((rest.code, sorted(os.listdir(image.mount))), (0, ["f", "lost+found"]), (rest.out, rest.err))
+
+    def test_a_part_of_what_was_rewritten(self) -> None:
+        for kind in ("root", "ext4"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount if kind != "root" else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                with open(top / "a", "a", encoding="ascii"), open(top / "b", "a", encoding="ascii"):
+                    self.promote(run, "--held-open", "in-place")
+                for part in ("b", "a"):
+                    done = self.call("rollback", run.doc["id"], str(top / part))
+                    self.assertEqual((done.code, (top / part).read_text()), (0, "old\n"), (done.out, done.err))
+
+    def test_a_failed_one_is_tried_again(self) -> None:
+        """Copies that it had made of edits are no obstacle to the next."""
+        harness.need("strace")
+        for kind in ("root", "ext4"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount if kind != "root" else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                with open(top / "a", "a", encoding="ascii"):
+                    self.promote(run, "--held-open", "in-place")
+                with open(top / "a", "a", encoding="ascii") as file:
+                    file.write("mine\n")
+                words = self.command("rollback", run.doc["id"], "--accept", str(top / "a"))
+                done = subprocess.run([*injected("renameat2:error=EIO:when=2"), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                self.assertEqual((done.returncode, (top / "a").read_text()), (ROLLED_BACK, "new\nmine\n"), done.stdout)
+                again = self.call("rollback", run.doc["id"], "--accept", str(top / "a"))
+                self.assertEqual((again.code, (top / "a").read_text(), (top / "b").read_text()), (0, "old\n", "old\n"), (again.out, again.err))
+                self.assertEqual(Path(again.doc["kept"][0].split(" is kept as ")[1]).read_text(), "new\nmine\n")
+
+    def test_interrupted_at_its_end(self) -> None:
+        """Recovery clears away no more than the rollback would have."""
+        harness.need("strace")
+        for kind in ("ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount / "tree"
+                top.mkdir()
+                subprocess.run(["sh", "-euc", "for i in a b c; do echo old-$i >$i; done"], cwd=top, check=True)
+                before = Tree(top)
+                run = self.try_out("for i in a b c; do echo new >$i; done; mkdir n; echo n >n/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                (top / "b").write_text("mine\n")
+                # At the first renameat2 after those of the operations: when its journal goes to the run.
+                words = self.command("rollback", run.doc["id"], "--except", str(top / "a"), "--accept", str(top / "b"))
+                done = subprocess.run([*injected("renameat2:signal=SIGKILL:when=5"), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                self.assertIn(done.returncode, (-9, 137), done.stdout)
+                recovered = self.call("recover").doc["recovered"]
+                self.assertEqual([one["result"] for one in recovered], ["finished"])
+                kept = next(s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"])
+                self.assertEqual(Path(kept[0].split(" is kept as ")[1]).read_text(), "mine\n")
+                back = self.call("rollback", run.doc["id"])
+                self.assertEqual(back.code, 0, (back.out, back.err))
+                self.assertEqual(differences(before, Tree(top), times=False), [])
+                self.assertEqual(Path(kept[0].split(" is kept as ")[1]).read_text(), "mine\n")
+
+    def test_interrupted_and_undone(self) -> None:
+        """What was to be kept aside has its place again: nothing is named that is not there."""
+        harness.need("strace")
+        for number, when in enumerate(("renameat2:signal=SIGKILL:when=3", "renameat2:signal=SIGKILL:when=1")):  # with a rename done; before the first
+            for kind in ("root", "ext4"):
+                with self.subTest(when=when, filesystem=kind):
+                    top = (Image(self, kind, name=f"image{number}").mount if kind != "root" else self.host) / str(number)
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "for i in a b c; do echo old-$i >$i; done"], cwd=top, check=True)
+                    run = self.try_out("for i in a b c; do echo new >$i; done", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                    self.promote(run)
+                    for name in "abc":
+                        (top / name).write_text("mine\n")
+                    edited = Tree(top)
+                    words = self.command("rollback", run.doc["id"], "--accept", str(top))
+                    done = subprocess.run([*injected(when), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                    self.assertIn(done.returncode, (-9, 137), done.stdout)
+                    self.assertEqual([one["result"] for one in self.call("recover").doc["recovered"]], ["undone"])
+                    self.assert_same(edited, top)
+                    self.assertEqual((self.state / "runs" / run.doc["id"] / "kept-aside").read_bytes(), b"")
+                    back = self.call("rollback", run.doc["id"], "--accept", str(top))
+                    self.assertEqual((back.code, [(top / name).read_text() for name in "abc"]), (0, ["old-a\n", "old-b\n", "old-c\n"]), (back.out, back.err))
+                    self.assertEqual([Path(line.split(" is kept as ")[1]).read_text() for line in back.doc["kept"]], ["mine\n"] * 3)
 
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")
