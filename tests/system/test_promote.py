@@ -1536,6 +1536,39 @@ class Rollbacks(PromoteCase):
                     done = self.call("rollback", run.doc["id"], str(top / part))
                     self.assertEqual((done.code, (top / part).read_text()), (0, "old\n"), (done.out, done.err))
 
+    def test_what_is_kept_aside_is_there(self) -> None:
+        """Wherever the store is, and whatever is promoted, taken back or cleared away after that."""
+        for kind in ("root", "ext4", "xfs", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                subprocess.run(["sh", "-euc", "for i in a b c e; do echo old >$i; done"], cwd=top, check=True)
+                run = self.try_out("for i in a b e; do echo new >$i; done; rm c; mkdir n; echo n >n/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                subprocess.run(["sh", "-euc", "echo mine >>a; rm b; echo mine >b; echo mine >c; echo mine >n/mine; echo mine >>n/n"], cwd=top, check=True)
+                lines = []
+                for part in (["a"], ["b", "n"], []):  # with the rest in effect, and after it
+                    done = self.call("rollback", run.doc["id"], *(str(top / name) for name in part), "--accept", str(top))
+                    self.assertEqual(done.code, 0, (done.out, done.err))
+                    lines += done.doc["kept"]
+                self.assertEqual(len(lines), 5, lines)
+
+                def assert_kept() -> None:
+                    for line in lines:
+                        self.assertIn("mine\n", Path(line.split(" is kept as ")[1]).read_text(), line)
+
+                assert_kept()
+                self.assertEqual([(top / name).read_text() for name in "abce"], ["old\n"] * 4)
+                self.assertEqual(sorted(next(s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"])), sorted(lines))
+                redo = self.call("promote", self.approve(run))
+                self.assertEqual(redo.code, DATA_ERROR if kind == "root" else 0, (redo.out, redo.err))
+                self.assertEqual(b"was kept aside" in redo.err, kind == "root", redo.err)
+                if kind != "root":
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                assert_kept()
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+                self.assertEqual(self.call("rm", "--force", run.doc["id"]).code, 0)
+
     def test_a_failed_one_is_tried_again(self) -> None:
         """Copies that it had made of edits are no obstacle to the next."""
         harness.need("strace")
@@ -1603,6 +1636,25 @@ class Rollbacks(PromoteCase):
                     back = self.call("rollback", run.doc["id"], "--accept", str(top))
                     self.assertEqual((back.code, [(top / name).read_text() for name in "abc"]), (0, ["old-a\n", "old-b\n", "old-c\n"]), (back.out, back.err))
                     self.assertEqual([Path(line.split(" is kept as ")[1]).read_text() for line in back.doc["kept"]], ["mine\n"] * 3)
+
+    def test_promoted_again_before_it_is_taken_back(self) -> None:
+        """What the run had is on the host by then: nobody has changed the bundle."""
+        for path, edit in (("a", "echo mine >>a"), ("n", "echo mine >>n"), ("d/n", "echo mine >>d/n")):
+            with self.subTest(path=path):
+                subprocess.run(["sh", "-euc", "rm -rf *; echo old >a; echo old >b"], cwd=self.host, check=True)
+                run = self.try_out("echo new >a; echo n >n; mkdir d; echo n >d/n; echo new >b")
+                self.promote(run, "--except", str(self.host / "b"))
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                now = Tree(self.host)
+                again = self.call("promote", self.approve(run), "--except", str(self.host / "b"), "--accept", str(self.host))
+                self.assertEqual((again.code, b"is in effect" in again.err, b"bundle was changed" in again.err), (TRY_LATER, True, False), (again.out, again.err))
+                self.assertIn(f"rollback {run.doc['id']}".encode(), again.err)
+                self.assert_same(now, self.host)
+                self.promote(run, "--only", str(self.host / "b"))
+                for _ in range(2):
+                    back = self.call("rollback", run.doc["id"], "--accept", str(self.host))
+                    self.assertEqual(back.code, 0, (back.out, back.err))
+                self.assertEqual([(p.name, p.read_text()) for p in sorted(self.host.iterdir())], [("a", "old\n"), ("b", "old\n")])
 
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")
