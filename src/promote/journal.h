@@ -39,6 +39,11 @@ struct JournalVolume {
   std::string token;     ///< content of the file `token` in the store
   std::uint64_t root_inode = 0;
   bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
+
+  /// The absolute path of what is at `path` below the mount.
+  [[nodiscard]] std::string shown(const std::string& path) const {
+    return (mountpoint == "/" ? "" : mountpoint) + '/' + path;
+  }
 };
 
 /// How far it came.

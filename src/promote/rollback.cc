@@ -100,17 +100,12 @@ class Rollback {
       RH_TRY(Journal journal, read_kept_journal(bundle_, *number));
       if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
       promoted = true;
-      RH_TRY(auto found, find_volumes(journal, bundle_));
-      for (std::size_t v = 0; v < found.gone.size(); ++v) {
-        if (found.gone[v])
-          return fail("what was kept on " + journal.volumes[v].mountpoint + " did not outlive a reboot",
-                      ExitCode::kUnavailable, "that filesystem lies in memory: it cannot be taken back");
-      }
-      volumes_.clear();
-      for (UsedVolume& used : found.volumes) volumes_.push_back(std::move(used));
       journal_ = std::move(journal);
-      RH_TRY(const bool any, find_what_is_in_effect(numbers));
-      if (any) return true;
+      RH_TRY(const bool files, find_what_is_in_effect(numbers));
+      // Of one that is taken back nothing is kept any more.
+      if (files) RH_CHECK(open_stores());
+      if (!files) in_effect_.assign(in_effect_.size(), false);
+      if (files || !asked_.empty()) return true;
     }
     if (!promoted)
       return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage,
@@ -118,6 +113,18 @@ class Rollback {
     return false;
   }
 
+  Result<void> open_stores() {
+    RH_TRY(auto found, find_volumes(journal_, bundle_));
+    for (std::size_t v = 0; v < found.gone.size(); ++v) {
+      if (found.gone[v])
+        return fail("what was kept on " + journal_.volumes[v].mountpoint + " did not outlive a reboot",
+                    ExitCode::kUnavailable, "that filesystem lies in memory: it cannot be taken back");
+    }
+    volumes_ = std::move(found.volumes);
+    return {};
+  }
+
+  /// There are none where no operation is in effect.
   Volume& volume(const Operation& operation) { return volumes_[operation.volume].volume; }
   std::vector<Volume*> all_volumes() {
     std::vector<Volume*> volumes;
@@ -125,7 +132,7 @@ class Rollback {
     return volumes;
   }
 
-  /// Which operations no later rollback has taken back.
+  /// Which operations no later rollback has taken back. False: none, but for times that were kept.
   Result<bool> find_what_is_in_effect(const std::vector<std::uint32_t>& numbers) {
     RH_TRY(in_effect_, find_in_effect(bundle_, journal_, numbers));
     bool any = false;
@@ -133,7 +140,7 @@ class Rollback {
       any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
     }
     RH_CHECK(find_units(numbers));
-    return any || !asked_.empty();
+    return any;
   }
 
   /// What the promotion asked of the service manager, unless a later rollback has taken that back.
@@ -192,7 +199,7 @@ class Rollback {
     std::vector<std::string> paths;
     for (const Place* place : {&operation.from, &operation.to}) {
       if (place->area == Area::kHost && (operation.kind == OperationKind::kMove || place == &operation.to))
-        paths.push_back(volume(operation).shown(*place));
+        paths.push_back(journal_.volumes[operation.volume].shown(place->path));
     }
     return paths;
   }

@@ -1637,6 +1637,25 @@ class Rollbacks(PromoteCase):
                     self.assertEqual((back.code, [(top / name).read_text() for name in "abc"]), (0, ["old-a\n", "old-b\n", "old-c\n"]), (back.out, back.err))
                     self.assertEqual([Path(line.split(" is kept as ")[1]).read_text() for line in back.doc["kept"]], ["mine\n"] * 3)
 
+    def test_again_when_all_is_back(self) -> None:
+        for kind in ("root", "ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                image = Image(self, kind) if kind != "root" else None
+                top = image.mount if image else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                for options in (["--only", str(top / "a")], []):
+                    self.promote(run, *options)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                    for _ in range(2):
+                        again = self.call("rollback", run.doc["id"])
+                        self.assertEqual((again.code, again.doc["result"]), (0, "nothing to do"), again.err)
+                if image and kind == "ext4":
+                    subprocess.run(["umount", image.mount], check=True)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+                    subprocess.run(["mount", "-o", "loop", image.file, image.mount], check=True)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
+
     def test_promoted_again_before_it_is_taken_back(self) -> None:
         """What the run had is on the host by then: nobody has changed the bundle."""
         for path, edit in (("a", "echo mine >>a"), ("n", "echo mine >>n"), ("d/n", "echo mine >>d/n")):
