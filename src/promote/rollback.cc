@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "effects/manifest.h"
+#include "promote/changed_since.h"
 #include "promote/commit.h"
 #include "promote/ground.h"
 #include "promote/in_effect.h"
@@ -67,6 +69,7 @@ class Rollback {
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(check_the_ground());
+    look_from_now();
     const auto volumes = all_volumes();
     RH_CHECK(bind_rollback({volumes, operations_, after_, journal_.settled_ns, order_.accept,
                             outcome_.left_alone, given_up_, kept_},
@@ -278,13 +281,46 @@ class Rollback {
     return {};
   }
 
-  /// Who writes to what the promotion put there would go on with an object that is not there any more.
-  Result<void> check_holders() {
-    std::set<std::string> parked;  // in the store only for a while
+  /// What is written from here on bears a later time than anything from before this command.
+  void look_from_now() {
+    const std::int64_t patience = monotonic_ns() + 50'000'000;
+    while (earliest_stamp_ns() <= outcome_.started_ns && monotonic_ns() < patience) ::usleep(500);
+    looked_ns_ = earliest_stamp_ns();
+  }
+
+  /// What lies in a new directory goes with it, as it was when it was looked at.
+  Result<void> check_taken(std::span<Volume> volumes) {
+    const std::set<std::string> parked = find_parked();
+    for (const Operation& operation : operations_) {
+      const bool exchange = operation.kind == OperationKind::kExchange;
+      const Place& store = exchange ? operation.from : operation.to;
+      if (!exchange && operation.kind != OperationKind::kMove) continue;
+      if (store.area != Area::kStore || parked.contains(place_key(operation, store))) continue;
+      Volume& on = volumes[operation.volume];
+      RH_TRY(const auto st, on.find(store));
+      if (!st || !S_ISDIR(st->st_mode)) continue;
+      RH_TRY(const auto written, written_since(on.store(), store.path, looked_ns_));
+      if (!written.empty())
+        return fail(on.shown(exchange ? operation.to : operation.from) + '/' + written.front() +
+                        " was written to while it was being taken back",
+                    ExitCode::kStale);
+    }
+    return {};
+  }
+
+  /// Places in stores that hold an object only for a while.
+  std::set<std::string> find_parked() const {
+    std::set<std::string> parked;
     for (const Operation& operation : operations_) {
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
         parked.insert(place_key(operation, operation.from));
     }
+    return parked;
+  }
+
+  /// Who writes to what the promotion put there would go on with an object that is not there any more.
+  Result<void> check_holders() {
+    const std::set<std::string> parked = find_parked();
     std::vector<Going> going;
     std::set<std::pair<std::size_t, std::string>> apart;
     MovedPlaces moved;
@@ -363,6 +399,7 @@ class Rollback {
       units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
       return {};
     };
+    commit_order.verify = [&](std::span<Volume> volumes) { return check_taken(volumes); };
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
@@ -482,6 +519,7 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::int64_t looked_ns_ = 0;  ///< CLOCK_REALTIME when the host was looked at
   std::vector<Operation> given_up_;
   std::vector<Kept> kept_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back

@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
+#include "promote/changed_since.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/selection.h"
@@ -233,7 +234,7 @@ class Binding {
       RH_TRY(const auto st, look(operation, operation.from));
       if (!st || st->st_ino != operation.object.ino)
         return fail(shown + ": what was kept is gone", ExitCode::kDataError, "it cannot be taken back");
-      check_kept(operation, operation.object, *st, shown);
+      RH_CHECK(check_kept(operation, operation.object, *st, shown));
       operation.object = facts_of(*st);
     }
     RH_TRY(const bool has_place, has_directory(operation, operation.to));
@@ -283,13 +284,24 @@ class Binding {
   /// A renamed object of the host, parked on its way: what is in it goes with it.
   bool renamed_here(const Operation& operation) const { return is_moved_from(operation, operation.to); }
 
-  void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
-                  const std::string& shown) {
+  /// Of a kept object, which lies at the operation's place in the store.
+  Result<void> check_kept(const Operation& operation, const Facts& then, const struct stat& st,
+                          const std::string& shown) {
+    if (S_ISDIR(st.st_mode)) return check_kept_tree(operation, shown);
     // An object with several names may have got new attributes by the promotion itself.
-    if (S_ISDIR(st.st_mode) || operation.entries || st.st_nlink > 1) return;
-    if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
+    if (operation.entries || st.st_nlink > 1) return {};
+    if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return {};
     (void)moved(shown, "promoted", "as it was when it was replaced",
                 "its old object was written to since, by somebody who had it open");
+    return {};
+  }
+  Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {
+    RH_TRY(const auto paths,
+           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kTick));
+    for (const std::string& path : paths)
+      (void)moved(shown + '/' + path, "promoted", "as it was when its directory was taken away",
+                  "written to since, by somebody who had it or its directory open");
+    return {};
   }
 
   Result<void> bind_exchange(Operation& operation) {
@@ -298,7 +310,7 @@ class Binding {
     if (!kept || kept->st_ino != operation.object.ino)
       return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
                   "it cannot be taken back");
-    check_kept(operation, operation.object, *kept, shown);
+    RH_CHECK(check_kept(operation, operation.object, *kept, shown));
     operation.object = facts_of(*kept);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st) {

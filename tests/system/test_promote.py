@@ -121,6 +121,7 @@ class Kinds(PromoteCase):
         self.assert_same(after, top)
         self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
 
+
     def assert_undo_was_tried(self, run: harness.Result) -> None:
         """Approving it has tried its rollback on a stand-in."""
         trial = self.call("show", run.doc["id"]).doc["rollback"]
@@ -898,6 +899,7 @@ class Races(PromoteCase):
         self.assertEqual(lost, [], f"exit {code}, {len(edits)} edits")
         print(f"exit {code}, {len(edits)} edits")
 
+
     def before_the_renames(self, verb: str, name: str, disturb: Callable[[], object]) -> Result:
         """Calls the verb, and `disturb` when everything has been looked at and nothing been renamed."""
         # The first rename is that of the journal.
@@ -1637,6 +1639,29 @@ class Rollbacks(PromoteCase):
                     self.assertEqual((back.code, [(top / name).read_text() for name in "abc"]), (0, ["old-a\n", "old-b\n", "old-c\n"]), (back.out, back.err))
                     self.assertEqual([Path(line.split(" is kept as ")[1]).read_text() for line in back.doc["kept"]], ["mine\n"] * 3)
 
+    def test_written_into_while_it_is_taken_back(self) -> None:
+        """What comes into a new directory after it was looked at is not swept away with it."""
+        harness.need("strace")
+        for kind in ("root", "ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                (top / "f").write_text("old\n")
+                run = self.try_out("echo new >f; mkdir -p n/m; echo n >n/m/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                promoted = Tree(top)
+                argv = [*injected("renameat2:delay_enter=900000:when=2"), *self.command("rollback", run.doc["id"])]
+                with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    self.assertTrue(harness.wait_for(lambda: bool(list((self.state / "promotions").glob("*.ready"))) or process.poll() is not None))
+                    time.sleep(0.2)
+                    (top / "n/m/theirs").write_text("theirs\n")
+                    out, err = process.communicate(timeout=60 * harness.SLOW)
+                self.assertEqual((process.returncode, b"n/m/theirs was written to while it was being taken back" in out + err), (STALE, True), (out, err))
+                self.assertEqual((top / "n/m/theirs").read_text(), "theirs\n")
+                (top / "n/m/theirs").unlink()
+                self.assertEqual(differences(promoted, Tree(top), times=False), [])
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+
     def test_again_when_all_is_back(self) -> None:
         for kind in ("root", "ext4", "tmpfs"):
             with self.subTest(filesystem=kind):
@@ -1655,6 +1680,56 @@ class Rollbacks(PromoteCase):
                     self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
                     subprocess.run(["mount", "-o", "loop", image.file, image.mount], check=True)
                 self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
+
+    def test_names_what_was_written_into_a_removed_tree(self) -> None:
+        """By somebody who had it open: a file in it is as much somebody's as one that was removed by itself."""
+        for number, script in enumerate(("echo x >>a; rm -r d; rm b", "rm -r d", "rm -r d; echo file >d")):
+            for kind in ("root", "ext4", "xfs", "tmpfs"):
+                with self.subTest(script=script, filesystem=kind):
+                    top = (Image(self, kind, name=f"late{number}").mount if kind != "root" else self.host) / str(number)
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "mkdir -p d/e; echo q >d/e/q; ln d/e/q d/l; echo r >d/r; echo s >d/s; echo a >a; echo b >b"], cwd=top, check=True)
+                    before = Tree(top)
+                    run = self.try_out(script, *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                    names = ["d/r", "d/e/q"] + ["a"] * ("a" in script)
+                    with contextlib.ExitStack() as stack:
+                        files = [stack.enter_context(open(top / name, "a", encoding="ascii")) for name in names]
+                        inside = os.open(top / "d/e", os.O_RDONLY)
+                        self.promote(run, "--held-open", "replace")
+                        for file in files:
+                            file.write("late\n")
+                        os.close(os.open("made", os.O_WRONLY | os.O_CREAT, dir_fd=inside))
+                        os.close(inside)
+                    wanted = sorted(str(top / name) for name in [*names, "d/l", "d/e/made"])
+                    refused = self.call("rollback", run.doc["id"])
+                    self.assertEqual((refused.code, sorted(m["path"] for m in refused.doc["moved"])), (STALE, wanted), refused.out)
+                    some = self.call("rollback", run.doc["id"], "--accept", str(top / "d/e"), "--accept", str(top / "a"))
+                    self.assertEqual((some.code, sorted(m["path"] for m in some.doc["moved"])), (STALE, [str(top / "d/l"), str(top / "d/r")]), some.out)
+                    accepted = self.call("rollback", run.doc["id"], "--accept", str(top))
+                    self.assertEqual((accepted.code, sorted(accepted.doc["accepted"])), (0, wanted), accepted.out)
+                    self.assertEqual([(top / name).read_text()[-5:] for name in names], ["late\n"] * len(names))
+                    (top / "d/e/made").unlink()
+                    for name in names:
+                        os.truncate(top / name, 2)
+                    self.assertEqual(differences(before, Tree(top), times=False), [])
+
+    def test_of_a_removed_tree_that_nobody_touched(self) -> None:
+        """Neither one that failed and was undone, nor a part that went back, is somebody's doing."""
+        harness.need("strace")
+        image = Image(self, "ext4")
+        top = image.mount / "tree"
+        top.mkdir()
+        subprocess.run(["sh", "-euc", "mkdir -p d/e; echo q >d/e/q; echo x >d/e/x; echo h >h; ln h d/h; echo f >f"], cwd=top, check=True)
+        before = Tree(top)
+        run = self.try_out("mv d/e/x x; rm -r d; rm h; echo g >>f", "--no-trace", cwd=top)
+        self.promote(run)
+        done = subprocess.run([*injected("renameat2:error=EIO:when=5"), *self.command("rollback", run.doc["id"])], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, ROLLED_BACK, done.stdout)
+        for part in ("h", "f"):
+            self.assertEqual(self.call("rollback", run.doc["id"], str(top / part)).code, 0, part)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 0, back.out)
+        self.assertEqual(differences(before, Tree(top), times=False), [])
 
     def test_promoted_again_before_it_is_taken_back(self) -> None:
         """What the run had is on the host by then: nobody has changed the bundle."""
