@@ -18,7 +18,6 @@
 #include "base/sys.h"
 #include "base/tree.h"
 #include "effects/directory.h"
-#include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
 #include "promote/stage.h"
@@ -156,36 +155,40 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
   return found;
 }
 
-Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag, EmptyStore empty) {
-  if (used.volume.store() < 0) return {};
-  for (const std::string& name : tagged(used.volume, kKept, tag)) {
-    const char kind = name.size() > tag.size() ? name[tag.size()] : '\0';
-    const std::string path = std::string(kKept) + '/' + name;
-    if (kind == 'd') {
-      (void)sys::unlink_at(used.volume.store(), path.c_str(), AT_REMOVEDIR);
-    } else if (kind == 's') {
-      (void)sys::unlink_at(used.volume.store(), path.c_str(), 0);
-    } else if (kind == 'l') {
-      // The only name of an object that is yet to be promoted again stays.
-      const auto st = sys::stat_at(used.volume.store(), path.c_str(), AT_SYMLINK_NOFOLLOW);
-      if (st && st->st_nlink > 1) (void)sys::unlink_at(used.volume.store(), path.c_str(), 0);
-    }
+namespace {
+
+/// What staging made beside copies of new objects: directories, copies of bytes, further names.
+void remove_made(const Volume& volume, const std::string& path, char kind) {
+  const int store = volume.store();
+  if (kind == 'd') {
+    (void)sys::unlink_at(store, path.c_str(), AT_REMOVEDIR);
+  } else if (kind == 's' || kind == 'r') {
+    (void)sys::unlink_at(store, path.c_str(), 0);
+  } else if (kind == 'l') {
+    // The only name of an object that is yet to be promoted again stays.
+    const auto st = sys::stat_at(store, path.c_str(), AT_SYMLINK_NOFOLLOW);
+    if (st && st->st_nlink > 1) (void)sys::unlink_at(store, path.c_str(), 0);
   }
-  if (used.entry.adopted) return {};
-  for (const std::string& name : tagged(used.volume, kNew, tag))
-    RH_CHECK(remove_tree(used.volume.store(), (std::string(kNew) + '/' + name).c_str()));
-  if (empty == EmptyStore::kGoes && is_empty(used.volume, kNew) && is_empty(used.volume, kKept))
-    return used.volume.remove_store(run);
-  return {};
 }
 
-Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header, const ledger::Bundle& bundle) {
-  EmptyStore empty = EmptyStore::kGoes;
-  if (header.number > 1) {
-    const auto needed = is_in_effect(bundle);
-    if (!needed || *needed) empty = EmptyStore::kStays;
+}  // namespace
+
+Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t number, const StoreUse& use) {
+  if (used.volume.store() < 0) return {};
+  const std::string tag = tag_of(number);
+  const std::string& token = used.entry.token;
+  for (const std::string& name : tagged(used.volume, kKept, tag)) {
+    const std::string path = std::string(kKept) + '/' + name;
+    if (!use.has_name(token, path))
+      remove_made(used.volume, path, name.size() > tag.size() ? name[tag.size()] : '\0');
   }
-  return clean_up(used, header.run, tag_of(header.number), empty);
+  if (used.entry.adopted) return {};
+  for (const std::string& name : tagged(used.volume, kNew, tag)) {
+    const std::string path = std::string(kNew) + '/' + name;
+    if (!use.has_name(token, path)) RH_CHECK(remove_tree(used.volume.store(), path.c_str()));
+  }
+  if (use.has_store(token) || !is_empty(used.volume, kNew) || !is_empty(used.volume, kKept)) return {};
+  return used.volume.remove_store(run);
 }
 
 void finish_committed(UsedVolume& used, std::uint32_t index, const JournalHeader& header,
@@ -225,7 +228,7 @@ class Commit {
     if (!ready) {
       // What cannot be written down is left to the next recovery, with all that it is about.
       if (!order_.given_up(ready.error().what)) return tl::make_unexpected(std::move(ready).error());
-      for (UsedVolume& used : order_.volumes) (void)clean_up_undone(used, order_.header, *order_.bundle);
+      clean_up_all(order_.header.number, nullptr);
       for (const bool renamed : {false, true}) (void)journals_.discard({run, renamed});
       return tl::make_unexpected(std::move(ready).error());
     }
@@ -261,6 +264,8 @@ class Commit {
     for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
     for (const std::string& operation : order_.dropped) RH_CHECK(writer.add_given_up(operation));
+    if (order_.kept != nullptr)
+      for (const Kept& kept : *order_.kept) RH_CHECK(writer.add(kept));
     ready_ns_ = stamp_after(staged_ns);
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     if (order_.admit) RH_CHECK(order_.admit(operations_));
@@ -319,17 +324,36 @@ class Commit {
       for (std::uint32_t v = 0; v < order_.volumes.size(); ++v)
         finish_committed(order_.volumes[v], v, order_.header, operations_);
       if (!order_.settled(result_)) return;
+      clean_up_taken_back();
       (void)journals_.keep(run, *order_.bundle, order_.header.number);
       return;
     }
     if (!result_.undone.failed.empty() || !marked_ || !order_.given_up(result_.why)) return;
     const bool keeps = !result_.undone.kept.empty();
-    for (UsedVolume& used : order_.volumes) {
-      if (!keeps) (void)clean_up_undone(used, order_.header, *order_.bundle);
-    }
+    if (!keeps) clean_up_all(order_.header.number, nullptr);
     // What is kept in a store is this journal's: its number is not given out again.
     (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)
                  : journals_.discard({run, true}));
+  }
+
+  /// A rollback takes along what its promotion had staged.
+  void clean_up_taken_back() {
+    if (order_.header.kind != JournalKind::kRollback) return;
+    Journal journal;
+    journal.header = order_.header;
+    journal.stage = Stage::kCommitted;
+    for (const UsedVolume& used : order_.volumes) journal.volumes.push_back(used.entry);
+    journal.operations = std::move(operations_);
+    journal.given_up = order_.dropped;
+    if (order_.kept != nullptr) journal.kept = *order_.kept;
+    clean_up_all(order_.header.of, &journal);
+  }
+
+  /// Where it cannot be told what is in use all of it stays.
+  void clean_up_all(std::uint32_t number, const Journal* latest) {
+    const auto use = StoreUse::read(*order_.bundle, latest);
+    if (!use) return;
+    for (UsedVolume& used : order_.volumes) (void)clean_up(used, order_.header.run, number, *use);
   }
 
   const CommitOrder& order_;

@@ -12,6 +12,7 @@
 #include "ledger/state.h"
 #include "promote/journal.h"
 #include "promote/journal_store.h"
+#include "promote/store_use.h"
 #include "promote/transaction.h"
 #include "promote/volume.h"
 
@@ -41,13 +42,9 @@ struct FoundVolumes {
 };
 Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle);
 
-/// Removes what staging under `tag` made and nothing refers to; and a store that is empty then, unless it
-/// stays.
-enum class EmptyStore : std::uint8_t { kGoes, kStays };
-Result<void> clean_up(UsedVolume& used, const std::string& run, const std::string& tag,
-                      EmptyStore empty = EmptyStore::kGoes);
-/// Of one that came to nothing: where an earlier one is in effect the way back needs its store.
-Result<void> clean_up_undone(UsedVolume& used, const JournalHeader& header, const ledger::Bundle& bundle);
+/// Removes what journal number `number` of the run has staged, unless it is in use: all of it came to
+/// nothing, or a rollback has taken it back. And the store, if nothing is left in it that a way back needs.
+Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t number, const StoreUse& use);
 
 struct CommitResult {
   bool committed = false;
@@ -65,7 +62,8 @@ struct CommitOrder {
   JournalHeader header;
   std::string tag;
   std::span<UsedVolume> volumes;
-  std::vector<std::string> dropped;  ///< for the journal: its `given_up`
+  std::vector<std::string> dropped;         ///< for the journal: its `given_up`
+  const std::vector<Kept>* kept = nullptr;  ///< the same: its `kept`, when `prepare` has returned
   /// Stages and returns the operations. Called once, after the journal exists.
   std::function<Result<std::vector<Operation>>()> prepare;
   /// Called with everything staged and durable, before the journal is ready: the last chance to refuse.

@@ -23,26 +23,36 @@ bool keeps_time(const Operation& operation) {
   return operation.time_only && operation.before && operation.before == operation.after;
 }
 
+namespace {
+
+/// Adds the marks of what a later journal has taken back or given up of the promotion.
+void take_over(const Journal& later, const Journal& promotion, std::set<std::string>& over) {
+  if (later.header.kind != JournalKind::kRollback || later.stage != Stage::kCommitted ||
+      later.header.of != promotion.header.number)
+    return;
+  over.insert(later.given_up.begin(), later.given_up.end());
+  for (const Operation& operation : later.operations) {
+    if (keeps_time(operation)) continue;
+    over.insert(mark_of(operation, true));
+    // Put back where nothing was any more, or in exchange for what somebody had put there.
+    if (operation.from.area != Area::kStore || operation.to.area != Area::kHost) continue;
+    Operation other = operation;
+    other.kind = operation.kind == OperationKind::kMove ? OperationKind::kExchange : OperationKind::kMove;
+    over.insert(mark_of(other, true));
+  }
+}
+
+}  // namespace
+
 Result<std::vector<bool>> find_in_effect(const ledger::Bundle& bundle, const Journal& promotion,
-                                         std::span<const std::uint32_t> numbers) {
+                                         std::span<const std::uint32_t> numbers, const Journal* latest) {
   std::set<std::string> over;
   for (const std::uint32_t number : numbers) {
     if (number <= promotion.header.number) continue;
     RH_TRY(const Journal later, read_kept_journal(bundle, number));
-    if (later.header.kind != JournalKind::kRollback || later.stage != Stage::kCommitted ||
-        later.header.of != promotion.header.number)
-      continue;
-    over.insert(later.given_up.begin(), later.given_up.end());
-    for (const Operation& operation : later.operations) {
-      if (keeps_time(operation)) continue;
-      over.insert(mark_of(operation, true));
-      // Put back where nothing was any more, or in exchange for what somebody had put there.
-      if (operation.from.area != Area::kStore || operation.to.area != Area::kHost) continue;
-      Operation other = operation;
-      other.kind = operation.kind == OperationKind::kMove ? OperationKind::kExchange : OperationKind::kMove;
-      over.insert(mark_of(other, true));
-    }
+    take_over(later, promotion, over);
   }
+  if (latest != nullptr) take_over(*latest, promotion, over);
   std::vector<bool> in_effect;
   for (const Operation& operation : promotion.operations)
     in_effect.push_back(!over.contains(mark_of(operation, false)));

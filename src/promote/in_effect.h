@@ -19,9 +19,11 @@ std::string mark_of(const Operation& operation, bool inverted);
 /// A directory's time that is set to what it was: done again as often as need be, and nothing by itself.
 bool keeps_time(const Operation& operation);
 
-/// Of each operation of the promotion. `numbers`: all journals that are kept with the run.
+/// Of each operation of the promotion. `numbers`: all journals that are kept with the run. `latest`: one that
+/// is over and not kept yet.
 Result<std::vector<bool>> find_in_effect(const ledger::Bundle& bundle, const Journal& promotion,
-                                         std::span<const std::uint32_t> numbers);
+                                         std::span<const std::uint32_t> numbers,
+                                         const Journal* latest = nullptr);
 
 /// Any operation of any promotion of the run is.
 Result<bool> is_in_effect(const ledger::Bundle& bundle);

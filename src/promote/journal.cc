@@ -17,7 +17,7 @@ constexpr std::size_t kCheckSize = 16;
 constexpr std::uint64_t kMaxRecord = std::uint64_t{4} << 20U;
 constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 
-enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp };
+enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp, kKept };
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16;
 constexpr unsigned kAllFlags = 31;
@@ -172,6 +172,15 @@ bool apply(std::string_view record, Journal& journal, bool first) {
     case Kind::kGivenUp:
       journal.given_up.push_back(in.text());
       break;
+    case Kind::kKept: {
+      Kept kept;
+      kept.volume = in.number32();
+      kept.path = in.text();
+      kept.line = in.text();
+      if (kept.volume >= journal.volumes.size() || !is_safe(kept.path)) return false;
+      journal.kept.push_back(std::move(kept));
+      break;
+    }
     case Kind::kMark: {
       const std::uint64_t stage = in.number();
       if (stage > static_cast<std::uint64_t>(Stage::kUndoing)) return false;
@@ -301,6 +310,15 @@ Result<void> JournalWriter::add_given_up(const std::string& operation) {
   Encoder record;
   record.number(static_cast<std::uint64_t>(Kind::kGivenUp));
   record.text(operation);
+  return add(record.bytes());
+}
+
+Result<void> JournalWriter::add(const Kept& kept) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kKept));
+  record.number(kept.volume);
+  record.text(kept.path);
+  record.text(kept.line);
   return add(record.bytes());
 }
 

@@ -39,6 +39,11 @@ struct JournalVolume {
   std::string token;     ///< content of the file `token` in the store
   std::uint64_t root_inode = 0;
   bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
+
+  /// The absolute path of what is at `path` below the mount.
+  [[nodiscard]] std::string shown(const std::string& path) const {
+    return (mountpoint == "/" ? "" : mountpoint) + '/' + path;
+  }
 };
 
 /// How far it came.
@@ -51,6 +56,14 @@ enum class Stage : std::uint8_t {
   kUndoing,     ///< it is being undone, and is to be undone to the end wherever everything stands
 };
 
+/// Something of somebody else's that was kept aside in the store of a volume.
+struct Kept {
+  std::uint32_t volume = 0;
+  std::string path;
+  std::string line;  ///< what it is and where, as it is noted with the run (kept_aside.h)
+  bool operator==(const Kept&) const = default;
+};
+
 struct Journal {
   JournalHeader header;
   std::vector<JournalVolume> volumes;
@@ -58,6 +71,7 @@ struct Journal {
   std::vector<Operation> operations;
   /// kRollback: operations that it did nothing about and that no later one is to (see rollback.cc).
   std::vector<std::string> given_up;
+  std::vector<Kept> kept;  ///< kRollback: when all its operations are done
   Stage stage = Stage::kPreparing;
   std::int64_t ready_ns = 0;    ///< CLOCK_REALTIME when everything was staged
   std::int64_t settled_ns = 0;  ///< kCommitted: CLOCK_REALTIME after the last operation
@@ -74,6 +88,7 @@ class JournalWriter {
   Result<void> add(const Directory& directory);
   Result<void> add(const Operation& operation);
   Result<void> add_given_up(const std::string& operation);
+  Result<void> add(const Kept& kept);
   /// Writes the mark and makes everything before it durable. `at_ns`: CLOCK_REALTIME when it was so.
   Result<void> mark(Stage stage, std::int64_t at_ns = 0);
   Result<void> sync();

@@ -26,6 +26,7 @@
 #include "promote/object_writer.h"
 #include "promote/recover.h"
 #include "promote/stage.h"
+#include "promote/store_use.h"
 #include "promote/tree_print.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
@@ -477,6 +478,7 @@ class Promotion {
   }
 
   Result<std::vector<Operation>> stage_all(const std::string& tag) {
+    RH_TRY(const StoreUse use, StoreUse::read(frozen_->bundle));
     std::vector<Operation> all;
     std::uint64_t count = 0;
     for (std::uint32_t v = 0; v < volumes_.size(); ++v) {
@@ -489,7 +491,7 @@ class Promotion {
       std::vector<Staged> staged;
       staged.reserve(layer.stages.size());
       for (const StageItem& item : layer.stages) {
-        RH_TRY(Staged one, stager.stage(item));
+        RH_TRY(Staged one, stage_one(used, use, stager, item));
         staged.push_back(std::move(one));
         if ((++count & 63U) == 0) progress("preparing", count);
       }
@@ -501,6 +503,32 @@ class Promotion {
                  std::make_move_iterator(operations.end()));
     }
     return all;
+  }
+
+  /// Where the run's own objects are used, one may have been used before.
+  Result<Staged> stage_one(const UsedVolume& used, const StoreUse& use, Stager& stager,
+                           const StageItem& item) const {
+    if (!used.entry.adopted || item.how == StageItem::How::kDirectory) return stager.stage(item);
+    const std::string& path = frozen_->changes[item.change].path;
+    const std::string& token = used.entry.token;
+    const std::string own = "upper/" + item.path;
+    // Before anything is done to it: it is an old object, or somebody else's.
+    if (use.has_put(token, item.path)) return is_on_host(path);
+    if (use.keeps(token, own)) return holds_what_was_kept(path);
+    auto staged = stager.stage(item);
+    if (staged || staged.error().exit != ExitCode::kDataError) return staged;
+    if (use.has_put_above(token, item.path)) return is_on_host(path);
+    if (use.keeps_below(token, own)) return holds_what_was_kept(path);
+    return staged;
+  }
+  tl::unexpected<Error> is_on_host(const std::string& path) const {
+    return fail(
+        path + ": an earlier promotion of the run is in effect, and has put there what the run had for it",
+        ExitCode::kTryLater, "take that back first: rehearse rollback " + outcome_.run);
+  }
+  static tl::unexpected<Error> holds_what_was_kept(const std::string& path) {
+    return fail(path + ": in place of what the run had for it lies what was kept aside by a rollback",
+                ExitCode::kDataError, "rehearse again");
   }
 
   /// Copies of the old bytes of what is to be rewritten in place.

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/clock.h"
@@ -55,13 +56,15 @@ class Recovery {
 
  private:
   Result<Recovered> take_back_staging(const ledger::Bundle& bundle, FoundVolumes& found) {
-    for (std::size_t v = 0; v < found.volumes.size(); ++v) {
+    const auto use = StoreUse::read(bundle);
+    for (std::size_t v = 0; use && v < found.volumes.size(); ++v) {
       if (found.gone[v]) {
-        RH_CHECK(remove_half_made(bundle, found.volumes[v]));
+        RH_CHECK(remove_half_made(found.volumes[v], *use));
       } else {
-        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header, bundle));
+        RH_CHECK(clean_up(found.volumes[v], pending_.run, journal_.header.number, *use));
       }
     }
+    RH_CHECK(forget_unkept(bundle));
     RH_CHECK(give_back("interrupted while it was prepared"));
     RH_CHECK(journals_.discard(pending_));
     result_.way = Recovered::Way::kBack;
@@ -69,13 +72,13 @@ class Recovery {
   }
 
   /// A store that was made and got no token yet, or none that outlived a power cut.
-  Result<void> remove_half_made(const ledger::Bundle& bundle, UsedVolume& used) {
+  Result<void> remove_half_made(UsedVolume& used, const StoreUse& use) {
     if (used.volume.root() < 0) return {};
     if (!used.entry.adopted && !used.volume.open_store(pending_.run)) {
       (void)sys::unlink_at(used.volume.root(), kStoreDirectory, AT_REMOVEDIR);
       return {};
     }
-    return clean_up_undone(used, journal_.header, bundle);
+    return clean_up(used, pending_.run, journal_.header.number, use);
   }
 
   Result<Recovered> take_up(const ledger::Bundle& bundle, FoundVolumes& found) {
@@ -106,18 +109,18 @@ class Recovery {
     for (std::size_t v = 0; v < found.volumes.size(); ++v) {
       if (found.gone[v]) continue;
       found.volumes[v].volume = std::move(volumes[index[v]]);
-      if (forward) {
+      if (forward)
         finish_committed(found.volumes[v], static_cast<std::uint32_t>(v), journal_.header,
                          journal_.operations);
-        // A rollback takes along what its promotion had staged.
-        if (journal_.header.kind == JournalKind::kRollback)
-          RH_CHECK(clean_up(found.volumes[v], pending_.run, tag_of(journal_.header.of)));
-      } else if (journal_.stage == Stage::kUndone) {
-        RH_CHECK(clean_up_undone(found.volumes[v], journal_.header, bundle));
-      }
     }
+    // A rollback takes along what its promotion had staged.
+    if (forward && journal_.header.kind == JournalKind::kRollback)
+      RH_CHECK(clean_up_all(bundle, found, journal_.header.of, &journal_));
+    if (!forward && journal_.stage == Stage::kUndone)
+      RH_CHECK(clean_up_all(bundle, found, journal_.header.number, nullptr));
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
     if (!forward) {
+      RH_CHECK(forget_unkept(bundle));
       RH_CHECK(give_back("interrupted; undone by recovery"));
       // What is kept in a store is this journal's: its number is not given out again.
       RH_CHECK(journal_.stage == Stage::kUndoneKept
@@ -131,6 +134,16 @@ class Recovery {
     RH_TRY(result_.units, name_interrupted_units(state_, result_.id));
     RH_CHECK(journals_.keep(pending_.run, bundle, journal_.header.number));
     return std::move(result_);
+  }
+
+  /// Where it cannot be told what is in use all of it stays.
+  Result<void> clean_up_all(const ledger::Bundle& bundle, FoundVolumes& found, std::uint32_t number,
+                            const Journal* latest) {
+    const auto use = StoreUse::read(bundle, latest);
+    for (std::size_t v = 0; use && v < found.volumes.size(); ++v) {
+      if (!found.gone[v]) RH_CHECK(clean_up(found.volumes[v], pending_.run, number, *use));
+    }
+    return {};
   }
 
   Result<void> finish(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
@@ -166,6 +179,16 @@ class Recovery {
     RH_CHECK(writer.mark(stage, realtime_ns()));
     journal_.stage = stage;
     return {};
+  }
+
+  /// What a rollback was to keep aside has its place again.
+  Result<void> forget_unkept(const ledger::Bundle& bundle) const {
+    if (journal_.kept.empty()) return {};
+    RH_TRY(auto lines, kept_aside(bundle));
+    std::erase_if(lines, [this](const std::string& line) {
+      return std::ranges::any_of(journal_.kept, [&](const Kept& kept) { return kept.line == line; });
+    });
+    return note_only_kept(bundle, lines);
   }
 
   Result<void> give_back(const char* why) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +18,7 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "effects/manifest.h"
+#include "promote/changed_since.h"
 #include "promote/commit.h"
 #include "promote/ground.h"
 #include "promote/in_effect.h"
@@ -67,11 +69,13 @@ class Rollback {
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(check_the_ground());
+    look_from_now();
     const auto volumes = all_volumes();
     RH_CHECK(bind_rollback({volumes, operations_, after_, journal_.settled_ns, order_.accept,
-                            outcome_.left_alone, given_up_, outcome_.kept},
+                            outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
+    for (const Kept& kept : kept_) outcome_.kept.push_back(kept.line);
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
@@ -99,17 +103,12 @@ class Rollback {
       RH_TRY(Journal journal, read_kept_journal(bundle_, *number));
       if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
       promoted = true;
-      RH_TRY(auto found, find_volumes(journal, bundle_));
-      for (std::size_t v = 0; v < found.gone.size(); ++v) {
-        if (found.gone[v])
-          return fail("what was kept on " + journal.volumes[v].mountpoint + " did not outlive a reboot",
-                      ExitCode::kUnavailable, "that filesystem lies in memory: it cannot be taken back");
-      }
-      volumes_.clear();
-      for (UsedVolume& used : found.volumes) volumes_.push_back(std::move(used));
       journal_ = std::move(journal);
-      RH_TRY(const bool any, find_what_is_in_effect(numbers));
-      if (any) return true;
+      RH_TRY(const bool files, find_what_is_in_effect(numbers));
+      // Of one that is taken back nothing is kept any more.
+      if (files) RH_CHECK(open_stores());
+      if (!files) in_effect_.assign(in_effect_.size(), false);
+      if (files || !asked_.empty()) return true;
     }
     if (!promoted)
       return fail("run " + bundle_.id() + " was not promoted", ExitCode::kUsage,
@@ -117,6 +116,18 @@ class Rollback {
     return false;
   }
 
+  Result<void> open_stores() {
+    RH_TRY(auto found, find_volumes(journal_, bundle_));
+    for (std::size_t v = 0; v < found.gone.size(); ++v) {
+      if (found.gone[v])
+        return fail("what was kept on " + journal_.volumes[v].mountpoint + " did not outlive a reboot",
+                    ExitCode::kUnavailable, "that filesystem lies in memory: it cannot be taken back");
+    }
+    volumes_ = std::move(found.volumes);
+    return {};
+  }
+
+  /// There are none where no operation is in effect.
   Volume& volume(const Operation& operation) { return volumes_[operation.volume].volume; }
   std::vector<Volume*> all_volumes() {
     std::vector<Volume*> volumes;
@@ -124,7 +135,7 @@ class Rollback {
     return volumes;
   }
 
-  /// Which operations no later rollback has taken back.
+  /// Which operations no later rollback has taken back. False: none, but for times that were kept.
   Result<bool> find_what_is_in_effect(const std::vector<std::uint32_t>& numbers) {
     RH_TRY(in_effect_, find_in_effect(bundle_, journal_, numbers));
     bool any = false;
@@ -132,7 +143,7 @@ class Rollback {
       any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
     }
     RH_CHECK(find_units(numbers));
-    return any || !asked_.empty();
+    return any;
   }
 
   /// What the promotion asked of the service manager, unless a later rollback has taken that back.
@@ -191,7 +202,7 @@ class Rollback {
     std::vector<std::string> paths;
     for (const Place* place : {&operation.from, &operation.to}) {
       if (place->area == Area::kHost && (operation.kind == OperationKind::kMove || place == &operation.to))
-        paths.push_back(volume(operation).shown(*place));
+        paths.push_back(journal_.volumes[operation.volume].shown(place->path));
     }
     return paths;
   }
@@ -270,13 +281,46 @@ class Rollback {
     return {};
   }
 
-  /// Who writes to what the promotion put there would go on with an object that is not there any more.
-  Result<void> check_holders() {
-    std::set<std::string> parked;  // in the store only for a while
+  /// What is written from here on bears a later time than anything from before this command.
+  void look_from_now() {
+    const std::int64_t patience = monotonic_ns() + 50'000'000;
+    while (earliest_stamp_ns() <= outcome_.started_ns && monotonic_ns() < patience) ::usleep(500);
+    looked_ns_ = earliest_stamp_ns();
+  }
+
+  /// What lies in a new directory goes with it, as it was when it was looked at.
+  Result<void> check_taken(std::span<Volume> volumes) {
+    const std::set<std::string> parked = find_parked();
+    for (const Operation& operation : operations_) {
+      const bool exchange = operation.kind == OperationKind::kExchange;
+      const Place& store = exchange ? operation.from : operation.to;
+      if (!exchange && operation.kind != OperationKind::kMove) continue;
+      if (store.area != Area::kStore || parked.contains(place_key(operation, store))) continue;
+      Volume& on = volumes[operation.volume];
+      RH_TRY(const auto st, on.find(store));
+      if (!st || !S_ISDIR(st->st_mode)) continue;
+      RH_TRY(const auto written, written_since(on.store(), store.path, looked_ns_));
+      if (!written.empty())
+        return fail(on.shown(exchange ? operation.to : operation.from) + '/' + written.front() +
+                        " was written to while it was being taken back",
+                    ExitCode::kStale);
+    }
+    return {};
+  }
+
+  /// Places in stores that hold an object only for a while.
+  std::set<std::string> find_parked() const {
+    std::set<std::string> parked;
     for (const Operation& operation : operations_) {
       if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
         parked.insert(place_key(operation, operation.from));
     }
+    return parked;
+  }
+
+  /// Who writes to what the promotion put there would go on with an object that is not there any more.
+  Result<void> check_holders() {
+    const std::set<std::string> parked = find_parked();
     std::vector<Going> going;
     std::set<std::pair<std::size_t, std::string>> apart;
     MovedPlaces moved;
@@ -342,6 +386,7 @@ class Rollback {
     commit_order.tag = tag_of(next_);
     commit_order.volumes = volumes_;
     for (const Operation& operation : given_up_) commit_order.dropped.push_back(mark_of(operation, true));
+    commit_order.kept = &kept_;
     commit_order.prepare = [&]() -> Result<std::vector<Operation>> {
       RH_CHECK(save_edited());
       return operations_;
@@ -354,12 +399,12 @@ class Rollback {
       units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
       return {};
     };
+    commit_order.verify = [&](std::span<Volume> volumes) { return check_taken(volumes); };
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
       units_.forget_failures(state_, outcome_.id, order_.units, unit_states_);
       take_units();
-      for (UsedVolume& used : volumes_) (void)clean_up(used, outcome_.run, tag_of(journal_.header.number));
       return record(decisions, "done", outcome_.why);
     };
     commit_order.given_up = [&](const std::string& why) -> Result<void> {
@@ -423,7 +468,9 @@ class Rollback {
       RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
                                         FileType::kFile, now),
                             shown));
-      outcome_.kept.push_back(shown + ": what is there since is kept as " + on.shown(operation.saved));
+      kept_.push_back({operation.volume, operation.saved.path,
+                       shown + ": what is there since is kept as " + on.shown(operation.saved)});
+      outcome_.kept.push_back(kept_.back().line);
     }
     return {};
   }
@@ -472,7 +519,9 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::int64_t looked_ns_ = 0;  ///< CLOCK_REALTIME when the host was looked at
   std::vector<Operation> given_up_;
+  std::vector<Kept> kept_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back
   std::vector<ledger::UnitStep> asked_;  ///< by the promotion, and in effect
   std::vector<ledger::UnitState> unit_states_;

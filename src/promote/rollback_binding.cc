@@ -14,6 +14,7 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
+#include "promote/changed_since.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/selection.h"
@@ -122,7 +123,10 @@ class Binding {
 
   /// Somebody's object, or edit, goes to where the promotion's own would have gone.
   void keep_theirs(const Operation& operation, const Place& kept, const std::string& shown) {
-    order_.kept.push_back(shown + ": what is there since is kept as " + volume(operation).shown(kept));
+    keep(operation, kept, shown + ": what is there since is kept as ");
+  }
+  void keep(const Operation& operation, const Place& kept, const std::string& what) {
+    order_.kept.push_back({operation.volume, kept.path, what + volume(operation).shown(kept)});
   }
 
   /// There is a directory to put something in, or an earlier operation brings it.
@@ -230,7 +234,7 @@ class Binding {
       RH_TRY(const auto st, look(operation, operation.from));
       if (!st || st->st_ino != operation.object.ino)
         return fail(shown + ": what was kept is gone", ExitCode::kDataError, "it cannot be taken back");
-      check_kept(operation, operation.object, *st, shown);
+      RH_CHECK(check_kept(operation, operation.object, *st, shown));
       operation.object = facts_of(*st);
     }
     RH_TRY(const bool has_place, has_directory(operation, operation.to));
@@ -255,8 +259,7 @@ class Binding {
   Result<void> bind_homeless(Operation& operation, const std::string& shown) {
     const std::string became = became_of_directory(operation);
     if (!moved(shown, "promoted", "in its directory", became)) return {};
-    order_.kept.push_back(shown + ": " + became + "; the old object is kept as " +
-                          volume(operation).shown(operation.from));
+    keep(operation, operation.from, shown + ": " + became + "; the old object is kept as ");
     drop(operation, shown, became);
     return {};
   }
@@ -281,13 +284,24 @@ class Binding {
   /// A renamed object of the host, parked on its way: what is in it goes with it.
   bool renamed_here(const Operation& operation) const { return is_moved_from(operation, operation.to); }
 
-  void check_kept(const Operation& operation, const Facts& then, const struct stat& st,
-                  const std::string& shown) {
+  /// Of a kept object, which lies at the operation's place in the store.
+  Result<void> check_kept(const Operation& operation, const Facts& then, const struct stat& st,
+                          const std::string& shown) {
+    if (S_ISDIR(st.st_mode)) return check_kept_tree(operation, shown);
     // An object with several names may have got new attributes by the promotion itself.
-    if (S_ISDIR(st.st_mode) || operation.entries || st.st_nlink > 1) return;
-    if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return;
+    if (operation.entries || st.st_nlink > 1) return {};
+    if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return {};
     (void)moved(shown, "promoted", "as it was when it was replaced",
                 "its old object was written to since, by somebody who had it open");
+    return {};
+  }
+  Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {
+    RH_TRY(const auto paths,
+           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kTick));
+    for (const std::string& path : paths)
+      (void)moved(shown + '/' + path, "promoted", "as it was when its directory was taken away",
+                  "written to since, by somebody who had it or its directory open");
+    return {};
   }
 
   Result<void> bind_exchange(Operation& operation) {
@@ -296,7 +310,7 @@ class Binding {
     if (!kept || kept->st_ino != operation.object.ino)
       return fail(volume(operation).shown(operation.from) + ": what was kept is gone", ExitCode::kDataError,
                   "it cannot be taken back");
-    check_kept(operation, operation.object, *kept, shown);
+    RH_CHECK(check_kept(operation, operation.object, *kept, shown));
     operation.object = facts_of(*kept);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st) {
@@ -373,8 +387,9 @@ class Binding {
     const std::string shown = volume(operation).shown(operation.to);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st || st->st_ino != operation.object.ino) {
-      if (moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing"))
-        drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
+      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing")) return {};
+      drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
+      keep(operation, operation.from, shown + ": its old bytes are kept as ");
       return {};
     }
     operation.object = facts_of(*st);

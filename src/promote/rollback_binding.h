@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "effects/change.h"
+#include "promote/journal.h"
 #include "promote/operation.h"
 #include "promote/staleness.h"
 #include "promote/volume.h"
@@ -31,7 +32,7 @@ struct RollbackBinding {
   const std::vector<std::string>& accept;  ///< paths that the operator named: edits there do not stop it
   std::vector<std::string>& left;          ///< gets what is gone, so that nothing is done about it
   std::vector<Operation>& given_up;        ///< gets those operations, inverted as they are
-  std::vector<std::string>& kept;          ///< gets where objects of somebody else's are kept
+  std::vector<Kept>& kept;                 ///< gets what of somebody else's is kept, and where
 };
 
 /// What has changed comes back in `result`; an error: what was kept is gone.

@@ -84,7 +84,7 @@ Result<std::optional<std::string>> bind_back(std::span<const effects::Change> ch
   const std::vector<std::string> accept;
   std::vector<std::string> left;
   std::vector<Operation> given_up;
-  std::vector<std::string> kept;
+  std::vector<Kept> kept;
   // The objects have no content that could be compared.
   constexpr std::int64_t kSettled = INT64_MAX;
   RH_CHECK(bind_rollback({volumes, back, after, kSettled, accept, left, given_up, kept}, staleness));

@@ -1371,10 +1371,11 @@ class Rollbacks(PromoteCase):
                 if "ln" in edit:
                     self.assertIn("it is another file now", str(accepted.doc["left_alone"]))
                     self.assertEqual((self.host / "a").read_text(), "precious\n")
+                    self.assertEqual(Path(accepted.doc["kept"][0].split(": its old bytes are kept as ")[1]).read_text(), "1\n")
                 else:
                     self.assertEqual((self.host / "a").read_text(), "1\n")
                     self.assertEqual(Path(accepted.doc["kept"][0].split(" is kept as ")[1]).read_text(), now)
-                    self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"]], [accepted.doc["kept"]])
+                self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"]], [accepted.doc["kept"]])
 
     def test_a_directory_that_is_gone_or_renamed_over(self) -> None:
         subprocess.run(["sh", "-euc", "mkdir d a b; echo 1 >d/a; echo 1 >c; echo b >b/f; echo a >a/f"], cwd=self.host, check=True)
@@ -1553,6 +1554,270 @@ class Rollbacks(PromoteCase):
             said = done.stdout
         again = self.call("promote", self.name(run), json_out=False)
         self.assertIn(f": rehearse --state {self.state} ".encode(), again.err, "what an error advises, too")
+
+    def test_a_part_leaves_the_rest_its_way_back(self) -> None:
+        """What a rollback of a part clears away is its own: the old objects of the rest stay, wherever the store is."""
+        for kind in ("root", "ext4", "xfs", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                setup = "echo old-a >a; echo old-b >b; echo old-c >c; mkdir d; echo old-d >d/x; ln a a2; echo t >t; mkdir e"
+                subprocess.run(["sh", "-euc", setup], cwd=top, check=True)
+                before = Tree(top)
+                run = self.try_out("echo new >a; echo new >b; rm c; rm -r d; echo file >d; rm t; mkdir t; rm -r e; echo n >n; chmod 600 a", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                for part in (["n"], ["b", "t"], ["d", "e"]):
+                    done = self.call("rollback", run.doc["id"], *(str(top / name) for name in part))
+                    self.assertEqual(done.code, 0, (part, done.out, done.err))
+                (top / "c").write_text("theirs\n")
+                rest = self.call("rollback", run.doc["id"], "--except", str(top / "c"))
+                self.assertEqual((rest.code, (top / "a").read_text()), (0, "old-a\n"), (rest.out, rest.err))
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
+                (top / "c").unlink()
+                last = self.call("rollback", run.doc["id"])
+                self.assertEqual(last.code, 0, (last.out, last.err))
+                self.assertEqual(differences(before, Tree(top), times=False), [])
+                self.assertFalse((top.parent / ".rehearse").exists(), "nothing is left to be kept")
+                self.promote(run)
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
+
+    def test_a_part_of_what_has_no_old_object(self) -> None:
+        """Nothing lies in the store any more, and the rest is known by it all the same."""
+        image = Image(self, "ext4")
+        (image.mount / "f").write_text("f")
+        (image.mount / "f").chmod(0o644)
+        run = self.try_out("echo n >n; chmod 600 f; echo >m", "--no-trace", cwd=image.mount)
+        self.promote(run)
+        for part in ("n", "m", "f"):
+            done = self.call("rollback", run.doc["id"], str(image.mount / part))
+            self.assertEqual(done.code, 0, (part, done.out, done.err))
+        rest = self.call("rollback", run.doc["id"])  # times of directories
+        self.assertEqual((rest.code, sorted(os.listdir(image.mount))), (0, ["f", "lost+found"]), (rest.out, rest.err))
+
+    def test_a_part_of_what_was_rewritten(self) -> None:
+        for kind in ("root", "ext4"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount if kind != "root" else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                with open(top / "a", "a", encoding="ascii"), open(top / "b", "a", encoding="ascii"):
+                    self.promote(run, "--held-open", "in-place")
+                for part in ("b", "a"):
+                    done = self.call("rollback", run.doc["id"], str(top / part))
+                    self.assertEqual((done.code, (top / part).read_text()), (0, "old\n"), (done.out, done.err))
+
+    def test_what_is_kept_aside_is_there(self) -> None:
+        """Wherever the store is, and whatever is promoted, taken back or cleared away after that."""
+        for kind in ("root", "ext4", "xfs", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                subprocess.run(["sh", "-euc", "for i in a b c e; do echo old >$i; done"], cwd=top, check=True)
+                run = self.try_out("for i in a b e; do echo new >$i; done; rm c; mkdir n; echo n >n/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                subprocess.run(["sh", "-euc", "echo mine >>a; rm b; echo mine >b; echo mine >c; echo mine >n/mine; echo mine >>n/n"], cwd=top, check=True)
+                lines = []
+                for part in (["a"], ["b", "n"], []):  # with the rest in effect, and after it
+                    done = self.call("rollback", run.doc["id"], *(str(top / name) for name in part), "--accept", str(top))
+                    self.assertEqual(done.code, 0, (done.out, done.err))
+                    lines += done.doc["kept"]
+                self.assertEqual(len(lines), 5, lines)
+
+                def assert_kept() -> None:
+                    for line in lines:
+                        self.assertIn("mine\n", Path(line.split(" is kept as ")[1]).read_text(), line)
+
+                assert_kept()
+                self.assertEqual([(top / name).read_text() for name in "abce"], ["old\n"] * 4)
+                self.assertEqual(sorted(next(s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"])), sorted(lines))
+                redo = self.call("promote", self.approve(run))
+                self.assertEqual(redo.code, DATA_ERROR if kind == "root" else 0, (redo.out, redo.err))
+                self.assertEqual(b"was kept aside" in redo.err, kind == "root", redo.err)
+                if kind != "root":
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                assert_kept()
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+                self.assertEqual(self.call("rm", "--force", run.doc["id"]).code, 0)
+
+    def test_a_failed_one_is_tried_again(self) -> None:
+        """Copies that it had made of edits are no obstacle to the next."""
+        harness.need("strace")
+        for kind in ("root", "ext4"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount if kind != "root" else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                with open(top / "a", "a", encoding="ascii"):
+                    self.promote(run, "--held-open", "in-place")
+                with open(top / "a", "a", encoding="ascii") as file:
+                    file.write("mine\n")
+                words = self.command("rollback", run.doc["id"], "--accept", str(top / "a"))
+                done = subprocess.run([*injected("renameat2:error=EIO:when=2"), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                self.assertEqual((done.returncode, (top / "a").read_text()), (ROLLED_BACK, "new\nmine\n"), done.stdout)
+                again = self.call("rollback", run.doc["id"], "--accept", str(top / "a"))
+                self.assertEqual((again.code, (top / "a").read_text(), (top / "b").read_text()), (0, "old\n", "old\n"), (again.out, again.err))
+                self.assertEqual(Path(again.doc["kept"][0].split(" is kept as ")[1]).read_text(), "new\nmine\n")
+
+    def test_interrupted_at_its_end(self) -> None:
+        """Recovery clears away no more than the rollback would have."""
+        harness.need("strace")
+        for kind in ("ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = Image(self, kind).mount / "tree"
+                top.mkdir()
+                subprocess.run(["sh", "-euc", "for i in a b c; do echo old-$i >$i; done"], cwd=top, check=True)
+                before = Tree(top)
+                run = self.try_out("for i in a b c; do echo new >$i; done; mkdir n; echo n >n/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                (top / "b").write_text("mine\n")
+                # At the first renameat2 after those of the operations: when its journal goes to the run.
+                words = self.command("rollback", run.doc["id"], "--except", str(top / "a"), "--accept", str(top / "b"))
+                done = subprocess.run([*injected("renameat2:signal=SIGKILL:when=5"), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                self.assertIn(done.returncode, (-9, 137), done.stdout)
+                recovered = self.call("recover").doc["recovered"]
+                self.assertEqual([one["result"] for one in recovered], ["finished"])
+                kept = next(s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"])
+                self.assertEqual(Path(kept[0].split(" is kept as ")[1]).read_text(), "mine\n")
+                back = self.call("rollback", run.doc["id"])
+                self.assertEqual(back.code, 0, (back.out, back.err))
+                self.assertEqual(differences(before, Tree(top), times=False), [])
+                self.assertEqual(Path(kept[0].split(" is kept as ")[1]).read_text(), "mine\n")
+
+    def test_interrupted_and_undone(self) -> None:
+        """What was to be kept aside has its place again: nothing is named that is not there."""
+        harness.need("strace")
+        for number, when in enumerate(("renameat2:signal=SIGKILL:when=3", "renameat2:signal=SIGKILL:when=1")):  # with a rename done; before the first
+            for kind in ("root", "ext4"):
+                with self.subTest(when=when, filesystem=kind):
+                    top = (Image(self, kind, name=f"image{number}").mount if kind != "root" else self.host) / str(number)
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "for i in a b c; do echo old-$i >$i; done"], cwd=top, check=True)
+                    run = self.try_out("for i in a b c; do echo new >$i; done", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                    self.promote(run)
+                    for name in "abc":
+                        (top / name).write_text("mine\n")
+                    edited = Tree(top)
+                    words = self.command("rollback", run.doc["id"], "--accept", str(top))
+                    done = subprocess.run([*injected(when), *words], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                    self.assertIn(done.returncode, (-9, 137), done.stdout)
+                    self.assertEqual([one["result"] for one in self.call("recover").doc["recovered"]], ["undone"])
+                    self.assert_same(edited, top)
+                    self.assertEqual((self.state / "runs" / run.doc["id"] / "kept-aside").read_bytes(), b"")
+                    back = self.call("rollback", run.doc["id"], "--accept", str(top))
+                    self.assertEqual((back.code, [(top / name).read_text() for name in "abc"]), (0, ["old-a\n", "old-b\n", "old-c\n"]), (back.out, back.err))
+                    self.assertEqual([Path(line.split(" is kept as ")[1]).read_text() for line in back.doc["kept"]], ["mine\n"] * 3)
+
+    def test_written_into_while_it_is_taken_back(self) -> None:
+        """What comes into a new directory after it was looked at is not swept away with it."""
+        harness.need("strace")
+        for kind in ("root", "ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = (Image(self, kind).mount if kind != "root" else self.host) / "tree"
+                top.mkdir()
+                (top / "f").write_text("old\n")
+                run = self.try_out("echo new >f; mkdir -p n/m; echo n >n/m/n", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                self.promote(run)
+                promoted = Tree(top)
+                argv = [*injected("renameat2:delay_enter=900000:when=2"), *self.command("rollback", run.doc["id"])]
+                with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+                    self.assertTrue(harness.wait_for(lambda: bool(list((self.state / "promotions").glob("*.ready"))) or process.poll() is not None))
+                    time.sleep(0.2)
+                    (top / "n/m/theirs").write_text("theirs\n")
+                    out, err = process.communicate(timeout=60 * harness.SLOW)
+                self.assertEqual((process.returncode, b"n/m/theirs was written to while it was being taken back" in out + err), (STALE, True), (out, err))
+                self.assertEqual((top / "n/m/theirs").read_text(), "theirs\n")
+                (top / "n/m/theirs").unlink()
+                self.assertEqual(differences(promoted, Tree(top), times=False), [])
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+
+    def test_again_when_all_is_back(self) -> None:
+        for kind in ("root", "ext4", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                image = Image(self, kind) if kind != "root" else None
+                top = image.mount if image else self.host
+                subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+                run = self.try_out("echo new >a; echo new >b", *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                for options in (["--only", str(top / "a")], []):
+                    self.promote(run, *options)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                    for _ in range(2):
+                        again = self.call("rollback", run.doc["id"])
+                        self.assertEqual((again.code, again.doc["result"]), (0, "nothing to do"), again.err)
+                if image and kind == "ext4":
+                    subprocess.run(["umount", image.mount], check=True)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+                    subprocess.run(["mount", "-o", "loop", image.file, image.mount], check=True)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
+
+    def test_names_what_was_written_into_a_removed_tree(self) -> None:
+        """By somebody who had it open: a file in it is as much somebody's as one that was removed by itself."""
+        for number, script in enumerate(("echo x >>a; rm -r d; rm b", "rm -r d", "rm -r d; echo file >d")):
+            for kind in ("root", "ext4", "xfs", "tmpfs"):
+                with self.subTest(script=script, filesystem=kind):
+                    top = (Image(self, kind, name=f"late{number}").mount if kind != "root" else self.host) / str(number)
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "mkdir -p d/e; echo q >d/e/q; ln d/e/q d/l; echo r >d/r; echo s >d/s; echo a >a; echo b >b"], cwd=top, check=True)
+                    before = Tree(top)
+                    run = self.try_out(script, *([] if kind == "root" else ["--no-trace"]), cwd=top)
+                    names = ["d/r", "d/e/q"] + ["a"] * ("a" in script)
+                    with contextlib.ExitStack() as stack:
+                        files = [stack.enter_context(open(top / name, "a", encoding="ascii")) for name in names]
+                        inside = os.open(top / "d/e", os.O_RDONLY)
+                        self.promote(run, "--held-open", "replace")
+                        for file in files:
+                            file.write("late\n")
+                        os.close(os.open("made", os.O_WRONLY | os.O_CREAT, dir_fd=inside))
+                        os.close(inside)
+                    wanted = sorted(str(top / name) for name in [*names, "d/l", "d/e/made"])
+                    refused = self.call("rollback", run.doc["id"])
+                    self.assertEqual((refused.code, sorted(m["path"] for m in refused.doc["moved"])), (STALE, wanted), refused.out)
+                    some = self.call("rollback", run.doc["id"], "--accept", str(top / "d/e"), "--accept", str(top / "a"))
+                    self.assertEqual((some.code, sorted(m["path"] for m in some.doc["moved"])), (STALE, [str(top / "d/l"), str(top / "d/r")]), some.out)
+                    accepted = self.call("rollback", run.doc["id"], "--accept", str(top))
+                    self.assertEqual((accepted.code, sorted(accepted.doc["accepted"])), (0, wanted), accepted.out)
+                    self.assertEqual([(top / name).read_text()[-5:] for name in names], ["late\n"] * len(names))
+                    (top / "d/e/made").unlink()
+                    for name in names:
+                        os.truncate(top / name, 2)
+                    self.assertEqual(differences(before, Tree(top), times=False), [])
+
+    def test_of_a_removed_tree_that_nobody_touched(self) -> None:
+        """Neither one that failed and was undone, nor a part that went back, is somebody's doing."""
+        harness.need("strace")
+        image = Image(self, "ext4")
+        top = image.mount / "tree"
+        top.mkdir()
+        subprocess.run(["sh", "-euc", "mkdir -p d/e; echo q >d/e/q; echo x >d/e/x; echo h >h; ln h d/h; echo f >f"], cwd=top, check=True)
+        before = Tree(top)
+        run = self.try_out("mv d/e/x x; rm -r d; rm h; echo g >>f", "--no-trace", cwd=top)
+        self.promote(run)
+        done = subprocess.run([*injected("renameat2:error=EIO:when=5"), *self.command("rollback", run.doc["id"])], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, ROLLED_BACK, done.stdout)
+        for part in ("h", "f"):
+            self.assertEqual(self.call("rollback", run.doc["id"], str(top / part)).code, 0, part)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 0, back.out)
+        self.assertEqual(differences(before, Tree(top), times=False), [])
+
+    def test_promoted_again_before_it_is_taken_back(self) -> None:
+        """What the run had is on the host by then: nobody has changed the bundle."""
+        for path, edit in (("a", "echo mine >>a"), ("n", "echo mine >>n"), ("d/n", "echo mine >>d/n")):
+            with self.subTest(path=path):
+                subprocess.run(["sh", "-euc", "rm -rf *; echo old >a; echo old >b"], cwd=self.host, check=True)
+                run = self.try_out("echo new >a; echo n >n; mkdir d; echo n >d/n; echo new >b")
+                self.promote(run, "--except", str(self.host / "b"))
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                now = Tree(self.host)
+                again = self.call("promote", self.approve(run), "--except", str(self.host / "b"), "--accept", str(self.host))
+                self.assertEqual((again.code, b"is in effect" in again.err, b"bundle was changed" in again.err), (TRY_LATER, True, False), (again.out, again.err))
+                self.assertIn(f"rollback {run.doc['id']}".encode(), again.err)
+                self.assert_same(now, self.host)
+                self.promote(run, "--only", str(self.host / "b"))
+                for _ in range(2):
+                    back = self.call("rollback", run.doc["id"], "--accept", str(self.host))
+                    self.assertEqual(back.code, 0, (back.out, back.err))
+                self.assertEqual([(p.name, p.read_text()) for p in sorted(self.host.iterdir())], [("a", "old\n"), ("b", "old\n")])
 
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")

@@ -68,6 +68,7 @@ std::string whole_journal() {
   REQUIRE(writer->add(Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}}));
   for (int i = 0; i < 5; ++i) REQUIRE(writer->add(some_operation(i)));
   REQUIRE(writer->add_given_up("given up \xff"));
+  REQUIRE(writer->add(Kept{0, "new/p1-0/\xff", "kept \n"}));
   REQUIRE(writer->mark(Stage::kReady, 41));
   REQUIRE(writer->mark(Stage::kCommitted, 42));
   std::string text = content(fd);
@@ -102,6 +103,7 @@ TEST_CASE("a journal reads back as it was written") {
   CHECK(!journal->directories[0].handle);
   CHECK(journal->directories[1] == Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}});
   CHECK(journal->given_up == std::vector<std::string>{"given up \xff"});
+  CHECK(journal->kept == std::vector<Kept>{{0, "new/p1-0/\xff", "kept \n"}});
   CHECK(journal->stage == Stage::kCommitted);
   CHECK(journal->ready_ns == 41);
   CHECK(journal->settled_ns == 42);
