@@ -56,10 +56,12 @@ int print_outcome(const Globals& globals, promote::Outcome outcome) {
   out.put(globals.json ? promotion_json(outcome) : promotion_text(outcome, state_option(globals)));
   const auto printed = out.flush();
   if (printed) return static_cast<int>(outcome.exit);
-  std::fprintf(
-      stderr,
-      "rehearse: the report could not be written: %s; what was done stands, see: rehearse%s show %s\n",
-      escape_text(printed.error().what).c_str(), state_option(globals).c_str(), outcome.run.c_str());
+  const bool stands = !outcome.dry_run && !outcome.id.empty() &&
+                      (outcome.exit == ExitCode::kDone || outcome.exit == ExitCode::kDiverged);
+  const std::string where =
+      "; what was done stands, see: rehearse " + state_option(globals) + "show " + outcome.run;
+  std::fprintf(stderr, "rehearse: the report could not be written: %s%s\n",
+               escape_text(printed.error().what).c_str(), stands ? where.c_str() : "");
   return static_cast<int>(outcome.exit == ExitCode::kDone ? ExitCode::kFailure : outcome.exit);
 }
 

@@ -168,7 +168,7 @@ class Decisions(PromoteCase):
                 run = self.run_once() if verb == "promote" else run
                 argv = [self.rehearse, "--state", self.state, verb, "--json", self.approve(run) if verb == "promote" else run.doc["id"]]
                 done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False)
-                self.assertEqual((done.returncode, b"what was done stands" in done.stderr), (1, True), done.stderr)
+                self.assertEqual((done.returncode, f"what was done stands, see: rehearse --state {self.state} show {run.doc['id']}".encode() in done.stderr), (1, True), done.stderr)
                 self.assertEqual((self.host / "f").read_text(), "old\nnew\n" if verb == "promote" else "old\n")
 
     def test_a_limit_on_the_size_of_files(self) -> None:
