@@ -122,9 +122,9 @@ std::string lies_at(const HostPaths* paths, const std::string& place) {
 
 /// Renames, removes or makes the name.
 bool is_about_name(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::rename, Nr::renameat, Nr::renameat2, Nr::unlink, Nr::unlinkat,
-                                   Nr::rmdir, Nr::link, Nr::linkat, Nr::symlink, Nr::symlinkat, Nr::mkdir,
-                                   Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::lchown, Nr::bind);
+  static constexpr syscalls::NrSet kCalls(
+      Nr::rename, Nr::renameat, Nr::renameat2, Nr::unlink, Nr::unlinkat, Nr::rmdir, Nr::link, Nr::linkat,
+      Nr::symlink, Nr::symlinkat, Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::lchown, Nr::bind);
   return kCalls.contains(nr);
 }
 
@@ -236,8 +236,8 @@ bool is_program(const TraceEvent& event, std::string_view name) {
 
 /// Asks what is there.
 bool asks_for_file(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access, Nr::faccessat,
-                                   Nr::faccessat2);
+  static constexpr syscalls::NrSet kCalls(Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx, Nr::access,
+                                          Nr::faccessat, Nr::faccessat2);
   return kCalls.contains(nr);
 }
 

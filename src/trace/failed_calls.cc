@@ -34,9 +34,9 @@ bool is_of_device(const TraceEvent& event) {
 }
 
 bool only_asks(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::access, Nr::faccessat, Nr::faccessat2, Nr::stat, Nr::lstat,
-                                   Nr::newfstatat, Nr::statx, Nr::readlink, Nr::readlinkat, Nr::statfs,
-                                   Nr::getxattr, Nr::lgetxattr, Nr::listxattr, Nr::llistxattr);
+  static constexpr syscalls::NrSet kCalls(Nr::access, Nr::faccessat, Nr::faccessat2, Nr::stat, Nr::lstat,
+                                          Nr::newfstatat, Nr::statx, Nr::readlink, Nr::readlinkat, Nr::statfs,
+                                          Nr::getxattr, Nr::lgetxattr, Nr::listxattr, Nr::llistxattr);
   return kCalls.contains(nr);
 }
 

@@ -307,8 +307,8 @@ FdInfo FdTable::made(std::uint32_t tid, const Record& exit) const {
 
 bool FdTable::changes(std::uint32_t nr) {
   using syscalls::Nr;
-  constexpr syscalls::NrSet kCalls(Nr::dup, Nr::dup2, Nr::dup3, Nr::fcntl, Nr::close, Nr::close_range,
-                                   Nr::pipe, Nr::pipe2, Nr::socketpair, Nr::unshare);
+  static constexpr syscalls::NrSet kCalls(Nr::dup, Nr::dup2, Nr::dup3, Nr::fcntl, Nr::close, Nr::close_range,
+                                          Nr::pipe, Nr::pipe2, Nr::socketpair, Nr::unshare);
   const syscalls::Syscall* known = syscalls::find_syscall(nr);
   return kCalls.contains(nr) || (known != nullptr && known->result == syscalls::Return::kFd);
 }

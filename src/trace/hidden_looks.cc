@@ -64,7 +64,7 @@ bool opens(std::uint32_t nr) {
 }
 
 bool makes(std::uint32_t nr) {
-  constexpr syscalls::NrSet kMaking(Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::creat);
+  static constexpr syscalls::NrSet kMaking(Nr::mkdir, Nr::mkdirat, Nr::mknod, Nr::mknodat, Nr::creat);
   return kMaking.contains(nr);
 }
 

@@ -20,8 +20,9 @@ constexpr ListingReaders::Output kCut = UINT32_MAX;
 constexpr const char* kSomebody = "another program";
 
 bool reads(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::read, Nr::readv, Nr::pread64, Nr::preadv, Nr::preadv2, Nr::splice,
-                                   Nr::tee, Nr::copy_file_range, Nr::recvfrom, Nr::recvmsg, Nr::mmap);
+  static constexpr syscalls::NrSet kCalls(Nr::read, Nr::readv, Nr::pread64, Nr::preadv, Nr::preadv2,
+                                          Nr::splice, Nr::tee, Nr::copy_file_range, Nr::recvfrom, Nr::recvmsg,
+                                          Nr::mmap);
   return kCalls.contains(nr);
 }
 

@@ -16,10 +16,10 @@ constexpr std::size_t kMost = 131072;  ///< names of each kind: some 20 MB
 
 /// Those that ask more of a mount point than its attributes, which are the run's own there.
 bool asks_for_mount(std::uint32_t nr) {
-  constexpr syscalls::NrSet kAsking(Nr::statfs, Nr::access, Nr::faccessat, Nr::faccessat2, Nr::mount,
-                                    Nr::move_mount, Nr::open_tree, Nr::open_tree_attr, Nr::chroot,
-                                    Nr::pivot_root, Nr::inotify_add_watch, Nr::fanotify_mark,
-                                    Nr::name_to_handle_at);
+  static constexpr syscalls::NrSet kAsking(Nr::statfs, Nr::access, Nr::faccessat, Nr::faccessat2, Nr::mount,
+                                           Nr::move_mount, Nr::open_tree, Nr::open_tree_attr, Nr::chroot,
+                                           Nr::pivot_root, Nr::inotify_add_watch, Nr::fanotify_mark,
+                                           Nr::name_to_handle_at);
   return kAsking.contains(nr);
 }
 

@@ -74,8 +74,8 @@ std::optional<std::string_view> asked_address(const Record& record) {
 
 /// Calls that may send something by the socket they are given.
 bool sends(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::sendto, Nr::sendmsg, Nr::sendmmsg, Nr::write, Nr::writev, Nr::pwritev2,
-                                   Nr::sendfile, Nr::splice);
+  static constexpr syscalls::NrSet kCalls(Nr::sendto, Nr::sendmsg, Nr::sendmmsg, Nr::write, Nr::writev,
+                                          Nr::pwritev2, Nr::sendfile, Nr::splice);
   return kCalls.contains(nr);
 }
 

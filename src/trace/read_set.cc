@@ -64,8 +64,8 @@ bool proves_presence(std::uint32_t nr, std::int64_t result) {
 
 /// A symlink at the end of the path leads to what is changed.
 bool follows_link(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::truncate, Nr::chmod, Nr::fchmodat, Nr::chown, Nr::setxattr,
-                                   Nr::removexattr);
+  static constexpr syscalls::NrSet kCalls(Nr::truncate, Nr::chmod, Nr::fchmodat, Nr::chown, Nr::setxattr,
+                                          Nr::removexattr);
   return kCalls.contains(nr);
 }
 

@@ -43,8 +43,9 @@ void mask_mount(struct rh_head& head) {
 /// Calls whose name may be a word that is no path: what is to be executed (it stands in the list of words,
 /// too), and what shells, git and others ask for to find that out.
 bool may_name_url(std::uint32_t nr) {
-  constexpr syscalls::NrSet kCalls(Nr::execve, Nr::execveat, Nr::stat, Nr::lstat, Nr::newfstatat, Nr::statx,
-                                   Nr::access, Nr::faccessat, Nr::faccessat2, Nr::readlink, Nr::readlinkat);
+  static constexpr syscalls::NrSet kCalls(Nr::execve, Nr::execveat, Nr::stat, Nr::lstat, Nr::newfstatat,
+                                          Nr::statx, Nr::access, Nr::faccessat, Nr::faccessat2, Nr::readlink,
+                                          Nr::readlinkat);
   return kCalls.contains(nr);
 }
 
