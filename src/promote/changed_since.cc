@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,6 +20,10 @@ std::int64_t touched_ns(const struct stat& st) {
   return to_ns(!S_ISDIR(st.st_mode) && st.st_nlink > 1 ? st.st_mtim : st.st_ctim);
 }
 
+std::string below(std::string directory, std::string_view name) {
+  return directory.append(1, '/').append(name);
+}
+
 }  // namespace
 
 Result<bool> changed_since(int root, const std::string& path, std::int64_t since_ns) {
@@ -32,7 +37,7 @@ Result<bool> changed_since(int root, const std::string& path, std::int64_t since
       const std::string name(entry.name);
       RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
       if (touched_ns(st) >= since_ns) return true;
-      if (S_ISDIR(st.st_mode)) waiting.push_back(at + '/' + name);
+      if (S_ISDIR(st.st_mode)) waiting.push_back(below(at, name));
     }
   }
   return false;
@@ -53,9 +58,9 @@ Result<std::vector<std::string>> written_since(int root, const std::string& path
       RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
       const std::int64_t touched = touched_ns(st);
       if (S_ISDIR(st.st_mode))
-        waiting.push_back(at + '/' + name);
+        waiting.push_back(below(at, name));
       else if (touched >= since_ns && (st.st_nlink == 1 || touched <= now_ns))
-        found.push_back((at + '/' + name).substr(1));
+        found.push_back(below(at, name).substr(1));
     }
   }
   return found;

@@ -299,7 +299,8 @@ class Binding {
     RH_TRY(const auto paths,
            written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kTick));
     for (const std::string& path : paths)
-      (void)moved(shown + '/' + path, "promoted", "as it was when its directory was taken away",
+      (void)moved(fmt::format("{}/{}", shown, path), "promoted",
+                  "as it was when its directory was taken away",
                   "written to since, by somebody who had it or its directory open");
     return {};
   }

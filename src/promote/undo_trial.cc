@@ -65,7 +65,8 @@ std::optional<std::string> difference(const Print& before, const Print& after) {
   for (const auto& [path, facts] : before) {
     const auto found = after.find(path);
     if (found == after.end()) return path + " is not back";
-    if (found->second != facts) return path + " is not as it was: " + facts + ", now " + found->second;
+    if (found->second != facts)
+      return fmt::format("{} is not as it was: {}, now {}", path, facts, found->second);
   }
   for (const auto& [path, facts] : after) {
     if (!before.contains(path)) return path + " stays behind";
