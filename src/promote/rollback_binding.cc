@@ -334,13 +334,15 @@ class Binding {
 
   Result<void> bind_attributes(Operation& operation) {
     operation.entries = true;
-    if (!operation.before) return {};
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
     if (!ours && operation.time_only) {
-      dropped_.insert(number_of(operation));  // nothing to set any more
+      // There is nothing to set any more: it is over, too.
+      dropped_.insert(number_of(operation));
+      order_.given_up.push_back(operation);
       return {};
     }
+    if (!operation.before) return {};
     const std::string shown = volume(operation).shown(operation.from);
     if (!ours) {
       if (moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))

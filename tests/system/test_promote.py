@@ -1320,6 +1320,28 @@ class Rollbacks(PromoteCase):
                     kept = accepted.doc["kept"][0].split(" is kept as ")[1]
                     self.assertEqual(Path(kept).read_text(), "theirs\n")
 
+    def test_a_directory_whose_time_it_set_is_gone(self) -> None:
+        """With what was in it its time is given up: nothing of the promotion is left, and an older one can be taken back."""
+        image = Image(self, "ext4", "64M", "times")
+        for host in (self.host, image.mount):
+            for parts in ((("a",), ("d",)), (("d/new", "a"),), ((),)):
+                with self.subTest(host=host, parts=parts):
+                    place = host / f"gone{len(parts)}{len(parts[0])}"
+                    (place / "d").mkdir(parents=True)
+                    subprocess.run(["sh", "-euc", "echo orig >a; echo q >d/q; echo x >d/x"], cwd=place, check=True)
+                    run = self.try_out("echo run >a; echo n >d/new; rm d/x", cwd=place)
+                    for part in parts:
+                        done = self.call("promote", self.approve(run), *(word for name in part for word in ("--only", str(place / name))))
+                        self.assertEqual(done.code, 0, (done.out, done.err))
+                    (place / "d").rename(place / "moved")
+                    accepted = self.call("rollback", run.doc["id"], "--accept", str(place))
+                    self.assertEqual(accepted.code, 0, (accepted.out, accepted.err))
+                    for _ in parts:
+                        last = self.call("rollback", run.doc["id"])
+                        self.assertEqual(last.code, 0, (last.out, last.err))
+                    self.assertEqual((last.doc["result"], (place / "a").read_text()), ("nothing to do", "orig\n"))
+                    self.assertEqual(self.call("rm", run.doc["id"], *(("--force",) if accepted.doc["kept"] else ())).code, 0)
+
     def test_takes_back_what_somebody_has_emptied(self) -> None:
         """Somebody has removed what the promotion put into a new directory: nobody's edit is lost with it."""
         before = Tree(self.host)
