@@ -334,6 +334,7 @@ class Binding {
 
   Result<void> bind_attributes(Operation& operation) {
     operation.entries = true;
+    if (!operation.before) return {};
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
     if (!ours && operation.time_only) {
@@ -342,7 +343,6 @@ class Binding {
       order_.given_up.push_back(operation);
       return {};
     }
-    if (!operation.before) return {};
     const std::string shown = volume(operation).shown(operation.from);
     if (!ours) {
       if (moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))
