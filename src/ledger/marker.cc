@@ -1,6 +1,5 @@
 #include "ledger/marker.h"
 
-#include <algorithm>
 #include <string_view>
 
 #include "base/sys.h"
