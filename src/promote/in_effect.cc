@@ -59,14 +59,19 @@ Result<std::vector<bool>> find_in_effect(const ledger::Bundle& bundle, const Jou
   return in_effect;
 }
 
+bool has_files(const Journal& promotion, const std::vector<bool>& in_effect) {
+  for (std::size_t i = 0; i < in_effect.size(); ++i)
+    if (in_effect[i] && !keeps_time(promotion.operations[i])) return true;
+  return false;
+}
+
 Result<bool> is_in_effect(const ledger::Bundle& bundle) {
   RH_TRY(const auto numbers, kept_journals(bundle));
   for (const std::uint32_t number : numbers) {
     RH_TRY(const Journal journal, read_kept_journal(bundle, number));
     if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
     RH_TRY(const auto in_effect, find_in_effect(bundle, journal, numbers));
-    for (std::size_t i = 0; i < in_effect.size(); ++i)
-      if (in_effect[i] && !keeps_time(journal.operations[i])) return true;
+    if (has_files(journal, in_effect)) return true;
   }
   return false;
 }

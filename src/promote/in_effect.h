@@ -25,6 +25,9 @@ Result<std::vector<bool>> find_in_effect(const ledger::Bundle& bundle, const Jou
                                          std::span<const std::uint32_t> numbers,
                                          const Journal* latest = nullptr);
 
+/// Any is that is more than a time that was kept.
+bool has_files(const Journal& promotion, const std::vector<bool>& in_effect);
+
 /// Any operation of any promotion of the run is.
 Result<bool> is_in_effect(const ledger::Bundle& bundle);
 

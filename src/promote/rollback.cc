@@ -71,7 +71,8 @@ class Rollback {
     RH_CHECK(check_the_ground());
     look_from_now();
     const auto volumes = all_volumes();
-    RH_CHECK(bind_rollback({volumes, operations_, after_, journal_.settled_ns, order_.accept,
+    const std::string tag = tag_of(next_);
+    RH_CHECK(bind_rollback({volumes, operations_, tag, after_, journal_.settled_ns, order_.accept,
                             outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
     for (const Operation& operation : operations_) show(operation);
@@ -87,6 +88,7 @@ class Rollback {
     }
     RH_CHECK(check_holders());
     outcome_.units = units_.steps();
+    RH_CHECK(name_older());
     const bool nothing = operations_.empty() && given_up_.empty() && !units_.pending();
     if (order_.dry_run || nothing) return std::move(outcome_);
     RH_CHECK(commit_all());
@@ -116,6 +118,22 @@ class Rollback {
     return false;
   }
 
+  /// One rollback takes back one promotion.
+  Result<void> name_older() {
+    RH_TRY(const auto numbers, kept_journals(bundle_));
+    for (const std::uint32_t number : numbers) {
+      if (number >= journal_.header.number) break;
+      RH_TRY(const Journal older, read_kept_journal(bundle_, number));
+      if (older.header.kind != JournalKind::kPromotion || older.stage != Stage::kCommitted) continue;
+      RH_TRY(const auto in_effect, find_in_effect(bundle_, older, numbers));
+      if (!has_files(older, in_effect)) continue;
+      outcome_.notes.push_back("this takes back the newest of the promotions of run " + outcome_.run +
+                               "; an older one stays in effect: roll back once more for it");
+      return {};
+    }
+    return {};
+  }
+
   Result<void> open_stores() {
     RH_TRY(auto found, find_volumes(journal_, bundle_));
     for (std::size_t v = 0; v < found.gone.size(); ++v) {
@@ -138,12 +156,8 @@ class Rollback {
   /// Which operations no later rollback has taken back. False: none, but for times that were kept.
   Result<bool> find_what_is_in_effect(const std::vector<std::uint32_t>& numbers) {
     RH_TRY(in_effect_, find_in_effect(bundle_, journal_, numbers));
-    bool any = false;
-    for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
-      any = any || (in_effect_[i] && !keeps_time(journal_.operations[i]));
-    }
     RH_CHECK(find_units(numbers));
-    return any;
+    return has_files(journal_, in_effect_);
   }
 
   /// What the promotion asked of the service manager, unless a later rollback has taken that back.

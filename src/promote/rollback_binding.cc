@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <optional>
 #include <set>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/selection.h"
+#include "promote/stage.h"
 
 namespace rehearse::promote {
 namespace {
@@ -53,13 +55,18 @@ class Binding {
       }
       if (!is_dropped(operation)) take(operation);
     }
-    std::size_t i = 0;
-    std::erase_if(order_.operations, [&](const Operation&) { return dropped_.contains(i++); });
+    std::vector<Operation> bound;
+    for (std::size_t i = 0; i < order_.operations.size(); ++i) {
+      if (const auto room = room_.find(i); room != room_.end()) bound.push_back(std::move(room->second));
+      if (!dropped_.contains(i)) bound.push_back(std::move(order_.operations[i]));
+    }
+    order_.operations = std::move(bound);
     return {};
   }
 
  private:
   void take(const Operation& operation) {
+    if (const auto room = room_.find(number_of(operation)); room != room_.end()) moved_.take(room->second);
     if (operation.kind == OperationKind::kMove) vacated_.insert(key_before(operation, operation.from));
     moved_.take(operation);
   }
@@ -186,7 +193,7 @@ class Binding {
     }
     operation.object = facts_of(*st);
     operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
-    if (!to_store) return {};
+    if (!to_store) return make_room(operation);
     from_store.insert(place_key(operation, operation.to));
     if (!ours || renamed_here(operation)) return {};
     return check_unchanged(operation, operation.from, *st);
@@ -239,19 +246,42 @@ class Binding {
     }
     RH_TRY(const bool has_place, has_directory(operation, operation.to));
     if (!has_place) return bind_homeless(operation, shown);
-    // Earlier ones may have brought the directory.
-    const Place now = moved_.origin(operation.volume, operation.to);
-    RH_TRY(const auto newcomer, look(operation, now));
-    const bool makes_room = vacated_.contains(place_key(operation, now));
-    if (!newcomer || makes_room || is_moved_from(operation, operation.to)) return {};
-    if (!moved(volume(operation).shown(now), "removed", "nothing", describe(*newcomer))) return {};
-    if (!kept)
-      return fail(shown + " cannot be replaced: what belongs there is renamed now", ExitCode::kStale,
-                  "move away what is there, then roll back");
+    if (!kept) return make_room(operation);
+    RH_TRY(const auto newcomer, in_the_way(operation));
+    if (!newcomer) return {};
     operation.kind = OperationKind::kExchange;
     if (S_ISDIR(newcomer->st_mode)) operation.type = FileType::kDir;
     displace(operation, *newcomer);
     keep_theirs(operation, operation.from, shown);
+    return {};
+  }
+
+  /// What somebody has made where the object goes, and the operator has named.
+  Result<std::optional<struct stat>> in_the_way(const Operation& operation) {
+    // Earlier ones may have brought the directory.
+    const Place now = moved_.origin(operation.volume, operation.to);
+    RH_TRY(auto newcomer, look(operation, now));
+    const bool goes = vacated_.contains(place_key(operation, now)) || is_moved_from(operation, operation.to);
+    const bool accepted =
+        newcomer && !goes && moved(volume(operation).shown(now), "removed", "nothing", describe(*newcomer));
+    if (!accepted) newcomer.reset();
+    return newcomer;
+  }
+
+  /// It cannot change places with a renamed object: that one's present name is no place for it.
+  Result<void> make_room(const Operation& operation) {
+    RH_TRY(const auto newcomer, in_the_way(operation));
+    if (!newcomer) return {};
+    Operation aside;
+    aside.volume = operation.volume;
+    aside.type = effects::file_type(*newcomer);
+    aside.from = operation.to;
+    aside.to = {Area::kStore, fmt::format("{}/{}o{}", kKept, order_.tag, number_of(operation))};
+    aside.object = facts_of(*newcomer);
+    aside.entries = aside.type == FileType::kDir;
+    if (newcomer->st_nlink > 1 && !aside.entries) aside.object.ctime_ns = 0;
+    keep_theirs(aside, aside.to, volume(operation).shown(operation.to));
+    room_.emplace(number_of(operation), std::move(aside));
     return {};
   }
 
@@ -332,15 +362,27 @@ class Binding {
     return check_unchanged(operation, operation.to, *st);
   }
 
+  /// There is nothing to set any more: it is over, too.
+  void give_up_time(const Operation& operation) {
+    dropped_.insert(number_of(operation));
+    order_.given_up.push_back(operation);
+  }
+
+  /// Of a directory that gets its time back at the end, to which the promotion itself set none; it may come
+  /// back only by an earlier operation.
+  Result<void> bind_old_time(const Operation& operation) {
+    RH_TRY(const auto st, look(operation, moved_.origin(operation.volume, operation.to)));
+    if (!st || st->st_ino != operation.object.ino) give_up_time(operation);
+    return {};
+  }
+
   Result<void> bind_attributes(Operation& operation) {
     operation.entries = true;
-    if (!operation.before) return {};
+    if (!operation.before) return bind_old_time(operation);
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
     if (!ours && operation.time_only) {
-      // There is nothing to set any more: it is over, too.
-      dropped_.insert(number_of(operation));
-      order_.given_up.push_back(operation);
+      give_up_time(operation);
       return {};
     }
     const std::string shown = volume(operation).shown(operation.from);
@@ -463,12 +505,13 @@ class Binding {
 
   const RollbackBinding& order_;
   Staleness& result_;
-  MovedPlaces moved_;                ///< by the operations so far
-  std::set<std::string> vacated_;    ///< places before all operations that those so far take something from
-  std::set<std::size_t> dropped_;    ///< numbers of operations
-  std::set<std::string> lost_;       ///< store places that get no object because it is gone
-  std::set<std::string> staying_;    ///< places of objects that keep their new names
-  std::set<std::string> undecided_;  ///< the same, as long as nobody has accepted it
+  MovedPlaces moved_;              ///< by the operations so far
+  std::set<std::string> vacated_;  ///< places before all operations that those so far take something from
+  std::set<std::size_t> dropped_;  ///< numbers of operations
+  std::map<std::size_t, Operation> room_;  ///< what goes before the operation of that number
+  std::set<std::string> lost_;             ///< store places that get no object because it is gone
+  std::set<std::string> staying_;          ///< places of objects that keep their new names
+  std::set<std::string> undecided_;        ///< the same, as long as nobody has accepted it
 };
 
 }  // namespace

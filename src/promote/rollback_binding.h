@@ -24,9 +24,11 @@ using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileT
 /// Everything is borrowed.
 struct RollbackBinding {
   std::span<Volume* const> volumes;
-  /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back. A
+  /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back; what is
+  /// in the way of a renamed object goes to the store before. A
   /// rewrite of what was edited comes back without `saved`: its bytes are yet to be saved.
   std::vector<Operation>& operations;
+  const std::string& tag;  ///< of what this rollback makes in the store
   const RecordedObjects& after;
   std::int64_t settled_ns = 0;  ///< when the promotion was over: what has not changed since is as it left it
   const std::vector<std::string>& accept;  ///< paths that the operator named: edits there do not stop it

@@ -6,6 +6,7 @@ import collections
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
 import random
 import shlex
@@ -1342,6 +1343,67 @@ class Rollbacks(PromoteCase):
                     self.assertEqual((last.doc["result"], (place / "a").read_text()), ("nothing to do", "orig\n"))
                     self.assertEqual(self.call("rm", run.doc["id"], *(("--force",) if accepted.doc["kept"] else ())).code, 0)
 
+    def test_a_directory_whose_time_it_moved_is_gone(self) -> None:
+        """No record of its own was chosen; it was renamed away, or another one stands at its name: --accept takes the rest back."""
+        for kind in ("ext4", "xfs", "btrfs"):
+            image = Image(self, kind, name="moved")
+            for away in ("mv d moved", "mv d moved; mkdir d", "rm -r d"):
+                with self.subTest(kind=kind, away=away):
+                    place = image.mount / str(len(away))
+                    (place / "d").mkdir(parents=True)
+                    subprocess.run(["sh", "-euc", "echo orig >a; echo q >d/q; echo x >d/x; touch -d 2001-01-01 d"], cwd=place, check=True)
+                    run = self.try_out("echo run >a; echo n >d/new; rm d/x", cwd=place)
+                    self.promote(run, "--only", str(place / "d/new"), "--only", str(place / "a"))
+                    subprocess.run(["sh", "-euc", away], cwd=place, check=True)
+                    refused = self.call("rollback", run.doc["id"])
+                    self.assertEqual((refused.code, [m["path"] for m in refused.doc["moved"]]), (STALE, [str(place / "d/new")]), refused.out)
+                    now = Tree(place)
+                    accepted = self.call("rollback", run.doc["id"], "--accept", str(place))
+                    self.assertEqual(accepted.code, 0, (accepted.out, accepted.err))
+                    self.assertEqual((place / "a").read_text(), "orig\n")
+                    (place / "a").write_text("run\n")
+                    self.assertEqual([d for d in differences(now, Tree(place), times=False)], [])
+                    self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+
+    def test_somebody_has_taken_the_old_name(self) -> None:
+        """Of what the run renamed: it is found before anything changes, and accepted it makes room, whatever it is."""
+        made = ("echo theirs >a", "mkdir a; echo theirs >a/x", "ln -s theirs a", "echo theirs >a; ln a other")
+        actions = ("mv a b; echo x >>c", "mv a b; echo x >>b; echo x >>c", "mv a t; mv b a; mv t b; mv a b2; echo x >>c", "mkdir n; mv a n/a; echo x >>c")
+        turn = itertools.cycle(range(len(made)))
+        for kind in ("ext4", "xfs", "btrfs"):
+            image = Image(self, kind, name="taken")
+            for number, action in enumerate(actions):
+                for old in ("file", "directory"):
+                    if old == "directory" and ">>b" in action:
+                        continue
+                    new = made[next(turn)]
+                    with self.subTest(kind=kind, action=action, old=old, new=new):
+                        place = image.mount / f"{number}{old}"
+                        place.mkdir()
+                        what = "echo own >a; echo b >b" if old == "file" else "mkdir a b; echo own >a/f; echo b >b/f"
+                        subprocess.run(["sh", "-euc", what + "; echo c >c" + ("; rm -r b" if "t; mv b" not in action else "")], cwd=place, check=True)
+                        before = Tree(place)
+                        run = self.try_out(action, cwd=place)
+                        self.promote(run)
+                        subprocess.run(["sh", "-euc", new], cwd=place, check=True)
+                        now = Tree(place)
+                        for options in (("--dry-run",), ()):
+                            refused = self.call("rollback", run.doc["id"], *options)
+                            self.assertEqual((refused.code, [m["path"] for m in refused.doc["moved"]]), (STALE, [str(place / "a")]), refused.out)
+                        self.assert_same(now, place)
+                        accepted = self.call("rollback", run.doc["id"], "--accept", str(place / "a"))
+                        self.assertEqual((accepted.code, accepted.doc["accepted"]), (0, [str(place / "a")]), (accepted.out, accepted.err))
+                        [line] = accepted.doc["kept"]
+                        kept = Path(line.split(" is kept as ")[1])
+                        self.assertTrue(line.startswith(f"{place}/a: "), line)
+                        theirs = os.readlink(kept) if kept.is_symlink() else (kept / "x" if kept.is_dir() else kept).read_text().strip()
+                        self.assertEqual(theirs, "theirs")
+                        (place / "other").unlink(missing_ok=True)
+                        self.assert_same(before, place, times=False)
+                        self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+                        spared = [s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"]]
+                        self.assertEqual((spared, kept.is_symlink() or kept.exists()), ([[line]], True))
+
     def test_takes_back_what_somebody_has_emptied(self) -> None:
         """Somebody has removed what the promotion put into a new directory: nobody's edit is lost with it."""
         before = Tree(self.host)
@@ -1375,9 +1437,10 @@ class Rollbacks(PromoteCase):
         self.promote(run, "--only", str(self.host / "n"))
         subprocess.run(["rm", "-r", self.host / "n"], check=True)
         self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
-        self.assertEqual(self.call("rollback", run.doc["id"], "--accept", str(self.host / "n")).code, 0)
+        later = self.call("rollback", run.doc["id"], "--accept", str(self.host / "n"))
+        self.assertEqual((later.code, len(later.doc["notes"]), "an older one stays in effect" in str(later.doc["notes"])), (0, 1, True), later.out)
         earlier = self.call("rollback", run.doc["id"])
-        self.assertEqual((earlier.code, (self.host / "a").read_text()), (0, "1\n"), earlier.out)
+        self.assertEqual((earlier.code, earlier.doc["notes"], (self.host / "a").read_text()), (0, [], "1\n"), earlier.out)
 
     def test_a_rewritten_file_that_was_replaced_or_edited(self) -> None:
         for edit in ("rm a; ln other a", "echo edit >>a"):
