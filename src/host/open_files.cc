@@ -28,15 +28,21 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-void for_each_number(const std::string& path, const std::function<void(int)>& visit) {
+/// `visit` gets the directory and the name in it, too.
+template <class Visit>
+void for_each_number_in(const std::string& path, Visit visit) {
   const Directory directory(::opendir(path.c_str()));
   if (!directory) return;
   while (const struct dirent* entry = ::readdir(directory.get())) {
     const std::string_view name(entry->d_name);
     int number = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) visit(number);
+    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size())
+      visit(number, ::dirfd(directory.get()), entry->d_name);
   }
+}
+void for_each_number(const std::string& path, const std::function<void(int)>& visit) {
+  for_each_number_in(path, [&](int number, int, const char*) { visit(number); });
 }
 
 Holder::Use use_of_descriptor(const std::string& process, int fd) {
@@ -49,6 +55,22 @@ Holder::Use use_of_descriptor(const std::string& process, int fd) {
   return (flags & O_ACCMODE) == O_RDONLY ? Holder::Use::kRead : Holder::Use::kWrite;
 }
 
+/// The next word of the line, which is cut off from it.
+std::string_view next_word(std::string_view& line) {
+  const auto begin = std::min(line.find_first_not_of(' '), line.size());
+  const auto end = std::min(line.find(' ', begin), line.size());
+  const std::string_view word = line.substr(begin, end - begin);
+  line.remove_prefix(end);
+  return word;
+}
+
+/// False: it is no number, or more than that.
+template <class Number>
+bool parse_whole(std::string_view text, Number& number, int base) {
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+}
+
 /// Lines "from-to rwxp offset MAJOR:MINOR INODE path" of /proc/PID/maps. The device there is the
 /// superblock's, which is the object's but on btrfs.
 void scan_mappings(const std::string& process, const std::function<void(dev_t, ino_t, bool writes)>& visit) {
@@ -57,13 +79,19 @@ void scan_mappings(const std::string& process, const std::function<void(dev_t, i
   std::string_view rest = *text;
   while (!rest.empty()) {
     const auto end = std::min(rest.find('\n'), rest.size());
-    const std::string line(rest.substr(0, end));
+    std::string_view line = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
-    char rights[5] = {};
+    (void)next_word(line);
+    const std::string_view rights = next_word(line);
+    (void)next_word(line);
+    const std::string_view device = next_word(line);
+    const auto colon = device.find(':');
     unsigned major = 0;
     unsigned minor = 0;
-    unsigned long long inode = 0;
-    if (std::sscanf(line.c_str(), "%*s %4s %*s %x:%x %llu", rights, &major, &minor, &inode) != 4 ||
+    std::uint64_t inode = 0;
+    if (rights.size() < 4 || colon == std::string_view::npos ||
+        !parse_whole(device.substr(0, colon), major, 16) ||
+        !parse_whole(device.substr(colon + 1), minor, 16) || !parse_whole(next_word(line), inode, 10) ||
         inode == 0)
       continue;
     visit(makedev(major, minor), inode, rights[1] == 'w' && rights[3] == 's');
@@ -126,9 +154,9 @@ std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted
       holders.push_back(holder_in(process, pid, object, use));
     };
     const auto look_at = [&](const std::string& thread) {
-      for_each_number(thread + "/fd", [&](int fd) {
+      for_each_number_in(thread + "/fd", [&](int fd, int directory, const char* name) {
         struct stat st = {};
-        if (::stat((thread + "/fd/" + std::to_string(fd)).c_str(), &st) != 0) return;
+        if (::fstatat(directory, name, &st, 0) != 0) return;
         if (S_ISREG(st.st_mode) && wanted(st.st_dev, st.st_ino))
           add(st.st_dev, st.st_ino, use_of_descriptor(thread, fd));
       });

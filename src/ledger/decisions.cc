@@ -184,9 +184,15 @@ Result<std::vector<std::int64_t>> Decisions::approval_waits(std::size_t most) {
 Result<std::int64_t> Decisions::admit(const Admission& admission) {
   RH_CHECK(impl_->database.execute("BEGIN IMMEDIATE"));
   auto admitted = impl_->admit(admission);
-  if (!admitted) {
+  Result<void> recorded;
+  if (admitted && admission.begun) {
+    PromotionRow begun = *admission.begun;
+    begun.decision = *admitted;
+    recorded = record(begun);
+  }
+  if (!admitted || !recorded) {
     (void)impl_->database.execute("ROLLBACK");
-    return admitted;
+    return admitted ? tl::make_unexpected(std::move(recorded).error()) : admitted;
   }
   RH_CHECK(impl_->database.execute("COMMIT"));
   return admitted;

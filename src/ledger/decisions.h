@@ -81,6 +81,7 @@ struct Admission {
   std::optional<Decision> skip;         ///< it rests on none: this is added, and used
   std::vector<std::int64_t> spends;     ///< these are used up: the same, and all that another could rest on
   PromotionEffects effects;
+  std::optional<PromotionRow> begun;  ///< written with it; its decision is filled in
 };
 
 class Decisions {
@@ -99,7 +100,7 @@ class Decisions {
   /// Of the newest so many approved runs: how long each waited for its first approval.
   Result<std::vector<std::int64_t>> approval_waits(std::size_t most);
 
-  /// In one step: uses up what the promotion spends, and records the effects. Returns the number of the
+  /// In one step: uses up what the promotion spends, records the effects and that it has begun. Returns the number of the
   /// decision it rests on, or kNotApproved if one was used or another was made meanwhile.
   Result<std::int64_t> admit(const Admission& admission);
   /// Gives back what the promotion used: it changed nothing.

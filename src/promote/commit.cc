@@ -256,6 +256,8 @@ class Commit {
     RH_TRY(JournalWriter writer, JournalWriter::create(std::move(file), order_.header));
     for (const UsedVolume& used : order_.volumes) RH_CHECK(writer.add(used.entry));
     RH_CHECK(writer.sync());
+    // After the file: where they share a filesystem, that has made its name durable too.
+    RH_CHECK(journals_.make_found());
     for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
     RH_TRY(operations_, order_.prepare());
     const std::int64_t staged_ns = realtime_ns();

@@ -237,7 +237,6 @@ Result<JournalWriter> JournalWriter::create(UniqueFd file, const JournalHeader& 
   record.signed_number(header.begun_ns);
   record.text(header.boot_id);
   RH_CHECK(writer.add(record.bytes()));
-  RH_CHECK(writer.sync());
   return writer;
 }
 
@@ -359,11 +358,12 @@ Result<Journal> read_journal(int fd) {
     return sound;
   });
   if (first && sound) {
-    // The header is made durable before anything follows it: one that is not whole is a file just begun.
+    // It is made durable before anything is done: one whose header is not there, or not whole, is a file just
+    // begun. The header fits into one sector, which is written whole; before that there are zeros.
     Decoder in(text.size() > kMagic.size() ? std::string_view(text).substr(kMagic.size())
                                            : std::string_view());
     const std::uint64_t size = in.number();
-    if (!in.good() || (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
+    if (!in.good() || text.front() == '\0' || (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
       return fail_for(ENODATA, "the promotion's journal was only begun", ExitCode::kDataError);
   }
   if (first || !sound)

@@ -79,7 +79,7 @@ struct Journal {
 
 class JournalWriter {
  public:
-  /// Takes a fresh, empty file opened for writing; writes the header and makes it durable.
+  /// Takes a fresh, empty file opened for writing; begins it with the header.
   static Result<JournalWriter> create(UniqueFd file, const JournalHeader& header);
   /// Goes on after the last whole record of a journal that was read.
   static Result<JournalWriter> reopen(UniqueFd file);

@@ -46,9 +46,12 @@ Result<UniqueFd> JournalStore::create(const std::string& run) const {
   if (!made && made.error().err != EEXIST) return tl::make_unexpected(std::move(made).error());
   RH_TRY(UniqueFd file, sys::open_beneath(state_.fd(), name_of(run, false).c_str(),
                                           O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  RH_CHECK(sync_directory(state_.fd(), kDirectory));
   if (made) RH_CHECK(sync_directory(state_.fd(), "."));
   return file;
+}
+
+Result<void> JournalStore::make_found() const {
+  return sync_directory(state_.fd(), kDirectory);
 }
 
 Result<UniqueFd> JournalStore::open(const PendingJournal& journal) const {

@@ -26,8 +26,10 @@ class JournalStore {
 
   /// Journals of promotions that are going on or were interrupted. Two system calls if there are none.
   [[nodiscard]] Result<std::vector<PendingJournal>> pending() const;
-  /// A fresh file for the run.
+  /// A fresh file for the run, whose name is not durable yet.
   [[nodiscard]] Result<UniqueFd> create(const std::string& run) const;
+  /// Those that were created are found after a power cut.
+  [[nodiscard]] Result<void> make_found() const;
   /// The file may be appended to.
   [[nodiscard]] Result<UniqueFd> open(const PendingJournal& journal) const;
   /// Staging is over: durable when it returns.

@@ -376,9 +376,9 @@ class Promotion {
       outcome_.stage_ns = monotonic_ns() - begun;
       RH_TRY(outcome_.decision,
              decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen, authority_.decisions,
-                                authority_.skip, authority_.spends, effects_}));
+                                authority_.skip, authority_.spends, effects_,
+                                row("begun", operations.size(), "")}));
       RH_CHECK(units_.announce(state_, outcome_.id));
-      RH_CHECK(record("begun", operations.size(), ""));
       units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
       return {};
     };
@@ -442,6 +442,9 @@ class Promotion {
   }
 
   Result<void> record(const char* result, std::uint64_t operations, const std::string& detail) {
+    return decisions_->record(row(result, operations, detail));
+  }
+  ledger::PromotionRow row(const char* result, std::uint64_t operations, const std::string& detail) const {
     ledger::PromotionRow row;
     row.id = outcome_.id;
     row.run = outcome_.run;
@@ -456,7 +459,7 @@ class Promotion {
     row.window_ns = outcome_.window_ns;
     row.detail = detail;
     for (const std::string& line : overruled()) row.detail += (row.detail.empty() ? "" : "; ") + line;
-    return decisions_->record(row);
+    return row;
   }
 
   /// What would have stopped it, and the operator let pass: that is on record.

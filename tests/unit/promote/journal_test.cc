@@ -109,6 +109,13 @@ TEST_CASE("a journal reads back as it was written") {
   CHECK(journal->settled_ns == 42);
 }
 
+TEST_CASE("a journal of which nothing but its length outlived a power cut was only begun") {
+  const UniqueFd file = file_with(std::string(300, '\0'));
+  const auto journal = read_journal(file.get());
+  REQUIRE(!journal);
+  CHECK(journal.error().err == ENODATA);
+}
+
 TEST_CASE("an operation of a directory that the journal does not note is damage") {
   UniqueFd file = memory_file();
   const UniqueFd again(::dup(file.get()));
