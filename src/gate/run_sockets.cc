@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <thread>
 
+#include "base/no_signals.h"
 #include "base/sys.h"
 #include "bpf/events.h"
 #include "gate/address.h"
@@ -239,10 +239,7 @@ Result<RunSockets> open_here(const RunNetwork& network) {
 }  // namespace
 
 Visit::Visit(const RunNetwork& network) : opened_(fail("the visit has not ended")) {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals quiet;
   // A thread of its own: there is no way back that could fail. With a directory of its own, since who shares
   // that can enter no mount namespace.
   visitor_ = std::thread([this, network] {
@@ -250,7 +247,6 @@ Visit::Visit(const RunNetwork& network) : opened_(fail("the visit has not ended"
     if (apart) apart = sys::set_namespace(network.netns, CLONE_NEWNET);
     opened_ = apart ? open_here(network) : tl::make_unexpected(apart.error());
   });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Visit::~Visit() {

@@ -100,8 +100,8 @@ class Decisions {
   /// Of the newest so many approved runs: how long each waited for its first approval.
   Result<std::vector<std::int64_t>> approval_waits(std::size_t most);
 
-  /// In one step: uses up what the promotion spends, records the effects and that it has begun. Returns the number of the
-  /// decision it rests on, or kNotApproved if one was used or another was made meanwhile.
+  /// In one step: uses up what the promotion spends, records the effects and that it has begun. Returns the
+  /// number of the decision it rests on, or kNotApproved if one was used or another was made meanwhile.
   Result<std::int64_t> admit(const Admission& admission);
   /// Gives back what the promotion used: it changed nothing.
   Result<void> release(const std::string& promotion);

@@ -363,7 +363,8 @@ Result<Journal> read_journal(int fd) {
     Decoder in(text.size() > kMagic.size() ? std::string_view(text).substr(kMagic.size())
                                            : std::string_view());
     const std::uint64_t size = in.number();
-    if (!in.good() || text.front() == '\0' || (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
+    if (!in.good() || text.front() == '\0' ||
+        (size <= kMaxRecord && text.size() <= kMagic.size() + 10 + size + kCheckSize))
       return fail_for(ENODATA, "the promotion's journal was only begun", ExitCode::kDataError);
   }
   if (first || !sound)

@@ -374,10 +374,9 @@ class Promotion {
     commit_order.prepare = [&] { return stage_all(commit_order.tag); };
     commit_order.admit = [&](std::span<const Operation> operations) -> Result<void> {
       outcome_.stage_ns = monotonic_ns() - begun;
-      RH_TRY(outcome_.decision,
-             decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen, authority_.decisions,
-                                authority_.skip, authority_.spends, effects_,
-                                row("begun", operations.size(), "")}));
+      RH_TRY(outcome_.decision, decisions_->admit({outcome_.run, outcome_.id, authority_.newest_seen,
+                                                   authority_.decisions, authority_.skip, authority_.spends,
+                                                   effects_, row("begun", operations.size(), "")}));
       RH_CHECK(units_.announce(state_, outcome_.id));
       units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
       return {};

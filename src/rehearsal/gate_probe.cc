@@ -148,7 +148,8 @@ Result<GateAbilities> try_gate(const host::Cgroups& cgroups) {
     return sys::last_error("mount", trace::kBpfFilesystem);
   RH_TRY(auto group, Group::create(cgroups));
   RH_TRY(auto store, sys::memfd("trace", 0));
-  RH_TRY(const auto session, trace::Session::begin(group.fd(), std::move(store), {}));
+  RH_TRY(auto prepared, trace::prepare());
+  RH_TRY(const auto session, trace::Session::begin(group.fd(), std::move(store), {}, std::move(prepared)));
   RH_TRY(auto ready, sys::pipe(O_CLOEXEC));
   RH_TRY(auto go, sys::pipe(O_CLOEXEC));
   const pid_t inside = ::fork();

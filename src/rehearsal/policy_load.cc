@@ -1,9 +1,6 @@
 #include "rehearsal/policy_load.h"
 
-#include <pthread.h>
-
-#include <csignal>
-
+#include "base/no_signals.h"
 #include "verdict/policy_set.h"
 
 namespace rehearse {
@@ -13,12 +10,8 @@ PolicyLoad::~PolicyLoad() {
 }
 
 void PolicyLoad::start() {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals quiet;
   thread_ = std::thread([this] { policy_ = verdict::load_policy(sources_); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Result<void> PolicyLoad::finish() {

@@ -7,8 +7,11 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <system_error>
+#include <thread>
 
 #include "base/clock.h"
+#include "base/no_signals.h"
 #include "base/path.h"
 #include "base/report_room.h"
 #include "base/sys.h"
@@ -161,10 +164,11 @@ bool is_as_on_host(const trace::OwnLook& look) {
 }  // namespace
 
 Recording::Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
-                     const Options& options)
+                     const Options& options, trace::Preparation& preparation)
     : bundle_(bundle),
       buffer_bytes_(options.trace_buffer_bytes),
       packet_bytes_(options.capture_bytes.value_or(kCaptureBytes)),
+      preparation_(preparation),
       gate_(bundle, network),
       shift_(plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0),
       attempts_(name_on_host, paths_),
@@ -224,7 +228,8 @@ Result<void> Recording::begin(int cgroup) {
     network_.add(record, events_.tree());
     listening_.add(record, events_.tree());
   };
-  RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options)));
+  RH_TRY(auto prepared, preparation_.take());
+  RH_TRY(session_, trace::Session::begin(cgroup, std::move(store), std::move(options), std::move(prepared)));
   return gate_.begin(*session_);
 }
 
@@ -236,6 +241,26 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
                        report::RunRecord& record) {
   if (!session_) return;
   finish_trace(record);
+  // The kernel takes its time, too, to have its memory back.
+  bool released = false;
+  const auto release = [&] {
+    released = session_->release();
+    session_.reset();
+  };
+  std::jthread releasing;
+  try {
+    const NoSignals quiet;
+    releasing = std::jthread(release);
+  } catch (const std::system_error&) {
+    release();
+  }
+  list_all(evidence, hosts, record);
+  if (releasing.joinable()) releasing.join();
+  if (!released) record.trace->trouble.emplace_back("the recording programs could not be detached");
+}
+
+void Recording::list_all(const sandbox::Evidence& evidence, const std::string& hosts,
+                         report::RunRecord& record) {
   list_attempts(record);
   list_network(hosts, record);
   list_outside_writes(record);
@@ -251,7 +276,6 @@ void Recording::finish(const sandbox::Evidence& evidence, const std::string& hos
 void Recording::finish_trace(report::RunRecord& record) {
   const bool guarded = session_->keeps_modules_out();
   const trace::Completeness result = session_->finish();
-  session_.reset();
   report::TraceRecord& trace = record.trace.emplace();
   trace.events = result.records;
   trace.syscalls = result.syscalls;

@@ -43,7 +43,7 @@ class Recording final : public sandbox::Recorder {
  public:
   /// Into the files `trace` and `reads` of the bundle; all borrowed.
   Recording(const ledger::Bundle& bundle, const sandbox::Plan& plan, NetworkPlan& network,
-            const Options& options);
+            const Options& options, trace::Preparation& preparation);
   /// Before begin(): tells it what the action tries to write. Borrowed.
   void watch(WriteWatch& watch) { watch_ = &watch; }
 
@@ -81,6 +81,7 @@ class Recording final : public sandbox::Recorder {
  private:
   void watch_writes(const trace::TraceEvent& event);
   void finish_trace(report::RunRecord& record);
+  void list_all(const sandbox::Evidence& evidence, const std::string& hosts, report::RunRecord& record);
   void list_attempts(report::RunRecord& record);
   void list_network(const std::string& hosts, report::RunRecord& record);
   void list_mock_trouble(report::RunRecord& record);
@@ -99,6 +100,7 @@ class Recording final : public sandbox::Recorder {
   const ledger::Bundle& bundle_;
   std::uint64_t buffer_bytes_;
   std::uint64_t packet_bytes_;
+  trace::Preparation& preparation_;
   Network gate_;
   std::uint32_t shift_;  ///< what the run's user namespace adds to ids
   // Used by the session's thread until it has finished.

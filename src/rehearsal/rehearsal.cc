@@ -309,6 +309,7 @@ Result<Order> plan_rehearsal(const Options& asked, Purpose purpose, Writes write
     RH_CHECK(sandbox::refuse_nested());
     RH_TRY(order.state, ledger::StateDir::open(options.state, ledger::Create::kYes));
     RH_TRY(request.state_dir, sys::read_link_at(AT_FDCWD, sys::fd_path(order.state->fd()).c_str()));
+    if (options.trace) order.recording = std::make_unique<trace::Preparation>();
   } else {
     RH_TRY(request.state_dir, where_state_would_be(options.state));
   }
@@ -338,7 +339,8 @@ Result<std::optional<Finished>> rehearse_once(const Order& order, const Trial& t
   run.record.id = bundle.id();
   run.record.phases.plan_ns = run.end_phase();
   std::optional<Recording> recording;
-  if (order.options.trace) recording.emplace(bundle, order.plan, *order.network, order.options);
+  if (order.options.trace)
+    recording.emplace(bundle, order.plan, *order.network, order.options, *order.recording);
   if (recording && trial.watch != nullptr) recording->watch(*trial.watch);
   ServiceManager manager(order.plan.request.profile == sandbox::Profile::kShifted ? sandbox::kIdShift : 0);
   if (trial.watch != nullptr) manager.watch(*trial.watch);

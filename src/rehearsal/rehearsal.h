@@ -13,6 +13,7 @@
 #include "rehearse/rehearse.h"
 #include "report/run_record.h"
 #include "sandbox/plan.h"
+#include "trace/preparation.h"
 #include "verdict/policy.h"
 
 namespace rehearse {
@@ -27,7 +28,8 @@ struct Order {
   host::HostFacts facts;
   sandbox::Plan plan;
   std::unique_ptr<NetworkPlan> network;
-  std::int64_t begun_ns = 0;  ///< CLOCK_MONOTONIC when planning began
+  std::unique_ptr<trace::Preparation> recording;  ///< none: it is not to be recorded, or not to be run
+  std::int64_t begun_ns = 0;                      ///< CLOCK_MONOTONIC when planning began
 };
 
 struct Finished {

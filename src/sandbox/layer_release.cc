@@ -1,11 +1,11 @@
 #include "sandbox/layer_release.h"
 
 #include <poll.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <csignal>
 #include <system_error>
+
+#include "base/no_signals.h"
 
 namespace rehearse::sandbox {
 namespace {
@@ -24,17 +24,12 @@ void LayerRelease::begin(int init_pidfd) {
   const std::size_t wanted = std::min(mounts_.size() / kDescriptorsEach, kMostThreads);
   // A few end sooner with PID 1 than a thread would begin.
   if (wanted < 2) return mounts_.clear();
-  // Signals are for the main thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
+    const NoSignals quiet;
     while (threads_.size() < wanted) threads_.emplace_back([this, init_pidfd] { release(init_pidfd); });
   } catch (const std::system_error&) {
     // There may be no more: what none of these lets go is let go by the destructor.
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void LayerRelease::release(int init_pidfd) {

@@ -1,16 +1,15 @@
 #include "sandbox/side_by_side.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/no_signals.h"
 #include "base/sys.h"
 
 namespace rehearse::sandbox {
@@ -37,11 +36,6 @@ Result<void> side_by_side(std::uint32_t count, const std::function<Result<void>(
   const unsigned wanted =
       count < kFew ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
   std::vector<std::thread> helpers;
-  // Signals are for the main thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const auto help = [&] {
     // Who shares its directories with another thread can leave no mount namespace, and this one is still on
     // its way out when it has been joined.
@@ -49,11 +43,11 @@ Result<void> side_by_side(std::uint32_t count, const std::function<Result<void>(
     take();
   };
   try {
+    const NoSignals quiet;
     while (helpers.size() + 1 < wanted) helpers.emplace_back(help);
   } catch (const std::system_error&) {
     // There may be no more threads: those that there are do it all.
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   take();
   for (std::thread& helper : helpers) helper.join();
   return result;

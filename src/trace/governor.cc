@@ -8,10 +8,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <memory>
 
 #include "base/clock.h"
+#include "base/no_signals.h"
 #include "base/sys.h"
 
 namespace rehearse::trace {
@@ -39,13 +39,8 @@ Result<std::unique_ptr<Governor>> Governor::start(RingSlot& slot, int cgroup, st
   if (auto kill = sys::open_beneath(cgroup, "cgroup.kill", O_WRONLY)) made->kill_ = std::move(*kill);
   made->stop_.reset(::eventfd(0, EFD_CLOEXEC));
   if (!made->stop_.valid()) return sys::last_error("eventfd");
-  // Signals are for the main thread.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const NoSignals quiet;
   made->thread_ = std::thread([governor = made.get()] { governor->run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return made;
 }
 

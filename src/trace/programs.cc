@@ -381,20 +381,32 @@ Result<void> Programs::pin() {
   return there ? Result<void>{} : fail("the recording programs were removed");
 }
 
-Result<void> Programs::attach(int cgroup) {
+Result<void> Programs::attach() {
   if (!shared()) {
     RH_CHECK(attach_tracepoints({}));
     keep_modules_out({});
-    return attach_hooks(cgroup);
+    return {};
   }
   const std::string directory = pin_directory();
-  RH_TRY(auto mutex, open_lock(directory, "mutex"));
-  RH_CHECK(lock(mutex.get(), LOCK_EX));
+  RH_TRY(const auto mutex, lock_out_others());
   RH_TRY(users_, open_lock(directory, "users"));
   RH_CHECK(lock(users_.get(), LOCK_SH));
   RH_CHECK(attach_tracepoints(directory + "/links/"));
   keep_modules_out(directory + "/modules");
+  return {};
+}
+
+Result<void> Programs::hook(int cgroup) {
+  if (!shared()) return attach_hooks(cgroup);
+  RH_TRY(const auto mutex, lock_out_others());
   return attach_hooks(cgroup);
+}
+
+/// Who attaches or detaches does so alone.
+Result<UniqueFd> Programs::lock_out_others() const {
+  RH_TRY(auto mutex, open_lock(pin_directory(), "mutex"));
+  RH_CHECK(lock(mutex.get(), LOCK_EX));
+  return mutex;
 }
 
 /// `pin`: of the link, which stays; empty: it is this run's. Where the kernel lets no program stand in for

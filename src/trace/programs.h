@@ -25,9 +25,11 @@ class Programs {
   ~Programs() { (void)detach(); }
 
   /// From now on events are recorded, for all runs: the first run attaches, the last one detaches. Where the
-  /// programs are not shared, each run attaches its own. `cgroup`: the run's directory; the hooks on socket
-  /// addresses stay with its parent, which is rehearse's own.
-  Result<void> attach(int cgroup);
+  /// programs are not shared, each run attaches its own.
+  Result<void> attach();
+  /// After attach(): the hooks on socket addresses of the run. `cgroup`: its directory; they stay with its
+  /// parent, which is rehearse's own.
+  Result<void> hook(int cgroup);
   /// False: it is not known to have worked.
   bool detach();
 
@@ -71,6 +73,7 @@ class Programs {
   [[nodiscard]] Result<void> take_programs(const std::function<UniqueFd(const char*)>& get);
   Result<void> attach_tracepoints(const std::string& links);
   Result<void> attach_hooks(int cgroup);
+  Result<UniqueFd> lock_out_others() const;
   Result<void> load_what_can_be();
   Result<void> load(Extras extras);
   void keep_modules_out(const std::string& pin);

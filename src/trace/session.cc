@@ -7,19 +7,17 @@
 
 #include <algorithm>
 #include <atomic>
-#include <csignal>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/no_signals.h"
 #include "base/sys.h"
 #include "trace/fleeting_images.h"
 #include "trace/governor.h"
 #include "trace/late_copies.h"
-#include "trace/programs.h"
 #include "trace/redactor.h"
-#include "trace/ring_slot.h"
 #include "trace/store_writer.h"
 
 namespace rehearse::trace {
@@ -51,9 +49,9 @@ struct Pending {
 
 class Recorder final : public Session {
  public:
-  Recorder(Programs programs, RingSlot slot, StoreWriter store, SessionOptions options)
-      : programs_(std::move(programs)),
-        slot_(std::move(slot)),
+  Recorder(Prepared prepared, StoreWriter store, SessionOptions options)
+      : programs_(std::move(prepared.programs)),
+        slot_(std::move(prepared.slot)),
         store_(std::move(store)),
         options_(std::move(options)),
         pending_(slot_.cpus()) {}
@@ -70,13 +68,9 @@ class Recorder final : public Session {
     const std::uint32_t used = options_.buffer_bytes == 0 ? most : std::min(most, options_.buffer_bytes);
     RH_CHECK(slot_.begin(st.st_ino, used, options_.packet_bytes));
     RH_TRY(governor_, Governor::start(slot_, cgroup, [this] { (void)::eventfd_write(wake_.get(), 1); }));
-    RH_CHECK(programs_.attach(cgroup));
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    RH_CHECK(programs_.hook(cgroup));
+    const NoSignals quiet;
     thread_ = std::thread([this] { drain(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return {};
   }
 
@@ -111,9 +105,10 @@ class Recorder final : public Session {
     result.root = hex(store_.root());
     // Whoever has the rings next need not clear what was read to its end.
     for (unsigned cpu = 0; all_read() && cpu < slot_.cpus(); ++cpu) slot_.ring(cpu).used = 0;
-    if (!programs_.detach()) result.trouble.emplace_back("the recording programs could not be detached");
     return result;
   }
+
+  bool release() override { return programs_.detach(); }
 
  private:
   void stop() {
@@ -316,12 +311,10 @@ class Recorder final : public Session {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::begin(int cgroup, UniqueFd store, SessionOptions options) {
+Result<std::unique_ptr<Session>> Session::begin(int cgroup, UniqueFd store, SessionOptions options,
+                                                Prepared prepared) {
   RH_TRY(auto writer, StoreWriter::create(std::move(store), options.store_limit));
-  RH_TRY(auto programs, Programs::open());
-  RH_TRY(auto slot, RingSlot::claim(programs));
-  auto made =
-      std::make_unique<Recorder>(std::move(programs), std::move(slot), std::move(writer), std::move(options));
+  auto made = std::make_unique<Recorder>(std::move(prepared), std::move(writer), std::move(options));
   RH_CHECK(made->start(cgroup));
   return made;
 }

@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "trace/preparation.h"
 #include "trace/record.h"
 
 namespace rehearse::trace {
@@ -52,7 +53,8 @@ class Session {
 
   /// Begins to record what happens in `cgroup` (a directory of the cgroup2 hierarchy; borrowed until the end)
   /// and below, into `store`. Nothing may be in it yet.
-  static Result<std::unique_ptr<Session>> begin(int cgroup, UniqueFd store, SessionOptions options);
+  static Result<std::unique_ptr<Session>> begin(int cgroup, UniqueFd store, SessionOptions options,
+                                                Prepared prepared);
 
   /// The rules of the run's gate, shared with the kernel and zero until written: sockets are recorded and
   /// judged once `on` is set.
@@ -68,6 +70,9 @@ class Session {
 
   /// The control group is empty: reads the rest, ends the file. Once.
   virtual Completeness finish() = 0;
+  /// After finish(), on any thread: this run has no more use for the programs. False: it is not known to have
+  /// worked.
+  virtual bool release() = 0;
 };
 
 }  // namespace rehearse::trace

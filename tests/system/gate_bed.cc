@@ -174,7 +174,8 @@ Result<int> run(Options& options) {
 
   RH_TRY(auto group, Group::create());
   RH_TRY(auto store, sys::memfd("trace", 0));
-  RH_TRY(const auto session, trace::Session::begin(group.fd(), std::move(store), {}));
+  RH_TRY(auto prepared, trace::prepare());
+  RH_TRY(const auto session, trace::Session::begin(group.fd(), std::move(store), {}, std::move(prepared)));
   RH_TRY(const auto ready, sys::pipe(O_CLOEXEC));
   RH_TRY(auto go, sys::pipe(O_CLOEXEC));
   const pid_t command = ::fork();
