@@ -27,6 +27,7 @@
 #include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
+#include "promote/parting.h"
 #include "promote/recover.h"
 #include "promote/rollback_binding.h"
 #include "promote/stage.h"
@@ -86,6 +87,8 @@ class Rollback {
           "these too: --accept PATH";
       return std::move(outcome_);
     }
+    // What was accepted may go, too.
+    if (!outcome_.staleness.accepted.empty()) RH_CHECK(check_the_ground());
     RH_CHECK(check_holders());
     outcome_.units = units_.steps();
     RH_CHECK(name_older());
@@ -223,6 +226,8 @@ class Rollback {
 
   Result<void> choose() {
     std::vector<Operation> chosen;
+    std::vector<std::size_t> taken;
+    std::vector<std::size_t> left_out;
     std::unordered_map<std::string, std::string> parked;  // store place -> host path it came from
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
       const Operation& operation = journal_.operations[i];
@@ -238,18 +243,21 @@ class Rollback {
         const auto from = parked.find(place_key(operation, operation.from));
         if (from != parked.end()) paths.push_back(from->second);
       }
-      std::size_t taken = 0;
-      for (const std::string& path : paths) taken += order_.selection.takes(path) ? 1 : 0;
-      if (taken == 0) {
+      const auto selected = static_cast<std::size_t>(std::ranges::count_if(
+          paths, [&](const std::string& path) { return order_.selection.takes(path); }));
+      if (selected == 0) {
         outcome_.left_out.push_back({paths.front(), "not selected"});
+        left_out.push_back(i);
         continue;
       }
-      if (taken != paths.size())
+      if (selected != paths.size())
         return fail(
             paths.front() + " and " + paths.back() + " are one object, renamed: one of them is left out",
             ExitCode::kUsage, "select both or neither");
       chosen.push_back(operation);
+      taken.push_back(i);
     }
+    RH_CHECK(check_parting(journal_, taken, left_out));
     operations_ = inverted(chosen);
     const auto volumes = all_volumes();
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
@@ -291,7 +299,10 @@ class Rollback {
       moved.take(operation);
     }
     RH_TRY(auto notes, check_ground({volumes, touched, paths, order_.held_open == HeldOpen::kRefuse}));
-    std::move(notes.begin(), notes.end(), std::back_inserter(outcome_.notes));
+    for (std::string& note : notes) {
+      if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end())
+        outcome_.notes.push_back(std::move(note));
+    }
     return {};
   }
 

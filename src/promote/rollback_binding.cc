@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,20 +17,18 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "promote/changed_since.h"
+#include "promote/in_effect.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
+#include "promote/promoted_object.h"
 #include "promote/selection.h"
 #include "promote/stage.h"
+#include "promote/taken_back.h"
 
 namespace rehearse::promote {
 namespace {
 
-using effects::Attributes;
 using effects::FileType;
-
-/// Filesystems stamp with the last timer tick's time: a change may seem so much older than it is (CONFIG_HZ
-/// of at least 100).
-constexpr std::int64_t kTick = 10'000'000;
 
 class Binding {
  public:
@@ -37,11 +36,28 @@ class Binding {
 
   /// Fills in what is expected of each object and finds what has changed since.
   Result<void> bind() {
-    std::set<std::string> from_store;  // store places that get their object by an earlier one
+    const std::vector<Operation> asked = order_.operations;
+    // What stays where it is since there is no way back for it is known only when its turn comes; what goes
+    // before that does so by its staying.
+    std::size_t known = 0;
+    do {
+      known = homeless_.size();
+      found_ = {};
+      moved_ = MovedPlaces(MovedPlaces::Of::kAll);
+      order_.operations = asked;
+      index();
+      RH_CHECK(bind_all());
+    } while (homeless_.size() != known);
+    deliver();
+    return {};
+  }
+
+ private:
+  Result<void> bind_all() {
     for (Operation& operation : order_.operations) {
       switch (operation.kind) {
         case OperationKind::kMove:
-          RH_CHECK(bind_move(operation, from_store));
+          RH_CHECK(operation.from.area == Area::kHost ? bind_removal(operation) : bind_return(operation));
           break;
         case OperationKind::kExchange:
           RH_CHECK(bind_exchange(operation));
@@ -55,25 +71,41 @@ class Binding {
       }
       if (!is_dropped(operation)) take(operation);
     }
-    std::vector<Operation> bound;
-    for (std::size_t i = 0; i < order_.operations.size(); ++i) {
-      if (const auto room = room_.find(i); room != room_.end()) bound.push_back(std::move(room->second));
-      if (!dropped_.contains(i)) bound.push_back(std::move(order_.operations[i]));
-    }
-    order_.operations = std::move(bound);
     return {};
   }
 
- private:
+  /// By the places that they take something from.
+  void index() {
+    takers_.clear();
+    for (const Operation& operation : order_.operations) {
+      if (operation.kind == OperationKind::kMove)
+        takers_[place_key(operation, operation.from)].push_back(number_of(operation));
+    }
+  }
+
   void take(const Operation& operation) {
-    if (const auto room = room_.find(number_of(operation)); room != room_.end()) moved_.take(room->second);
-    if (operation.kind == OperationKind::kMove) vacated_.insert(key_before(operation, operation.from));
+    if (const auto room = found_.room.find(number_of(operation)); room != found_.room.end())
+      moved_.take(room->second);
     moved_.take(operation);
   }
 
-  /// What is at `place` once the operations so far are done, by where it is before them.
-  [[nodiscard]] std::string key_before(const Operation& operation, const Place& place) const {
-    return place_key(operation, moved_.origin(operation.volume, place));
+  void deliver() {
+    std::vector<Operation> bound;
+    for (std::size_t i = 0; i < order_.operations.size(); ++i) {
+      if (const auto room = found_.room.find(i); room != found_.room.end())
+        bound.push_back(std::move(room->second));
+      if (!found_.dropped.contains(i)) bound.push_back(std::move(order_.operations[i]));
+    }
+    order_.operations = std::move(bound);
+    for (auto& [place, line] : found_.staying) found_.left.push_back(std::move(line));
+    const auto add = [](auto& from, auto& to) {
+      to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+    };
+    add(found_.left, order_.left);
+    add(found_.given_up, order_.given_up);
+    add(found_.kept, order_.kept);
+    add(found_.moved, result_.moved);
+    for (const std::string& path : found_.accepted) result_.accepted.push_back(path);
   }
 
   Volume& volume(const Operation& operation) { return *order_.volumes[operation.volume]; }
@@ -105,10 +137,10 @@ class Binding {
   bool moved(const std::string& path, const char* use, std::string then, std::string now) {
     for (const std::string& accepted : order_.accept) {
       if (!is_below(path, accepted)) continue;
-      result_.accepted.push_back(path);
+      found_.accepted.insert(path);
       return true;
     }
-    result_.moved.push_back({path, use, std::move(then), std::move(now), ""});
+    found_.moved.push_back({path, use, std::move(then), std::move(now), ""});
     return false;
   }
 
@@ -118,9 +150,12 @@ class Binding {
 
   /// Nothing is done about it, now or later.
   void drop(const Operation& operation, const std::string& shown, const std::string& why) {
-    dropped_.insert(number_of(operation));
-    order_.given_up.push_back(operation);
-    order_.left.push_back(shown + ": " + why);
+    give_up(operation);
+    found_.left.push_back(shown + ": " + why);
+  }
+  void give_up(const Operation& operation) {
+    found_.dropped.insert(number_of(operation));
+    found_.given_up.push_back(operation);
   }
   static constexpr const char* kGone = "it is gone, there is nothing to take back";
 
@@ -133,38 +168,29 @@ class Binding {
     keep(operation, kept, shown + ": what is there since is kept as ");
   }
   void keep(const Operation& operation, const Place& kept, const std::string& what) {
-    order_.kept.push_back({operation.volume, kept.path, what + volume(operation).shown(kept)});
+    found_.kept.push_back({operation.volume, kept.path, what + volume(operation).shown(kept)});
   }
 
-  /// There is a directory to put something in, or an earlier operation brings it.
+  /// There is a directory to put something in, once the operations so far are done.
   Result<bool> has_directory(const Operation& operation, const Place& place) {
-    const Place above{place.area, std::string(parent_of(place.path))};
-    RH_TRY(const auto st, look(operation, above));
-    if (st && S_ISDIR(st->st_mode)) return true;
-    return std::ranges::any_of(order_.operations, [&](const Operation& other) {
-      return !is_dropped(other) && other.volume == operation.volume && other.to.area == place.area &&
-             (other.kind == OperationKind::kMove || other.kind == OperationKind::kExchange) &&
-             other.to.path != place.path && is_below(above.path, other.to.path);
-    });
+    const auto above = moved_.standing(operation.volume, {place.area, std::string(parent_of(place.path))});
+    if (!above) return false;
+    RH_TRY(const auto st, look(operation, *above));
+    return st && S_ISDIR(st->st_mode);
   }
 
-  bool is_dropped(const Operation& operation) const { return dropped_.contains(number_of(operation)); }
+  bool is_dropped(const Operation& operation) const { return found_.dropped.contains(number_of(operation)); }
 
   /// An operation that is not given up takes away what is at that place.
   bool is_moved_from(const Operation& operation, const Place& place) const {
-    return std::ranges::any_of(order_.operations, [&](const Operation& other) {
-      return other.kind == OperationKind::kMove && other.volume == operation.volume && other.from == place &&
-             !is_dropped(other);
-    });
-  }
-
-  Result<void> bind_move(Operation& operation, std::set<std::string>& from_store) {
-    return operation.from.area == Area::kHost ? bind_removal(operation, from_store)
-                                              : bind_return(operation, from_store);
+    const auto takers = takers_.find(place_key(operation, place));
+    return takers != takers_.end() && std::ranges::any_of(takers->second, [&](std::size_t number) {
+             return !found_.dropped.contains(number);
+           });
   }
 
   /// A new object goes, or a renamed one goes back to its name.
-  Result<void> bind_removal(Operation& operation, std::set<std::string>& from_store) {
+  Result<void> bind_removal(Operation& operation) {
     const std::string shown = volume(operation).shown(operation.from);
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
@@ -173,70 +199,67 @@ class Binding {
       // Somebody else's object cannot stand for one that was renamed.
       const bool removed = st && to_store && !renamed_here(operation);
       if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing")) {
-        if (to_store) undecided_.insert(place_key(operation, operation.to));
+        if (to_store) found_.undecided.insert(place_key(operation, operation.to));
         return {};
       }
       if (!removed) {
-        if (to_store) lost_.insert(place_key(operation, operation.to));
+        if (to_store) found_.lost.insert(place_key(operation, operation.to));
         drop(operation, shown, st ? "what was renamed to it is not there any more" : kGone);
         return {};
       }
       operation.type = effects::file_type(*st);
       keep_theirs(operation, operation.to, shown);
     }
-    if (ours) {
-      RH_TRY(const bool has_home, has_way_home(operation));
+    if (ours && to_store && homeless_.contains(number_of(operation))) {
+      bind_staying(operation, *way_home(operation));
+      return {};
+    }
+    if (!to_store) {
+      RH_TRY(const bool has_home, has_directory(operation, operation.to));
       if (!has_home) {
-        bind_staying(operation);
+        bind_staying(operation, operation);
         return {};
       }
     }
     operation.object = facts_of(*st);
     operation.entries = true;  // what it holds is looked at below; earlier operations may take from it
     if (!to_store) return make_room(operation);
-    from_store.insert(place_key(operation, operation.to));
+    found_.parked.insert(place_key(operation, operation.to));
     if (!ours || renamed_here(operation)) return {};
     return check_unchanged(operation, operation.from, *st);
   }
 
-  /// Where a renamed object goes back to in the end; nothing: into the store.
+  /// The operation by which what is parked goes on to its old name; none: it stays in the store.
   const Operation* way_home(const Operation& operation) const {
-    if (operation.to.area == Area::kHost) return &operation;
-    const auto other = std::ranges::find_if(order_.operations, [&](const Operation& one) {
-      return one.kind == OperationKind::kMove && one.volume == operation.volume && one.from == operation.to;
-    });
-    return other == order_.operations.end() ? nullptr : &*other;
-  }
-  Result<bool> has_way_home(const Operation& operation) {
-    const Operation* last = way_home(operation);
-    return last == nullptr ? Result<bool>(true) : has_directory(*last, last->to);
+    const auto takers = takers_.find(place_key(operation, operation.to));
+    return takers == takers_.end() ? nullptr : &order_.operations[takers->second.front()];
   }
 
-  /// The directory that a renamed object was in is gone: it keeps the name that it has.
-  void bind_staying(const Operation& operation) {
-    const Operation* last = way_home(operation);
-    const std::string home = volume(operation).shown(last->to);
+  /// The directory that a renamed object was in is gone: it keeps the name that it has. `last`: the operation
+  /// that would have brought it home.
+  void bind_staying(const Operation& operation, const Operation& last) {
+    const std::string home = volume(operation).shown(last.to);
     if (!moved(home, "promoted", "in its directory", "its directory is gone")) {
-      if (last != &operation) undecided_.insert(place_key(operation, operation.to));
+      if (&last != &operation) found_.undecided.insert(place_key(operation, operation.to));
       return;
     }
-    staying_.insert(place_key(operation, operation.from));
-    drop(operation, volume(operation).shown(operation.from),
-         "the directory of its old name " + home + " is gone; it stays where it is");
-    if (last == &operation) return;
-    dropped_.insert(number_of(*last));
-    order_.given_up.push_back(*last);
+    give_up(operation);
+    found_.staying.emplace(place_key(operation, operation.from), volume(operation).shown(operation.from) +
+                                                                     ": the directory of its old name " +
+                                                                     home + " is gone; it stays where it is");
+    if (&last != &operation) give_up(last);
   }
 
   /// Out of the store: nothing may be in its way, and nobody has written to it.
-  Result<void> bind_return(Operation& operation, const std::set<std::string>& from_store) {
+  Result<void> bind_return(Operation& operation) {
     const std::string shown = volume(operation).shown(operation.to);
-    if (undecided_.contains(place_key(operation, operation.from)) || is_dropped(operation)) return {};
-    if (lost_.contains(place_key(operation, operation.from))) {
+    const std::string key = place_key(operation, operation.from);
+    if (found_.undecided.contains(key) || is_dropped(operation)) return {};
+    if (found_.lost.contains(key)) {
       drop(operation, shown, kGone);
       return {};
     }
-    const bool kept = !from_store.contains(place_key(operation, operation.from));
+    const bool kept = !found_.parked.contains(key);
     if (kept) {
       RH_TRY(const auto st, look(operation, operation.from));
       if (!st || st->st_ino != operation.object.ino)
@@ -245,27 +268,49 @@ class Binding {
       operation.object = facts_of(*st);
     }
     RH_TRY(const bool has_place, has_directory(operation, operation.to));
-    if (!has_place) return bind_homeless(operation, shown);
+    if (!has_place && kept) return bind_homeless(operation, shown);
+    if (!has_place) {
+      homeless_.insert(parked_by(operation));
+      return {};
+    }
     if (!kept) return make_room(operation);
     RH_TRY(const auto newcomer, in_the_way(operation));
     if (!newcomer) return {};
     operation.kind = OperationKind::kExchange;
     if (S_ISDIR(newcomer->st_mode)) operation.type = FileType::kDir;
     displace(operation, *newcomer);
-    keep_theirs(operation, operation.from, shown);
+    keep_newcomer(operation, operation.from);
     return {};
+  }
+
+  /// The number of the operation that took to the store what this one takes out of it.
+  std::size_t parked_by(const Operation& operation) const {
+    for (std::size_t i = number_of(operation); i-- > 0;) {
+      const Operation& other = order_.operations[i];
+      if (other.kind == OperationKind::kMove && other.volume == operation.volume &&
+          other.to == operation.from)
+        return i;
+    }
+    return number_of(operation);
   }
 
   /// What somebody has made where the object goes, and the operator has named.
   Result<std::optional<struct stat>> in_the_way(const Operation& operation) {
-    // Earlier ones may have brought the directory.
-    const Place now = moved_.origin(operation.volume, operation.to);
-    RH_TRY(auto newcomer, look(operation, now));
-    const bool goes = vacated_.contains(place_key(operation, now)) || is_moved_from(operation, operation.to);
-    const bool accepted =
-        newcomer && !goes && moved(volume(operation).shown(now), "removed", "nothing", describe(*newcomer));
-    if (!accepted) newcomer.reset();
+    const auto now = moved_.standing(operation.volume, operation.to);
+    if (!now) return std::optional<struct stat>();
+    RH_TRY(auto newcomer, look(operation, *now));
+    if (newcomer && !moved(volume(operation).shown(*now), "removed", "nothing", describe(*newcomer)))
+      newcomer.reset();
     return newcomer;
+  }
+
+  /// It goes to a place in the store: somebody's, or what was renamed there and has no way back.
+  void keep_newcomer(const Operation& operation, const Place& kept) {
+    const std::string shown = volume(operation).shown(operation.to);
+    if (found_.staying.erase(place_key(operation, operation.to)) == 0)
+      return keep_theirs(operation, kept, shown);
+    keep(operation, kept,
+         shown + ": the directory of its old name is gone; what was renamed to it is kept as ");
   }
 
   /// It cannot change places with a renamed object: that one's present name is no place for it.
@@ -280,8 +325,8 @@ class Binding {
     aside.object = facts_of(*newcomer);
     aside.entries = aside.type == FileType::kDir;
     if (newcomer->st_nlink > 1 && !aside.entries) aside.object.ctime_ns = 0;
-    keep_theirs(aside, aside.to, volume(operation).shown(operation.to));
-    room_.emplace(number_of(operation), std::move(aside));
+    keep_newcomer(operation, aside.to);
+    found_.room.emplace(number_of(operation), std::move(aside));
     return {};
   }
 
@@ -327,7 +372,7 @@ class Binding {
   }
   Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {
     RH_TRY(const auto paths,
-           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kTick));
+           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kStampTick));
     for (const std::string& path : paths)
       (void)moved(fmt::format("{}/{}", shown, path), "promoted",
                   "as it was when its directory was taken away",
@@ -362,27 +407,13 @@ class Binding {
     return check_unchanged(operation, operation.to, *st);
   }
 
-  /// There is nothing to set any more: it is over, too.
-  void give_up_time(const Operation& operation) {
-    dropped_.insert(number_of(operation));
-    order_.given_up.push_back(operation);
-  }
-
-  /// Of a directory that gets its time back at the end, to which the promotion itself set none; it may come
-  /// back only by an earlier operation.
-  Result<void> bind_old_time(const Operation& operation) {
-    RH_TRY(const auto st, look(operation, moved_.origin(operation.volume, operation.to)));
-    if (!st || st->st_ino != operation.object.ino) give_up_time(operation);
-    return {};
-  }
-
   Result<void> bind_attributes(Operation& operation) {
     operation.entries = true;
     if (!operation.before) return bind_old_time(operation);
     RH_TRY(const auto st, look(operation, operation.from));
     const bool ours = st && st->st_ino == operation.object.ino;
     if (!ours && operation.time_only) {
-      give_up_time(operation);
+      give_up(operation);  // there is nothing to set any more
       return {};
     }
     const std::string shown = volume(operation).shown(operation.from);
@@ -392,40 +423,107 @@ class Binding {
       return {};
     }
     operation.object = facts_of(*st);
-    if (staying_.contains(place_key(operation, operation.from))) {
-      order_.given_up.push_back(operation);  // by its own places it is known as over
-      operation.to = operation.from;
+    if (!operation.after) return {};  // it goes itself
+    if (!follow(operation)) return {};
+    return operation.time_only ? bind_time(operation, *st, shown) : bind_settings(operation, *st, shown);
+  }
+
+  /// Where the object will be when all is done. False: in the store, where its attributes are nobody's
+  /// concern.
+  bool follow(Operation& operation) {
+    const auto home = ends().standing(operation.volume, operation.from);
+    if (home == operation.to) return true;
+    if (!home || home->area == Area::kStore) {
+      give_up(operation);
+      return false;
     }
-    if (operation.time_only) return {};
+    found_.given_up.push_back(operation);  // by its own places it is known as over
+    operation.to = *home;
+    return true;
+  }
+
+  /// Tells where what stands somewhere now will be: attributes come after all moves, and these are bound.
+  const MovedPlaces& ends() {
+    if (found_.ends) return *found_.ends;
+    found_.ends.emplace(MovedPlaces::Of::kAll);
+    const auto take_back = [&](Operation move) {
+      if (move.kind == OperationKind::kMove) std::swap(move.from, move.to);
+      found_.ends->take(move);
+    };
+    for (std::size_t i = order_.operations.size(); i-- > 0;) {
+      if (!found_.dropped.contains(i)) take_back(order_.operations[i]);
+      if (const auto room = found_.room.find(i); room != found_.room.end()) take_back(room->second);
+    }
+    return *found_.ends;
+  }
+
+  /// Of a directory that gets its time back at the end, to which the promotion itself set none; it may come
+  /// back only by an earlier operation.
+  Result<void> bind_old_time(Operation& operation) {
+    const auto origin = moved_.standing(operation.volume, operation.to);
+    if (!origin) {
+      give_up(operation);
+      return {};
+    }
+    RH_TRY(const auto st, look(operation, *origin));
+    if (!st || st->st_ino != operation.object.ino) {
+      give_up(operation);
+    } else if (*origin == operation.from) {
+      found_.given_up.push_back(operation);  // it is over whatever time it has now
+      operation.before.emplace().mtime_ns = to_ns(st->st_mtim);
+    }
+    return {};
+  }
+
+  Result<void> bind_time(Operation& operation, const struct stat& st, const std::string& shown) {
+    const std::int64_t now = to_ns(st.st_mtim);
+    const bool keeps = keeps_time(operation);
+    const std::int64_t promoted = std::exchange(operation.before->mtime_ns, now);
+    if (!keeps && keeps_time(operation))
+      found_.given_up.push_back(operation);  // it does not show that it is over
+    // Whoever works in a directory moves its time.
+    if (operation.type == FileType::kDir || now == promoted || is_settled(st)) return {};
+    if (moved(shown, "promoted", "the promoted time", "another time: edited since"))
+      drop(operation, shown, "its time is somebody's, and stays as it is");
+    return {};
+  }
+
+  Result<void> bind_settings(Operation& operation, const struct stat& st, const std::string& shown) {
     RH_TRY(const auto now, settings_now(operation, operation.from));
     if (!now) return {};
     Settings promoted = *std::exchange(operation.before, now);
-    if (operation.type == FileType::kDir) promoted.mtime_ns = now->mtime_ns;
-    if (is_settled(*st)) return {};
+    // The time of a directory is moved by whoever works in it; that of a file goes back with its bytes.
+    if (operation.type == FileType::kDir || found_.rewritten.contains(place_key(operation, operation.from)))
+      promoted.mtime_ns = now->mtime_ns;
+    if (is_settled(st)) return {};
     if (*now != promoted) {
-      (void)moved(shown, "promoted", "the promoted attributes", "other attributes");
+      if (moved(shown, "promoted", "the promoted attributes", "other attributes"))
+        leave_theirs(operation, promoted, shown);
       return {};
     }
-    RH_TRY(const bool same, has_content(operation, *st));
+    RH_TRY(const bool same, has_promoted_content(operation, st, shown));
     if (!same) (void)moved(shown, "promoted", "the content that it had", "edited since");
     return {};
   }
 
-  /// Who was given a file may have written to it and put its time back: it must not get rights back that its
-  /// content does not deserve any more.
-  Result<bool> has_content(const Operation& operation, const struct stat& st) {
+  /// Of what the manifest does not know nothing can be told.
+  Result<bool> has_promoted_content(const Operation& operation, const struct stat& st,
+                                    const std::string& shown) {
     if (!S_ISREG(st.st_mode) || to_ns(st.st_ctim) <= order_.settled_ns) return true;
-    const Volume& on = volume(operation);
-    const std::string shown = on.shown(operation.from);
     const auto record = order_.after.find(shown);
-    if (record == order_.after.end() || !record->second.second.sha256) return false;
-    RH_TRY(const int dir, unless_moved(volume(operation).parent(operation.from), shown));
-    std::optional<struct stat> opened = st;
-    RH_TRY(const Attributes now,
-           unless_moved(effects::read_attributes(dir, std::string(leaf_of(operation.from.path)).c_str(),
-                                                 opened, effects::content_as(record->second.second)),
-                        shown));
-    return now.sha256 == record->second.second.sha256;
+    if (record == order_.after.end()) return false;
+    return has_content({volume(operation), operation.from, shown, st, record->second.first,
+                        record->second.second, order_.settled_ns});
+  }
+
+  /// Those attributes go back that are still the promoted ones.
+  void leave_theirs(Operation& operation, const Settings& promoted, const std::string& shown) {
+    TakenBack taken = taken_back(*operation.before, promoted, *operation.after, {true, false});
+    operation.after = std::move(taken.settings);
+    std::string names;
+    for (const std::string& name : taken.theirs) names += (names.empty() ? "" : ", ") + name;
+    if (!names.empty())
+      found_.left.push_back(shown + ": somebody has set its " + names + "; that stays as it is");
   }
 
   Result<void> bind_rewrite(Operation& operation) {
@@ -438,15 +536,15 @@ class Binding {
       return {};
     }
     operation.object = facts_of(*st);
-    const std::size_t accepted = result_.accepted.size();
+    found_.rewritten.insert(place_key(operation, operation.to));
+    const std::size_t accepted = found_.accepted.size();
     RH_CHECK(check_unchanged(operation, operation.to, *st));
     // The bytes that the promotion wrote are not those that an undo would have to bring back.
-    if (result_.accepted.size() != accepted) operation.saved = {};
+    if (found_.accepted.size() != accepted) operation.saved = {};
     return {};
   }
 
-  /// Nobody has changed the object since the promotion was over.
-  bool is_settled(const struct stat& st) const { return to_ns(st.st_ctim) < order_.settled_ns - kTick; }
+  bool is_settled(const struct stat& st) const { return promote::is_settled(st, order_.settled_ns); }
 
   /// The object is as the manifest has it; a directory with all that is in it.
   Result<void> check_unchanged(const Operation& operation, const Place& place, const struct stat& st) {
@@ -456,25 +554,8 @@ class Binding {
     if (record == order_.after.end()) return {};
     const auto& [type, after] = record->second;
     const bool is_directory = S_ISDIR(st.st_mode);
-    const bool written = !is_directory && to_ns(st.st_mtim) != after.mtime_ns;
-    if (written || !is_settled(st)) {
-      // Of the promotion's last tick, that it has the promoted time proves its content.
-      const bool read = written || to_ns(st.st_ctim) > order_.settled_ns;
-      RH_TRY(const int dir, unless_moved(on.parent(place), shown));
-      std::optional<struct stat> opened = st;
-      RH_TRY(
-          const Attributes now,
-          unless_moved(effects::read_attributes(dir, std::string(leaf_of(place.path)).c_str(), opened,
-                                                read ? effects::content_as(after) : effects::Content::kSkip),
-                       shown));
-      Settings wanted = settings_of(after);
-      Settings found = settings_of(now);
-      if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
-      const bool equal = wanted == found && now.target == after.target && now.rdev == after.rdev &&
-                         (!read || type != FileType::kFile || now.sha256 == after.sha256);
-      if (!equal && moved(shown, "promoted", "as it was promoted", "edited since"))
-        keep_edit(operation, place);
-    }
+    RH_TRY(const bool equal, is_as_promoted({on, place, shown, st, type, after, order_.settled_ns}));
+    if (!equal && moved(shown, "promoted", "as it was promoted", "edited since")) keep_edit(operation, place);
     if (!is_directory) return {};
     RH_TRY(const UniqueFd directory,
            unless_moved(open_below(on.root(), place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), shown));
@@ -503,15 +584,30 @@ class Binding {
                 volume(operation).shown(place));
   }
 
+  /// What one look at all of them has found.
+  struct Found {
+    std::set<std::string> parked;           ///< store places that get their object by an earlier operation
+    std::set<std::string> lost;             ///< store places that get no object because it is gone
+    std::set<std::string> undecided;        ///< the same, as long as nobody has accepted it
+    std::set<std::string> rewritten;        ///< host places of files that get their old bytes back
+    std::set<std::size_t> dropped;          ///< numbers of operations
+    std::map<std::size_t, Operation> room;  ///< what goes before the operation of that number
+    std::map<std::string, std::string>
+        staying;  ///< places of objects that keep their new names, and what is said
+    std::optional<MovedPlaces> ends;
+    std::vector<Moved> moved;
+    std::set<std::string> accepted;
+    std::vector<std::string> left;
+    std::vector<Operation> given_up;
+    std::vector<Kept> kept;
+  };
+
   const RollbackBinding& order_;
   Staleness& result_;
-  MovedPlaces moved_;              ///< by the operations so far
-  std::set<std::string> vacated_;  ///< places before all operations that those so far take something from
-  std::set<std::size_t> dropped_;  ///< numbers of operations
-  std::map<std::size_t, Operation> room_;  ///< what goes before the operation of that number
-  std::set<std::string> lost_;             ///< store places that get no object because it is gone
-  std::set<std::string> staying_;          ///< places of objects that keep their new names
-  std::set<std::string> undecided_;        ///< the same, as long as nobody has accepted it
+  std::unordered_map<std::string, std::vector<std::size_t>> takers_;
+  MovedPlaces moved_{MovedPlaces::Of::kAll};  ///< by the operations so far
+  std::set<std::size_t> homeless_;  ///< numbers of those that would park something that has no way back
+  Found found_;
 };
 
 }  // namespace

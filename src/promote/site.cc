@@ -122,16 +122,25 @@ Result<Look> Site::look(const Operation& operation, End end) {
   return look;
 }
 
+/// Somebody may have moved or removed the directory since it was looked at.
+Result<Spot> Site::spot_of_rename(const Operation& operation, End end) {
+  auto found = spot(operation, end);
+  if (found || (found.error().err != ESTALE && !leads_nowhere(found.error().err))) return found;
+  return fail_for(found.error().err,
+                  shown(operation, end) + " has lost the directory it was in (" + found.error().what + ")",
+                  ExitCode::kStale, "rehearse again");
+}
+
 Result<void> Site::rename(const Operation& operation, End source, unsigned flags) {
   const End target = source == End::kFrom ? End::kTo : End::kFrom;
   Volume& on = volume(operation);
-  RH_TRY(const Spot from, spot(operation, source));
+  RH_TRY(const Spot from, spot_of_rename(operation, source));
   // Both may come from the volume's one cache.
   std::optional<UniqueFd> kept;
   if (operation.from.area == operation.to.area) {
     RH_TRY(kept, sys::dup(from.dir));
   }
-  RH_TRY(const Spot to, spot(operation, target));
+  RH_TRY(const Spot to, spot_of_rename(operation, target));
   auto renamed =
       sys::rename_at2(kept ? kept->get() : from.dir, from.name.c_str(), to.dir, to.name.c_str(), flags);
   if (operation.type == FileType::kDir) on.forget_parents();

@@ -69,6 +69,7 @@ class Site {
     UniqueFd fd;
   };
 
+  Result<Spot> spot_of_rename(const Operation& operation, End end);
   Result<int> open(const Operation& operation, std::uint32_t number, std::string_view path);
   Result<UniqueFd> open_by_path(const Operation& operation, const Directory& directory,
                                 std::string_view path);

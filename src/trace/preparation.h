@@ -1,5 +1,5 @@
-// What a recording needs before there is anything to record: the programs, attached, and rings of its own. The
-// kernel lets one wait for each of these, so that it is done on a thread while the run is planned.
+// What a recording needs before there is anything to record: the programs, attached, and rings of its own.
+// The kernel lets one wait for each of these, so that it is done on a thread while the run is planned.
 #pragma once
 
 #include <optional>

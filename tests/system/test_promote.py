@@ -1404,6 +1404,146 @@ class Rollbacks(PromoteCase):
                         spared = [s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"]]
                         self.assertEqual((spared, kept.is_symlink() or kept.exists()), ([[line]], True))
 
+    def test_a_part_that_would_strand_the_rest(self) -> None:
+        """A directory goes back together with what the run changed in it, and what came out of it goes back with it: else 64, naming both."""
+        cases = (("mkdir d; echo 1 >d/f; echo orig >d/g", "mv d e; echo n >e/n; echo 2 >e/g; chmod 600 e/f",
+                  (("--except", "e/n"), ("--except", "e/g"), ("--except", "e/f"), ("--except", "e/n", "--except", "e/g", "--except", "e/f"))),
+                 ("mkdir d; echo 1 >d/f; echo 2 >d/x", "mv d e; rm e/x", (("d/x",),)),
+                 ("mkdir d; echo 1 >d/x; echo 2 >d/y", "mv d/x z; rm -r d", (("z", "d/x"),)),
+                 ("mkdir a; echo 1 >a/f", "mkdir n; echo n >n/n; mv a n/a", (("--except", "n/a", "--except", "a"),)))
+        image = Image(self, "ext4", name="parts")
+        for number, (made, action, selections) in enumerate(cases):
+            place = image.mount / str(number)
+            place.mkdir()
+            subprocess.run(["sh", "-euc", made], cwd=place, check=True)
+            before = Tree(place)
+            run = self.try_out(action, cwd=place)
+            self.promote(run)
+            now = Tree(place)
+            for selection in selections:
+                with self.subTest(action=action, selection=selection):
+                    words = [w if w.startswith("-") else str(place / w) for w in selection]
+                    for options in (("--dry-run",), ()):
+                        refused = self.call("rollback", run.doc["id"], *options, *words)
+                        self.assertEqual((refused.code, b"both or neither" in refused.err), (64, True), (refused.out, refused.err))
+                    self.assert_same(now, place)
+            self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+            self.assert_same(before, place)
+
+    def test_attributes_in_a_renamed_directory(self) -> None:
+        """They go back where the object is: the rename may stay."""
+        image = Image(self, "ext4", name="inside")
+        for number, (made, action, part, rest) in enumerate((
+                ("mkdir d; echo 1 >d/f; chmod 644 d/f", "mv d e; chmod 600 e/f", "e/f", "e"),
+                ("mkdir -p d/s; echo 1 >d/s/f; chmod 644 d/s/f", "mv d e; echo n >e/s/n; chmod 600 e/s/f", "e/s", "e"))):
+            with self.subTest(action=action):
+                place = image.mount / str(number)
+                place.mkdir()
+                subprocess.run(["sh", "-euc", made], cwd=place, check=True)
+                before = Tree(place)
+                run = self.try_out(action, cwd=place)
+                self.promote(run)
+                for options in (("--dry-run",), ()):
+                    done = self.call("rollback", run.doc["id"], str(place / part), *options)
+                    self.assertEqual(done.code, 0, (done.out, done.err))
+                self.assertEqual(sorted(p.name for p in place.iterdir()), ["e"])
+                self.assertEqual([(p.name, p.stat().st_mode & 0o777) for p in (place / part).parent.rglob("*") if p.is_file()], [("f", 0o644)])
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assert_same(before, place)
+                self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+
+    def test_accepted_whatever_became_of_its_directories(self) -> None:
+        """What a dry run lets pass is done: there is a place for everything, on the host or in what is named as kept."""
+        cases = {
+            ("mkdir -p p/d; echo 1 >p/d/x", "mv p q; rm q/d/x", "rmdir q/d"): {"kept": ["1"]},
+            ("mkdir -p p/d; echo 1 >p/d/x", "mv p q; mv q/d/x x", "rmdir q/d"): {"x": "1"},
+            ("mkdir c; echo 1 >c/x", "mv c b; mkdir c; echo n >c/n; mv b/x x", "mv b z"): {"x": "1", "c": None},
+            ("mkdir b c; echo 1 >b/x; echo 2 >c/y", "mv c tmp; mv b c; mv tmp b; mv b/y y", "mv b z"): {"y": "2", "b/x": "1"},
+            ("mkdir cur next; echo 1 >cur/d; echo 2 >next/conf", "rm -r cur; mv next cur; echo 3 >>cur/conf", "mv cur z"): {"cur/d": "1", "kept": ["2"], "z/conf": "2\n3"},
+            ("mkdir -p p/d; echo 1 >p/d/f; chmod 644 p/d/f", "mv p/d d2; chmod 600 d2/f", "rmdir p"): {"d2/f": "1"},
+            ("mkdir -p p/d/s; echo 1 >p/d/s/f", "mv p/d d2; echo n >d2/s/n", "rmdir p"): {"d2/s/f": "1", "d2/s/n": None},
+            ("mkdir -p c/x d; echo 1 >d/1", "rm -r d; mv c/x d; echo n >d/n", "rm -r c"): {"d/1": "1", "d/n": None},
+            ("mkdir -p c/x d; echo 1 >d/1; echo i >c/x/i", "rm -r d; mv c/x d", "rm -r c"): {"d/1": "1", "d/i": None, "keeps": ["i"]},
+        }
+        for kind in ("ext4", "xfs", "btrfs"):
+            image = Image(self, kind, name="homes")
+            for number, ((made, action, edit), then) in enumerate(cases.items()):
+                with self.subTest(kind=kind, action=action, edit=edit):
+                    place = image.mount / str(number)
+                    place.mkdir()
+                    subprocess.run(["sh", "-euc", made], cwd=place, check=True)
+                    run = self.try_out(action, cwd=place)
+                    self.promote(run)
+                    subprocess.run(["sh", "-euc", edit], cwd=place, check=True)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, STALE)
+                    dry = self.call("rollback", run.doc["id"], "--dry-run", "--accept", str(place))
+                    accepted = self.call("rollback", run.doc["id"], "--accept", str(place))
+                    self.assertEqual((dry.code, accepted.code), (0, 0), (accepted.out, accepted.err))
+                    self.assertEqual((dry.doc["kept"], dry.doc["left_alone"]), (accepted.doc["kept"], accepted.doc["left_alone"]))
+                    kept = [Path(line.split(" is kept as ")[1]) for line in accepted.doc["kept"]]
+                    for path, content in then.items():
+                        if path == "kept":
+                            self.assertEqual([p.read_text().strip() for p in kept], content)
+                        elif path == "keeps":
+                            self.assertEqual([c.name for p in kept for c in p.iterdir()], content)
+                            self.assertEqual(accepted.doc["left_alone"], [])
+                        elif content is None:
+                            self.assertFalse((place / path).exists(), path)
+                        else:
+                            self.assertEqual((place / path).read_text().strip(), content)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).doc["result"], "nothing to do")
+
+    def test_times_and_attributes_that_are_somebodys(self) -> None:
+        """They are no more overwritten in silence than contents are; accepted, what the promotion set goes back, and no more."""
+        image = Image(self, "ext4", name="theirs")
+        place = image.mount / "p"
+        place.mkdir()
+        subprocess.run(["sh", "-euc", "echo o >f; touch -d 2001-01-01 f; echo 1 >g; chmod 644 g; mkdir d; chmod 755 d"], cwd=place, check=True)
+        run = self.try_out("touch -d 2005-01-01 f; chmod 600 g; chmod 700 d; mkdir n; mkfifo n/p", cwd=place)
+        self.promote(run)
+        with open(place / "f", "a", encoding="ascii") as file:
+            file.write("mine\n")
+        mine = (place / "f").stat().st_mtime_ns
+        for name in "gd":
+            os.setxattr(place / name, "user.x", b"precious")
+            os.chown(place / name, 5, -1)
+        subprocess.run(["sh", "-euc", "touch -r n/p ref; rm n/p; echo precious >n/p; touch -r ref n/p"], cwd=place, check=True)
+        moved = ["d", "f", "g", "n/p"]
+        self.assertEqual([m["path"] for m in sorted(self.call("rollback", run.doc["id"]).doc["moved"], key=lambda m: m["path"])], [str(place / name) for name in moved])
+        accepted = self.call("rollback", run.doc["id"], "--accept", str(place))
+        self.assertEqual((accepted.code, accepted.doc["accepted"]), (0, [str(place / name) for name in moved]), (accepted.out, accepted.err))
+        self.assertEqual(((place / "f").read_text(), (place / "f").stat().st_mtime_ns), ("o\nmine\n", mine))
+        for name, mode in (("g", 0o600), ("d", 0o700)):
+            # Whoever gave it away decides who may do what with it.
+            self.assertEqual((os.getxattr(place / name, "user.x"), (place / name).stat().st_uid, (place / name).stat().st_mode & 0o777), (b"precious", 5, mode))
+        self.assertEqual(sorted(line.split(": ")[0] for line in accepted.doc["left_alone"]), [str(place / name) for name in "dfg"])
+        [kept] = accepted.doc["kept"]
+        self.assertEqual(Path(kept.split(" is kept as ")[1]).read_text(), "precious\n")
+
+    def test_obstacles_at_an_old_name(self) -> None:
+        """What would not let itself be put aside is found before anything changes, and the time of the directory stays as it was."""
+        image = Image(self, "ext4", name="aside")
+        obstacles = {"echo v >a; chattr +i a": (77, "chattr -i a; rm a"), "mkdir a; mount -t tmpfs x a": (69, "umount a; rmdir a"),
+                     "mkdir -p a/m; mount -t tmpfs x a/m": (69, "umount a/m; rm -r a")}
+        for number, (made, action) in enumerate((("mkdir a", "mv a b"), ("echo 1 >a", "rm a"), ("echo 1 >a", "mv a t; mv t b"))):
+            for edit, (code, undo) in obstacles.items():
+                with self.subTest(action=action, edit=edit):
+                    place = image.mount / f"{number}{code}{len(edit)}"
+                    place.mkdir()
+                    subprocess.run(["sh", "-euc", made], cwd=place, check=True)
+                    run = self.try_out(action, cwd=place)
+                    self.promote(run)
+                    subprocess.run(["sh", "-euc", edit], cwd=place, check=True)
+                    try:
+                        time_before = place.stat().st_mtime_ns
+                        for options in (("--dry-run",), ()):
+                            refused = self.call("rollback", run.doc["id"], "--accept", str(place), *options)
+                            self.assertEqual((refused.code, str(place / "a").encode() in refused.err), (code, True), (refused.out, refused.err))
+                        self.assertEqual(place.stat().st_mtime_ns, time_before)
+                    finally:
+                        subprocess.run(["sh", "-euc", undo], cwd=place, check=True)
+                    self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+
     def test_takes_back_what_somebody_has_emptied(self) -> None:
         """Somebody has removed what the promotion put into a new directory: nobody's edit is lost with it."""
         before = Tree(self.host)
