@@ -5,7 +5,7 @@
 namespace rehearse::syscalls {
 namespace {
 
-enum class Direction : std::uint8_t { kIn, kOut };
+enum class Direction : std::uint8_t { kIn, kOut, kBoth };
 
 struct Kind {
   Arg kind;
@@ -34,7 +34,12 @@ const Kind* find(Arg kind) {
 std::optional<Capture> capture_of(Arg kind, std::uint8_t arg) {
   const Kind* found = find(kind);
   if (found == nullptr) return std::nullopt;
-  return Capture{arg, found->direction == Direction::kOut, found->length, found->unit, found->most};
+  return Capture{arg,
+                 found->direction == Direction::kOut,
+                 found->direction == Direction::kBoth,
+                 found->length,
+                 found->unit,
+                 found->most};
 }
 
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind) {

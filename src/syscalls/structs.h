@@ -17,6 +17,7 @@ struct Capture {
 
   std::uint8_t arg = 0;
   bool out = false;   ///< filled in by the call when it succeeds; else read by it
+  bool both = false;  ///< read by it, and then filled in
   Length length = Length::kFixed;
   std::uint8_t unit = 1;  ///< bytes that one of the length stands for
   std::uint16_t most = 0;
@@ -34,6 +35,9 @@ struct StructView {
 
 /// The structure of argument `index`, or its pointer if it was not captured; false if it is none.
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind);
+
+/// Of descriptors that were polled, those with an event: " ([{fd=3, revents=POLLIN}])", nothing if not known.
+void append_polled(std::string& out, const Call& call);
 
 // One printer each, by its name in structs.def. Those of sockets also serve within others.
 void append_sockaddr(std::string& out, const StructView& from);

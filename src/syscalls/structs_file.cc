@@ -66,6 +66,24 @@ void append_pollfds(std::string& out, const StructView& from) {
   append_more(out, static_cast<std::uint32_t>(from.call.args[from.index + 1]), from.bytes.size() / 8);
 }
 
+void append_polled(std::string& out, const Call& call) {
+  const auto& bytes = call.blobs_after[0];
+  if (!bytes) return;
+  std::string shown;
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at + 8 <= bytes->size(); at += 8) {
+    const auto events = load<std::uint16_t>(*bytes, at + 6);
+    if (events == 0) continue;
+    append_format(shown, "{}{{fd={}, revents=", count++ == 0 ? "" : ", ", load<std::int32_t>(*bytes, at));
+    append_names(shown, names::PollEvents, events);
+    shown += '}';
+  }
+  // Of many not all are recorded.
+  if (count<call.result&& static_cast<std::uint32_t>(call.args[1])> bytes->size() / 8)
+    shown += count == 0 ? "..." : ", ...";
+  if (!shown.empty()) append_format(out, " ([{}])", shown);
+}
+
 /// Numbers of descriptors: [3 5]
 void append_fd_set(std::string& out, const StructView& from) {
   const auto number = static_cast<std::int32_t>(from.call.args[from.index - 1]);

@@ -265,6 +265,7 @@ void use_descriptors() {
   struct pollfd polled = {others[0], POLLIN, 0};
   call(Nr::poll, &polled, 1, 0);
   struct pollfd both[2] = {{others[1], POLLOUT, 0}, {others[0], POLLIN, 0}};
+  call(Nr::poll, both, 2, 0);
   const long at_once[2] = {0, 0};
   call(Nr::ppoll, both, 2, at_once, nullptr, 8);
   fd_set readable;

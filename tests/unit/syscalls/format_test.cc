@@ -315,6 +315,22 @@ TEST_CASE("what an argument points to, if it points to something in this call") 
 }
 
 TEST_CASE("What of a list was not recorded is not shown as if there were none") {
+  const auto polled = [](int count, int result, const std::string& after) {
+    Call call = with_blob(made(Nr::poll, result, 0x1000, count, -1), 0, after);
+    call.blobs_after[0] = after;
+    return format_result(call);
+  };
+  const std::string quiet("\3\0\0\0\1\0\0\0", 8);
+  const std::string ready("\5\0\0\0\1\0\x11\0", 8);
+  CHECK(polled(2, 1, quiet + ready) == "1 ([{fd=5, revents=POLLIN|POLLHUP}])");
+  CHECK(polled(2, 0, quiet + quiet) == "0 (Timeout)");
+  CHECK(polled(2, 1, quiet + quiet) == "1");
+  CHECK(polled(20, 1, quiet + ready) == "1 ([{fd=5, revents=POLLIN|POLLHUP}])");
+  CHECK(polled(20, 2, quiet + ready) == "2 ([{fd=5, revents=POLLIN|POLLHUP}, ...])");
+  CHECK(polled(20, 2, quiet + quiet) == "2 ([...])");
+  CHECK(polled(2, -4, quiet + ready) == "-1 EINTR (Interrupted system call)");
+  // As a trace of earlier says it.
+  CHECK(format_result(with_blob(made(Nr::poll, 1, 0x1000, 1, -1), 0, ready)) == "1");
   const auto selected = [](int number, const std::string& set) {
     return format_arguments(with_blob(made(Nr::select, 1, number, 0x1000, 0, 0, 0), 1, set));
   };

@@ -469,6 +469,15 @@ void waits() {
     std::uint32_t words[3];
   };
   probe(Nr::epoll_pwait2, epoll, kept(std::array<Event, 4>{}), 4, brief, 0, 8);
+  struct Polled {
+    int fd;
+    short events, revents;
+  };
+  using Two = std::array<Polled, 2>;
+  const auto in = static_cast<short>(1);
+  probe(Nr::poll, kept(Two{{{without, in, 9}, {with_a_byte, in, 0}}}), 2, 0);
+  probe(Nr::poll, kept(Two{{{without, in, 0}, {-5, in, 0}}}), 2, 0);
+  probe(Nr::poll, kept(Two{{{12345, in, 0}, {with_a_byte, 0x40 | in, 0}}}), 2, 0);
 }
 
 void terminals() {
@@ -608,6 +617,7 @@ Call seen(const Probe& one) {
     if (!capture || !readable(i) || (capture->out && one.result < 0)) continue;
     call.blobs[i] = memory_at(one.args[i], captured_bytes(*capture, one));
     if (!call.blobs[i]) continue;
+    if (capture->both && one.result >= 0) call.blobs_after[i] = call.blobs[i];
     const bool message = info->args[i] == Arg::kMessage || info->args[i] == Arg::kMessageOut;
     const auto* header = reinterpret_cast<const struct msghdr*>(one.args[i]);
     if (message && header->msg_name != nullptr)
