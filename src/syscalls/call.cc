@@ -7,6 +7,7 @@
 
 #include "syscalls/arguments.h"
 #include "syscalls/names.h"
+#include "syscalls/structs.h"
 #include "syscalls/text.h"
 #include "syscalls/variants.h"
 
@@ -136,7 +137,9 @@ std::string success_text(const Syscall* info, const Call& call) {
       append_mode(out, bits);
       return out;
     case Return::kReady:
-      return call.result == 0 ? "0 (Timeout)" : fmt::format("{}", call.result);
+      out = call.result == 0 ? "0 (Timeout)" : fmt::format("{}", call.result);
+      if (call.result > 0 && info->nr == Nr::poll) append_polled(out, call);
+      return out;
     case Return::kFcntl:
       return fcntl_result(call);
     case Return::kPrctl:

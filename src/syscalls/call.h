@@ -34,6 +34,8 @@ struct Call {
   std::array<std::optional<Text>, kMaxArguments> texts = {};
   /// Raw bytes behind argument i (structs.def).
   std::array<std::optional<std::string>, kMaxArguments> blobs = {};
+  /// What argument i pointed to when the call returned, where `blobs` has what was there before.
+  std::array<std::optional<std::string>, kMaxArguments> blobs_after = {};
   std::optional<std::string> peer = {};      ///< the socket address that a struct msghdr names
   std::vector<std::string> argv = {};        ///< execve; empty: could not be read
   bool argv_cut = false;                     ///< there was more

@@ -20,6 +20,12 @@ std::string_view choice_name(const NameSet& set, std::uint64_t value) {
 void append_names(std::string& out, const NameSet& set, std::uint64_t value) {
   if (!set.wide) value &= 0xffffffffU;
   const std::size_t start = out.size();
+  const auto remark = [&] {
+    if (set.unknown.empty()) return;
+    out += " /* ";
+    out += set.unknown;
+    out += " */";
+  };
   const auto separate = [&] {
     if (out.size() > start) out += '|';
   };
@@ -40,9 +46,7 @@ void append_names(std::string& out, const NameSet& set, std::uint64_t value) {
   }
   if (set.choice_mask != 0 && out.size() == start) {
     append_hex(out, nameless | rest);
-    out += " /* ";
-    out += set.unknown;
-    out += " */";
+    remark();
     rest = 0;
   }
   if (!flags.empty()) {
@@ -53,11 +57,7 @@ void append_names(std::string& out, const NameSet& set, std::uint64_t value) {
     const bool alone = out.size() == start;
     separate();
     append_hex(out, rest);
-    if (alone) {
-      out += " /* ";
-      out += set.unknown;
-      out += " */";
-    }
+    if (alone) remark();
   } else if (out.size() == start) {
     out += '0';
   }

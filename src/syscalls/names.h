@@ -23,7 +23,7 @@ struct NameSet {
   std::span<const Name> choices;
   std::uint64_t choice_mask;  ///< 0: flags only; all ones: a choice only
   std::span<const Name> flags;
-  std::string_view unknown;  ///< for the comment: "AF_???"
+  std::string_view unknown;  ///< for the comment: "AF_???"; empty: there is none
   bool wide = false;         ///< the kernel takes all 64 bits; else the low 32
   bool ascending = false;    ///< the choices are in the order of their values, and all of those are choices
 };
@@ -46,7 +46,8 @@ extern const NameSet CapAmbient, Capability, CapVersion, Clone3Flags, Dumpable, 
     KeySpecial, LeaseType, NetlinkOption, NetlinkProtocol, NotifyFlags, PacketOption, PacketType, Personality,
     PollEvents, Propagation, PtraceOptions, QuotaSubcommand, QuotaType, SchedFlags, SealFlags, SeccompMode,
     Securebits, ShmgetFlags, SigactionFlags, SocketOption, StatxAttributes, SyslogAction, TcpOption;
-extern const NameSet IoctlRequest;
+extern const NameSet ChildCode, FsMagic, FutexWaiterFlags, IoctlRequest, StatfsFlags, TermControl, TermInput,
+    TermLocal, TermOutput, TermSpeed;
 }  // namespace names
 
 }  // namespace rehearse::syscalls

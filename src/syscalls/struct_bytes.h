@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 #include <string>
@@ -33,6 +34,13 @@ void append_list(std::string& out, std::string_view bytes, std::size_t size, con
     append(bytes.substr(at, size));
   }
   out += ']';
+}
+
+/// Says of a list of `shown` elements that there were more, if so.
+inline void append_more(std::string& out, std::uint64_t count, std::size_t shown) {
+  if (count <= shown) return;
+  out.pop_back();
+  out += shown == 0 ? "...]" : ", ...]";
 }
 
 }  // namespace rehearse::syscalls

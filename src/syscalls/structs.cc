@@ -5,21 +5,20 @@
 namespace rehearse::syscalls {
 namespace {
 
+enum class Direction : std::uint8_t { kIn, kOut, kBoth };
+
 struct Kind {
   Arg kind;
-  bool out;
+  Direction direction;
   Capture::Length length;
   std::uint8_t unit;
   std::uint16_t most;
   void (*append)(std::string&, const StructView&);
 };
 
-constexpr bool kIn = false;
-constexpr bool kOut = true;
-
 constexpr Kind kKinds[] = {
 #define STRUCT(name, direction, length, unit, most, printer) \
-  {Arg::k##name, k##direction, Capture::Length::k##length, unit, most, append_##printer},
+  {Arg::k##name, Direction::k##direction, Capture::Length::k##length, unit, most, append_##printer},
 #include "syscalls/structs.def"
 #undef STRUCT
 };
@@ -35,7 +34,12 @@ const Kind* find(Arg kind) {
 std::optional<Capture> capture_of(Arg kind, std::uint8_t arg) {
   const Kind* found = find(kind);
   if (found == nullptr) return std::nullopt;
-  return Capture{arg, found->out, found->length, found->unit, found->most};
+  return Capture{arg,
+                 found->direction == Direction::kOut,
+                 found->direction == Direction::kBoth,
+                 found->length,
+                 found->unit,
+                 found->most};
 }
 
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind) {
@@ -46,8 +50,10 @@ bool append_struct(std::string& out, const Call& call, std::size_t index, Arg ki
   const bool sized = found->length == Capture::Length::kNext || found->length == Capture::Length::kPointer;
   const bool nothing = bytes && bytes->empty() && sized && found->unit == 1 && kind != Arg::kBytes &&
                        kind != Arg::kOptionValue;
-  if (bytes && !nothing && call.args[index] != 0)
-    found->append(out, {*bytes, call, index});
+  // What ioctl(2) would have filled in is read whether it has or not.
+  const bool unfilled = found->direction == Direction::kOut && call.result < 0;
+  if (bytes && !nothing && !unfilled && call.args[index] != 0)
+    found->append(out, {std::string_view(*bytes).substr(0, found->most), call, index});
   else
     append_pointer(out, call.args[index]);
   return true;

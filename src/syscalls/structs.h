@@ -16,7 +16,8 @@ struct Capture {
   enum class Length : std::uint8_t { kFixed, kNext, kBefore, kResult, kPointer };
 
   std::uint8_t arg = 0;
-  bool out = false;  ///< filled in by the call when it succeeds; else read by it
+  bool out = false;   ///< filled in by the call when it succeeds; else read by it
+  bool both = false;  ///< read by it, and then filled in
   Length length = Length::kFixed;
   std::uint8_t unit = 1;  ///< bytes that one of the length stands for
   std::uint16_t most = 0;
@@ -34,6 +35,9 @@ struct StructView {
 
 /// The structure of argument `index`, or its pointer if it was not captured; false if it is none.
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind);
+
+/// Of descriptors that were polled, those with an event: " ([{fd=3, revents=POLLIN}])", nothing if not known.
+void append_polled(std::string& out, const Call& call);
 
 // One printer each, by its name in structs.def. Those of sockets also serve within others.
 void append_sockaddr(std::string& out, const StructView& from);
@@ -64,6 +68,16 @@ void append_wait_status(std::string& out, const StructView& from);
 void append_epoll_event(std::string& out, const StructView& from);
 void append_epoll_events(std::string& out, const StructView& from);
 void append_pollfds(std::string& out, const StructView& from);
+void append_fd_set(std::string& out, const StructView& from);
+void append_child_info(std::string& out, const StructView& from);
+void append_rusage(std::string& out, const StructView& from);
+void append_tms(std::string& out, const StructView& from);
+void append_utsname(std::string& out, const StructView& from);
+void append_sysinfo(std::string& out, const StructView& from);
+void append_statfs(std::string& out, const StructView& from);
+void append_futex_waiters(std::string& out, const StructView& from);
+void append_winsize(std::string& out, const StructView& from);
+void append_termios(std::string& out, const StructView& from);
 void append_stat(std::string& out, const StructView& from);
 void append_flock(std::string& out, const StructView& from);
 void append_owner(std::string& out, const StructView& from);

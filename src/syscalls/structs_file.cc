@@ -1,6 +1,8 @@
 // Attributes of files and mounts, and what is waited for on descriptors.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "syscalls/arguments.h"
 #include "syscalls/names.h"
 #include "syscalls/struct_bytes.h"
@@ -61,10 +63,61 @@ void append_pollfds(std::string& out, const StructView& from) {
     }
     out += '}';
   });
-  if (static_cast<std::uint32_t>(from.call.args[from.index + 1]) > from.bytes.size() / 8) {
-    out.pop_back();
-    out += ", ...]";
+  append_more(out, static_cast<std::uint32_t>(from.call.args[from.index + 1]), from.bytes.size() / 8);
+}
+
+void append_polled(std::string& out, const Call& call) {
+  const auto& bytes = call.blobs_after[0];
+  if (!bytes) return;
+  std::string shown;
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at + 8 <= bytes->size(); at += 8) {
+    const auto events = load<std::uint16_t>(*bytes, at + 6);
+    if (events == 0) continue;
+    append_format(shown, "{}{{fd={}, revents=", count++ == 0 ? "" : ", ", load<std::int32_t>(*bytes, at));
+    append_names(shown, names::PollEvents, events);
+    shown += '}';
   }
+  // Of many not all are recorded.
+  if (count<call.result&& static_cast<std::uint32_t>(call.args[1])> bytes->size() / 8)
+    shown += count == 0 ? "..." : ", ...";
+  if (!shown.empty()) append_format(out, " ([{}])", shown);
+}
+
+/// Numbers of descriptors: [3 5]
+void append_fd_set(std::string& out, const StructView& from) {
+  const auto number = static_cast<std::int32_t>(from.call.args[from.index - 1]);
+  if (number <= 0) return append_pointer(out, from.call.args[from.index]);
+  const std::size_t known = std::min<std::size_t>(static_cast<std::uint32_t>(number), from.bytes.size() * 8);
+  const std::size_t start = out.size();
+  for (std::size_t fd = 0; fd < known; ++fd) {
+    if ((static_cast<unsigned char>(from.bytes[fd / 8]) >> fd % 8 & 1U) == 0) continue;
+    append_format(out, "{}{}", out.size() == start ? "[" : " ", fd);
+  }
+  if (out.size() == start) out += '[';
+  if (static_cast<std::size_t>(number) > known) out += out.size() == start + 1 ? "..." : " ...";
+  out += ']';
+}
+
+void append_statfs(std::string& out, const StructView& from) {
+  if (from.bytes.size() < 120) return append_quoted(out, from.bytes);
+  const auto field = [&](std::size_t i) { return load<std::uint64_t>(from.bytes, i * 8); };
+  const auto flags = field(10);
+  constexpr std::uint64_t kValid = 0x20;
+  out += "{f_type=";
+  append_names(out, names::FsMagic, field(0));
+  append_format(out, ", f_bsize={}, f_blocks={}, f_bfree={}, f_bavail={}, f_files={}, f_ffree={}", field(1),
+                field(2), field(3), field(4), field(5), field(6));
+  out += ", f_fsid={val=[";
+  append_hex(out, load<std::uint32_t>(from.bytes, 56));
+  out += ", ";
+  append_hex(out, load<std::uint32_t>(from.bytes, 60));
+  append_format(out, "]}}, f_namelen={}, f_frsize={}", field(8), field(9));
+  if ((flags & kValid) != 0) {
+    out += ", f_flags=";
+    append_names(out, names::StatfsFlags, flags);
+  }
+  out += '}';
 }
 
 void append_stat(std::string& out, const StructView& from) {

@@ -215,9 +215,7 @@ void append_groups(std::string& out, const StructView& from) {
   if (count > kMost) return append_pointer(out, from.call.args[from.index]);
   append_list(out, from.bytes, 4,
               [&](std::string_view one) { append_format(out, "{}", load<std::uint32_t>(one, 0)); });
-  if (count <= from.bytes.size() / 4) return;
-  out.pop_back();
-  out += from.bytes.empty() ? "...]" : ", ...]";
+  append_more(out, count, from.bytes.size() / 4);
 }
 
 void append_cap_header(std::string& out, const StructView& from) {

@@ -68,7 +68,6 @@ enum class Arg : std::uint8_t {
   kSyslogAction,
   kIoctlRequest,
   // Conditional: resolved from the arguments before them.
-  kIoctlArgument,
   kPrctlArgument,
   kKeyctlArgument,
   kPtraceAddress,

@@ -146,20 +146,61 @@ constexpr Variant kPtrace[] = {
 
 /// value, timeout or second value, second address, third value.
 constexpr Variant kFutex[] = {
-    {0, {kUint, kPointer}},                  // FUTEX_WAIT
-    {1, {kUint}},                            // FUTEX_WAKE
-    {2, {kUint}},                            // FUTEX_FD
-    {3, {kUint, kUint, kPointer}},           // FUTEX_REQUEUE
-    {4, {kUint, kUint, kPointer, kUint}},    // FUTEX_CMP_REQUEUE
-    {5, {kUint, kUint, kPointer, kHex}},     // FUTEX_WAKE_OP
-    {6, {kNone, kPointer}},                  // FUTEX_LOCK_PI
-    {7, {}},                                 // FUTEX_UNLOCK_PI
-    {8, {}},                                 // FUTEX_TRYLOCK_PI
-    {9, {kUint, kPointer, kNone, kBitset}},  // FUTEX_WAIT_BITSET
-    {10, {kUint, kNone, kNone, kBitset}},    // FUTEX_WAKE_BITSET
-    {11, {kUint, kPointer, kPointer}},       // FUTEX_WAIT_REQUEUE_PI
-    {12, {kUint, kUint, kPointer, kUint}},   // FUTEX_CMP_REQUEUE_PI
-    {13, {kNone, kPointer}},                 // FUTEX_LOCK_PI2
+    {0, {kUint, kTimespec}},                  // FUTEX_WAIT
+    {1, {kUint}},                             // FUTEX_WAKE
+    {2, {kUint}},                             // FUTEX_FD
+    {3, {kUint, kUint, kPointer}},            // FUTEX_REQUEUE
+    {4, {kUint, kUint, kPointer, kUint}},     // FUTEX_CMP_REQUEUE
+    {5, {kUint, kUint, kPointer, kHex}},      // FUTEX_WAKE_OP
+    {6, {kNone, kTimespec}},                  // FUTEX_LOCK_PI
+    {7, {}},                                  // FUTEX_UNLOCK_PI
+    {8, {}},                                  // FUTEX_TRYLOCK_PI
+    {9, {kUint, kTimespec, kNone, kBitset}},  // FUTEX_WAIT_BITSET
+    {10, {kUint, kNone, kNone, kBitset}},     // FUTEX_WAKE_BITSET
+    {11, {kUint, kTimespec, kPointer}},       // FUTEX_WAIT_REQUEUE_PI
+    {12, {kUint, kUint, kPointer, kUint}},    // FUTEX_CMP_REQUEUE_PI
+    {13, {kNone, kTimespec}},                 // FUTEX_LOCK_PI2
+};
+
+/// Of no command.
+constexpr std::array<Arg, 4> kFutexOther = {kUint, kPointer, kPointer, kHex};
+
+/// Whose argument is a structure, a number behind a pointer, a number, or nothing.
+constexpr Variant kIoctl[] = {
+    {0x5401, {kTermiosOut}},     // TCGETS
+    {0x5402, {kTermios}},        // TCSETS
+    {0x5403, {kTermios}},        // TCSETSW
+    {0x5404, {kTermios}},        // TCSETSF
+    {0x5409, {kInt}},            // TCSBRK
+    {0x540c, {}},                // TIOCEXCL
+    {0x540d, {}},                // TIOCNXCL
+    {0x540e, {kInt}},            // TIOCSCTTY
+    {0x540f, {kNumberOut}},      // TIOCGPGRP
+    {0x5410, {kNumber}},         // TIOCSPGRP
+    {0x5411, {kNumberOut}},      // TIOCOUTQ
+    {0x5413, {kWinsizeOut}},     // TIOCGWINSZ
+    {0x5414, {kWinsize}},        // TIOCSWINSZ
+    {0x541a, {kNumber}},         // TIOCSSOFTCAR
+    {0x5419, {kNumberOut}},      // TIOCGSOFTCAR
+    {0x541b, {kNumberOut}},      // FIONREAD
+    {0x541d, {}},                // TIOCCONS
+    {0x5420, {kNumber}},         // TIOCPKT
+    {0x5421, {kNumber}},         // FIONBIO
+    {0x5422, {}},                // TIOCNOTTY
+    {0x5423, {kNumber}},         // TIOCSETD
+    {0x5424, {kNumberOut}},      // TIOCGETD
+    {0x5425, {kInt}},            // TCSBRKP
+    {0x5427, {}},                // TIOCSBRK
+    {0x5428, {}},                // TIOCCBRK
+    {0x5429, {kNumberOut}},      // TIOCGSID
+    {0x5437, {}},                // TIOCVHANGUP
+    {0x5450, {}},                // FIONCLEX
+    {0x5451, {}},                // FIOCLEX
+    {0x5452, {kNumber}},         // FIOASYNC
+    {0x40045431, {kNumber}},     // TIOCSPTLCK
+    {0x80045430, {kNumberOut}},  // TIOCGPTN
+    {0x80045432, {kNumberOut}},  // TIOCGDEV
+    {0x80045440, {kNumberOut}},  // TIOCGEXCL
 };
 
 constexpr std::uint32_t kFutexCommandMask = 127;  // without PRIVATE and CLOCK_REALTIME
@@ -239,9 +280,10 @@ Arg resolve(const Syscall& info, const Call& call, std::size_t index) {
       // The traced process is the caller itself.
       return info.nr == Nr::ptrace && low(0) == 0 ? kNone : kPid;
     case kFutexArgument:
-      return pick(kFutex, low(1) & kFutexCommandMask, index - 2, index == 4 ? kPointer : kHex);
+    case kFutexTimeout:
+      return pick(kFutex, low(1) & kFutexCommandMask, index - 2, kFutexOther[index - 2]);
     case kIoctlArgument:
-      return choice_name(names::IoctlRequest, before).empty() ? kHex : kPointer;
+      return pick(kIoctl, low(1), 0, choice_name(names::IoctlRequest, before).empty() ? kHex : kPointer);
     case kSocketProtocol:
       return socket_protocol(low(0));
     case kSockoptName:

@@ -1,6 +1,7 @@
 #include "trace/call_plans.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "syscalls/structs.h"
 #include "syscalls/table.h"
@@ -62,12 +63,19 @@ struct rh_memory plan_memory(const syscalls::Capture& capture) {
   return memory;
 }
 
+/// What is read and then filled in is read twice, where there is room for that.
 void plan_memories(struct rh_call_plan& plan, const syscalls::Syscall& call) {
   std::size_t count = 0;
+  std::optional<struct rh_memory> again;
   for (std::uint8_t i = 0; i < call.count && count < std::size(plan.memory); ++i) {
-    if (const auto capture = syscalls::capture_of(call.args[i], i))
-      plan.memory[count++] = plan_memory(*capture);
+    const auto capture = syscalls::capture_of(call.args[i], i);
+    if (!capture) continue;
+    plan.memory[count++] = plan_memory(*capture);
+    if (!capture->both) continue;
+    again = plan.memory[count - 1];
+    again->direction = RH_OUT;
   }
+  if (again && count < std::size(plan.memory)) plan.memory[count] = *again;
 }
 
 bool names_peer(const syscalls::Syscall& call) {

@@ -22,15 +22,17 @@ const struct rh_call& call_of(const Record& record) {
   return reinterpret_cast<const struct rh_call&>(record.head());
 }
 
-/// User strings and bytes of `record`, where `call` has none yet.
+/// User strings and bytes of `record`, where `call` has none yet; bytes also where it has those of before.
 void take_attachments(syscalls::Call& call, const Record& record) {
   record.each_attachment([&](const Attachment& attachment) {
     if (attachment.arg >= call.args.size() || (attachment.flags & RH_FAULT) != 0) return;
     if (attachment.kind == RH_TEXT && !call.texts[attachment.arg])
       call.texts[attachment.arg] =
           syscalls::Text{std::string(attachment.bytes), (attachment.flags & RH_CUT) != 0};
-    if (attachment.kind == RH_BLOB && !call.blobs[attachment.arg])
-      call.blobs[attachment.arg] = std::string(attachment.bytes);
+    if (attachment.kind == RH_BLOB) {
+      auto& blob = call.blobs[attachment.arg];
+      (blob ? call.blobs_after[attachment.arg] : blob) = std::string(attachment.bytes);
+    }
     if (attachment.kind == RH_PEER && !call.peer) call.peer = std::string(attachment.bytes);
     if (attachment.kind == RH_WORDS) {
       call.argv = words_of(attachment.bytes, (attachment.flags & RH_REDACTED) != 0);

@@ -26,6 +26,7 @@ syscalls::Call read_call(fuzz::Bytes& in) {
       call.texts[i]->truncated = in.flag();
     } else if (in.flag()) {
       call.blobs[i] = in.text();
+      if (in.flag()) call.blobs_after[i] = in.text();
     }
   }
   for (std::uint32_t n = in.below(8); n > 0; --n) call.argv.push_back(in.text());

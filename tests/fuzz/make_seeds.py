@@ -191,14 +191,14 @@ seed("overlay", "slashes", short("") + b"a/b")
 seed("packages", "two", short("/usr/bin/ls") + b"/.\n/usr\n/usr/bin\n/usr/bin/ls\n\0/usr\n/bin/cat")
 
 # calls as tests/fuzz/fuzz_decode.cc takes them
-def call(nr, args, abi=0, result=-2, texts=(), blobs=(), argv=()):
+def call(nr, args, abi=0, result=-2, texts=(), blobs=(), argv=(), after=()):
     out = number(nr) + bytes([abi, 1]) + number(result & (1 << 64) - 1)
     for i in range(6):
         out += number(args[i] & (1 << 64) - 1 if i < len(args) else 0)
-        known, blob = dict(texts).get(i), dict(blobs).get(i)
+        known, blob, later = dict(texts).get(i), dict(blobs).get(i), dict(after).get(i)
         out += b"\0" if known is None else b"\1" + short(known) + b"\0"
         if known is None:
-            out += b"\0" if blob is None else b"\1" + short(blob)
+            out += b"\0" if blob is None else b"\1" + short(blob) + (b"\0" if later is None else b"\1" + short(later))
     return out + bytes([len(argv)]) + b"".join(short(a) for a in argv) + b"\2"
 seed("decode", "openat", call(257, [-100, 4096, 0x80241, 0o644], texts=[(1, HOSTILE)]))
 seed("decode", "connect", call(42, [3, 4096, 16], blobs=[(1, struct.pack("<H", 2) + b"\0\x50\x7f\0\0\1" + bytes(8))]))
@@ -209,6 +209,12 @@ seed("decode", "netlink", call(45, [3, 1, 2, 0, 4096, 12], blobs=[(4, struct.pac
 seed("decode", "clone3", call(435, [4096, 88], blobs=[(0, struct.pack("<11Q", 0x301200f00, 1, 2, 3, 17, 5, 6, 7, 8, 1, 4))]))
 seed("decode", "execve", call(59, [4096, 8192, 1], texts=[(0, "/bin/sh")], argv=["sh", HOSTILE]))
 seed("decode", "futex", call(202, [1, 0x189, 1, 0, 0, 0xffffffff], result=-516))
+seed("decode", "futex_timeout", call(202, [1, 0x80, 1, 4096], result=-110, blobs=[(3, bytes(range(16)))]))
+seed("decode", "poll", call(7, [4096, 2, 5], result=2, blobs=[(0, bytes(range(16)))], after=[(0, bytes(range(16)))]))
+seed("decode", "select", call(23, [40, 4096, 0, 0, 4096], result=1, blobs=[(1, b"\x28\6"), (4, bytes(16))]))
+seed("decode", "termios", call(16, [0, 0x5401, 4096], result=0, blobs=[(2, bytes(range(200, 216)))]))
+for seeded in (61, 63, 98, 99, 100, 138, 247, 449):
+    seed("decode", "struct%d" % seeded, call(seeded, [4096] * 5, result=1, blobs=[(i, bytes(range(140))) for i in range(5)]))
 seed("decode", "prctl", call(157, [22, 2, 1], result=0))
 seed("decode", "unknown", call(500, [1, 2, 3], result=-3000))
 seed("decode", "i386", call(11, [1, 2, 3], abi=1))

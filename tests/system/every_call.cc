@@ -8,12 +8,15 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -261,6 +264,25 @@ void use_descriptors() {
   call(Nr::epoll_ctl, epoll, EPOLL_CTL_DEL, ends[0], &event);
   struct pollfd polled = {others[0], POLLIN, 0};
   call(Nr::poll, &polled, 1, 0);
+  struct pollfd both[2] = {{others[1], POLLOUT, 0}, {others[0], POLLIN, 0}};
+  call(Nr::poll, both, 2, 0);
+  const long at_once[2] = {0, 0};
+  call(Nr::ppoll, both, 2, at_once, nullptr, 8);
+  fd_set readable;
+  FD_ZERO(&readable);
+  FD_SET(others[0], &readable);
+  FD_SET(ends[0], &readable);
+  call(Nr::select, others[0] + 1, &readable, nullptr, nullptr, at_once);
+  FD_SET(others[0], &readable);
+  call(Nr::pselect6, others[0] + 1, &readable, nullptr, nullptr, at_once, nullptr);
+  call(Nr::epoll_pwait2, epoll, &event, 1, at_once, nullptr, 8);
+  int number = 1;
+  call(Nr::ioctl, others[0], FIONREAD, &number);
+  call(Nr::ioctl, others[0], FIONBIO, &number);
+  call(Nr::ioctl, others[0], TCGETS, buffer);
+  const int terminal = static_cast<int>(call(Nr::open, "/dev/ptmx", O_RDWR | O_NOCTTY));
+  call(Nr::ioctl, terminal, TCGETS, buffer);
+  call(Nr::ioctl, terminal, TIOCGWINSZ, buffer);
   const int timer = static_cast<int>(call(Nr::timerfd_create, 1, 0));
   const long spec[4] = {0, 0, 1000, 5};
   long old[4] = {};
@@ -342,6 +364,14 @@ void use_memory() {
   call(Nr::msgctl, queue, 0, 0);
   int word = 5;
   call(Nr::futex, &word, 129, 1, 0, 0, 0);
+  const long brief[2] = {0, 5};
+  call(Nr::futex, &word, 128, 5, brief, 0, 0);
+  const struct {
+    std::uint64_t value;
+    int* address;
+    std::uint32_t flags, reserved;
+  } waiter = {6, &word, 2, 0};
+  call(Nr::futex_waitv, &waiter, 1, 0, brief, 1);
 }
 
 void use_processes() {
@@ -400,6 +430,15 @@ void use_processes() {
   call(Nr::umask, 022);
   call(Nr::uname, buffer);
   call(Nr::sysinfo, buffer);
+  call(Nr::times, buffer);
+  const long one = call(Nr::fork);
+  if (one == 0) call(Nr::exit_group, 3);
+  int status = 0;
+  call(Nr::wait4, one, &status, 0, buffer);
+  const long other = call(Nr::fork);
+  if (other == 0) call(Nr::exit_group, 4);
+  std::memset(buffer, 0, sizeof buffer);
+  call(Nr::waitid, P_PID, other, buffer, WEXITED, buffer + 1024);
 }
 
 void use_times() {

@@ -291,3 +291,74 @@ TEST_CASE("locks, owners, names, processors") {
   CHECK(format_arguments(with_text(made(Nr::mq_open, 3, 0x1000, 0, 0600, 0x2000), 0, "q")) ==
         "\"q\", O_RDONLY");
 }
+
+TEST_CASE("what an argument points to, if it points to something in this call") {
+  const std::string span = raw("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16);
+  const auto futex = [&](int command) {
+    return format_arguments(with_blob(made(Nr::futex, 0, 0x1000, command, 7, 0x2000, 0x3000, 4), 3, span));
+  };
+  CHECK(futex(0) == "0x1000, FUTEX_WAIT, 7, {tv_sec=1, tv_nsec=2}");
+  CHECK(futex(1) == "0x1000, FUTEX_WAKE, 7");
+  CHECK(futex(3) == "0x1000, FUTEX_REQUEUE, 7, 8192, 0x3000");
+  CHECK(futex(13) == "0x1000, FUTEX_LOCK_PI2, {tv_sec=1, tv_nsec=2}");
+  CHECK(format_arguments(with_blob(made(Nr::futex_wait, 0, 0x1000, 7, -1, 2, 0x2000, 1), 4, span)) ==
+        "0x1000, 0x7, 0xffffffffffffffff, FUTEX2_SIZE_U32, {tv_sec=1, tv_nsec=2}, CLOCK_MONOTONIC");
+  const auto ioctl = [&](std::uint32_t request, int result) {
+    return format_arguments(with_blob(made(Nr::ioctl, result, 3, request, 0x2000), 2, span));
+  };
+  CHECK(ioctl(0x541b, 0) == "3, FIONREAD, [1]");
+  CHECK(ioctl(0x541b, -25) == "3, FIONREAD, 0x2000");
+  CHECK(ioctl(0x5421, -25) == "3, FIONBIO, [1]");
+  CHECK(ioctl(0x5413, 0) == "3, TIOCGWINSZ, {ws_row=1, ws_col=0, ws_xpixel=0, ws_ypixel=0}");
+  CHECK(ioctl(0x40049409, 0) == "3, FICLONE, 0x2000");
+  CHECK(ioctl(0x20000, 0) == "3, _IOC(_IOC_NONE, 0, 0, 0x2), 0x2000");
+}
+
+TEST_CASE("What of a list was not recorded is not shown as if there were none") {
+  const auto polled = [](int count, int result, const std::string& after) {
+    Call call = with_blob(made(Nr::poll, result, 0x1000, count, -1), 0, after);
+    call.blobs_after[0] = after;
+    return format_result(call);
+  };
+  const std::string quiet("\3\0\0\0\1\0\0\0", 8);
+  const std::string ready("\5\0\0\0\1\0\x11\0", 8);
+  CHECK(polled(2, 1, quiet + ready) == "1 ([{fd=5, revents=POLLIN|POLLHUP}])");
+  CHECK(polled(2, 0, quiet + quiet) == "0 (Timeout)");
+  CHECK(polled(2, 1, quiet + quiet) == "1");
+  CHECK(polled(20, 1, quiet + ready) == "1 ([{fd=5, revents=POLLIN|POLLHUP}])");
+  CHECK(polled(20, 2, quiet + ready) == "2 ([{fd=5, revents=POLLIN|POLLHUP}, ...])");
+  CHECK(polled(20, 2, quiet + quiet) == "2 ([...])");
+  CHECK(polled(2, -4, quiet + ready) == "-1 EINTR (Interrupted system call)");
+  // As a trace of earlier says it.
+  CHECK(format_result(with_blob(made(Nr::poll, 1, 0x1000, 1, -1), 0, ready)) == "1");
+  const auto selected = [](int number, const std::string& set) {
+    return format_arguments(with_blob(made(Nr::select, 1, number, 0x1000, 0, 0, 0), 1, set));
+  };
+  CHECK(selected(11, std::string("\x28\6\0\0", 4)) == "11, [3 5 9 10], NULL, NULL, NULL");
+  CHECK(selected(10, std::string("\x28\6\0\0", 4)) == "10, [3 5 9], NULL, NULL, NULL");
+  CHECK(selected(40, std::string("\x28\6", 2)) == "40, [3 5 9 10 ...], NULL, NULL, NULL");
+  CHECK(selected(40, std::string(2, '\0')) == "40, [...], NULL, NULL, NULL");
+  CHECK(selected(-1, std::string("\x28", 1)) == "-1, 0x1000, NULL, NULL, NULL");
+  std::string waiters;
+  for (char i = 0; i < 10; ++i)
+    waiters += std::string(1, i) + std::string(15, '\0') + "\2" + std::string(7, '\0');
+  CHECK(format_arguments(with_blob(made(Nr::futex_waitv, 0, 0x1000, 1, 0, 0, 0), 0, waiters.substr(0, 24))) ==
+        "[{val=0, uaddr=NULL, flags=FUTEX_32}], 1, 0, NULL, CLOCK_REALTIME");
+  CHECK(format_arguments(with_blob(made(Nr::futex_waitv, 0, 0x1000, 11, 0, 0, 0), 0, waiters))
+            .ends_with("{val=0x9, uaddr=NULL, flags=FUTEX_32}, ...], 11, 0, NULL, CLOCK_REALTIME"));
+}
+
+TEST_CASE("A child that was waited for is shown where there was one") {
+  const std::string usage(32, '\1');
+  CHECK(format_arguments(with_blob(made(Nr::wait4, 0, -1, 0, 1, 0x1000), 3, usage)) ==
+        "-1, NULL, WNOHANG, 0x1000");
+  CHECK(format_arguments(with_blob(made(Nr::waitid, 0, 0, 0, 0x1000, 5, 0), 2, std::string(48, '\0'))) ==
+        "P_ALL, 0, {}, WNOHANG|WEXITED, NULL");
+  CHECK(format_arguments(
+            with_blob(made(Nr::times, 5, 0x1000), 0, raw("\x7b\0\0\0\0\0\0\0", 8) + std::string(24, '\0'))) ==
+        "{tms_utime=123 /* 1.23 s */, tms_stime=0, tms_cutime=0, tms_cstime=0}");
+  CHECK(format_arguments(with_blob(made(Nr::uname, 0, 0x1000), 0,
+                                   std::string("Linux") + std::string(60, '\0') + std::string(65, 'x'))) ==
+        "{sysname=\"Linux\", nodename=\"" + std::string(65, 'x') + "\"..., ...}");
+  CHECK(format_arguments(with_blob(made(Nr::uname, 0, 0x1000), 0, "short")) == "\"short\"");
+}

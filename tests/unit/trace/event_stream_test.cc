@@ -321,6 +321,20 @@ TEST_CASE("the ends of a pipe are one, and close as they were asked for") {
   CHECK(run.reads(20, 5) == "?");
 }
 
+TEST_CASE("what was polled is shown as it was asked for, and what came of it") {
+  Run run;
+  const auto poll = [&](bool again) {
+    const std::string_view asked("\3\0\0\0\1\0\0\0", 8);
+    run.events.add(run.make.call(RH_ENTER, 20, SYS_poll, {0x1000, 1, 5}).attach(RH_BLOB, 0, asked).done());
+    run.make.call(RH_EXIT, 20, SYS_poll, {0x1000, 1, 5}, 1);
+    if (again) run.make.attach(RH_BLOB, 0, std::string_view("\4\0\0\0\4\0\x10\0", 8));
+    run.events.add(run.make.done());
+    return run.line;
+  };
+  CHECK(poll(true).ends_with("poll([{fd=3, events=POLLIN}], 1, 5) = 1 ([{fd=4, revents=POLLHUP}])"));
+  CHECK(poll(false).ends_with("poll([{fd=3, events=POLLIN}], 1, 5) = 1"));
+}
+
 TEST_CASE("names lead where the kernel would take them") {
   Run run;
   run.moves(20, SYS_chdir, "/proc/sys");
