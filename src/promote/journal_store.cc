@@ -44,14 +44,13 @@ Result<std::vector<PendingJournal>> JournalStore::pending() const {
 Result<UniqueFd> JournalStore::create(const std::string& run) const {
   auto made = sys::mkdir_at(state_.fd(), kDirectory, 0700);
   if (!made && made.error().err != EEXIST) return tl::make_unexpected(std::move(made).error());
-  RH_TRY(UniqueFd file, sys::open_beneath(state_.fd(), name_of(run, false).c_str(),
-                                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-  if (made) RH_CHECK(sync_directory(state_.fd(), "."));
-  return file;
+  return sys::open_beneath(state_.fd(), name_of(run, false).c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+                           0600);
 }
 
 Result<void> JournalStore::make_found() const {
-  return sync_directory(state_.fd(), kDirectory);
+  RH_CHECK(sync_directory(state_.fd(), kDirectory));
+  return sync_directory(state_.fd(), ".");  // which may be new there
 }
 
 Result<UniqueFd> JournalStore::open(const PendingJournal& journal) const {
