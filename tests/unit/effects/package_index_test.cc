@@ -16,15 +16,15 @@ using namespace rehearse::effects;
 
 namespace {
 
-struct Place {
+struct PackageLists {
   std::string path;
-  Place() {
+  PackageLists() {
     char name[] = "/tmp/rehearse-packages-XXXXXX";
     REQUIRE(::mkdtemp(name) != nullptr);
     path = name;
     for (const char* side : {"/lower", "/upper"}) std::filesystem::create_directories(path + side + info);
   }
-  ~Place() { std::filesystem::remove_all(path); }
+  ~PackageLists() { std::filesystem::remove_all(path); }
   void list(const std::string& side, const std::string& name, const std::string& text) const {
     std::ofstream(path + "/" + side + info + "/" + name) << text;
   }
@@ -39,7 +39,7 @@ struct Place {
 }  // namespace
 
 TEST_CASE("a path belongs to the package whose list has it") {
-  const Place place;
+  const PackageLists place;
   place.list("lower", "coreutils.list", "/.\n/usr\n/usr/bin\n/usr/bin/ls\n/usr/bin/a b\n");
   place.list("lower", "libc6:amd64.list", "/.\n/usr\n/usr/lib/libc.so.6");  // no newline at the end
   place.list("upper", "fresh.list", "/usr/bin/new\n");
@@ -57,14 +57,14 @@ TEST_CASE("a path belongs to the package whose list has it") {
 }
 
 TEST_CASE("the same package in lower and upper is one") {
-  const Place place;
+  const PackageLists place;
   place.list("lower", "tool.list", "/usr/bin/tool\n");
   place.list("upper", "tool.list", "/usr/bin/tool\n");
   CHECK(place.load().owner("/usr/bin/tool") == "tool");
 }
 
 TEST_CASE("with a merged /usr a list's /bin/x is the host's /usr/bin/x") {
-  const Place place;
+  const PackageLists place;
   place.list("lower", "old.list", "/bin/x\n/binary/y\n");
   CHECK(place.load().owner("/bin/x") == "old");
   std::filesystem::create_symlink("usr/bin", place.path + "/lower/bin");
@@ -74,7 +74,7 @@ TEST_CASE("with a merged /usr a list's /bin/x is the host's /usr/bin/x") {
 }
 
 TEST_CASE("a list that is not a plain file is not read") {
-  const Place place;
+  const PackageLists place;
   std::ofstream(place.path + "/secret") << "/usr/bin/evil\n";
   std::filesystem::create_symlink(place.path + "/secret", place.path + "/upper/var/lib/dpkg/info/evil.list");
   REQUIRE(::mkfifo((place.path + "/upper/var/lib/dpkg/info/fifo.list").c_str(), 0600) == 0);
@@ -82,7 +82,7 @@ TEST_CASE("a list that is not a plain file is not read") {
 }
 
 TEST_CASE("the kept part of the index answers as the lists do, and is not believed when damaged") {
-  const Place place;
+  const PackageLists place;
   for (int i = 0; i < 50; ++i) {
     std::string text = "/usr\n";
     for (int j = 0; j < 100; ++j) text += fmt::format("/usr/share/p{}/f{}\n", i, j);

@@ -18,10 +18,10 @@ using namespace rehearse::effects;
 
 namespace {
 
-struct Place {
+struct RealLayer {
   std::string path;
   Layer layer;
-  Place() {
+  RealLayer() {
     char name[] = "/tmp/rehearse-renames-XXXXXX";
     REQUIRE(::mkdtemp(name) != nullptr);
     path = name;
@@ -30,7 +30,7 @@ struct Place {
     layer.upper = UniqueFd(::open((path + "/upper").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     layer.lower = UniqueFd(::open((path + "/lower").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
-  ~Place() { std::filesystem::remove_all(path); }
+  ~RealLayer() { std::filesystem::remove_all(path); }
   void directory(const std::string& name) const { std::filesystem::create_directories(path + '/' + name); }
   void file(const std::string& name) const { std::ofstream(path + '/' + name) << name; }
   void whiteout(const std::string& name) const {
@@ -77,7 +77,7 @@ TEST_CASE("a redirect is a path from the layer's root, or one name beside") {
 
 TEST_CASE("a moved directory is known by its redirect, with what moved inside it") {
   if (!is_root()) return;
-  const Place place;
+  const RealLayer place;
   place.directory("lower/old/inner");
   place.directory("upper/new/moved");
   place.xattr("upper/new", kRedirectXattr, "/old");
@@ -89,7 +89,7 @@ TEST_CASE("a moved directory is known by its redirect, with what moved inside it
 
 TEST_CASE("a forged redirect is no rename") {
   if (!is_root()) return;
-  const Place place;
+  const RealLayer place;
   place.directory("upper/new");
   place.xattr("upper/new", kRedirectXattr, "/../../etc");
   CHECK(RenameIndex::build(place.layer).moved_from.empty());
@@ -97,7 +97,7 @@ TEST_CASE("a forged redirect is no rename") {
 
 TEST_CASE("a moved file is known by its origin, if its old name is gone") {
   if (!is_root()) return;
-  const Place place;
+  const RealLayer place;
   place.directory("lower/d");
   place.file("lower/d/old");
   place.file("lower/kept");
@@ -117,7 +117,7 @@ TEST_CASE("a moved file is known by its origin, if its old name is gone") {
 TEST_CASE("a file moved out of a directory that was deleted or replaced is found too") {
   if (!is_root()) return;
   for (const bool replaced : {false, true}) {
-    const Place place;
+    const RealLayer place;
     place.directory("lower/gone/deep");
     place.file("lower/gone/deep/old");
     if (replaced) {
@@ -136,7 +136,7 @@ TEST_CASE("a file moved out of a directory that was deleted or replaced is found
 
 TEST_CASE("a damaged origin is no origin") {
   if (!is_root()) return;
-  const Place place;
+  const RealLayer place;
   place.file("upper/f");
   const std::string good = [&] {
     place.file("lower/f");

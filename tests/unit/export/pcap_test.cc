@@ -4,8 +4,11 @@
 #include <cstring>
 #include <vector>
 
+#include "little_endian.h"
+
 using namespace rehearse;
 using namespace rehearse::exporting;
+using namespace rehearse::exporting::testing;
 
 namespace {
 
@@ -31,12 +34,6 @@ struct Block {
   std::uint32_t kept = 0;
   std::uint32_t original = 0;
 };
-
-std::uint32_t le32(const std::string& bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
 
 std::vector<Block> packets(const std::string& bytes) {
   std::vector<Block> found;

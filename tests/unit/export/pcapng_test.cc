@@ -3,9 +3,11 @@
 #include <vector>
 
 #include "../gate/peer.h"
+#include "little_endian.h"
 
 using namespace rehearse;
 using namespace rehearse::exporting;
+using namespace rehearse::exporting::testing;
 using namespace rehearse::gate::testing;
 
 namespace {
@@ -31,13 +33,6 @@ std::string capture() {
       {number, 1'795'500'315'123'456'789, first, static_cast<std::uint32_t>(first.size()), "denied"});
   writer.packet({number, 1'795'500'316'000'000'001, std::string_view(first).substr(0, 28), 1000, {}});
   return out;
-}
-
-std::uint32_t le32(const std::string& bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    value |= std::uint32_t{static_cast<unsigned char>(bytes.at(at + i))} << (8 * i);
-  return value;
 }
 
 /// The blocks' types; fails where a length is not the same on both ends or does not lead to the next block.

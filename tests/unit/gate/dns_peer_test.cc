@@ -82,12 +82,6 @@ class DnsServer {
   std::thread thread_;
 };
 
-bool contains(const std::string& text, std::string_view part) {
-  INFO(text);
-  INFO(part);
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("dig understands every answer") {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <random>
 
+#include "address.h"
 #include "gate/first_bytes.h"
 #include "gate/hosts_file.h"
 #include "gate/packet.h"
@@ -14,12 +15,9 @@
 
 using namespace rehearse;
 using namespace rehearse::gate;
+using namespace rehearse::gate::testing;
 
 namespace {
-
-IpAddress ip(std::string_view text) {
-  return parse_ip(text).value();
-}
 
 std::uint32_t sum_of(std::string_view bytes) {
   std::uint32_t sum = 0;

@@ -2,16 +2,14 @@
 
 #include <catch2/catch.hpp>
 
+#include "address.h"
 #include "base/sys.h"
 
 using namespace rehearse;
 using namespace rehearse::gate;
+using namespace rehearse::gate::testing;
 
 namespace {
-
-IpAddress ip(std::string_view text) {
-  return parse_ip(text).value();
-}
 
 ConnectionRecord connection() {
   ConnectionRecord record;
@@ -52,7 +50,7 @@ GateLog written(const std::function<void(GateLogWriter&)>& write, std::uint64_t 
   return *read;
 }
 
-std::string wrong(std::string_view text) {
+std::string log_error(std::string_view text) {
   const auto log = parse_gate_log(text);
   return log ? "it parses" : log.error().what;
 }
@@ -129,14 +127,14 @@ TEST_CASE("A log of a worker that was killed has no totals") {
 
 TEST_CASE("What the writer does not write is refused with its line") {
   const std::string head = "{\"schema\":\"rehearse.gate/1\"}\n";
-  CHECK(wrong("{}\n").find("line 1") != std::string::npos);
-  CHECK(wrong("{\"schema\":\"rehearse.gate/2\"}\n").find("schema") != std::string::npos);
-  CHECK(wrong(head + "nonsense\n").find("line 2") != std::string::npos);
-  CHECK(wrong(head + "{\"type\":\"x\"}\n").find("type") != std::string::npos);
-  CHECK(wrong(head + "{\"type\":\"dns\",\"qtype\":\"WHAT\"}\n").find("qtype") != std::string::npos);
-  CHECK(wrong(head + "{\"type\":\"connection\",\"protocol\":\"tcp\",\"address\":\"x\"}\n").find("address") !=
+  CHECK(log_error("{}\n").find("line 1") != std::string::npos);
+  CHECK(log_error("{\"schema\":\"rehearse.gate/2\"}\n").find("schema") != std::string::npos);
+  CHECK(log_error(head + "nonsense\n").find("line 2") != std::string::npos);
+  CHECK(log_error(head + "{\"type\":\"x\"}\n").find("type") != std::string::npos);
+  CHECK(log_error(head + "{\"type\":\"dns\",\"qtype\":\"WHAT\"}\n").find("qtype") != std::string::npos);
+  CHECK(log_error(head + "{\"type\":\"connection\",\"protocol\":\"tcp\",\"address\":\"x\"}\n")
+            .find("address") != std::string::npos);
+  CHECK(log_error(head + "{\"type\":\"totals\"}\n{\"type\":\"totals\"}\n").find("behind the totals") !=
         std::string::npos);
-  CHECK(wrong(head + "{\"type\":\"totals\"}\n{\"type\":\"totals\"}\n").find("behind the totals") !=
-        std::string::npos);
-  CHECK(wrong(head + std::string(70000, ' ') + "\n").find("longer") != std::string::npos);
+  CHECK(log_error(head + std::string(70000, ' ') + "\n").find("longer") != std::string::npos);
 }

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace rehearse::gate;
-using State = HttpParser::State;
+using HttpState = HttpParser::State;
 
 namespace {
 
@@ -21,7 +21,7 @@ HttpParser reply(std::string_view bytes) {
 /// The status that the request is refused with; 0 if it is not.
 int refused(std::string_view head, std::string_view body = {}) {
   const HttpParser parser = request(std::string(head) + "\r\n\r\n" + std::string(body));
-  return parser.state() == State::kBroken ? parser.error().status : 0;
+  return parser.state() == HttpState::kBroken ? parser.error().status : 0;
 }
 
 constexpr std::string_view kCurlUpload =
@@ -34,7 +34,7 @@ constexpr std::string_view kCurlUpload =
 TEST_CASE("Requests as curl and wget send them") {
   HttpParser parser = request(
       "GET /p?q=1 HTTP/1.1\r\nHost: 127.0.0.1:8099\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n");
-  REQUIRE(parser.state() == State::kComplete);
+  REQUIRE(parser.state() == HttpState::kComplete);
   CHECK(parser.message().method == "GET");
   CHECK(parser.message().target == "/p?q=1");
   CHECK(*parser.message().header("user-agent") == "curl/7.88.1");
@@ -44,14 +44,14 @@ TEST_CASE("Requests as curl and wget send them") {
       "POST /hooks/1 HTTP/1.1\r\nHost: 127.0.0.1:8099\r\nUser-Agent: curl/7.88.1\r\nAccept: "
       "*/*\r\nContent-Length: "
       "7\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\na=1&b=2");
-  REQUIRE(parser.state() == State::kComplete);
+  REQUIRE(parser.state() == HttpState::kComplete);
   CHECK(parser.message().body == "a=1&b=2");
 
   parser = request(
       "GET / HTTP/1.1\r\nHost: 127.0.0.1:8099\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\nConnection: "
       "Upgrade, "
       "HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n\r\n");
-  CHECK(parser.state() == State::kComplete);
+  CHECK(parser.state() == HttpState::kComplete);
   CHECK(parser.message().lists("connection", "upgrade"));
 
   parser = request(
@@ -60,7 +60,7 @@ TEST_CASE("Requests as curl and wget send them") {
       "identity\r\nConnection: Keep-Alive\r\nContent-Type: "
       "application/x-www-form-urlencoded\r\nContent-Length: "
       "3\r\n\r\nx=y");
-  CHECK(parser.state() == State::kComplete);
+  CHECK(parser.state() == HttpState::kComplete);
   CHECK(parser.message().body == "x=y");
 }
 
@@ -69,14 +69,14 @@ TEST_CASE("Chunks, however they are cut") {
     HttpParser parser(HttpParser::Kind::kRequest);
     for (std::size_t at = 0; at < kCurlUpload.size(); at += piece)
       CHECK(parser.feed(kCurlUpload.substr(at, piece)) == std::min(piece, kCurlUpload.size() - at));
-    REQUIRE(parser.state() == State::kComplete);
+    REQUIRE(parser.state() == HttpState::kComplete);
     CHECK(parser.message().body == "hello");
   }
   const HttpParser trailers = request(
       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
       "chunked\r\n\r\n3;name=\"v\"\r\nabc\r\n0A\r\n0123456789\r\n000\r\nX: "
       "y\r\n\r\n");
-  REQUIRE(trailers.state() == State::kComplete);
+  REQUIRE(trailers.state() == HttpState::kComplete);
   CHECK(trailers.message().body == "abc0123456789");
 }
 
@@ -131,34 +131,34 @@ TEST_CASE("What is no request, and with which status it is refused") {
 
 TEST_CASE("Bytes of another protocol are refused at the first of them") {
   const HttpParser parser = request(std::string_view("\x16\x03\x01\x02\x00\x01", 6));
-  CHECK(parser.state() == State::kBroken);
+  CHECK(parser.state() == HttpState::kBroken);
   CHECK(parser.error().status == 400);
 }
 
 TEST_CASE("Of a large body the beginning is kept") {
   HttpParser parser = request("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
   CHECK(parser.feed(std::string(1000001, 'b')) == 1000000);
-  CHECK(parser.state() == State::kComplete);
+  CHECK(parser.state() == HttpState::kComplete);
   CHECK(parser.message().body.size() == kMostKept);
   CHECK(parser.message().body_bytes == 1000000);
 }
 
 TEST_CASE("Replies, by each way to frame them") {
   CHECK(reply("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").message().body == "ok");
-  CHECK(reply("HTTP/1.1 204\r\n\r\n").state() == State::kComplete);
-  CHECK(reply("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").state() == State::kComplete);
+  CHECK(reply("HTTP/1.1 204\r\n\r\n").state() == HttpState::kComplete);
+  CHECK(reply("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").state() == HttpState::kComplete);
   HttpParser open = reply("HTTP/1.0 200 OK\r\n\r\nall there is");
-  CHECK(open.state() == State::kBody);
+  CHECK(open.state() == HttpState::kBody);
   open.end();
-  CHECK(open.state() == State::kComplete);
+  CHECK(open.state() == HttpState::kComplete);
   CHECK(open.message().body == "all there is");
   HttpParser head(HttpParser::Kind::kReply);
   head.expect_no_body();
   head.feed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
-  CHECK(head.state() == State::kComplete);
+  CHECK(head.state() == HttpState::kComplete);
   for (const char* bad :
        {"HTTP/1.1 20", "HTTP/1.1 abc", "HTTP/1.1 099 x", "HTTP/1.1 2000", "ICY 200 OK", "HTTP/1.1-200 OK"})
-    CHECK(reply(std::string(bad) + "\r\n\r\n").state() == State::kBroken);
+    CHECK(reply(std::string(bad) + "\r\n\r\n").state() == HttpState::kBroken);
 }
 
 TEST_CASE("The path of a target") {

@@ -40,14 +40,14 @@ class BodyDir {
   UniqueFd fd_;
 };
 
-Result<MockFile> parse(std::string_view text, FileKind kind = FileKind::kMock) {
+Result<MockFile> parse_mocks(std::string_view text, FileKind kind = FileKind::kMock) {
   const BodyDir dir;
   return parse_mock_file(text, "m.toml", kind, dir.fd());
 }
 
 /// The error's line; its remedy in brackets.
-std::string wrong(std::string_view text) {
-  const auto file = parse(text);
+std::string mock_error(std::string_view text) {
+  const auto file = parse_mocks(text);
   if (file) return "it parses";
   CHECK(file.error().exit == ExitCode::kConfig);
   return file.error().what + " (" + file.error().fix + ")";
@@ -56,7 +56,7 @@ std::string wrong(std::string_view text) {
 }  // namespace
 
 TEST_CASE("Rules and mocks of a file") {
-  const auto file = parse(R"(
+  const auto file = parse_mocks(R"(
 schema = "rehearse.mock/1"
 [[pass]]
 to = "tcp:deb.example.org:443"
@@ -142,45 +142,45 @@ dns = [ { name = "API.example.com.", type = "A", data = "192.0.2.1", ttl = 5 },
 TEST_CASE("In an action file other tables are for others") {
   const std::string_view action =
       "name = \"x\"\nargv = [\"y\"]\n[limits]\nwall = \"5m\"\n[[pass]]\nto = \"tcp:a:1\"\n";
-  REQUIRE(parse(action, FileKind::kAction));
-  CHECK(parse(action, FileKind::kAction)->rules.pass.size() == 1);
-  CHECK(wrong(action).starts_with("m.toml:1:1: unknown key \"name\""));
+  REQUIRE(parse_mocks(action, FileKind::kAction));
+  CHECK(parse_mocks(action, FileKind::kAction)->rules.pass.size() == 1);
+  CHECK(mock_error(action).starts_with("m.toml:1:1: unknown key \"name\""));
 }
 
 TEST_CASE("Wrong files name file, line, column, the thing and the remedy") {
-  CHECK(wrong("[[mock]\n").starts_with("m.toml:1:8: "));
-  CHECK(wrong("[[mok]]\n") == "m.toml:1:3: unknown key \"mok\" (the nearest known key is \"mock\")");
-  CHECK(wrong("ü = 1\n").starts_with("m.toml:1:1: "));
-  CHECK(wrong("[[\x01").starts_with("m.toml:1:3: "));
-  CHECK(wrong("\"ü\" = 1\n").starts_with("m.toml:1:1: unknown key \"ü\""));
-  CHECK(wrong("schema = \"x\"\n") ==
+  CHECK(mock_error("[[mock]\n").starts_with("m.toml:1:8: "));
+  CHECK(mock_error("[[mok]]\n") == "m.toml:1:3: unknown key \"mok\" (the nearest known key is \"mock\")");
+  CHECK(mock_error("ü = 1\n").starts_with("m.toml:1:1: "));
+  CHECK(mock_error("[[\x01").starts_with("m.toml:1:3: "));
+  CHECK(mock_error("\"ü\" = 1\n").starts_with("m.toml:1:1: unknown key \"ü\""));
+  CHECK(mock_error("schema = \"x\"\n") ==
         "m.toml:1:10: \"schema\": \"x\" is not known (write \"rehearse.mock/1\")");
-  CHECK(wrong("[[pass]]\nto = \"tcp:a:1\"\nrates = \"1/s\"\n") ==
+  CHECK(mock_error("[[pass]]\nto = \"tcp:a:1\"\nrates = \"1/s\"\n") ==
         "m.toml:3:1: unknown key \"rates\" of [[pass]] (the nearest known key is \"rate\")");
-  CHECK(wrong("[[pass]]\n") ==
+  CHECK(mock_error("[[pass]]\n") ==
         "m.toml:1:1: [[pass]]: \"to\" is missing (write to = \"tcp:deb.example.org:443\")");
-  CHECK(wrong("[[pass]]\nto = \"tcp:a\"\n")
+  CHECK(mock_error("[[pass]]\nto = \"tcp:a\"\n")
             .starts_with("m.toml:2:6: \"to\" of [[pass]]: rule, column 5: 'a' has no port ("));
-  CHECK(wrong("[[pass]]\nto = 1\n") ==
+  CHECK(mock_error("[[pass]]\nto = 1\n") ==
         "m.toml:2:6: \"to\" of [[pass]]: is a whole number, not a text (give it a text)");
-  CHECK(wrong("[[pass]]\nto = \"tcp:a:1\"\nbytes = \"x\"\n") ==
+  CHECK(mock_error("[[pass]]\nto = \"tcp:a:1\"\nbytes = \"x\"\n") ==
         "m.toml:3:9: \"bytes\" of [[pass]]: \"x\" is not a size (write a number with B, K, M, G or T, such "
         "as 512M)");
-  CHECK(wrong("pass = 1\n") ==
+  CHECK(mock_error("pass = 1\n") ==
         "m.toml:1:8: \"pass\": is a whole number, not an array of tables (give it an array of tables)");
-  CHECK(wrong("mock = [1]\n") ==
+  CHECK(mock_error("mock = [1]\n") ==
         "m.toml:1:9: \"mock\"[0] is a whole number, not a table (each element is a table: { key = value })");
-  CHECK(wrong("[[deny]]\nto = \"tcp:*:1\"\nerrno = \"EAGAIN\"\n")
+  CHECK(mock_error("[[deny]]\nto = \"tcp:*:1\"\nerrno = \"EAGAIN\"\n")
             .starts_with("m.toml:3:9: \"errno\" of [[deny]]: 'EAGAIN' is no way to deny"));
-  CHECK(wrong("[[mock]]\nlisten = \"tcp:a:1\"\n") ==
+  CHECK(mock_error("[[mock]]\nlisten = \"tcp:a:1\"\n") ==
         "m.toml:1:1: [[mock]]: it says nothing (write one of http, reply, script, smtp, datagrams and dns)");
-  CHECK(wrong("[[mock]]\nlisten = \"tcp:a:1\"\nreply = \"\"\nsmtp = {}\n") ==
+  CHECK(mock_error("[[mock]]\nlisten = \"tcp:a:1\"\nreply = \"\"\nsmtp = {}\n") ==
         "m.toml:4:8: \"smtp\" of [[mock]]: there is \"reply\" too (write a [[mock]] for each service)");
-  CHECK(wrong("[[mock]]\nreply = \"\"\n").starts_with("m.toml:1:1: [[mock]]: \"listen\" is missing"));
+  CHECK(mock_error("[[mock]]\nreply = \"\"\n").starts_with("m.toml:1:1: [[mock]]: \"listen\" is missing"));
 }
 
 TEST_CASE("Mocks of UDP") {
-  const auto file = parse(R"(
+  const auto file = parse_mocks(R"(
 [[mock]]
 listen = "udp:syslog.example.com:514"
 datagrams = [ { expect = "<*>*" }, { expect_hex = "1b *", reply_hex = "24 {40:8}" }, { reply = "what?" } ]
@@ -198,7 +198,7 @@ reply = "ok"
   CHECK(make_reply(*find_route(canned, "anything"), "anything") == "ok");
 
   const auto mock = [](const std::string& listen, const std::string& rest) {
-    return wrong("[[mock]]\nlisten = \"" + listen + "\"\n" + rest + "\n");
+    return mock_error("[[mock]]\nlisten = \"" + listen + "\"\n" + rest + "\n");
   };
   CHECK(mock("tcp:a:1", "datagrams = [ {} ]") ==
         "m.toml:2:10: \"listen\" of [[mock]]: datagrams are of UDP (write udp:HOST:PORT)");
@@ -219,7 +219,7 @@ reply = "ok"
 
 TEST_CASE("Wrong routes") {
   const auto route = [](std::string_view keys) {
-    return wrong("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = [ { " + std::string(keys) + " } ]\n");
+    return mock_error("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = [ { " + std::string(keys) + " } ]\n");
   };
   CHECK(route("stats = 1") ==
         "m.toml:3:12: unknown key \"stats\" of [[mock]].http[0] (the nearest known key is \"status\")");
@@ -244,13 +244,13 @@ TEST_CASE("Wrong routes") {
         std::string::npos);
   CHECK(route("headers = { a = 1 }").find("is a whole number, not a text or an array of texts") !=
         std::string::npos);
-  CHECK(wrong("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = []\n").find("has no routes") != std::string::npos);
+  CHECK(mock_error("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = []\n").find("has no routes") != std::string::npos);
 }
 
 TEST_CASE("Body files lie below the file's directory and are plain files") {
   const auto body = [](std::string_view name) {
-    return wrong("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = [ { body_file = \"" + std::string(name) +
-                 "\" } ]\n");
+    return mock_error("[[mock]]\nlisten = \"tcp:a:1\"\nhttp = [ { body_file = \"" + std::string(name) +
+                      "\" } ]\n");
   };
   CHECK(body("body.json") == "it parses");
   CHECK(body("dir/../body.json") == "it parses");
@@ -263,7 +263,7 @@ TEST_CASE("Body files lie below the file's directory and are plain files") {
 
 TEST_CASE("Wrong scripts, sinks and records") {
   const auto mock = [](std::string_view keys) {
-    return wrong("[[mock]]\nlisten = \"tcp:a:1\"\n" + std::string(keys));
+    return mock_error("[[mock]]\nlisten = \"tcp:a:1\"\n" + std::string(keys));
   };
   CHECK(mock("script = []").find("has no steps") != std::string::npos);
   CHECK(mock("script = [ {} ]").find("the step does nothing") != std::string::npos);
@@ -273,7 +273,7 @@ TEST_CASE("Wrong scripts, sinks and records") {
   CHECK(mock("smtp = true").find("is true or false, not a table") != std::string::npos);
   CHECK(mock("dns = []").find("wherever they are asked for") != std::string::npos);
   const auto record = [](std::string_view keys) {
-    return wrong("[[mock]]\ndns = [ { name = \"a\", " + std::string(keys) + " } ]");
+    return mock_error("[[mock]]\ndns = [ { name = \"a\", " + std::string(keys) + " } ]");
   };
   CHECK(record("type = \"A\", data = \"1.2.3.4\"") == "it parses");
   CHECK(record("type = \"a\", data = \"1.2.3.4\"").find("\"a\" is no type of record") != std::string::npos);

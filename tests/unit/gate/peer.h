@@ -42,6 +42,12 @@ inline bool have(const std::string& program) {
   return false;
 }
 
+inline bool contains(const std::string& text, std::string_view part) {
+  INFO(text);
+  INFO(part);
+  return text.find(part) != std::string::npos;
+}
+
 /// A socket bound to a free port of 127.0.0.1.
 class LocalSocket {
  public:

@@ -2,18 +2,14 @@
 
 #include <catch2/catch.hpp>
 
+#include "address.h"
 #include "gate/rule_text.h"
 
 using namespace rehearse;
 using namespace rehearse::gate;
+using namespace rehearse::gate::testing;
 
 namespace {
-
-IpAddress ip(std::string_view text) {
-  const auto address = parse_ip(text);
-  REQUIRE(address);
-  return *address;
-}
 
 Rules rules_of(const std::vector<std::string>& pass, const std::vector<std::string>& deny = {},
                const std::vector<std::string>& mock = {}) {

@@ -98,12 +98,6 @@ class HttpsServer {
   std::thread thread_;
 };
 
-bool contains(const std::string& text, std::string_view part) {
-  INFO(text);
-  INFO(part);
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("openssl s_client verifies and speaks TLS 1.2 and 1.3") {

@@ -8,7 +8,7 @@
 using namespace rehearse;
 using namespace rehearse::gate;
 using namespace rehearse::gate::testing;
-using State = TlsServer::State;
+using TlsState = TlsServer::State;
 
 namespace {
 
@@ -42,7 +42,7 @@ struct Connection {
       quiet = up.empty() && down.empty() ? quiet + 1 : 0;
     }
   }
-  bool connected() { return SSL_is_init_finished(client->get()) == 1 && server->state() == State::kOpen; }
+  bool connected() { return SSL_is_init_finished(client->get()) == 1 && server->state() == TlsState::kOpen; }
 
   bool trust = true;
   CertificateAuthority ca = authority();
@@ -136,7 +136,7 @@ TEST_CASE("a client that names no server sees the place it connected to; another
   Connection other({.server_name = "a.example", .expected_name = "b.example"});
   other.pump();
   CHECK(!other.connected());
-  CHECK(other.server->state() == State::kFailed);
+  CHECK(other.server->state() == TlsState::kFailed);
 }
 
 TEST_CASE("a client that does not trust the run's authority says so") {
@@ -145,7 +145,7 @@ TEST_CASE("a client that does not trust the run's authority says so") {
   c.client = std::make_unique<TlsClient>(ClientOptions{
       .server_name = "a.example", .trusted = stranger.certificate(), .expected_name = "a.example"});
   c.pump();
-  CHECK(c.server->state() == State::kFailed);
+  CHECK(c.server->state() == TlsState::kFailed);
   CHECK(c.server->failure() == "tlsv1 alert unknown ca");
   CHECK(c.server->feed("x") == 0);
   CHECK(c.server->read(10).empty());
@@ -167,7 +167,7 @@ TEST_CASE("a client that speaks no common protocol is refused, or not asked") {
 TEST_CASE("a server name that is none ends the handshake with the reason") {
   Connection c({.server_name = "a b\x1b[2J"});
   c.pump();
-  CHECK(c.server->state() == State::kFailed);
+  CHECK(c.server->state() == TlsState::kFailed);
   CHECK(c.server->failure().find("is no name that a server can have") != std::string::npos);
   CHECK(c.server->server_name() == "a b\x1b[2J");
 }
@@ -176,7 +176,7 @@ TEST_CASE("what is no TLS fails with an alert, not with a hang") {
   for (const std::string_view text : {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\xff\xff\x01"}) {
     Connection c({});
     c.server->feed(text);
-    CHECK(c.server->state() == State::kFailed);
+    CHECK(c.server->state() == TlsState::kFailed);
     CHECK(!c.server->failure().empty());
   }
 }
@@ -187,7 +187,7 @@ TEST_CASE("the end of either side is told from a break") {
   SSL_shutdown(c.client->get());
   c.server->feed(c.client->take());
   CHECK(c.server->read(10).empty());
-  CHECK(c.server->state() == State::kEnded);
+  CHECK(c.server->state() == TlsState::kEnded);
   CHECK(c.server->feed(std::string(100'000, 'x')) == 100'000);  // nobody will read it
   CHECK(c.server->write("late answer") == 11);
   c.server->finish();
@@ -202,7 +202,7 @@ TEST_CASE("the end of either side is told from a break") {
   record.back() = static_cast<char>(record.back() ^ 1);
   broken.server->feed(record);
   CHECK(broken.server->read(10).empty());
-  CHECK(broken.server->state() == State::kFailed);
+  CHECK(broken.server->state() == TlsState::kFailed);
   CHECK(broken.server->failure() == "decryption failed or bad record mac");
   CHECK(!broken.server->take().empty());
 }

@@ -11,10 +11,10 @@ namespace {
 
 constexpr std::int64_t kMinute = 60'000'000'000;
 constexpr std::int64_t kDay = 1440 * kMinute;
-constexpr std::int64_t kNow = 1000 * kDay + kDay / 2;
+constexpr std::int64_t kNoon = 1000 * kDay + kDay / 2;
 
 Print print(std::int64_t ago, const char* digest = "f", const char* unclean = "") {
-  return {"run" + std::to_string(ago), kNow - ago, "a", digest, "e", "p", "t", unclean};
+  return {"run" + std::to_string(ago), kNoon - ago, "a", digest, "e", "p", "t", unclean};
 }
 
 /// `count` runs, the last one now.
@@ -27,7 +27,7 @@ std::vector<Print> every(std::int64_t step, int count) {
 Streak streak(const std::vector<Print>& prints) {
   verdict::StandingTable table;
   table.roles = {"operators"};
-  return count_streak(prints, print(0), table, kNow);
+  return count_streak(prints, print(0), table, kNoon);
 }
 
 }  // namespace

@@ -6,9 +6,10 @@ using namespace rehearse;
 
 namespace {
 
-const std::string kHead = "schema = \"rehearse.action/1\"\nname = \"tune\"\nargv = [\"/bin/tune\", \"-a\"]\n";
+const std::string kActionHead =
+    "schema = \"rehearse.action/1\"\nname = \"tune\"\nargv = [\"/bin/tune\", \"-a\"]\n";
 
-std::string error_of(const std::string& text) {
+std::string action_error(const std::string& text) {
   const auto file = parse_action_file(text, "a.toml");
   REQUIRE_FALSE(file);
   CHECK(file.error().exit == ExitCode::kConfig);
@@ -20,7 +21,7 @@ std::string error_of(const std::string& text) {
 
 TEST_CASE("everything that an action file says") {
   const auto file = parse_action_file(
-      kHead +
+      kActionHead +
           "class = \"config\"\nextra_args = \"append\"\nuser = \"www-data\"\ncwd = \"/srv\"\n"
           "[env]\npass = [\"A\"]\nset = { B = \"1 2\" }\n"
           "[limits]\nwall = \"5m\"\nmemory = \"2GiB\"\npids = 512\ncpus = 2\nwrite = \"1GiB\"\n"
@@ -54,7 +55,7 @@ TEST_CASE("everything that an action file says") {
 }
 
 TEST_CASE("further words only where the file takes them") {
-  const auto file = parse_action_file(kHead, "a.toml");
+  const auto file = parse_action_file(kActionHead, "a.toml");
   REQUIRE(file);
   Options asked;
   CHECK(with_action(asked, *file));
@@ -65,22 +66,23 @@ TEST_CASE("further words only where the file takes them") {
 }
 
 TEST_CASE("what is wrong with an action file is one line that names the place") {
-  CHECK(error_of("name = \"x\"\nargv = [\"a\"]\n") == "a.toml:1:1: \"schema\" is missing");
-  CHECK(error_of("schema = \"rehearse.action/2\"\n")
+  CHECK(action_error("name = \"x\"\nargv = [\"a\"]\n") == "a.toml:1:1: \"schema\" is missing");
+  CHECK(action_error("schema = \"rehearse.action/2\"\n")
             .starts_with("a.toml:1:10: \"schema\": \"rehearse.action/2\""));
-  CHECK(error_of(kHead + "nmae = 1\n").starts_with("a.toml:4:1: unknown key \"nmae\""));
-  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"../x\"\nargv = [\"a\"]\n")
+  CHECK(action_error(kActionHead + "nmae = 1\n").starts_with("a.toml:4:1: unknown key \"nmae\""));
+  CHECK(action_error("schema = \"rehearse.action/1\"\nname = \"../x\"\nargv = [\"a\"]\n")
             .starts_with("a.toml:2:8: "));
-  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = []\n")
+  CHECK(action_error("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = []\n")
             .find("\"argv\" is missing or empty") != std::string::npos);
-  CHECK(error_of("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = [\"a\", 1]\n")
+  CHECK(action_error("schema = \"rehearse.action/1\"\nname = \"x\"\nargv = [\"a\", 1]\n")
             .starts_with("a.toml:3:14: \"argv\"[1] is a whole number, not a text"));
-  CHECK(error_of(kHead + "extra_args = \"yes\"\n").starts_with("a.toml:4:14: "));
-  CHECK(error_of(kHead + "cwd = \"srv\"\n").starts_with("a.toml:4:7: "));
-  CHECK(error_of(kHead + "cwd = \"/srv\\u0000/x\"\n").starts_with("a.toml:4:7: \"cwd\": has a NUL"));
-  CHECK(error_of(kHead + "[env]\nset = { \"A=B\" = \"c\" }\n").starts_with("a.toml:5:"));
-  CHECK(error_of(kHead + "[env]\npass = [\"A=1\"]\n").starts_with("a.toml:5:8: "));
-  CHECK(error_of(kHead + "[limits]\nwall = \"soon\"\n").starts_with("a.toml:5:8: "));
-  CHECK(error_of(kHead + "[limits]\npids = 1\n").starts_with("a.toml:5:8: "));
-  CHECK(error_of(kHead + "[expect]\nexti = 0\n").starts_with("a.toml:5:1: unknown key"));
+  CHECK(action_error(kActionHead + "extra_args = \"yes\"\n").starts_with("a.toml:4:14: "));
+  CHECK(action_error(kActionHead + "cwd = \"srv\"\n").starts_with("a.toml:4:7: "));
+  CHECK(
+      action_error(kActionHead + "cwd = \"/srv\\u0000/x\"\n").starts_with("a.toml:4:7: \"cwd\": has a NUL"));
+  CHECK(action_error(kActionHead + "[env]\nset = { \"A=B\" = \"c\" }\n").starts_with("a.toml:5:"));
+  CHECK(action_error(kActionHead + "[env]\npass = [\"A=1\"]\n").starts_with("a.toml:5:8: "));
+  CHECK(action_error(kActionHead + "[limits]\nwall = \"soon\"\n").starts_with("a.toml:5:8: "));
+  CHECK(action_error(kActionHead + "[limits]\npids = 1\n").starts_with("a.toml:5:8: "));
+  CHECK(action_error(kActionHead + "[expect]\nexti = 0\n").starts_with("a.toml:5:1: unknown key"));
 }

@@ -8,7 +8,7 @@ using namespace rehearse;
 
 namespace {
 
-report::RunRecord run(std::optional<int> exit = 0) {
+report::RunRecord shell_run(std::optional<int> exit = 0) {
   report::RunRecord record;
   report::ProcessRecord action;
   action.id = 1;
@@ -34,7 +34,7 @@ std::string gaps(report::RunRecord record) {
 }  // namespace
 
 TEST_CASE("what was looked for is named by what it was") {
-  auto record = run();
+  auto record = shell_run();
   attempts(record, "look", "syslog(SYSLOG_ACTION_SIZE_BUFFER, NULL, 0)", "denied");
   attempts(record, "look", "openat(AT_FDCWD, \"/dev/kmsg\", O_RDONLY)", "denied");
   CHECK(gaps(record) == "the kernel's log of this host;");
@@ -43,7 +43,7 @@ TEST_CASE("what was looked for is named by what it was") {
 }
 
 TEST_CASE("what took place in the run alone is named") {
-  auto record = run();
+  auto record = shell_run();
   attempts(record, "sysctl", "openat(AT_FDCWD, \"/proc/sys/net/ipv4/ip_forward\", O_WRONLY)", "contained");
   attempts(record, "hostname", "sethostname(\"x\", 1)", "contained");
   attempts(record, "limits", "setrlimit(RLIMIT_CORE, {rlim_cur=0, rlim_max=0})", "faked");
@@ -51,7 +51,7 @@ TEST_CASE("what took place in the run alone is named") {
 }
 
 TEST_CASE("a process that would have left a core dump") {
-  auto record = run();
+  auto record = shell_run();
   report::ProcessRecord child;
   child.id = 2;
   child.parent = 1;
@@ -69,7 +69,7 @@ TEST_CASE("a process that would have left a core dump") {
 }
 
 TEST_CASE("what may be why a command failed") {
-  auto record = run(1);
+  auto record = shell_run(1);
   CHECK(hindrances(record, {}).refused.empty());
   CHECK(hindrances(record, {"memory 64 MiB"}).refused == std::vector<std::string>{"limit: memory 64 MiB"});
   attempts(record, "limits", "prlimit64(0, RLIMIT_NOFILE, {rlim_cur=512*1024, rlim_max=512*1024}, NULL)",

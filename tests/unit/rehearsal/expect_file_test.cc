@@ -9,9 +9,9 @@ using namespace rehearse;
 
 namespace {
 
-const std::string kHead = "schema = \"rehearse.expect/1\"\n";
+const std::string kExpectHead = "schema = \"rehearse.expect/1\"\n";
 
-std::string error_of(const std::string& text) {
+std::string expect_error(const std::string& text) {
   const auto expected = parse_expect_file(text, "e.toml");
   REQUIRE_FALSE(expected);
   CHECK(expected.error().exit == ExitCode::kConfig);
@@ -34,7 +34,7 @@ TEST_CASE("everything that can be expected") {
       "must_not = [\"*:nginx*\"]\n"
       "[[probe]]\nrun = [\"nginx\", \"-t\"]\n[[probe]]\nrun = [\"curl\", \"localhost\"]\nexit = 7\ntimeout = "
       "\"5s\"\nstdout = [\"ok\"]\n";
-  const auto expected = parse_expect_file(kHead + tables, "e.toml");
+  const auto expected = parse_expect_file(kExpectHead + tables, "e.toml");
   REQUIRE(expected);
   CHECK(expected->source == "e.toml");
   CHECK(expected->exit == 0);
@@ -64,36 +64,41 @@ TEST_CASE("everything that can be expected") {
 }
 
 TEST_CASE("an empty list expects nothing, an absent one does not expect") {
-  const auto expected = parse_expect_file(kHead + "[expect]\nnet = []\n", "e.toml");
+  const auto expected = parse_expect_file(kExpectHead + "[expect]\nnet = []\n", "e.toml");
   REQUIRE(expected);
   CHECK(expected->net == std::vector<std::string>());
   CHECK_FALSE(expected->may_change);
 }
 
 TEST_CASE("what is wrong with expectations is one line that names the place") {
-  CHECK(error_of("[expect]\nexit = 0\n").starts_with("e.toml:1:1: \"schema\" is missing"));
-  CHECK(error_of("schema = \"x\"\n").starts_with("e.toml:1:10: "));
-  CHECK(error_of(kHead).find("nothing is expected") != std::string::npos);
-  CHECK(error_of(kHead + "[expect]\nexti = 0\n").starts_with("e.toml:3:1: unknown key \"exti\" of [expect]"));
-  CHECK(error_of(kHead + "[expect]\nexit = 256\n").starts_with("e.toml:3:8: "));
-  CHECK(error_of(kHead + "[expect]\nwall = \"30s\"\n").starts_with("e.toml:3:8: "));
-  CHECK(error_of(kHead + "[expect]\nwall = \"<soon\"\n").starts_with("e.toml:3:8: "));
-  CHECK(error_of(kHead + "[expect]\nmay_change = [\"etc\"]\n").starts_with("e.toml:3:14: "));
-  CHECK(error_of(kHead + "[expect]\nnet = [\"example.com\"]\n").starts_with("e.toml:3:7: "));
-  CHECK(error_of(kHead + "[expect]\nunits = [\"nginx\"]\n").starts_with("e.toml:3:9: "));
-  CHECK(error_of(kHead + "[expect]\nmay_change = [\"/etc**\"]\n").starts_with("e.toml:3:14: "));
-  CHECK(error_of(kHead + "[expect]\naccounts = [\"user-added:x\"]\n").starts_with("e.toml:3:12: "));
-  const std::string vague = error_of(kHead + "[expect.accounts]\nmust = [\"deploy\"]\n");
+  CHECK(expect_error("[expect]\nexit = 0\n").starts_with("e.toml:1:1: \"schema\" is missing"));
+  CHECK(expect_error("schema = \"x\"\n").starts_with("e.toml:1:10: "));
+  CHECK(expect_error(kExpectHead).find("nothing is expected") != std::string::npos);
+  CHECK(expect_error(kExpectHead + "[expect]\nexti = 0\n")
+            .starts_with("e.toml:3:1: unknown key \"exti\" of [expect]"));
+  CHECK(expect_error(kExpectHead + "[expect]\nexit = 256\n").starts_with("e.toml:3:8: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nwall = \"30s\"\n").starts_with("e.toml:3:8: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nwall = \"<soon\"\n").starts_with("e.toml:3:8: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nmay_change = [\"etc\"]\n").starts_with("e.toml:3:14: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nnet = [\"example.com\"]\n").starts_with("e.toml:3:7: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nunits = [\"nginx\"]\n").starts_with("e.toml:3:9: "));
+  CHECK(expect_error(kExpectHead + "[expect]\nmay_change = [\"/etc**\"]\n").starts_with("e.toml:3:14: "));
+  CHECK(expect_error(kExpectHead + "[expect]\naccounts = [\"user-added:x\"]\n").starts_with("e.toml:3:12: "));
+  const std::string vague = expect_error(kExpectHead + "[expect.accounts]\nmust = [\"deploy\"]\n");
   CHECK(vague.starts_with("e.toml:3:8: "));
   CHECK(vague.find("\"deploy\" does not say what becomes of what") != std::string::npos);
-  CHECK(parse_expect_file(kHead + "[expect.accounts]\nmay = [\"password-*:x\", \"*:y\"]\n", "e.toml"));
-  CHECK(error_of(kHead + "[expect.accounts]\nmay = [\"installed:x\"]\n").starts_with("e.toml:3:7: "));
-  CHECK(error_of(kHead + "[expect.packages]\nmust_not = [\"removed:\"]\n").starts_with("e.toml:3:12: "));
-  CHECK(error_of(kHead + "[expect.packages]\nmusst = []\n").starts_with("e.toml:3:1: unknown key \"musst\""));
-  CHECK(error_of(kHead + "[expect.packages]\n").find("is empty") != std::string::npos);
-  CHECK(error_of(kHead + "[expect]\nlevel = \"green\"\n").starts_with("e.toml:3:9: "));
-  CHECK(error_of(kHead + "[[probe]]\nexit = 0\n").find("\"run\" is missing") != std::string::npos);
-  CHECK(error_of(kHead + "[[probe]]\nrun = [\"a\"]\ntimeout = \"2h\"\n").starts_with("e.toml:4:11: "));
+  CHECK(parse_expect_file(kExpectHead + "[expect.accounts]\nmay = [\"password-*:x\", \"*:y\"]\n", "e.toml"));
+  CHECK(
+      expect_error(kExpectHead + "[expect.accounts]\nmay = [\"installed:x\"]\n").starts_with("e.toml:3:7: "));
+  CHECK(expect_error(kExpectHead + "[expect.packages]\nmust_not = [\"removed:\"]\n")
+            .starts_with("e.toml:3:12: "));
+  CHECK(expect_error(kExpectHead + "[expect.packages]\nmusst = []\n")
+            .starts_with("e.toml:3:1: unknown key \"musst\""));
+  CHECK(expect_error(kExpectHead + "[expect.packages]\n").find("is empty") != std::string::npos);
+  CHECK(expect_error(kExpectHead + "[expect]\nlevel = \"green\"\n").starts_with("e.toml:3:9: "));
+  CHECK(expect_error(kExpectHead + "[[probe]]\nexit = 0\n").find("\"run\" is missing") != std::string::npos);
+  CHECK(expect_error(kExpectHead + "[[probe]]\nrun = [\"a\"]\ntimeout = \"2h\"\n")
+            .starts_with("e.toml:4:11: "));
 }
 
 TEST_CASE("the shipped validators are read, and units are found by the paths of their files") {

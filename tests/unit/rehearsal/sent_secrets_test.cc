@@ -10,7 +10,7 @@ constexpr const char* kShadow = "/etc/shadow";
 
 /// The action (1), which lives to the end, and two that it started, from the second of these times to the
 /// third.
-report::RunRecord run() {
+report::RunRecord forked_run() {
   report::RunRecord record;
   const auto process = [&](std::uint32_t id, std::uint32_t parent, std::int64_t start, std::int64_t end) {
     report::ProcessRecord& one = record.processes.emplace_back();
@@ -49,7 +49,7 @@ bool sent(const report::RunRecord& record, const char* path = kShadow) {
 }  // namespace
 
 TEST_CASE("what was opened before something outside was to be reached may have been sent") {
-  auto record = run();
+  auto record = forked_run();
   opens(record, 2, 150);
   CHECK_FALSE(sent(record));
   connects(record, 3, 350);
@@ -57,7 +57,7 @@ TEST_CASE("what was opened before something outside was to be reached may have b
 }
 
 TEST_CASE("what tried before and is gone has sent nothing of what was opened after") {
-  auto record = run();
+  auto record = forked_run();
   connects(record, 2, 150);
   opens(record, 3, 350);
   CHECK_FALSE(sent(record));
@@ -71,7 +71,7 @@ TEST_CASE("what tried before and is gone has sent nothing of what was opened aft
 }
 
 TEST_CASE("programs that log somebody in hand no password on") {
-  auto record = run();
+  auto record = forked_run();
   opens(record, 2, 150, "/usr/bin/su");
   connects(record, 3, 350);
   CHECK_FALSE(sent(record));
@@ -83,14 +83,14 @@ TEST_CASE("programs that log somebody in hand no password on") {
   record.network.pop_back();
   opens(record, 3, 320);
   CHECK(sent(record));
-  auto key = run();
+  auto key = forked_run();
   opens(key, 2, 150, "/usr/bin/su", "/root/.netrc");
   connects(key, 3, 350);
   CHECK(sent(key, "/root/.netrc"));
 }
 
 TEST_CASE("names that were looked up") {
-  auto record = run();
+  auto record = forked_run();
   opens(record, 2, 150);
   record.dns.push_back({"localhost", "A", "local", {}, {}, 160, 1});
   CHECK_FALSE(sent(record));
@@ -106,7 +106,7 @@ TEST_CASE("names that were looked up") {
 }
 
 TEST_CASE("an opening of which nothing is known counts, and so does an unknown process") {
-  auto record = run();
+  auto record = forked_run();
   connects(record, 2, 150);
   CHECK(sent(record));
   opens(record, 9, 350);
@@ -131,7 +131,7 @@ TEST_CASE("what stays on this host") {
 
 TEST_CASE("a name below localhost says as much as any other to the server that is asked") {
   for (const char* name : {"c2VjcmV0.localhost", "67.66.65.127.in-addr.arpa"}) {
-    auto record = run();
+    auto record = forked_run();
     opens(record, 2, 150);
     record.dns.push_back({name, "A", "local", {}, {}, 160, 1});
     CHECK(sent(record));

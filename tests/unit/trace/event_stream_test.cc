@@ -27,13 +27,11 @@ using namespace rehearse::trace;
 
 namespace {
 
-constexpr std::uint64_t kHere = static_cast<std::uint64_t>(AT_FDCWD);
-
 /// A run of two processes: init (10) and the action (20), which has executed a program and may override file
 /// permissions.
-class Run {
+class StreamRun {
  public:
-  Run()
+  StreamRun()
       : events([this](const TraceEvent& event) {
           ++count;
           fd_name = event.fd == nullptr ? "?" : event.fd->name;
@@ -122,7 +120,7 @@ class Run {
 }  // namespace
 
 TEST_CASE("descriptors are shared as clone was told") {
-  Run run;
+  StreamRun run;
   run.open(20, 3, "/a");
   run.clone(20, 30, 30, SIGCHLD);
   run.clone(20, 40, 40, CLONE_FILES | CLONE_VM | SIGCHLD);  // no CLONE_THREAD: a process of its own
@@ -158,7 +156,7 @@ TEST_CASE("descriptors are shared as clone was told") {
 }
 
 TEST_CASE("a thread that executes a program takes its descriptors to the process's number") {
-  Run run;
+  StreamRun run;
   run.clone(20, 21, 20, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_FS);
   run.open(21, 3, "/a");
   run.moves(21, SYS_chdir, "/dir");
@@ -169,7 +167,7 @@ TEST_CASE("a thread that executes a program takes its descriptors to the process
 }
 
 TEST_CASE("a program that is executed is shown as it was called for") {
-  Run run;
+  StreamRun run;
   run.events.add(run.make.call(RH_ENTER, 20, SYS_execveat, {3, 0x1000, 0x2000, 0x3000, AT_EMPTY_PATH})
                      .attach(RH_TEXT, 1, "")
                      .done());
@@ -190,7 +188,7 @@ TEST_CASE("a program that is executed is shown as it was called for") {
 }
 
 TEST_CASE("the name of an executed program is the kernel's where the caller's memory could not be read") {
-  Run run;
+  StreamRun run;
   const auto executes = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::uint8_t path,
                             std::optional<std::string_view> text, std::string_view kernels) {
     run.make.call(RH_ENTER, 20, nr, std::move(args));
@@ -220,7 +218,7 @@ TEST_CASE("the name of an executed program is the kernel's where the caller's me
 }
 
 TEST_CASE("only a call that returns a descriptor is shown to return one") {
-  Run run;
+  StreamRun run;
   run.open(20, 4, "/a");
   CHECK(run.line.ends_with(" = 4</a>"));
   run.call(20, SYS_pwrite64, {4, 0x1000, 4, 0}, 4);
@@ -238,7 +236,7 @@ TEST_CASE("only a call that returns a descriptor is shown to return one") {
 
 TEST_CASE("a fork is one call, whose return in the child is none") {
   for (const std::uint32_t nr : {SYS_fork, SYS_vfork, SYS_clone, SYS_clone3}) {
-    Run run;
+    StreamRun run;
     run.fork(20, 30, 30);
     const std::uint64_t events = run.count;
     run.call(20, nr, {0, 0}, 21);
@@ -250,7 +248,7 @@ TEST_CASE("a fork is one call, whose return in the child is none") {
 }
 
 TEST_CASE("a number that is used again stands for nothing of before") {
-  Run run;
+  StreamRun run;
   run.clone(20, 30, 30, SIGCHLD);
   run.open(30, 3, "/old");
   run.death(30, 30);
@@ -261,7 +259,7 @@ TEST_CASE("a number that is used again stands for nothing of before") {
 }
 
 TEST_CASE("descriptors from elsewhere are unknown, not what had their number") {
-  Run run;
+  StreamRun run;
   run.open(20, 3, "/a");
   run.call(20, SYS_close, {3}, 0);
   run.call(20, SYS_recvmsg, {5, 0x1000, 0}, 1);  // may have brought a new 3
@@ -275,7 +273,7 @@ TEST_CASE("descriptors from elsewhere are unknown, not what had their number") {
 }
 
 TEST_CASE("a call that moves named where it went from where it was") {
-  Run run;
+  StreamRun run;
   run.moves(20, SYS_chdir, "/dir");
   run.events.add(run.make.call(RH_EXIT, 20, SYS_chdir, {0x1000}, 0)
                      .attach(RH_TEXT, 0, "sub")
@@ -287,7 +285,7 @@ TEST_CASE("a call that moves named where it went from where it was") {
 }
 
 TEST_CASE("copies of a descriptor are one socket") {
-  Run run;
+  StreamRun run;
   run.call(20, SYS_socket, {2, 1, 0}, 3);
   run.call(20, SYS_dup, {3}, 4);
   run.events.add(
@@ -301,7 +299,7 @@ TEST_CASE("copies of a descriptor are one socket") {
 }
 
 TEST_CASE("the ends of a pipe are one, and close as they were asked for") {
-  Run run;
+  StreamRun run;
   const auto pair = [&](std::uint32_t nr, std::uint64_t flags, std::uint8_t at, std::string_view ends) {
     run.events.add(run.make.call(RH_EXIT, 20, nr, {AF_UNIX, flags, 0}, 0).attach(RH_BLOB, at, ends).done());
   };
@@ -322,7 +320,7 @@ TEST_CASE("the ends of a pipe are one, and close as they were asked for") {
 }
 
 TEST_CASE("what was polled is shown as it was asked for, and what came of it") {
-  Run run;
+  StreamRun run;
   const auto poll = [&](bool again) {
     const std::string_view asked("\3\0\0\0\1\0\0\0", 8);
     run.events.add(run.make.call(RH_ENTER, 20, SYS_poll, {0x1000, 1, 5}).attach(RH_BLOB, 0, asked).done());
@@ -336,7 +334,7 @@ TEST_CASE("what was polled is shown as it was asked for, and what came of it") {
 }
 
 TEST_CASE("names lead where the kernel would take them") {
-  Run run;
+  StreamRun run;
   run.moves(20, SYS_chdir, "/proc/sys");
   CHECK(run.refused(20, "kernel/./x") == "/proc/sys/kernel/x");
   CHECK(run.kind == "sysctl");
@@ -377,7 +375,7 @@ TEST_CASE("names lead where the kernel would take them") {
 }
 
 TEST_CASE("who only looks at other processes and sockets is told from who reads their memory") {
-  Run run;
+  StreamRun run;
   const auto refused = [&](std::string_view path, std::uint64_t flags) {
     run.call(20, SYS_openat, {kHere, 0x1000, flags}, -EACCES, {{1, std::string(path)}});
     return run.kind;
@@ -431,7 +429,7 @@ TEST_CASE("who only looks at other processes and sockets is told from who reads 
 }
 
 TEST_CASE("signals to who was never there are attempts") {
-  Run run;
+  StreamRun run;
   run.call(20, SYS_kill, {5000, SIGKILL}, -ESRCH);
   CHECK(run.kind == "kill");
   run.call(20, SYS_kill, {11, SIGKILL}, -ESRCH);  // its own number
@@ -447,7 +445,7 @@ TEST_CASE("signals to who was never there are attempts") {
 }
 
 TEST_CASE("a module that the kernel wanted is an attempt that was denied") {
-  Run run;
+  StreamRun run;
   struct rh_module wanted = {};
   std::memset(wanted.name, 'x', sizeof wanted.name);  // as long as there is room, without an end
   std::memcpy(wanted.name, "fs-\x1b[31m", 8);
@@ -458,7 +456,7 @@ TEST_CASE("a module that the kernel wanted is an attempt that was denied") {
 }
 
 TEST_CASE("changes to names in /dev are attempts, also where there is nothing") {
-  Run run;
+  StreamRun run;
   const auto change = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result,
                           std::vector<std::pair<std::uint8_t, std::string>> texts) {
     run.call(20, nr, std::move(args), result, std::move(texts));
@@ -475,7 +473,7 @@ TEST_CASE("changes to names in /dev are attempts, also where there is nothing") 
 }
 
 TEST_CASE("a named pipe of the host that is opened for writing is an attempt, one of its own is none") {
-  Run run;
+  StreamRun run;
   const auto opens = [&](std::uint64_t flags, std::int64_t result, std::uint32_t where, const char* path) {
     struct rh_file file = {};
     file.mode = S_IFIFO | 0600;
@@ -498,7 +496,7 @@ TEST_CASE("a named pipe of the host that is opened for writing is an attempt, on
 }
 
 TEST_CASE("a program that is not executed is shown with the words that it was to have") {
-  Run run;
+  StreamRun run;
   const auto refused = [&](std::string_view words, std::uint8_t flags) {
     run.make.call(RH_EXIT, 20, SYS_execve, {0x1000, 0x2000, 0x3000}, -ENOENT)
         .attach(RH_TEXT, 0, "/bin/absent")
@@ -514,7 +512,7 @@ TEST_CASE("a program that is not executed is shown with the words that it was to
 }
 
 TEST_CASE("an attempt names the capability that a host would ask for") {
-  Run run;
+  StreamRun run;
   const auto needs = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result) {
     run.call(20, nr, std::move(args), result);
     return run.capability;
@@ -542,7 +540,7 @@ TEST_CASE("an attempt names the capability that a host would ask for") {
 }
 
 TEST_CASE("what sets up the network is an attempt, what asks about it is none") {
-  Run run;
+  StreamRun run;
   const auto sends = [&](std::uint32_t protocol, std::uint16_t type, std::uint32_t next = 0) {
     const struct rh_netlink message = {protocol, 1, 32, type, NLM_F_REQUEST, 156, next};
     run.events.add(run.make.call(RH_EXIT, 20, SYS_sendto, {3, 1, 156}, 156)
@@ -572,7 +570,7 @@ TEST_CASE("what sets up the network is an attempt, what asks about it is none") 
 }
 
 TEST_CASE("objects and processes that were never there are attempts") {
-  Run run;
+  StreamRun run;
   const auto calls = [&](std::uint32_t nr, std::vector<std::uint64_t> args, std::int64_t result) {
     run.call(20, nr, std::move(args), result);
     return run.kind;

@@ -13,12 +13,10 @@ using namespace rehearse::trace;
 
 namespace {
 
-constexpr std::uint64_t kHere = static_cast<std::uint64_t>(AT_FDCWD);
-
 /// init (10), the action (20), which executes, and whatever more is forked.
-class Run {
+class FailingRun {
  public:
-  Run()
+  FailingRun()
       : events([this](const TraceEvent& event) {
           failures.add(event, events);
           changes.add(event, events);
@@ -66,7 +64,7 @@ class Run {
 }  // namespace
 
 TEST_CASE("what failed a process that ended badly is kept, of one that ended well it is not") {
-  Run run;
+  FailingRun run;
   run.fork(20, 21);
   run.open(20, "/gone", -ENOENT);
   run.call(20, SYS_access, "/closed", -EACCES);
@@ -85,7 +83,7 @@ TEST_CASE("what failed a process that ended badly is kept, of one that ended wel
 }
 
 TEST_CASE("the last failures of a process are kept, and lookups do not push refusals out") {
-  Run run;
+  FailingRun run;
   run.open(20, "/closed", -EACCES);
   for (int i = 0; i < 1000; ++i) run.open(20, "/no/" + std::to_string(i), -ENOENT);
   for (int i = 0; i < 1000; ++i) run.open(20, "/again", -ENOENT);
@@ -98,7 +96,7 @@ TEST_CASE("the last failures of a process are kept, and lookups do not push refu
 }
 
 TEST_CASE("what an administrator alone may do is no failure of the action's") {
-  Run run;
+  FailingRun run;
   run.call(20, SYS_chroot, "/x", -EPERM);
   run.call(20, SYS_mkdir, "/y", -EPERM);
   run.end(20, 1 << 8);
@@ -107,7 +105,7 @@ TEST_CASE("what an administrator alone may do is no failure of the action's") {
 }
 
 TEST_CASE("a device that is full is no filesystem that is") {
-  Run run;
+  FailingRun run;
   const auto opened_and_written = [&run](std::uint32_t mode) {
     struct rh_file file = {};
     file.mode = mode;
@@ -123,7 +121,7 @@ TEST_CASE("a device that is full is no filesystem that is") {
 }
 
 TEST_CASE("changes of what PID 1 started beside the action") {
-  Run run;
+  FailingRun run;
   run.fork(10, 30);  // a probe
   run.exec(30);
   run.fork(30, 31);

@@ -12,9 +12,9 @@ using namespace rehearse::trace;
 namespace {
 
 /// init (10) and the action (20).
-class Run {
+class IpcRun {
  public:
-  Run()
+  IpcRun()
       : events([this](const TraceEvent& event) {
           objects.add(event);
           return true;
@@ -44,7 +44,7 @@ class Run {
 
 TEST_CASE("what is made and not removed is left") {
   constexpr std::uint64_t kOld = 0x100;
-  Run run;
+  IpcRun run;
   CHECK(run.after(SYS_shmget, {7, 4096, IPC_CREAT}, 0) == 1);
   CHECK(run.after(SYS_shmget, {7, 4096, 0}, 0) == 1);
   CHECK(run.after(SYS_semget, {IPC_PRIVATE, 1, 0}, 0) == 2);

@@ -1,6 +1,8 @@
 // Records as the kernel's programs write them, for tests.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -10,6 +12,8 @@
 #include "trace/record.h"
 
 namespace rehearse::trace {
+
+inline constexpr std::uint64_t kHere = static_cast<std::uint64_t>(AT_FDCWD);  ///< as an argument of a call
 
 class RecordMaker {
  public:

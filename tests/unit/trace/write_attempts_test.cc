@@ -11,12 +11,10 @@ using namespace rehearse::trace;
 
 namespace {
 
-constexpr std::uint64_t kHere = static_cast<std::uint64_t>(AT_FDCWD);
-
 /// init (10) and the action (20).
-class Run {
+class WritingRun {
  public:
-  Run()
+  WritingRun()
       : events([this](const TraceEvent& event) {
           if (const auto kind = write_kind(event, events); !kind.empty())
             found.push_back(describe_write(event, events, kind));
@@ -51,7 +49,7 @@ class Run {
 }  // namespace
 
 TEST_CASE("what the kernel refuses on a read-only mount is an attempt to write, also a question") {
-  Run run;
+  WritingRun run;
   REQUIRE(run.after_call(SYS_openat, {kHere, 1, O_WRONLY | O_CREAT}, -EROFS, "/srv/x", 1) == 1);
   CHECK(run.found[0].what == "file");
   CHECK(run.found[0].path == "/srv/x");
@@ -63,7 +61,7 @@ TEST_CASE("what the kernel refuses on a read-only mount is an attempt to write, 
 }
 
 TEST_CASE("what only looks, or fails for another reason, is none") {
-  Run run;
+  WritingRun run;
   CHECK(run.after_call(SYS_openat, {kHere, 1, O_RDONLY}, -ENOENT, "/srv/x", 1) == 0);
   CHECK(run.after_call(SYS_openat, {kHere, 1, O_WRONLY}, -EACCES, "/etc/x", 1) == 0);
   CHECK(run.after_call(SYS_openat, {kHere, 1, O_RDONLY}, -EACCES, "/proc/kcore", 1) == 0);
@@ -72,7 +70,7 @@ TEST_CASE("what only looks, or fails for another reason, is none") {
 }
 
 TEST_CASE("what changes the host without a file system counts, whatever became of it") {
-  Run run;
+  WritingRun run;
   CHECK(run.after_call(SYS_sethostname, {1, 2}, -EPERM) == 1);
   CHECK(run.after_call(SYS_kill, {1, 9}, -EPERM) == 2);
   CHECK(run.found[1].what == "kill");
@@ -84,7 +82,7 @@ TEST_CASE("what changes the host without a file system counts, whatever became o
 }
 
 TEST_CASE("so do names in /dev, but for the memory that programs share there") {
-  Run run;
+  WritingRun run;
   CHECK(run.after_call(SYS_unlink, {1}, 0, "/dev/null") == 1);
   CHECK(run.after_call(SYS_symlink, {1, 2}, 0, "/dev/log", 1) == 2);
   CHECK(run.after_call(SYS_mkdir, {1}, 0, "/dev/shm/x") == 3);

@@ -7,9 +7,9 @@ using namespace rehearse::verdict;
 
 namespace {
 
-const std::string kHead = "schema = \"rehearse.failures/1\"\n";
+const std::string kFailuresHead = "schema = \"rehearse.failures/1\"\n";
 
-std::string error_of(const std::string& text) {
+std::string patterns_error(const std::string& text) {
   const auto patterns = FailurePatterns::parse(text, "p.toml");
   REQUIRE_FALSE(patterns);
   CHECK(patterns.error().exit == ExitCode::kConfig);
@@ -24,7 +24,7 @@ TEST_CASE("the shipped patterns are read") {
 }
 
 TEST_CASE("the first pattern of a line counts, with its subject") {
-  const auto patterns = FailurePatterns::parse(kHead + R"(
+  const auto patterns = FailurePatterns::parse(kFailuresHead + R"(
 [[failure]]
 kind = "missing-file"
 needle = "gone"
@@ -46,7 +46,7 @@ needle = "gone"
 
 TEST_CASE("only the end of much output is looked at, and the last lines are kept") {
   const auto patterns =
-      FailurePatterns::parse(kHead + "[[failure]]\nkind = \"killed\"\nneedle = \"x\"\n", "p.toml");
+      FailurePatterns::parse(kFailuresHead + "[[failure]]\nkind = \"killed\"\nneedle = \"x\"\n", "p.toml");
   REQUIRE(patterns);
   std::string output = "x first\n" + std::string(kMostScanned, '\n');
   CHECK(patterns->find(output).empty());
@@ -58,12 +58,15 @@ TEST_CASE("only the end of much output is looked at, and the last lines are kept
 }
 
 TEST_CASE("what is wrong with a file of patterns is one line that names the place") {
-  CHECK(error_of("").starts_with("p.toml:1:1: \"schema\""));
-  CHECK(error_of(kHead + "[[failure]]\nneedle = \"x\"\n").find("\"kind\" is missing") != std::string::npos);
-  CHECK(error_of(kHead + "[[failure]]\nkind = \"nope\"\nneedle = \"x\"\n").starts_with("p.toml:3:8: "));
-  CHECK(error_of(kHead + "[[failure]]\nkind = \"killed\"\n").find("needle") != std::string::npos);
-  CHECK(error_of(kHead + "[[failure]]\nkind = \"killed\"\nneedle = \"x\"\npattern = \"(\"\n")
+  CHECK(patterns_error("").starts_with("p.toml:1:1: \"schema\""));
+  CHECK(patterns_error(kFailuresHead + "[[failure]]\nneedle = \"x\"\n").find("\"kind\" is missing") !=
+        std::string::npos);
+  CHECK(patterns_error(kFailuresHead + "[[failure]]\nkind = \"nope\"\nneedle = \"x\"\n")
+            .starts_with("p.toml:3:8: "));
+  CHECK(patterns_error(kFailuresHead + "[[failure]]\nkind = \"killed\"\n").find("needle") !=
+        std::string::npos);
+  CHECK(patterns_error(kFailuresHead + "[[failure]]\nkind = \"killed\"\nneedle = \"x\"\npattern = \"(\"\n")
             .starts_with("p.toml:5:11: "));
-  CHECK(error_of(kHead + "[[failure]]\nkind = \"killed\"\nneedel = \"x\"\n")
+  CHECK(patterns_error(kFailuresHead + "[[failure]]\nkind = \"killed\"\nneedel = \"x\"\n")
             .starts_with("p.toml:4:1: unknown key"));
 }

@@ -10,8 +10,8 @@ using namespace rehearse::verdict;
 
 namespace {
 
-const std::string kHead = "schema = \"rehearse.policy/1\"\n";
-const std::string kRule = kHead + R"(
+const std::string kPolicyHead = "schema = \"rehearse.policy/1\"\n";
+const std::string kRule = kPolicyHead + R"(
 [[rule]]
 id = "priv.setuid-new"
 level = "red"
@@ -28,7 +28,7 @@ Result<Policy> read(const std::vector<std::string>& texts) {
   return merge.finish();
 }
 
-std::string error_of(const std::string& text) {
+std::string policy_error(const std::string& text) {
   const auto policy = read({text});
   REQUIRE(!policy);
   CHECK(policy.error().exit == ExitCode::kConfig);
@@ -36,7 +36,7 @@ std::string error_of(const std::string& text) {
 }
 
 void check_error(const std::string& text, const std::string& part) {
-  const std::string error = error_of(text);
+  const std::string error = policy_error(text);
   INFO(error);
   CHECK(error.find(part) != std::string::npos);
 }
@@ -58,7 +58,7 @@ TEST_CASE("A rule is read with its defaults") {
 }
 
 TEST_CASE("What is wrong is named with file, line, column and the nearest word") {
-  check_error(kHead + "[[rule]]\nidd = \"a.b\"\n",
+  check_error(kPolicyHead + "[[rule]]\nidd = \"a.b\"\n",
               "p1.toml:3:1: unknown key \"idd\" of [[rule]]; the nearest known key is \"id\"");
   check_error(kRule + "chnage = \"created\"\n", "the nearest known key is \"change\"");
   check_error(kRule + "not_chnage = \"created\"\n", "the nearest known key is \"not_change\"");
@@ -76,18 +76,18 @@ TEST_CASE("What is wrong is named with file, line, column and the nearest word")
   check_error(kRule + "[skip]\nread_onyl = true\n", "the nearest known key is \"read_only\"");
   check_error("", "\"schema\" is missing");
   check_error("schema = \"rehearse.policy/2\"", "write \"rehearse.policy/1\"");
-  check_error(kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"redd\"\n", "did you mean \"red\"?");
-  check_error(kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n",
+  check_error(kPolicyHead + "[[rule]]\nid = \"a.b\"\nlevel = \"redd\"\n", "did you mean \"red\"?");
+  check_error(kPolicyHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n",
               "has no [rule.match.SUBJECT]");
-  check_error(kHead + "[[rule]]\nid = \"A b\"\n", "is no name of a rule");
-  check_error(kHead + "[[rule]]\nid = \"core.x\"\n", "are rehearse's own");
-  check_error(kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match]\n",
+  check_error(kPolicyHead + "[[rule]]\nid = \"A b\"\n", "is no name of a rule");
+  check_error(kPolicyHead + "[[rule]]\nid = \"core.x\"\n", "are rehearse's own");
+  check_error(kPolicyHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match]\n",
               "matches nothing");
-  check_error(kHead + "x = [", "p1.toml:2");
+  check_error(kPolicyHead + "x = [", "p1.toml:2");
 }
 
 TEST_CASE("A green rule has to say which effects it accepts") {
-  const std::string green = kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"green\"\nwhy = \"w\"\n";
+  const std::string green = kPolicyHead + "[[rule]]\nid = \"a.b\"\nlevel = \"green\"\nwhy = \"w\"\n";
   check_error(green + "[rule.match.command]\nexit = 0\n", "is green without [rule.match.only]");
   CHECK(read({green + "[rule.match.only]\nfiles = [\"/tmp/**\"]\n"}));
 }
@@ -107,7 +107,7 @@ TEST_CASE("Exceptions need a rule, a subject, an owner, a reason and an end") {
   check_error(head + "path = \"/x\"\nowner = \"a\"\nreason = \"r\"\n", "\"expires\" is missing");
   check_error(head + "path = \"/x\"\nowner = \"a\"\nreason = \"r\"\nexpires = \"2027-03-01\"\n",
               "is a text, not a date");
-  check_error(kHead +
+  check_error(kPolicyHead +
                   "[[exception]]\nrule = \"no.such\"\npath = \"/x\"\nowner = \"a\"\nreason = \"r\"\nexpires "
                   "= 2027-03-01\n",
               "there is no rule \"no.such\"");
@@ -126,23 +126,23 @@ name = "t"
 bundle = "b"
 expect = { verdict = "yellow", rules = ["id.user-added"] }
 )";
-  const auto policy = read({kRule, kHead + more});
+  const auto policy = read({kRule, kPolicyHead + more});
   REQUIRE(policy);
   CHECK(policy->limits_per_hour.at("bytes_written") == std::int64_t{2} << 30);
   CHECK(policy->approvals.at("yellow").ttl_ns == 4 * 3'600'000'000'000);
   CHECK(policy->approvals.at("yellow").not_requester);
   CHECK(policy->tests.at(0).rules.at(0) == "id.user-added");
   CHECK(policy->digest != read({kRule})->digest);
-  check_error(kHead + "[approval.blue]\n", "unknown key \"blue\"");
-  check_error(kHead + "[approval.red]\nneed = 0\n", "out of range");
-  check_error(kHead + "[limits]\nper_hour = { delets = 1 }\n", "nearest known key is \"deletes\"");
-  check_error(kHead + "[[test]]\nname = \"t\"\nbundle = \"b\"\nexpect = {}\n", "expects nothing");
+  check_error(kPolicyHead + "[approval.blue]\n", "unknown key \"blue\"");
+  check_error(kPolicyHead + "[approval.red]\nneed = 0\n", "out of range");
+  check_error(kPolicyHead + "[limits]\nper_hour = { delets = 1 }\n", "nearest known key is \"deletes\"");
+  check_error(kPolicyHead + "[[test]]\nname = \"t\"\nbundle = \"b\"\nexpect = {}\n", "expects nothing");
 }
 
 TEST_CASE("Overrides, standing approvals and skips are read; the last file that has a table decides") {
-  const auto policy =
-      read({kHead + "[override]\nroles = [\"a\"]\n[standing]\nroles = [\"b\"]\n[skip]\nread_only = true\n",
-            kHead + "[standing]\nroles = [\"c\"]\nruns = 5\nttl = \"2d\"\n"});
+  const auto policy = read(
+      {kPolicyHead + "[override]\nroles = [\"a\"]\n[standing]\nroles = [\"b\"]\n[skip]\nread_only = true\n",
+       kPolicyHead + "[standing]\nroles = [\"c\"]\nruns = 5\nttl = \"2d\"\n"});
   REQUIRE(policy);
   CHECK(policy->overriding->max_ttl_ns == 4 * 3'600'000'000'000);
   CHECK(policy->standing->roles == std::vector<std::string>{"c"});
@@ -158,7 +158,7 @@ TEST_CASE("Overrides, standing approvals and skips are read; the last file that 
 TEST_CASE(
     "The digest is of the merged meaning: order of keys and comments do not count, order of rules does") {
   const std::string other =
-      kHead +
+      kPolicyHead +
       "# why\n[[rule]]\nwhy = \"w\"\nlevel = \"red\"\nid = \"priv.setuid-new\"\n"
       "[rule.match.file]\nmode_gain = \"setuid\"\nchange = [\"created\", \"modified\"]\n";
   const auto first = read({kRule});
@@ -167,9 +167,9 @@ TEST_CASE(
       R"({"rule":[{"id":"priv.setuid-new","level":"red","match":{"file":{"change":["created","modified"],"mode_gain":"setuid"}},"why":"w"}],"schema":"rehearse.policy/1"})");
   CHECK(first->digest == "sha256:" + hex(sha256(first->canonical)));
   CHECK(read({other})->digest == first->digest);
-  CHECK(read({kRule, kHead})->digest == first->digest);
+  CHECK(read({kRule, kPolicyHead})->digest == first->digest);
   const std::string second =
-      kHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.net]\n";
+      kPolicyHead + "[[rule]]\nid = \"a.b\"\nlevel = \"red\"\nwhy = \"w\"\n[rule.match.net]\n";
   CHECK(read({kRule, second})->digest != read({second, kRule})->digest);
   CHECK(read({kRule, kRule}).error().what.find("is already defined at p1.toml:3") != std::string::npos);
 }
