@@ -18,7 +18,7 @@ std::vector<std::string> lines_of(std::string_view text) {
 }
 
 /// Applies as patch(1) does: by line numbers, with everything that is taken away or kept compared first.
-std::string apply(std::string_view before, const std::vector<report::Hunk>& hunks) {
+std::string patched(std::string_view before, const std::vector<report::Hunk>& hunks) {
   const auto lines = lines_of(before);
   std::string after;
   std::size_t next = 0;
@@ -78,8 +78,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const auto hunks = report::diff_lines(before, after, context);
   FUZZ_REQUIRE(hunks.empty() == (before == after));
-  FUZZ_REQUIRE(apply(before, hunks) == after);
-  FUZZ_REQUIRE(apply(after, report::diff_lines(after, before, context)) == before);
+  FUZZ_REQUIRE(patched(before, hunks) == after);
+  FUZZ_REQUIRE(patched(after, report::diff_lines(after, before, context)) == before);
   for (const report::Hunk& hunk : hunks) FUZZ_REQUIRE(fuzz::is_harmless(report::hunk_header(hunk)));
   return 0;
 }
