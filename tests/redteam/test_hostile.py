@@ -118,7 +118,7 @@ class Hostile(HostCase):
                 continue
             with self.subTest(case=case):
                 result = self.run_in([self.program, case], "--env", f"STATE={self.state}", "--env", "LOCK=/etc/passwd", "--env", f"OUTSIDE={os.getpid()}",
-                                     "--timeout", f"{20 * harness.SLOW}s", *options)
+                                     "--timeout", f"{60 * harness.SLOW}s", *options)
                 self.assertIn(result.code, harness.RAN, result.err)
                 self.assertEqual(result.doc["command"]["exit"], 0, result.err.decode(errors="replace"))
                 self.assert_reported(case, result)
