@@ -54,9 +54,8 @@ void print_text(report::Writer& out, const Globals& globals, const ledger::GcRep
         fmt::format("{}  {}removed ({}), {}\n", choice.id, would, choice.reason, format_bytes(choice.bytes)));
   }
   for (const ledger::GcReport::Spared& spared : report.spared) {
-    out.put(fmt::format(
-        "{}  left alone: it keeps what is not its own; take that out, then: rehearse {}rm --force {}\n",
-        spared.id, state_option(globals), spared.id));
+    out.put(fmt::format("{}  left alone; take out what is not its own, then: rehearse {}rm --force {}\n",
+                        spared.id, state_option(globals), spared.id));
     for (const std::string& line : spared.why) out.put("  " + escape_text(line) + "\n");
   }
   out.put(fmt::format("{} {}removed, {} freed; {} kept, {}\n", report.removed.size(), would,

@@ -18,7 +18,7 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
   line.option("--accept", order.accept, "Take back these although they were changed since").type_name("PATH");
   line.option("--held-open", held_open,
-              "Files that somebody has open for writing: refuse, or replace (he keeps the promoted file)")
+              "Files that somebody has open for writing: refuse, or replace (he keeps that file)")
       .one_of({"refuse", "replace"})
       .type_name("HOW");
   install.add_to(line, order.units, order.dry_run);

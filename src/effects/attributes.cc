@@ -151,32 +151,35 @@ Attributes from_stat(const struct stat& st) {
   return attributes;
 }
 
-Result<Attributes> read_file(int dir, const char* name, std::optional<struct stat>& st, Content content,
-                             Store store) {
-  RH_TRY(const UniqueFd fd, open_to_read(dir, name, 0));
+}  // namespace
+
+Result<UniqueFd> open_file(int dir, const char* name, std::optional<struct stat>& st) {
+  RH_TRY(UniqueFd fd, open_to_read(dir, name, 0));
   struct stat opened = {};
   if (::fstat(fd.get(), &opened) != 0) return sys::last_error("fstat");
   if (!S_ISREG(opened.st_mode) || (st && (opened.st_ino != st->st_ino || opened.st_dev != st->st_dev)))
     return fail("was replaced while it was read");
   st = opened;
-  Attributes attributes = from_stat(opened);
+  return fd;
+}
+
+Result<Attributes> read_open_file(int file, const struct stat& st, Content content, Store store) {
+  Attributes attributes = from_stat(st);
   if (content == Content::kHash)
-    content = holes(fd.get(), opened) <= kMostHoles ? Content::kHashPlain : Content::kHashSparse;
+    content = holes(file, st) <= kMostHoles ? Content::kHashPlain : Content::kHashSparse;
   if (content == Content::kHashSparse) {
     attributes.sparse = true;
-    RH_TRY(attributes.sha256, sparse_sha256_fd(fd.get(), attributes.size));
+    RH_TRY(attributes.sha256, sparse_sha256_fd(file, attributes.size));
   }
   if (content == Content::kHashPlain) {
     std::uint64_t bytes = 0;
-    RH_TRY(attributes.sha256, sha256_fd(fd.get(), &bytes, static_cast<std::uint64_t>(opened.st_size)));
+    RH_TRY(attributes.sha256, sha256_fd(file, &bytes, static_cast<std::uint64_t>(st.st_size)));
     attributes.size = bytes;
   }
-  RH_CHECK(read_xattrs_fd(fd.get(), store, attributes));
-  read_inode_flags(fd.get(), attributes);
+  RH_CHECK(read_xattrs_fd(file, store, attributes));
+  read_inode_flags(file, attributes);
   return attributes;
 }
-
-}  // namespace
 
 Content content_as(const Attributes& recorded) {
   return recorded.sparse ? Content::kHashSparse : Content::kHashPlain;
@@ -203,7 +206,10 @@ FileType file_type(const struct stat& st) {
 
 Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st, Content content,
                                    Store store) {
-  if (!st || S_ISREG(st->st_mode)) return read_file(dir, name, st, content, store);
+  if (!st || S_ISREG(st->st_mode)) {
+    RH_TRY(const UniqueFd file, open_file(dir, name, st));
+    return read_open_file(file.get(), *st, content, store);
+  }
   Attributes attributes = from_stat(*st);
   if (S_ISDIR(st->st_mode)) {
     RH_TRY(const UniqueFd fd, open_to_read(dir, name, O_DIRECTORY));

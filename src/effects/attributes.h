@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/result.h"
 #include "effects/change.h"
 
@@ -30,6 +31,12 @@ FileType file_type(const struct stat& st);
 /// which must still be the one of `st`.
 Result<Attributes> read_attributes(int dir, const char* name, std::optional<struct stat>& st, Content content,
                                    Store store = Store::kHost);
+
+/// What read_attributes does for a regular file, in two steps. `st` is filled in anew, from the opened inode.
+Result<UniqueFd> open_file(int dir, const char* name, std::optional<struct stat>& st);
+/// Reads `file` from where it stands, which is its start.
+Result<Attributes> read_open_file(int file, const struct stat& st, Content content,
+                                  Store store = Store::kHost);
 
 struct Window {
   std::int64_t from_ns = 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <memory>
@@ -154,15 +155,17 @@ std::vector<Holder> find_holders(const std::function<bool(dev_t, ino_t)>& wanted
       holders.push_back(holder_in(process, pid, object, use));
     };
     const auto look_at = [&](const std::string& thread) {
+      struct stat program = {};
+      const bool executes = ::stat((thread + "/exe").c_str(), &program) == 0;
+      // Who may not know its program may not know its descriptors: the kernel asks the same for both.
+      if (!executes && errno == EACCES) return;
       for_each_number_in(thread + "/fd", [&](int fd, int directory, const char* name) {
         struct stat st = {};
         if (::fstatat(directory, name, &st, 0) != 0) return;
         if (S_ISREG(st.st_mode) && wanted(st.st_dev, st.st_ino))
           add(st.st_dev, st.st_ino, use_of_descriptor(thread, fd));
       });
-      struct stat program = {};
-      if (::stat((thread + "/exe").c_str(), &program) == 0)
-        add(program.st_dev, program.st_ino, Holder::Use::kExecute);
+      if (executes) add(program.st_dev, program.st_ino, Holder::Use::kExecute);
     };
     const auto threads = threads_with_descriptors(process, pid);
     for (const int thread : threads) look_at(process + "/task/" + std::to_string(thread));

@@ -86,6 +86,11 @@ Result<FrozenBundle> open_frozen(const ledger::StateDir& state, std::string_view
   RH_TRY(const UniqueFd manifest, frozen.bundle.open_kept("manifest"));
   RH_TRY(const Sha256 manifest_part, digest_of(manifest));
   add(manifest_part);
+  // Of a count that is not true only the room would be wrong, and no record is as small as this.
+  RH_TRY(const struct stat size, sys::stat_fd(manifest.get()));
+  constexpr std::uint64_t kLeastBytes = 40;
+  frozen.changes.reserve(
+      std::min(frozen.record.counts.total(), static_cast<std::uint64_t>(size.st_size) / kLeastBytes));
   RH_CHECK(effects::read_manifest(manifest.get(), [&](const effects::Change& change) {
     frozen.changes.push_back(change);
     return true;

@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -24,6 +26,7 @@ namespace rehearse::promote {
 namespace {
 
 constexpr unsigned kUnchangeable = FS_IMMUTABLE_FL | FS_APPEND_FL;
+constexpr std::uint64_t kUnchangeableAttributes = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
 
 bool is_unchangeable(int object) {
   unsigned flags = 0;
@@ -37,7 +40,7 @@ tl::unexpected<Error> unchangeable(const std::string& path) {
 
 class Ground {
  public:
-  explicit Ground(const GroundQuestion& question) : question_(question) {}
+  explicit Ground(const GroundQuestion& question) : question_(question), parents_(question.volumes.size()) {}
 
   Result<std::vector<std::string>> check() {
     for (const Volume* volume : question_.volumes) RH_CHECK(check_writable(*volume));
@@ -66,11 +69,27 @@ class Ground {
     if (one.how != Touched::How::kSet && !one.path.empty())
       RH_CHECK(check_parent(one.volume, std::string(parent_of(one.path))));
     if (one.how == Touched::How::kPut || one.flags_known) return {};
+    if (const auto told = flags_by_statx(one)) {
+      if (*told) return unchangeable(shown(one));
+      return {};
+    }
     const auto object =
         open_below(volume(one).root(), one.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_NOATIME);
     // Of what cannot be opened (links, sockets, what is gone) no flags can be set either.
     if (object && is_unchangeable(object->get())) return unchangeable(shown(one));
     return {};
+  }
+
+  /// Whether it is unchangeable, where its filesystem tells without its being opened. Source: statx(2).
+  std::optional<bool> flags_by_statx(const Touched& one) {
+    if (one.path.empty()) return std::nullopt;
+    const auto dir = parents_[one.volume].open(volume(one).root(), parent_of(one.path));
+    struct statx found = {};
+    if (!dir || ::statx(*dir, std::string(leaf_of(one.path)).c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+                        STATX_TYPE, &found) != 0)
+      return std::nullopt;
+    if ((found.stx_attributes_mask & kUnchangeableAttributes) != kUnchangeableAttributes) return std::nullopt;
+    return (found.stx_attributes & kUnchangeableAttributes) != 0;
   }
 
   Result<void> check_parent(std::size_t v, const std::string& parent) {
@@ -220,6 +239,7 @@ class Ground {
   }
 
   const GroundQuestion& question_;
+  std::vector<ParentCache> parents_;  ///< of each volume
   std::vector<std::string> notes_;
   std::pair<std::size_t, std::string> last_ = {SIZE_MAX, {}};  ///< the directory looked at last
 };

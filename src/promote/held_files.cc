@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <map>
+#include <optional>
 
-#include "base/sys.h"
+#include "base/ignored_signal.h"
+#include "base/share_out.h"
 #include "effects/directory.h"
 #include "host/open_files.h"
 #include "promote/kernel_holders.h"
@@ -20,7 +22,11 @@ class HeldFiles {
   explicit HeldFiles(const HeldQuestion& question) : question_(question) {}
 
   Result<HeldAnswer> ask() {
-    for (const Going& going : question_.going) RH_CHECK(collect(going));
+    {
+      const IgnoredSignal of_leases(SIGIO);
+      for (const Going& going : question_.going) RH_CHECK(collect(going));
+      ask_the_kernel();
+    }
     if (files_.empty()) return std::move(answer_);
     const auto wanted = [&](dev_t dev, ino_t ino) { return files_.contains(std::pair(dev, ino)); };
     for (const host::Holder& holder : host::find_holders(wanted)) RH_CHECK(judge(holder));
@@ -38,6 +44,8 @@ class HeldFiles {
   struct File {
     std::string shown;
     std::size_t rewrite = Going::kNotInPlace;
+    std::size_t volume = 0;
+    std::string path;      ///< relative
     bool written = false;  ///< by the kernel's word
     bool writer_known = false;
   };
@@ -49,15 +57,18 @@ class HeldFiles {
     while (!waiting.empty()) {
       const std::string at = std::move(waiting.back());
       waiting.pop_back();
-      const auto object = open_below(volume.root(), at, O_PATH | O_NOFOLLOW);
-      if (!object) {
-        if (leads_nowhere(object.error().err)) continue;  // that is stale
-        return tl::make_unexpected(object.error());
+      const auto found = volume.find({Area::kHost, at});
+      if (!found) {
+        if (leads_nowhere(found.error().err)) continue;  // that is stale
+        return tl::make_unexpected(found.error());
       }
-      RH_TRY(const struct stat st, sys::stat_fd(object->get()));
-      if (S_ISREG(st.st_mode)) {
-        add(object->get(), st, volume.shown({Area::kHost, at}), going.rewrite);
-      } else if (S_ISDIR(st.st_mode)) {
+      const std::optional<struct stat>& st = *found;
+      if (!st) continue;
+      if (S_ISREG(st->st_mode)) {
+        const auto [file, fresh] = files_.try_emplace(
+            {st->st_dev, st->st_ino}, File{volume.shown({Area::kHost, at}), going.rewrite, going.volume, at});
+        if (fresh) as_found_.push_back(&file->second);
+      } else if (S_ISDIR(st->st_mode)) {
         RH_CHECK(enter(going.volume, at, waiting));
       }
     }
@@ -78,9 +89,15 @@ class HeldFiles {
     return {};
   }
 
-  void add(int object, const struct stat& st, std::string shown, std::size_t rewrite) {
-    const auto [at, fresh] = files_.try_emplace({st.st_dev, st.st_ino}, File{std::move(shown), rewrite});
-    if (fresh) at->second.written = ask_for_writers(object) == Writers::kSome;
+  void ask_the_kernel() {
+    share_out(as_found_.size(), [&] {
+      return [&, parents = std::vector<ParentCache>(question_.volumes.size())](std::size_t i) mutable {
+        File& file = *as_found_[i];
+        const auto dir =
+            parents[file.volume].open(question_.volumes[file.volume]->root(), parent_of(file.path));
+        if (dir) file.written = ask_for_writers(*dir, std::string(leaf_of(file.path))) == Writers::kSome;
+      };
+    });
   }
 
   Result<void> judge(const host::Holder& holder) {
@@ -121,6 +138,7 @@ class HeldFiles {
 
   const HeldQuestion& question_;
   std::map<std::pair<dev_t, ino_t>, File> files_;
+  std::vector<File*> as_found_;  ///< of files_; neighbours share a directory
   std::set<std::size_t> in_place_;
   HeldAnswer answer_;
 };

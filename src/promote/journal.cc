@@ -350,6 +350,8 @@ Result<void> JournalWriter::sync() {
 Result<Journal> read_journal(int fd) {
   RH_TRY(const std::string text, sys::read_all(fd, SIZE_MAX / 2));
   Journal journal;
+  constexpr std::size_t kUsualRecord = 100;
+  journal.operations.reserve(text.size() / kUsualRecord);
   bool first = true;
   bool sound = true;
   const Chain whole = read_chain(text, [&](std::string_view record) {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,15 +65,13 @@ std::vector<host::Holder> find_loop_devices(const std::function<bool(dev_t, ino_
   return holders;
 }
 
-Writers ask_for_writers(int file) {
-  const auto opened = sys::open(sys::fd_path(file).c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+Writers ask_for_writers(int dir, const std::string& name) {
+  const UniqueFd file(::openat(dir, name.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC));
   // Somebody has a lease of his own, which this would break: he is a writer for all that is known.
-  if (!opened) return opened.error().err == EWOULDBLOCK ? Writers::kSome : Writers::kUnknown;
-  // Who opens it this very moment makes the kernel send a signal: one that does nothing.
-  if (::fcntl(opened->get(), F_SETSIG, SIGURG) != 0) return Writers::kUnknown;
-  if (::fcntl(opened->get(), F_SETLEASE, F_RDLCK) != 0)
+  if (!file.valid()) return errno == EWOULDBLOCK ? Writers::kSome : Writers::kUnknown;
+  // It goes with the descriptor.
+  if (::fcntl(file.get(), F_SETLEASE, F_RDLCK) != 0)
     return errno == EAGAIN ? Writers::kSome : Writers::kUnknown;
-  ::fcntl(opened->get(), F_SETLEASE, F_UNLCK);
   return Writers::kNone;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "host/open_files.h"
@@ -18,7 +19,8 @@ enum class Writers : std::uint8_t {
   kSome,     ///< a process, the kernel itself, or a descriptor that is on its way between processes
   kUnknown,  ///< its filesystem gives out no leases
 };
-/// `file`: a regular file, O_PATH will do. Nobody notices.
-Writers ask_for_writers(int file);
+/// `name` in directory `dir` is a regular file. Nobody notices. SIGIO is to be ignored meanwhile: the kernel
+/// sends one when somebody opens the file this very moment.
+Writers ask_for_writers(int dir, const std::string& name);
 
 }  // namespace rehearse::promote

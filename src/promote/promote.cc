@@ -492,11 +492,17 @@ class Promotion {
       RH_CHECK(stager.prepare());
       std::vector<Staged> staged;
       staged.reserve(layer.stages.size());
-      for (const StageItem& item : layer.stages) {
-        RH_TRY(Staged one, stage_one(used, use, stager, item));
+      for (const StageItem& item : layer.stages) RH_CHECK(check_unused(used, use, item));
+      const auto prepared = [&](std::uint64_t number) {
+        if (((count + number) & 63U) == 0) progress("preparing", count + number);
+      };
+      const bool ahead = stager.check_ahead(prepared);
+      for (std::size_t s = 0; s < layer.stages.size(); ++s) {
+        RH_TRY(Staged one, stage_one(v, use, stager, s));
         staged.push_back(std::move(one));
-        if ((++count & 63U) == 0) progress("preparing", count);
+        if (!ahead) prepared(s + 1);
       }
+      count += layer.stages.size();
       RH_TRY(const auto rewritten, save_rewritten(v, tag));
       RH_TRY(auto operations,
              bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
@@ -507,20 +513,25 @@ class Promotion {
     return all;
   }
 
-  /// Where the run's own objects are used, one may have been used before.
-  Result<Staged> stage_one(const UsedVolume& used, const StoreUse& use, Stager& stager,
-                           const StageItem& item) const {
-    if (!used.entry.adopted || item.how == StageItem::How::kDirectory) return stager.stage(item);
+  /// Where the run's own objects are used, one may have been used before: it is an old object now, or
+  /// somebody else's, and nothing is to be done to it.
+  Result<void> check_unused(const UsedVolume& used, const StoreUse& use, const StageItem& item) const {
+    if (!used.entry.adopted || item.how == StageItem::How::kDirectory) return {};
     const std::string& path = frozen_->changes[item.change].path;
-    const std::string& token = used.entry.token;
-    const std::string own = "upper/" + item.path;
-    // Before anything is done to it: it is an old object, or somebody else's.
-    if (use.has_put(token, item.path)) return is_on_host(path);
-    if (use.keeps(token, own)) return holds_what_was_kept(path);
-    auto staged = stager.stage(item);
-    if (staged || staged.error().exit != ExitCode::kDataError) return staged;
-    if (use.has_put_above(token, item.path)) return is_on_host(path);
-    if (use.keeps_below(token, own)) return holds_what_was_kept(path);
+    if (use.has_put(used.entry.token, item.path)) return is_on_host(path);
+    if (use.keeps(used.entry.token, "upper/" + item.path)) return holds_what_was_kept(path);
+    return {};
+  }
+  Result<Staged> stage_one(std::uint32_t v, const StoreUse& use, Stager& stager, std::size_t number) const {
+    auto staged = stager.stage(number);
+    const UsedVolume& used = volumes_[v];
+    const StageItem& item = plan_.layers[v].stages[number];
+    if (staged || staged.error().exit != ExitCode::kDataError || !used.entry.adopted ||
+        item.how == StageItem::How::kDirectory)
+      return staged;
+    const std::string& path = frozen_->changes[item.change].path;
+    if (use.has_put_above(used.entry.token, item.path)) return is_on_host(path);
+    if (use.keeps_below(used.entry.token, "upper/" + item.path)) return holds_what_was_kept(path);
     return staged;
   }
   tl::unexpected<Error> is_on_host(const std::string& path) const {

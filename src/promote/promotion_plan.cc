@@ -77,6 +77,10 @@ class LayerPlanner {
   tl::unexpected<Error> wrong(std::size_t i, const std::string& why, std::string fix) const {
     return fail(changes_[i].path + " " + why, ExitCode::kDataError, std::move(fix));
   }
+  /// What is selected and what is left out cannot be parted.
+  tl::unexpected<Error> parts(std::size_t i, const std::string& why, std::string fix) const {
+    return fail(changes_[i].path + " " + why, ExitCode::kUsage, std::move(fix));
+  }
 
   bool taken(std::size_t i) const { return plan_.taken[i]; }
 
@@ -232,20 +236,20 @@ class LayerPlanner {
         const auto above = now_.find(parent);
         if (above != now_.end() && !taken(above->second) &&
             (is_created_directory(parent) || changes_[above->second].kind == ChangeKind::kRenamed))
-          return wrong(i, "needs its directory, which is left out",
+          return parts(i, "needs its directory, which is left out",
                        "select " + changes_[above->second].path + " as well");
       }
       if (!taken(i) && change.kind == ChangeKind::kDeleted) {
         const auto above = deleted_directories_.find(parent);
         if (above != deleted_directories_.end() && taken(above->second))
-          return wrong(i, "is left out, but lies in a directory that is to be deleted",
+          return parts(i, "is left out, but lies in a directory that is to be deleted",
                        "leave out " + changes_[above->second].path + " as well");
       }
       if (!taken(i) || !change.after || change.type == FileType::kDir || change.after->nlink < 2) continue;
       if (const auto group = groups().find(change.after->ino); group != groups().end()) {
         for (const std::size_t other : group->second) {
           if (!taken(other))
-            return wrong(i, "and " + changes_[other].path + " are one file: one of them is left out",
+            return parts(i, "and " + changes_[other].path + " are one file: one of them is left out",
                          "select both or neither");
         }
       }

@@ -76,6 +76,7 @@ class Rollback {
     RH_CHECK(bind_rollback({volumes, operations_, tag, after_, journal_.settled_ns, order_.accept,
                             outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
+    keep_edited();
     for (const Operation& operation : operations_) show(operation);
     for (const Kept& kept : kept_) outcome_.kept.push_back(kept.line);
     outcome_.check_ns = monotonic_ns() - begun;
@@ -205,6 +206,7 @@ class Rollback {
 
   /// A path that is none of the promotion's is a slip.
   Result<void> check_named() {
+    if (order_.selection.takes_all()) return {};
     std::vector<std::string> paths;
     for (const Operation& operation : journal_.operations) {
       for (std::string& path : host_paths(operation)) paths.push_back(std::move(path));
@@ -229,6 +231,7 @@ class Rollback {
     std::vector<std::size_t> taken;
     std::vector<std::size_t> left_out;
     std::unordered_map<std::string, std::string> parked;  // store place -> host path it came from
+    chosen.reserve(journal_.operations.size());
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
       const Operation& operation = journal_.operations[i];
       if (!in_effect_[i]) {
@@ -258,7 +261,7 @@ class Rollback {
       taken.push_back(i);
     }
     RH_CHECK(check_parting(journal_, taken, left_out));
-    operations_ = inverted(chosen);
+    operations_ = inverted(std::move(chosen));
     const auto volumes = all_volumes();
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
@@ -319,7 +322,7 @@ class Rollback {
     for (const Operation& operation : operations_) {
       const bool exchange = operation.kind == OperationKind::kExchange;
       const Place& store = exchange ? operation.from : operation.to;
-      if (!exchange && operation.kind != OperationKind::kMove) continue;
+      if ((!exchange && operation.kind != OperationKind::kMove) || operation.type != FileType::kDir) continue;
       if (store.area != Area::kStore || parked.contains(place_key(operation, store))) continue;
       Volume& on = volumes[operation.volume];
       RH_TRY(const auto st, on.find(store));
@@ -363,7 +366,7 @@ class Rollback {
     }
     const auto volumes = all_volumes();
     RH_TRY(HeldAnswer held, ask_who_holds({volumes, going, &apart, order_.held_open,
-                                           "--held-open replace (it keeps the promoted file)"}));
+                                           "--held-open replace (it keeps that file)"}));
     std::move(held.notes.begin(), held.notes.end(), std::back_inserter(outcome_.notes));
     return {};
   }
@@ -474,14 +477,23 @@ class Rollback {
     return {};
   }
 
-  /// Copies of what is to be rewritten though somebody has edited it.
-  Result<void> save_edited() {
+  /// Where copies are to be of what is rewritten though somebody has edited it.
+  void keep_edited() {
     for (std::size_t i = 0; i < operations_.size(); ++i) {
       Operation& operation = operations_[i];
       if (operation.kind != OperationKind::kRewrite || !operation.saved.path.empty()) continue;
+      operation.saved = {Area::kStore, std::string(kKept) + '/' + tag_of(next_) + 'r' + std::to_string(i)};
+      edited_.push_back(i);
+      kept_.push_back({operation.volume, operation.saved.path,
+                       volume(operation).shown(operation.to) + ": what is there since is kept as " +
+                           volume(operation).shown(operation.saved)});
+    }
+  }
+  Result<void> save_edited() {
+    for (const std::size_t i : edited_) {
+      const Operation& operation = operations_[i];
       Volume& on = volume(operation);
       const std::string shown = on.shown(operation.to);
-      operation.saved = {Area::kStore, std::string(kKept) + '/' + tag_of(next_) + 'r' + std::to_string(i)};
       RH_TRY(const int from, unless_moved(on.parent(operation.to), shown));
       RH_TRY(const UniqueFd source, sys::dup(from));
       RH_TRY(const int to, on.parent(operation.saved));
@@ -493,9 +505,6 @@ class Rollback {
       RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
                                         FileType::kFile, now),
                             shown));
-      kept_.push_back({operation.volume, operation.saved.path,
-                       shown + ": what is there since is kept as " + on.shown(operation.saved)});
-      outcome_.kept.push_back(kept_.back().line);
     }
     return {};
   }
@@ -544,7 +553,8 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
-  std::int64_t looked_ns_ = 0;  ///< CLOCK_REALTIME when the host was looked at
+  std::vector<std::size_t> edited_;  ///< of these: rewrites of what somebody has edited
+  std::int64_t looked_ns_ = 0;       ///< CLOCK_REALTIME when the host was looked at
   std::vector<Operation> given_up_;
   std::vector<Kept> kept_;
   std::set<std::string> timed_;          ///< directories whose times an earlier rollback has set back

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -520,10 +521,9 @@ class Binding {
   void leave_theirs(Operation& operation, const Settings& promoted, const std::string& shown) {
     TakenBack taken = taken_back(*operation.before, promoted, *operation.after, {true, false});
     operation.after = std::move(taken.settings);
-    std::string names;
-    for (const std::string& name : taken.theirs) names += (names.empty() ? "" : ", ") + name;
-    if (!names.empty())
-      found_.left.push_back(shown + ": somebody has set its " + names + "; that stays as it is");
+    if (!taken.theirs.empty())
+      found_.left.push_back(fmt::format("{}: somebody has set its {}; that stays as it is", shown,
+                                        fmt::join(taken.theirs, ", ")));
   }
 
   Result<void> bind_rewrite(Operation& operation) {

@@ -41,7 +41,17 @@ Result<bool> is_within(int directory, int root) {
 
 void Site::forget() {
   opened_.clear();
-  for (Volume& on : volumes_) on.forget_parents();
+  for (std::uint32_t v = 0; v < parents_.size(); ++v) forget_parents(v);
+}
+
+void Site::forget_parents(std::uint32_t volume) {
+  volumes_[volume].forget_parents();
+  for (ParentCache& cache : parents_[volume]) cache.forget();
+}
+
+Result<int> Site::parent(const Operation& operation, const Place& place) {
+  ParentCache& cache = parents_[operation.volume][static_cast<std::size_t>(place.area)];
+  return cache.open(volume(operation).area(place.area), parent_of(place.path));
 }
 
 std::string Site::shown(const Operation& operation, End end) const {
@@ -101,7 +111,7 @@ Result<Spot> Site::spot(const Operation& operation, End end) {
     RH_TRY(const int itself, open(operation, number, place.path));
     return Spot{itself, {}};
   }
-  RH_TRY(const int dir, noted ? open(operation, number, parent_of(place.path)) : on.parent(place));
+  RH_TRY(const int dir, noted ? open(operation, number, parent_of(place.path)) : parent(operation, place));
   return Spot{dir, std::string(leaf_of(place.path))};
 }
 
@@ -133,9 +143,8 @@ Result<Spot> Site::spot_of_rename(const Operation& operation, End end) {
 
 Result<void> Site::rename(const Operation& operation, End source, unsigned flags) {
   const End target = source == End::kFrom ? End::kTo : End::kFrom;
-  Volume& on = volume(operation);
   RH_TRY(const Spot from, spot_of_rename(operation, source));
-  // Both may come from the volume's one cache.
+  // Both may come from one cache.
   std::optional<UniqueFd> kept;
   if (operation.from.area == operation.to.area) {
     RH_TRY(kept, sys::dup(from.dir));
@@ -143,7 +152,7 @@ Result<void> Site::rename(const Operation& operation, End source, unsigned flags
   RH_TRY(const Spot to, spot_of_rename(operation, target));
   auto renamed =
       sys::rename_at2(kept ? kept->get() : from.dir, from.name.c_str(), to.dir, to.name.c_str(), flags);
-  if (operation.type == FileType::kDir) on.forget_parents();
+  if (operation.type == FileType::kDir) forget_parents(operation.volume);
   if (renamed) return {};
   const int err = renamed.error().err;
   const std::string shown =

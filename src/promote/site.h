@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -48,7 +49,7 @@ class Site {
 
   /// All is borrowed. Without notes directories are found by their paths, whatever they are.
   Site(std::span<Volume> volumes, std::span<const Directory> directories, By by)
-      : volumes_(volumes), directories_(directories), by_(by) {}
+      : volumes_(volumes), directories_(directories), by_(by), parents_(volumes.size()) {}
 
   /// err ESTALE: the directory is no more.
   Result<Spot> spot(const Operation& operation, End end);
@@ -70,6 +71,8 @@ class Site {
   };
 
   Result<Spot> spot_of_rename(const Operation& operation, End end);
+  Result<int> parent(const Operation& operation, const Place& place);
+  void forget_parents(std::uint32_t volume);
   Result<int> open(const Operation& operation, std::uint32_t number, std::string_view path);
   Result<UniqueFd> open_by_path(const Operation& operation, const Directory& directory,
                                 std::string_view path);
@@ -79,7 +82,9 @@ class Site {
   std::span<Volume> volumes_;
   std::span<const Directory> directories_;
   By by_;
-  std::vector<Opened> opened_;  ///< the last used at the end
+  std::vector<Opened> opened_;  ///< of directories that are noted; the last used at the end
+  /// Of each volume, by area: of all others. The volumes' own are left alone: a site is one thread's.
+  std::vector<std::array<ParentCache, 2>> parents_;
 };
 
 }  // namespace rehearse::promote

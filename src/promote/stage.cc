@@ -1,21 +1,17 @@
 #include "promote/stage.h"
 
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
-#include <optional>
+#include <thread>
 
-#include "base/clock.h"
+#include "base/share_out.h"
 #include "base/sys.h"
-#include "effects/attributes.h"
 #include "effects/directory.h"
-#include "effects/overlay.h"
 #include "promote/object_writer.h"
+#include "promote/run_copy.h"
 
 namespace rehearse::promote {
 namespace {
@@ -24,43 +20,8 @@ using effects::Attributes;
 using effects::Change;
 using effects::FileType;
 
-/// A file as large as this is not read again where its inode, generation and change time are those of the
-/// moment when it was digested: nobody has written to it since.
-constexpr std::uint64_t kLarge = std::uint64_t{16} << 20U;
-
-tl::unexpected<Error> not_as_recorded(const Change& change, const char* what) {
-  return fail(change.path + ": the run's copy has another " + what + " than its record", ExitCode::kDataError,
-              "the bundle was changed; rehearse again");
-}
-
-/// Overlayfs's own attributes of the object that `path` (/proc/self/fd/N) stands for.
-Result<void> remove_overlay_xattrs(const std::string& path) {
-  std::string names(4096, '\0');
-  ssize_t size = 0;
-  while ((size = ::listxattr(path.c_str(), names.data(), names.size())) < 0) {
-    if (errno == EOPNOTSUPP) return {};
-    if (errno != ERANGE || names.size() > (1U << 20U)) return sys::last_error("listxattr");
-    names.resize(names.size() * 8);
-  }
-  for (const char* name = names.data(); name < names.data() + size;
-       name += std::string_view(name).size() + 1) {
-    if (!std::string_view(name).starts_with(effects::kOverlayPrefix)) continue;
-    if (::removexattr(path.c_str(), name) != 0 && errno != ENODATA)
-      return sys::last_error("removexattr", name);
-  }
-  return {};
-}
-
-/// The project that limits the run's writing must not follow its files to the host.
-void leave_project(const std::string& path) {
-  const auto file = sys::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file) return;
-  struct fsxattr attributes = {};
-  if (::ioctl(file->get(), FS_IOC_FSGETXATTR, &attributes) != 0) return;
-  if (attributes.fsx_projid == 0 && (attributes.fsx_xflags & FS_XFLAG_PROJINHERIT) == 0) return;
-  attributes.fsx_projid = 0;
-  attributes.fsx_xflags &= ~static_cast<unsigned>(FS_XFLAG_PROJINHERIT);
-  (void)::ioctl(file->get(), FS_IOC_FSSETXATTR, &attributes);
+tl::unexpected<Error> copy_is_gone() {
+  return fail("the run's copy is gone", ExitCode::kDataError, "rehearse again");
 }
 
 }  // namespace
@@ -72,11 +33,11 @@ Stager::Stager(std::span<const Change> changes, const LayerPlan& plan, Volume& v
       volume_(volume),
       upper_(upper),
       adopted_(adopted),
-      tag_(std::move(tag)) {
-  index();
-}
+      tag_(std::move(tag)),
+      checked_(plan.stages.size()) {}
 
 void Stager::index() {
+  if (!now_.empty()) return;
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     const Change& change = changes_[i];
     if (change.layer != plan_.layer || !change.after) continue;
@@ -100,10 +61,39 @@ Result<Staged> Stager::staged(Place place) {
   return Staged{std::move(place), facts_of(*st)};
 }
 
-Result<Staged> Stager::stage(const StageItem& item) {
+bool Stager::is_whole_directory(const StageItem& item) const {
+  return changes_[item.change].type == FileType::kDir && item.how == StageItem::How::kWhole;
+}
+
+bool Stager::check_ahead(const std::function<void(std::uint64_t)>& progress) {
+  if (!adopted_) return false;
+  std::atomic<std::uint64_t> done = 0;
+  const auto caller = std::this_thread::get_id();
+  share_out(plan_.stages.size(), [&] {
+    const bool tells = std::this_thread::get_id() == caller;
+    return [this, &done, &progress, tells, parents = ParentCache()](std::size_t number) mutable {
+      const std::uint64_t count = ++done;
+      if (tells) progress(count);
+      const StageItem& item = plan_.stages[number];
+      if (item.how == StageItem::How::kDirectory || is_whole_directory(item)) return;
+      const std::string own = "upper/" + item.path;
+      const auto dir = parents.open(volume_.store(), parent_of(own));
+      // What lies elsewhere is looked for when its turn comes.
+      if (!dir || ::faccessat(*dir, std::string(leaf_of(own)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+        return;
+      checked_[number] =
+          check_run_copy(*dir, std::string(leaf_of(own)), changes_[item.change], Leftovers::kRemove);
+    };
+  });
+  return true;
+}
+
+Result<Staged> Stager::stage(std::size_t number) {
+  const StageItem& item = plan_.stages[number];
   const Change& change = changes_[item.change];
+  if (is_whole_directory(item)) index();
   auto result = item.how == StageItem::How::kDirectory ? stage_directory(change)
-                : adopted_                             ? adopt(item)
+                : adopted_                             ? adopt(number)
                                                        : copy(item);
   if (!result) {
     Error error = result.error();
@@ -129,12 +119,11 @@ Result<Staged> Stager::stage_directory(const Change& change) {
 Result<Place> Stager::find_in_upper(const StageItem& item) {
   const Change& change = changes_[item.change];
   const std::string own = "upper/" + item.path;
-  const auto opened = open_below(upper_, parent_of(own), O_PATH | O_DIRECTORY);
+  const auto opened = upper_parents_.open(upper_, parent_of(own));
   const bool here =
-      opened && ::faccessat(opened->get(), std::string(leaf_of(own)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+      opened && ::faccessat(*opened, std::string(leaf_of(own)).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if (here) return Place{Area::kStore, own};
-  if (change.type == FileType::kDir)
-    return fail("the run's copy is gone", ExitCode::kDataError, "rehearse again");
+  if (change.type == FileType::kDir) return copy_is_gone();
   // A name that only the overlay's index knows: the object lies there, or under another of its names.
   for (std::size_t i = 0; i < changes_.size(); ++i) {
     const Change& other = changes_[i];
@@ -157,44 +146,29 @@ Result<Place> Stager::find_in_upper(const StageItem& item) {
         return Place{Area::kStore, std::string(where) + '/' + std::string(entry.name)};
     }
   }
-  return fail("the run's copy is gone", ExitCode::kDataError, "rehearse again");
+  return copy_is_gone();
 }
 
-Result<void> Stager::verify(int dir, const std::string& name, const Change& change) const {
-  const Attributes& wanted = *change.after;
-  std::optional<struct stat> st;
-  RH_TRY(st, sys::stat_at(dir, name.c_str(), AT_SYMLINK_NOFOLLOW));
-  if (effects::file_type(*st) != change.type) return not_as_recorded(change, "type");
-  const bool file = change.type == FileType::kFile;
-  if (file && !wanted.sha256)
-    return fail(change.path + " has no digest on record: it cannot be known to be the same",
-                ExitCode::kDataError, "leave it out: --except " + change.path);
-  const bool untouched = file && wanted.size >= kLarge && st->st_ino == wanted.ino &&
-                         st->st_dev == wanted.dev && to_ns(st->st_ctim) == wanted.ctime_ns;
-  RH_TRY(const Attributes now,
-         effects::read_attributes(dir, name.c_str(), st,
-                                  untouched ? effects::Content::kSkip : effects::content_as(wanted)));
-  if (file && now.size != wanted.size) return not_as_recorded(change, "size");
-  if (file && !untouched && now.sha256 != wanted.sha256) return not_as_recorded(change, "content");
-  if (untouched && now.generation != wanted.generation) return not_as_recorded(change, "generation");
-  if (now.mode != wanted.mode) return not_as_recorded(change, "mode");
-  if (now.uid != wanted.uid || now.gid != wanted.gid) return not_as_recorded(change, "owner");
-  if (now.mtime_ns != wanted.mtime_ns) return not_as_recorded(change, "modification time");
-  if (now.target != wanted.target) return not_as_recorded(change, "target");
-  const bool device = change.type == FileType::kCharDevice || change.type == FileType::kBlockDevice;
-  if (device && now.rdev != wanted.rdev) return not_as_recorded(change, "device number");
-  if (settings_of(now).xattrs != settings_of(wanted).xattrs)
-    return not_as_recorded(change, "set of extended attributes");
-  if ((now.flags & kKeptFlags) != (wanted.flags & kKeptFlags)) return not_as_recorded(change, "set of flags");
-  return {};
-}
-
-Result<void> Stager::clear_overlay(int dir, const std::string& name, FileType type) const {
-  const UniqueFd object(::openat(dir, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!object.valid()) return sys::last_error("open", name);
-  const std::string path = sys::fd_path(object.get());
-  RH_CHECK(remove_overlay_xattrs(path));
-  if (type == FileType::kFile || type == FileType::kDir) leave_project(path);
+/// Calls `visit(name, number of its record)` for what lies in `directory`, which is that of record `change`
+/// and at `path` in the upper. kDataError unless all of that, and nothing else, is on record.
+template <class Visit>
+Result<void> Stager::each_below(int directory, std::size_t change, const std::string& path,
+                                const Visit& visit) {
+  const std::string& shown = changes_[change].path;
+  RH_TRY(const auto names, effects::Listing::read(directory));
+  for (const effects::Listed& entry : names) {
+    const std::string child(entry.name);
+    const auto found = now_.find(path + '/' + child);
+    if (found == now_.end())
+      return fail(shown + '/' + child + " is in the run's copy and has no record", ExitCode::kDataError,
+                  "the bundle was changed; rehearse again");
+    RH_CHECK(visit(child, found->second));
+  }
+  std::size_t recorded = 0;
+  if (const auto children = children_.find(path); children != children_.end()) recorded = children->second;
+  if (recorded != names.size())
+    return fail(shown + ": the run's copy lacks objects that are on record", ExitCode::kDataError,
+                "the bundle was changed; rehearse again");
   return {};
 }
 
@@ -202,29 +176,22 @@ Result<void> Stager::clear_overlay(int dir, const std::string& name, FileType ty
 Result<void> Stager::verify_tree(int dir, const std::string& name, std::size_t change,
                                  const std::string& path) {
   const Change& record = changes_[change];
-  RH_CHECK(verify(dir, name, record));
-  RH_CHECK(clear_overlay(dir, name, record.type));
+  RH_CHECK(check_run_copy(dir, name, record, Leftovers::kRemove));
   if (record.type != FileType::kDir) return {};
   RH_TRY(const UniqueFd directory, sys::open_beneath(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  RH_TRY(const auto names, effects::Listing::read(directory.get()));
-  for (const effects::Listed& entry : names) {
-    const std::string child(entry.name);
-    const auto found = now_.find(path + '/' + child);
-    if (found == now_.end())
-      return fail(record.path + '/' + child + " is in the run's copy and has no record", ExitCode::kDataError,
-                  "the bundle was changed; rehearse again");
-    RH_CHECK(verify_tree(directory.get(), child, found->second, path + '/' + child));
-  }
-  std::size_t recorded = 0;
-  if (const auto children = children_.find(path); children != children_.end()) recorded = children->second;
-  if (recorded != names.size())
-    return fail(record.path + ": the run's copy lacks objects that are on record", ExitCode::kDataError,
-                "the bundle was changed; rehearse again");
-  return {};
+  return each_below(directory.get(), change, path, [&](const std::string& child, std::size_t below) {
+    return verify_tree(directory.get(), child, below, path + '/' + child);
+  });
 }
 
-Result<Staged> Stager::adopt(const StageItem& item) {
+Result<Staged> Stager::adopt(std::size_t number) {
+  const StageItem& item = plan_.stages[number];
   const Change& change = changes_[item.change];
+  if (const auto& checked = checked_[number]) {
+    if (!*checked) return tl::make_unexpected(checked->error());
+    std::string own = "upper/" + item.path;
+    if (used_.insert(own).second) return Staged{{Area::kStore, std::move(own)}, facts_of(**checked)};
+  }
   RH_TRY(Place place, find_in_upper(item));
   RH_TRY(const int dir, volume_.parent(place));
   const std::string name(leaf_of(place.path));
@@ -235,8 +202,7 @@ Result<Staged> Stager::adopt(const StageItem& item) {
     RH_CHECK(verify_tree(own.get(), name, item.change, item.path));
     return staged(std::move(place));
   }
-  RH_CHECK(verify(dir, name, change));
-  RH_CHECK(clear_overlay(dir, name, change.type));
+  RH_CHECK(check_run_copy(dir, name, change, Leftovers::kRemove));
   const bool own = place.path == "upper/" + item.path || place.path.starts_with(kKept);
   if (own && used_.insert(place.path).second) return staged(std::move(place));
   Place link{Area::kStore, std::string(kKept) + '/' + tag_ + 'l' + std::to_string(count_++)};
@@ -259,29 +225,25 @@ Result<void> Stager::copy_tree(int from, const std::string& name, int to, const 
     }
   }
   RH_CHECK(copy_object(from, name, to, new_name, record.type, after));
-  if (record.type != FileType::kDir) return verify(to, new_name, record);
+  if (record.type != FileType::kDir) {
+    RH_CHECK(check_run_copy(to, new_name, record, Leftovers::kNone));
+    return {};
+  }
   RH_TRY(const UniqueFd source, sys::open_beneath(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   RH_TRY(const UniqueFd target, sys::open_beneath(to, new_name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  RH_TRY(const auto names, effects::Listing::read(source.get()));
-  for (const effects::Listed& entry : names) {
-    const std::string child(entry.name);
-    const auto found = now_.find(path + '/' + child);
-    if (found == now_.end())
-      return fail(record.path + '/' + child + " is in the run's copy and has no record", ExitCode::kDataError,
-                  "the bundle was changed; rehearse again");
-    RH_CHECK(copy_tree(source.get(), child, target.get(), child, found->second, path + '/' + child));
-    const Change& made = changes_[found->second];
-    if (made.type != FileType::kDir && made.after->nlink > 1)
-      links_.emplace(made.after->ino, Place{Area::kStore, where_ + path.substr(top_.size()) + '/' + child});
-  }
-  std::size_t recorded = 0;
-  if (const auto children = children_.find(path); children != children_.end()) recorded = children->second;
-  if (recorded != names.size())
-    return fail(record.path + ": the run's copy lacks objects that are on record", ExitCode::kDataError,
-                "the bundle was changed; rehearse again");
+  RH_CHECK(each_below(
+      source.get(), change, path, [&](const std::string& child, std::size_t below) -> Result<void> {
+        RH_CHECK(copy_tree(source.get(), child, target.get(), child, below, path + '/' + child));
+        const Change& made = changes_[below];
+        if (made.type != FileType::kDir && made.after->nlink > 1)
+          links_.emplace(made.after->ino,
+                         Place{Area::kStore, where_ + path.substr(top_.size()) + '/' + child});
+        return {};
+      }));
   // Its entries have moved its time.
   RH_CHECK(apply_settings(to, new_name, FileType::kDir, settings_of(after)));
-  return verify(to, new_name, record);
+  RH_CHECK(check_run_copy(to, new_name, record, Leftovers::kNone));
+  return {};
 }
 
 Result<Staged> Stager::copy(const StageItem& item) {

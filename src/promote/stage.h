@@ -2,7 +2,12 @@
 // all their attributes, verified against the manifest. Nothing of the host changes.
 #pragma once
 
+#include <sys/stat.h>
+
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -40,18 +45,24 @@ class Stager {
          bool adopted, std::string tag);
 
   Result<void> prepare();  ///< directories in the store
-  Result<Staged> stage(const StageItem& item);
+  /// Looks at those of the run's own objects that are no directories, on several threads: what comes of it is
+  /// told when they are staged. `progress`: how many items were seen, on the calling thread. False: copies
+  /// are made instead, each when it is staged.
+  bool check_ahead(const std::function<void(std::uint64_t)>& progress);
+  /// The item of that number in the plan.
+  Result<Staged> stage(std::size_t number);
 
  private:
   Result<Staged> stage_directory(const effects::Change& change);
-  Result<Staged> adopt(const StageItem& item);
+  Result<Staged> adopt(std::size_t number);
   Result<Staged> copy(const StageItem& item);
   Result<Place> find_in_upper(const StageItem& item);
   Result<void> verify_tree(int dir, const std::string& name, std::size_t change, const std::string& path);
   Result<void> copy_tree(int from, const std::string& name, int to, const std::string& new_name,
                          std::size_t change, const std::string& path);
-  Result<void> verify(int dir, const std::string& name, const effects::Change& change) const;
-  Result<void> clear_overlay(int dir, const std::string& name, effects::FileType type) const;
+  template <class Visit>
+  Result<void> each_below(int directory, std::size_t change, const std::string& path, const Visit& visit);
+  [[nodiscard]] bool is_whole_directory(const StageItem& item) const;
   Result<Staged> staged(Place place);
   void index();
 
@@ -61,6 +72,8 @@ class Stager {
   int upper_;
   bool adopted_;
   std::string tag_;
+  ParentCache upper_parents_;
+  std::vector<std::optional<Result<struct stat>>> checked_;  ///< ahead, by number
   std::size_t count_ = 0;
   std::unordered_set<std::string> used_;                   ///< places of adopted objects
   std::unordered_map<std::string, std::size_t> now_;       ///< records with an object after, by relative path

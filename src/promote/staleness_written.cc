@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "base/clock.h"
+#include "base/share_out.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
@@ -54,10 +55,15 @@ class WrittenCheck {
       if (changes_[i].before) known.insert(plan_.origins[i]);
       if (plan_.taken[i]) mine.push_back(i);
     }
-    for (const std::size_t i : mine) {
+    const auto unmoved = look_ahead(mine, volume);
+    for (std::size_t m = 0; m < mine.size(); ++m) {
+      const std::size_t i = mine[m];
       const Change& change = changes_[i];
       if (change.before) {
-        RH_CHECK(compare(i, volume));
+        if (unmoved[m])
+          facts_[i] = unmoved[m];
+        else
+          RH_CHECK(compare(i, volume));
         const bool emptied = change.kind == ChangeKind::kDeleted || change.kind == ChangeKind::kType;
         if (emptied && facts_[i]) RH_CHECK(check_entries(i, volume, known));
         if (change.kind == ChangeKind::kRenamed) RH_CHECK(check_absent(i, volume));
@@ -162,6 +168,42 @@ class WrittenCheck {
     return taken_away_.contains(key(layer, origin));
   }
 
+  /// Most are as they were, for which a look is enough: by several threads. What of the others became is
+  /// found by `compare`.
+  std::vector<std::optional<Facts>> look_ahead(std::span<const std::size_t> mine,
+                                               const Volume& volume) const {
+    std::vector<std::optional<Facts>> unmoved(mine.size());
+    share_out(mine.size(), [&] {
+      return [&, parents = ParentCache()](std::size_t m) mutable {
+        const std::string& path = plan_.origins[mine[m]];
+        if (!changes_[mine[m]].before || path.empty()) return;
+        const auto dir = parents.open(volume.root(), parent_of(path));
+        struct stat st = {};
+        const std::string name(leaf_of(path));
+        if (!dir || ::fstatat(*dir, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return;
+        if (is_unmoved(changes_[mine[m]], volume, *dir, name, st)) unmoved[m] = facts_of(st);
+      };
+    });
+    return unmoved;
+  }
+
+  /// A layer that the kernel cannot map was shown as a copy: then only content and attributes are known.
+  bool has_known_object(const Attributes& before, const Volume& volume, const struct stat& st) const {
+    return before.dev == volume.device() ||
+           (rules_.other_boot && st.st_ino == before.ino && to_ns(st.st_ctim) == before.ctime_ns);
+  }
+  static bool has_another_type(const Change& change, const struct stat& st) {
+    return change.kind != ChangeKind::kType && (st.st_mode & S_IFMT) != type_bits(change.type);
+  }
+  /// `name` in `dir`, of which `st` is the lstat, is what the run has seen, and nobody has touched it since.
+  bool is_unmoved(const Change& change, const Volume& volume, int dir, const std::string& name,
+                  const struct stat& st) const {
+    const Attributes& before = *change.before;
+    return !change.base_moved && !has_another_type(change, st) && has_known_object(before, volume, st) &&
+           st.st_ino == before.ino && to_ns(st.st_ctim) == before.ctime_ns &&
+           same_generation(dir, name, st, before.generation);
+  }
+
   Result<void> compare(std::size_t i, Volume& volume) {
     const Change& change = changes_[i];
     const Attributes& before = *change.before;
@@ -173,24 +215,20 @@ class WrittenCheck {
       note(rules_, result_, moved(i, then(i), "nothing", ""));
       return {};
     }
-    const Facts now = facts_of(*st);
-    facts_[i] = now;
+    facts_[i] = facts_of(*st);
     if (change.base_moved) {
       note(rules_, result_, moved(i, "it changed while the rehearsal ran", describe(*st), owner_of(*st)));
       return {};
     }
-    if (change.kind != ChangeKind::kType && (st->st_mode & S_IFMT) != type_bits(change.type)) {
+    if (has_another_type(change, *st)) {
       note(rules_, result_, moved(i, then(i), describe(*st), owner_of(*st)));
       return {};
     }
-    // A layer that the kernel cannot map was shown as a copy: then only content and attributes are known.
-    const bool renumbered = rules_.other_boot && st->st_ino == before.ino && now.ctime_ns == before.ctime_ns;
-    const bool known = before.dev == volume.device() || renumbered;
+    const bool known = has_known_object(before, volume, *st);
     RH_TRY(const int dir, volume.parent({Area::kHost, path}));
     const std::string name = path.empty() ? "." : std::string(leaf_of(path));
     const bool same_object = known && st->st_ino == before.ino;
-    if (same_object && now.ctime_ns == before.ctime_ns && same_generation(dir, name, *st, before.generation))
-      return {};
+    if (is_unmoved(change, volume, dir, name, *st)) return {};
     std::optional<struct stat> opened = *st;
     auto attributes = effects::read_attributes(dir, name.c_str(), opened, effects::content_as(before));
     if (!attributes) {

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "base/clock.h"
+#include "base/share_out.h"
 #include "promote/completion.h"
 #include "promote/object_writer.h"
 #include "promote/rewrite.h"
@@ -28,11 +29,12 @@ bool is_expected(const Facts& now, const Facts& facts) {
 
 }  // namespace
 
-Result<void> Transaction::expect(const Operation& operation, End end, const Facts& facts, bool times) {
+Result<void> Transaction::expect(Site& site, const Operation& operation, End end, const Facts& facts,
+                                 bool times) {
   const auto stale = [&](const std::string& why) {
-    return fail(site_.shown(operation, end) + " " + why, ExitCode::kStale, "rehearse again");
+    return fail(site.shown(operation, end) + " " + why, ExitCode::kStale, "rehearse again");
   };
-  RH_TRY(const Look look, site_.look(operation, end));
+  RH_TRY(const Look look, site.look(operation, end));
   if (look.what == What::kNothing) return stale("is gone");
   if (look.what != What::kObject) return stale("has lost the directory it was in");
   const Facts now = facts_of(look.st);
@@ -45,34 +47,39 @@ Result<void> Transaction::expect(const Operation& operation, End end, const Fact
 /// the time in which it is mixed. What changes between here and there is found by `check_displaced`. What an
 /// earlier operation brings to its place is not there yet: it is looked at when it is come to.
 void Transaction::look_ahead() {
-  ahead_.assign(operations_.size(), false);
+  ahead_.assign(operations_.size(), 0);
   appearances_.assign(operations_.size(), std::nullopt);
   settings_.assign(operations_.size(), Setting::kNotBegun);
-  for (std::size_t i = 0; i < operations_.size(); ++i) {
-    const Operation& operation = operations_[i];
-    const bool exchange = operation.kind == OperationKind::kExchange;
-    const bool taken = operation.kind == OperationKind::kMove && operation.from.area == Area::kHost &&
-                       operation.to.area == Area::kStore;
-    if ((!exchange && !taken) || operation.entries || operation.type == FileType::kDir) continue;
-    const End end = exchange ? End::kTo : End::kFrom;
-    const auto found = site_.look(operation, end);
-    if (!found || found->what != What::kObject) continue;
-    if (!is_expected(facts_of(found->st), exchange ? operation.displaced : operation.object)) continue;
-    if (!keep_appearance(i, end, found->st)) continue;
-    if (exchange && !expect(operation, End::kFrom, operation.object, false)) continue;
-    ahead_[i] = true;
-  }
+  share_out(operations_.size(), [&] {
+    return [this, site = Site(volumes_, directories_, Site::By::kPath)](std::size_t i) mutable {
+      ahead_[i] = is_ready(site, i) ? 1 : 0;
+    };
+  });
+}
+
+bool Transaction::is_ready(Site& site, std::size_t i) {
+  const Operation& operation = operations_[i];
+  const bool exchange = operation.kind == OperationKind::kExchange;
+  const bool taken = operation.kind == OperationKind::kMove && operation.from.area == Area::kHost &&
+                     operation.to.area == Area::kStore;
+  if ((!exchange && !taken) || operation.entries || operation.type == FileType::kDir) return false;
+  const End end = exchange ? End::kTo : End::kFrom;
+  const auto found = site.look(operation, end);
+  return found && found->what == What::kObject &&
+         is_expected(facts_of(found->st), exchange ? operation.displaced : operation.object) &&
+         keep_appearance(site, i, end, found->st) &&
+         (!exchange || expect(site, operation, End::kFrom, operation.object, false));
 }
 
 /// Keeps what stands at that end, which is about to be taken away, looks like.
 Result<void> Transaction::see(std::size_t i, End end) {
   RH_TRY(const Look look, site_.look(operations_[i], end));
   if (look.what != What::kObject) return fail_errno(ENOENT, site_.shown(operations_[i], end));
-  return keep_appearance(i, end, look.st);
+  return keep_appearance(site_, i, end, look.st);
 }
 
-Result<void> Transaction::keep_appearance(std::size_t i, End end, const struct stat& st) {
-  RH_TRY(const Spot at, site_.spot(operations_[i], end));
+Result<void> Transaction::keep_appearance(Site& site, std::size_t i, End end, const struct stat& st) {
+  RH_TRY(const Spot at, site.spot(operations_[i], end));
   RH_TRY(appearances_[i], appearance_of(at.dir, at.name, st));
   return {};
 }
@@ -98,22 +105,22 @@ Result<void> Transaction::perform_one(std::size_t i) {
   const bool is_host = operation.from.area == Area::kHost;
   switch (operation.kind) {
     case OperationKind::kMove:
-      if (!ahead_[i]) {
-        RH_CHECK(expect(operation, End::kFrom, operation.object, is_host && !operation.entries));
+      if (ahead_[i] == 0) {
+        RH_CHECK(expect(site_, operation, End::kFrom, operation.object, is_host && !operation.entries));
         if (is_host && operation.to.area == Area::kStore) RH_CHECK(see(i, End::kFrom));
       }
       return site_.rename(operation, End::kFrom, RENAME_NOREPLACE);
     case OperationKind::kExchange:
-      if (!ahead_[i]) {
-        RH_CHECK(expect(operation, End::kTo, operation.displaced, !operation.entries));
+      if (ahead_[i] == 0) {
+        RH_CHECK(expect(site_, operation, End::kTo, operation.displaced, !operation.entries));
         RH_CHECK(see(i, End::kTo));
-        RH_CHECK(expect(operation, End::kFrom, operation.object, false));
+        RH_CHECK(expect(site_, operation, End::kFrom, operation.object, false));
       }
       return site_.rename(operation, End::kFrom, RENAME_EXCHANGE);
     case OperationKind::kAttributes: {
       if (!operation.after) return {};
       RH_CHECK(
-          expect(operation, End::kTo, operation.object,
+          expect(site_, operation, End::kTo, operation.object,
                  operation.type != FileType::kDir && !operation.entries && operation.from == operation.to));
       RH_CHECK(expect_settings(operation));
       settings_[i] = Setting::kBegun;
@@ -122,7 +129,7 @@ Result<void> Transaction::perform_one(std::size_t i) {
       return {};
     }
     case OperationKind::kRewrite:
-      RH_CHECK(expect(operation, End::kTo, operation.object, true));
+      RH_CHECK(expect(site_, operation, End::kTo, operation.object, true));
       return rewrite(site_, operation, operation.from, operation.object.size);
   }
   return {};
@@ -143,42 +150,57 @@ Result<void> Transaction::perform(const std::function<void(std::uint64_t)>& prog
   return {};
 }
 
+/// What an operation is not measured by, since others of the list are about the same object.
+struct Transaction::Settled {
+  std::unordered_set<std::string> moved_on;  ///< out of the store again: parked objects
+  /// Objects that this list itself gives attributes, under another of their names.
+  std::set<std::pair<std::uint32_t, std::uint64_t>> set;
+};
+
 Result<void> Transaction::check_displaced() {
-  std::unordered_set<std::string> moved_on;  // out of the store again: parked objects
+  Settled settled;
   for (const Operation& operation : operations_) {
     if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
-      moved_on.insert(std::to_string(operation.volume) + ':' + operation.from.path);
+      settled.moved_on.insert(std::to_string(operation.volume) + ':' + operation.from.path);
   }
-  // Objects that this list itself gives attributes, under another of their names.
-  std::set<std::pair<std::uint32_t, std::uint64_t>> set;
   for (const Operation& operation : operations_) {
     const bool sets = operation.kind == OperationKind::kAttributes && operation.after;
     if (sets || operation.kind == OperationKind::kRewrite)
-      set.emplace(operation.volume, operation.object.ino);
+      settled.set.emplace(operation.volume, operation.object.ino);
   }
-  for (std::size_t i = 0; i < operations_.size(); ++i) {
-    const Operation& operation = operations_[i];
-    const bool exchange = operation.kind == OperationKind::kExchange;
-    const bool taken = operation.kind == OperationKind::kMove && operation.to.area == Area::kStore;
-    if (!exchange && !taken) continue;
-    if (taken && moved_on.contains(std::to_string(operation.volume) + ':' + operation.to.path)) continue;
-    const Facts& then = exchange ? operation.displaced : operation.object;
-    const End kept = exchange ? End::kFrom : End::kTo;
-    RH_TRY(const Look look, site_.look(operation, kept));
-    const std::string shown = site_.shown(operation, exchange ? End::kTo : End::kFrom);
-    if (look.what != What::kObject) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
-    const Facts now = facts_of(look.st);
-    const bool ours = set.contains({operation.volume, now.ino});
-    const bool file = !S_ISDIR(look.st.st_mode) && !operation.entries;
-    bool written = now.ino != then.ino || (file && now.size != then.size) ||
-                   (file && !ours && now.mtime_ns != then.mtime_ns);
-    if (!written && !ours && appearances_[i]) {
-      RH_TRY(const Spot at, site_.spot(operation, kept));
-      RH_TRY(const Appearance appearance, appearance_of(at.dir, at.name, look.st));
-      written = appearance != *appearances_[i];
-    }
-    if (written) return fail(shown + " was changed meanwhile", ExitCode::kStale, "rehearse again");
+  std::vector<Result<void>> checked(operations_.size());
+  share_out(operations_.size(), [&] {
+    return [&, site = Site(volumes_, directories_, Site::By::kPath)](std::size_t i) mutable {
+      checked[i] = check_one_displaced(site, i, settled);
+    };
+  });
+  for (Result<void>& one : checked) RH_CHECK(std::move(one));
+  return {};
+}
+
+Result<void> Transaction::check_one_displaced(Site& site, std::size_t i, const Settled& settled) const {
+  const Operation& operation = operations_[i];
+  const bool exchange = operation.kind == OperationKind::kExchange;
+  const bool taken = operation.kind == OperationKind::kMove && operation.to.area == Area::kStore;
+  if (!exchange && !taken) return {};
+  if (taken && settled.moved_on.contains(std::to_string(operation.volume) + ':' + operation.to.path))
+    return {};
+  const Facts& then = exchange ? operation.displaced : operation.object;
+  const End kept = exchange ? End::kFrom : End::kTo;
+  RH_TRY(const Look look, site.look(operation, kept));
+  const std::string shown = site.shown(operation, exchange ? End::kTo : End::kFrom);
+  if (look.what != What::kObject) return fail(shown + " is gone from where it is kept", ExitCode::kFailure);
+  const Facts now = facts_of(look.st);
+  const bool ours = settled.set.contains({operation.volume, now.ino});
+  const bool file = !S_ISDIR(look.st.st_mode) && !operation.entries;
+  bool written = now.ino != then.ino || (file && now.size != then.size) ||
+                 (file && !ours && now.mtime_ns != then.mtime_ns);
+  if (!written && !ours && appearances_[i]) {
+    RH_TRY(const Spot at, site.spot(operation, kept));
+    RH_TRY(const Appearance appearance, appearance_of(at.dir, at.name, look.st));
+    written = appearance != *appearances_[i];
   }
+  if (written) return fail(shown + " was changed meanwhile", ExitCode::kStale, "rehearse again");
   return {};
 }
 
@@ -187,11 +209,12 @@ Undone Transaction::undo_done(std::int64_t ready_ns) {
   return Undo(noted, operations_, ready_ns, settings_).run(done_);
 }
 
-std::vector<Operation> inverted(std::span<const Operation> operations) {
+std::vector<Operation> inverted(std::vector<Operation> operations) {
   std::vector<Operation> back;
   std::vector<Operation> attributes;
+  back.reserve(operations.size());
   for (auto operation = operations.rbegin(); operation != operations.rend(); ++operation) {
-    Operation one = *operation;
+    Operation one = std::move(*operation);
     switch (one.kind) {
       case OperationKind::kMove:
         std::swap(one.from, one.to);

@@ -44,11 +44,14 @@ class Transaction {
   Undone undo_done(std::int64_t ready_ns);
 
  private:
+  struct Settled;
   void look_ahead();
+  bool is_ready(Site& site, std::size_t i);
   Result<void> see(std::size_t i, End end);
-  Result<void> keep_appearance(std::size_t i, End end, const struct stat& st);
+  Result<void> keep_appearance(Site& site, std::size_t i, End end, const struct stat& st);
   Result<void> perform_one(std::size_t i);
-  Result<void> expect(const Operation& operation, End end, const Facts& facts, bool times);
+  static Result<void> expect(Site& site, const Operation& operation, End end, const Facts& facts, bool times);
+  Result<void> check_one_displaced(Site& site, std::size_t i, const Settled& settled) const;
   Result<void> expect_settings(const Operation& operation);
 
   std::span<Volume> volumes_;
@@ -56,7 +59,8 @@ class Transaction {
   std::span<const Directory> directories_;
   Site site_;
   // Of each operation, once `perform` was called:
-  std::vector<bool> ahead_;  ///< its object was looked at before the first rename, and is as expected
+  /// Its object was looked at before the first rename, and is as expected. Bytes: several threads write them.
+  std::vector<char> ahead_;
   std::vector<std::optional<Appearance>>
       appearances_;  ///< of an object that is taken away, before its rename
   std::vector<Setting> settings_;
@@ -66,6 +70,6 @@ class Transaction {
 
 /// The operations that take the host back, in their order. The objects are expected as `operations` left
 /// them: facts of what stands now are to be filled in.
-std::vector<Operation> inverted(std::span<const Operation> operations);
+std::vector<Operation> inverted(std::vector<Operation> operations);
 
 }  // namespace rehearse::promote

@@ -1,6 +1,8 @@
 #include "promote/undo.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -195,9 +197,8 @@ Result<void> Undo::undo_attributes(const Operation& operation) {
       taken_back(now, *operation.after, *operation.before, {setting == Setting::kDone, rewritten});
   RH_CHECK(apply_settings(at.dir, at.name, operation.type, taken.settings));
   if (taken.theirs.empty()) return {};
-  std::string names;
-  for (const std::string& name : taken.theirs) names += (names.empty() ? "" : ", ") + name;
-  report_.left.push_back(shown + ": somebody set its " + names + " meanwhile; that is left as it is");
+  report_.left.push_back(fmt::format("{}: somebody set its {} meanwhile; that is left as it is", shown,
+                                     fmt::join(taken.theirs, ", ")));
   return {};
 }
 

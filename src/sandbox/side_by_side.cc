@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <system_error>
 #include <thread>
-#include <vector>
 
-#include "base/no_signals.h"
+#include "base/on_threads.h"
 #include "base/sys.h"
 
 namespace rehearse::sandbox {
@@ -30,26 +28,16 @@ Result<void> side_by_side(std::uint32_t count, const std::function<Result<void>(
     const std::lock_guard lock(mutex);
     if (result) result = std::move(done);
   };
-  const auto take = [&] {
-    for (std::uint32_t i = next++; i < count; i = next++) note(work(i));
-  };
   const unsigned wanted =
       count < kFew ? 1 : std::clamp(std::thread::hardware_concurrency(), 1U, kMostThreads);
-  std::vector<std::thread> helpers;
-  const auto help = [&] {
+  on_threads(wanted, [&](On on) {
     // Who shares its directories with another thread can leave no mount namespace, and this one is still on
     // its way out when it has been joined.
-    if (auto apart = sys::unshare(CLONE_FS); !apart) return note(std::move(apart));
-    take();
-  };
-  try {
-    const NoSignals quiet;
-    while (helpers.size() + 1 < wanted) helpers.emplace_back(help);
-  } catch (const std::system_error&) {
-    // There may be no more threads: those that there are do it all.
-  }
-  take();
-  for (std::thread& helper : helpers) helper.join();
+    if (on == On::kHelper) {
+      if (auto apart = sys::unshare(CLONE_FS); !apart) return note(std::move(apart));
+    }
+    for (std::uint32_t i = next++; i < count; i = next++) note(work(i));
+  });
   return result;
 }
 

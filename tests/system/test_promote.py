@@ -854,6 +854,75 @@ class Obstacles(PromoteCase):
         self.assertIn(b"pid 4711", result.err)
 
 
+class Many(PromoteCase):
+    """So many files that several threads look at them: the one that is not as the others is found."""
+
+    COUNT = 700
+
+    def make(self, top: Path) -> harness.Result:
+        for d in range(7):
+            (top / f"d{d}").mkdir(parents=True)
+        for i in range(self.COUNT):
+            (top / f"d{i % 7}/f{i}").write_text(f"old {i}\n")
+        os.link(top / "d0/f0", top / "d1/second")
+        return self.try_out("for f in d*/f*; do echo new >>$f; done; rm d2/f2; setfattr -n user.a -v b d3/f3", *([] if top == self.host else ["--no-trace"]), cwd=top)
+
+    def test_as_natively(self) -> None:
+        for kind in ("host", "xfs", "tmpfs"):
+            with self.subTest(filesystem=kind):
+                top = self.host if kind == "host" else Image(self, kind).mount
+                before_run = self.base / f"native-{kind}"
+                run = self.make(top)
+                before = Tree(top)
+                subprocess.run(["cp", "-a", top, before_run], check=True)
+                subprocess.run(["sh", "-euc", "for f in d*/f*; do echo new >>$f; done; rm d2/f2; setfattr -n user.a -v b d3/f3"], cwd=before_run, check=True)
+                self.promote(run)
+                self.assertEqual(subprocess.run(["rsync", "-aHAXnc", "--no-times", "--out-format=%n", "--delete", "--exclude=.rehearse", "--exclude=lost+found", "--omit-dir-times", f"{before_run}/", f"{top}/"], capture_output=True, check=True).stdout, b"")
+                self.assertEqual((top / "d0/f0").stat().st_ino, (top / "d1/second").stat().st_ino)
+                self.assert_no_trace_of_overlay(top)
+                self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+                self.assert_same(before, top)
+
+    def test_one_that_has_moved(self) -> None:
+        run = self.make(self.host)
+        (self.host / "d4/f641").write_text("mine\n")
+        (self.host / "d5/f698").unlink()
+        before = Tree(self.host)
+        result = self.call("promote", self.approve(run))
+        moved = sorted(os.path.relpath(one["path"], self.host) for one in result.doc["moved"])
+        self.assertEqual((result.code, moved), (STALE, ["d4/f641", "d5", "d5/f698"]), result.err)  # d5 was listed
+        self.assert_same(before, self.host)
+
+    def test_one_that_is_written_to(self) -> None:
+        run = self.make(self.host)
+        with open(self.host / "d6/f699", "a", encoding="ascii"):
+            result = self.call("promote", self.approve(run))
+        self.assertEqual(result.code, TRY_LATER, result.err)
+        self.assertIn(f"{self.host}/d6/f699 is held open for writing".encode(), result.err)
+
+    def test_one_whose_copy_was_changed(self) -> None:
+        run = self.make(self.host)
+        name = self.approve(run)
+        upper = next(self.state.glob(f"runs/{run.doc['id']}/uppers/*/upper{self.host}"))
+        before = Tree(self.host)
+        copy = upper / "d1/f50"
+        st = copy.stat()
+        copy.write_text("0ld 50\nnew\n")
+        os.utime(copy, ns=(st.st_atime_ns, st.st_mtime_ns))
+        result = self.call("promote", name)
+        self.assertEqual(result.code, DATA_ERROR, result.err)
+        self.assertIn(b"d1/f50: the run's copy has another content", result.err)
+        self.assert_same(before, self.host)
+
+    def test_one_that_is_immutable(self) -> None:
+        run = self.make(self.host)
+        subprocess.run(["chattr", "+i", self.host / "d4/f641"], check=True)
+        self.addCleanup(subprocess.run, ["chattr", "-i", self.host / "d4/f641"], check=True)
+        result = self.call("promote", self.approve(run), "--accept", str(self.host / "d4/f641"))
+        self.assertEqual(result.code, 77, result.err)
+        self.assertIn(b"d4/f641 is immutable", result.err)
+
+
 class Readers(PromoteCase):
     def test_never_a_missing_or_half_file(self) -> None:
         count = 2000
@@ -891,7 +960,7 @@ class Readers(PromoteCase):
 class Races(PromoteCase):
     """A host that goes on changing between the check and the last rename."""
 
-    COUNT = 300
+    COUNT = 600  # so many that several threads look at them
 
     def prepare(self) -> str:
         (self.host / "d").mkdir()
@@ -1591,7 +1660,9 @@ class Rollbacks(PromoteCase):
                     self.promote(run, "--held-open", "in-place")
                 subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
                 now = (self.host / "a").read_text()
+                tried = self.call("rollback", run.doc["id"], "--dry-run", "--accept", str(self.host / "a"))
                 accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host / "a"))
+                self.assertEqual(tried.doc["kept"], accepted.doc["kept"])
                 self.assertEqual((accepted.code, (self.host / "other").read_text()), (0, "precious\n"), accepted.out)
                 if "ln" in edit:
                     self.assertIn("it is another file now", str(accepted.doc["left_alone"]))

@@ -131,9 +131,10 @@ TEST_CASE("names that only look alike are not selected") {
 TEST_CASE("selections that cannot be carried out are refused") {
   Selection only;
   only.only = {"/n/f"};
-  CHECK(refusal({change("/n", ChangeKind::kCreated, FileType::kDir), change("/n/f", ChangeKind::kCreated)},
-                only)
-            .what.find("/n/f needs its directory") == 0);
+  const Error parted = refusal(
+      {change("/n", ChangeKind::kCreated, FileType::kDir), change("/n/f", ChangeKind::kCreated)}, only);
+  CHECK(parted.what.find("/n/f needs its directory") == 0);
+  CHECK(parted.exit == ExitCode::kUsage);
   Selection except;
   except.except = {"/d/a"};
   CHECK(refusal({change("/d", ChangeKind::kDeleted, FileType::kDir), change("/d/a", ChangeKind::kDeleted)},
