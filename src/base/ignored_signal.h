@@ -5,8 +5,8 @@
 
 namespace rehearse {
 
-/// The whole process ignores `signal` until this goes. Not while it starts programs: they would ignore it too.
-/// Source: sigaction(2).
+/// The whole process ignores `signal` until this goes. Not while it starts programs: they would ignore it
+/// too. Source: sigaction(2).
 class IgnoredSignal {
  public:
   explicit IgnoredSignal(int signal) : signal_(signal) {

@@ -12,8 +12,8 @@ namespace rehearse {
 
 enum class On : bool { kCaller, kHelper };
 
-/// Calls `run(On)` on the calling thread and on `wanted` - 1 others, which get no signals, and returns when all
-/// have returned. There may be no more threads: those that there are do it all.
+/// Calls `run(On)` on the calling thread and on `wanted` - 1 others, which get no signals, and returns when
+/// all have returned. There may be no more threads: those that there are do it all.
 template <class Run>
 void on_threads(std::size_t wanted, const Run& run) {
   std::vector<std::thread> helpers;

@@ -10,8 +10,8 @@
 
 namespace rehearse {
 
-/// Calls `work(i)` for every i below `count`, where `work` is what `begin_work()` returns: each thread has its
-/// own, and gets its share in ascending order. Few are done by the caller alone.
+/// Calls `work(i)` for every i below `count`, where `work` is what `begin_work()` returns: each thread has
+/// its own, and gets its share in ascending order. Few are done by the caller alone.
 template <class BeginWork>
 void share_out(std::size_t count, const BeginWork& begin_work) {
   constexpr std::size_t kMostThreads = 8;

@@ -75,9 +75,9 @@ void leave_project(int file) {
 }
 
 Result<void> clear_open(int file) {
-  RH_CHECK(remove_overlay_xattrs(
-      [&](char* names, std::size_t room) { return ::flistxattr(file, names, room); },
-      [&](const char* name) { return ::fremovexattr(file, name); }));
+  RH_CHECK(
+      remove_overlay_xattrs([&](char* names, std::size_t room) { return ::flistxattr(file, names, room); },
+                            [&](const char* name) { return ::fremovexattr(file, name); }));
   leave_project(file);
   return {};
 }

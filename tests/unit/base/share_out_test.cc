@@ -1,6 +1,5 @@
 #include "base/share_out.h"
 
-
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
