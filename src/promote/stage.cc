@@ -1,6 +1,7 @@
 #include "promote/stage.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <atomic>
@@ -155,13 +156,14 @@ template <class Visit>
 Result<void> Stager::each_below(int directory, std::size_t change, const std::string& path,
                                 const Visit& visit) {
   const std::string& shown = changes_[change].path;
+  const std::string above = path + '/';
   RH_TRY(const auto names, effects::Listing::read(directory));
   for (const effects::Listed& entry : names) {
     const std::string child(entry.name);
-    const auto found = now_.find(path + '/' + child);
+    const auto found = now_.find(above + child);
     if (found == now_.end())
-      return fail(shown + '/' + child + " is in the run's copy and has no record", ExitCode::kDataError,
-                  "the bundle was changed; rehearse again");
+      return fail(fmt::format("{}/{} is in the run's copy and has no record", shown, child),
+                  ExitCode::kDataError, "the bundle was changed; rehearse again");
     RH_CHECK(visit(child, found->second));
   }
   std::size_t recorded = 0;
