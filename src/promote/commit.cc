@@ -275,11 +275,10 @@ class Commit {
     return journals_.make_ready(order_.header.run);
   }
 
-  /// A moment that tells edits in new directories from their staging: what was staged bears an earlier time.
+  /// A moment that tells edits of new objects from their staging: what was staged bears an earlier time.
   std::int64_t stamp_after(std::int64_t staged_ns) const {
     const bool needed = std::any_of(operations_.begin(), operations_.end(), [](const Operation& operation) {
-      return operation.kind == OperationKind::kMove && operation.from.area == Area::kStore &&
-             operation.type == effects::FileType::kDir;
+      return operation.kind != OperationKind::kAttributes && operation.from.area == Area::kStore;
     });
     // At most one timer tick, and making everything durable has mostly taken longer already.
     // If the clock is set back meanwhile, some of what was staged is taken for edited, and kept.

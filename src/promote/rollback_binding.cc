@@ -17,6 +17,7 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
+#include "promote/birth.h"
 #include "promote/changed_since.h"
 #include "promote/in_effect.h"
 #include "promote/moved_places.h"
@@ -172,6 +173,16 @@ class Binding {
     found_.kept.push_back({operation.volume, kept.path, what + volume(operation).shown(kept)});
   }
 
+  /// What stands where the operation takes its object from is that object, and none that was made after the
+  /// promotion and has got its number.
+  Result<bool> is_the_one(const Operation& operation, const std::optional<struct stat>& st) {
+    if (!st || st->st_ino != operation.object.ino || effects::file_type(*st) != operation.type) return false;
+    if (operation.from.path.empty()) return true;
+    Volume& on = volume(operation);
+    RH_TRY(const int dir, unless_moved(on.parent(operation.from), on.shown(operation.from)));
+    return !is_born_since(dir, std::string(leaf_of(operation.from.path)), order_.settled_ns);
+  }
+
   /// There is a directory to put something in, once the operations so far are done.
   Result<bool> has_directory(const Operation& operation, const Place& place) {
     const auto above = moved_.standing(operation.volume, {place.area, std::string(parent_of(place.path))});
@@ -194,7 +205,7 @@ class Binding {
   Result<void> bind_removal(Operation& operation) {
     const std::string shown = volume(operation).shown(operation.from);
     RH_TRY(const auto st, look(operation, operation.from));
-    const bool ours = st && st->st_ino == operation.object.ino;
+    RH_TRY(const bool ours, is_the_one(operation, st));
     const bool to_store = operation.to.area == Area::kStore;
     if (!ours) {
       // Somebody else's object cannot stand for one that was renamed.
@@ -412,7 +423,7 @@ class Binding {
     operation.entries = true;
     if (!operation.before) return bind_old_time(operation);
     RH_TRY(const auto st, look(operation, operation.from));
-    const bool ours = st && st->st_ino == operation.object.ino;
+    RH_TRY(const bool ours, is_the_one(operation, st));
     if (!ours && operation.time_only) {
       give_up(operation);  // there is nothing to set any more
       return {};

@@ -16,9 +16,11 @@ enum class Leftovers : std::uint8_t {
   kRemove,  ///< overlayfs's own attributes, and the project that limits the run's writing
 };
 
+enum class Compared : std::uint8_t { kAll, kAttributes };
+
 /// `name` in `dir` is as `record` has it after the run, with all attributes; kDataError if it is not. Returns
 /// what its lstat is then. Looks at nothing below a directory.
 Result<struct stat> check_run_copy(int dir, const std::string& name, const effects::Change& record,
-                                   Leftovers leftovers);
+                                   Leftovers leftovers, Compared compared = Compared::kAll);
 
 }  // namespace rehearse::promote

@@ -157,6 +157,8 @@ Result<void> Site::rename(const Operation& operation, End source, unsigned flags
   const int err = renamed.error().err;
   const std::string shown =
       this->shown(operation, place_of(operation, target).area == Area::kHost ? target : source);
+  if (err == ENOENT)
+    return fail_for(err, this->shown(operation, source) + " is gone", ExitCode::kStale, "rehearse again");
   if (err == EEXIST)
     return fail_for(err, shown + " has appeared meanwhile", ExitCode::kStale, "rehearse again");
   if (err == EBUSY)

@@ -226,6 +226,8 @@ Result<void> Stager::copy_tree(int from, const std::string& name, int to, const 
                           new_name.c_str());
     }
   }
+  // The copy gets its attributes from the record, and its content is compared when it lies there.
+  RH_CHECK(check_run_copy(from, name, record, Leftovers::kNone, Compared::kAttributes));
   RH_CHECK(copy_object(from, name, to, new_name, record.type, after));
   if (record.type != FileType::kDir) {
     RH_CHECK(check_run_copy(to, new_name, record, Leftovers::kNone));

@@ -8,6 +8,8 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "effects/attributes.h"
+#include "promote/birth.h"
 #include "promote/changed_since.h"
 #include "promote/object_writer.h"
 #include "promote/rewrite.h"
@@ -138,6 +140,17 @@ Result<void> Undo::undo_exchange(const Operation& operation) {
   return fail("somebody moves it all the time");
 }
 
+/// What lies in the store again has the new object's number, and is another one. The number of one that is
+/// removed is given out again at once.
+Result<bool> Undo::is_another(const Operation& operation, End end, const struct stat& now) {
+  const bool exchange = operation.kind == OperationKind::kExchange;
+  const bool other_type = exchange ? S_ISDIR(now.st_mode) && operation.type != FileType::kDir
+                                   : effects::file_type(now) != operation.type;
+  if (other_type) return true;
+  RH_TRY(const Spot at, site_.spot(operation, end));
+  return ready_ns_ != 0 && is_born_since(at.dir, at.name, ready_ns_);
+}
+
 /// A new object, which lies in the store again, was touched by somebody else.
 Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now) {
   if (S_ISDIR(now.st_mode) && operation.kind == OperationKind::kMove && ready_ns_ != 0)
@@ -161,6 +174,11 @@ Result<void> Undo::name_kept(const Operation& operation) {
   } else if (!store.is(operation.object.ino)) {
     if (exchange) report_.kept.push_back(shown + " had been replaced meanwhile" + kept);
   } else {
+    RH_TRY(const bool another, is_another(operation, end, store.st));
+    if (another) {
+      report_.kept.push_back(shown + " had been replaced meanwhile" + kept);
+      return {};
+    }
     RH_TRY(const bool edited, is_edited(operation, store.st));
     if (edited) report_.kept.push_back(shown + " had been edited meanwhile" + kept);
   }

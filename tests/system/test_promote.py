@@ -914,6 +914,23 @@ class Many(PromoteCase):
         self.assertIn(b"d1/f50: the run's copy has another content", result.err)
         self.assert_same(before, self.host)
 
+    def test_one_whose_copy_has_other_attributes(self) -> None:
+        """Also where it is copied, and would get the recorded ones anyway."""
+        image = Image(self, "ext4", name="copied")
+        run = self.make(image.mount)
+        name = self.approve(run)
+        upper = next(self.state.glob(f"runs/{run.doc['id']}/uppers/*/upper/d1/f50")).parent
+        before = Tree(image.mount)
+        for change, back in (("chmod 4755 f50", "chmod 644 f50"), ("setfattr -n user.x -v 1 f50", "setfattr -x user.x f50"), ("chattr +i f50", "chattr -i f50"),
+                             ("mv f50 ../f50; ln -s x f50", "rm f50; mv ../f50 f50")):
+            with self.subTest(change=change):
+                subprocess.run(["sh", "-euc", change], cwd=upper, check=True)
+                result = self.call("promote", name)
+                subprocess.run(["sh", "-euc", back], cwd=upper, check=True)
+                self.assertEqual(result.code, DATA_ERROR, (result.out, result.err))
+                self.assert_same(before, image.mount)
+        self.assertEqual(self.call("promote", name).code, 0)
+
     def test_one_that_is_immutable(self) -> None:
         run = self.make(self.host)
         subprocess.run(["chattr", "+i", self.host / "d4/f641"], check=True)
@@ -1213,6 +1230,26 @@ class Moved(PromoteCase):
         self.assertIn("gone", Path(kept).read_text())
         now = Tree(self.host)
         self.assertEqual(differences(self.old, now, times=False), [f"only left: {b'/d/s' + i + rest!r}" for i in (b"39", b"40") for rest in (b"", b"/f", b"/g")])
+
+    def test_replaced_by_what_has_got_its_number(self) -> None:
+        """A filesystem gives the number of what was removed to what is made next: it is somebody's all the same."""
+        image = Image(self, "ext4", name="numbers")
+        for where in ("same", "other"):
+            for replace in ("mkdir f1; echo theirs >f1/q", "ln -s /theirs f1", "mkfifo f1", "echo theirs >f1"):
+                with self.subTest(store=where, replace=replace):
+                    top = (self.host if where == "same" else image.mount) / f"{where}-{len(list(image.mount.iterdir()))}-{len(list(self.host.iterdir()))}"
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "for i in 1 2 3 4 5; do echo old >f$i; done"], cwd=top, check=True)
+                    name = self.approve(self.try_out("for i in f*; do echo new >$i; done", *([] if where == "same" else ["--no-trace"]), cwd=top))
+                    done = subprocess.run([*injected("renameat2:signal=SIGKILL:when=4"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                    self.assertIn(done.returncode, (-9, 137), done.stderr)
+                    subprocess.run(["sh", "-euc", f"rm f1; {replace}"], cwd=top, check=True)
+                    theirs = os.lstat(top / "f1")
+                    result = self.recovered("undone", f"{top}/f1 had been ")
+                    kept = os.lstat(result.doc["recovered"][0]["notes"][0].split(" is kept as ")[1])
+                    self.assertEqual((kept.st_ino, kept.st_mode, kept.st_mtime_ns), (theirs.st_ino, theirs.st_mode, theirs.st_mtime_ns))
+                    self.assertEqual((top / "f1").read_text(), "old\n")
+                    self.assertNotEqual(self.call("rm", name.split("@")[0]).code, 0)
 
     def test_edited_meanwhile(self) -> None:
         """Also what was put into a directory that goes again is kept, and named by each recovery until one has come to its end."""
@@ -1672,6 +1709,25 @@ class Rollbacks(PromoteCase):
                     self.assertEqual((self.host / "a").read_text(), "1\n")
                     self.assertEqual(Path(accepted.doc["kept"][0].split(" is kept as ")[1]).read_text(), now)
                 self.assertEqual([s["kept"] for s in self.call("gc", "--all").doc["spared"] if s["id"] == run.doc["id"]], [accepted.doc["kept"]])
+
+    def test_what_has_got_the_number_of_a_renamed_object(self) -> None:
+        """It is not the one that was renamed: it does not go back in its place."""
+        for kind in ("ext4", "xfs"):
+            image = Image(self, kind, name=f"numbers-{kind}")
+            for number, (replace, path) in enumerate((("rm b; echo theirs >b", "b"), ("rm b; mkdir b; echo theirs >b/q", "b"), ("rm b; ln -s /theirs b", "b"),
+                                                      ("rm -r e; mkdir e; echo theirs >e/q", "e"), ("rm -r e; echo theirs >e", "e"))):
+                with self.subTest(filesystem=kind, replace=replace):
+                    top = image.mount / str(number)
+                    top.mkdir()
+                    subprocess.run(["sh", "-euc", "echo orig >a; mkdir d; echo in >d/in"], cwd=top, check=True)
+                    run = self.try_out("mv a b; mv d e", "--no-trace", cwd=top)
+                    self.promote(run)
+                    time.sleep(0.05)  # longer than a tick: filesystems' times are no finer
+                    subprocess.run(["sh", "-euc", replace], cwd=top, check=True)
+                    before = Tree(top)
+                    back = self.call("rollback", run.doc["id"])
+                    self.assertEqual((back.code, [moved["path"] for moved in back.doc["moved"]]), (STALE, [str(top / path)]), back.out)
+                    self.assert_same(before, top)
 
     def test_a_directory_that_is_gone_or_renamed_over(self) -> None:
         subprocess.run(["sh", "-euc", "mkdir d a b; echo 1 >d/a; echo 1 >c; echo b >b/f; echo a >a/f"], cwd=self.host, check=True)
