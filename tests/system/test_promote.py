@@ -858,6 +858,7 @@ class Many(PromoteCase):
     """So many files that several threads look at them: the one that is not as the others is found."""
 
     COUNT = 700
+    ACTION = "for f in d*/f*; do echo new >>$f; done; rm d2/f2; setfacl -m u:77:r d3/f3"
 
     def make(self, top: Path) -> harness.Result:
         for d in range(7):
@@ -865,7 +866,7 @@ class Many(PromoteCase):
         for i in range(self.COUNT):
             (top / f"d{i % 7}/f{i}").write_text(f"old {i}\n")
         os.link(top / "d0/f0", top / "d1/second")
-        return self.try_out("for f in d*/f*; do echo new >>$f; done; rm d2/f2; setfattr -n user.a -v b d3/f3", *([] if top == self.host else ["--no-trace"]), cwd=top)
+        return self.try_out(self.ACTION, *([] if top == self.host else ["--no-trace"]), cwd=top)
 
     def test_as_natively(self) -> None:
         for kind in ("host", "xfs", "tmpfs"):
@@ -875,7 +876,7 @@ class Many(PromoteCase):
                 run = self.make(top)
                 before = Tree(top)
                 subprocess.run(["cp", "-a", top, before_run], check=True)
-                subprocess.run(["sh", "-euc", "for f in d*/f*; do echo new >>$f; done; rm d2/f2; setfattr -n user.a -v b d3/f3"], cwd=before_run, check=True)
+                subprocess.run(["sh", "-euc", self.ACTION], cwd=before_run, check=True)
                 self.promote(run)
                 self.assertEqual(subprocess.run(["rsync", "-aHAXnc", "--no-times", "--out-format=%n", "--delete", "--exclude=.rehearse", "--exclude=lost+found", "--omit-dir-times", f"{before_run}/", f"{top}/"], capture_output=True, check=True).stdout, b"")
                 self.assertEqual((top / "d0/f0").stat().st_ino, (top / "d1/second").stat().st_ino)
