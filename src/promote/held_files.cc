@@ -25,7 +25,7 @@ class HeldFiles {
     {
       const IgnoredSignal of_leases(SIGIO);
       for (const Going& going : question_.going) RH_CHECK(collect(going));
-      ask_the_kernel();
+      RH_CHECK(ask_the_kernel());
     }
     if (files_.empty()) return std::move(answer_);
     const auto wanted = [&](dev_t dev, ino_t ino) { return files_.contains(std::pair(dev, ino)); };
@@ -89,15 +89,21 @@ class HeldFiles {
     return {};
   }
 
-  void ask_the_kernel() {
+  Result<void> ask_the_kernel() {
+    std::vector<Result<void>> asked(as_found_.size());
     share_out(as_found_.size(), [&] {
       return [&, parents = std::vector<ParentCache>(question_.volumes.size())](std::size_t i) mutable {
         File& file = *as_found_[i];
         const auto dir =
             parents[file.volume].open(question_.volumes[file.volume]->root(), parent_of(file.path));
-        if (dir) file.written = ask_for_writers(*dir, std::string(leaf_of(file.path))) == Writers::kSome;
+        if (dir)
+          file.written = ask_for_writers(*dir, std::string(leaf_of(file.path))) == Writers::kSome;
+        else if (!leads_nowhere(dir.error().err))  // what is gone is stale
+          asked[i] = tl::make_unexpected(dir.error());
       };
     });
+    for (Result<void>& one : asked) RH_CHECK(std::move(one));
+    return {};
   }
 
   Result<void> judge(const host::Holder& holder) {
