@@ -58,6 +58,7 @@ class Binder {
     if (step.stage != Step::kNone) {
       operation.from = staged_[step.stage].place;
       operation.object = staged_[step.stage].facts;
+      operation.print = print_of(changes_[step.change].type, *changes_[step.change].after);
       // Something stands there by now, and the operator has named it.
       const bool accepted =
           step.kind == OperationKind::kMove && !changes_[step.change].before && facts_[step.change];
@@ -69,6 +70,7 @@ class Binder {
       }
       if (operation.kind == OperationKind::kExchange) {
         RH_TRY(operation.displaced, host_facts(step));
+        operation.displaced_print = print_of_old(step);
         if (const auto saved = rewritten_.find(step.change); saved != rewritten_.end())
           return bind_rewrite(step, saved->second, operation);
       }
@@ -85,6 +87,7 @@ class Binder {
     operation.from = step.from;
     RH_TRY(operation.object, host_facts(step));
     if (step.to_kept) {
+      operation.print = print_of_old(step);
       operation.to = {Area::kStore, std::string(kKept) + '/' + tag_ + std::to_string(number)};
       parked_[number] = operation.to;
     }
@@ -143,6 +146,17 @@ class Binder {
       return fail(changes_[step.change].path + ": what was renamed to it is not there any more",
                   ExitCode::kStale, "rehearse again");
     return loose(changes_[step.change], *facts);
+  }
+
+  /// Of the host's object, where it is the one on record, untouched and of known type, and cannot be given
+  /// new attributes under another name.
+  std::optional<ObjectPrint> print_of_old(const Step& step) const {
+    const Change& change = changes_[step.change];
+    const auto& facts = facts_[step.change];
+    if (!change.before || !facts || change.before->link_group || change.kind == ChangeKind::kType)
+      return std::nullopt;
+    if (facts->ino != change.before->ino || facts->ctime_ns != change.before->ctime_ns) return std::nullopt;
+    return print_of(change.type, *change.before);
   }
 
   /// Renaming one name of an object moves the change time under all of its names.

@@ -19,8 +19,9 @@ constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 
 enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp, kKept };
 
-constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16;
-constexpr unsigned kAllFlags = 31;
+constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16, kHasPrint = 32,
+                   kHasDisplacedPrint = 64;
+constexpr unsigned kAllFlags = 127;
 
 Sha256 chain(const Sha256& check, std::string_view record) {
   Sha256Hasher hasher;
@@ -90,6 +91,22 @@ void decode(Decoder& in, Settings& settings) {
   }
 }
 
+void encode(Encoder& out, const ObjectPrint& print) {
+  out.number(static_cast<std::uint64_t>(print.content));
+  out.raw({reinterpret_cast<const char*>(print.digest.data()), print.digest.size()});
+}
+
+bool decode(Decoder& in, ObjectPrint& print) {
+  const std::uint64_t content = in.number();
+  const std::string_view digest = in.raw(print.digest.size());
+  if (content > static_cast<std::uint64_t>(ObjectPrint::Content::kSparse) ||
+      digest.size() != print.digest.size())
+    return false;
+  print.content = static_cast<ObjectPrint::Content>(content);
+  std::memcpy(print.digest.data(), digest.data(), digest.size());
+  return true;
+}
+
 bool decode(Decoder& in, Operation& operation) {
   const std::uint64_t kind = in.number();
   const std::uint64_t type = in.number();
@@ -111,7 +128,8 @@ bool decode(Decoder& in, Operation& operation) {
     operation.from_directory = in.number32();
     operation.to_directory = in.number32();
   }
-  return true;
+  if ((flags & kHasPrint) != 0 && !decode(in, operation.print.emplace())) return false;
+  return (flags & kHasDisplacedPrint) == 0 || decode(in, operation.displaced_print.emplace());
 }
 
 /// Takes one record into the journal. False: it does not fit.
@@ -291,7 +309,8 @@ Result<void> JournalWriter::add(const Operation& operation) {
   record.number(static_cast<std::uint64_t>(operation.kind));
   record.number(static_cast<std::uint64_t>(operation.type));
   record.number((operation.before ? kHasBefore : 0U) | (operation.after ? kHasAfter : 0U) |
-                (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U) | kNotes);
+                (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U) | kNotes |
+                (operation.print ? kHasPrint : 0U) | (operation.displaced_print ? kHasDisplacedPrint : 0U));
   record.number(operation.volume);
   encode(record, operation.from);
   encode(record, operation.to);
@@ -302,6 +321,8 @@ Result<void> JournalWriter::add(const Operation& operation) {
   if (operation.after) encode(record, *operation.after);
   record.number(operation.from_directory);
   record.number(operation.to_directory);
+  if (operation.print) encode(record, *operation.print);
+  if (operation.displaced_print) encode(record, *operation.displaced_print);
   return add(record.bytes());
 }
 

@@ -10,6 +10,7 @@
 
 #include "effects/change.h"
 #include "promote/directory_handle.h"
+#include "promote/object_print.h"
 
 namespace rehearse::promote {
 
@@ -76,9 +77,13 @@ struct Operation {
   effects::FileType type = effects::FileType::kFile;  ///< kExchange: a directory if either object is one
   Place from;
   Place to;
-  Place saved;             ///< kRewrite: a copy of the old bytes, in the store
-  Facts object;            ///< at `from` before; kRewrite: at `to`
-  Facts displaced;         ///< kExchange: at `to` before
+  Place saved;      ///< kRewrite: a copy of the old bytes, in the store
+  Facts object;     ///< at `from` before; kRewrite: at `to`
+  Facts displaced;  ///< kExchange: at `to` before
+  /// What these are like, where it is known for sure: an object that comes from the store is told by it from
+  /// one that somebody has edited on the host in between.
+  std::optional<ObjectPrint> print;
+  std::optional<ObjectPrint> displaced_print;
   bool entries = false;    ///< a directory whose own entries earlier operations change: its times move
   bool time_only = false;  ///< kAttributes: nothing but the modification time is set
   std::optional<Settings> before;

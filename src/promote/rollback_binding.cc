@@ -372,7 +372,7 @@ class Binding {
   bool renamed_here(const Operation& operation) const { return is_moved_from(operation, operation.to); }
 
   /// Of a kept object, which lies at the operation's place in the store.
-  Result<void> check_kept(const Operation& operation, const Facts& then, const struct stat& st,
+  Result<void> check_kept(Operation& operation, const Facts& then, const struct stat& st,
                           const std::string& shown) {
     if (S_ISDIR(st.st_mode)) return check_kept_tree(operation, shown);
     // An object with several names may have got new attributes by the promotion itself.
@@ -380,6 +380,7 @@ class Binding {
     if (to_ns(st.st_mtim) == then.mtime_ns && static_cast<std::uint64_t>(st.st_size) == then.size) return {};
     (void)moved(shown, "promoted", "as it was when it was replaced",
                 "its old object was written to since, by somebody who had it open");
+    operation.print.reset();
     return {};
   }
   Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {

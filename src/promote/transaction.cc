@@ -221,6 +221,7 @@ std::vector<Operation> inverted(std::vector<Operation> operations) {
         break;
       case OperationKind::kExchange:
         std::swap(one.object, one.displaced);
+        std::swap(one.print, one.displaced_print);
         break;
       case OperationKind::kAttributes:
         std::swap(one.before, one.after);

@@ -62,7 +62,8 @@ Result<void> Undo::undo_move(const Operation& operation) {
   const std::uint64_t inode = operation.object.ino;
   for (unsigned tries = 0; tries < kTries; ++tries) {
     RH_TRY(const Look there, site_.look(operation, End::kTo));
-    if (there.is(inode)) {
+    RH_TRY(const bool ours, is_moved_object(operation, there));
+    if (ours) {
       RH_TRY(const bool over, move_back(operation));
       if (over) return {};
       site_.forget();
@@ -140,6 +141,15 @@ Result<void> Undo::undo_exchange(const Operation& operation) {
   return fail("somebody moves it all the time");
 }
 
+/// What stands where the operation takes its object is that object. What was made in place of one that was
+/// renamed may have got its number; new objects are looked at when they lie in the store again.
+Result<bool> Undo::is_moved_object(const Operation& operation, const Look& there) {
+  if (!there.is(operation.object.ino)) return false;
+  if (operation.from.area != Area::kHost || operation.to.area != Area::kHost) return true;
+  RH_TRY(const bool another, is_another(operation, End::kTo, there.st));
+  return !another;
+}
+
 /// What lies in the store again has the new object's number, and is another one. The number of one that is
 /// removed is given out again at once.
 Result<bool> Undo::is_another(const Operation& operation, End end, const struct stat& now) {
@@ -153,10 +163,19 @@ Result<bool> Undo::is_another(const Operation& operation, End end, const struct 
 
 /// A new object, which lies in the store again, was touched by somebody else.
 Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now) {
-  if (S_ISDIR(now.st_mode) && operation.kind == OperationKind::kMove && ready_ns_ != 0)
-    return changed_since(site_.volume(operation).store(), operation.from.path, ready_ns_);
-  return S_ISREG(now.st_mode) && (to_ns(now.st_mtim) != operation.object.mtime_ns ||
-                                  static_cast<std::uint64_t>(now.st_size) != operation.object.size);
+  if (S_ISDIR(now.st_mode) && ready_ns_ != 0) {
+    RH_TRY(const bool changed,
+           changed_since(site_.volume(operation).store(), operation.from.path, ready_ns_));
+    if (changed) return true;
+  }
+  if (facts_of(now) == operation.object) return false;
+  if (S_ISREG(now.st_mode) && (to_ns(now.st_mtim) != operation.object.mtime_ns ||
+                               static_cast<std::uint64_t>(now.st_size) != operation.object.size))
+    return true;
+  if (!operation.print) return false;
+  RH_TRY(const Spot at, site_.spot(operation, End::kFrom));
+  RH_TRY(const bool same, has_print(at.dir, at.name, effects::file_type(now), *operation.print));
+  return !same;
 }
 
 /// Of an operation that is undone: what of somebody else's lies in the store where its new object came from,

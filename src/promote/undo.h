@@ -44,6 +44,7 @@ class Undo {
   Result<bool> move_back(const Operation& operation);
   Result<void> undo_exchange(const Operation& operation);
   Result<void> name_kept(const Operation& operation);
+  Result<bool> is_moved_object(const Operation& operation, const Look& there);
   Result<bool> is_another(const Operation& operation, End end, const struct stat& now);
   Result<bool> is_edited(const Operation& operation, const struct stat& now);
   Result<void> undo_attributes(const Operation& operation);

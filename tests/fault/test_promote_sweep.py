@@ -132,6 +132,7 @@ class Sweep(PromoteCase):
                 self.assertIn(done.returncode, (0, -9, 137), done)
                 recovered = self.call("recover")
                 self.assertEqual(recovered.code, 0, (recovered.out, recovered.err))
+                self.assertEqual([note for one in recovered.doc["recovered"] for note in one["notes"]], [], "nobody has done anything meanwhile")
                 state = self.which()
                 ways[state] += 1
                 if state == "old":

@@ -1271,6 +1271,83 @@ class Moved(PromoteCase):
         self.assertTrue(place["/d/s3/g"].is_dir())
         self.assertEqual(differences(self.old, Tree(self.host), times=False), [])
 
+    # What moves neither the size nor the time of what it changes.
+    QUIET_EDITS = {"mode": "chmod 640 {}", "owner": "chown -h 7 {}", "attribute": "setfattr -h -n trusted.theirs -v 1 {}", "ACL": "setfacl -m u:9:r {}",
+                   "flag": "chattr +d {}", "bytes": "touch -r {0} ../stamp; printf '%s' XY | dd of={0} conv=notrunc status=none; touch -r ../stamp {0}",
+                   "entry": "echo theirs >{}/theirs", "entry edited": "chmod 640 {}/y"}
+
+    def test_edited_without_a_trace(self) -> None:
+        """An edit of a new object that moves neither its size nor its time is kept and named as any other, and nothing else is."""
+        image = Image(self, "ext4", name="quiet")
+        setup = "for i in 1 2 3; do echo old >f$i; done; echo x >x; ln f2 hard; echo g >g; mkdir r; echo r >r/r"
+        action = "for i in 1 2 3; do echo new >f$i; done; mkdir n; mkfifo p; ln -s /nowhere s; echo new >c; rm x; mkdir x; echo y >x/y; setfattr -n user.a -v 1 f3; mkdir -p k/m; mv f3 k/m/f3; mv g g2; mv r k/m/r"
+        of_files = [kind for kind in self.QUIET_EDITS if not kind.startswith("entry")]
+        where = {"f1": of_files, "f2": of_files, "c": of_files, "n": ["mode", "owner", "attribute", "ACL", "flag", "entry"], "x": ["mode", "owner", "attribute", "entry", "entry edited"],
+                 "p": ["mode", "owner", "attribute"], "s": ["owner", "attribute"], "k": ["mode", "attribute", "entry"]}
+        number = 0
+        for store in ("same", "other"):
+            for path, kinds in {"": ["nothing"], **where}.items():
+                for kind in kinds:
+                    if store == "other" and kind not in ("nothing", "mode", "bytes"):
+                        continue
+                    with self.subTest(store=store, path=path, kind=kind):
+                        number += 1
+                        top = (self.host if store == "same" else image.mount) / str(number)
+                        top.mkdir()
+                        subprocess.run(["sh", "-euc", setup], cwd=top, check=True)
+                        name = self.approve(self.try_out(action, *([] if store == "same" else ["--no-trace"]), cwd=top))
+                        old = Tree(top)
+                        # Everything is in its place, and the journal does not know it.
+                        done = subprocess.run([*injected("syncfs:signal=SIGKILL:when=2"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                        self.assertIn(done.returncode, (-9, 137), done.stderr)
+                        # So that it does not come to its end: a renamed object is gone.
+                        os.rename(top / "g2", top.parent / "g")
+                        edit = self.QUIET_EDITS.get(kind, "true").format(path)
+                        subprocess.run(["sh", "-euc", edit], cwd=top, check=True)
+                        facts = os.lstat(top / path) if path else None
+                        result = self.recovered("undone", "/g: somebody moved", *(f"{top}/{name} had been edited meanwhile; that is kept as " for name in {"": [], "f2": ["f2", "hard"]}.get(path, [path])))
+                        if facts:
+                            note = next(note for note in result.doc["recovered"][0]["notes"] if " is kept as " in note)
+                            kept = os.lstat(note.split(" is kept as ")[1])
+                            self.assertEqual((kept.st_ino, kept.st_mode, kept.st_uid), (facts.st_ino, facts.st_mode, facts.st_uid))
+                            self.assertNotEqual(self.call("rm", name.split("@")[0]).code, 0)
+                        os.rename(top.parent / "g", top / "g")
+                        self.assertEqual(differences(old, Tree(top), times=False), [])
+
+    def test_edited_while_it_is_rolled_back(self) -> None:
+        """The same of old objects that a rollback had brought back when it was interrupted."""
+        setup = "for i in 1 2 3; do echo old >f$i; done; mkdir x; echo x >x/x; ln f2 hard; setfattr -n user.old -v 1 f1"
+        action = "for i in 1 2 3; do echo new >f$i; done; rm -r x; chmod 600 hard; setfattr -x user.old f1"
+        for path, kinds in {"": ["nothing"], "f1": [kind for kind in self.QUIET_EDITS if not kind.startswith("entry")], "x": ["mode", "attribute", "entry"]}.items():
+            for kind in kinds:
+                with self.subTest(path=path, kind=kind):
+                    subprocess.run(["sh", "-euc", f"rm -rf ./*; {setup}"], cwd=self.host, check=True)
+                    run = self.try_out(action, cwd=self.host)
+                    self.promote(run)
+                    new = Tree(self.host)
+                    done = subprocess.run([*injected("syncfs:signal=SIGKILL:when=2"), *self.command("rollback", run.doc["id"])], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                    self.assertIn(done.returncode, (-9, 137), done.stderr)
+                    self.assertEqual((self.host / "f1").read_text(), "old\n")
+                    # So that it is not finished.
+                    os.unlink(self.host / "f3")
+                    subprocess.run(["sh", "-euc", self.QUIET_EDITS.get(kind, "true").format(path)], cwd=self.host, check=True)
+                    self.recovered("undone", "f3 had been moved or removed meanwhile", *([f"{self.host}/{path} had been edited meanwhile; that is kept as "] if path else []))
+                    self.assertEqual(differences(new, Tree(self.host), times=False), [])
+
+    def test_renamed_and_replaced_by_what_has_got_its_number(self) -> None:
+        image = Image(self, "ext4", name="numbers")
+        top = image.mount / "top"
+        top.mkdir()
+        subprocess.run(["sh", "-euc", "echo old >a; echo old >b"], cwd=top, check=True)
+        name = self.approve(self.try_out("mv a a2; mv b b2; echo n >n", cwd=top))
+        done = subprocess.run([*injected("syncfs:signal=SIGKILL:when=2"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertIn(done.returncode, (-9, 137), done.stderr)
+        number = os.stat(top / "a2").st_ino
+        subprocess.run(["sh", "-euc", "rm a2; echo theirs >a2; rm b2"], cwd=top, check=True)
+        self.assertEqual(os.stat(top / "a2").st_ino, number)
+        self.recovered("undone", "a: somebody moved, replaced or removed it", "b: somebody moved, replaced or removed it")
+        self.assertEqual({path.name: path.read_text() for path in top.iterdir()}, {"a2": "theirs\n"})
+
     def test_promoted_again(self) -> None:
         """What was kept aside is there until the run goes, also where its place is not the run's own."""
         image = Image(self, "ext4")

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string>
 
+#include "base/digest.h"
 #include "base/sys.h"
 #include "catch2/catch.hpp"
 
@@ -44,6 +45,8 @@ Operation some_operation(int number) {
   if (number % 2 == 0) operation.before = settings;
   if (number % 3 == 0) operation.after = settings;
   if (number == 4) operation.to_directory = 1;
+  if (number != 1) operation.print = ObjectPrint{ObjectPrint::Content::kSparse, sha256("one")};
+  if (number > 2) operation.displaced_print = ObjectPrint{ObjectPrint::Content::kLeftOut, sha256("other")};
   return operation;
 }
 
@@ -96,6 +99,8 @@ TEST_CASE("a journal reads back as it was written") {
     CHECK(now.displaced == then.displaced);
     CHECK(now.before == then.before);
     CHECK(now.after == then.after);
+    CHECK(now.print == then.print);
+    CHECK(now.displaced_print == then.displaced_print);
     CHECK(now.from_directory == then.from_directory);
     CHECK(now.to_directory == then.to_directory);
   }
