@@ -179,7 +179,8 @@ def cgroup_roots() -> list[str]:
 
 
 # Changed by the running system itself, not by what is tested.
-NOISY = ["/root/.pyenv", "/root/.rustup", "/root/.cargo", "/var/tmp", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/rehearse", "/var/lib/systemd", "/root/.cache", "/root/.ccache",
+# Where other programs of a host write whenever they like.
+NOISY = ["/root/.pyenv", "/root/.rustup", "/root/.cargo", "/root/.config", "/root/.local", "/root/.npm", "/var/tmp", "/var/log", "/var/cache", "/var/lib/apt", "/var/lib/rehearse", "/var/lib/systemd", "/root/.cache", "/root/.ccache",
          "/var/spool", "/etc/mtab", "/var/lib/docker", "/var/lib/containerd"]
 NOISY += [p for p in os.environ.get("REHEARSE_TEST_NOISY", "").split(":") if p]
 NOISY_SYSCTLS = ("random", "dentry-state", "inode-nr", "inode-state", "file-nr", "ns_last_pid", "pty/nr", "conntrack_count", "cpufreq",
