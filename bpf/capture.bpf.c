@@ -26,6 +26,7 @@
 #define POLL_IN 1
 #define POLL_HUP 6
 #define PF_KTHREAD 0x00200000
+#define FIRST_PAGE 4096 /* nobody may map it: what points there is a number (vm.mmap_min_addr) */
 
 /// How much of it is used lies beside the bytes, since the verifier believes nothing of what it reads from
 /// there: else it follows every combination of lengths by itself (hundreds of milliseconds at each load).
@@ -522,6 +523,60 @@ static __always_inline bool_t connects(const volatile struct rh_call_plan* plan,
   return (plan->flags & RH_CONNECTS) && (result >= 0 || result == -EINPROGRESS);
 }
 
+/// A pointer and a number, and what lies where the pointer leads.
+static __always_inline void attach_nested(struct draft* draft, u8 arg, const void* from) {
+  struct rh_attachment* made = attach(draft, RH_BLOB, arg);
+  struct {
+    u64 inner;
+    u64 length;
+    u64 bytes;
+  }* to = end_of(draft);
+  if (!made || !to) return;
+  if (bpf_probe_read_user(to, RH_NESTED_HEAD, from) != 0) {
+    made->flags = RH_FAULT;
+    return;
+  }
+  u32 length = RH_NESTED_HEAD;
+  if (to->inner >= FIRST_PAGE && bpf_probe_read_user(&to->bytes, RH_NESTED_BYTES, (void*)to->inner) == 0)
+    length += RH_NESTED_BYTES;
+  made->length = length;
+  grow(draft, length);
+}
+
+/// Where it is, 0 if it was not to be looked at.
+static __always_inline u64 attach_memory(struct draft* draft, const volatile struct rh_memory* memory,
+                                         const volatile struct rh_call_plan* plan, u8 kind, s64 result) {
+  struct rh_call* call = (void*)draft->scratch->data;
+  u32 which = memory->arg;
+  if (which > 5) return 0;
+  u64 from = call->arg[which];
+  if (from < FIRST_PAGE || !is_moment(memory->direction, plan->flags, kind, result)) return 0;
+  if (memory->length == RH_NESTED)
+    attach_nested(draft, (u8)which, (void*)from);
+  else
+    attach_bytes(draft, RH_BLOB, (u8)which, (void*)from, bytes_wanted(memory, call->arg, result),
+                 memory->most);
+  return from;
+}
+
+#define EVERY_CALL_HAS 2 /* memories at most, but for a few calls */
+
+struct memories {
+  struct draft draft;
+  const volatile struct rh_call_plan* plan;
+  s64 result;
+  u64 kind;
+};
+
+static long memory_step(u32 index, struct memories* all) {
+  u64 at = index + EVERY_CALL_HAS;
+  if (at >= RH_MEMORIES) return 1;
+  const volatile struct rh_memory* memory = &all->plan->memory[at];
+  if (memory->arg > 5) return 1;
+  attach_memory(&all->draft, memory, all->plan, (u8)all->kind, all->result);
+  return 0;
+}
+
 static __always_inline void record_full(struct run* run, struct pt_regs* regs, u8 kind, u32 nr, s64 result,
                                         const volatile struct rh_call_plan* plan, u8 abi) {
   struct draft draft;
@@ -545,15 +600,13 @@ static __always_inline void record_full(struct run* run, struct pt_regs* regs, u
       if (from) attach_text(&draft, (u8)which, (void*)from, 0);
     }
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      const volatile struct rh_memory* memory = &plan->memory[i];
-      u32 which = memory->arg;
-      if (which > 5) break;
-      u64 from = call->arg[which];
-      if (from == 0 || !is_moment(memory->direction, plan->flags, kind, result)) continue;
-      attach_bytes(&draft, RH_BLOB, (u8)which, (void*)from, bytes_wanted(memory, call->arg, result),
-                   memory->most);
-      if (i == 0 && (plan->flags & RH_MESSAGE)) attach_peer(&draft, (u8)which, (void*)from);
+    for (int i = 0; i < EVERY_CALL_HAS; ++i) {
+      u64 from = attach_memory(&draft, &plan->memory[i], plan, kind, result);
+      if (i == 0 && from && (plan->flags & RH_MESSAGE)) attach_peer(&draft, plan->memory[i].arg, (void*)from);
+    }
+    if (plan->memory[EVERY_CALL_HAS].arg != RH_NONE) {
+      struct memories all = {.draft = draft, .plan = plan, .result = result, .kind = kind};
+      bpf_loop(RH_MEMORIES - EVERY_CALL_HAS, memory_step, &all, 0);
     }
     if (kind == RH_EXIT && result < 0 && plan->words < 6)
       attach_words(&draft, plan->words, call->arg[plan->words & 7]);

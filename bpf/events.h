@@ -382,15 +382,22 @@ struct rh_gate {
 #define RH_IN 1u
 #define RH_OUT 2u
 
-/* `length` of an rh_memory, apart from the number of an argument. */
+/* `length` of an rh_memory, apart from the number of an argument. RH_NESTED: a pointer and a number are
+ * there, RH_NESTED_HEAD bytes, and RH_NESTED_BYTES where the pointer leads follow them. */
 #define RH_FIXED 0xff
 #define RH_BY_RESULT 0xfe
+#define RH_NESTED 0xfd
+#define RH_NESTED_HEAD 16u
+#define RH_NESTED_BYTES 8u
+
+#define RH_MEMORIES \
+  10u /* of a call, at most: three sets, a time and a mask, and what has come of the first four */
 
 /* Bytes of user memory that are attached to a call. */
 struct rh_memory {
   __u8 arg; /* that points to them, or RH_NONE: no more */
   __u8 direction;
-  __u8 length; /* argument that says how many, RH_BY_RESULT or RH_FIXED: `most` */
+  __u8 length; /* argument that says how many, RH_NESTED, RH_BY_RESULT or RH_FIXED: `most` */
   __u8
       unit; /* bytes that one of that number stands for; 0: the argument points to a 32-bit number of bytes */
   __u16 most;
@@ -403,7 +410,7 @@ struct rh_call_plan {
   __u8 text[4]; /* arguments that are user strings; RH_NONE: no more */
   __u8 words;   /* argument that is an argument list, attached if the call fails; RH_NONE: there is none */
   __u8 pad;
-  struct rh_memory memory[2];
+  struct rh_memory memory[RH_MEMORIES];
 };
 
 struct rh_config {

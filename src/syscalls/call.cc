@@ -138,7 +138,7 @@ std::string success_text(const Syscall* info, const Call& call) {
       return out;
     case Return::kReady:
       out = call.result == 0 ? "0 (Timeout)" : fmt::format("{}", call.result);
-      if (call.result > 0 && info->nr == Nr::poll) append_polled(out, call);
+      if (call.result > 0) append_ready(out, *info, call);
       return out;
     case Return::kFcntl:
       return fcntl_result(call);

@@ -13,7 +13,7 @@ namespace rehearse::syscalls {
 
 /// Bytes of user memory that a recorder reads for one argument.
 struct Capture {
-  enum class Length : std::uint8_t { kFixed, kNext, kBefore, kResult, kPointer };
+  enum class Length : std::uint8_t { kFixed, kNext, kBefore, kFirst, kResult, kPointer, kNested };
 
   std::uint8_t arg = 0;
   bool out = false;   ///< filled in by the call when it succeeds; else read by it
@@ -36,8 +36,12 @@ struct StructView {
 /// The structure of argument `index`, or its pointer if it was not captured; false if it is none.
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind);
 
-/// Of descriptors that were polled, those with an event: " ([{fd=3, revents=POLLIN}])", nothing if not known.
-void append_polled(std::string& out, const Call& call);
+/// Those bytes, as a structure of that kind; nothing if it is none.
+void append_struct_bytes(std::string& out, const StructView& from, Arg kind);
+
+/// What came of waiting for descriptors: " ([{fd=3, revents=POLLIN}], left {tv_sec=1, tv_nsec=0})",
+/// " (in [3], out [6])", nothing if not known.
+void append_ready(std::string& out, const Syscall& info, const Call& call);
 
 // One printer each, by its name in structs.def. Those of sockets also serve within others.
 void append_sockaddr(std::string& out, const StructView& from);
@@ -69,6 +73,7 @@ void append_epoll_event(std::string& out, const StructView& from);
 void append_epoll_events(std::string& out, const StructView& from);
 void append_pollfds(std::string& out, const StructView& from);
 void append_fd_set(std::string& out, const StructView& from);
+void append_masked(std::string& out, const StructView& from);
 void append_child_info(std::string& out, const StructView& from);
 void append_rusage(std::string& out, const StructView& from);
 void append_tms(std::string& out, const StructView& from);

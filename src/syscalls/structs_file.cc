@@ -19,6 +19,64 @@ void append_event(std::string& out, std::string_view bytes) {
   append_format(out, ", data={{u32={}, u64={}}}}}", static_cast<std::uint32_t>(data), data);
 }
 
+/// The descriptors of a set, and whether all that there may be were recorded.
+struct Members {
+  std::string text;
+  std::int64_t count = 0;
+  bool whole = true;
+};
+
+Members members_of(std::string_view set, std::int32_t number) {
+  Members members;
+  const std::size_t known = std::min<std::size_t>(static_cast<std::uint32_t>(number), set.size() * 8);
+  for (std::size_t fd = 0; fd < known; ++fd) {
+    if ((static_cast<unsigned char>(set[fd / 8]) >> fd % 8 & 1U) == 0) continue;
+    append_format(members.text, "{}{}", members.count++ == 0 ? "" : " ", fd);
+  }
+  members.whole = static_cast<std::size_t>(number) <= known;
+  return members;
+}
+
+/// Of the descriptors that were polled, those with an event: "[{fd=3, revents=POLLIN}]"
+std::string polled(const Call& call) {
+  const auto& bytes = call.blobs_after[0];
+  if (!bytes) return {};
+  std::string shown;
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at + 8 <= bytes->size(); at += 8) {
+    const auto events = load<std::uint16_t>(*bytes, at + 6);
+    if (events == 0) continue;
+    append_format(shown, "{}{{fd={}, revents=", count++ == 0 ? "" : ", ", load<std::int32_t>(*bytes, at));
+    append_names(shown, names::PollEvents, events);
+    shown += '}';
+  }
+  // Of many not all are recorded.
+  const bool cut = static_cast<std::uint32_t>(call.args[1]) > bytes->size() / 8;
+  if (count < call.result && cut) shown += count == 0 ? "..." : ", ...";
+  return shown.empty() ? shown : '[' + shown + ']';
+}
+
+/// Of the sets, what is ready: "in [3 5], except [6]"
+std::string selected(const Call& call) {
+  constexpr std::string_view kNames[] = {"in", "out", "except"};
+  const auto number = static_cast<std::int32_t>(call.args[0]);
+  std::string shown;
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < std::size(kNames); ++i) {
+    const auto& set = call.blobs_after[i + 1];
+    if (!set || number <= 0 || count >= call.result) continue;
+    const Members members = members_of(*set, number);
+    count += members.count;
+    const bool cut = !members.whole && count < call.result;
+    if (members.text.empty() && !cut) continue;
+    append_format(shown, "{}{} [{}{}]", shown.empty() ? "" : ", ", kNames[i], members.text,
+                  !cut                   ? ""
+                  : members.text.empty() ? "..."
+                                         : " ...");
+  }
+  return shown;
+}
+
 bool is_device(std::uint32_t mode) {
   return S_ISCHR(mode) || S_ISBLK(mode);
 }
@@ -66,37 +124,23 @@ void append_pollfds(std::string& out, const StructView& from) {
   append_more(out, static_cast<std::uint32_t>(from.call.args[from.index + 1]), from.bytes.size() / 8);
 }
 
-void append_polled(std::string& out, const Call& call) {
-  const auto& bytes = call.blobs_after[0];
-  if (!bytes) return;
-  std::string shown;
-  std::int64_t count = 0;
-  for (std::size_t at = 0; at + 8 <= bytes->size(); at += 8) {
-    const auto events = load<std::uint16_t>(*bytes, at + 6);
-    if (events == 0) continue;
-    append_format(shown, "{}{{fd={}, revents=", count++ == 0 ? "" : ", ", load<std::int32_t>(*bytes, at));
-    append_names(shown, names::PollEvents, events);
-    shown += '}';
-  }
-  // Of many not all are recorded.
-  if (count<call.result&& static_cast<std::uint32_t>(call.args[1])> bytes->size() / 8)
-    shown += count == 0 ? "..." : ", ...";
-  if (!shown.empty()) append_format(out, " ([{}])", shown);
-}
-
 /// Numbers of descriptors: [3 5]
 void append_fd_set(std::string& out, const StructView& from) {
-  const auto number = static_cast<std::int32_t>(from.call.args[from.index - 1]);
+  const auto number = static_cast<std::int32_t>(from.call.args[0]);
   if (number <= 0) return append_pointer(out, from.call.args[from.index]);
-  const std::size_t known = std::min<std::size_t>(static_cast<std::uint32_t>(number), from.bytes.size() * 8);
-  const std::size_t start = out.size();
-  for (std::size_t fd = 0; fd < known; ++fd) {
-    if ((static_cast<unsigned char>(from.bytes[fd / 8]) >> fd % 8 & 1U) == 0) continue;
-    append_format(out, "{}{}", out.size() == start ? "[" : " ", fd);
+  const Members members = members_of(from.bytes, number);
+  append_format(out, "[{}{}{}]", members.text, members.whole || members.text.empty() ? "" : " ",
+                members.whole ? "" : "...");
+}
+
+void append_ready(std::string& out, const Syscall& info, const Call& call) {
+  std::string shown = info.args[0] == Arg::kPollfds ? polled(call) : selected(call);
+  const std::size_t last = info.args[0] == Arg::kPollfds ? 2 : 4;
+  if (const auto& left = call.blobs_after[last]; left && last < info.count) {
+    shown += shown.empty() ? "left " : ", left ";
+    append_struct_bytes(shown, {*left, call, last}, info.args[last]);
   }
-  if (out.size() == start) out += '[';
-  if (static_cast<std::size_t>(number) > known) out += out.size() == start + 1 ? "..." : " ...";
-  out += ']';
+  if (!shown.empty()) append_format(out, " ({})", shown);
 }
 
 void append_statfs(std::string& out, const StructView& from) {

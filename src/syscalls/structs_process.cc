@@ -11,6 +11,8 @@
 namespace rehearse::syscalls {
 namespace {
 
+constexpr std::size_t kSigsetBytes = 8;
+
 void append_limit(std::string& out, std::uint64_t value) {
   constexpr std::uint64_t kKibi = 1024;
   if (value == UINT64_MAX) {
@@ -184,8 +186,25 @@ void append_sigaction(std::string& out, const StructView& from) {
 }
 
 void append_sigset(std::string& out, const StructView& from) {
-  if (from.bytes.size() < 8) return append_quoted(out, from.bytes);
+  const Syscall* info = find_syscall(from.call.nr);
+  const std::size_t next = from.index + 1;
+  const bool sized = info != nullptr && next < info->count && info->args[next] == Arg::kSize;
+  if (sized && from.call.args[next] != kSigsetBytes)
+    return append_pointer(out, from.call.args[from.index]);  // refused unread
+  if (from.bytes.size() < kSigsetBytes) return append_quoted(out, from.bytes);
   append_signals(out, load<std::uint64_t>(from.bytes, 0));
+}
+
+/// The mask that pselect6(2) waits with, as it is handed over: where it is, and how long.
+void append_masked(std::string& out, const StructView& from) {
+  if (from.bytes.size() < 16) return append_quoted(out, from.bytes);
+  out += "{sigmask=";
+  const auto size = load<std::uint64_t>(from.bytes, 8);
+  if (from.bytes.size() >= 24 && size == kSigsetBytes)
+    append_signals(out, load<std::uint64_t>(from.bytes, 16));
+  else
+    append_pointer(out, load<std::uint64_t>(from.bytes, 0));
+  append_format(out, ", sigsetsize={}}}", size);
 }
 
 /// Numbers of an int each: a pair of descriptors, a priority.

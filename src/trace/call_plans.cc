@@ -1,7 +1,6 @@
 #include "trace/call_plans.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "syscalls/structs.h"
 #include "syscalls/table.h"
@@ -56,6 +55,12 @@ struct rh_memory plan_memory(const syscalls::Capture& capture) {
     case Length::kBefore:
       memory.length = static_cast<std::uint8_t>(capture.arg - 1);
       break;
+    case Length::kFirst:
+      memory.length = 0;
+      break;
+    case Length::kNested:
+      memory.length = RH_NESTED;
+      break;
     case Length::kResult:
       memory.length = RH_BY_RESULT;
       break;
@@ -63,19 +68,17 @@ struct rh_memory plan_memory(const syscalls::Capture& capture) {
   return memory;
 }
 
-/// What is read and then filled in is read twice, where there is room for that.
+/// What is read and then filled in is read twice.
 void plan_memories(struct rh_call_plan& plan, const syscalls::Syscall& call) {
   std::size_t count = 0;
-  std::optional<struct rh_memory> again;
-  for (std::uint8_t i = 0; i < call.count && count < std::size(plan.memory); ++i) {
+  for (std::uint8_t i = 0; i < call.count; ++i) {
     const auto capture = syscalls::capture_of(call.args[i], i);
-    if (!capture) continue;
+    if (!capture || count + (capture->both ? 1 : 0) >= std::size(plan.memory)) continue;
     plan.memory[count++] = plan_memory(*capture);
     if (!capture->both) continue;
-    again = plan.memory[count - 1];
-    again->direction = RH_OUT;
+    plan.memory[count] = plan.memory[count - 1];
+    plan.memory[count++].direction = RH_OUT;
   }
-  if (again && count < std::size(plan.memory)) plan.memory[count] = *again;
 }
 
 bool names_peer(const syscalls::Syscall& call) {

@@ -275,7 +275,22 @@ void use_descriptors() {
   call(Nr::select, others[0] + 1, &readable, nullptr, nullptr, at_once);
   FD_SET(others[0], &readable);
   call(Nr::pselect6, others[0] + 1, &readable, nullptr, nullptr, at_once, nullptr);
+  fd_set writable;
+  FD_ZERO(&writable);
+  FD_SET(others[1], &writable);
+  FD_SET(others[0], &readable);
+  const std::uint64_t mask = std::uint64_t{1} << 9U;
+  const struct {
+    const std::uint64_t* signals;
+    std::uint64_t size;
+  } masked = {&mask, 8}, no_mask = {nullptr, 8};
+  struct timespec span = {5, 0};
+  call(Nr::pselect6, others[1] + 1, &readable, &writable, nullptr, &span, &masked);
+  call(Nr::pselect6, others[1] + 1, nullptr, &writable, &readable, nullptr, &no_mask);
+  span = {5, 0};
+  call(Nr::ppoll, both, 2, &span, &mask, 8);
   call(Nr::epoll_pwait2, epoll, &event, 1, at_once, nullptr, 8);
+  call(Nr::epoll_pwait2, epoll, &event, 1, at_once, &mask, 8);
   int number = 1;
   call(Nr::ioctl, others[0], FIONREAD, &number);
   call(Nr::ioctl, others[0], FIONBIO, &number);

@@ -29,7 +29,7 @@ SHOWN_OTHERWISE = {
     # Pieces of what is moved: the pointer is shown.
     "readv", "writev", "preadv", "pwritev", "preadv2", "pwritev2", "vmsplice", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "process_vm_readv", "process_vm_writev", "process_madvise",
     # Structures and numbers behind pointers that are not decoded.
-    "pselect6", "mincore", "sendfile", "splice", "copy_file_range", "accept", "accept4", "getsockname", "getpeername", "getsockopt", "semop", "semtimedop", "gettimeofday",
+    "mincore", "sendfile", "splice", "copy_file_range", "accept", "accept4", "getsockname", "getpeername", "getsockopt", "semop", "semtimedop", "gettimeofday",
     "time", "getresuid", "getresgid", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "sigaltstack", "_sysctl", "sched_getaffinity", "sched_setaffinity",
     "get_thread_area", "set_thread_area", "timer_create", "mbind", "set_mempolicy", "get_mempolicy", "mq_notify", "mq_getsetattr", "migrate_pages", "move_pages", "perf_event_open",
     "name_to_handle_at", "open_by_handle_at", "getcpu", "io_cancel", "io_submit", "io_pgetevents", "io_uring_setup", "io_uring_register", "getdents", "getdents64", "prctl",
@@ -1260,7 +1260,7 @@ def comparable(line: str) -> str:
     line = re.sub(r"  !! .*$", "", line)
     line = re.sub(r"  <-?\d+: .*>$", "", line)
     line = re.sub(r"(= \d+)<.*>$", r"\1", line)
-    if name(line) != "poll":  # what the others have filled in since they began is not told
+    if name(line) not in ("poll", "ppoll", "select", "pselect6"):  # what the others have filled in since they began is not told
         line = re.sub(r"(= \d+) \(.*\)$", r"\1", line)
     return re.sub(r"\)\s+= ", ") = ", line)
 

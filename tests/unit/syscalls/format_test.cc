@@ -339,6 +339,34 @@ TEST_CASE("What of a list was not recorded is not shown as if there were none") 
   CHECK(selected(40, std::string("\x28\6", 2)) == "40, [3 5 9 10 ...], NULL, NULL, NULL");
   CHECK(selected(40, std::string(2, '\0')) == "40, [...], NULL, NULL, NULL");
   CHECK(selected(-1, std::string("\x28", 1)) == "-1, 0x1000, NULL, NULL, NULL");
+  const auto came = [](int result, int number, const std::string& in, const std::string& out,
+                       const std::string& left) {
+    Call call = made(Nr::pselect6, result, number, 0x1000, 0x2000, 0, 0x3000, 0);
+    if (!in.empty()) call.blobs_after[1] = in;
+    if (!out.empty()) call.blobs_after[2] = out;
+    if (!left.empty()) call.blobs_after[4] = left;
+    return format_result(call);
+  };
+  const std::string left("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16);
+  CHECK(came(2, 7, "\x08", "\x40", left) == "2 (in [3], out [6], left {tv_sec=1, tv_nsec=2})");
+  CHECK(came(1, 7, std::string(1, '\0'), "\x40", "") == "1 (out [6])");
+  CHECK(came(2, 40, "\x08", std::string(1, '\0'), "") == "2 (in [3 ...], out [...])");
+  CHECK(came(1, 40, "\x08", std::string(1, '\0'), "") == "1 (in [3])");
+  CHECK(came(0, 7, "\x08", "\x40", left) == "0 (Timeout)");
+  CHECK(came(-4, 7, "\x08", "\x40", left) == "-1 EINTR (Interrupted system call)");
+  CHECK(came(1, 7, "", "", "") == "1");
+  Call waited = made(Nr::ppoll, 1, 0x1000, 1, 0x2000, 0x3000, 8);
+  waited.blobs_after[0] = ready;
+  waited.blobs_after[2] = left;
+  CHECK(format_result(waited) == "1 ([{fd=5, revents=POLLIN|POLLHUP}], left {tv_sec=1, tv_nsec=2})");
+  const auto masked = [](const std::string& bytes) {
+    return format_arguments(with_blob(made(Nr::pselect6, 0, 0, 0, 0, 0, 0, 0x1000), 5, bytes));
+  };
+  const std::string head("\0\x20\0\0\0\0\0\0\x08\0\0\0\0\0\0\0", 16);
+  CHECK(masked(head + std::string("\0\2\0\0\0\0\0\0", 8)) ==
+        "0, NULL, NULL, NULL, NULL, {sigmask=[USR1], sigsetsize=8}");
+  CHECK(masked(head) == "0, NULL, NULL, NULL, NULL, {sigmask=0x2000, sigsetsize=8}");
+  CHECK(masked(std::string(16, '\0')) == "0, NULL, NULL, NULL, NULL, {sigmask=NULL, sigsetsize=0}");
   std::string waiters;
   for (char i = 0; i < 10; ++i)
     waiters += std::string(1, i) + std::string(15, '\0') + "\2" + std::string(7, '\0');

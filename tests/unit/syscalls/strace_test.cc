@@ -39,6 +39,7 @@ struct Probe {
   std::uint32_t nr = 0;
   std::array<std::uint64_t, kMaxArguments> args = {};
   std::int64_t result = 0;
+  std::array<std::array<char, 128>, kMaxArguments> before = {};  ///< of what is filled in
 };
 
 // No allocation between the calls: it could show up in the trace.
@@ -54,12 +55,48 @@ std::uint64_t word(T value) {
   }
 }
 
+constexpr std::uint64_t kFirstPage = 4096;
+
+std::size_t captured_bytes(const Capture& capture, const Probe& one) {
+  std::uint64_t wanted = capture.most;
+  switch (capture.length) {
+    case Capture::Length::kFixed:
+      break;
+    case Capture::Length::kNext:
+      wanted = static_cast<std::uint32_t>(one.args[capture.arg + 1U]) * std::uint64_t{capture.unit};
+      break;
+    case Capture::Length::kBefore:
+      wanted = static_cast<std::uint32_t>(one.args[capture.arg - 1U]) * std::uint64_t{capture.unit};
+      break;
+    case Capture::Length::kFirst:
+      wanted = static_cast<std::uint32_t>(one.args[0]) * std::uint64_t{capture.unit};
+      break;
+    case Capture::Length::kNested:
+      wanted = 16;
+      break;
+    case Capture::Length::kResult:
+      wanted = static_cast<std::uint64_t>(one.result) * capture.unit;
+      break;
+    case Capture::Length::kPointer:
+      wanted = *reinterpret_cast<const std::uint32_t*>(one.args[capture.arg + 1U]);
+      break;
+  }
+  return std::min<std::uint64_t>(wanted, capture.most);
+}
+
 template <class... Args>
 void probe(std::uint32_t nr, Args... args) {
   Probe& one = probes.at(probe_count++);
   one.nr = nr;
   std::array<std::uint64_t, kMaxArguments> words = {word(args)...};
   one.args = words;
+  const Syscall* info = find_syscall(nr);
+  for (std::uint8_t i = 0; i < kMaxArguments; ++i) {
+    const auto capture = info == nullptr ? std::nullopt : capture_of(info->args[i], i);
+    if (capture && capture->both && words[i] >= kFirstPage)
+      std::memcpy(one.before[i].data(), reinterpret_cast<const void*>(words[i]),
+                  captured_bytes(*capture, one));
+  }
   const long result =
       ::syscall(static_cast<long>(nr), words[0], words[1], words[2], words[3], words[4], words[5]);
   one.result = result == -1 ? -errno : result;
@@ -380,6 +417,7 @@ std::array<pid_t, 3> waited_children;
 int terminal = -1;
 int with_a_byte = -1;  // a pipe's end, and one that has nothing
 int without = -1;
+int writable = -1;
 
 /// What waiting() works on, made where strace's lines are not compared yet.
 void prepare() {
@@ -401,6 +439,7 @@ void prepare() {
   std::array<int, 2> others;
   if (::pipe(ends.data()) != 0 || ::pipe(others.data()) != 0 || ::write(ends[1], "x", 1) != 1) std::abort();
   with_a_byte = ends[0];
+  writable = ends[1];
   without = others[0];
 }
 
@@ -456,19 +495,33 @@ void waits() {
     for (const int fd : all) made.at(static_cast<std::size_t>(fd) / 64) |= 1ULL << fd % 64;
     return kept(made);
   };
-  // What is written when they return is not what is shown: only sets that stay as they are.
   probe(Nr::select, with_a_byte + 1, set({with_a_byte}), 0, 0, none);
   probe(Nr::select, 0, set({0}), 0, 0, none);
+  const int readable = with_a_byte;
+  const int last = std::max({with_a_byte, without, writable}) + 1;
+  probe(Nr::select, last, set({readable, without}), set({writable}), set({readable}), kept(Pair{5, 0}));
+  probe(Nr::select, last, set({without}), set({}), set({without}), kept(Pair{0, 7}));
+  probe(Nr::select, last, set({without}), set({writable}), 0, 0);
   probe(Nr::select, 1024, set({}), 0, 0, none);
   probe(Nr::select, 1000, set({700, 3, 999, 1001}), 0, 0, kept(Pair{-1, 5}));
   probe(Nr::select, -3, set({1}), 0, 0, none);
   probe(Nr::select, 4, 0, 0, 0, none);
   probe(Nr::pselect6, with_a_byte + 1, set({with_a_byte}), 0, 0, none, 0);
+  struct Mask {
+    const std::uint64_t* signals;
+    std::uint64_t size;
+  };
+  auto* const user = kept(std::uint64_t{1} << 9U);
+  probe(Nr::pselect6, last, set({readable, without}), set({writable}), 0, kept(Pair{5, 0}),
+        kept(Mask{user, 8}));
+  probe(Nr::pselect6, last, set({without}), 0, set({}), none, kept(Mask{nullptr, 8}));
+  probe(Nr::pselect6, last, set({without}), 0, 0, none, kept(Mask{user, 7}));
   probe(Nr::pselect6, 70, set({69, 64, 0}), 0, 0, kept(Pair{-1, 5}), 0);
   struct Event {
     std::uint32_t words[3];
   };
   probe(Nr::epoll_pwait2, epoll, kept(std::array<Event, 4>{}), 4, brief, 0, 8);
+  probe(Nr::epoll_pwait2, epoll, kept(std::array<Event, 4>{}), 4, brief, user, 8);
   struct Polled {
     int fd;
     short events, revents;
@@ -477,6 +530,9 @@ void waits() {
   const auto in = static_cast<short>(1);
   probe(Nr::poll, kept(Two{{{without, in, 9}, {with_a_byte, in, 0}}}), 2, 0);
   probe(Nr::poll, kept(Two{{{without, in, 0}, {-5, in, 0}}}), 2, 0);
+  probe(Nr::ppoll, kept(Two{{{without, in, 9}, {with_a_byte, in, 0}}}), 2, kept(Pair{5, 0}), user, 8);
+  probe(Nr::ppoll, kept(Two{{{without, in, 9}, {with_a_byte, in, 0}}}), 2, 0, 0, 8);
+  probe(Nr::ppoll, kept(Two{{{without, in, 9}, {without, in, 0}}}), 2, kept(Pair{0, 5}), 0, 8);
   probe(Nr::poll, kept(Two{{{12345, in, 0}, {with_a_byte, 0x40 | in, 0}}}), 2, 0);
 }
 
@@ -560,27 +616,6 @@ void rest() {
 }
 
 /// How much a recorder reads.
-std::size_t captured_bytes(const Capture& capture, const Probe& one) {
-  std::uint64_t wanted = capture.most;
-  switch (capture.length) {
-    case Capture::Length::kFixed:
-      break;
-    case Capture::Length::kNext:
-      wanted = static_cast<std::uint32_t>(one.args[capture.arg + 1U]) * std::uint64_t{capture.unit};
-      break;
-    case Capture::Length::kBefore:
-      wanted = static_cast<std::uint32_t>(one.args[capture.arg - 1U]) * std::uint64_t{capture.unit};
-      break;
-    case Capture::Length::kResult:
-      wanted = static_cast<std::uint64_t>(one.result) * capture.unit;
-      break;
-    case Capture::Length::kPointer:
-      wanted = *reinterpret_cast<const std::uint32_t*>(one.args[capture.arg + 1U]);
-      break;
-  }
-  return std::min<std::uint64_t>(wanted, capture.most);
-}
-
 /// Nothing if it cannot be read: some of the calls are given numbers for pointers.
 std::optional<std::string> memory_at(std::uint64_t address, std::uint64_t size) {
   std::string bytes(size, '\0');
@@ -592,6 +627,13 @@ std::optional<std::string> memory_at(std::uint64_t address, std::uint64_t size) 
 }
 
 /// What a tracer would have read from the memory of the caller: here, our own.
+/// What a pointer and a number lead to.
+void append_inner(std::string& bytes) {
+  std::uint64_t inner = 0;
+  std::memcpy(&inner, bytes.data(), sizeof inner);
+  if (inner != 0) bytes.append(reinterpret_cast<const char*>(inner), 8);
+}
+
 Call seen(const Probe& one) {
   Call call;
   call.nr = one.nr;
@@ -600,7 +642,6 @@ Call seen(const Probe& one) {
   call.result = one.result;
   const Syscall* info = find_syscall(one.nr);
   if (info == nullptr) return call;
-  constexpr std::uint64_t kFirstPage = 4096;
   const auto readable = [&](std::size_t i) { return one.args[i] >= kFirstPage; };
   for (const std::size_t i : info->strings()) {
     if (readable(i)) call.texts[i] = Text{reinterpret_cast<const char*>(one.args[i]), false};
@@ -617,7 +658,11 @@ Call seen(const Probe& one) {
     if (!capture || !readable(i) || (capture->out && one.result < 0)) continue;
     call.blobs[i] = memory_at(one.args[i], captured_bytes(*capture, one));
     if (!call.blobs[i]) continue;
-    if (capture->both && one.result >= 0) call.blobs_after[i] = call.blobs[i];
+    if (capture->both) {
+      if (one.result >= 0) call.blobs_after[i] = call.blobs[i];
+      call.blobs[i] = std::string(one.before[i].data(), captured_bytes(*capture, one));
+    }
+    if (capture->length == Capture::Length::kNested) append_inner(*call.blobs[i]);
     const bool message = info->args[i] == Arg::kMessage || info->args[i] == Arg::kMessageOut;
     const auto* header = reinterpret_cast<const struct msghdr*>(one.args[i]);
     if (message && header->msg_name != nullptr)
@@ -626,9 +671,9 @@ Call seen(const Probe& one) {
   return call;
 }
 
-/// Without what strace knows more of: what came of select(2), second names of requests.
+/// Without what strace knows more of: second names of requests.
 std::string without_more(const std::string& line) {
-  static const std::regex kMore("SNDCTL_TMR_\\w+ or | \\(in \\[.*$");
+  static const std::regex kMore("SNDCTL_TMR_\\w+ or ");
   return std::regex_replace(line, kMore, "");
 }
 
