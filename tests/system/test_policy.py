@@ -132,7 +132,7 @@ class BuiltIn(PolicyCase):
                             ("d=$(df --output=source / | tail -1)", "mount table of this host: devices (df, read by ")):
             with self.subTest(script):
                 self.assertIn(gap, "\n".join(self.gaps(script, "yellow")))
-        for script in ("ps aux | head -3", "ps aux | sort -k3 | tail -5 | cat", "ps aux > /tmp/list; tar -cf /tmp/list.tar /tmp/list 2>/dev/null; rm /tmp/list*", "HOME=/ top -b -n1 | head -5", "[ $(ps -o comm= -p $$) = sh ]; true", "ss -tln | cat", "df -h | awk '{print $5}'",
+        for script in ("ps aux | head -3", "ps aux | sort -k3 | tail -5 | cat", "ps aux > /tmp/list; tar -cf /tmp/list.tar /tmp/list 2>/dev/null; rm /tmp/list*", "HOME=/nonexistent top -b -n1 | head -5", "[ $(ps -o comm= -p $$) = sh ]; true", "ss -tln | cat", "df -h | awk '{print $5}'",
                        "[ $(df --output=avail / | tail -1) -gt 0 ]", "df -hT", "ps aux | tee /tmp/list | head -1; rm /tmp/list", "ps aux > /tmp/list; rm /tmp/list; echo x > /tmp/other; grep -q x /tmp/other; rm /tmp/other", "python3 -c 'import socket; socket.getaddrinfo(\"localhost\", 1)' | sh"):
             with self.subTest(script):
                 self.gaps(script, "green")
