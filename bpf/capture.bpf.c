@@ -26,7 +26,8 @@
 #define POLL_IN 1
 #define POLL_HUP 6
 #define PF_KTHREAD 0x00200000
-#define FIRST_PAGE 4096 /* nobody may map it: what points there is a number (vm.mmap_min_addr) */
+#define FIRST_PAGE \
+  4096 /* what points there is taken for a number: hosts let nobody map it (vm.mmap_min_addr) */
 
 /// How much of it is used lies beside the bytes, since the verifier believes nothing of what it reads from
 /// there: else it follows every combination of lengths by itself (hundreds of milliseconds at each load).

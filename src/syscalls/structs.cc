@@ -59,10 +59,6 @@ bool append_struct(std::string& out, const Call& call, std::size_t index, Arg ki
   return true;
 }
 
-void append_struct_bytes(std::string& out, const StructView& from, Arg kind) {
-  if (const Kind* found = find(kind)) found->append(out, from);
-}
-
 void append_bytes(std::string& out, const StructView& from) {
   append_quoted(out, from.bytes);
   const std::size_t whole = from.index + 1 < kMaxArguments ? from.call.args[from.index + 1] : 0;

@@ -36,9 +36,6 @@ struct StructView {
 /// The structure of argument `index`, or its pointer if it was not captured; false if it is none.
 bool append_struct(std::string& out, const Call& call, std::size_t index, Arg kind);
 
-/// Those bytes, as a structure of that kind; nothing if it is none.
-void append_struct_bytes(std::string& out, const StructView& from, Arg kind);
-
 /// What came of waiting for descriptors: " ([{fd=3, revents=POLLIN}], left {tv_sec=1, tv_nsec=0})",
 /// " (in [3], out [6])", nothing if not known.
 void append_ready(std::string& out, const Syscall& info, const Call& call);

@@ -134,12 +134,15 @@ void append_fd_set(std::string& out, const StructView& from) {
 }
 
 void append_ready(std::string& out, const Syscall& info, const Call& call) {
-  std::string shown = info.args[0] == Arg::kPollfds ? polled(call) : selected(call);
-  const std::size_t last = info.args[0] == Arg::kPollfds ? 2 : 4;
-  if (const auto& left = call.blobs_after[last]; left && last < info.count) {
+  std::string shown = info.find(Arg::kPollfds) ? polled(call) : selected(call);
+  const auto time_left = [&](Arg kind, auto append) {
+    const auto index = info.find(kind);
+    if (!index || !call.blobs_after[*index]) return;
     shown += shown.empty() ? "left " : ", left ";
-    append_struct_bytes(shown, {*left, call, last}, info.args[last]);
-  }
+    append(shown, StructView{*call.blobs_after[*index], call, *index});
+  };
+  time_left(Arg::kTimespecLeft, append_timespec);
+  time_left(Arg::kTimevalLeft, append_timeval);
   if (!shown.empty()) append_format(out, " ({})", shown);
 }
 

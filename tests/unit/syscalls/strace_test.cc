@@ -57,6 +57,7 @@ std::uint64_t word(T value) {
 
 constexpr std::uint64_t kFirstPage = 4096;
 
+/// How much a recorder reads.
 std::size_t captured_bytes(const Capture& capture, const Probe& one) {
   std::uint64_t wanted = capture.most;
   switch (capture.length) {
@@ -615,7 +616,6 @@ void rest() {
   probe(Nr::fsmount, 99, 1, 2);
 }
 
-/// How much a recorder reads.
 /// Nothing if it cannot be read: some of the calls are given numbers for pointers.
 std::optional<std::string> memory_at(std::uint64_t address, std::uint64_t size) {
   std::string bytes(size, '\0');
@@ -626,7 +626,6 @@ std::optional<std::string> memory_at(std::uint64_t address, std::uint64_t size) 
   return bytes;
 }
 
-/// What a tracer would have read from the memory of the caller: here, our own.
 /// What a pointer and a number lead to.
 void append_inner(std::string& bytes) {
   std::uint64_t inner = 0;
@@ -634,6 +633,7 @@ void append_inner(std::string& bytes) {
   if (inner != 0) bytes.append(reinterpret_cast<const char*>(inner), 8);
 }
 
+/// What a tracer would have read from the memory of the caller: here, our own.
 Call seen(const Probe& one) {
   Call call;
   call.nr = one.nr;
