@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 
 namespace rehearse {
@@ -18,6 +20,12 @@ struct tm utc(std::int64_t epoch_ns) {
   return parts;
 }
 }  // namespace
+
+std::int64_t stamp_after(std::int64_t moment_ns) {
+  const std::int64_t patience = monotonic_ns() + 50'000'000;
+  while (earliest_stamp_ns() <= moment_ns && monotonic_ns() < patience) ::usleep(500);
+  return earliest_stamp_ns();
+}
 
 std::string rfc3339(std::int64_t epoch_ns) {
   const struct tm t = utc(epoch_ns);

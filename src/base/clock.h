@@ -31,6 +31,11 @@ inline std::int64_t earliest_stamp_ns() {
   return clock_ns(CLOCK_REALTIME_COARSE);
 }
 
+/// The earliest stamp of what is changed from now on, once that is later than any of `moment_ns`
+/// (CLOCK_REALTIME) or before: waits for one tick at most. If the clock is set back meanwhile, that cannot be
+/// had.
+std::int64_t stamp_after(std::int64_t moment_ns);
+
 /// In whose steps filesystems stamp (current_time(), fs/inode.c).
 inline std::int64_t clock_tick_ns() {
   struct timespec tick = {};

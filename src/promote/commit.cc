@@ -18,8 +18,10 @@
 #include "base/sys.h"
 #include "base/tree.h"
 #include "effects/directory.h"
+#include "promote/incoming.h"
 #include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
+#include "promote/outgoing.h"
 #include "promote/stage.h"
 
 namespace rehearse::promote {
@@ -261,43 +263,43 @@ class Commit {
     for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
     RH_TRY(operations_, order_.prepare());
     const std::int64_t staged_ns = realtime_ns();
-    RH_CHECK(note_all_directories());
+    RH_CHECK(look_at_all());
     RH_CHECK(sync_volumes(order_.volumes));
     for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
     for (const std::string& operation : order_.dropped) RH_CHECK(writer.add_given_up(operation));
     if (order_.kept != nullptr)
       for (const Kept& kept : *order_.kept) RH_CHECK(writer.add(kept));
-    ready_ns_ = stamp_after(staged_ns);
+    ready_ns_ = begin_after(staged_ns);
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     if (order_.admit) RH_CHECK(order_.admit(operations_));
     writer_.emplace(std::move(writer));
     return journals_.make_ready(order_.header.run);
   }
 
-  /// A moment that tells edits of new objects from their staging: what was staged bears an earlier time.
-  std::int64_t stamp_after(std::int64_t staged_ns) const {
+  /// A moment that tells what is made from here on from what was staged: that bears an earlier time.
+  std::int64_t begin_after(std::int64_t staged_ns) const {
     const bool needed = std::any_of(operations_.begin(), operations_.end(), [](const Operation& operation) {
       return operation.kind != OperationKind::kAttributes && operation.from.area == Area::kStore;
     });
-    // At most one timer tick, and making everything durable has mostly taken longer already.
-    // If the clock is set back meanwhile, some of what was staged is taken for edited, and kept.
-    const std::int64_t patience = monotonic_ns() + 50'000'000;
-    while (needed && earliest_stamp_ns() <= staged_ns && monotonic_ns() < patience) ::usleep(500);
-    return earliest_stamp_ns();
+    // Making everything durable has mostly taken longer already.
+    return needed ? stamp_after(staged_ns) : earliest_stamp_ns();
   }
 
-  Result<void> note_all_directories() {
+  /// The directories that operations work in, what these take away, and what they bring.
+  Result<void> look_at_all() {
     std::vector<Volume*> volumes;
     for (UsedVolume& used : order_.volumes) volumes.push_back(&used.volume);
     RH_TRY(directories_, note_directories(volumes, operations_));
-    return {};
+    RH_CHECK(outgoing_.look(volumes, operations_, order_.looked_ns));
+    return print_incoming(volumes, operations_);
   }
 
   Result<void> carry_out(Transaction& transaction) {
     RH_CHECK(transaction.perform(order_.progress));
     const std::int64_t settled_ns = realtime_ns();
     RH_CHECK(transaction.check_displaced());
+    RH_CHECK(outgoing_.check(volumes_));
     if (order_.verify) RH_CHECK(order_.verify(volumes_));
     for (Volume& volume : volumes_) RH_CHECK(sys::sync_filesystem(volume.store()));
     return writer_->mark(Stage::kCommitted, settled_ns);
@@ -362,6 +364,7 @@ class Commit {
   std::optional<JournalWriter> writer_;
   std::vector<Operation> operations_;
   std::vector<Directory> directories_;
+  Outgoing outgoing_;
   std::int64_t ready_ns_ = 0;
   bool marked_ = false;  ///< that all was undone is in the journal
   std::vector<Volume> volumes_;

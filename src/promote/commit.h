@@ -66,6 +66,9 @@ struct CommitOrder {
   const std::vector<Kept>* kept = nullptr;  ///< the same: its `kept`, when `prepare` has returned
   /// Stages and returns the operations. Called once, after the journal exists.
   std::function<Result<std::vector<Operation>>()> prepare;
+  /// CLOCK_REALTIME: whoever decided on the operations has looked at the host since then. A directory that
+  /// goes, and in which something was changed at this time or later, is not taken.
+  std::int64_t looked_ns = 0;
   /// Called with everything staged and durable, before the journal is ready: the last chance to refuse.
   std::function<Result<void>(std::span<const Operation>)> admit;
   /// After all operations, beside what the transaction itself checks.

@@ -10,12 +10,20 @@ namespace {
 
 using effects::FileType;
 
+/// The operation's object stands where it is put.
+Result<bool> is_there(Site& site, const Operation& operation, const Look& there, std::int64_t ready_ns) {
+  if (!there.is(operation.object.ino)) return false;
+  RH_TRY(const bool another, site.is_new(operation, End::kTo, ready_ns));
+  return !another;
+}
+
 /// Where nothing was set somebody else's attributes would be written over.
-Result<bool> is_set(Site& site, const Operation& operation) {
+Result<bool> is_set(Site& site, const Operation& operation, std::int64_t ready_ns) {
   if (!operation.after) return true;
   const bool directory = operation.type == FileType::kDir;
   RH_TRY(const Look there, site.look(operation, End::kTo));
-  if (!there.is(operation.object.ino)) return false;
+  RH_TRY(const bool ours, is_there(site, operation, there, ready_ns));
+  if (!ours) return false;
   const std::int64_t mtime_ns = to_ns(there.st.st_mtim);
   if (operation.time_only) {
     if (!directory) return mtime_ns == operation.after->mtime_ns;
@@ -30,7 +38,7 @@ Result<bool> is_set(Site& site, const Operation& operation) {
 
 }  // namespace
 
-Result<bool> all_done(Site& site, std::span<const Operation> operations) {
+Result<bool> all_done(Site& site, std::span<const Operation> operations, std::int64_t ready_ns) {
   std::unordered_set<std::string> moved_on;
   for (const Operation& operation : operations) {
     if (operation.kind == OperationKind::kMove)
@@ -40,7 +48,7 @@ Result<bool> all_done(Site& site, std::span<const Operation> operations) {
   for (const Operation& operation : operations) {
     if (operation.kind == OperationKind::kRewrite) return false;  // its bytes would have to be compared
     if (operation.kind == OperationKind::kAttributes) {
-      RH_TRY(const bool set, is_set(site, operation));
+      RH_TRY(const bool set, is_set(site, operation, ready_ns));
       if (!set) return false;
       continue;
     }
@@ -48,7 +56,8 @@ Result<bool> all_done(Site& site, std::span<const Operation> operations) {
                         moved_on.contains(std::to_string(operation.volume) + 's' + operation.to.path);
     if (parked) continue;
     RH_TRY(const Look there, site.look(operation, End::kTo));
-    if (!there.is(operation.object.ino)) return false;
+    RH_TRY(const bool ours, is_there(site, operation, there, ready_ns));
+    if (!ours) return false;
   }
   return true;
 }
@@ -60,13 +69,14 @@ Result<void> give_settings(Site& site, const Operation& operation) {
   return apply_settings(at.dir, at.name, operation.type, *operation.after);
 }
 
-Result<void> give_times(Site& site, std::span<const Operation> operations) {
+Result<void> give_times(Site& site, std::span<const Operation> operations, std::int64_t ready_ns) {
   site.forget();
   for (const Operation& operation : operations) {
     if (operation.kind != OperationKind::kAttributes || operation.type != FileType::kDir || !operation.after)
       continue;
     RH_TRY(const Look there, site.look(operation, End::kTo));
-    if (!there.is(operation.object.ino)) continue;
+    RH_TRY(const bool ours, is_there(site, operation, there, ready_ns));
+    if (!ours) continue;
     RH_TRY(const Spot at, site.spot(operation, End::kTo));
     RH_CHECK(set_time(at.dir, at.name, operation.after->mtime_ns));
   }

@@ -20,8 +20,8 @@ constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp, kKept };
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16, kHasPrint = 32,
-                   kHasDisplacedPrint = 64;
-constexpr unsigned kAllFlags = 127;
+                   kHasDisplacedPrint = 64, kHasTree = 128;
+constexpr unsigned kAllFlags = 255;
 
 Sha256 chain(const Sha256& check, std::string_view record) {
   Sha256Hasher hasher;
@@ -91,20 +91,27 @@ void decode(Decoder& in, Settings& settings) {
   }
 }
 
+void encode(Encoder& out, const Sha256& digest) {
+  out.raw({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 void encode(Encoder& out, const ObjectPrint& print) {
   out.number(static_cast<std::uint64_t>(print.content));
-  out.raw({reinterpret_cast<const char*>(print.digest.data()), print.digest.size()});
+  encode(out, print.digest);
+}
+
+bool decode(Decoder& in, Sha256& digest) {
+  const std::string_view bytes = in.raw(digest.size());
+  if (bytes.size() != digest.size()) return false;
+  std::memcpy(digest.data(), bytes.data(), bytes.size());
+  return true;
 }
 
 bool decode(Decoder& in, ObjectPrint& print) {
   const std::uint64_t content = in.number();
-  const std::string_view digest = in.raw(print.digest.size());
-  if (content > static_cast<std::uint64_t>(ObjectPrint::Content::kSparse) ||
-      digest.size() != print.digest.size())
-    return false;
+  if (content > static_cast<std::uint64_t>(ObjectPrint::Content::kSparse)) return false;
   print.content = static_cast<ObjectPrint::Content>(content);
-  std::memcpy(print.digest.data(), digest.data(), digest.size());
-  return true;
+  return decode(in, print.digest);
 }
 
 bool decode(Decoder& in, Operation& operation) {
@@ -129,7 +136,8 @@ bool decode(Decoder& in, Operation& operation) {
     operation.to_directory = in.number32();
   }
   if ((flags & kHasPrint) != 0 && !decode(in, operation.print.emplace())) return false;
-  return (flags & kHasDisplacedPrint) == 0 || decode(in, operation.displaced_print.emplace());
+  if ((flags & kHasDisplacedPrint) != 0 && !decode(in, operation.displaced_print.emplace())) return false;
+  return (flags & kHasTree) == 0 || decode(in, operation.tree.emplace());
 }
 
 /// Takes one record into the journal. False: it does not fit.
@@ -204,6 +212,7 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       if (stage > static_cast<std::uint64_t>(Stage::kUndoing)) return false;
       journal.stage = static_cast<Stage>(stage);
       (journal.stage == Stage::kReady ? journal.ready_ns : journal.settled_ns) = in.signed_number();
+      journal.finished_ns = in.done() ? journal.settled_ns : in.signed_number();
       break;
     }
     default:
@@ -310,7 +319,8 @@ Result<void> JournalWriter::add(const Operation& operation) {
   record.number(static_cast<std::uint64_t>(operation.type));
   record.number((operation.before ? kHasBefore : 0U) | (operation.after ? kHasAfter : 0U) |
                 (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U) | kNotes |
-                (operation.print ? kHasPrint : 0U) | (operation.displaced_print ? kHasDisplacedPrint : 0U));
+                (operation.print ? kHasPrint : 0U) | (operation.displaced_print ? kHasDisplacedPrint : 0U) |
+                (operation.tree ? kHasTree : 0U));
   record.number(operation.volume);
   encode(record, operation.from);
   encode(record, operation.to);
@@ -323,6 +333,7 @@ Result<void> JournalWriter::add(const Operation& operation) {
   record.number(operation.to_directory);
   if (operation.print) encode(record, *operation.print);
   if (operation.displaced_print) encode(record, *operation.displaced_print);
+  if (operation.tree) encode(record, *operation.tree);
   return add(record.bytes());
 }
 
@@ -342,11 +353,12 @@ Result<void> JournalWriter::add(const Kept& kept) {
   return add(record.bytes());
 }
 
-Result<void> JournalWriter::mark(Stage stage, std::int64_t at_ns) {
+Result<void> JournalWriter::mark(Stage stage, std::int64_t at_ns, std::int64_t finished_ns) {
   Encoder record;
   record.number(static_cast<std::uint64_t>(Kind::kMark));
   record.number(static_cast<std::uint64_t>(stage));
   record.signed_number(at_ns);
+  if (finished_ns != 0) record.signed_number(finished_ns);
   RH_CHECK(add(record.bytes()));
   return sync();
 }

@@ -30,10 +30,7 @@ effects::Content how(ObjectPrint::Content content) {
 
 }  // namespace
 
-ObjectPrint print_of(FileType type, const Attributes& attributes) {
-  ObjectPrint print;
-  const Settings settings = settings_of(attributes);
-  Encoder out;
+void encode_settings(Encoder& out, FileType type, const Settings& settings) {
   for (const std::uint32_t value : {settings.mode, settings.uid, settings.gid, settings.flags})
     out.number(value);
   if (type != FileType::kDir) out.signed_number(settings.mtime_ns);
@@ -42,12 +39,25 @@ ObjectPrint print_of(FileType type, const Attributes& attributes) {
     out.text(name);
     out.text(value);
   }
+}
+
+ObjectPrint print_of(FileType type, const Attributes& attributes) {
+  ObjectPrint print;
+  Encoder out;
+  encode_settings(out, type, settings_of(attributes));
   if (attributes.sha256) {
     print.content = attributes.sparse ? ObjectPrint::Content::kSparse : ObjectPrint::Content::kPlain;
     out.raw({reinterpret_cast<const char*>(attributes.sha256->data()), attributes.sha256->size()});
   }
   print.digest = sha256(out.bytes());
   return print;
+}
+
+Result<ObjectPrint> take_print(int dir, const std::string& name) {
+  RH_TRY(const struct stat found, sys::stat_at(dir, name.c_str(), AT_SYMLINK_NOFOLLOW));
+  std::optional<struct stat> st = found;
+  RH_TRY(const Attributes now, effects::read_attributes(dir, name.c_str(), st, effects::Content::kHash));
+  return print_of(effects::file_type(found), now);
 }
 
 Result<bool> has_print(int dir, const std::string& name, FileType type, const ObjectPrint& print) {

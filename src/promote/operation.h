@@ -84,6 +84,8 @@ struct Operation {
   /// one that somebody has edited on the host in between.
   std::optional<ObjectPrint> print;
   std::optional<ObjectPrint> displaced_print;
+  /// Of a directory that comes from the store: what it holds then (tree_print.h).
+  std::optional<Sha256> tree;
   bool entries = false;    ///< a directory whose own entries earlier operations change: its times move
   bool time_only = false;  ///< kAttributes: nothing but the modification time is set
   std::optional<Settings> before;

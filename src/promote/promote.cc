@@ -27,7 +27,6 @@
 #include "promote/recover.h"
 #include "promote/stage.h"
 #include "promote/store_use.h"
-#include "promote/tree_print.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "verdict/policy_set.h"
@@ -52,6 +51,7 @@ class Promotion {
     const std::int64_t begun = monotonic_ns();
     RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns));
     RH_CHECK(recover_first(lock));
+    const std::int64_t locked_ns = realtime_ns();
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
     outcome_.digest = frozen_->record.digest;
@@ -64,6 +64,7 @@ class Promotion {
     show_operations();
     plan_units();
     RH_CHECK(check_covered());
+    looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -371,6 +372,7 @@ class Promotion {
     commit_order.volumes = volumes_;
     outcome_.id = outcome_.run + '/' + std::to_string(commit_order.header.number);
     const std::int64_t begun = monotonic_ns();
+    commit_order.looked_ns = looked_ns_;
     commit_order.prepare = [&] { return stage_all(commit_order.tag); };
     commit_order.admit = [&](std::span<const Operation> operations) -> Result<void> {
       outcome_.stage_ns = monotonic_ns() - begun;
@@ -394,7 +396,7 @@ class Promotion {
       UnitWork::withdraw(state_, outcome_.id);
       return decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
     };
-    commit_order.verify = [&](std::span<Volume> volumes) { return check_removed(volumes); };
+    commit_order.verify = [&](std::span<Volume> volumes) { return check_gone(volumes); };
     commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
     RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = (settled_ns_ != 0 ? settled_ns_ : monotonic_ns()) - begun - outcome_.stage_ns;
@@ -506,7 +508,6 @@ class Promotion {
       RH_TRY(const auto rewritten, save_rewritten(v, tag));
       RH_TRY(auto operations,
              bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
-      RH_CHECK(print_removed(v, operations));
       all.insert(all.end(), std::make_move_iterator(operations.begin()),
                  std::make_move_iterator(operations.end()));
     }
@@ -578,57 +579,6 @@ class Promotion {
     return saved;
   }
 
-  /// What lies in directories that are to go is looked at now, and again when they are gone.
-  struct Removed {
-    std::uint32_t volume = 0;
-    std::string kept;   ///< its place in the store
-    std::string shown;  ///< its path on the host
-    Sha256 print = {};
-  };
-  Result<void> print_removed(std::uint32_t v, std::span<const Operation> operations) {
-    std::set<std::string> taken_before;
-    std::set<std::string> parked;  // in the store only for a while
-    for (const Operation& operation : operations) {
-      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
-        parked.insert(operation.from.path);
-    }
-    MovedPlaces moved;
-    for (const Operation& operation : operations) {
-      const bool exchange = operation.kind == OperationKind::kExchange;
-      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kHost) {
-        const Place from = moved.origin(v, operation.from);
-        if (operation.type == FileType::kDir && operation.to.area == Area::kStore &&
-            !parked.contains(operation.to.path))
-          RH_CHECK(print_one(v, from, operation.to.path, taken_before));
-        taken_before.insert(from.path);
-      } else if (exchange && operation.type == FileType::kDir) {
-        RH_CHECK(print_one(v, moved.origin(v, operation.to), operation.from.path, taken_before));
-      }
-      moved.take(operation);
-    }
-    return {};
-  }
-  Result<void> print_one(std::uint32_t v, const Place& old, const std::string& kept,
-                         const std::set<std::string>& without) {
-    if (old.area == Area::kStore) return {};  // it comes from there: nothing of the host's goes
-    Volume& volume = volumes_[v].volume;
-    RH_TRY(const auto st, unless_moved(volume.find(old), volume.shown(old)));
-    if (!st || !S_ISDIR(st->st_mode)) return {};
-    RH_TRY(const Sha256 print, unless_moved(print_tree(volume.root(), old.path, without), volume.shown(old)));
-    removed_.push_back({v, kept, volume.shown(old), print});
-    return {};
-  }
-  Result<void> check_removed(std::span<Volume> volumes) {
-    RH_CHECK(check_gone(volumes));
-    for (const Removed& removed : removed_) {
-      RH_TRY(const Sha256 print, print_tree(volumes[removed.volume].store(), removed.kept, {}));
-      if (print != removed.print)
-        return fail(removed.shown + ": something in it was changed while it was being promoted",
-                    ExitCode::kStale, "rehearse again");
-    }
-    return {};
-  }
-
   /// What was to be removed and was gone already has not come back.
   Result<void> check_gone(std::span<Volume> volumes) {
     for (std::size_t v = 0; v < plan_.layers.size(); ++v) {
@@ -656,8 +606,8 @@ class Promotion {
   std::vector<UsedVolume> volumes_;  ///< of plan_.layers
   std::vector<std::optional<Facts>> facts_;
   std::set<std::size_t> in_place_;
-  std::vector<Removed> removed_;
   UnitWork units_;
+  std::int64_t looked_ns_ = 0;   ///< CLOCK_REALTIME, before the host was compared
   std::int64_t settled_ns_ = 0;  ///< CLOCK_MONOTONIC when all files were in place
 };
 

@@ -98,7 +98,7 @@ class Recovery {
     Site site(volumes, journal_.directories, Site::By::kNote);
     bool forward = journal_.stage == Stage::kCommitted;
     if (journal_.stage == Stage::kReady) {
-      RH_TRY(forward, all_done(site, operations));
+      RH_TRY(forward, all_done(site, operations, journal_.ready_ns));
     }
     // What is kept is named again.
     if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoing ||
@@ -147,9 +147,10 @@ class Recovery {
   }
 
   Result<void> finish(Site& site, std::span<const Operation> operations, std::vector<Volume>& volumes) {
-    RH_CHECK(give_times(site, operations));
+    RH_CHECK(give_times(site, operations, journal_.ready_ns));
     RH_CHECK(sync_all(volumes));
-    return mark(Stage::kCommitted);
+    // What was changed since it was interrupted may be somebody's.
+    return mark(Stage::kCommitted, journal_.ready_ns, realtime_ns());
   }
 
   Result<void> undo(const ledger::Bundle& bundle, Site& site, std::span<const Operation> operations,
@@ -173,10 +174,11 @@ class Recovery {
     return {};
   }
 
-  Result<void> mark(Stage stage) {
+  Result<void> mark(Stage stage) { return mark(stage, realtime_ns(), 0); }
+  Result<void> mark(Stage stage, std::int64_t at_ns, std::int64_t finished_ns) {
     RH_TRY(UniqueFd file, journals_.open(pending_));
     RH_TRY(JournalWriter writer, JournalWriter::reopen(std::move(file)));
-    RH_CHECK(writer.mark(stage, realtime_ns()));
+    RH_CHECK(writer.mark(stage, at_ns, finished_ns));
     journal_.stage = stage;
     return {};
   }

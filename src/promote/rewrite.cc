@@ -3,25 +3,94 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <string>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/sys.h"
 #include "promote/object_writer.h"
 
 namespace rehearse::promote {
 
-Result<void> rewrite(Site& site, const Operation& operation, const Place& source, std::uint64_t old_size) {
-  RH_TRY(const int source_dir, site.volume(operation).parent(source));
-  RH_TRY(const UniqueFd from, sys::open_beneath(source_dir, std::string(leaf_of(source.path)).c_str(),
-                                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+namespace {
+
+constexpr std::uint64_t kHow = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+constexpr std::size_t kRoom = std::size_t{256} << 10U;
+
+Result<UniqueFd> open_stored(Site& site, const Operation& operation, const Place& place) {
+  RH_TRY(const int dir, site.volume(operation).parent(place));
+  return sys::open_beneath(dir, std::string(leaf_of(place.path)).c_str(), O_RDONLY | kHow);
+}
+
+Result<UniqueFd> open_target(Site& site, const Operation& operation, std::uint64_t how) {
   RH_TRY(const Spot at, site.spot(operation, End::kTo));
-  RH_TRY(const UniqueFd to,
-         sys::open_beneath(at.dir, at.name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
-  RH_TRY(const struct stat st, sys::stat_fd(to.get()));
+  RH_TRY(UniqueFd file, sys::open_beneath(at.dir, at.name.c_str(), how | kHow));
+  RH_TRY(const struct stat st, sys::stat_fd(file.get()));
   if (st.st_ino != operation.object.ino || !S_ISREG(st.st_mode))
     return fail(site.shown(operation, End::kTo) + " is another file by now", ExitCode::kStale,
                 "rehearse again");
+  return file;
+}
+
+/// The file's next bytes from `at` on, as many as there are and fit.
+Result<std::string_view> read_at(int file, std::vector<char>& room, off_t at) {
+  std::size_t have = 0;
+  while (have < room.size()) {
+    const ssize_t n = ::pread(file, room.data() + have, room.size() - have, at + static_cast<off_t>(have));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return sys::last_error("read");
+    if (n == 0) break;
+    have += static_cast<std::size_t>(n);
+  }
+  return std::string_view(room.data(), have);
+}
+
+/// Each of them is that of `one` or of `other` at its place.
+bool is_of_either(std::string_view bytes, std::string_view one, std::string_view other) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool equal = (i < one.size() && bytes[i] == one[i]) || (i < other.size() && bytes[i] == other[i]);
+    if (!equal) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Holding> look_into(Site& site, const Operation& operation) {
+  RH_TRY(const UniqueFd target, open_target(site, operation, O_RDONLY));
+  RH_TRY(const UniqueFd fresh, open_stored(site, operation, operation.from));
+  RH_TRY(const UniqueFd saved, open_stored(site, operation, operation.saved));
+  RH_TRY(const struct stat now, sys::stat_fd(target.get()));
+  RH_TRY(const struct stat old, sys::stat_fd(saved.get()));
+  std::vector<char> rooms[3] = {std::vector<char>(kRoom), std::vector<char>(kRoom), std::vector<char>(kRoom)};
+  Holding holding{Held::kOld, static_cast<std::uint64_t>(now.st_size), to_ns(now.st_ctim)};
+  if (now.st_size != old.st_size) holding.held = Held::kOurs;
+  for (off_t at = 0;; at += static_cast<off_t>(kRoom)) {
+    RH_TRY(const std::string_view bytes, read_at(target.get(), rooms[0], at));
+    if (bytes.empty()) break;
+    RH_TRY(const std::string_view before, read_at(saved.get(), rooms[1], at));
+    if (holding.held == Held::kOld && bytes == before) continue;
+    holding.held = Held::kOurs;
+    RH_TRY(const std::string_view after, read_at(fresh.get(), rooms[2], at));
+    if (is_of_either(bytes, before, after)) continue;
+    holding.held = Held::kOther;
+    return holding;
+  }
+  // It shrinks to its new size at the end, and grows as it is written.
+  RH_TRY(const struct stat wanted, sys::stat_fd(fresh.get()));
+  if (now.st_size < std::min(old.st_size, wanted.st_size)) holding.held = Held::kOther;
+  return holding;
+}
+
+Result<void> rewrite(Site& site, const Operation& operation, const Place& source, std::uint64_t old_size) {
+  RH_TRY(const UniqueFd from, open_stored(site, operation, source));
+  RH_TRY(const UniqueFd to, open_target(site, operation, O_RDWR));
   return overwrite_content(from.get(), to.get(), old_size);
 }
 

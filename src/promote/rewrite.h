@@ -9,6 +9,20 @@
 
 namespace rehearse::promote {
 
+/// What the file at `to` of a kRewrite holds.
+enum class Held : std::uint8_t {
+  kOld,    ///< the bytes of `saved`
+  kOurs,   ///< each byte is that of `from` or of `saved`: it was rewritten in whole or in part
+  kOther,  ///< somebody has written something else
+};
+struct Holding {
+  Held held = Held::kOther;
+  std::uint64_t size = 0;     ///< in bytes, before it was read
+  std::int64_t ctime_ns = 0;  ///< the same
+};
+/// kStale if another file stands there.
+Result<Holding> look_into(Site& site, const Operation& operation);
+
 /// The bytes of `source`, in the store, into the file at `to` of a kRewrite, which has `old_size` bytes now.
 /// kStale if another file stands there.
 Result<void> rewrite(Site& site, const Operation& operation, const Place& source, std::uint64_t old_size);

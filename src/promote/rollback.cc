@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,7 +17,6 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "effects/manifest.h"
-#include "promote/changed_since.h"
 #include "promote/commit.h"
 #include "promote/ground.h"
 #include "promote/in_effect.h"
@@ -70,7 +68,7 @@ class Rollback {
     RH_CHECK(choose());
     RH_CHECK(plan_units());
     RH_CHECK(check_the_ground());
-    look_from_now();
+    looked_ns_ = stamp_after(outcome_.started_ns);
     const auto volumes = all_volumes();
     const std::string tag = tag_of(next_);
     RH_CHECK(bind_rollback({volumes, operations_, tag, after_, journal_.settled_ns, order_.accept,
@@ -309,33 +307,6 @@ class Rollback {
     return {};
   }
 
-  /// What is written from here on bears a later time than anything from before this command.
-  void look_from_now() {
-    const std::int64_t patience = monotonic_ns() + 50'000'000;
-    while (earliest_stamp_ns() <= outcome_.started_ns && monotonic_ns() < patience) ::usleep(500);
-    looked_ns_ = earliest_stamp_ns();
-  }
-
-  /// What lies in a new directory goes with it, as it was when it was looked at.
-  Result<void> check_taken(std::span<Volume> volumes) {
-    const std::set<std::string> parked = find_parked();
-    for (const Operation& operation : operations_) {
-      const bool exchange = operation.kind == OperationKind::kExchange;
-      const Place& store = exchange ? operation.from : operation.to;
-      if ((!exchange && operation.kind != OperationKind::kMove) || operation.type != FileType::kDir) continue;
-      if (store.area != Area::kStore || parked.contains(place_key(operation, store))) continue;
-      Volume& on = volumes[operation.volume];
-      RH_TRY(const auto st, on.find(store));
-      if (!st || !S_ISDIR(st->st_mode)) continue;
-      RH_TRY(const auto written, written_since(on.store(), store.path, looked_ns_));
-      if (!written.empty())
-        return fail(on.shown(exchange ? operation.to : operation.from) + '/' + written.front() +
-                        " was written to while it was being taken back",
-                    ExitCode::kStale);
-    }
-    return {};
-  }
-
   /// Places in stores that hold an object only for a while.
   std::set<std::string> find_parked() const {
     std::set<std::string> parked;
@@ -427,7 +398,7 @@ class Rollback {
       units_.carry_out_early(state_, outcome_.id, order_.units, unit_progress());
       return {};
     };
-    commit_order.verify = [&](std::span<Volume> volumes) { return check_taken(volumes); };
+    commit_order.looked_ns = looked_ns_;
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units, unit_progress());

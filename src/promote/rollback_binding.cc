@@ -18,7 +18,6 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "promote/birth.h"
-#include "promote/changed_since.h"
 #include "promote/in_effect.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
@@ -26,6 +25,7 @@
 #include "promote/selection.h"
 #include "promote/stage.h"
 #include "promote/taken_back.h"
+#include "promote/written_since.h"
 
 namespace rehearse::promote {
 namespace {

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/sys.h"
+#include "promote/birth.h"
 
 namespace rehearse::promote {
 namespace {
@@ -113,6 +114,12 @@ Result<Spot> Site::spot(const Operation& operation, End end) {
   }
   RH_TRY(const int dir, noted ? open(operation, number, parent_of(place.path)) : parent(operation, place));
   return Spot{dir, std::string(leaf_of(place.path))};
+}
+
+Result<bool> Site::is_new(const Operation& operation, End end, std::int64_t since_ns) {
+  if (since_ns == 0) return false;
+  RH_TRY(const Spot at, spot(operation, end));
+  return is_born_since(at.dir, at.name, since_ns);
 }
 
 Result<Look> Site::look(const Operation& operation, End end) {

@@ -54,6 +54,9 @@ class Site {
   /// err ESTALE: the directory is no more.
   Result<Spot> spot(const Operation& operation, End end);
   Result<Look> look(const Operation& operation, End end);
+  /// What stands there was made at `since_ns` (CLOCK_REALTIME) or later: it is not what the operation was
+  /// about, whatever number it has got. False where that cannot be told (birth.h), or if `since_ns` is 0.
+  Result<bool> is_new(const Operation& operation, End end, std::int64_t since_ns);
   /// Renames from one end of the operation to the other. `flags` as renameat2(2).
   Result<void> rename(const Operation& operation, End source, unsigned flags);
   /// For people.

@@ -3,43 +3,73 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <cstdint>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/codec.h"
 #include "base/sys.h"
 #include "effects/directory.h"
+#include "promote/object_print.h"
+#include "promote/object_writer.h"
 #include "promote/volume.h"
 
 namespace rehearse::promote {
+namespace {
 
-Result<Sha256> print_tree(int root, const std::string& path, const std::set<std::string>& without) {
+Result<void> check_time(const struct stat& st, const std::string& path, std::int64_t before_ns) {
+  if (before_ns == 0 || to_ns(st.st_ctim) < before_ns) return {};
+  return fail_for(ESTALE, path, ExitCode::kStale);
+}
+
+}  // namespace
+
+Inodes moved_inodes(std::span<const Operation> operations, std::uint32_t volume) {
+  Inodes moved;
+  for (const Operation& operation : operations) {
+    if (operation.volume != volume) continue;
+    moved.insert(operation.object.ino);
+    if (operation.kind == OperationKind::kExchange) moved.insert(operation.displaced.ino);
+  }
+  return moved;
+}
+
+Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& scope) {
   Sha256Hasher hasher;
-  const auto add = [&hasher](std::string_view text) {
-    hasher.update(text);
-    hasher.update(std::string_view("\0", 1));
-  };
+  Encoder out;
   std::vector<std::string> waiting = {path};
   while (!waiting.empty()) {
     const std::string at = std::move(waiting.back());
     waiting.pop_back();
     RH_TRY(const UniqueFd directory, open_below(root, at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    RH_TRY(const auto names, effects::Listing::read(directory.get()));
-    add(std::string_view(at).substr(path.size()));
-    for (const effects::Listed& entry : names) {
-      const std::string full = at + '/' + std::string(entry.name);
-      if (without.contains(full)) continue;
-      RH_TRY(const struct stat st,
-             sys::stat_at(directory.get(), std::string(entry.name).c_str(), AT_SYMLINK_NOFOLLOW));
-      add(entry.name);
-      const bool is_directory = S_ISDIR(st.st_mode);
-      const std::uint64_t facts[] = {
-          st.st_ino, st.st_mode & S_IFMT, is_directory ? 0 : static_cast<std::uint64_t>(st.st_size),
-          is_directory || st.st_nlink > 1 ? 0 : static_cast<std::uint64_t>(to_ns(st.st_mtim))};
-      hasher.update({reinterpret_cast<const char*>(facts), sizeof facts});
-      if (is_directory) waiting.push_back(full);
+    if (!scope.renamed || at.size() > path.size()) {
+      RH_TRY(const struct stat self, sys::stat_fd(directory.get()));
+      RH_CHECK(check_time(self, at, scope.before_ns));
     }
+    RH_TRY(const auto names, effects::Listing::read(directory.get()));
+    out.text(std::string_view(at).substr(path.size()));
+    for (const effects::Listed& entry : names) {
+      const std::string name(entry.name);
+      std::string full = at + '/' + name;
+      if (scope.without.contains(full)) continue;
+      RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
+      out.text(name);
+      out.number(st.st_ino);
+      out.number(st.st_mode & S_IFMT);
+      if (S_ISDIR(st.st_mode)) {
+        RH_TRY(const Settings settings, read_settings(directory.get(), name, effects::FileType::kDir));
+        encode_settings(out, effects::FileType::kDir, settings);
+        waiting.push_back(std::move(full));
+      } else if (!scope.moved.contains(st.st_ino)) {
+        RH_CHECK(check_time(st, full, scope.before_ns));
+        out.signed_number(to_ns(st.st_ctim));
+        out.signed_number(to_ns(st.st_mtim));
+        out.number(static_cast<std::uint64_t>(st.st_size));
+      }
+    }
+    hasher.update(out.bytes());
+    out = Encoder();
   }
   return hasher.finish();
 }

@@ -1,18 +1,36 @@
-// What a directory holds, as one digest: names, inodes, and of everything but directories size and
-// modification time (of one with several names, which other operations may give a new one, only size). Equal
-// before and after a rename if nobody has touched anything below.
+// What a directory holds, as one digest: names, inodes and types; of directories their settings without the
+// time (whoever works in them moves that); of everything else what tells that nobody has touched it: change
+// time, modification time and size. Equal before and after a rename of the directory if nobody has changed
+// anything below, also if he put something there that is older.
 #pragma once
 
+#include <cstdint>
 #include <set>
+#include <span>
 #include <string>
-#include <string_view>
+#include <unordered_set>
 
 #include "base/digest.h"
 #include "base/result.h"
+#include "promote/operation.h"
 
 namespace rehearse::promote {
 
-/// Of the directory `path` below `root`, without what lies at the paths in `without` (relative to `root`).
-Result<Sha256> print_tree(int root, const std::string& path, const std::set<std::string>& without);
+using Inodes = std::unordered_set<std::uint64_t>;
+
+/// The objects of a volume whose change times the operations themselves move. One with several names may lie
+/// in a directory, too: there it counts by its name, and what it is like is looked at by its own operation.
+Inodes moved_inodes(std::span<const Operation> operations, std::uint32_t volume);
+
+struct TreeScope {
+  const std::set<std::string>& without;  ///< paths, relative to the root, of what is left out
+  const Inodes& moved;
+  /// No look may find what was changed at this time (CLOCK_REALTIME) or later: kStale names it. 0: any time.
+  std::int64_t before_ns = 0;
+  bool renamed = false;  ///< the directory itself was: its own times tell nothing
+};
+
+/// Of the directory `path` below `root`.
+Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& scope);
 
 }  // namespace rehearse::promote

@@ -6,13 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 
 #include "base/clock.h"
+#include "base/sys.h"
 #include "effects/attributes.h"
-#include "promote/birth.h"
-#include "promote/changed_since.h"
+#include "promote/incoming.h"
 #include "promote/object_writer.h"
 #include "promote/rewrite.h"
+#include "promote/stage.h"
 #include "promote/taken_back.h"
 
 namespace rehearse::promote {
@@ -49,8 +51,7 @@ bool Undo::wait() {
 /// Its object was parked there by an earlier operation, which may not have been come to: it is none that came
 /// with the run.
 bool Undo::is_parked(const Operation& operation) const {
-  return operation.from.area == Area::kStore &&
-         parked_.contains(std::to_string(operation.volume) + ':' + operation.from.path);
+  return operation.from.area == Area::kStore && parked_.contains(place_key(operation, operation.from));
 }
 
 Setting Undo::setting_of(const Operation& operation) const {
@@ -157,16 +158,14 @@ Result<bool> Undo::is_another(const Operation& operation, End end, const struct 
   const bool other_type = exchange ? S_ISDIR(now.st_mode) && operation.type != FileType::kDir
                                    : effects::file_type(now) != operation.type;
   if (other_type) return true;
-  RH_TRY(const Spot at, site_.spot(operation, end));
-  return ready_ns_ != 0 && is_born_since(at.dir, at.name, ready_ns_);
+  return site_.is_new(operation, end, ready_ns_);
 }
 
 /// A new object, which lies in the store again, was touched by somebody else.
 Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now) {
-  if (S_ISDIR(now.st_mode) && ready_ns_ != 0) {
-    RH_TRY(const bool changed,
-           changed_since(site_.volume(operation).store(), operation.from.path, ready_ns_));
-    if (changed) return true;
+  if (S_ISDIR(now.st_mode)) {
+    RH_TRY(const bool other, holds_other(operation));
+    if (other) return true;
   }
   if (facts_of(now) == operation.object) return false;
   if (S_ISREG(now.st_mode) && (to_ns(now.st_mtim) != operation.object.mtime_ns ||
@@ -176,6 +175,15 @@ Result<bool> Undo::is_edited(const Operation& operation, const struct stat& now)
   RH_TRY(const Spot at, site_.spot(operation, End::kFrom));
   RH_TRY(const bool same, has_print(at.dir, at.name, effects::file_type(now), *operation.print));
   return !same;
+}
+
+/// Of a new directory that lies in the store again. Of one that was not looked at nothing is known.
+Result<bool> Undo::holds_other(const Operation& operation) {
+  if (!operation.tree) return true;
+  static const std::set<std::string> kNothing;
+  RH_TRY(const Sha256 print, print_tree(site_.volume(operation).store(), operation.from.path,
+                                        {kNothing, moved_[operation.volume]}));
+  return print != *operation.tree;
 }
 
 /// Of an operation that is undone: what of somebody else's lies in the store where its new object came from,
@@ -204,13 +212,21 @@ Result<void> Undo::name_kept(const Operation& operation) {
   return {};
 }
 
+/// The operation's object stands there, and none that was made since and has got its number.
+Result<bool> Undo::is_it(const Operation& operation, End end, const Look& look) {
+  if (!look.is(operation.object.ino)) return false;
+  RH_TRY(const bool another, is_another(operation, end, look.st));
+  return !another;
+}
+
 Result<void> Undo::undo_attributes(const Operation& operation) {
   if (!operation.before) return {};
   const Setting setting = setting_of(operation);
   const bool is_directory = operation.type == FileType::kDir;
   const std::string shown = site_.shown(operation, End::kFrom);
   RH_TRY(const Look here, site_.look(operation, End::kFrom));
-  if (!here.is(operation.object.ino)) {
+  RH_TRY(const bool ours, is_it(operation, End::kFrom, here));
+  if (!ours) {
     const bool changed = setting != Setting::kNotBegun && operation.after && !operation.time_only;
     if (!changed) return {};
     if (here.what == What::kLost) return no_way(shown);
@@ -223,15 +239,33 @@ Result<void> Undo::undo_attributes(const Operation& operation) {
   const bool rewritten = operation.entries && !is_directory;
   if (operation.time_only || !operation.after || (setting == Setting::kNotBegun && !rewritten)) {
     // Renames move a directory's time; that of anything else is somebody's unless it was set.
-    const bool ours =
+    const bool set =
         is_directory || (operation.time_only && operation.after && mtime_ns == operation.after->mtime_ns);
-    if (!ours || mtime_ns == operation.before->mtime_ns) return {};
+    if (!set || mtime_ns == operation.before->mtime_ns) return {};
     return set_time(at.dir, at.name, operation.before->mtime_ns);
   }
+  return take_back_settings(operation, at, here.st, shown);
+}
+
+Result<void> Undo::take_back_settings(const Operation& operation, const Spot& at, const struct stat& st,
+                                      const std::string& shown) {
+  const bool is_directory = operation.type == FileType::kDir;
+  const bool rewritten = operation.entries && !is_directory;
   RH_TRY(Settings now, read_settings(at.dir, at.name, operation.type));
   if (is_directory) now.mtime_ns = operation.after->mtime_ns;
-  const TakenBack taken =
-      taken_back(now, *operation.after, *operation.before, {setting == Setting::kDone, rewritten});
+  const bool whole = setting_of(operation) == Setting::kDone;
+  const TakenBack taken = taken_back(now, *operation.after, *operation.before, {whole, rewritten});
+  Settings timeless = taken.settings;
+  timeless.mtime_ns = now.mtime_ns;
+  const bool written =
+      !is_directory && !rewritten && !S_ISLNK(st.st_mode) &&
+      (static_cast<std::uint64_t>(st.st_size) != operation.object.size ||
+       (now.mtime_ns != operation.before->mtime_ns && now.mtime_ns != operation.after->mtime_ns));
+  // Who wrote to it trusted in those that it had.
+  if (written && timeless != now) {
+    report_.left.push_back(shown + ": somebody wrote to it meanwhile; its attributes are left as they are");
+    return {};
+  }
   RH_CHECK(apply_settings(at.dir, at.name, operation.type, taken.settings));
   if (taken.theirs.empty()) return {};
   report_.left.push_back(fmt::format("{}: somebody set its {} meanwhile; that is left as it is", shown,
@@ -239,19 +273,73 @@ Result<void> Undo::undo_attributes(const Operation& operation) {
   return {};
 }
 
-Result<void> Undo::undo_rewrite(const Operation& operation) {
-  RH_TRY(const Look there, site_.look(operation, End::kTo));
-  if (there.what == What::kLost) return no_way(site_.shown(operation, End::kTo));
-  if (!there.is(operation.object.ino)) {
-    report_.kept.push_back(site_.shown(operation, End::kTo) +
-                           " was moved, replaced or removed meanwhile; its old bytes are kept as " +
-                           site_.volume(operation).shown(operation.saved));
-    return {};
+/// Where in the store a copy of what somebody wrote into a rewritten file is kept.
+std::string Undo::written_place(const Operation& operation, unsigned number) const {
+  return fmt::format("{}/e{}-{}-{}", kKept, ready_ns_, &operation - operations_.data(), number);
+}
+
+Result<void> Undo::keep_written(const Operation& operation) {
+  Volume& volume = site_.volume(operation);
+  unsigned number = 0;
+  Place place;
+  for (bool taken = true; taken; ++number) {
+    place = {Area::kStore, written_place(operation, number)};
+    RH_TRY(const auto st, volume.find(place));
+    taken = st.has_value();
   }
-  RH_CHECK(rewrite(site_, operation, operation.saved, static_cast<std::uint64_t>(there.st.st_size)));
+  // Whole or not at all under that name.
+  const std::string name(leaf_of(place.path));
+  const std::string half = name + ".new";
+  RH_TRY(const int parent, volume.parent(place));
+  RH_TRY(const UniqueFd kept, sys::dup(parent));
+  (void)sys::unlink_at(kept.get(), half.c_str(), 0);
   RH_TRY(const Spot at, site_.spot(operation, End::kTo));
-  ++report_.undone;
-  return set_time(at.dir, at.name, operation.object.mtime_ns);
+  std::optional<struct stat> st;
+  RH_TRY(const effects::Attributes now,
+         effects::read_attributes(at.dir, at.name.c_str(), st, effects::Content::kSkip));
+  RH_CHECK(copy_object(at.dir, at.name, kept.get(), half, FileType::kFile, now));
+  return sys::rename_at2(kept.get(), half.c_str(), kept.get(), name.c_str(), RENAME_NOREPLACE);
+}
+
+/// Also what an earlier try has kept.
+Result<void> Undo::name_written(const Operation& operation) {
+  Volume& volume = site_.volume(operation);
+  for (unsigned number = 0;; ++number) {
+    const Place place{Area::kStore, written_place(operation, number)};
+    RH_TRY(const auto st, volume.find(place));
+    if (!st) return {};
+    report_.kept.push_back(site_.shown(operation, End::kTo) +
+                           " had been written to meanwhile; that is kept as " + volume.shown(place));
+  }
+}
+
+Result<void> Undo::undo_rewrite(const Operation& operation) {
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    RH_TRY(const Look there, site_.look(operation, End::kTo));
+    if (there.what == What::kLost) return no_way(site_.shown(operation, End::kTo));
+    RH_TRY(const bool ours, is_it(operation, End::kTo, there));
+    if (!ours) {
+      report_.kept.push_back(site_.shown(operation, End::kTo) +
+                             " was moved, replaced or removed meanwhile; its old bytes are kept as " +
+                             site_.volume(operation).shown(operation.saved));
+      return {};
+    }
+    RH_TRY(const Holding holding, look_into(site_, operation));
+    if (holding.held == Held::kOther) {
+      RH_CHECK(keep_written(operation));
+      RH_TRY(const Look again, site_.look(operation, End::kTo));
+      if (again.what != What::kObject || to_ns(again.st.st_ctim) != holding.ctime_ns) continue;
+    }
+    auto rewritten = holding.held == Held::kOld ? Result<void>()
+                                                : rewrite(site_, operation, operation.saved, holding.size);
+    if (!rewritten && rewritten.error().exit == ExitCode::kStale) continue;
+    RH_CHECK(std::move(rewritten));
+    if (holding.held != Held::kOld) ++report_.undone;
+    RH_CHECK(name_written(operation));
+    RH_TRY(const Spot at, site_.spot(operation, End::kTo));
+    return set_time(at.dir, at.name, operation.object.mtime_ns);
+  }
+  return fail("somebody writes to it all the time");
 }
 
 void Undo::undo(const Operation& operation) {
@@ -276,9 +364,10 @@ void Undo::undo(const Operation& operation) {
 Undone Undo::run(std::size_t count) {
   patience_ = kPatience;
   site_.forget();
+  parked_ = taken_to_store(operations_);
   for (const Operation& operation : operations_) {
-    if (operation.kind == OperationKind::kMove && operation.to.area == Area::kStore)
-      parked_.insert(std::to_string(operation.volume) + ':' + operation.to.path);
+    if (operation.tree && !moved_.contains(operation.volume))
+      moved_.emplace(operation.volume, moved_inodes(operations_, operation.volume));
   }
   for (std::size_t i = count; i-- > 0;) {
     if (operations_[i].kind != OperationKind::kAttributes) undo(operations_[i]);

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
 #include "promote/operation.h"
 #include "promote/site.h"
+#include "promote/tree_print.h"
 
 namespace rehearse::promote {
 
@@ -28,9 +30,8 @@ enum class Setting : std::uint8_t { kNotBegun, kBegun, kDone, kUnknown };
 
 class Undo {
  public:
-  /// The site goes by notes. `ready_ns` (CLOCK_REALTIME): when everything lay ready; what lies in new
-  /// directories was touched by somebody else if it was later. `settings`: of each operation; empty where all
-  /// are unknown.
+  /// The site goes by notes. `ready_ns` (CLOCK_REALTIME): when everything lay ready; what was made then or
+  /// later is somebody else's. `settings`: of each operation; empty where all are unknown.
   Undo(Site& site, std::span<const Operation> operations, std::int64_t ready_ns,
        std::span<const Setting> settings = {})
       : site_(site), operations_(operations), ready_ns_(ready_ns), settings_(settings) {}
@@ -47,8 +48,15 @@ class Undo {
   Result<bool> is_moved_object(const Operation& operation, const Look& there);
   Result<bool> is_another(const Operation& operation, End end, const struct stat& now);
   Result<bool> is_edited(const Operation& operation, const struct stat& now);
+  Result<bool> holds_other(const Operation& operation);
   Result<void> undo_attributes(const Operation& operation);
+  Result<void> take_back_settings(const Operation& operation, const Spot& at, const struct stat& st,
+                                  const std::string& shown);
   Result<void> undo_rewrite(const Operation& operation);
+  Result<bool> is_it(const Operation& operation, End end, const Look& look);
+  Result<void> keep_written(const Operation& operation);
+  Result<void> name_written(const Operation& operation);
+  [[nodiscard]] std::string written_place(const Operation& operation, unsigned number) const;
   [[nodiscard]] bool is_parked(const Operation& operation) const;
   [[nodiscard]] Setting setting_of(const Operation& operation) const;
   bool wait();
@@ -57,7 +65,8 @@ class Undo {
   std::span<const Operation> operations_;
   std::int64_t ready_ns_;
   std::span<const Setting> settings_;
-  std::unordered_set<std::string> parked_;  ///< places in stores that operations take objects of the host to
+  std::set<std::string> parked_;           ///< places in stores that operations take objects of the host to
+  std::map<std::uint32_t, Inodes> moved_;  ///< of each volume
   Undone report_;
   unsigned patience_ = 0;
 };

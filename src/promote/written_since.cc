@@ -1,4 +1,4 @@
-#include "promote/changed_since.h"
+#include "promote/written_since.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -25,23 +25,6 @@ std::string below(std::string directory, std::string_view name) {
 }
 
 }  // namespace
-
-Result<bool> changed_since(int root, const std::string& path, std::int64_t since_ns) {
-  std::vector<std::string> waiting = {path};
-  while (!waiting.empty()) {
-    const std::string at = std::move(waiting.back());
-    waiting.pop_back();
-    RH_TRY(const UniqueFd directory, open_below(root, at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    RH_TRY(const auto names, effects::Listing::read(directory.get()));
-    for (const effects::Listed& entry : names) {
-      const std::string name(entry.name);
-      RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
-      if (touched_ns(st) >= since_ns) return true;
-      if (S_ISDIR(st.st_mode)) waiting.push_back(below(at, name));
-    }
-  }
-  return false;
-}
 
 Result<std::vector<std::string>> written_since(int root, const std::string& path, std::int64_t since_ns) {
   // Of what has several names somebody may have set a time to come, long ago.
