@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 
 namespace rehearse::cli {
 
@@ -23,12 +25,18 @@ class Progress {
     if (std::exchange(shown_, false)) std::fputs("\r\x1b[K", stderr);
   }
   /// Cheap; draws at most five times a second, and not in the first half second.
-  void show(std::uint64_t count) {
+  void show(std::uint64_t count) { show({}, count, 0); }
+  /// With what is being done, and of how many, where there is anything to say of it.
+  void show(std::string_view phase, std::uint64_t count, std::uint64_t total) {
     const std::int64_t now = monotonic_ns();
     if (now - started_ < 500'000'000 || now - last_ < 200'000'000) return;
     last_ = now;
     if (!terminal_) return;
-    std::fprintf(stderr, "\r\x1b[K%s: %llu", what_.c_str(), static_cast<unsigned long long>(count));
+    std::string line = what_;
+    if (!phase.empty() && phase != what_) line += (": " + escape_text(phase));
+    if (count != 0) line += ": " + std::to_string(count);
+    if (total != 0) line += " of " + std::to_string(total);
+    std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
     std::fflush(stderr);
     shown_ = true;
   }

@@ -59,7 +59,9 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   RH_TRY(order.run, resolve_run(state, run));
   prepare_process();
   Progress progress("promoting");
-  order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
+  order.progress = [&progress](std::string_view phase, std::uint64_t count, std::uint64_t total) {
+    progress.show(phase, count, total);
+  };
   RH_TRY(promote::Outcome outcome, promote::promote_run(state, order));
   progress.clear();
   if (!outcome.rollback) note_contained(state, order.run.run, outcome);

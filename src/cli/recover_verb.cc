@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/json_writer.h"
+#include "base/stop_request.h"
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/run_at.h"
@@ -47,6 +48,7 @@ Result<int> recover_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const auto state, open_existing_state(globals));
   if (state) {
     RH_TRY(const promote::HostLock lock, promote::HostLock::take("recovery", wait_ns));
+    stop_request::too_late();
     RH_TRY(recovered, promote::recover_all(*state, lock));
   }
   std::string text;

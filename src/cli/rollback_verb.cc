@@ -33,7 +33,9 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   RH_TRY(const ledger::StateDir state, ledger::StateDir::open(globals.state, ledger::Create::kNo));
   prepare_process();
   Progress progress("rolling back");
-  order.progress = [&progress](std::string_view, std::uint64_t count) { progress.show(count); };
+  order.progress = [&progress](std::string_view phase, std::uint64_t count, std::uint64_t total) {
+    progress.show(phase, count, total);
+  };
   RH_TRY(const promote::Outcome outcome, promote::roll_back_run(state, order));
   progress.clear();
   return print_outcome(globals, outcome);

@@ -10,6 +10,7 @@
 
 #include "base/escape.h"
 #include "base/inherited.h"
+#include "base/stop_request.h"
 #include "cli/promotion_report.h"
 #include "cli/verb_support.h"
 #include "host/identity.h"
@@ -78,7 +79,8 @@ Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, 
 void prepare_process() {
   ::umask(0);
   raise_limits();
-  for (const int number : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGQUIT}) ::signal(number, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
+  stop_request::listen();
 }
 
 void recover_before(const std::string& path) {

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/stop_request.h"
 #include "base/sys.h"
 #include "base/tree.h"
 #include "effects/directory.h"
@@ -272,6 +273,8 @@ class Commit {
       for (const Kept& kept : *order_.kept) RH_CHECK(writer.add(kept));
     ready_ns_ = begin_after(staged_ns);
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
+    RH_CHECK(stop_request::check(kNothingChanged));
+    stop_request::too_late();
     if (order_.admit) RH_CHECK(order_.admit(operations_));
     writer_.emplace(std::move(writer));
     return journals_.make_ready(order_.header.run);

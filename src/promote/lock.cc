@@ -10,6 +10,7 @@
 #include <ctime>
 
 #include "base/clock.h"
+#include "base/stop_request.h"
 #include "base/sys.h"
 
 namespace rehearse::promote {
@@ -39,6 +40,15 @@ Result<bool> lock_now(const UniqueFd& file) {
   return sys::last_error("flock", kName);
 }
 
+/// " (pid 12, run X)".
+std::string holder_of(const UniqueFd& file) {
+  std::string holder(256, '\0');
+  const ssize_t n = ::pread(file.get(), holder.data(), holder.size(), 0);
+  holder.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+  return holder.empty() ? "" : " (" + holder + ")";
+}
+
 /// What others are told; failing to say it is no reason to stop.
 void sign(const UniqueFd& file, const std::string& run) {
   const std::string line = fmt::format("pid {}, run {}\n", ::getpid(), run);
@@ -55,20 +65,19 @@ Result<std::optional<HostLock>> HostLock::try_take(const std::string& run) {
   return std::optional<HostLock>(HostLock(std::move(file)));
 }
 
-Result<HostLock> HostLock::take(const std::string& run, std::int64_t wait_ns) {
+Result<HostLock> HostLock::take(const std::string& run, std::int64_t wait_ns,
+                                const std::function<void(const std::string&)>& waiting) {
   const std::int64_t until = monotonic_ns() + wait_ns;
   RH_TRY(UniqueFd file, open_lock_file());
   while (true) {
     RH_TRY(const bool mine, lock_now(file));
     if (mine) break;
-    if (monotonic_ns() >= until) {
-      std::string holder(256, '\0');
-      const ssize_t n = ::pread(file.get(), holder.data(), holder.size(), 0);
-      holder.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-      while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-      return fail("another promotion is going on" + (holder.empty() ? "" : " (" + holder + ")"),
-                  ExitCode::kTryLater, "try again when it is over, or wait longer: --wait 5m");
-    }
+    const std::string other = "another promotion" + holder_of(file);
+    RH_CHECK(stop_request::check("it was waiting for another promotion; nothing was changed"));
+    if (monotonic_ns() >= until)
+      return fail(other + " is going on", ExitCode::kTryLater,
+                  "try again when it is over, or wait longer: --wait 5m");
+    if (waiting) waiting("waiting for " + other);
     struct timespec pause = {};
     pause.tv_nsec = kPauseNs;
     ::nanosleep(&pause, nullptr);

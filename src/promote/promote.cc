@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/stop_request.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/package_index.h"
@@ -49,7 +50,8 @@ class Promotion {
 
   Result<Outcome> run() {
     const std::int64_t begun = monotonic_ns();
-    RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns));
+    RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns,
+                                               [this](const std::string& what) { progress(what, 0); }));
     RH_CHECK(recover_first(lock));
     const std::int64_t locked_ns = realtime_ns();
     RH_TRY(frozen_, open_frozen_bundle());
@@ -66,6 +68,7 @@ class Promotion {
     RH_CHECK(check_covered());
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
+    RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
@@ -86,8 +89,8 @@ class Promotion {
   }
 
  private:
-  void progress(std::string_view phase, std::uint64_t count) const {
-    if (order_.progress) order_.progress(phase, count);
+  void progress(std::string_view phase, std::uint64_t count, std::uint64_t total = 0) const {
+    if (order_.progress) order_.progress(phase, count, total);
   }
 
   UnitWork::Progress unit_progress() const {
@@ -397,7 +400,9 @@ class Promotion {
       return decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_gone(volumes); };
-    commit_order.progress = [&](std::uint64_t count) { progress("committing", count); };
+    commit_order.progress = [&](std::uint64_t count) {
+      progress("committing", count, outcome_.operations.size());
+    };
     RH_TRY(const CommitResult result, commit(commit_order));
     outcome_.commit_ns = (settled_ns_ != 0 ? settled_ns_ : monotonic_ns()) - begun - outcome_.stage_ns;
     outcome_.window_ns = result.window_ns;
@@ -485,6 +490,8 @@ class Promotion {
     RH_TRY(const StoreUse use, StoreUse::read(frozen_->bundle));
     std::vector<Operation> all;
     std::uint64_t count = 0;
+    std::uint64_t total = 0;
+    for (const LayerPlan& layer : plan_.layers) total += layer.stages.size();
     for (std::uint32_t v = 0; v < volumes_.size(); ++v) {
       const LayerPlan& layer = plan_.layers[v];
       UsedVolume& used = volumes_[v];
@@ -496,10 +503,11 @@ class Promotion {
       staged.reserve(layer.stages.size());
       for (const StageItem& item : layer.stages) RH_CHECK(check_unused(used, use, item));
       const auto prepared = [&](std::uint64_t number) {
-        if (((count + number) & 63U) == 0) progress("preparing", count + number);
+        if (((count + number) & 63U) == 0) progress("preparing", count + number, total);
       };
       const bool ahead = stager.check_ahead(prepared);
       for (std::size_t s = 0; s < layer.stages.size(); ++s) {
+        RH_CHECK(stop_request::check(kNothingChanged));
         RH_TRY(Staged one, stage_one(v, use, stager, s));
         staged.push_back(std::move(one));
         if (!ahead) prepared(s + 1);

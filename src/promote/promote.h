@@ -28,7 +28,8 @@ struct Order {
   std::int64_t wait_ns = 10'000'000'000;  ///< for another promotion
   report::Requester who;
   /// Called now and then with what is being done and how far it is.
-  std::function<void(std::string_view phase, std::uint64_t count)> progress;
+  /// How far it is: of `total`, if that is not 0.
+  std::function<void(std::string_view phase, std::uint64_t count, std::uint64_t total)> progress;
 };
 
 /// One line of the operation list, for people and documents. Paths are raw bytes.

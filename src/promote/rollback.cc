@@ -366,7 +366,7 @@ class Rollback {
 
   UnitWork::Progress unit_progress() const {
     return [this](std::uint64_t count) {
-      if (order_.progress) order_.progress("asking the service manager", count);
+      if (order_.progress) order_.progress("asking the service manager", count, 0);
     };
   }
 
@@ -412,7 +412,7 @@ class Rollback {
       return decisions.end(outcome_.id, "rolled back", why, realtime_ns());
     };
     commit_order.progress = [&](std::uint64_t count) {
-      if (order_.progress) order_.progress("rolling back", count);
+      if (order_.progress) order_.progress("rolling back", count, operations_.size());
     };
     outcome_.id = outcome_.run + '/' + std::to_string(next_);
     const std::int64_t begun = monotonic_ns();
@@ -538,7 +538,9 @@ class Rollback {
 }  // namespace
 
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order) {
-  RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns));
+  RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns, [&](const std::string& what) {
+           if (order.progress) order.progress(what, 0, 0);
+         }));
   RH_TRY(const auto recovered, recover_all(state, lock));
   std::vector<std::string> notes;
   for (const Recovered& one : recovered) {

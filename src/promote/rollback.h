@@ -23,7 +23,8 @@ struct RollbackOrder {
   bool dry_run = false;
   std::int64_t wait_ns = 10'000'000'000;
   report::Requester who;
-  std::function<void(std::string_view phase, std::uint64_t count)> progress;
+  /// How far it is: of `total`, if that is not 0.
+  std::function<void(std::string_view phase, std::uint64_t count, std::uint64_t total)> progress;
 };
 
 /// Takes back the newest promotion of the run that is (in part) in effect. kStale names what has changed

@@ -5,11 +5,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import fcntl
 import hashlib
 import itertools
 import os
 import random
 import shlex
+import signal
 import socket
 import stat
 import subprocess
@@ -839,6 +841,44 @@ class Obstacles(PromoteCase):
             p.communicate()
         self.assertEqual(codes, [0, STALE])
         self.assertIn((self.host / "f").read_text(), ("0\n0\n", "0\n1\n"))
+
+    def test_ends_when_it_is_told_to(self) -> None:
+        """While it waits, and until everything is ready: nothing has changed, and the approval is not used up. After that it goes on to its end."""
+        harness.need("strace")
+        (self.host / "f").write_text("old\n")
+        name = self.approve(self.try_out("echo new >f; echo n >n; echo m >m"))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(signal=number, when="waiting"), open("/run/rehearse/promotion.lock", "a+", encoding="ascii") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                process = subprocess.Popen(self.command("promote", name, "--wait", "5m"), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                time.sleep(0.5)
+                self.assertIsNone(process.poll())
+                process.send_signal(number)
+                out, err = process.communicate(timeout=20 * harness.SLOW)
+                self.assertEqual((process.returncode, f"stopped by {number.name}".encode() in err, b"nothing was changed" in err), (128 + number, True, True), (out, err))
+            with self.subTest(signal=number, when="preparing"):
+                # What was staged is being made durable.
+                process = self.delayed("syncfs:delay_enter=1500000:when=1", name)
+                self.assertTrue(harness.wait_for(lambda: list(self.state.glob("promotions/*.new"))))
+                self.tell(process, number)
+                out, err = process.communicate(timeout=20 * harness.SLOW)
+                self.assertEqual((process.returncode, b"nothing of the host has changed" in err), (128 + number, True), (out, err))
+                self.assertEqual((self.call("recover").doc["recovered"], list((self.state / "promotions").iterdir())), ([], []))
+            self.assertEqual((self.host / "f").read_text(), "old\n")
+        process = self.delayed("renameat2:delay_enter=1500000:when=2", name)
+        self.assertTrue(harness.wait_for(lambda: list(self.state.glob("promotions/*.ready"))))
+        self.tell(process, signal.SIGINT)
+        out, err = process.communicate(timeout=20 * harness.SLOW)
+        self.assertEqual((process.returncode, b"too late to stop" in err), (0, True), (out, err))
+        self.assertEqual((self.host / "f").read_text(), "new\n")
+
+    def delayed(self, fault: str, name: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*injected(fault), *self.command("promote", name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def tell(self, tracer: subprocess.Popen[bytes], number: signal.Signals) -> None:
+        """To what the tracer traces: itself it passes nothing on."""
+        traced = Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(traced[0]), number)
 
     def test_says_who_holds_the_lock(self) -> None:
         import fcntl
