@@ -11,6 +11,7 @@
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
 #include "ledger/gc.h"
+#include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/stores.h"
 #include "report/writer.h"
@@ -29,6 +30,7 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
   json.close_array().key("removed").open_array();
   for (const ledger::GcChoice& choice : report.removed) {
     json.open_object().key("id").string(choice.id).key("reason").string(choice.reason);
+    json.key("promoted").boolean(choice.promoted);
     json.key("bytes").integer(choice.bytes).close_object();
   }
   json.close_array().key("spared").open_array();
@@ -37,7 +39,13 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
     for (const std::string& line : spared.why) json.string(to_utf8_lossy(line));
     json.close_array().close_object();
   }
-  json.close_array().key("freed_bytes").integer(report.freed_bytes).key("kept").integer(report.kept);
+  json.close_array()
+      .key("freed_bytes")
+      .integer(report.freed_bytes)
+      .key("kept")
+      .integer(report.kept)
+      .key("kept_promoted")
+      .integer(report.promoted);
   json.key("kept_bytes").integer(report.kept_bytes).key("problems").open_array();
   for (const std::string& problem : report.problems) json.string(to_utf8_lossy(problem));
   json.close_array().close_object();
@@ -50,16 +58,20 @@ void print_text(report::Writer& out, const Globals& globals, const ledger::GcRep
     out.put(fmt::format("{}  interrupted: {}cleaned up\n", id, would));
   }
   for (const ledger::GcChoice& choice : report.removed) {
-    out.put(
-        fmt::format("{}  {}removed ({}), {}\n", choice.id, would, choice.reason, format_bytes(choice.bytes)));
+    out.put(fmt::format("{}  {}removed ({}), {}{}\n", choice.id, would, choice.reason,
+                        format_bytes(choice.bytes),
+                        choice.promoted ? "; it is promoted: its way back goes too" : ""));
   }
   for (const ledger::GcReport::Spared& spared : report.spared) {
     out.put(fmt::format("{}  left alone; take out what is not its own, then: rehearse {}rm --force {}\n",
                         spared.id, state_option(globals), spared.id));
     for (const std::string& line : spared.why) out.put("  " + escape_text(line) + "\n");
   }
-  out.put(fmt::format("{} {}removed, {} freed; {} kept, {}\n", report.removed.size(), would,
+  out.put(fmt::format("{} {}removed, {} freed; {} kept, {}", report.removed.size(), would,
                       format_bytes(report.freed_bytes), report.kept, format_bytes(report.kept_bytes)));
+  out.put(report.promoted == 0
+              ? "\n"
+              : fmt::format("; {} of them promoted, kept for their way back\n", report.promoted));
 }
 
 }  // namespace
@@ -93,6 +105,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
     hooks.release = [](const std::string& id) { return sandbox::remove_leftovers(id); };
     hooks.elsewhere = [](const ledger::Bundle& bundle) { return promote::store_bytes(bundle); };
     hooks.spared = [](const ledger::Bundle& bundle) { return promote::kept_aside(bundle); };
+    hooks.promoted = [](const ledger::Bundle& bundle) { return promote::is_in_effect(bundle); };
     hooks.forget = [&state](const ledger::Bundle& bundle) { return promote::remove_stores(*state, bundle); };
     RH_TRY(report, ledger::collect_garbage(*state, ledger, policy,
                                            dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo, hooks));

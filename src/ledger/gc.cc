@@ -79,7 +79,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     if (!bytes) report.problems.push_back("run " + id + ": " + bytes.error().what);
     const auto row = by_id.find(id);
     if (row != by_id.end() && row->second->state == State::kRemoved) {
-      chosen.push_back({id, bytes.value_or(0), "removed before"});
+      chosen.push_back({id, bytes.value_or(0), "removed before", false});
       continue;
     }
     GcCandidate candidate;
@@ -95,6 +95,12 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
       if (candidate.pinned)
         report.spared.push_back({id, spared ? std::move(*spared) : std::vector<std::string>()});
     }
+    if (hooks.promoted) {
+      auto promoted = hooks.promoted(*bundle);
+      if (!promoted) report.problems.push_back("run " + id + ": " + promoted.error().what);
+      candidate.promoted = promoted.value_or(true);
+      if (candidate.promoted) ++report.promoted;
+    }
     report.kept_bytes += candidate.bytes;
     candidates.push_back(std::move(candidate));
   }
@@ -102,6 +108,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
   for (GcChoice& choice : choose_for_gc(std::move(candidates), policy, realtime_ns())) {
     --report.kept;
     report.kept_bytes -= choice.bytes;
+    if (choice.promoted) --report.promoted;
     chosen.push_back(std::move(choice));
   }
   for (GcChoice& choice : chosen) {

@@ -21,7 +21,8 @@ struct GcReport {
   std::uint64_t freed_bytes = 0;
   std::uint64_t kept = 0;
   std::uint64_t kept_bytes = 0;
-  std::uint64_t trash = 0;  ///< half-removed bundles finished off
+  std::uint64_t promoted = 0;  ///< of those that are kept
+  std::uint64_t trash = 0;     ///< half-removed bundles finished off
   struct Spared {
     std::string id;
     std::vector<std::string> why;  ///< raw
@@ -37,6 +38,8 @@ struct GcHooks {
   /// What of somebody else's goes with the run, raw; gc leaves such a run alone.
   std::function<Result<std::vector<std::string>>(const Bundle& bundle)> spared;
   std::function<Result<void>(const Bundle& bundle)> forget;  ///< removes that, before the bundle goes
+  /// The run is promoted: what it replaced and removed goes with it.
+  std::function<Result<bool>(const Bundle& bundle)> promoted = {};
 };
 
 /// In order: collects interrupted runs, finishes interrupted removals, brings the ledger up to date, applies

@@ -18,13 +18,15 @@ std::vector<GcChoice> choose_for_gc(std::vector<GcCandidate> runs, const GcPolic
       reason = "all";
     } else if (policy.older_than_ns && now_ns - run.created_ns > *policy.older_than_ns) {
       reason = "age";
+    } else if (run.promoted) {
+      continue;
     } else if (policy.keep && runs.size() - i > *policy.keep) {
       reason = "count";
     } else if (policy.max_bytes && total > *policy.max_bytes) {
       reason = "size";
     }
     if (reason == nullptr) continue;
-    chosen.push_back({run.id, run.bytes, reason});
+    chosen.push_back({run.id, run.bytes, reason, run.promoted});
     total -= run.bytes;
   }
   return chosen;

@@ -8,8 +8,8 @@
 
 namespace rehearse::ledger {
 
-/// A run is removed if any of the limits says so. Live and pinned runs never are, but they count towards
-/// `max_bytes` and `keep`.
+/// A run is removed if any of the limits says so. Live and pinned runs never are, and promoted ones, which
+/// hold the way back, only by `all` and by age; but they count towards `max_bytes` and `keep`.
 struct GcPolicy {
   bool all = false;
   std::optional<std::uint64_t> keep = 200;                                   ///< newest runs to keep
@@ -23,12 +23,14 @@ struct GcCandidate {
   std::uint64_t bytes = 0;
   bool pinned = false;
   bool live = false;
+  bool promoted = false;
 };
 
 struct GcChoice {
   std::string id;
   std::uint64_t bytes = 0;
   const char* reason = "";  ///< "all", "age", "count", "size"
+  bool promoted = false;
 };
 
 /// `runs` in any order; the result is oldest first.

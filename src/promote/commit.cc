@@ -23,6 +23,7 @@
 #include "promote/kept_aside.h"
 #include "promote/noted_directories.h"
 #include "promote/outgoing.h"
+#include "promote/restored.h"
 #include "promote/stage.h"
 
 namespace rehearse::promote {
@@ -337,6 +338,9 @@ class Commit {
     if (!result_.undone.failed.empty() || !marked_ || !order_.given_up(result_.why)) return;
     const bool keeps = !result_.undone.kept.empty();
     if (!keeps) clean_up_all(order_.header.number, nullptr);
+    std::vector<Volume*> volumes;
+    for (UsedVolume& used : order_.volumes) volumes.push_back(&used.volume);
+    (void)note_restored(*order_.bundle, volumes, directories_);
     // What is kept in a store is this journal's: its number is not given out again.
     (void)(keeps ? journals_.keep(run, *order_.bundle, order_.header.number)
                  : journals_.discard({run, true}));

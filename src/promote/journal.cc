@@ -192,6 +192,13 @@ bool apply(std::string_view record, Journal& journal, bool first) {
         handle.type = static_cast<std::int32_t>(in.signed_number());
         handle.bytes = in.text();
       }
+      if (!in.done()) {
+        directory.volume = in.number32();
+        directory.path = in.text();
+        if (directory.volume >= journal.volumes.size() || !is_safe(directory.path) ||
+            !decode(in, directory.listing.emplace()))
+          return false;
+      }
       journal.directories.push_back(std::move(directory));
       break;
     }
@@ -308,6 +315,11 @@ Result<void> JournalWriter::add(const Directory& directory) {
   if (directory.handle) {
     record.signed_number(directory.handle->type);
     record.text(directory.handle->bytes);
+  }
+  if (directory.listing) {
+    record.number(directory.volume);
+    record.text(directory.path);
+    encode(record, *directory.listing);
   }
   return add(record.bytes());
 }

@@ -10,6 +10,7 @@
 
 #include "base/sys.h"
 #include "promote/moved_places.h"
+#include "promote/restored.h"
 
 namespace rehearse::promote {
 namespace {
@@ -90,7 +91,8 @@ class Noting {
     const std::string key = key_of(operation.volume, now.area, now.path);
     if (const auto known = numbers_.find(key); known != numbers_.end()) return known->second;
     Volume& on = *volumes_[operation.volume];
-    const auto opened = open_below(on.area(now.area), now.path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    const auto opened =
+        open_below(on.area(now.area), now.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME);
     if (!opened) {
       const int err = opened.error().err;
       if (leads_nowhere(err))
@@ -100,7 +102,12 @@ class Noting {
     }
     RH_TRY(const struct stat st, sys::stat_fd(opened->get()));
     const auto number = static_cast<std::uint32_t>(directories_.size());
-    directories_.push_back({st.st_ino, handle_of(opened->get())});
+    Directory directory{st.st_ino, handle_of(opened->get()), operation.volume, {}, {}};
+    if (now.area == Area::kHost) {
+      directory.path = now.path;
+      RH_TRY(directory.listing, print_listing(opened->get(), now.path.empty()));
+    }
+    directories_.push_back(std::move(directory));
     numbers_.emplace(key, number);
     return number;
   }

@@ -67,6 +67,9 @@ enum class OperationKind : std::uint8_t {
 struct Directory {
   std::uint64_t ino = 0;
   std::optional<DirectoryHandle> handle;  ///< none where the filesystem gives none out
+  std::uint32_t volume = 0;
+  std::string path;               ///< below the mount, where it stood then
+  std::optional<Sha256> listing;  ///< of what it held (restored.h); none of one in a store
   bool operator==(const Directory&) const = default;
 };
 

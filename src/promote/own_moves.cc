@@ -32,6 +32,7 @@ bool has_above(const std::vector<std::string>& sorted, std::string path) {
 
 Result<OwnMoves> OwnMoves::read(const ledger::Bundle& bundle) {
   OwnMoves moves;
+  RH_TRY(moves.restored_, restored_directories(bundle));
   RH_TRY(const auto numbers, kept_journals(bundle));
   for (const std::uint32_t number : numbers) {
     RH_TRY(const Journal journal, read_kept_journal(bundle, number));
@@ -59,6 +60,8 @@ Result<OwnMoves> OwnMoves::read(const ledger::Bundle& bundle) {
 }
 
 bool OwnMoves::explain(const std::string& path, std::int64_t ctime_ns) const {
+  if (const auto restored = restored_.find(path); restored != restored_.end() && restored->second == ctime_ns)
+    return true;
   return std::any_of(all_.begin(), all_.end(), [&](const One& one) {
     if (ctime_ns > one.finished_ns) return false;
     if (has_above(one.put, path)) return true;

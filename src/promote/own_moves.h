@@ -1,5 +1,5 @@
-// What earlier promotions and rollbacks of a run have moved on the host themselves: it is no reason why the
-// rest of the run could not be promoted, or all of it again.
+// What earlier promotions and rollbacks of a run have moved on the host themselves, and what they have moved
+// and put back: it is no reason why the rest of the run could not be promoted, or all of it again.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "ledger/state.h"
+#include "promote/restored.h"
 
 namespace rehearse::promote {
 
@@ -19,7 +20,7 @@ class OwnMoves {
   static Result<OwnMoves> read(const ledger::Bundle& bundle);
 
   /// There were none.
-  [[nodiscard]] bool none() const { return all_.empty(); }
+  [[nodiscard]] bool none() const { return all_.empty() && restored_.empty(); }
   /// One of them was the last to change what stands at `path` (absolute), whose change time this is.
   [[nodiscard]] bool explain(const std::string& path, std::int64_t ctime_ns) const;
   /// One of them took away what stood at `path`, or above it; nothing is there.
@@ -37,6 +38,7 @@ class OwnMoves {
     std::vector<std::string> directories;  ///< that hold any of these
   };
   std::vector<One> all_;
+  Restored restored_;  ///< by what was taken back
 };
 
 }  // namespace rehearse::promote

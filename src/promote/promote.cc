@@ -306,6 +306,11 @@ class Promotion {
       if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) {
         context.unmoved.insert(path);
         context.unmoved.insert(origin_of(i));
+        if (change.type == FileType::kDir &&
+            (change.kind == ChangeKind::kMetadata || change.kind == ChangeKind::kIdentical)) {
+          context.staying.insert(path);
+          context.staying.insert(origin_of(i));
+        }
         context.compared.emplace(change.before->dev, change.before->ino);
       }
       if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)

@@ -12,6 +12,7 @@
 #include "promote/completion.h"
 #include "promote/journal_store.h"
 #include "promote/kept_aside.h"
+#include "promote/restored.h"
 #include "promote/undo.h"
 #include "promote/unit_work.h"
 
@@ -120,6 +121,7 @@ class Recovery {
       RH_CHECK(clean_up_all(bundle, found, journal_.header.number, nullptr));
     result_.way = forward ? Recovered::Way::kForward : Recovered::Way::kBack;
     if (!forward) {
+      note_what_is_restored(bundle, found);
       RH_CHECK(forget_unkept(bundle));
       RH_CHECK(give_back("interrupted; undone by recovery"));
       // What is kept in a store is this journal's: its number is not given out again.
@@ -134,6 +136,14 @@ class Recovery {
     RH_TRY(result_.units, name_interrupted_units(state_, result_.id));
     RH_CHECK(journals_.keep(pending_.run, bundle, journal_.header.number));
     return std::move(result_);
+  }
+
+  /// Without it the run is only said to be stale where it is not.
+  void note_what_is_restored(const ledger::Bundle& bundle, FoundVolumes& found) const {
+    std::vector<Volume*> volumes;
+    for (std::size_t v = 0; v < found.volumes.size(); ++v)
+      volumes.push_back(found.gone[v] ? nullptr : &found.volumes[v].volume);
+    (void)note_restored(bundle, volumes, journal_.directories);
   }
 
   /// Where it cannot be told what is in use all of it stays.

@@ -78,6 +78,8 @@ struct ReadContext {
   std::vector<std::string> roots;
   /// Paths of the write set that were compared with the host and have not moved.
   std::set<std::string> unmoved;
+  /// Of these the directories that stay where they are: what they hold was not compared.
+  std::set<std::string> staying;
   /// Device and inode of these objects: one that was read under a name of the action's own making has no path
   /// on the host, and was compared all the same.
   std::set<std::pair<std::uint64_t, std::uint64_t>> compared;

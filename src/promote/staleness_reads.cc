@@ -36,8 +36,10 @@ class ReadCheck {
       result_.ignored.push_back({read.path, "a pseudo filesystem"});
       return {};
     }
-    // What was written over has been compared in full.
-    const bool compared = context_.unmoved.contains(read.path);
+    // What was written over has been compared in full, but for the entries of a directory that stays.
+    const bool listed = (read.uses & effects::kReadListed) != 0;
+    const bool compared =
+        context_.unmoved.contains(read.path) && !(listed && context_.staying.contains(read.path));
     const auto is_it = [&](const Look& found) {
       return found.same || (compared && found.inode != 0 && found.inode == read.identity.ino);
     };

@@ -586,6 +586,34 @@ class Noticed(PromoteCase):
                 self.assertEqual((st.st_ino, st.st_mode), (facts.st_ino, facts.st_mode))
                 self.assertEqual(differences(new, Tree(self.host), times=False), [])
 
+    def test_promoted_after_all(self) -> None:
+        """What was taken back has left its directories as they were, also for a run that listed them; unless somebody has put something there."""
+        for store in ("same", "other"):
+            top = (Image(self, "ext4").mount if store == "other" else self.host) / "t"
+            for way in ("failed", "killed", "killed, and somebody came"):
+                with self.subTest(store=store, way=way):
+                    name = self.prepare(top, "mkdir d e; for i in 1 2 3 4; do echo old >d/$i; done; mkdir e/e; mkdir gone; echo g >gone/g",
+                                        "for f in d/* e/*; do test -d $f || echo new >$f; done; ls e gone; rm d/4; mkdir d/new; echo n >e/n; rm -r gone",
+                                        *(["--no-trace"] if store == "other" else []))
+                    old = Tree(top)
+                    if way == "failed":
+                        done = subprocess.run([*injected("renameat2:error=EIO:when=5"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                        self.assertEqual(done.returncode, ROLLED_BACK, done.stderr)
+                    else:
+                        self.killed("promote", name, when="renameat2:signal=SIGKILL:when=6")
+                        if "came" in way:
+                            (top / "e/theirs").write_text("theirs\n")
+                        self.assertEqual(self.recovered(), [])
+                    if "came" in way:
+                        again = self.call("promote", name)
+                        self.assertEqual(again.code, STALE, again.out)
+                        self.assertIn([harness.path_of(moved) for moved in again.doc["moved"]], [[os.fsencode(top / "e")], [os.fsencode(top / "e/theirs")]])
+                        continue
+                    self.assertEqual(differences(old, Tree(top)), [])
+                    again = self.call("promote", name)
+                    self.assertEqual((again.code, again.doc["moved"]), (0, []), again.out)
+                    self.assertEqual(((top / "d/1").read_text(), (top / "gone").exists()), ("new\n", False))
+
 
 if __name__ == "__main__":
     main_in_private_mounts()

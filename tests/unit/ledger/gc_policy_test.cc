@@ -73,3 +73,23 @@ TEST_CASE("live and pinned runs stay, yet count") {
   policy.keep = 1;
   CHECK(choose_for_gc(runs, policy, kNow).empty());
 }
+
+TEST_CASE("promoted runs go by age and with all, and are told") {
+  std::vector<GcCandidate> runs = {aged(1), aged(2), aged(3)};
+  runs[2].promoted = true;
+  GcPolicy policy = nothing();
+  policy.keep = 1;
+  CHECK(ids(choose_for_gc(runs, policy, kNow)) == std::vector<std::string>{aged(2).id + " count"});
+  policy = nothing();
+  policy.max_bytes = 1;
+  CHECK(ids(choose_for_gc(runs, policy, kNow)) ==
+        std::vector<std::string>{aged(2).id + " size", aged(1).id + " size"});
+  policy = nothing();
+  policy.older_than_ns = 2 * kDay + 1;
+  const auto chosen = choose_for_gc(runs, policy, kNow);
+  REQUIRE(chosen.size() == 1);
+  CHECK((chosen[0].id == aged(3).id && chosen[0].promoted));
+  policy = nothing();
+  policy.all = true;
+  CHECK(choose_for_gc(runs, policy, kNow).size() == 3);
+}

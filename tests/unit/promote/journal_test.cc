@@ -67,8 +67,9 @@ std::string whole_journal() {
   volume.adopted = true;
   volume.token = "token";
   REQUIRE(writer->add(volume));
-  REQUIRE(writer->add(Directory{7, std::nullopt}));
-  REQUIRE(writer->add(Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}}));
+  REQUIRE(writer->add(Directory{7, std::nullopt, 0, {}, {}}));
+  REQUIRE(
+      writer->add(Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}, 0, "d/e", sha256("listing")}));
   for (int i = 0; i < 5; ++i) REQUIRE(writer->add(some_operation(i)));
   REQUIRE(writer->add_given_up("given up \xff"));
   REQUIRE(writer->add(Kept{0, "new/p1-0/\xff", "kept \n"}));
@@ -106,7 +107,8 @@ TEST_CASE("a journal reads back as it was written") {
   }
   REQUIRE(journal->directories.size() == 2);
   CHECK(!journal->directories[0].handle);
-  CHECK(journal->directories[1] == Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}});
+  CHECK(journal->directories[1] ==
+        Directory{8, DirectoryHandle{-3, std::string("h\0\xff", 3)}, 0, "d/e", sha256("listing")});
   CHECK(journal->given_up == std::vector<std::string>{"given up \xff"});
   CHECK(journal->kept == std::vector<Kept>{{0, "new/p1-0/\xff", "kept \n"}});
   CHECK(journal->stage == Stage::kCommitted);
@@ -129,7 +131,7 @@ TEST_CASE("an operation of a directory that the journal does not note is damage"
   JournalVolume volume;
   volume.mountpoint = "/";
   REQUIRE(writer->add(volume));
-  REQUIRE(writer->add(Directory{7, std::nullopt}));
+  REQUIRE(writer->add(Directory{7, std::nullopt, 0, {}, {}}));
   Operation operation;
   operation.from_directory = 1;
   REQUIRE(writer->add(operation));
