@@ -37,15 +37,15 @@ Result<bool> parse_words(Globals& globals, Arguments arguments, const char* verb
 
 Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
   const std::int64_t longest = promote::longest_approval(desk.matter());
-  if (asked.empty()) return longest != 0 ? longest : promote::kApprovalTtlNs;
+  if (asked.empty()) return longest;
   RH_TRY(const std::int64_t wanted, of_option("--expires", parse_duration(asked)));
   if (wanted <= 0)
     return fail("--expires 0: such an approval would let nothing pass", ExitCode::kUsage,
                 "say how long it is to hold: --expires 1h");
-  if (longest != 0 && wanted > longest)
-    return fail(fmt::format("--expires {}: the policy lets an approval of this run hold {}",
-                            asked.substr(0, 40), format_duration(longest)),
-                ExitCode::kUsage, "ask for less");
+  if (wanted > longest)
+    return fail(fmt::format("--expires {}: an approval of this run holds {} at most", asked.substr(0, 40),
+                            format_duration(longest)),
+                ExitCode::kUsage, "ask for less; the policy may say otherwise: ttl of [approval]");
   return wanted;
 }
 
@@ -53,7 +53,12 @@ Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
 Result<std::string> what_is_next(const Globals& globals, Desk& desk, const ledger::Decision& decision) {
   RH_TRY(const auto all, desk.decisions.of_run(decision.run));
   const auto passage = promote::find_passage(desk.matter(), decision.seal, all, host::find_person);
-  const std::string name = decision.run + "@" + decision.digest;
+  std::string name = decision.run + "@" + decision.digest;
+  // What was written over a placeholder is never promoted.
+  for (const effects::Change& change : desk.frozen.changes) {
+    if (change.masked && change.after && change.kind != effects::ChangeKind::kIdentical)
+      name += " --except " + shell_quote(change.path);
+  }
   if (passage) return "next  rehearse " + state_option(globals) + "promote " + name + "\n";
   return "not yet: " + escape_text(passage.error().what) + "\n";
 }

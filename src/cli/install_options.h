@@ -14,10 +14,11 @@ class CommandLine;
 struct InstallOptions {
   std::string wait = "10s";
   std::string unit_wait = "2m";
+  bool no_units = false;
 
   /// --no-units --unit-wait --wait --dry-run
-  void add_to(CommandLine& line, promote::UnitOrder& units, bool& dry_run);
-  /// The times, once the line is parsed.
+  void add_to(CommandLine& line, bool& dry_run);
+  /// Once the line is parsed.
   Result<void> read(promote::UnitOrder& units, std::int64_t& wait_ns) const;
 };
 

@@ -30,7 +30,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   bool commit = false;
   CommandLine line("Install on the host exactly what was rehearsed, all of it or nothing", "promote",
                    globals);
-  line.option("RUN@DIGEST", run, "The run and its digest, as the report prints them").required();
+  line.option("RUN@DIGEST", run, "The run and its digest, as the report prints them (required)");
   line.flag("--commit", commit, "Install the rehearsed bytes (the default)");
   line.option("--only", order.selection.only, "Only these paths, each with all below").type_name("PATH");
   line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
@@ -42,10 +42,12 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
               "Files that a process has open for writing: refuse, replace or in-place")
       .one_of({"refuse", "replace", "in-place"})
       .type_name("HOW");
-  install.add_to(line, order.units, order.dry_run);
+  install.add_to(line, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_CHECK(install.read(order.units, order.wait_ns));
+  RH_CHECK(find_run(run, {&order.selection.only, &order.selection.except, &order.staleness.accept, &ignore},
+                    "RUN@DIGEST", "promote"));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "--only"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.staleness.accept, absolute_paths(order.staleness.accept, "--accept"));

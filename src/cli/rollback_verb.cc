@@ -13,7 +13,7 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   std::string held_open = "refuse";
   InstallOptions install;
   CommandLine line("Take back what promoting a run did, all of it or nothing", "rollback", globals);
-  line.option("RUN", order.run, "Run id, the unique start of one, or `last`").required();
+  line.option("RUN", order.run, "Run id, the unique start of one, or `last` (required)");
   line.option("PATH", order.selection.only, "Only these paths, each with all below");
   line.option("--except", order.selection.except, "Not these paths, nor what is below").type_name("PATH");
   line.option("--accept", order.accept, "Take back these although they were changed since").type_name("PATH");
@@ -21,10 +21,11 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
               "Files that somebody has open for writing: refuse, or replace (he keeps that file)")
       .one_of({"refuse", "replace"})
       .type_name("HOW");
-  install.add_to(line, order.units, order.dry_run);
+  install.add_to(line, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   RH_CHECK(install.read(order.units, order.wait_ns));
+  RH_CHECK(find_run(order.run, {&order.selection.except, &order.accept}, "RUN", "rollback"));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));
   RH_TRY(order.selection.except, absolute_paths(order.selection.except, "--except"));
   RH_TRY(order.accept, absolute_paths(order.accept, "--accept"));

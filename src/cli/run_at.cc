@@ -66,6 +66,18 @@ int print_outcome(const Globals& globals, promote::Outcome outcome) {
   return static_cast<int>(outcome.exit == ExitCode::kDone ? ExitCode::kFailure : outcome.exit);
 }
 
+Result<void> find_run(std::string& run, std::initializer_list<std::vector<std::string>*> lists,
+                      const char* word, const char* verb) {
+  for (std::vector<std::string>* list : lists) {
+    if (!run.empty() || list->empty() || list->back().starts_with('/')) continue;
+    run = std::move(list->back());
+    list->pop_back();
+  }
+  if (!run.empty()) return {};
+  return fail(std::string(word) + " is required", ExitCode::kUsage,
+              std::string("see `rehearse ") + verb + " --help`");
+}
+
 Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option) {
   for (std::string& path : paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();

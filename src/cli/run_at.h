@@ -1,6 +1,7 @@
 // RUN@DIGEST on the command line, and who is asking.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,11 @@ report::Requester requester();
 /// Prints what came of a promotion and returns its exit code: also where it cannot be printed, since the host
 /// has changed, or has not, all the same.
 int print_outcome(const Globals& globals, promote::Outcome outcome);
+
+/// The run where it follows a list of paths (`--only PATH RUN`), which takes it for one more: it is the word
+/// that does not begin at the root. kUsage if there is none; `word` is what --help calls it.
+Result<void> find_run(std::string& run, std::initializer_list<std::vector<std::string>*> lists,
+                      const char* word, const char* verb);
 
 /// Without trailing slashes. kUsage names the option whose path does not begin at the root.
 Result<std::vector<std::string>> absolute_paths(std::vector<std::string> paths, const char* option);

@@ -191,9 +191,10 @@ class Binder {
     }
     Settings wanted = settings_of(*changes_[step.change].after);
     RH_TRY(const Settings now, read_at(operation.from, step.type));
-    // Others have written in it since: its time is theirs.
-    if (step.type == FileType::kDir && now.mtime_ns != changes_[step.change].before->mtime_ns)
-      wanted.mtime_ns = now.mtime_ns;
+    // Others have written in it since, or set it: its time is theirs, unless the run has set one.
+    const Change& change = changes_[step.change];
+    const bool is_set = step.type != FileType::kDir && change.after->mtime_ns != change.before->mtime_ns;
+    if (!is_set && now.mtime_ns != change.before->mtime_ns) wanted.mtime_ns = now.mtime_ns;
     operation.before = now;
     operation.after = wanted;
     Settings timeless = now;

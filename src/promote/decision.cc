@@ -230,8 +230,7 @@ Result<void> may_grant(const verdict::Policy& policy, const Decider& decider) {
 std::string approval_rule(const Matter& matter) {
   if (const auto approvable = check_approvable(matter); !approvable) return approvable.error().what;
   const verdict::Approval* table = table_of(matter);
-  const std::int64_t longest = longest_approval(matter);
-  const std::string once = "; once, within " + format_duration(longest != 0 ? longest : kApprovalTtlNs);
+  const std::string once = "; once, within " + format_duration(longest_approval(matter));
   if (table == nullptr)
     return fmt::format("by who asked for the run (uid {}){}", person_of(matter.record.requester), once);
   return fmt::format("by {} of {}{}{}", table->need, fmt::join(table->roles, ", "),
@@ -240,7 +239,7 @@ std::string approval_rule(const Matter& matter) {
 
 std::int64_t longest_approval(const Matter& matter) {
   const verdict::Approval* table = table_of(matter);
-  return table != nullptr && table->ttl_ns != 0 ? table->ttl_ns : 0;
+  return table != nullptr && table->ttl_ns != 0 ? table->ttl_ns : kApprovalTtlNs;
 }
 
 Result<Passage> find_passage(const Matter& matter, const std::string& seal,

@@ -16,15 +16,16 @@
 #include "base/stop_request.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
-#include "effects/package_index.h"
 #include "promote/authority.h"
 #include "promote/binding.h"
 #include "promote/budget.h"
 #include "promote/commit.h"
 #include "promote/decision.h"
+#include "promote/in_effect.h"
 #include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
+#include "promote/package_owners.h"
 #include "promote/recover.h"
 #include "promote/stage.h"
 #include "promote/store_use.h"
@@ -71,12 +72,14 @@ class Promotion {
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
+      RH_CHECK(check_not_in_effect());
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "the host has moved since the rehearsal";
       outcome_.again = again();
       outcome_.fix = fix_of(outcome_.staleness.moved);
       return std::move(outcome_);
     }
+    note_idle_accepts(order_.staleness.accept, outcome_.staleness, outcome_.notes);
     RH_CHECK(preflight());
     outcome_.check_ns = monotonic_ns() - begun;
     if (!order_.dry_run && volumes_.empty() && !units_.pending() && authority_.skip) {
@@ -154,6 +157,25 @@ class Promotion {
     if (found || found.error().exit == ExitCode::kDataError) return found;
     outcome_.notes.push_back("it would not be promoted now: " + found.error().what);
     RH_TRY(authority_.policy, verdict::load_policy({}));
+    return {};
+  }
+
+  /// That a run has moved the host itself, and has not been taken back, is not called stale.
+  Result<void> check_not_in_effect() const {
+    RH_TRY(const auto numbers, kept_journals(frozen_->bundle));
+    std::set<std::string> moved;
+    for (const Moved& one : outcome_.staleness.moved) moved.insert(one.path);
+    for (const std::uint32_t number : numbers) {
+      RH_TRY(const Journal journal, read_kept_journal(frozen_->bundle, number));
+      if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
+      RH_TRY(const auto in_effect, find_in_effect(frozen_->bundle, journal, numbers));
+      for (std::size_t i = 0; i < in_effect.size(); ++i) {
+        const Operation& operation = journal.operations[i];
+        if (!in_effect[i] || operation.time_only || operation.to.area != Area::kHost) continue;
+        const std::string path = journal.volumes[operation.volume].shown(operation.to.path);
+        if (moved.contains(path)) return is_on_host(path);
+      }
+    }
     return {};
   }
 
@@ -279,7 +301,7 @@ class Promotion {
                              state_.path(), outcome_.staleness);
     }
     take_home(volumes);
-    if (checked) name_owners();
+    if (checked) name_package_owners(state_, outcome_.staleness);
     return checked;
   }
 
@@ -318,18 +340,6 @@ class Promotion {
       if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);
     }
     return context;
-  }
-
-  /// Who owns what has moved, where a package does.
-  void name_owners() {
-    if (outcome_.staleness.moved.empty()) return;
-    const auto root = sys::open("/", O_RDONLY | O_DIRECTORY);
-    if (!root) return;
-    auto packages = effects::PackageIndex::load(root->get(), -1, state_.fd());
-    for (Moved& moved : outcome_.staleness.moved) {
-      const std::string_view package = packages.owner(moved.path);
-      if (!package.empty()) moved.owner = "package " + std::string(package);
-    }
   }
 
   std::vector<Volume> lend() {
@@ -549,9 +559,8 @@ class Promotion {
     return staged;
   }
   tl::unexpected<Error> is_on_host(const std::string& path) const {
-    return fail(
-        path + ": an earlier promotion of the run is in effect, and has put there what the run had for it",
-        ExitCode::kTryLater, "take that back first: rehearse rollback " + outcome_.run);
+    return fail(path + ": an earlier promotion of the run is in effect there", ExitCode::kTryLater,
+                "take that back first: rehearse rollback " + outcome_.run);
   }
   static tl::unexpected<Error> holds_what_was_kept(const std::string& path) {
     return fail(path + ": in place of what the run had for it lies what was kept aside by a rollback",

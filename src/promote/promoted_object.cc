@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "promote/differences.h"
 
 namespace rehearse::promote {
 namespace {
@@ -25,20 +26,19 @@ bool is_settled(const struct stat& now, std::int64_t settled_ns) {
   return to_ns(now.st_ctim) < settled_ns - kStampTick;
 }
 
-Result<bool> is_as_promoted(const PromotedObject& object) {
+Result<std::string> edits_of(const PromotedObject& object) {
   const bool is_directory = S_ISDIR(object.now.st_mode);
   const bool written = !is_directory && to_ns(object.now.st_mtim) != object.after.mtime_ns;
-  if (!written && is_settled(object.now, object.settled_ns)) return true;
+  if (!written && is_settled(object.now, object.settled_ns)) return std::string();
   // Of the promotion's last tick, that it has the promoted time proves its content.
   const bool read = written || to_ns(object.now.st_ctim) > object.settled_ns;
   RH_TRY(const Attributes now,
          attributes_now(object, read ? effects::content_as(object.after) : Content::kSkip));
-  Settings wanted = settings_of(object.after);
-  Settings found = settings_of(now);
-  if (is_directory) wanted.mtime_ns = found.mtime_ns = 0;
-  return effects::file_type(object.now) == object.type && wanted == found &&
-         now.target == object.after.target && now.rdev == object.after.rdev &&
-         (!read || object.type != FileType::kFile || now.sha256 == object.after.sha256);
+  if (effects::file_type(object.now) != object.type) return std::string("another kind of object");
+  Attributes then = object.after;
+  if (is_directory || !read) then.size = now.size;
+  if (read && object.type == FileType::kFile && !then.sha256) return std::string("of unknown content");
+  return differences(then, now, !is_directory);
 }
 
 Result<bool> has_content(const PromotedObject& object) {

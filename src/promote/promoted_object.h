@@ -32,9 +32,9 @@ struct PromotedObject {
 /// Nobody has changed the object since then.
 bool is_settled(const struct stat& now, std::int64_t settled_ns);
 
-/// By its type, attributes and content; of a directory neither its time nor what it holds. kStale: it is
-/// moved while it is looked at.
-Result<bool> is_as_promoted(const PromotedObject& object);
+/// What is different about it, in words; empty if it is as it was promoted: by its type, attributes and
+/// content; of a directory neither its time nor what it holds. kStale: it is moved while it is looked at.
+Result<std::string> edits_of(const PromotedObject& object);
 
 /// The content alone, always read: who was given a file may have written to it and put its time back, and it
 /// must not get rights back that its content does not deserve any more.

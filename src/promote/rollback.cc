@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
@@ -25,9 +26,11 @@
 #include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
+#include "promote/package_owners.h"
 #include "promote/parting.h"
 #include "promote/recover.h"
 #include "promote/rollback_binding.h"
+#include "promote/selection.h"
 #include "promote/stage.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
@@ -81,11 +84,11 @@ class Rollback {
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "something has changed since it was promoted";
-      outcome_.fix =
-          "take back the rest: --except PATH for each of these, or for the directory with which it came; or "
-          "these too: --accept PATH";
+      name_package_owners(state_, outcome_.staleness);
+      outcome_.fix = "take back the rest: " + command_for_the_rest() + "; or these too: --accept PATH";
       return std::move(outcome_);
     }
+    note_idle_accepts(order_.accept, outcome_.staleness, outcome_.notes);
     // What was accepted may go, too.
     if (!outcome_.staleness.accepted.empty()) RH_CHECK(check_the_ground());
     RH_CHECK(check_holders());
@@ -264,6 +267,33 @@ class Rollback {
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
     return {};
+  }
+
+  /// What has changed lies in, or is, what one operation put, took or set: that is left out as a whole.
+  std::string command_for_the_rest() {
+    constexpr std::size_t kMostNamed = 20;
+    std::set<std::string> out;
+    for (const Moved& moved : outcome_.staleness.moved) {
+      const std::string* top = &moved.path;
+      std::vector<std::string> paths;
+      for (const Operation& operation : journal_.operations) {
+        if (operation.time_only) continue;
+        for (std::string& path : host_paths(operation)) {
+          if (is_below(moved.path, path)) paths.push_back(std::move(path));
+        }
+      }
+      for (const std::string& path : paths)
+        if (top == &moved.path || path.size() < top->size()) top = &path;
+      out.insert(*top);
+    }
+    std::string command = "rehearse rollback " + outcome_.run;
+    std::size_t named = 0;
+    for (const std::string& path : out) {
+      if (++named > kMostNamed)
+        return command + " ... (" + std::to_string(out.size() - kMostNamed) + " more)";
+      command += " --except " + shell_quote(path);
+    }
+    return command;
   }
 
   /// What would let it fail half-way.

@@ -18,12 +18,14 @@
 #include "effects/attributes.h"
 #include "effects/directory.h"
 #include "promote/birth.h"
+#include "promote/differences.h"
 #include "promote/in_effect.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/promoted_object.h"
 #include "promote/selection.h"
 #include "promote/stage.h"
+#include "promote/staleness_facts.h"
 #include "promote/taken_back.h"
 #include "promote/written_since.h"
 
@@ -136,18 +138,30 @@ class Binding {
   }
 
   /// True: the operator named it, and it is to be taken back all the same.
-  bool moved(const std::string& path, const char* use, std::string then, std::string now) {
+  /// `st`: of what is there.
+  bool moved(const std::string& path, const char* use, std::string then, std::string now,
+             const struct stat* st = nullptr) {
     for (const std::string& accepted : order_.accept) {
       if (!is_below(path, accepted)) continue;
       found_.accepted.insert(path);
       return true;
     }
-    found_.moved.push_back({path, use, std::move(then), std::move(now), ""});
+    found_.moved.push_back({path, use, std::move(then), std::move(now), st == nullptr ? "" : owner_of(*st)});
     return false;
   }
 
-  static std::string describe(const struct stat& st) {
-    return fmt::format("another object: inode {}, {} bytes", st.st_ino, st.st_size);
+  static std::string describe(const struct stat& st) { return "another object: " + promote::describe(st); }
+
+  /// To compare by.
+  static effects::Attributes attributes_of(const Settings& settings) {
+    effects::Attributes attributes;
+    attributes.mode = settings.mode;
+    attributes.uid = settings.uid;
+    attributes.gid = settings.gid;
+    attributes.mtime_ns = settings.mtime_ns;
+    attributes.flags = settings.flags;
+    for (const auto& [name, value] : settings.xattrs) attributes.xattrs.emplace(name, value);
+    return attributes;
   }
 
   /// Nothing is done about it, now or later.
@@ -210,7 +224,8 @@ class Binding {
     if (!ours) {
       // Somebody else's object cannot stand for one that was renamed.
       const bool removed = st && to_store && !renamed_here(operation);
-      if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing")) {
+      if (!moved(shown, "promoted", "the promoted object", st ? describe(*st) : "nothing",
+                 st ? &*st : nullptr)) {
         if (to_store) found_.undecided.insert(place_key(operation, operation.to));
         return {};
       }
@@ -311,7 +326,8 @@ class Binding {
     const auto now = moved_.standing(operation.volume, operation.to);
     if (!now) return std::optional<struct stat>();
     RH_TRY(auto newcomer, look(operation, *now));
-    if (newcomer && !moved(volume(operation).shown(*now), "removed", "nothing", describe(*newcomer)))
+    if (newcomer &&
+        !moved(volume(operation).shown(*now), "removed", "nothing", describe(*newcomer), &*newcomer))
       newcomer.reset();
     return newcomer;
   }
@@ -412,7 +428,7 @@ class Binding {
     const bool ours = st->st_ino == operation.displaced.ino;
     displace(operation, *st);
     if (!ours) {
-      if (!moved(shown, "promoted", "the promoted object", describe(*st))) return {};
+      if (!moved(shown, "promoted", "the promoted object", describe(*st), &*st)) return {};
       if (S_ISDIR(st->st_mode)) operation.type = FileType::kDir;
       keep_theirs(operation, operation.from, shown);
       return {};
@@ -431,7 +447,8 @@ class Binding {
     }
     const std::string shown = volume(operation).shown(operation.from);
     if (!ours) {
-      if (moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing"))
+      if (moved(shown, "promoted", "the promoted attributes", st ? describe(*st) : "nothing",
+                st ? &*st : nullptr))
         drop(operation, shown, st ? "it is another object now, whose attributes stay as they are" : kGone);
       return {};
     }
@@ -496,7 +513,7 @@ class Binding {
       found_.given_up.push_back(operation);  // it does not show that it is over
     // Whoever works in a directory moves its time.
     if (operation.type == FileType::kDir || now == promoted || is_settled(st)) return {};
-    if (moved(shown, "promoted", "the promoted time", "another time: edited since"))
+    if (moved(shown, "promoted", "the promoted time", "another time: edited since", &st))
       drop(operation, shown, "its time is somebody's, and stays as it is");
     return {};
   }
@@ -510,12 +527,14 @@ class Binding {
       promoted.mtime_ns = now->mtime_ns;
     if (is_settled(st)) return {};
     if (*now != promoted) {
-      if (moved(shown, "promoted", "the promoted attributes", "other attributes"))
+      const std::string what =
+          "other attributes: " + differences(attributes_of(promoted), attributes_of(*now), true);
+      if (moved(shown, "promoted", "the promoted attributes", what, &st))
         leave_theirs(operation, promoted, shown);
       return {};
     }
     RH_TRY(const bool same, has_promoted_content(operation, st, shown));
-    if (!same) (void)moved(shown, "promoted", "the content that it had", "edited since");
+    if (!same) (void)moved(shown, "promoted", "the content that it had", "edited since", &st);
     return {};
   }
 
@@ -542,7 +561,8 @@ class Binding {
     const std::string shown = volume(operation).shown(operation.to);
     RH_TRY(const auto st, look(operation, operation.to));
     if (!st || st->st_ino != operation.object.ino) {
-      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing")) return {};
+      if (!moved(shown, "promoted", "the promoted file", st ? describe(*st) : "nothing", st ? &*st : nullptr))
+        return {};
       drop(operation, shown, st ? "it is another file now, which stays as it is" : kGone);
       keep(operation, operation.from, shown + ": its old bytes are kept as ");
       return {};
@@ -566,8 +586,9 @@ class Binding {
     if (record == order_.after.end()) return {};
     const auto& [type, after] = record->second;
     const bool is_directory = S_ISDIR(st.st_mode);
-    RH_TRY(const bool equal, is_as_promoted({on, place, shown, st, type, after, order_.settled_ns}));
-    if (!equal && moved(shown, "promoted", "as it was promoted", "edited since")) keep_edit(operation, place);
+    RH_TRY(const std::string edits, edits_of({on, place, shown, st, type, after, order_.settled_ns}));
+    if (!edits.empty() && moved(shown, "promoted", "as it was promoted", "edited since: " + edits, &st))
+      keep_edit(operation, place);
     if (!is_directory) return {};
     RH_TRY(const UniqueFd directory,
            unless_moved(open_below(on.root(), place.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), shown));
@@ -579,7 +600,11 @@ class Binding {
         RH_TRY(const auto child, unless_moved(on.find(below), on.shown(below)));
         if (child) RH_CHECK(check_unchanged(operation, below, *child));
       } else {
-        if (moved(on.shown(below), "promoted", "nothing", "made since")) keep_edit(operation, below);
+        RH_TRY(const auto child, unless_moved(on.find(below), on.shown(below)));
+        if (!child) continue;
+        if (moved(on.shown(below), "promoted", "nothing", "made since: " + promote::describe(*child),
+                  &*child))
+          keep_edit(operation, below);
       }
     }
     return {};

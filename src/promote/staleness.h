@@ -40,6 +40,10 @@ struct Staleness {
   std::vector<std::string> accepted;  ///< facts that have moved and that the operator named
 };
 
+/// A line for each path that the operator named for nothing, raw: a slip, mostly.
+void note_idle_accepts(std::span<const std::string> accept, const Staleness& result,
+                       std::vector<std::string>& notes);
+
 /// Paths that change without mattering.
 struct StaleIgnore {
   std::string glob;  ///< path glob; `**` crosses slashes

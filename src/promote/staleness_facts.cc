@@ -76,6 +76,11 @@ std::optional<std::uint64_t> generation_of(int file) {
 
 namespace {
 
+/// The same object may have been written and read.
+bool is_named(const Staleness& result, const std::string& path) {
+  return std::ranges::any_of(result.moved, [&](const Moved& one) { return one.path == path; });
+}
+
 bool is_accepted(const StalenessRules& rules, const std::string& path) {
   return std::any_of(rules.accept.begin(), rules.accept.end(),
                      [&](const std::string& top) { return is_below(path, top); });
@@ -92,8 +97,17 @@ const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& pa
 void note(const StalenessRules& rules, Staleness& result, Moved moved) {
   if (is_accepted(rules, moved.path)) {
     result.accepted.push_back(moved.path);
-  } else if (result.moved.size() < kMostMoved) {
+  } else if (result.moved.size() < kMostMoved && !is_named(result, moved.path)) {
     result.moved.push_back(std::move(moved));
+  }
+}
+
+void note_idle_accepts(std::span<const std::string> accept, const Staleness& result,
+                       std::vector<std::string>& notes) {
+  for (const std::string& path : accept) {
+    const bool used = std::ranges::any_of(
+        result.accepted, [&](const std::string& accepted) { return is_below(accepted, path); });
+    if (!used) notes.push_back("--accept " + path + " was not needed: nothing there has moved");
   }
 }
 

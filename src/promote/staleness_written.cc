@@ -1,5 +1,6 @@
 // The write set.
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,6 +12,7 @@
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "effects/directory.h"
+#include "promote/differences.h"
 #include "promote/staleness.h"
 #include "promote/staleness_facts.h"
 
@@ -239,7 +241,14 @@ class WrittenCheck {
       return {};
     }
     if (is_as_before(change, before, *attributes, *st, same_object || !known)) return {};
-    note(rules_, result_, moved(i, then(i), describe(*st, attributes->sha256), owner_of(*st)));
+    std::string now = describe(*st, attributes->sha256);
+    // Of another object more differs than helps.
+    const bool links = before.nlink != attributes->nlink && !S_ISDIR(st->st_mode);
+    std::string what = same_object ? differences(before, *attributes, true) : std::string();
+    if (same_object && links)
+      what += fmt::format("{}names {} -> {}", what.empty() ? "" : ", ", before.nlink, attributes->nlink);
+    if (!what.empty()) now += "; " + what;
+    note(rules_, result_, moved(i, then(i), std::move(now), owner_of(*st)));
     return {};
   }
 

@@ -43,10 +43,6 @@ Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& sc
     const std::string at = std::move(waiting.back());
     waiting.pop_back();
     RH_TRY(const UniqueFd directory, open_below(root, at, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    if (!scope.renamed || at.size() > path.size()) {
-      RH_TRY(const struct stat self, sys::stat_fd(directory.get()));
-      RH_CHECK(check_time(self, at, scope.before_ns));
-    }
     RH_TRY(const auto names, effects::Listing::read(directory.get()));
     out.text(std::string_view(at).substr(path.size()));
     for (const effects::Listed& entry : names) {
@@ -67,6 +63,11 @@ Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& sc
         out.signed_number(to_ns(st.st_mtim));
         out.number(static_cast<std::uint64_t>(st.st_size));
       }
+    }
+    // After its entries: what has come or changed is named rather than what it is in.
+    if (!scope.renamed || at.size() > path.size()) {
+      RH_TRY(const struct stat self, sys::stat_fd(directory.get()));
+      RH_CHECK(check_time(self, at, scope.before_ns));
     }
     hasher.update(out.bytes());
     out = Encoder();

@@ -521,6 +521,42 @@ class Stale(PromoteCase):
         self.assertIn("rehearse again: what is at", result.doc["fix"])
         self.assertEqual(self.call("promote", self.last, "--accept", str(self.host)).code, STALE)
 
+    def test_says_what_moved(self) -> None:
+        """Not only that something did; and a path that was named for nothing is told."""
+        (self.host / "f").write_text("old\n")
+        (self.host / "g").write_text("old\n")
+        for edit, words in (("chmod 600 f", "mode 0644 -> 0600"), ("chown 33:4 f", "owner 0 -> 33, group 0 -> 4"), ("setfattr -n user.x -v 1 f", "user.x added"), ("echo more >>f", "size 4 -> 9")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -f f; echo old >f; chmod 644 f"], cwd=self.host, check=True)
+                run = self.try_out("cat f >h; chmod 640 f; echo new >g")
+                name = self.approve(run)
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                result = self.call("promote", name)
+                moved, = [m for m in result.doc["moved"]]  # once, though it was read and written
+                self.assertEqual((result.code, words in moved["now"]), (STALE, True), moved)
+        subprocess.run(["sh", "-euc", "rm -f f; echo old >f"], cwd=self.host, check=True)
+        done = self.promote(self.try_out("chmod 640 f"), "--accept", str(self.host / "nothing"))
+        self.assertIn(f"--accept {self.host}/nothing was not needed: nothing there has moved", done.doc["notes"])
+
+    def test_a_time_that_the_run_did_not_set_stays(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("chmod 640 f")
+        name = self.approve(run)
+        os.utime(self.host / "f", (1_000_000_000, 1_000_000_000))
+        self.assertEqual(self.call("promote", name).code, 0)
+        st = (self.host / "f").stat()
+        self.assertEqual((st.st_mode & 0o777, st.st_mtime), (0o640, 1_000_000_000))
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        st = (self.host / "f").stat()
+        self.assertEqual((st.st_mode & 0o777, st.st_mtime), (0o644, 1_000_000_000))
+
+    def test_what_is_in_effect_is_not_called_stale(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("echo n >n; echo new >>f")
+        self.promote(run)
+        again = self.call("promote", self.approve(run))
+        self.assertEqual((again.code, b"an earlier promotion of the run is in effect" in again.err, f"rollback {run.doc['id']}".encode() in again.err), (TRY_LATER, True, True), (again.out, again.err))
+
     def test_what_was_let_pass_is_on_record(self) -> None:
         run = self.try_out("cat d/x t >n; echo more >>f")
         subprocess.run(["sh", "-euc", "echo edit >>d/x; echo edit >>f; touch t"], cwd=self.host, check=True)
@@ -1622,6 +1658,33 @@ class Rollbacks(PromoteCase):
             self.assertIn("keeps writing to the old file", " ".join(done.doc["notes"]))
         self.assert_same(before, self.host)
 
+    def test_the_rest_is_offered_as_a_command(self) -> None:
+        subprocess.run(["sh", "-euc", "echo old >f; echo old >'a b'"], cwd=self.host, check=True)
+        run = self.try_out("echo new >f; echo new >'a b'; mkdir -p n/m; echo n >n/m/n")
+        self.promote(run)
+        subprocess.run(["sh", "-euc", "echo theirs >>'a b'; chmod 600 n/m/n; echo t >n/m/theirs"], cwd=self.host, check=True)
+        result = self.call("rollback", run.doc["id"])
+        now = {os.fsdecode(harness.path_of(m)).removeprefix(f"{self.host}/"): (m["now"], m["owner"]) for m in result.doc["moved"]}
+        self.assertEqual((result.code, sorted(now)), (STALE, ["a b", "n/m/n", "n/m/theirs"]), now)
+        self.assertIn("edited since: size 4 -> 11, content, written ", now["a b"][0])
+        self.assertIn("edited since: mode 0644 -> 0600", now["n/m/n"][0])
+        self.assertIn("made since: file, 2 bytes", now["n/m/theirs"][0])
+        self.assertEqual(now["n/m/n"][1], "uid 0")
+        command = result.doc["fix"].split("take back the rest: rehearse ")[1].split("; or")[0].removeprefix(f"--state {self.state} ")
+        self.assertEqual(command, f"rollback {run.doc['id']} --except '{self.host}/a b' --except {self.host}/n")
+        done = self.call(*shlex.split(command))
+        self.assertEqual((done.code, (self.host / "f").read_text(), (self.host / "a b").read_text()), (0, "old\n", "new\ntheirs\n"), done.err)
+
+    def test_the_run_may_come_last(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("echo new >f; echo n >n")
+        self.assertEqual(self.call("promote", "--only", str(self.host / "f"), self.approve(run)).code, 0)
+        self.assertFalse((self.host / "n").exists())
+        self.assertEqual(self.call("rollback", "--except", str(self.host / "n"), run.doc["id"]).code, 64, "nothing was promoted there")
+        self.assertEqual(self.call("rollback", "--accept", str(self.host / "f"), run.doc["id"]).code, 0)
+        for verb in ("promote", "rollback"):
+            self.assertEqual(self.call(verb, "--accept", "/etc").code, 64)
+
     def test_paths_and_dry_run(self) -> None:
         subprocess.run(["sh", "-euc", "echo 1 >a; mkdir d; echo 2 >d/b"], cwd=self.host, check=True)
         before = Tree(self.host)
@@ -1842,7 +1905,7 @@ class Rollbacks(PromoteCase):
                     time.sleep(0.2)
                     (top / "n/m/theirs").write_text("theirs\n")
                     out, err = process.communicate(timeout=60 * harness.SLOW)
-                self.assertEqual((process.returncode, b"n/m/theirs was written to while it was being taken back" in out + err), (STALE, True), (out, err))
+                self.assertEqual((process.returncode, b"n/m/theirs was changed meanwhile" in out + err), (STALE, True), (out, err))
                 self.assertEqual((top / "n/m/theirs").read_text(), "theirs\n")
                 (top / "n/m/theirs").unlink()
                 self.assertEqual(differences(promoted, Tree(top), times=False), [])
