@@ -267,6 +267,10 @@ class Commit {
     const std::int64_t staged_ns = realtime_ns();
     RH_CHECK(look_at_all());
     RH_CHECK(sync_volumes(order_.volumes));
+    for (std::uint32_t v = 0; v < order_.volumes.size(); ++v) {
+      const std::int64_t grain_ns = order_.volumes[v].entry.time_grain_ns;
+      if (grain_ns != 1) RH_CHECK(writer.add_time_grain(v, grain_ns));
+    }
     for (const Directory& directory : directories_) RH_CHECK(writer.add(directory));
     for (const Operation& operation : operations_) RH_CHECK(writer.add(operation));
     for (const std::string& operation : order_.dropped) RH_CHECK(writer.add_given_up(operation));

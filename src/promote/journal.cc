@@ -17,7 +17,16 @@ constexpr std::size_t kCheckSize = 16;
 constexpr std::uint64_t kMaxRecord = std::uint64_t{4} << 20U;
 constexpr std::size_t kFlushAt = std::size_t{256} * 1024;
 
-enum class Kind : std::uint8_t { kHeader = 1, kVolume, kOperation, kMark, kDirectory, kGivenUp, kKept };
+enum class Kind : std::uint8_t {
+  kHeader = 1,
+  kVolume,
+  kOperation,
+  kMark,
+  kDirectory,
+  kGivenUp,
+  kKept,
+  kTimeGrain
+};
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16, kHasPrint = 32,
                    kHasDisplacedPrint = 64, kHasTree = 128;
@@ -202,6 +211,13 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       journal.directories.push_back(std::move(directory));
       break;
     }
+    case Kind::kTimeGrain: {
+      const std::uint32_t volume = in.number32();
+      const std::int64_t grain_ns = in.signed_number();
+      if (volume >= journal.volumes.size() || grain_ns < 1) return false;
+      journal.volumes[volume].time_grain_ns = grain_ns;
+      break;
+    }
     case Kind::kGivenUp:
       journal.given_up.push_back(in.text());
       break;
@@ -304,6 +320,14 @@ Result<void> JournalWriter::add(const JournalVolume& volume) {
   record.number(volume.layer);
   record.text(volume.token);
   record.number(volume.root_inode);
+  return add(record.bytes());
+}
+
+Result<void> JournalWriter::add_time_grain(std::uint32_t volume, std::int64_t grain_ns) {
+  Encoder record;
+  record.number(static_cast<std::uint64_t>(Kind::kTimeGrain));
+  record.number(volume);
+  record.signed_number(grain_ns);
   return add(record.bytes());
 }
 

@@ -38,7 +38,8 @@ struct JournalVolume {
   bool adopted = false;  ///< the store is the run's own directory uppers/<layer>
   std::string token;     ///< content of the file `token` in the store
   std::uint64_t root_inode = 0;
-  bool memory = false;  ///< a filesystem that does not outlive the boot (tmpfs)
+  bool memory = false;             ///< a filesystem that does not outlive the boot (tmpfs)
+  std::int64_t time_grain_ns = 1;  ///< time_grain.h; known once the objects are staged
 
   /// The absolute path of what is at `path` below the mount.
   [[nodiscard]] std::string shown(const std::string& path) const {
@@ -88,6 +89,8 @@ class JournalWriter {
   static Result<JournalWriter> reopen(UniqueFd file);
 
   Result<void> add(const JournalVolume& volume);
+  /// Of the volume of that number.
+  Result<void> add_time_grain(std::uint32_t volume, std::int64_t grain_ns);
   Result<void> add(const Directory& directory);
   Result<void> add(const Operation& operation);
   Result<void> add_given_up(const std::string& operation);

@@ -1,6 +1,7 @@
 #include "promote/promote.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -15,6 +16,7 @@
 #include "base/escape.h"
 #include "base/stop_request.h"
 #include "base/sys.h"
+#include "base/units.h"
 #include "effects/attributes.h"
 #include "promote/authority.h"
 #include "promote/binding.h"
@@ -29,6 +31,7 @@
 #include "promote/recover.h"
 #include "promote/stage.h"
 #include "promote/store_use.h"
+#include "promote/time_grain.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "verdict/policy_set.h"
@@ -514,6 +517,8 @@ class Promotion {
              frozen_->bundle.open_dir(("uppers/" + std::to_string(layer.layer)).c_str()));
       Stager stager(frozen_->changes, layer, used.volume, upper.get(), used.entry.adopted, tag);
       RH_CHECK(stager.prepare());
+      RH_CHECK(find_time_grain(used, tag));
+      stager.keep_times_in(used.entry.time_grain_ns);
       std::vector<Staged> staged;
       staged.reserve(layer.stages.size());
       for (const StageItem& item : layer.stages) RH_CHECK(check_unused(used, use, item));
@@ -528,6 +533,7 @@ class Promotion {
         if (!ahead) prepared(s + 1);
       }
       count += layer.stages.size();
+      round_times(used.entry);
       RH_TRY(const auto rewritten, save_rewritten(v, tag));
       RH_TRY(auto operations,
              bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
@@ -535,6 +541,27 @@ class Promotion {
                  std::make_move_iterator(operations.end()));
     }
     return all;
+  }
+
+  /// What is copied gets its times as they are kept where it goes.
+  Result<void> find_time_grain(UsedVolume& used, const std::string& tag) {
+    if (used.entry.adopted) return {};
+    RH_TRY(const UniqueFd kept,
+           sys::open_beneath(used.volume.store(), kKept, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    RH_TRY(used.entry.time_grain_ns, time_grain(kept.get(), tag + 't'));
+    const std::int64_t grain_ns = used.entry.time_grain_ns;
+    if (grain_ns != 1)
+      outcome_.notes.push_back(fmt::format("{} keeps times in steps of {}: so are those of what comes there",
+                                           used.volume.mountpoint(), format_duration(grain_ns)));
+    return {};
+  }
+
+  void round_times(const JournalVolume& volume) {
+    if (volume.time_grain_ns == 1) return;
+    for (Change& change : frozen_->changes) {
+      if (change.layer == volume.layer && change.after)
+        change.after->mtime_ns = on_grain(change.after->mtime_ns, volume.time_grain_ns);
+    }
   }
 
   /// Where the run's own objects are used, one may have been used before: it is an old object now, or

@@ -32,6 +32,7 @@
 #include "promote/rollback_binding.h"
 #include "promote/selection.h"
 #include "promote/stage.h"
+#include "promote/time_grain.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "promote/unit_undo.h"
@@ -74,8 +75,8 @@ class Rollback {
     looked_ns_ = stamp_after(outcome_.started_ns);
     const auto volumes = all_volumes();
     const std::string tag = tag_of(next_);
-    RH_CHECK(bind_rollback({volumes, operations_, tag, after_, journal_.settled_ns, order_.accept,
-                            outcome_.left_alone, given_up_, kept_},
+    RH_CHECK(bind_rollback({volumes, time_grains(), operations_, tag, after_, journal_.settled_ns,
+                            order_.accept, outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
     keep_edited();
     for (const Operation& operation : operations_) show(operation);
@@ -152,6 +153,11 @@ class Rollback {
 
   /// There are none where no operation is in effect.
   Volume& volume(const Operation& operation) { return volumes_[operation.volume].volume; }
+  std::vector<std::int64_t> time_grains() const {
+    std::vector<std::int64_t> grains;
+    for (const JournalVolume& volume : journal_.volumes) grains.push_back(volume.time_grain_ns);
+    return grains;
+  }
   std::vector<Volume*> all_volumes() {
     std::vector<Volume*> volumes;
     for (UsedVolume& used : volumes_) volumes.push_back(&used.volume);
@@ -200,7 +206,11 @@ class Rollback {
   Result<void> read_changes() {
     RH_TRY(const UniqueFd manifest, bundle_.open_kept("manifest"));
     return effects::read_manifest(manifest.get(), [&](const Change& change) {
-      if (change.after) after_.emplace(change.path, std::pair(change.type, *change.after));
+      if (!change.after) return true;
+      Attributes after = *change.after;
+      for (const JournalVolume& volume : journal_.volumes)
+        if (volume.layer == change.layer) after.mtime_ns = on_grain(after.mtime_ns, volume.time_grain_ns);
+      after_.emplace(change.path, std::pair(change.type, std::move(after)));
       return true;
     });
   }

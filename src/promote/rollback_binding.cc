@@ -401,7 +401,7 @@ class Binding {
   }
   Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {
     RH_TRY(const auto paths,
-           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kStampTick));
+           written_since(volume(operation).store(), operation.from.path, settled_ns(operation) - kStampTick));
     for (const std::string& path : paths)
       (void)moved(fmt::format("{}/{}", shown, path), "promoted",
                   "as it was when its directory was taken away",
@@ -512,7 +512,7 @@ class Binding {
     if (!keeps && keeps_time(operation))
       found_.given_up.push_back(operation);  // it does not show that it is over
     // Whoever works in a directory moves its time.
-    if (operation.type == FileType::kDir || now == promoted || is_settled(st)) return {};
+    if (operation.type == FileType::kDir || now == promoted || is_settled(operation, st)) return {};
     if (moved(shown, "promoted", "the promoted time", "another time: edited since", &st))
       drop(operation, shown, "its time is somebody's, and stays as it is");
     return {};
@@ -525,7 +525,7 @@ class Binding {
     // The time of a directory is moved by whoever works in it; that of a file goes back with its bytes.
     if (operation.type == FileType::kDir || found_.rewritten.contains(place_key(operation, operation.from)))
       promoted.mtime_ns = now->mtime_ns;
-    if (is_settled(st)) return {};
+    if (is_settled(operation, st)) return {};
     if (*now != promoted) {
       const std::string what =
           "other attributes: " + differences(attributes_of(promoted), attributes_of(*now), true);
@@ -541,11 +541,11 @@ class Binding {
   /// Of what the manifest does not know nothing can be told.
   Result<bool> has_promoted_content(const Operation& operation, const struct stat& st,
                                     const std::string& shown) {
-    if (!S_ISREG(st.st_mode) || to_ns(st.st_ctim) <= order_.settled_ns) return true;
+    if (!S_ISREG(st.st_mode) || to_ns(st.st_ctim) <= settled_ns(operation)) return true;
     const auto record = order_.after.find(shown);
     if (record == order_.after.end()) return false;
     return has_content({volume(operation), operation.from, shown, st, record->second.first,
-                        record->second.second, order_.settled_ns});
+                        record->second.second, settled_ns(operation)});
   }
 
   /// Those attributes go back that are still the promoted ones.
@@ -576,7 +576,13 @@ class Binding {
     return {};
   }
 
-  bool is_settled(const struct stat& st) const { return promote::is_settled(st, order_.settled_ns); }
+  /// A change time seems earlier than it is by the step in which its filesystem keeps it.
+  std::int64_t settled_ns(const Operation& operation) const {
+    return order_.settled_ns - (order_.time_grains_ns[operation.volume] - 1);
+  }
+  bool is_settled(const Operation& operation, const struct stat& st) const {
+    return promote::is_settled(st, settled_ns(operation));
+  }
 
   /// The object is as the manifest has it; a directory with all that is in it.
   Result<void> check_unchanged(const Operation& operation, const Place& place, const struct stat& st) {
@@ -586,7 +592,7 @@ class Binding {
     if (record == order_.after.end()) return {};
     const auto& [type, after] = record->second;
     const bool is_directory = S_ISDIR(st.st_mode);
-    RH_TRY(const std::string edits, edits_of({on, place, shown, st, type, after, order_.settled_ns}));
+    RH_TRY(const std::string edits, edits_of({on, place, shown, st, type, after, settled_ns(operation)}));
     if (!edits.empty() && moved(shown, "promoted", "as it was promoted", "edited since: " + edits, &st))
       keep_edit(operation, place);
     if (!is_directory) return {};

@@ -24,6 +24,7 @@ using RecordedObjects = std::unordered_map<std::string, std::pair<effects::FileT
 /// Everything is borrowed.
 struct RollbackBinding {
   std::span<Volume* const> volumes;
+  std::vector<std::int64_t> time_grains_ns;  ///< of each volume (time_grain.h)
   /// Those of the promotion, inverted: get what stands now, and how what was accepted is taken back; what is
   /// in the way of a renamed object goes to the store before. A
   /// rewrite of what was edited comes back without `saved`: its bytes are yet to be saved.

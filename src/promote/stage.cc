@@ -13,6 +13,7 @@
 #include "effects/directory.h"
 #include "promote/object_writer.h"
 #include "promote/run_copy.h"
+#include "promote/time_grain.h"
 
 namespace rehearse::promote {
 namespace {
@@ -214,6 +215,17 @@ Result<Staged> Stager::adopt(std::size_t number) {
   return staged(std::move(link));
 }
 
+Result<void> Stager::check_copy(int dir, const std::string& name, const Change& record) const {
+  if (time_grain_ns_ == 1) {
+    RH_CHECK(check_run_copy(dir, name, record, Leftovers::kNone));
+    return {};
+  }
+  Change kept = record;
+  kept.after->mtime_ns = on_grain(kept.after->mtime_ns, time_grain_ns_);
+  RH_CHECK(check_run_copy(dir, name, kept, Leftovers::kNone));
+  return {};
+}
+
 Result<void> Stager::copy_tree(int from, const std::string& name, int to, const std::string& new_name,
                                std::size_t change, const std::string& path) {
   const Change& record = changes_[change];
@@ -230,8 +242,7 @@ Result<void> Stager::copy_tree(int from, const std::string& name, int to, const 
   RH_CHECK(check_run_copy(from, name, record, Leftovers::kNone, Compared::kAttributes));
   RH_CHECK(copy_object(from, name, to, new_name, record.type, after));
   if (record.type != FileType::kDir) {
-    RH_CHECK(check_run_copy(to, new_name, record, Leftovers::kNone));
-    return {};
+    return check_copy(to, new_name, record);
   }
   RH_TRY(const UniqueFd source, sys::open_beneath(from, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   RH_TRY(const UniqueFd target, sys::open_beneath(to, new_name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -246,8 +257,7 @@ Result<void> Stager::copy_tree(int from, const std::string& name, int to, const 
       }));
   // Its entries have moved its time.
   RH_CHECK(apply_settings(to, new_name, FileType::kDir, settings_of(after)));
-  RH_CHECK(check_run_copy(to, new_name, record, Leftovers::kNone));
-  return {};
+  return check_copy(to, new_name, record);
 }
 
 Result<Staged> Stager::copy(const StageItem& item) {

@@ -45,6 +45,8 @@ class Stager {
          bool adopted, std::string tag);
 
   Result<void> prepare();  ///< directories in the store
+  /// Copies are held against their records as far as the filesystem keeps times (time_grain.h).
+  void keep_times_in(std::int64_t grain_ns) { time_grain_ns_ = grain_ns; }
   /// Looks at those of the run's own objects that are no directories, on several threads: what comes of it is
   /// told when they are staged. `progress`: how many items were seen, on the calling thread. False: copies
   /// are made instead, each when it is staged.
@@ -60,6 +62,7 @@ class Stager {
   Result<void> verify_tree(int dir, const std::string& name, std::size_t change, const std::string& path);
   Result<void> copy_tree(int from, const std::string& name, int to, const std::string& new_name,
                          std::size_t change, const std::string& path);
+  Result<void> check_copy(int dir, const std::string& name, const effects::Change& record) const;
   template <class Visit>
   Result<void> each_below(int directory, std::size_t change, const std::string& path, const Visit& visit);
   [[nodiscard]] bool is_whole_directory(const StageItem& item) const;
@@ -72,6 +75,7 @@ class Stager {
   int upper_;
   bool adopted_;
   std::string tag_;
+  std::int64_t time_grain_ns_ = 1;
   ParentCache upper_parents_;
   std::vector<std::optional<Result<struct stat>>> checked_;  ///< ahead, by number
   std::size_t count_ = 0;

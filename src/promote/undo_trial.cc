@@ -88,8 +88,9 @@ Result<std::optional<std::string>> bind_back(std::span<const effects::Change> ch
   std::vector<Kept> kept;
   // The objects have no content that could be compared.
   constexpr std::int64_t kSettled = INT64_MAX;
-  RH_CHECK(
-      bind_rollback({volumes, back, tag_of(0), after, kSettled, accept, left, given_up, kept}, staleness));
+  RH_CHECK(bind_rollback({volumes, std::vector<std::int64_t>(volumes.size(), 1), back, tag_of(0), after,
+                          kSettled, accept, left, given_up, kept},
+                         staleness));
   if (staleness.moved.empty()) return std::optional<std::string>();
   const Moved& moved = staleness.moved.front();
   return moved.path + " would be refused: then " + moved.then + ", now " + moved.now;

@@ -190,7 +190,7 @@ class PromoteCase(Case):
 class Image:
     """A filesystem of one kind in a file, mounted for one test."""
 
-    MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"], "btrfs": ["mkfs.btrfs", "-q", "-f"], "vfat": ["mkfs.vfat"]}
+    MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"], "btrfs": ["mkfs.btrfs", "-q", "-f"], "ext4-128": ["mkfs.ext4", "-q", "-F", "-I", "128"], "vfat": ["mkfs.vfat"]}
 
     def __init__(self, case: Case, kind: str, size: str | None = None, name: str = "image") -> None:
         self.kind = kind
@@ -202,10 +202,10 @@ class Image:
         elif kind == "ramfs":
             subprocess.run(["mount", "-t", "ramfs", "-o", "mode=755", "ramfs", self.mount], check=True)
         else:
-            if not harness.has_filesystem(kind):
+            if not harness.has_filesystem(kind.split("-")[0]):
                 harness.skip(f"this kernel has no {kind}")
             harness.need(self.MAKE[kind][0])
-            subprocess.run(["truncate", "-s", size or {"ext4": "128M", "xfs": "320M", "btrfs": "256M", "vfat": "64M"}[kind], self.file], check=True)
+            subprocess.run(["truncate", "-s", size or {"ext4": "128M", "ext4-128": "64M", "xfs": "320M", "btrfs": "256M", "vfat": "64M"}[kind], self.file], check=True)
             subprocess.run([*self.MAKE[kind], self.file], check=True, capture_output=True)
             subprocess.run(["mount", "-o", "loop", self.file, self.mount], check=True)
         case.addCleanup(self.unmount)

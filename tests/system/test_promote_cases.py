@@ -262,6 +262,30 @@ class Copied(PromoteCase):
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
         self.assertEqual(differences(before, Tree(top)), [])
 
+    def test_times_in_whole_seconds(self) -> None:
+        """As small ext4 has them, /boot often. They are rounded, which is said, and what was edited in the same second is noticed."""
+        top = Image(self, "ext4-128").mount / "top"
+        top.mkdir()
+        subprocess.run(["sh", "-euc", "echo one >f; ln f g; mkdir d; echo x >d/x; chmod 640 f; echo h >h"], cwd=top, check=True)
+        native = self.copy_of(top)
+        script = "echo two >>f; rm -r d; mkdir -p n/m; echo n >n/m/n; touch -d 2001-02-03T04:05:06.789 n/m/n; chown 7:7 n; chmod 4755 h; touch -d 2002-02-03T04:05:06.789 n"
+        before = Tree(top)
+        started = time.time_ns() - 1_020_000_000
+        subprocess.run(["sh", "-euc", script], cwd=native, check=True)
+        run = self.try_out(script, cwd=top)
+        done = self.promote(run)
+        self.assertIn("keeps times in steps of 1.0 s: so are those of what comes there", str(done.doc["notes"]))
+        wanted = Tree(native)
+        for entry in wanted.entries.values():
+            entry.mtime -= entry.mtime % 1_000_000_000
+        self.assertEqual(differences(wanted, Tree(top), recent=started), [])
+        (top / "h").chmod(0o600)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual((back.code, [harness.path_of(moved) for moved in back.doc["moved"]]), (14, [os.fsencode(top / "h")]), back.out)
+        (top / "h").chmod(0o4755)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual(differences(before, Tree(top)), [])
+
     def test_one_that_does_not(self) -> None:
         top = Image(self, "vfat").mount
         (top / "f").write_text("one\n")
