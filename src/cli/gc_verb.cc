@@ -83,7 +83,8 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   std::string max_size = "10GiB";
   bool dry_run = false;
   CommandLine line("Clean up after interrupted runs; remove runs that are old, many or large", "gc", globals);
-  line.flag("--all", policy.all, "Remove every run that is over");
+  line.flag("--all", policy.all, "Remove every run that is over, but those that are promoted");
+  line.flag("--force", policy.promoted, "With --all: also those, and the way back with them");
   line.option("--keep", keep, "Keep at most so many, the newest (default 200)").type_name("N");
   line.option("--older-than", older_than, "Remove what is older (default 30d)").type_name("AGE");
   line.option("--max-size", max_size, "Remove the oldest until the rest is smaller (default 10GiB)")
@@ -91,6 +92,9 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   line.flag("--dry-run", dry_run, "Only say what would be done");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
+  if (policy.promoted && !policy.all)
+    return fail("--force goes with --all", ExitCode::kUsage,
+                "promoted runs go by age all the same: --older-than AGE");
   policy.keep = keep;
   RH_TRY(policy.older_than_ns, of_option("--older-than", parse_duration(older_than)));
   RH_TRY(policy.max_bytes, of_option("--max-size", parse_bytes(max_size)));

@@ -53,7 +53,7 @@ std::string promotion_json(const Outcome& outcome) {
   json.key("dry_run").boolean(outcome.dry_run).key("result").string(result_word(outcome));
   json.key("exit").integer(std::int64_t{static_cast<int>(outcome.exit)});
   json.key("why").string(to_utf8_lossy(outcome.why)).key("fix").string(to_utf8_lossy(outcome.fix));
-  json.bytes("again", outcome.again);
+  json.bytes("again", outcome.again).bytes("rest", outcome.rest);
   json.bytes("authority", outcome.authority);
   json.key("decision").integer(outcome.decision).key("started").string(rfc3339(outcome.started_ns));
   json.key("operations").open_array();
@@ -123,6 +123,7 @@ std::string promotion_text(const Outcome& outcome, const std::string& state_opti
                             moved[i].owner.empty() ? "" : "\n      owner " + escape_text(moved[i].owner));
        });
   if (!outcome.fix.empty() && outcome.exit != ExitCode::kDone) text += "  " + escape_text(outcome.fix) + "\n";
+  if (!outcome.rest.empty()) text += fmt::format("rest  rehearse {}{}\n", state_option, outcome.rest);
   // Options of the run that are not in its record are the reader's to add.
   if (!outcome.again.empty()) text += fmt::format("again  rehearse {}{}\n", state_option, outcome.again);
   if (outcome.dry_run) {

@@ -14,7 +14,7 @@ std::vector<GcChoice> choose_for_gc(std::vector<GcCandidate> runs, const GcPolic
     const GcCandidate& run = runs[i];
     if (run.live || run.pinned) continue;
     const char* reason = nullptr;
-    if (policy.all) {
+    if (policy.all && (policy.promoted || !run.promoted)) {
       reason = "all";
     } else if (policy.older_than_ns && now_ns - run.created_ns > *policy.older_than_ns) {
       reason = "age";

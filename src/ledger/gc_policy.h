@@ -9,9 +9,11 @@
 namespace rehearse::ledger {
 
 /// A run is removed if any of the limits says so. Live and pinned runs never are, and promoted ones, which
-/// hold the way back, only by `all` and by age; but they count towards `max_bytes` and `keep`.
+/// hold the way back, only by age, and by `all` with `promoted`; but they count towards `max_bytes` and
+/// `keep`.
 struct GcPolicy {
   bool all = false;
+  bool promoted = false;                                                     ///< `all`: those too
   std::optional<std::uint64_t> keep = 200;                                   ///< newest runs to keep
   std::optional<std::int64_t> older_than_ns = 30LL * 86400 * 1'000'000'000;  ///< age above which a run goes
   std::optional<std::uint64_t> max_bytes = 10ULL << 30U;  ///< oldest go until the rest fits

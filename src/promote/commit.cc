@@ -298,8 +298,8 @@ class Commit {
   Result<void> look_at_all() {
     std::vector<Volume*> volumes;
     for (UsedVolume& used : order_.volumes) volumes.push_back(&used.volume);
-    RH_TRY(directories_, note_directories(volumes, operations_));
-    RH_CHECK(outgoing_.look(volumes, operations_, order_.looked_ns));
+    RH_TRY(directories_, note_directories(volumes, operations_, order_.looked_ns));
+    RH_CHECK(print_outgoing(volumes, operations_, order_.looked_ns));
     return print_incoming(volumes, operations_);
   }
 
@@ -307,7 +307,7 @@ class Commit {
     RH_CHECK(transaction.perform(order_.progress));
     const std::int64_t settled_ns = realtime_ns();
     RH_CHECK(transaction.check_displaced());
-    RH_CHECK(outgoing_.check(volumes_));
+    RH_CHECK(check_outgoing(volumes_, operations_, order_.looked_ns));
     if (order_.verify) RH_CHECK(order_.verify(volumes_));
     for (Volume& volume : volumes_) RH_CHECK(sys::sync_filesystem(volume.store()));
     return writer_->mark(Stage::kCommitted, settled_ns);
@@ -375,7 +375,6 @@ class Commit {
   std::optional<JournalWriter> writer_;
   std::vector<Operation> operations_;
   std::vector<Directory> directories_;
-  Outgoing outgoing_;
   std::int64_t ready_ns_ = 0;
   bool marked_ = false;  ///< that all was undone is in the journal
   std::vector<Volume> volumes_;

@@ -1,8 +1,13 @@
 #include "promote/completion.h"
 
+#include <sys/stat.h>
+
+#include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "base/clock.h"
+#include "effects/attributes.h"
 #include "promote/object_writer.h"
 
 namespace rehearse::promote {
@@ -58,6 +63,37 @@ Result<bool> all_done(Site& site, std::span<const Operation> operations, std::in
     RH_TRY(const Look there, site.look(operation, End::kTo));
     RH_TRY(const bool ours, is_there(site, operation, there, ready_ns));
     if (!ours) return false;
+  }
+  return true;
+}
+
+Result<bool> are_untouched(Site& site, std::span<const Operation> operations) {
+  std::set<std::string> parked;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> set;  // by these operations, under whichever name
+  for (const Operation& operation : operations) {
+    if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
+      parked.insert(place_key(operation, operation.from));
+    if (operation.kind == OperationKind::kAttributes) set.emplace(operation.volume, operation.object.ino);
+  }
+  for (const Operation& operation : operations) {
+    const bool exchange = operation.kind == OperationKind::kExchange;
+    const bool taken = operation.kind == OperationKind::kMove && operation.to.area == Area::kStore &&
+                       !parked.contains(place_key(operation, operation.to));
+    if (!exchange && !taken) continue;
+    const End end = exchange ? End::kFrom : End::kTo;
+    const Facts& then = exchange ? operation.displaced : operation.object;
+    RH_TRY(const Look look, site.look(operation, end));
+    // What is not there any more cannot be given back.
+    if (!look.is(then.ino) || S_ISDIR(look.st.st_mode)) continue;
+    const Facts now = facts_of(look.st);
+    if (now.size != then.size) return false;
+    if (set.contains({operation.volume, then.ino})) continue;
+    if (now.mtime_ns != then.mtime_ns) return false;
+    const auto& print = exchange ? operation.displaced_print : operation.print;
+    if (!print) continue;
+    RH_TRY(const Spot at, site.spot(operation, end));
+    RH_TRY(const bool same, has_print(at.dir, at.name, effects::file_type(look.st), *print));
+    if (!same) return false;
   }
   return true;
 }

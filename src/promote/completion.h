@@ -15,6 +15,10 @@ namespace rehearse::promote {
 /// none of them.
 Result<bool> all_done(Site& site, std::span<const Operation> operations, std::int64_t ready_ns);
 
+/// When all is done: what of the host's files was taken to the store is as it was then; where somebody has
+/// written to it since, what is to be done is to give it back. Of directories see outgoing.h.
+Result<bool> are_untouched(Site& site, std::span<const Operation> operations);
+
 /// What a kAttributes sets, when all objects are in their places.
 Result<void> give_settings(Site& site, const Operation& operation);
 

@@ -14,7 +14,7 @@ namespace {
 
 struct Lookout {
   std::span<Volume* const> volumes;
-  std::vector<Inodes> moved;  ///< of each volume
+  std::vector<TouchedInodes> touched;  ///< of each volume
 };
 
 Result<void> print_one(const Lookout& lookout, ParentCache& parents, Operation& operation) {
@@ -28,7 +28,7 @@ Result<void> print_one(const Lookout& lookout, ParentCache& parents, Operation& 
   }
   RH_TRY(const struct stat st, sys::stat_at(dir, name.c_str(), AT_SYMLINK_NOFOLLOW));
   if (!S_ISDIR(st.st_mode)) return {};
-  RH_TRY(operation.tree, print_tree(volume.store(), path, {kNothing, lookout.moved[operation.volume]}));
+  RH_TRY(operation.tree, print_tree(volume.store(), path, {kNothing, lookout.touched[operation.volume]}));
   return {};
 }
 
@@ -46,7 +46,7 @@ std::set<std::string> taken_to_store(std::span<const Operation> operations) {
 Result<void> print_incoming(std::span<Volume* const> volumes, std::span<Operation> operations) {
   const std::set<std::string> taken = taken_to_store(operations);
   Lookout lookout{volumes, {}};
-  for (std::uint32_t v = 0; v < volumes.size(); ++v) lookout.moved.push_back(moved_inodes(operations, v));
+  for (std::uint32_t v = 0; v < volumes.size(); ++v) lookout.touched.push_back(touched_inodes(operations, v));
   std::vector<Result<void>> printed(operations.size());
   share_out(operations.size(), [&] {
     return [&, parents = std::vector<ParentCache>(volumes.size())](std::size_t i) mutable {

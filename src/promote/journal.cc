@@ -29,8 +29,8 @@ enum class Kind : std::uint8_t {
 };
 
 constexpr unsigned kHasBefore = 1, kHasAfter = 2, kEntries = 4, kTimeOnly = 8, kNotes = 16, kHasPrint = 32,
-                   kHasDisplacedPrint = 64, kHasTree = 128;
-constexpr unsigned kAllFlags = 255;
+                   kHasDisplacedPrint = 64, kHasTree = 128, kHasTakenTree = 256;
+constexpr unsigned kAllFlags = 511;
 
 Sha256 chain(const Sha256& check, std::string_view record) {
   Sha256Hasher hasher;
@@ -146,7 +146,8 @@ bool decode(Decoder& in, Operation& operation) {
   }
   if ((flags & kHasPrint) != 0 && !decode(in, operation.print.emplace())) return false;
   if ((flags & kHasDisplacedPrint) != 0 && !decode(in, operation.displaced_print.emplace())) return false;
-  return (flags & kHasTree) == 0 || decode(in, operation.tree.emplace());
+  if ((flags & kHasTree) != 0 && !decode(in, operation.tree.emplace())) return false;
+  return (flags & kHasTakenTree) == 0 || decode(in, operation.taken_tree.emplace());
 }
 
 /// Takes one record into the journal. False: it does not fit.
@@ -235,7 +236,6 @@ bool apply(std::string_view record, Journal& journal, bool first) {
       if (stage > static_cast<std::uint64_t>(Stage::kUndoing)) return false;
       journal.stage = static_cast<Stage>(stage);
       (journal.stage == Stage::kReady ? journal.ready_ns : journal.settled_ns) = in.signed_number();
-      journal.finished_ns = in.done() ? journal.settled_ns : in.signed_number();
       break;
     }
     default:
@@ -356,7 +356,7 @@ Result<void> JournalWriter::add(const Operation& operation) {
   record.number((operation.before ? kHasBefore : 0U) | (operation.after ? kHasAfter : 0U) |
                 (operation.entries ? kEntries : 0U) | (operation.time_only ? kTimeOnly : 0U) | kNotes |
                 (operation.print ? kHasPrint : 0U) | (operation.displaced_print ? kHasDisplacedPrint : 0U) |
-                (operation.tree ? kHasTree : 0U));
+                (operation.tree ? kHasTree : 0U) | (operation.taken_tree ? kHasTakenTree : 0U));
   record.number(operation.volume);
   encode(record, operation.from);
   encode(record, operation.to);
@@ -370,6 +370,7 @@ Result<void> JournalWriter::add(const Operation& operation) {
   if (operation.print) encode(record, *operation.print);
   if (operation.displaced_print) encode(record, *operation.displaced_print);
   if (operation.tree) encode(record, *operation.tree);
+  if (operation.taken_tree) encode(record, *operation.taken_tree);
   return add(record.bytes());
 }
 
@@ -389,12 +390,11 @@ Result<void> JournalWriter::add(const Kept& kept) {
   return add(record.bytes());
 }
 
-Result<void> JournalWriter::mark(Stage stage, std::int64_t at_ns, std::int64_t finished_ns) {
+Result<void> JournalWriter::mark(Stage stage, std::int64_t at_ns) {
   Encoder record;
   record.number(static_cast<std::uint64_t>(Kind::kMark));
   record.number(static_cast<std::uint64_t>(stage));
   record.signed_number(at_ns);
-  if (finished_ns != 0) record.signed_number(finished_ns);
   RH_CHECK(add(record.bytes()));
   return sync();
 }

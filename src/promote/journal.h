@@ -75,10 +75,8 @@ struct Journal {
   std::vector<Kept> kept;  ///< kRollback: when all its operations are done
   Stage stage = Stage::kPreparing;
   std::int64_t ready_ns = 0;  ///< CLOCK_REALTIME when everything was staged
-  /// kCommitted: what was changed at this time (CLOCK_REALTIME) or later may be somebody's; and when it was
-  /// over. They differ where a recovery has finished it.
+  /// kCommitted: what was changed at this time (CLOCK_REALTIME) or later may be somebody's.
   std::int64_t settled_ns = 0;
-  std::int64_t finished_ns = 0;
 };
 
 class JournalWriter {
@@ -95,9 +93,8 @@ class JournalWriter {
   Result<void> add(const Operation& operation);
   Result<void> add_given_up(const std::string& operation);
   Result<void> add(const Kept& kept);
-  /// Writes the mark and makes everything before it durable. `at_ns`: CLOCK_REALTIME when it was so;
-  /// `finished_ns`: when it was over, if that was later.
-  Result<void> mark(Stage stage, std::int64_t at_ns = 0, std::int64_t finished_ns = 0);
+  /// Writes the mark and makes everything before it durable. `at_ns`: CLOCK_REALTIME when it was so.
+  Result<void> mark(Stage stage, std::int64_t at_ns = 0);
   Result<void> sync();
 
  private:

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/clock.h"
 #include "base/sys.h"
 #include "promote/moved_places.h"
 #include "promote/restored.h"
@@ -26,8 +27,8 @@ std::string key_of(std::uint32_t volume, Area area, std::string_view path) {
 
 class Noting {
  public:
-  Noting(std::span<Volume* const> volumes, std::span<Operation> operations)
-      : volumes_(volumes), operations_(operations) {}
+  Noting(std::span<Volume* const> volumes, std::span<Operation> operations, std::int64_t looked_ns)
+      : volumes_(volumes), operations_(operations), looked_ns_(looked_ns) {}
 
   Result<std::vector<Directory>> run() {
     for (Operation& operation : operations_) {
@@ -105,7 +106,9 @@ class Noting {
     Directory directory{st.st_ino, handle_of(opened->get()), operation.volume, {}, {}};
     if (now.area == Area::kHost) {
       directory.path = now.path;
-      RH_TRY(directory.listing, print_listing(opened->get(), now.path.empty()));
+      RH_TRY(const Sha256 listing, print_listing(opened->get(), now.path.empty()));
+      RH_TRY(const struct stat after, sys::stat_fd(opened->get()));
+      if (to_ns(after.st_ctim) < looked_ns_) directory.listing = listing;
     }
     directories_.push_back(std::move(directory));
     numbers_.emplace(key, number);
@@ -114,6 +117,7 @@ class Noting {
 
   std::span<Volume* const> volumes_;
   std::span<Operation> operations_;
+  std::int64_t looked_ns_;
   MovedPlaces moved_;
   std::unordered_map<std::string, std::uint32_t> numbers_;
   std::vector<Directory> directories_;
@@ -122,8 +126,8 @@ class Noting {
 }  // namespace
 
 Result<std::vector<Directory>> note_directories(std::span<Volume* const> volumes,
-                                                std::span<Operation> operations) {
-  return Noting(volumes, operations).run();
+                                                std::span<Operation> operations, std::int64_t looked_ns) {
+  return Noting(volumes, operations, looked_ns).run();
 }
 
 }  // namespace rehearse::promote

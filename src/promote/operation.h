@@ -89,6 +89,9 @@ struct Operation {
   std::optional<ObjectPrint> displaced_print;
   /// Of a directory that comes from the store: what it holds then (tree_print.h).
   std::optional<Sha256> tree;
+  /// Of a directory of the host that goes to the store: what it held before, but for what earlier operations
+  /// take from it.
+  std::optional<Sha256> taken_tree;
   bool entries = false;    ///< a directory whose own entries earlier operations change: its times move
   bool time_only = false;  ///< kAttributes: nothing but the modification time is set
   std::optional<Settings> before;

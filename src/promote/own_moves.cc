@@ -39,7 +39,7 @@ Result<OwnMoves> OwnMoves::read(const ledger::Bundle& bundle) {
     if (journal.stage != Stage::kCommitted) continue;
     One& one = moves.all_.emplace_back();
     one.begun_ns = journal.header.begun_ns;
-    one.finished_ns = journal.finished_ns;
+    one.settled_ns = journal.settled_ns;
     for (const Operation& operation : journal.operations) {
       const std::string& mountpoint = journal.volumes[operation.volume].mountpoint;
       for (const bool from : {true, false}) {
@@ -63,7 +63,7 @@ bool OwnMoves::explain(const std::string& path, std::int64_t ctime_ns) const {
   if (const auto restored = restored_.find(path); restored != restored_.end() && restored->second == ctime_ns)
     return true;
   return std::any_of(all_.begin(), all_.end(), [&](const One& one) {
-    if (ctime_ns > one.finished_ns) return false;
+    if (ctime_ns > one.settled_ns) return false;
     if (has_above(one.put, path)) return true;
     return ctime_ns >= one.begun_ns - kTick && (has(one.directories, path) || has(one.set, path));
   });

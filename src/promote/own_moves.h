@@ -31,7 +31,7 @@ class OwnMoves {
  private:
   struct One {
     std::int64_t begun_ns = 0;
-    std::int64_t finished_ns = 0;
+    std::int64_t settled_ns = 0;
     std::vector<std::string> put;  ///< sorted, as are the others
     std::vector<std::string> set;  ///< what got attributes or other bytes
     std::vector<std::string> taken;

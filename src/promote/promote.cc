@@ -167,7 +167,8 @@ class Promotion {
   Result<void> check_not_in_effect() const {
     RH_TRY(const auto numbers, kept_journals(frozen_->bundle));
     std::set<std::string> moved;
-    for (const Moved& one : outcome_.staleness.moved) moved.insert(one.path);
+    for (const Moved& one : outcome_.staleness.moved)
+      if (one.use == "written") moved.insert(one.path);
     for (const std::uint32_t number : numbers) {
       RH_TRY(const Journal journal, read_kept_journal(frozen_->bundle, number));
       if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
@@ -442,6 +443,7 @@ class Promotion {
     outcome_.kept = result.undone.kept;
     outcome_.left_alone = result.undone.left;
     outcome_.not_undone = result.undone.failed;
+    if (result.committed) outcome_.notes.insert(outcome_.notes.end(), overruled_.begin(), overruled_.end());
     if (result.committed) return;
     outcome_.why = result.why;
     outcome_.fix = result.fix;
@@ -537,10 +539,26 @@ class Promotion {
       RH_TRY(const auto rewritten, save_rewritten(v, tag));
       RH_TRY(auto operations,
              bind_operations(frozen_->changes, layer, v, used.volume, facts_, staged, tag, rewritten));
+      note_overruled(used.volume, operations);
       all.insert(all.end(), std::make_move_iterator(operations.begin()),
                  std::make_move_iterator(operations.end()));
     }
     return all;
+  }
+
+  /// What somebody had there, and the operator has let go, is named with where it is.
+  void note_overruled(const Volume& volume, std::span<const Operation> operations) {
+    const auto& accepted = outcome_.staleness.accepted;
+    for (const Operation& operation : operations) {
+      const bool exchange = operation.kind == OperationKind::kExchange;
+      const bool removes = operation.kind == OperationKind::kMove && operation.from.area == Area::kHost &&
+                           operation.to.area == Area::kStore;
+      if (!exchange && !removes) continue;
+      const std::string path = volume.shown(exchange ? operation.to : operation.from);
+      if (std::ranges::find(accepted, path) == accepted.end()) continue;
+      overruled_.push_back(path + ": what was there since the rehearsal is kept as " +
+                           volume.shown(exchange ? operation.from : operation.to) + " for a rollback");
+    }
   }
 
   /// What is copied gets its times as they are kept where it goes.
@@ -583,6 +601,7 @@ class Promotion {
     const std::string& path = frozen_->changes[item.change].path;
     if (use.has_put_above(used.entry.token, item.path)) return is_on_host(path);
     if (use.keeps_below(used.entry.token, "upper/" + item.path)) return holds_what_was_kept(path);
+    if (use.may_keep(used.entry.token, "upper/" + item.path)) return holds_what_was_kept(path);
     return staged;
   }
   tl::unexpected<Error> is_on_host(const std::string& path) const {
@@ -590,7 +609,9 @@ class Promotion {
                 "take that back first: rehearse rollback " + outcome_.run);
   }
   static tl::unexpected<Error> holds_what_was_kept(const std::string& path) {
-    return fail(path + ": in place of what the run had for it lies what was kept aside by a rollback",
+    return fail(path +
+                    ": in place of what the run had for it lies what was kept aside for somebody, see "
+                    "`rehearse show`",
                 ExitCode::kDataError, "rehearse again");
   }
 
@@ -655,6 +676,7 @@ class Promotion {
   std::vector<UsedVolume> volumes_;  ///< of plan_.layers
   std::vector<std::optional<Facts>> facts_;
   std::set<std::size_t> in_place_;
+  std::vector<std::string> overruled_;  ///< lines
   UnitWork units_;
   std::int64_t looked_ns_ = 0;   ///< CLOCK_REALTIME, before the host was compared
   std::int64_t settled_ns_ = 0;  ///< CLOCK_MONOTONIC when all files were in place

@@ -49,6 +49,7 @@ struct Outcome {
   ExitCode exit = ExitCode::kDone;
   std::string why;  ///< not done: the reason, one line
   std::string fix;
+  std::string rest;  ///< a stale rollback: the words after `rehearse` that take back what has not changed
   std::string
       again;  ///< kStale: the words after `rehearse` that rehearse it anew; empty if they are not known
   Staleness staleness;

@@ -510,11 +510,11 @@ Result<Plan> make_plan(std::span<const Change> changes, std::span<const PlanLaye
       continue;
     }
     if (plan.taken[i] && !change.from.empty() && !selection.takes(change.from))
-      return fail(change.path + " was renamed from " + change.from + ", which is left out",
-                  ExitCode::kDataError, "select both or neither");
+      return fail(change.path + " was renamed from " + change.from + ", which is left out", ExitCode::kUsage,
+                  "select both or neither");
     if (!plan.taken[i] && !change.from.empty() && selection.takes(change.from))
-      return fail(change.from + " was renamed to " + change.path + ", which is left out",
-                  ExitCode::kDataError, "select both or neither");
+      return fail(change.from + " was renamed to " + change.path + ", which is left out", ExitCode::kUsage,
+                  "select both or neither");
     if (!plan.taken[i]) {
       plan.left_out.push_back({change.path, "not selected"});
       continue;

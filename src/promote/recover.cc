@@ -12,6 +12,7 @@
 #include "promote/completion.h"
 #include "promote/journal_store.h"
 #include "promote/kept_aside.h"
+#include "promote/outgoing.h"
 #include "promote/restored.h"
 #include "promote/undo.h"
 #include "promote/unit_work.h"
@@ -99,7 +100,7 @@ class Recovery {
     Site site(volumes, journal_.directories, Site::By::kNote);
     bool forward = journal_.stage == Stage::kCommitted;
     if (journal_.stage == Stage::kReady) {
-      RH_TRY(forward, all_done(site, operations, journal_.ready_ns));
+      RH_TRY(forward, is_over(site, operations, volumes));
     }
     // What is kept is named again.
     if (journal_.stage == Stage::kReady || journal_.stage == Stage::kUndoing ||
@@ -138,6 +139,18 @@ class Recovery {
     return std::move(result_);
   }
 
+  /// Everything is done, and nobody has changed what was taken away: he would not find it again.
+  Result<bool> is_over(Site& site, std::span<const Operation> operations, std::span<Volume> volumes) const {
+    RH_TRY(const bool done, all_done(site, operations, journal_.ready_ns));
+    if (!done) return false;
+    RH_TRY(const bool untouched, are_untouched(site, operations));
+    if (!untouched) return false;
+    const auto unchanged = check_outgoing(volumes, operations, 0);
+    if (!unchanged && unchanged.error().exit != ExitCode::kStale)
+      return tl::make_unexpected(unchanged.error());
+    return unchanged.has_value();
+  }
+
   /// Without it the run is only said to be stale where it is not.
   void note_what_is_restored(const ledger::Bundle& bundle, FoundVolumes& found) const {
     std::vector<Volume*> volumes;
@@ -160,7 +173,7 @@ class Recovery {
     RH_CHECK(give_times(site, operations, journal_.ready_ns));
     RH_CHECK(sync_all(volumes));
     // What was changed since it was interrupted may be somebody's.
-    return mark(Stage::kCommitted, journal_.ready_ns, realtime_ns());
+    return mark(Stage::kCommitted, journal_.ready_ns);
   }
 
   Result<void> undo(const ledger::Bundle& bundle, Site& site, std::span<const Operation> operations,
@@ -184,11 +197,11 @@ class Recovery {
     return {};
   }
 
-  Result<void> mark(Stage stage) { return mark(stage, realtime_ns(), 0); }
-  Result<void> mark(Stage stage, std::int64_t at_ns, std::int64_t finished_ns) {
+  Result<void> mark(Stage stage) { return mark(stage, realtime_ns()); }
+  Result<void> mark(Stage stage, std::int64_t at_ns) {
     RH_TRY(UniqueFd file, journals_.open(pending_));
     RH_TRY(JournalWriter writer, JournalWriter::reopen(std::move(file)));
-    RH_CHECK(writer.mark(stage, at_ns, finished_ns));
+    RH_CHECK(writer.mark(stage, at_ns));
     journal_.stage = stage;
     return {};
   }

@@ -37,6 +37,7 @@ Result<Sha256> print_listing(int directory, bool is_root) {
     if (is_root && entry.name == kStoreDirectory) continue;
     out.text(entry.name);
     out.number(entry.ino);
+    out.number(entry.type);
   }
   return sha256(out.bytes());
 }

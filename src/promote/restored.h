@@ -15,8 +15,8 @@
 
 namespace rehearse::promote {
 
-/// The names in an opened directory and their inode numbers, as one digest; of a mount's root without
-/// rehearse's own store.
+/// The names in an opened directory with their types and inode numbers, as one digest; of a mount's root
+/// without rehearse's own store.
 Result<Sha256> print_listing(int directory, bool is_root);
 
 /// Writes down with the run (file `restored` of the bundle) which of them hold what they held when they were

@@ -5,7 +5,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <string_view>
@@ -51,13 +50,17 @@ Result<std::string_view> read_at(int file, std::vector<char>& room, off_t at) {
   return std::string_view(room.data(), have);
 }
 
-/// Each of them is that of `one` or of `other` at its place.
-bool is_of_either(std::string_view bytes, std::string_view one, std::string_view other) {
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const bool equal = (i < one.size() && bytes[i] == one[i]) || (i < other.size() && bytes[i] == other[i]);
-    if (!equal) return false;
+Result<bool> are_equal(int file, int other) {
+  RH_TRY(const struct stat one, sys::stat_fd(file));
+  RH_TRY(const struct stat two, sys::stat_fd(other));
+  if (one.st_size != two.st_size) return false;
+  std::vector<char> rooms[2] = {std::vector<char>(kRoom), std::vector<char>(kRoom)};
+  for (off_t at = 0;; at += static_cast<off_t>(kRoom)) {
+    RH_TRY(const std::string_view bytes, read_at(file, rooms[0], at));
+    RH_TRY(const std::string_view others, read_at(other, rooms[1], at));
+    if (bytes != others) return false;
+    if (bytes.empty()) return true;
   }
-  return true;
 }
 
 }  // namespace
@@ -67,24 +70,11 @@ Result<Holding> look_into(Site& site, const Operation& operation) {
   RH_TRY(const UniqueFd fresh, open_stored(site, operation, operation.from));
   RH_TRY(const UniqueFd saved, open_stored(site, operation, operation.saved));
   RH_TRY(const struct stat now, sys::stat_fd(target.get()));
-  RH_TRY(const struct stat old, sys::stat_fd(saved.get()));
-  std::vector<char> rooms[3] = {std::vector<char>(kRoom), std::vector<char>(kRoom), std::vector<char>(kRoom)};
   Holding holding{Held::kOld, static_cast<std::uint64_t>(now.st_size), to_ns(now.st_ctim)};
-  if (now.st_size != old.st_size) holding.held = Held::kOurs;
-  for (off_t at = 0;; at += static_cast<off_t>(kRoom)) {
-    RH_TRY(const std::string_view bytes, read_at(target.get(), rooms[0], at));
-    if (bytes.empty()) break;
-    RH_TRY(const std::string_view before, read_at(saved.get(), rooms[1], at));
-    if (holding.held == Held::kOld && bytes == before) continue;
-    holding.held = Held::kOurs;
-    RH_TRY(const std::string_view after, read_at(fresh.get(), rooms[2], at));
-    if (is_of_either(bytes, before, after)) continue;
-    holding.held = Held::kOther;
-    return holding;
-  }
-  // It shrinks to its new size at the end, and grows as it is written.
-  RH_TRY(const struct stat wanted, sys::stat_fd(fresh.get()));
-  if (now.st_size < std::min(old.st_size, wanted.st_size)) holding.held = Held::kOther;
+  RH_TRY(const bool old, are_equal(target.get(), saved.get()));
+  if (old) return holding;
+  RH_TRY(const bool ours, are_equal(target.get(), fresh.get()));
+  holding.held = ours ? Held::kNew : Held::kOther;
   return holding;
 }
 

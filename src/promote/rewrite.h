@@ -12,8 +12,8 @@ namespace rehearse::promote {
 /// What the file at `to` of a kRewrite holds.
 enum class Held : std::uint8_t {
   kOld,    ///< the bytes of `saved`
-  kOurs,   ///< each byte is that of `from` or of `saved`: it was rewritten in whole or in part
-  kOther,  ///< somebody has written something else
+  kNew,    ///< the bytes of `from`
+  kOther,  ///< neither: somebody has written to it, or it was rewritten in part
 };
 struct Holding {
   Held held = Held::kOther;

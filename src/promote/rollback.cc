@@ -29,6 +29,7 @@
 #include "promote/package_owners.h"
 #include "promote/parting.h"
 #include "promote/recover.h"
+#include "promote/rest.h"
 #include "promote/rollback_binding.h"
 #include "promote/selection.h"
 #include "promote/stage.h"
@@ -80,13 +81,17 @@ class Rollback {
                            outcome_.staleness));
     keep_edited();
     for (const Operation& operation : operations_) show(operation);
-    for (const Kept& kept : kept_) outcome_.kept.push_back(kept.line);
+    for (const Kept& kept : kept_) outcome_.kept.push_back(order_.dry_run ? would_be(kept.line) : kept.line);
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
       outcome_.exit = ExitCode::kStale;
       outcome_.why = "something has changed since it was promoted";
       name_package_owners(state_, outcome_.staleness);
-      outcome_.fix = "take back the rest: " + command_for_the_rest() + "; or these too: --accept PATH";
+      outcome_.kept.clear();
+      outcome_.rest = command_for_the_rest();
+      outcome_.fix = outcome_.rest.empty()
+                         ? "take these back too: --accept PATH; nothing else can be taken back by itself"
+                         : "take back the rest (below), or these too: --accept PATH";
       return std::move(outcome_);
     }
     note_idle_accepts(order_.accept, outcome_.staleness, outcome_.notes);
@@ -164,6 +169,14 @@ class Rollback {
     return volumes;
   }
 
+  /// A line that says what is kept, of what is not yet.
+  static std::string would_be(std::string line) {
+    const std::size_t at = line.rfind(" kept as ");
+    const std::size_t verb = at == std::string::npos ? at : line.rfind(' ', at - 1);
+    if (verb != std::string::npos) line.replace(verb + 1, at - verb - 1, "would be");
+    return line;
+  }
+
   /// Which operations no later rollback has taken back. False: none, but for times that were kept.
   Result<bool> find_what_is_in_effect(const std::vector<std::uint32_t>& numbers) {
     RH_TRY(in_effect_, find_in_effect(bundle_, journal_, numbers));
@@ -219,29 +232,20 @@ class Rollback {
   Result<void> check_named() {
     if (order_.selection.takes_all()) return {};
     std::vector<std::string> paths;
-    for (const Operation& operation : journal_.operations) {
-      for (std::string& path : host_paths(operation)) paths.push_back(std::move(path));
-    }
+    for (const auto& some : paths_of_operations(journal_))
+      paths.insert(paths.end(), some.begin(), some.end());
     const std::string* stray = order_.selection.stray(paths);
     if (stray == nullptr) return {};
     return fail("PATH " + *stray + ": promoting the run did nothing there by itself", ExitCode::kUsage,
                 "see: rehearse rollback " + outcome_.run + " --dry-run");
   }
 
-  std::vector<std::string> host_paths(const Operation& operation) {
-    std::vector<std::string> paths;
-    for (const Place* place : {&operation.from, &operation.to}) {
-      if (place->area == Area::kHost && (operation.kind == OperationKind::kMove || place == &operation.to))
-        paths.push_back(journal_.volumes[operation.volume].shown(place->path));
-    }
-    return paths;
-  }
-
   Result<void> choose() {
     std::vector<Operation> chosen;
     std::vector<std::size_t> taken;
     std::vector<std::size_t> left_out;
-    std::unordered_map<std::string, std::string> parked;  // store place -> host path it came from
+    const auto all_paths = paths_of_operations(journal_);
+    std::set<std::string> not_selected;
     chosen.reserve(journal_.operations.size());
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
       const Operation& operation = journal_.operations[i];
@@ -249,18 +253,12 @@ class Rollback {
         if (operation.time_only) timed_.insert(place_key(operation, operation.from));
         continue;
       }
-      auto paths = host_paths(operation);
-      // The two halves of a move through the store go together.
-      if (operation.kind == OperationKind::kMove && operation.to.area == Area::kStore)
-        parked[place_key(operation, operation.to)] = paths.front();
-      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore) {
-        const auto from = parked.find(place_key(operation, operation.from));
-        if (from != parked.end()) paths.push_back(from->second);
-      }
+      const auto& paths = all_paths[i];
       const auto selected = static_cast<std::size_t>(std::ranges::count_if(
           paths, [&](const std::string& path) { return order_.selection.takes(path); }));
       if (selected == 0) {
-        outcome_.left_out.push_back({paths.front(), "not selected"});
+        if (not_selected.insert(paths.front()).second)
+          outcome_.left_out.push_back({paths.front(), "not selected"});
         left_out.push_back(i);
         continue;
       }
@@ -279,30 +277,18 @@ class Rollback {
     return {};
   }
 
-  /// What has changed lies in, or is, what one operation put, took or set: that is left out as a whole.
-  std::string command_for_the_rest() {
-    constexpr std::size_t kMostNamed = 20;
-    std::set<std::string> out;
-    for (const Moved& moved : outcome_.staleness.moved) {
-      const std::string* top = &moved.path;
-      std::vector<std::string> paths;
-      for (const Operation& operation : journal_.operations) {
-        if (operation.time_only) continue;
-        for (std::string& path : host_paths(operation)) {
-          if (is_below(moved.path, path)) paths.push_back(std::move(path));
-        }
-      }
-      for (const std::string& path : paths)
-        if (top == &moved.path || path.size() < top->size()) top = &path;
-      out.insert(*top);
-    }
-    std::string command = "rehearse rollback " + outcome_.run;
-    std::size_t named = 0;
-    for (const std::string& path : out) {
-      if (++named > kMostNamed)
-        return command + " ... (" + std::to_string(out.size() - kMostNamed) + " more)";
-      command += " --except " + shell_quote(path);
-    }
+  /// With what was asked for, but for what has changed. Empty: there is no rest.
+  std::string command_for_the_rest() const {
+    constexpr std::size_t kMostNamed = 50;
+    const auto more = left_out_for_the_rest(journal_, in_effect_, order_.selection, outcome_.staleness.moved);
+    if (!more || more->size() > kMostNamed) return {};
+    std::string command = "rollback " + outcome_.run;
+    for (const std::string& path : order_.selection.only) command += ' ' + shell_quote(path);
+    for (const auto* paths : {&order_.selection.except, &*more})
+      for (const std::string& path : *paths) command += " --except " + shell_quote(path);
+    for (const std::string& path : order_.accept) command += " --accept " + shell_quote(path);
+    if (order_.held_open == HeldOpen::kReplace) command += " --held-open replace";
+    if (!order_.units.carry_out) command += " --no-units";
     return command;
   }
 

@@ -116,6 +116,11 @@ Result<Spot> Site::spot(const Operation& operation, End end) {
   return Spot{dir, std::string(leaf_of(place.path))};
 }
 
+const Directory* Site::noted(const Operation& operation, End end) const {
+  const std::uint32_t number = end == End::kFrom ? operation.from_directory : operation.to_directory;
+  return number < directories_.size() ? &directories_[number] : nullptr;
+}
+
 Result<bool> Site::is_new(const Operation& operation, End end, std::int64_t since_ns) {
   if (since_ns == 0) return false;
   RH_TRY(const Spot at, spot(operation, end));

@@ -64,6 +64,9 @@ class Site {
   /// Opens directories anew.
   void forget();
 
+  /// The noted directory that an end of the operation is, or lies in; null if there is none.
+  [[nodiscard]] const Directory* noted(const Operation& operation, End end) const;
+
   Volume& volume(const Operation& operation) { return volumes_[operation.volume]; }
 
  private:

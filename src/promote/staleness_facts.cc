@@ -96,7 +96,8 @@ const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& pa
 
 void note(const StalenessRules& rules, Staleness& result, Moved moved) {
   if (is_accepted(rules, moved.path)) {
-    result.accepted.push_back(moved.path);
+    if (std::ranges::find(result.accepted, moved.path) == result.accepted.end())
+      result.accepted.push_back(moved.path);
   } else if (result.moved.size() < kMostMoved && !is_named(result, moved.path)) {
     result.moved.push_back(std::move(moved));
   }

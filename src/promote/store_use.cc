@@ -62,8 +62,9 @@ void StoreUse::take_kept(const Journal& journal) {
   // It does not say where: any of its places may be the one.
   if (journal.stage != Stage::kUndoneKept) return;
   for (const Operation& operation : journal.operations) {
-    for (const Place* place : {&operation.from, &operation.to, &operation.saved})
-      take(journal.volumes[operation.volume], *place);
+    const JournalVolume& volume = journal.volumes[operation.volume];
+    for (const Place* place : {&operation.from, &operation.to, &operation.saved}) take(volume, *place);
+    if (operation.from.area == Area::kStore) undone_.emplace(volume.token, operation.from.path);
   }
 }
 

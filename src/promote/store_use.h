@@ -34,6 +34,11 @@ class StoreUse {
   [[nodiscard]] bool keeps(const std::string& token, const std::string& path) const {
     return kept_.contains({token, path});
   }
+  /// It was a place of a promotion that was taken back and has kept something there, or in others of its
+  /// places.
+  [[nodiscard]] bool may_keep(const std::string& token, const std::string& path) const {
+    return undone_.contains({token, path});
+  }
   [[nodiscard]] bool keeps_below(const std::string& token, std::string_view path) const;
 
  private:
@@ -47,6 +52,7 @@ class StoreUse {
   std::set<Named> names_;
   std::set<Named> kept_;
   std::set<Named> put_;
+  std::set<Named> undone_;
 };
 
 }  // namespace rehearse::promote

@@ -1,5 +1,5 @@
-// In what steps a filesystem keeps times: ext4 with inodes of 128 bytes (small ones, as /boot often is) in whole
-// seconds. No call tells that: it is tried.
+// In what steps a filesystem keeps times: ext4 with inodes of 128 bytes (small ones, as /boot often is) in
+// whole seconds. No call tells that: it is tried.
 #pragma once
 
 #include <cstdint>

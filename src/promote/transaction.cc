@@ -215,6 +215,9 @@ std::vector<Operation> inverted(std::vector<Operation> operations) {
   back.reserve(operations.size());
   for (auto operation = operations.rbegin(); operation != operations.rend(); ++operation) {
     Operation one = std::move(*operation);
+    // Looked at anew, before it is carried out.
+    one.tree.reset();
+    one.taken_tree.reset();
     switch (one.kind) {
       case OperationKind::kMove:
         std::swap(one.from, one.to);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "base/sys.h"
+#include "effects/attributes.h"
 #include "effects/directory.h"
 #include "promote/object_print.h"
 #include "promote/object_writer.h"
@@ -23,16 +25,38 @@ Result<void> check_time(const struct stat& st, const std::string& path, std::int
   return fail_for(ESTALE, path, ExitCode::kStale);
 }
 
+Result<void> add_object(Encoder& out, int dir, const std::string& name, const struct stat& st,
+                        const TouchedInodes& touched) {
+  if (touched.rewritten.contains(st.st_ino)) return {};
+  const bool set = touched.set.contains(st.st_ino);
+  if (!set && !touched.renamed.contains(st.st_ino)) {
+    out.signed_number(to_ns(st.st_ctim));
+    out.signed_number(to_ns(st.st_mtim));
+    out.number(static_cast<std::uint64_t>(st.st_size));
+    return {};
+  }
+  std::optional<struct stat> opened = st;
+  RH_TRY(const effects::Attributes now,
+         effects::read_attributes(dir, name.c_str(), opened, effects::Content::kHash));
+  if (now.sha256) out.raw({reinterpret_cast<const char*>(now.sha256->data()), now.sha256->size()});
+  out.text(now.target);
+  if (!set) encode_settings(out, effects::file_type(st), settings_of(now));
+  return {};
+}
+
 }  // namespace
 
-Inodes moved_inodes(std::span<const Operation> operations, std::uint32_t volume) {
-  Inodes moved;
+TouchedInodes touched_inodes(std::span<const Operation> operations, std::uint32_t volume) {
+  TouchedInodes touched;
   for (const Operation& operation : operations) {
     if (operation.volume != volume) continue;
-    moved.insert(operation.object.ino);
-    if (operation.kind == OperationKind::kExchange) moved.insert(operation.displaced.ino);
+    auto& inodes = operation.kind == OperationKind::kAttributes ? touched.set
+                   : operation.kind == OperationKind::kRewrite  ? touched.rewritten
+                                                                : touched.renamed;
+    inodes.insert(operation.object.ino);
+    if (operation.kind == OperationKind::kExchange) inodes.insert(operation.displaced.ino);
   }
-  return moved;
+  return touched;
 }
 
 Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& scope) {
@@ -57,11 +81,9 @@ Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& sc
         RH_TRY(const Settings settings, read_settings(directory.get(), name, effects::FileType::kDir));
         encode_settings(out, effects::FileType::kDir, settings);
         waiting.push_back(std::move(full));
-      } else if (!scope.moved.contains(st.st_ino)) {
+      } else {
         RH_CHECK(check_time(st, full, scope.before_ns));
-        out.signed_number(to_ns(st.st_ctim));
-        out.signed_number(to_ns(st.st_mtim));
-        out.number(static_cast<std::uint64_t>(st.st_size));
+        RH_CHECK(add_object(out, directory.get(), name, st, scope.touched));
       }
     }
     // After its entries: what has come or changed is named rather than what it is in.

@@ -16,15 +16,18 @@
 
 namespace rehearse::promote {
 
-using Inodes = std::unordered_set<std::uint64_t>;
-
-/// The objects of a volume whose change times the operations themselves move. One with several names may lie
-/// in a directory, too: there it counts by its name, and what it is like is looked at by its own operation.
-Inodes moved_inodes(std::span<const Operation> operations, std::uint32_t volume);
+/// Inodes of a volume whose change times the operations themselves move. One with several names may lie in a
+/// directory, too, and is told there by what they leave alone.
+struct TouchedInodes {
+  std::unordered_set<std::uint64_t> renamed;    ///< counts by content and settings
+  std::unordered_set<std::uint64_t> set;        ///< gets settings: counts by content
+  std::unordered_set<std::uint64_t> rewritten;  ///< counts by its name alone
+};
+TouchedInodes touched_inodes(std::span<const Operation> operations, std::uint32_t volume);
 
 struct TreeScope {
   const std::set<std::string>& without;  ///< paths, relative to the root, of what is left out
-  const Inodes& moved;
+  const TouchedInodes& touched;
   /// No look may find what was changed at this time (CLOCK_REALTIME) or later: kStale names it. 0: any time.
   std::int64_t before_ns = 0;
   bool renamed = false;  ///< the directory itself was: its own times tell nothing

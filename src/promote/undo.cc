@@ -13,6 +13,7 @@
 #include "effects/attributes.h"
 #include "promote/incoming.h"
 #include "promote/object_writer.h"
+#include "promote/restored.h"
 #include "promote/rewrite.h"
 #include "promote/stage.h"
 #include "promote/taken_back.h"
@@ -182,7 +183,7 @@ Result<bool> Undo::holds_other(const Operation& operation) {
   if (!operation.tree) return true;
   static const std::set<std::string> kNothing;
   RH_TRY(const Sha256 print, print_tree(site_.volume(operation).store(), operation.from.path,
-                                        {kNothing, moved_[operation.volume]}));
+                                        {kNothing, touched_[operation.volume]}));
   return print != *operation.tree;
 }
 
@@ -247,6 +248,16 @@ Result<void> Undo::undo_attributes(const Operation& operation) {
   return take_back_settings(operation, at, here.st, shown);
 }
 
+/// Of a directory whose attributes are taken back, when everything that was moved is where it was.
+Result<bool> Undo::holds_other_names(const Operation& operation, const Spot& at) {
+  const Directory* noted = site_.noted(operation, End::kFrom);
+  if (noted == nullptr || !noted->listing) return false;
+  RH_TRY(const UniqueFd directory, sys::open_beneath(at.dir, at.name.empty() ? "." : at.name.c_str(),
+                                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  RH_TRY(const Sha256 listing, print_listing(directory.get(), noted->path.empty()));
+  return listing != *noted->listing;
+}
+
 Result<void> Undo::take_back_settings(const Operation& operation, const Spot& at, const struct stat& st,
                                       const std::string& shown) {
   const bool is_directory = operation.type == FileType::kDir;
@@ -261,10 +272,16 @@ Result<void> Undo::take_back_settings(const Operation& operation, const Spot& at
       !is_directory && !rewritten && !S_ISLNK(st.st_mode) &&
       (static_cast<std::uint64_t>(st.st_size) != operation.object.size ||
        (now.mtime_ns != operation.before->mtime_ns && now.mtime_ns != operation.after->mtime_ns));
-  // Who wrote to it trusted in those that it had.
-  if (written && timeless != now) {
-    report_.left.push_back(shown + ": somebody wrote to it meanwhile; its attributes are left as they are");
-    return {};
+  // Who wrote to it, or put something into it, trusted in those that it had.
+  if (timeless != now) {
+    RH_TRY(const bool filled, is_directory ? holds_other_names(operation, at) : Result<bool>(false));
+    if (written || filled) {
+      report_.left.push_back(shown +
+                             (filled ? ": somebody put something into it or took something out meanwhile"
+                                     : ": somebody wrote to it meanwhile") +
+                             "; its attributes are left as they are");
+      return {};
+    }
   }
   RH_CHECK(apply_settings(at.dir, at.name, operation.type, taken.settings));
   if (taken.theirs.empty()) return {};
@@ -308,8 +325,11 @@ Result<void> Undo::name_written(const Operation& operation) {
     const Place place{Area::kStore, written_place(operation, number)};
     RH_TRY(const auto st, volume.find(place));
     if (!st) return {};
-    report_.kept.push_back(site_.shown(operation, End::kTo) +
-                           " had been written to meanwhile; that is kept as " + volume.shown(place));
+    report_.kept.push_back(
+        site_.shown(operation, End::kTo) +
+        " held neither its old nor its new bytes, by somebody or by a rewriting cut short; "
+        "that is kept as " +
+        volume.shown(place));
   }
 }
 
@@ -366,8 +386,8 @@ Undone Undo::run(std::size_t count) {
   site_.forget();
   parked_ = taken_to_store(operations_);
   for (const Operation& operation : operations_) {
-    if (operation.tree && !moved_.contains(operation.volume))
-      moved_.emplace(operation.volume, moved_inodes(operations_, operation.volume));
+    if (operation.tree && !touched_.contains(operation.volume))
+      touched_.emplace(operation.volume, touched_inodes(operations_, operation.volume));
   }
   for (std::size_t i = count; i-- > 0;) {
     if (operations_[i].kind != OperationKind::kAttributes) undo(operations_[i]);

@@ -52,6 +52,7 @@ class Undo {
   Result<void> undo_attributes(const Operation& operation);
   Result<void> take_back_settings(const Operation& operation, const Spot& at, const struct stat& st,
                                   const std::string& shown);
+  Result<bool> holds_other_names(const Operation& operation, const Spot& at);
   Result<void> undo_rewrite(const Operation& operation);
   Result<bool> is_it(const Operation& operation, End end, const Look& look);
   Result<void> keep_written(const Operation& operation);
@@ -65,8 +66,8 @@ class Undo {
   std::span<const Operation> operations_;
   std::int64_t ready_ns_;
   std::span<const Setting> settings_;
-  std::set<std::string> parked_;           ///< places in stores that operations take objects of the host to
-  std::map<std::uint32_t, Inodes> moved_;  ///< of each volume
+  std::set<std::string> parked_;  ///< places in stores that operations take objects of the host to
+  std::map<std::uint32_t, TouchedInodes> touched_;  ///< of each volume
   Undone report_;
   unsigned patience_ = 0;
 };

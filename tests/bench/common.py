@@ -34,7 +34,7 @@ class Rehearse:
     def forget(self):
         """Removes the bundles; an upper with 100,000 files would fill the disk soon. What the state directory remembers of
         the host's packages stays, as it does between two runs."""
-        subprocess.run([self.binary, "--state", self.state, "gc", "--all"], stdout=NULL, stderr=NULL, check=True)
+        subprocess.run([self.binary, "--state", self.state, "gc", "--all", "--force"], stdout=NULL, stderr=NULL, check=True)
 
 
 def memory_filesystem(scratch, gigabytes, block):

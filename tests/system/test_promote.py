@@ -557,6 +557,18 @@ class Stale(PromoteCase):
         again = self.call("promote", self.approve(run))
         self.assertEqual((again.code, b"an earlier promotion of the run is in effect" in again.err, f"rollback {run.doc['id']}".encode() in again.err), (TRY_LATER, True, True), (again.out, again.err))
 
+    def test_what_was_let_go_is_named(self) -> None:
+        run = self.try_out("mkdir n; echo n >n/n")
+        name = self.approve(run)
+        subprocess.run(["sh", "-euc", "mkdir n; echo precious >n/keep"], cwd=self.host, check=True)
+        done = self.call("promote", name, "--accept", str(self.host / "n"))
+        note = next(note for note in done.doc["notes"] if note.startswith(f"{self.host}/n: what was there since the rehearsal is kept as "))
+        self.assertEqual((Path(note.split(" is kept as ")[1].removesuffix(" for a rollback")) / "keep").read_text(), "precious\n")
+        self.assertIn(run.doc["id"], [r["id"] for r in self.call("gc", "--all", "--force", "--dry-run").doc["removed"]])
+        self.assertEqual((self.call("gc", "--all").doc["removed"], self.call("gc", "--keep", "0").doc["removed"]), ([], []))
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual((self.host / "n/keep").read_text(), "precious\n")
+
     def test_what_was_let_pass_is_on_record(self) -> None:
         run = self.try_out("cat d/x t >n; echo more >>f")
         subprocess.run(["sh", "-euc", "echo edit >>d/x; echo edit >>f; touch t"], cwd=self.host, check=True)
@@ -1670,10 +1682,34 @@ class Rollbacks(PromoteCase):
         self.assertIn("edited since: mode 0644 -> 0600", now["n/m/n"][0])
         self.assertIn("made since: file, 2 bytes", now["n/m/theirs"][0])
         self.assertEqual(now["n/m/n"][1], "uid 0")
-        command = result.doc["fix"].split("take back the rest: rehearse ")[1].split("; or")[0].removeprefix(f"--state {self.state} ")
+        command = result.doc["rest"]
         self.assertEqual(command, f"rollback {run.doc['id']} --except '{self.host}/a b' --except {self.host}/n")
         done = self.call(*shlex.split(command))
         self.assertEqual((done.code, (self.host / "f").read_text(), (self.host / "a b").read_text()), (0, "old\n", "new\ntheirs\n"), done.err)
+
+    def test_the_rest_keeps_what_was_asked_for(self) -> None:
+        """Whatever is offered works when it is pasted, and takes back nothing that was not asked for."""
+        subprocess.run(["sh", "-euc", "mkdir d e; echo old >d/f; echo old >d/g; echo old >e/f; mkdir r; echo r >r/r; echo q >\"q'uote\""], cwd=self.host, check=True)
+        run = self.try_out("for f in d/f d/g e/f \"q'uote\"; do echo new >\"$f\"; done; mv r r2; echo new >r2/n")
+        self.promote(run)
+        id_ = run.doc["id"]
+        for edit, words, rest in (("echo t >>d/f", [str(self.host / "d"), "--no-units", "--held-open", "replace"], f"rollback {id_} {self.host}/d --except {self.host}/d/f --held-open replace --no-units"),
+                                  ("echo t >>d/f", ["--except", str(self.host / "e")], f"rollback {id_} --except {self.host}/e --except {self.host}/d/f"),
+                                  ("echo t >>r2/n", [str(self.host / "e"), str(self.host / "r"), str(self.host / "r2")], None),
+                                  ("echo t >>\"q'uote\"", [], None)):
+            subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+            stale = self.call("rollback", id_, *words)
+            self.assertEqual((stale.code, stale.doc["kept"]), (STALE, []), stale.out)
+            if rest:
+                self.assertEqual(stale.doc["rest"], rest)
+            tried = self.call(*shlex.split(stale.doc["rest"]), "--dry-run")
+            self.assertEqual((tried.code, bool(tried.doc["operations"])), (0, True), (stale.doc["rest"], tried.out, tried.err))
+            for operation in tried.doc["operations"]:
+                self.assertFalse(words and words[0].startswith("/") and not harness.path_of(operation).decode().startswith((*words, str(self.host))), operation)
+        text = subprocess.run([harness.binary(), "--state", str(self.state), "rollback", id_], capture_output=True, check=False).stdout.decode()
+        line = next(line for line in text.splitlines() if line.startswith("rest  "))
+        shown = subprocess.run(["bash", "-c", line.removeprefix("rest  ").replace("rehearse", harness.binary(), 1) + " --dry-run"], capture_output=True, check=False)
+        self.assertEqual(shown.returncode, 0, (line, shown.stderr))
 
     def test_the_run_may_come_last(self) -> None:
         (self.host / "f").write_text("old\n")

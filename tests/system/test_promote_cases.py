@@ -185,11 +185,11 @@ class Stores(PromoteCase):
             with self.subTest(verb=verb):
                 image, run = self.promoted("xfs" if verb == "gc" else "ext4")
                 root = image.mount.stat().st_mtime_ns
-                kept = self.call("gc", "--dry-run", "--all").doc
+                kept = self.call("gc", "--dry-run", "--all", "--force").doc
                 bytes_ = next(r["bytes"] for r in kept["removed"] if r["id"] == run.doc["id"])
                 bundle = subprocess.run(["du", "-sB1", str(self.state / "runs" / run.doc["id"])], capture_output=True, check=True, text=True).stdout.split()[0]
                 self.assertGreaterEqual(bytes_, int(bundle) + (1 << 20), "the megabyte that is kept is counted")
-                self.assertEqual(self.call("rm", "--force", run.doc["id"]).code if verb == "rm" else self.call("gc", "--all").code, 0)
+                self.assertEqual(self.call("rm", "--force", run.doc["id"]).code if verb == "rm" else self.call("gc", "--all", "--force").code, 0)
                 self.assertFalse((image.mount / ".rehearse").exists())
                 self.assertEqual(image.mount.stat().st_mtime_ns, root)
                 self.assertEqual((image.mount / "f").read_text(), "old\nnew\n")
@@ -199,7 +199,7 @@ class Stores(PromoteCase):
     def test_not_while_its_filesystem_is_away(self) -> None:
         image, run = self.promoted()
         image.unmount()
-        for words, code in ((["rm", "--force", run.doc["id"]], TRY_LATER), (["gc", "--all"], harness.FAILURE)):
+        for words, code in ((["rm", "--force", run.doc["id"]], TRY_LATER), (["gc", "--all", "--force"], harness.FAILURE)):
             result = self.call(*words)
             self.assertEqual(result.code, code, result.err)
             self.assertIn(b"is not mounted", result.err)

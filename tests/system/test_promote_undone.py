@@ -484,7 +484,7 @@ class Noticed(PromoteCase):
         """Kept and named; and nothing is where nobody has written, however far it came."""
         lines = "seq 90000"
         for what, edit in {"nothing": "true", "appended": "echo theirs >>log", "in the midst": "printf THEIRS | dd of=log bs=1 seek=300000 conv=notrunc status=none",
-                           "truncated": "echo theirs >log", "replaced": "rm log; echo theirs >log"}.items():
+                           "truncated": "echo theirs >log", "one line as it was": "seq 90000 | sed '700,$s/7/x/' >log; echo more >>log", "replaced": "rm log; echo theirs >log"}.items():
             for when in ("syncfs:signal=SIGKILL:when=2", "pwrite64:signal=SIGKILL:when=2"):
                 with self.subTest(what=what, when=when):
                     name = self.prepare(self.host, f"{lines} >log", f"{lines} | sed 's/7/x/' >log.n; cat log.n >log; rm log.n; echo more >>log")
@@ -500,10 +500,10 @@ class Noticed(PromoteCase):
                         self.assertTrue((kept.read_bytes(), (self.host / "log").read_bytes()) == (old, theirs))
                         continue
                     self.assertTrue((self.host / "log").read_bytes() == old)
-                    if what == "nothing":
+                    if what == "nothing" and "syncfs" in when:
                         self.assertEqual(notes, [])
                         continue
-                    kept, = self.places(notes, "log had been written to")
+                    kept, = self.places(notes, "log held neither its old nor its new bytes")
                     self.assertTrue(kept.read_bytes() == theirs)
 
     def test_a_rewrite_that_was_not_come_to(self) -> None:
@@ -512,7 +512,7 @@ class Noticed(PromoteCase):
             self.killed("promote", name, "--held-open", "in-place", when="renameat2:signal=SIGKILL:when=2")
             daemon.write("theirs\n")
             daemon.flush()
-        kept, = self.places(self.recovered(), "log had been written to")
+        kept, = self.places(self.recovered(), "log held neither its old nor its new bytes")
         self.assertEqual((kept.read_text(), (self.host / "log").read_text()), ("old\ntheirs\n", "old\n"))
 
     def test_attributes_are_not_given_to_what_has_got_the_number(self) -> None:
@@ -537,6 +537,56 @@ class Noticed(PromoteCase):
         notes = self.recovered()
         self.assertEqual([os.stat(self.host / path).st_mode & 0o777 for path in "st"], [0o600, 0o644])
         self.assertIn("s: somebody wrote to it meanwhile; its attributes are left as they are", str(notes))
+
+    def test_a_name_in_a_new_directory_whose_other_name_is_gone(self) -> None:
+        """By the promotion, and by the rollback of one that removed both."""
+        for verb in ("promote", "rollback"):
+            for gone in ("rm a/h", "sed -i s/new/mine/ a/h"):
+                with self.subTest(verb=verb, gone=gone):
+                    make = "mkdir n; echo new >n/h; ln n/h a/h"
+                    name = self.prepare(self.host, "mkdir a" + (f"; {make}" if verb == "rollback" else ""), make if verb == "promote" else "rm -r n a/h")
+                    argv = ["promote", name]
+                    if verb == "rollback":
+                        self.assertEqual(self.call(*argv).code, 0)
+                        argv = ["rollback", name.split("@")[0]]
+                    self.killed(*argv)
+                    subprocess.run(["sh", "-euc", f"{gone}; echo precious >>n/h; touch -d 2001-01-01 n/h"], cwd=self.host, check=True)
+                    kept, = self.places(self.recovered(), f"{self.host}/n had been edited")
+                    self.assertEqual((kept / "h").read_text(), "new\nprecious\n")
+
+    def test_what_was_written_into_what_is_taken_away_is_given_back(self) -> None:
+        """Though everything is done: by who has a removed directory, or an old file, open."""
+        for what, write in (("directory", lambda here: (here / "mine").write_text("mine\n")), ("file", None)):
+            with self.subTest(what=what):
+                name = self.prepare(self.host, "mkdir d; echo x >d/x; echo a >a", "rm -r d; echo aa >a")
+                here = os.open(self.host / "d", os.O_PATH)
+                with open(self.host / "a", "a", encoding="ascii") as file:
+                    self.killed("promote", name, "--held-open", "replace")
+                    if write:
+                        write(Path(f"/proc/self/fd/{here}"))
+                    else:
+                        file.write("mine\n")
+                os.close(here)
+                self.recovered()
+                self.assertEqual(((self.host / "d/mine").exists(), (self.host / "a").read_text()), (what == "directory", "a\n" if write else "a\nmine\n"))
+
+    def test_a_part_after_one_that_recovery_finished(self) -> None:
+        """What came between is not taken for the run's own doing."""
+        name = self.prepare(self.host, "mkdir d e; echo x >d/x; echo y >e/y", "ls d; cat d/* >e/y; echo xx >d/x")
+        self.killed("promote", name, "--only", str(self.host / "d/x"))
+        (self.host / "d/theirs").write_text("theirs\n")
+        self.recovered("finished")
+        self.assertEqual(self.at_terminal("approve", name, "--reason", "the rest")[0], 0)
+        result = self.call("promote", name, "--only", str(self.host / "e/y"))
+        self.assertEqual((result.code, os.fsencode(self.host / "d") in [harness.path_of(moved) for moved in result.doc["moved"]]), (STALE, True), result.out)
+
+    def test_a_directory_is_not_opened_over_what_somebody_put_into_it(self) -> None:
+        name = self.prepare(self.host, "mkdir d e; echo a >a", "chmod 700 d e; rm a; touch d/q f")
+        self.killed("promote", name)
+        subprocess.run(["sh", "-euc", "echo secret >d/secret; rm f"], cwd=self.host, check=True)
+        notes = self.recovered()
+        self.assertEqual([os.stat(self.host / path).st_mode & 0o777 for path in "de"], [0o700, 0o755])
+        self.assertIn("d: somebody put something into it or took something out meanwhile; its attributes are left as they are", str(notes))
 
     def test_what_stands_in_place_of_a_renamed_object(self) -> None:
         """A recovery does not take for done what somebody has put there."""

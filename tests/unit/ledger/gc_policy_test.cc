@@ -91,5 +91,8 @@ TEST_CASE("promoted runs go by age and with all, and are told") {
   CHECK((chosen[0].id == aged(3).id && chosen[0].promoted));
   policy = nothing();
   policy.all = true;
+  CHECK(ids(choose_for_gc(runs, policy, kNow)) ==
+        std::vector<std::string>{aged(2).id + " all", aged(1).id + " all"});
+  policy.promoted = true;
   CHECK(choose_for_gc(runs, policy, kNow).size() == 3);
 }
