@@ -7,6 +7,7 @@
 #include "base/json_writer.h"
 #include "host/people.h"
 #include "promote/decision.h"
+#include "promote/in_effect.h"
 #include "report/decision_text.h"
 
 namespace rehearse::cli {
@@ -67,6 +68,11 @@ report::DecisionRecord decision_record(const Decision& decision) {
   return record;
 }
 
+bool is_promoted(const ledger::StateDir& state, const std::string& run) {
+  const auto bundle = state.open_run(run);
+  return bundle && promote::is_in_effect(*bundle).value_or(false);
+}
+
 report::Decided decided_about(const ledger::StateDir& state, const std::string& run) {
   report::Decided decided;
   auto ledger = ledger::Decisions::open(state);
@@ -77,6 +83,7 @@ report::Decided decided_about(const ledger::StateDir& state, const std::string& 
   if (const auto promotions = ledger->promotions_of(run)) {
     for (const ledger::PromotionRow& row : *promotions) decided.promotions.push_back(promotion_record(row));
   }
+  decided.in_effect = !decided.promotions.empty() && is_promoted(state, run);
   return decided;
 }
 

@@ -12,6 +12,9 @@ namespace rehearse::cli {
 /// With the names that the persons have here now.
 report::DecisionRecord decision_record(const ledger::Decision& decision);
 /// Of a ledger that cannot be read there is nothing: the run's own files are there all the same.
+/// Of what the run did, or a part of it, the host has now.
+bool is_promoted(const ledger::StateDir& state, const std::string& run);
+
 report::Decided decided_about(const ledger::StateDir& state, const std::string& run);
 
 /// Overrides with what came of them: "reviewed", "awaits review" or "OVERDUE". The document's schema is

@@ -31,7 +31,7 @@ void optional_integer(JsonWriter& json, const char* name, const std::optional<in
   }
 }
 
-void row_json(JsonWriter& json, const ledger::Row& row) {
+void row_json(JsonWriter& json, const ledger::Row& row, bool promoted) {
   json.open_object().key("id").string(to_utf8_lossy(row.id)).key("created").string(rfc3339(row.created_ns));
   json.key("state").string(ledger::to_string(row.state)).key("verdict");
   if (row.verdict.empty()) {
@@ -69,7 +69,11 @@ void row_json(JsonWriter& json, const ledger::Row& row) {
   json.key("renamed").integer(row.counts.renamed).key("type").integer(row.counts.type);
   json.key("identical").integer(row.counts.identical).close_object();
   json.key("written_bytes").integer(row.written_bytes).key("wall_s").seconds(row.wall_ns);
-  json.key("requester_uid").integer(std::uint64_t{row.requester_uid}).close_object();
+  json.key("requester_uid")
+      .integer(std::uint64_t{row.requester_uid})
+      .key("promoted")
+      .boolean(promoted)
+      .close_object();
 }
 
 verdict::Level level_of(const std::string& word) {
@@ -79,7 +83,7 @@ verdict::Level level_of(const std::string& word) {
   return verdict::Level::kInconclusive;
 }
 
-std::string row_line(const ledger::Row& row, const report::Style& style, std::size_t columns) {
+std::string row_line(const ledger::Row& row, bool promoted, const report::Style& style, std::size_t columns) {
   constexpr std::size_t kCommandBytes = 1024;
   std::string word = row.verdict.empty() ? ledger::to_string(row.state) : style.level(level_of(row.verdict));
   const std::size_t plain =
@@ -93,7 +97,7 @@ std::string row_line(const ledger::Row& row, const report::Style& style, std::si
                            : report::counts_line(row.counts);
   const std::size_t width = report::text_width(counts);
   counts.append(width < 24 ? 24 - width : 0, ' ');
-  std::string command;
+  std::string command = promoted ? "[promoted]" : "";
   for (const std::string& argument : row.argv) {
     if (command.size() > kCommandBytes) break;
     if (!command.empty()) command += ' ';
@@ -167,7 +171,7 @@ Result<int> list_verb(Globals& globals, Arguments arguments) {
     json.open_object().key("schema").string("rehearse.list/1").key("runs").open_array();
     for (const ledger::Row& row : rows) {
       text += '\n';
-      row_json(json, row);
+      row_json(json, row, is_promoted(*state, row.id));
       out.put(text);
       text.clear();
     }
@@ -181,7 +185,7 @@ Result<int> list_verb(Globals& globals, Arguments arguments) {
     out.put(style.bold(fmt::format("{:<22}  {:<12}  {:<6}  {:<24}  {}", "RUN", "VERDICT", "EXIT", "CHANGES",
                                    "COMMAND")) +
             "\n");
-    for (const ledger::Row& row : rows) out.put(row_line(row, style, columns));
+    for (const ledger::Row& row : rows) out.put(row_line(row, is_promoted(*state, row.id), style, columns));
   }
   RH_CHECK(out.flush());
   return 0;

@@ -161,12 +161,13 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
 
 namespace {
 
-/// What staging made beside copies of new objects: directories, copies of bytes, further names.
+/// What staging made beside copies of new objects: directories, copies of bytes, further names, a file to try
+/// times with.
 void remove_made(const Volume& volume, const std::string& path, char kind) {
   const int store = volume.store();
   if (kind == 'd') {
     (void)sys::unlink_at(store, path.c_str(), AT_REMOVEDIR);
-  } else if (kind == 's' || kind == 'r') {
+  } else if (kind == 's' || kind == 'r' || kind == 't') {
     (void)sys::unlink_at(store, path.c_str(), 0);
   } else if (kind == 'l') {
     // The only name of an object that is yet to be promoted again stays.

@@ -96,7 +96,9 @@ std::string decided_text(const Decided& decided, std::size_t columns) {
 
 std::string latest_text(const Decided& decided) {
   const auto entries = entries_of(decided);
-  return entries.empty() ? std::string() : entries.back().line;
+  if (entries.empty()) return {};
+  // The newest may be about a part, or have come to nothing.
+  return entries.back().line + (decided.in_effect ? "; in effect on the host" : "");
 }
 
 void write_decision(JsonWriter& json, const DecisionRecord& decision) {
@@ -130,7 +132,7 @@ void write_decided(JsonWriter& json, const Decided& decided) {
     json.bytes("result", promotion.result).key("operations").integer(promotion.operations);
     json.bytes("detail", promotion.detail).close_object();
   }
-  json.close_array();
+  json.close_array().key("in_effect").boolean(decided.in_effect);
 }
 
 }  // namespace rehearse::report

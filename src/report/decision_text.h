@@ -46,6 +46,7 @@ struct PromotionRecord {
 struct Decided {
   std::vector<DecisionRecord> decisions;    ///< oldest first
   std::vector<PromotionRecord> promotions;  ///< likewise
+  bool in_effect = false;                   ///< of what the run did, or a part of it, the host has now
   /// By the policy in force, one line: who may let the run pass, and for how long. Empty: nobody asked.
   std::string approval_rule;
 };

@@ -219,6 +219,15 @@ def injected(fault: str) -> list[str]:
     return ["strace", "-f", "-qq", "-o", "/dev/null", "-E", "LSAN_OPTIONS=detect_leaks=0", "-e", f"inject={fault}"]
 
 
+def as_done(lines: list[str]) -> list[str]:
+    """What a dry run says would be kept, as it is said when it is."""
+    done = []
+    for line in lines:
+        what, would, place = line.partition(" would be kept as ")
+        done.append(f"{what} {'are' if what.endswith(' bytes') else 'is'} kept as {place}" if would else line)
+    return done
+
+
 def main_in_private_mounts() -> None:
     """As harness.main, in a mount namespace of its own: what is mounted here must not live on in one that somebody else makes meanwhile."""
     if os.geteuid() == 0 and not os.environ.get("REHEARSE_PRIVATE_MOUNTS"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import harness
 import histories
 from harness import FAILURE, USAGE, Result
-from promotion import DATA_ERROR, STALE, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
+from promotion import DATA_ERROR, STALE, Image, PromoteCase, Tree, as_done, differences, injected, main_in_private_mounts
 
 # What a rollback is killed at, and at most how many calls of it further on.
 KILLED_AT = {"renameat2": 8, "renameat": 4, "rename": 4, "fsync": 8, "fdatasync": 8, "syncfs": 3, "unlinkat": 8, "utimensat": 8, "write": 8, "pwrite64": 8, "linkat": 4, "openat2": 60}
@@ -149,7 +149,7 @@ class Histories(PromoteCase):
     @staticmethod
     def said(result: Result) -> tuple[object, ...]:
         """An error has none of the lists."""
-        return (result.code, *(result.doc.get(part) for part in ("operations", "kept", "left_alone")))
+        return (result.code, result.doc.get("operations"), as_done(result.doc.get("kept") or []), result.doc.get("left_alone") or [])
 
     def killed(self, name: str, options: list[str], before: Tree) -> list[str] | None:
         """Kills it anywhere and recovers. What is kept aside where it is over with that; None where it has not been."""

@@ -24,7 +24,7 @@ from typing import Callable
 import harness
 import test_random
 from harness import Result
-from promotion import DATA_ERROR, LET_INCONCLUSIVE_PASS, NOT_APPROVED, ROLLED_BACK, STALE, TRY_LATER, Image, PromoteCase, Tree, differences, injected, main_in_private_mounts
+from promotion import DATA_ERROR, LET_INCONCLUSIVE_PASS, NOT_APPROVED, ROLLED_BACK, STALE, TRY_LATER, Image, PromoteCase, Tree, as_done, differences, injected, main_in_private_mounts
 
 SETUP = r"""
 mkdir -p d/sub k/deep e; echo one >f; echo two >d/x; echo three >d/sub/y; echo four >k/deep/z; echo five >k/v
@@ -1398,7 +1398,7 @@ class Rollbacks(PromoteCase):
                     dry = self.call("rollback", run.doc["id"], "--dry-run", "--accept", str(place))
                     accepted = self.call("rollback", run.doc["id"], "--accept", str(place))
                     self.assertEqual((dry.code, accepted.code), (0, 0), (accepted.out, accepted.err))
-                    self.assertEqual((dry.doc["kept"], dry.doc["left_alone"]), (accepted.doc["kept"], accepted.doc["left_alone"]))
+                    self.assertEqual((as_done(dry.doc["kept"]), dry.doc["left_alone"]), (accepted.doc["kept"], accepted.doc["left_alone"]))
                     kept = [Path(line.split(" is kept as ")[1]) for line in accepted.doc["kept"]]
                     for path, content in then.items():
                         if path == "kept":
@@ -1512,7 +1512,7 @@ class Rollbacks(PromoteCase):
                 now = (self.host / "a").read_text()
                 tried = self.call("rollback", run.doc["id"], "--dry-run", "--accept", str(self.host / "a"))
                 accepted = self.call("rollback", run.doc["id"], "--accept", str(self.host / "a"))
-                self.assertEqual(tried.doc["kept"], accepted.doc["kept"])
+                self.assertEqual(as_done(tried.doc["kept"]), accepted.doc["kept"])
                 self.assertEqual((accepted.code, (self.host / "other").read_text()), (0, "precious\n"), accepted.out)
                 if "ln" in edit:
                     self.assertIn("it is another file now", str(accepted.doc["left_alone"]))
@@ -1686,6 +1686,25 @@ class Rollbacks(PromoteCase):
         self.assertEqual(command, f"rollback {run.doc['id']} --except '{self.host}/a b' --except {self.host}/n")
         done = self.call(*shlex.split(command))
         self.assertEqual((done.code, (self.host / "f").read_text(), (self.host / "a b").read_text()), (0, "old\n", "new\ntheirs\n"), done.err)
+
+    def test_what_is_in_effect_is_shown(self) -> None:
+        run = self.try_out("echo f >f; echo g >g")
+        id_ = run.doc["id"]
+
+        def shown() -> tuple[bool, bool, bool]:
+            row = next(row for row in self.call("list").doc["runs"] if row["id"] == id_)
+            lines = subprocess.run([harness.binary(), "--state", str(self.state), "list"], capture_output=True, check=True).stdout.decode().splitlines()
+            return row["promoted"], "[promoted]" in next(line for line in lines if line.startswith(id_)), bool(self.call("show", id_).doc.get("in_effect"))
+
+        self.assertEqual(shown(), (False, False, False))
+        self.promote(run)
+        self.assertEqual(shown(), (True, True, True))
+        self.assertEqual(self.call("rollback", id_, str(self.host / "f")).code, 0)
+        self.assertEqual(shown(), (True, True, True), "g is there")
+        text = subprocess.run([harness.binary(), "--state", str(self.state), "show", id_], capture_output=True, check=False).stdout.decode()
+        self.assertIn("; in effect on the host", text)
+        self.assertEqual(self.call("rollback", id_).code, 0)
+        self.assertEqual(shown(), (False, False, False))
 
     def test_the_rest_keeps_what_was_asked_for(self) -> None:
         """Whatever is offered works when it is pasted, and takes back nothing that was not asked for."""
