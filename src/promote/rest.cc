@@ -91,7 +91,7 @@ std::optional<Paths> left_out_for_the_rest(const Journal& promotion, const std::
   // One above another says it all.
   Paths more(rest.except.begin() + static_cast<std::ptrdiff_t>(selection.except.size()), rest.except.end());
   std::ranges::sort(more);
-  more.erase(std::ranges::unique(more).begin(), more.end());
+  more.erase(std::unique(more.begin(), more.end()), more.end());
   const Paths all = more;
   std::erase_if(more, [&](const std::string& path) {
     return std::ranges::any_of(
