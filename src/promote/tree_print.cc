@@ -71,7 +71,8 @@ Result<Sha256> print_tree(int root, const std::string& path, const TreeScope& sc
     out.text(std::string_view(at).substr(path.size()));
     for (const effects::Listed& entry : names) {
       const std::string name(entry.name);
-      std::string full = at + '/' + name;
+      std::string full = at;
+      full.append(1, '/').append(name);
       if (scope.without.contains(full)) continue;
       RH_TRY(const struct stat st, sys::stat_at(directory.get(), name.c_str(), AT_SYMLINK_NOFOLLOW));
       out.text(name);
