@@ -401,7 +401,7 @@ class Binding {
   }
   Result<void> check_kept_tree(const Operation& operation, const std::string& shown) {
     RH_TRY(const auto paths,
-           written_since(volume(operation).store(), operation.from.path, settled_ns(operation) - kStampTick));
+           written_since(volume(operation).store(), operation.from.path, order_.settled_ns - kStampTick));
     for (const std::string& path : paths)
       (void)moved(fmt::format("{}/{}", shown, path), "promoted",
                   "as it was when its directory was taken away",
