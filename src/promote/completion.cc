@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "effects/attributes.h"
+#include "promote/incoming.h"
 #include "promote/object_writer.h"
 
 namespace rehearse::promote {
@@ -68,11 +69,9 @@ Result<bool> all_done(Site& site, std::span<const Operation> operations, std::in
 }
 
 Result<bool> are_untouched(Site& site, std::span<const Operation> operations) {
-  std::set<std::string> parked;
+  const std::set<std::string> parked = taken_from_store(operations);
   std::set<std::pair<std::uint32_t, std::uint64_t>> set;  // by these operations, under whichever name
   for (const Operation& operation : operations) {
-    if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
-      parked.insert(place_key(operation, operation.from));
     if (operation.kind == OperationKind::kAttributes) set.emplace(operation.volume, operation.object.ino);
   }
   for (const Operation& operation : operations) {

@@ -43,6 +43,15 @@ std::set<std::string> taken_to_store(std::span<const Operation> operations) {
   return places;
 }
 
+std::set<std::string> taken_from_store(std::span<const Operation> operations) {
+  std::set<std::string> places;
+  for (const Operation& operation : operations) {
+    if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
+      places.insert(place_key(operation, operation.from));
+  }
+  return places;
+}
+
 Result<void> print_incoming(std::span<Volume* const> volumes, std::span<Operation> operations) {
   const std::set<std::string> taken = taken_to_store(operations);
   Lookout lookout{volumes, {}};

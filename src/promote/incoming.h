@@ -15,6 +15,10 @@ namespace rehearse::promote {
 /// Places of stores (place_key) to which operations take objects of the host, for a while or for good.
 std::set<std::string> taken_to_store(std::span<const Operation> operations);
 
+/// Those from which operations take objects to the host; what others have put there before was there for a
+/// while.
+std::set<std::string> taken_from_store(std::span<const Operation> operations);
+
 /// Fills in what directories hold (`Operation::tree`), and the print of what has none. Of several threads.
 Result<void> print_incoming(std::span<Volume* const> volumes, std::span<Operation> operations);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "promote/incoming.h"
 #include "promote/moved_places.h"
 #include "promote/tree_print.h"
 
@@ -36,11 +37,7 @@ Result<void> print_outgoing(std::span<Volume* const> volumes, std::span<Operatio
                             std::int64_t looked_ns) {
   std::vector<TouchedInodes> touched;
   for (std::uint32_t v = 0; v < volumes.size(); ++v) touched.push_back(touched_inodes(operations, v));
-  std::set<std::string> parked;  // in the store only for a while
-  for (const Operation& operation : operations) {
-    if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
-      parked.insert(place_key(operation, operation.from));
-  }
+  const std::set<std::string> parked = taken_from_store(operations);
   std::vector<std::set<std::string>> taken_before(volumes.size());
   MovedPlaces moved;
   for (Operation& operation : operations) {

@@ -21,6 +21,7 @@
 #include "promote/commit.h"
 #include "promote/ground.h"
 #include "promote/in_effect.h"
+#include "promote/incoming.h"
 #include "promote/kept_aside.h"
 #include "promote/kept_times.h"
 #include "promote/lock.h"
@@ -333,19 +334,9 @@ class Rollback {
     return {};
   }
 
-  /// Places in stores that hold an object only for a while.
-  std::set<std::string> find_parked() const {
-    std::set<std::string> parked;
-    for (const Operation& operation : operations_) {
-      if (operation.kind == OperationKind::kMove && operation.from.area == Area::kStore)
-        parked.insert(place_key(operation, operation.from));
-    }
-    return parked;
-  }
-
   /// Who writes to what the promotion put there would go on with an object that is not there any more.
   Result<void> check_holders() {
-    const std::set<std::string> parked = find_parked();
+    const std::set<std::string> parked = taken_from_store(operations_);
     std::vector<Going> going;
     std::set<std::pair<std::size_t, std::string>> apart;
     MovedPlaces moved;
