@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "base/escape.h"
@@ -32,20 +33,22 @@ Sha256 sha256(std::string_view data) {
 }
 
 Result<Sha256> sha256_fd(int fd, std::uint64_t* bytes, std::uint64_t expected) {
-  thread_local std::vector<char> buffer(std::size_t{128} * 1024);
+  // Not zeroed: of a small file most of it is never touched.
+  constexpr std::size_t kBytes = std::size_t{128} * 1024;
+  thread_local const auto buffer = std::make_unique_for_overwrite<char[]>(kBytes);
   Sha256Hasher hasher;
   std::uint64_t total = 0;
   while (true) {
-    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    const ssize_t n = ::read(fd, buffer.get(), kBytes);
     if (n < 0) {
       if (errno == EINTR) continue;
       return sys::last_error("read");
     }
     if (n == 0) break;
-    hasher.update({buffer.data(), static_cast<std::size_t>(n)});
+    hasher.update({buffer.get(), static_cast<std::size_t>(n)});
     total += static_cast<std::uint64_t>(n);
     // A short read that ends where the file does: asking again would only return 0.
-    if (static_cast<std::size_t>(n) < buffer.size() && total == expected) break;
+    if (static_cast<std::size_t>(n) < kBytes && total == expected) break;
   }
   if (bytes != nullptr) *bytes = total;
   return hasher.finish();

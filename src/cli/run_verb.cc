@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/heap.h"
 #include "base/units.h"
 #include "cli/progress.h"
 #include "cli/run_request.h"
@@ -29,6 +30,7 @@ namespace {
 
 /// The action's own output went to this terminal as it was, and may have left it in any state: ends an
 /// unfinished control string (CAN, ST), soft reset (DECSTR), main screen, ASCII, no colours, a fresh line.
+constexpr std::size_t kHeapOfRun = std::size_t{1} << 20U;  // what a small one takes
 constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0m\r\n";
 
 Result<void> print_report(const Globals& globals, const Order& order, Finished& run) {
@@ -118,6 +120,7 @@ Result<int> run_verb(Globals& globals, Arguments arguments) {
     return fail("rehearsing needs root", ExitCode::kNoPermission, "run it with sudo");
   }
   ::signal(SIGPIPE, SIG_IGN);
+  warm_heap(kHeapOfRun);
   Progress progress("reading changes");
   options.action.notice = [](const std::string& line) {
     std::fprintf(stderr, "rehearse: %s\n", line.c_str());

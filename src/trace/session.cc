@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "base/no_signals.h"
 #include "base/sys.h"
 #include "trace/fleeting_images.h"
@@ -24,6 +25,7 @@ namespace rehearse::trace {
 namespace {
 
 constexpr int kIntervalMs = 50;
+constexpr std::size_t kHeapOfDrain = std::size_t{192} * 1024;  // what a small run takes
 constexpr std::int64_t kLastPatienceNs = 2'000'000'000;
 
 /// What was copied from one CPU's ring and is not yet in order with the others.
@@ -126,6 +128,7 @@ class Recorder final : public Session {
 
   void drain() {
     ::pthread_setname_np(::pthread_self(), "trace-drain");
+    warm_heap(kHeapOfDrain);
     while (!stopping_) {
       struct pollfd poll_wake = {wake_.get(), POLLIN, 0};
       if (::poll(&poll_wake, 1, kIntervalMs) > 0) {

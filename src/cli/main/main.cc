@@ -13,6 +13,7 @@
 
 #include "base/callers_descriptors.h"
 #include "base/escape.h"
+#include "base/heap.h"
 #include "base/inherited.h"
 #include "cli/run_at.h"
 #include "cli/verb_support.h"
@@ -160,6 +161,7 @@ int main(int argc, char** argv) {
   note_callers_descriptors();
   occupy_standard_descriptors();
   raise_limits();
+  prepare_heap();
   try {
     return flush_output(dispatch(argc, argv));
   } catch (
