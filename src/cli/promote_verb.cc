@@ -1,5 +1,6 @@
 // rehearse promote RUN@DIGEST: installs on the host what the run did, all of it or nothing.
 
+#include "base/heap.h"
 #include "cli/command_line.h"
 #include "cli/install_options.h"
 #include "cli/progress.h"
@@ -9,6 +10,8 @@
 
 namespace rehearse::cli {
 namespace {
+
+constexpr std::size_t kHeapOfPromotion = std::size_t{1} << 20U;  // what a small one takes
 
 /// What the run did beside its files is no operation, and is not left out by anybody's choice.
 void note_contained(const ledger::StateDir& state, const std::string& run, promote::Outcome& outcome) {
@@ -45,6 +48,7 @@ Result<int> promote_verb(Globals& globals, Arguments arguments) {
   install.add_to(line, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
+  warm_heap(kHeapOfPromotion);
   RH_CHECK(install.read(order.units, order.wait_ns));
   RH_CHECK(find_run(run, {&order.selection.only, &order.selection.except, &order.staleness.accept, &ignore},
                     "RUN@DIGEST", "promote"));

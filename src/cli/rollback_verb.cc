@@ -1,5 +1,6 @@
 // rehearse rollback RUN [PATH...]: takes back what promoting the run did.
 
+#include "base/heap.h"
 #include "cli/command_line.h"
 #include "cli/install_options.h"
 #include "cli/progress.h"
@@ -7,6 +8,11 @@
 #include "promote/rollback.h"
 
 namespace rehearse::cli {
+namespace {
+
+constexpr std::size_t kHeapOfRollback = std::size_t{768} * 1024;  // what a small one takes
+
+}  // namespace
 
 Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   promote::RollbackOrder order;
@@ -24,6 +30,7 @@ Result<int> rollback_verb(Globals& globals, Arguments arguments) {
   install.add_to(line, order.dry_run);
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
+  warm_heap(kHeapOfRollback);
   RH_CHECK(install.read(order.units, order.wait_ns));
   RH_CHECK(find_run(order.run, {&order.selection.except, &order.accept}, "RUN", "rollback"));
   RH_TRY(order.selection.only, absolute_paths(order.selection.only, "PATH"));

@@ -277,22 +277,25 @@ class Commit {
     for (const std::string& operation : order_.dropped) RH_CHECK(writer.add_given_up(operation));
     if (order_.kept != nullptr)
       for (const Kept& kept : *order_.kept) RH_CHECK(writer.add(kept));
-    ready_ns_ = begin_after(staged_ns);
+    // What was staged bears an earlier time; nothing is renamed before a later one is given (`begin`).
+    ready_ns_ = staged_ns + 1;
     RH_CHECK(writer.mark(Stage::kReady, ready_ns_));
     RH_CHECK(stop_request::check(kNothingChanged));
     stop_request::too_late();
     if (order_.admit) RH_CHECK(order_.admit(operations_));
     writer_.emplace(std::move(writer));
-    return journals_.make_ready(order_.header.run);
+    RH_CHECK(journals_.make_ready(order_.header.run));
+    return begin();
   }
 
-  /// A moment that tells what is made from here on from what was staged: that bears an earlier time.
-  std::int64_t begin_after(std::int64_t staged_ns) const {
-    const bool needed = std::any_of(operations_.begin(), operations_.end(), [](const Operation& operation) {
-      return operation.kind != OperationKind::kAttributes && operation.from.area == Area::kStore;
-    });
-    // Making everything durable has mostly taken longer already.
-    return needed ? stamp_after(staged_ns) : earliest_stamp_ns();
+  /// From here on, what is made bears the time of `ready_ns_` or a later one: that tells it from what was
+  /// staged. Making everything durable has mostly taken longer than a tick already.
+  Result<void> begin() {
+    const std::int64_t now_ns = stamp_after(ready_ns_ - 1);
+    if (now_ns >= ready_ns_) return {};
+    // The clock was set back: what is staged may be taken for somebody's, nothing of somebody for ours.
+    ready_ns_ = now_ns;
+    return writer_->mark(Stage::kReady, ready_ns_);
   }
 
   /// The directories that operations work in, what these take away, and what they bring.
