@@ -2059,6 +2059,34 @@ class Rollbacks(PromoteCase):
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 64)
 
 
+class Clear(PromoteCase):
+    """A person is told what is, where, and what to do about it."""
+
+    def test_what_is_approved_is_not_collected(self) -> None:
+        run, other = self.try_out("echo f >f"), self.try_out("echo g >g")
+        name = self.approve(run)
+        for options in (["--keep", "0"], ["--all"], ["--older-than", "0s"], ["--max-size", "0"]):
+            with self.subTest(options=options):
+                said = self.call("gc", *options, "--dry-run", json_out=False).out.decode()
+                self.assertIn("; 1 of them approved, kept until that is used or expires\n", said)
+                result = self.call("gc", *options, "--dry-run").doc
+                self.assertEqual(([gone["id"] for gone in result["removed"]], result["kept_approved"]), ([other.doc["id"]], 1))
+        forced = self.call("gc", "--all", "--force", "--dry-run")
+        self.assertEqual({gone["id"]: gone["approved"] for gone in forced.doc["removed"]}, {run.doc["id"]: True, other.doc["id"]: False})
+        self.assertIn(b"; it is approved, and cannot be promoted any more", self.call("gc", "--all", "--force", "--dry-run", json_out=False).out)
+        self.assertEqual(self.call("gc", "--all").code, 0)
+        self.assertEqual(self.call("promote", name).code, 0)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [run.doc["id"]], "the approval is used")
+        for end in (["--expires", "1ms"], None):
+            last = self.try_out("echo f >f")
+            self.assertEqual(self.at_terminal("approve", self.name(last), "--reason", "a test", *(end or []))[0], 0)
+            if end is None:
+                self.assertEqual(self.at_terminal("revoke", self.name(last), "--reason", "a test")[0], 0)
+            time.sleep(0.01)
+            self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [last.doc["id"]])
+
+
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
 
