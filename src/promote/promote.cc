@@ -320,6 +320,7 @@ class Promotion {
 
   ReadContext read_context() const {
     ReadContext context;
+    context.since_ns = frozen_->record.created_ns;
     for (const report::LayerRecord& layer : frozen_->record.layers) {
       context.roots.push_back(layer.mountpoint);
       context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());

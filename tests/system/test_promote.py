@@ -2087,6 +2087,43 @@ class Clear(PromoteCase):
             self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [last.doc["id"]])
 
 
+    def test_which_entry_of_a_listed_directory_came_or_went(self) -> None:
+        for edit, words in (("echo >new", "; came since: new (uid 0)"), ("rm a", "; gone since: a"), ("mv ../o 'an old one'", "; came or was edited since: 'an old one' (uid 0)"),
+                            ("mv a z", "; gone since: a; came or was edited since: z (uid 0)"), ("rm b", "which one is not on record"), ("chmod 700 .", "; mode 0755 -> 0700"),
+                            ("chown 33 .", "; its attributes were changed, not its entries"), ("for i in 0 1 2 3 4 5 6 7 8 9; do echo >n$i; done", "n7 (uid 0) and 2 more")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d o; mkdir -m 755 d; echo >d/a; echo >d/b; echo >o; sleep 0.02"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("ls d >f; cat d/a"))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=self.host / "d", check=True)
+                facts = {m["path"]: m["now"] for m in self.call("promote", name).doc["moved"]}
+                self.assertIn(words, facts[str(self.host / "d")])
+
+    def test_values_that_differ_are_labelled(self) -> None:
+        """By when they were so: what the run would do is nothing that has happened on the host."""
+        run = self.try_out("echo new >f; cat g >h; ls . >l")
+        name = self.approve(run)
+        (self.host / "f").write_text("theirs\n")
+        self.assertEqual(self.call("promote", name).code, STALE)
+        said = self.call("promote", name, json_out=False).out.decode()
+        self.assertRegex(said, rf"(?m)^  {self.host}/f  \(the run changed it\)\n      when rehearsed  nothing\n      now             file, 7 bytes.*\n      owner           uid 0$")
+        self.assertRegex(said, rf"(?m)^  {self.host}  \(the run listed it\)\n      when rehearsed  directory.*\n      now             directory.*; came since: f")
+        self.assertEqual(self.call("promote", name, "--accept", str(self.host)).code, 0)
+        (self.host / "f").write_text("again\n")
+        back = self.call("rollback", run.doc["id"], json_out=False).out.decode()
+        self.assertRegex(back, rf"(?m)^  {self.host}/f\n      when promoted   .*\n      now             ")
+
+    def test_untraced_too(self) -> None:
+        for edit, words in (("rm d/a", "; an entry came, went or has got another name"), ("chmod 700 d", "; its attributes were changed, not its entries")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d; mkdir d; echo >d/a; sleep 0.02"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("echo >f", "--no-trace"))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                facts = {m["path"]: m["now"] for m in self.call("promote", name).doc["moved"]}
+                self.assertIn(words, facts[str(self.host / "d")])
+
+
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
 
