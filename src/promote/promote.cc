@@ -56,7 +56,7 @@ class Promotion {
     const std::int64_t begun = monotonic_ns();
     RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns,
                                                [this](const std::string& what) { progress(what, 0); }));
-    RH_CHECK(recover_first(lock));
+    RH_TRY(outcome_.notes, recover_first(state_, lock));
     const std::int64_t locked_ns = realtime_ns();
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
@@ -114,18 +114,6 @@ class Promotion {
     text += " --";
     for (const std::string& word : action.argv) text += ' ' + shell_quote(word);
     return text;
-  }
-
-  Result<void> recover_first(const HostLock& lock) {
-    RH_TRY(const auto recovered, recover_all(state_, lock));
-    for (const Recovered& one : recovered) {
-      if (one.way == Recovered::Way::kFailed)
-        return fail("promotion " + one.id + " was interrupted and could not be undone: " +
-                        (one.notes.empty() ? "" : one.notes.back()),
-                    ExitCode::kRollbackIncomplete, "see: rehearse recover");
-      for (const std::string& line : one.units) outcome_.notes.push_back("promotion " + one.id + ": " + line);
-    }
-    return {};
   }
 
   Result<std::unique_ptr<FrozenBundle>> open_frozen_bundle() {
@@ -448,12 +436,14 @@ class Promotion {
     if (result.committed) return;
     outcome_.why = result.why;
     outcome_.fix = result.fix;
-    if (!result.undone.failed.empty())
+    if (!result.undone.failed.empty()) {
       outcome_.exit = ExitCode::kRollbackIncomplete;
-    else if (result.cause == ExitCode::kStale)
+      outcome_.fix = kRecoverAgain;
+    } else if (result.cause == ExitCode::kStale) {
       outcome_.exit = ExitCode::kStale;
-    else
+    } else {
       outcome_.exit = ExitCode::kRolledBack;
+    }
   }
 
   void take_units() {
