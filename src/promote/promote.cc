@@ -137,9 +137,21 @@ class Promotion {
 
   Result<void> find_decision() {
     RH_TRY(decisions_, open_decisions());
-    RH_TRY(authority_, find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns()));
+    auto found = find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns());
+    if (!found) return refusal(std::move(found).error());
+    authority_ = std::move(*found);
     outcome_.authority = authority_.reason;
     return {};
+  }
+
+  /// Of what is promoted already it is no help that one approval is for one promotion.
+  [[nodiscard]] tl::unexpected<Error> refusal(Error error) const {
+    const auto in_effect = find_whole_in_effect(frozen_->bundle);
+    if (error.exit != ExitCode::kNotApproved || !in_effect || in_effect->empty())
+      return tl::make_unexpected(std::move(error));
+    return fail("run " + outcome_.run + " is promoted already, by " + *in_effect + ", and is in effect",
+                ExitCode::kTryLater,
+                "to promote it anew take it back first: rehearse rollback " + outcome_.run);
   }
 
   /// That nobody has approved it is no reason not to show what would be done.

@@ -2124,6 +2124,25 @@ class Clear(PromoteCase):
                 self.assertIn(words, facts[str(self.host / "d")])
 
 
+    def test_what_is_promoted_already(self) -> None:
+        """Its approval is used: that it is there is the better answer than that it wants one."""
+        run = self.try_out("echo f >f; echo g >g")
+        id_, name = run.doc["id"], self.name(run)
+        self.promote(run)
+        for options in ([], ["--only", str(self.host / "f")]):
+            again = self.call("promote", name, *options)
+            self.assertEqual((again.code, f"run {id_} is promoted already, by {id_}/1, and is in effect" in again.err.decode(), f"rollback {id_}" in again.err.decode()), (TRY_LATER, True, True), again.err)
+        said = self.at_terminal("approve", name, "--reason", "a test")[1].decode()
+        self.assertIn(f"note  it is promoted already, by {id_}/1, and is in effect; it can be promoted anew after: rehearse --state {self.state} rollback {id_}", said)
+        self.assertEqual(self.call("rollback", id_, str(self.host / "f")).code, 0)
+        self.assertIn("note  a part of it is promoted already and in effect: ", self.at_terminal("approve", name, "--reason", "a test")[1].decode())
+        self.assertEqual(self.call("rollback", id_).code, 0)
+        self.assertNotIn("note  ", self.at_terminal("approve", name, "--reason", "a test")[1].decode())
+        self.assertEqual(self.call("promote", name, "--only", str(self.host / "f")).code, 0)
+        rest = self.call("promote", name)
+        self.assertEqual((rest.code, b"was used by" in rest.err), (NOT_APPROVED, True), "a part does not stand for all of it")
+
+
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
 
