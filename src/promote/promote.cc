@@ -67,11 +67,11 @@ class Promotion {
     RH_CHECK(plan());
     if (!order_.dry_run) RH_CHECK(check_spending());
     outcome_.left_out = plan_.left_out;
-    show_operations();
     plan_units();
     RH_CHECK(check_covered());
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
+    show_operations();
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -249,35 +249,41 @@ class Promotion {
     outcome_.units = units_.steps();
   }
 
+  /// By what the host has there now, so that what the operator lets go is not said to be new.
   void show_operations() {
     for (const LayerPlan& layer : plan_.layers) {
       const std::string head = layer.mountpoint == "/" ? "/" : layer.mountpoint + "/";
       for (const Step& step : layer.steps) {
+        const std::string what = word_of(step);
+        if (what.empty()) continue;
         Shown shown;
+        shown.what = what;
         shown.path = head + (step.to_kept ? step.from.path : step.to.path);
-        switch (step.kind) {
-          case OperationKind::kMove:
-            shown.what =
-                step.to_kept
-                    ? (frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove")
-                : step.from.area == Area::kHost || step.parked != Step::kNone ? "rename"
-                                                                              : "put";
-            if (shown.what == "rename") shown.from = head + plan_.origins[step.change];
-            break;
-          case OperationKind::kExchange:
-            shown.what = "replace";
-            break;
-          case OperationKind::kRewrite:
-            shown.what = "rewrite";
-            break;
-          case OperationKind::kAttributes:
-            if (step.change == Step::kNone && !step.restore_time) continue;
-            shown.what = step.change == Step::kNone ? "time" : "attributes";
-            break;
-        }
+        if (what == "rename") shown.from = head + plan_.origins[step.change];
         outcome_.operations.push_back(std::move(shown));
       }
     }
+  }
+
+  /// What is done by the step, for people; nothing if it does nothing.
+  [[nodiscard]] std::string word_of(const Step& step) const {
+    const bool there = step.change != Step::kNone && facts_[step.change];
+    switch (step.kind) {
+      case OperationKind::kMove:
+        if (is_gone_already(step, frozen_->changes, facts_)) return {};
+        if (step.to_kept)
+          return frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove";
+        if (step.from.area == Area::kHost || step.parked != Step::kNone) return "rename";
+        return there && !frozen_->changes[step.change].before ? "replace" : "put";
+      case OperationKind::kExchange:
+        return there ? "replace" : "put";
+      case OperationKind::kRewrite:
+        return "rewrite";
+      case OperationKind::kAttributes:
+        if (step.change == Step::kNone) return step.restore_time ? "time" : "";
+        return "attributes";
+    }
+    return {};
   }
 
   /// What is mounted over something hides what was rehearsed: everything there would seem to have moved.

@@ -1647,9 +1647,9 @@ class Rollbacks(PromoteCase):
         run = self.try_out("echo 2 >f; echo 3 >g")
         self.promote(run)
         refused = self.call("rm", run.doc["id"])
-        self.assertEqual((refused.code, b"is promoted" in refused.err, b"rm --force" in refused.err), (1, True, True), refused.err)
+        self.assertEqual((refused.code, b"is promoted" in refused.err, b"rm --force" in refused.err), (TRY_LATER, True, True), refused.err)
         self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "f")).code, 0)
-        self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+        self.assertEqual(self.call("rm", run.doc["id"]).code, TRY_LATER)
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
         self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
 
@@ -1872,7 +1872,7 @@ class Rollbacks(PromoteCase):
                 if kind != "root":
                     self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
                 assert_kept()
-                self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, TRY_LATER)
                 self.assertEqual(self.call("rm", "--force", run.doc["id"]).code, 0)
 
     def test_a_failed_one_is_tried_again(self) -> None:
@@ -2141,6 +2141,29 @@ class Clear(PromoteCase):
         self.assertEqual(self.call("promote", name, "--only", str(self.host / "f")).code, 0)
         rest = self.call("promote", name)
         self.assertEqual((rest.code, b"was used by" in rest.err), (NOT_APPROVED, True), "a part does not stand for all of it")
+
+
+    def test_the_plan_is_what_would_be_done(self) -> None:
+        """Where something has come or gone, and may go, that is in the list of operations."""
+        (self.host / "gone").write_text("old\n")
+        (self.host / "edit").write_text("old\n")
+        name = self.approve(self.try_out("echo n >n; rm gone; echo new >edit; echo m >m"))
+        subprocess.run(["sh", "-euc", "rm gone edit; echo theirs >n"], cwd=self.host, check=True)
+        plan = self.call("promote", name, "--accept", str(self.host), "--dry-run")
+        self.assertEqual(plan.code, 0, plan.out)
+        done = self.call("promote", name, "--accept", str(self.host))
+        self.assertEqual(done.code, 0, done.out)
+        for result in (plan, done):
+            self.assertEqual({o["path"].removeprefix(f"{self.host}/"): o["what"] for o in result.doc["operations"] if o["path"] != str(self.host)}, {"n": "replace", "edit": "put", "m": "put"})
+
+    def test_diff_of_what_the_run_did_not_change(self) -> None:
+        self.try_out("echo f >f")
+        (self.host / "g").write_text("g\n")
+        for json_out in (True, False):
+            result = self.call("diff", "last", str(self.host / "f"), str(self.host / "g"), json_out=json_out)
+            self.assertEqual((result.code, f"{self.host}/g: the run did not change it" in result.err.decode(), b"+f" in result.out), (harness.USAGE, True, True), result.err)
+        asked = self.call("diff", "last", str(self.host / "g"), "--exit-code")
+        self.assertEqual((asked.code, asked.doc["changes"], asked.doc["unchanged"]), (0, [], [{"path": str(self.host / "g"), "why": "the run did not change it"}]))
 
 
 class Random(PromoteCase):

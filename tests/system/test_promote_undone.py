@@ -268,7 +268,7 @@ class Moved(PromoteCase):
         self.assertEqual((collected.code, [s["id"] for s in collected.doc["spared"]]), (0, [run]), "what is somebody's own goes by a person's hand alone")
         self.assertIn(f"{new} had been edited meanwhile", str(collected.doc["spared"][0]["kept"]))
         refused = self.call("rm", run)
-        self.assertEqual((refused.code, b"keeps what is not its own" in refused.err, b"--force" in refused.err), (1, True, True), refused.err)
+        self.assertEqual((refused.code, b"keeps what is not its own" in refused.err, b"--force" in refused.err), (75, True, True), refused.err)
         self.assertTrue(kept.read_text().endswith("theirs\n"), kept)
         self.assertEqual(self.call("rm", "--force", run).code, 0)
         self.assertFalse((image.mount / ".rehearse").exists())
