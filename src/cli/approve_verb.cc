@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "cli/decider.h"
 #include "cli/verb_support.h"
+#include "promote/in_effect.h"
 #include "promote/undo_trial.h"
 #include "report/undo_text.h"
 
@@ -49,6 +50,19 @@ Result<std::int64_t> lifetime(const Desk& desk, const std::string& asked) {
   return wanted;
 }
 
+/// An approval is for a promotion to come: of a run that is promoted a person may have meant something else.
+Result<std::string> note_in_effect(const Globals& globals, const ledger::Bundle& bundle) {
+  RH_TRY(const std::string whole, promote::find_whole_in_effect(bundle));
+  const std::string back = "rehearse " + state_option(globals) + "rollback " + bundle.id();
+  if (!whole.empty())
+    return "it is promoted already, by " + whole +
+           ", and is in effect; it can be promoted anew after: " + back;
+  RH_TRY(const bool part, promote::is_in_effect(bundle));
+  if (!part) return std::string();
+  return "a part of it is promoted already and in effect: promote the rest (--except, --only), or first: " +
+         back;
+}
+
 /// What is left to do before the run can be promoted.
 Result<std::string> what_is_next(const Globals& globals, Desk& desk, const ledger::Decision& decision) {
   RH_TRY(const auto all, desk.decisions.of_run(decision.run));
@@ -83,11 +97,12 @@ Result<int> approve_verb(Globals& globals, Arguments arguments) {
   // The way back is tried before there is anything to take back; what came of it does not decide.
   RH_TRY(const report::UndoTrial trial, promote::known_undo(state, desk.frozen));
   RH_TRY(decision.id, desk.decisions.add(decision));
+  RH_TRY(const std::string note, note_in_effect(globals, desk.frozen.bundle));
   RH_TRY(const std::string next, what_is_next(globals, desk, decision));
   return print_decision(globals, decision,
                         fmt::format("{}approved until {}, once\n{}", report::undo_text(trial),
                                     rfc3339(decision.expires_ns), next),
-                        &trial);
+                        &trial, note);
 }
 
 Result<int> reject_verb(Globals& globals, Arguments arguments) {

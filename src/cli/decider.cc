@@ -66,7 +66,7 @@ Result<Desk> open_desk(const ledger::StateDir& state, const std::string& run_at_
 }
 
 Result<int> print_decision(const Globals& globals, const ledger::Decision& decision, const std::string& line,
-                           const report::UndoTrial* trial) {
+                           const report::UndoTrial* trial, const std::string& note) {
   report::Writer out(STDOUT_FILENO);
   if (globals.json) {
     std::string text;
@@ -93,10 +93,12 @@ Result<int> print_decision(const Globals& globals, const ledger::Decision& decis
       for (const std::string& line_of : trial->irreversible) json.string(to_utf8_lossy(line_of));
       json.close_array().close_object();
     }
+    if (!note.empty()) json.bytes("note", note);
     json.close_object();
     out.put(text + "\n");
   } else {
     out.put(line);
+    if (!note.empty()) out.put("note  " + escape_text(note) + "\n");
   }
   RH_CHECK(out.flush());
   return 0;

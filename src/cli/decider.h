@@ -40,8 +40,8 @@ struct Desk {
 Result<Desk> open_desk(const ledger::StateDir& state, const std::string& run_at_digest);
 
 /// The decision as text or JSON (schema "rehearse.decision/1"); `line` is what is said to a person. `trial`:
-/// of the way back, if it was tried.
+/// of the way back, if it was tried. `note`: what is to be known of it besides, raw.
 Result<int> print_decision(const Globals& globals, const ledger::Decision& decision, const std::string& line,
-                           const report::UndoTrial* trial = nullptr);
+                           const report::UndoTrial* trial = nullptr, const std::string& note = {});
 
 }  // namespace rehearse::cli

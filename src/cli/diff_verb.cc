@@ -181,12 +181,41 @@ bool is_selected(std::vector<Filter>& filters, const effects::Change& change,
   return selected && !noise;
 }
 
-void put_unchanged(report::Writer& out, const std::vector<Filter>& filters) {
-  for (const Filter& filter : filters) {
-    if (filter.shown) continue;
-    out.put(escape_text(filter.path) +
-            (filter.same ? ": written or touched, yet nothing differs\n" : ": the run did not change it\n"));
+constexpr const char* kNotChanged = "the run did not change it";
+
+const char* why_not_shown(const Filter& filter) {
+  return filter.same ? "written or touched, yet nothing differs" : kNotChanged;
+}
+
+void put_unchanged(report::Writer& out, const Options& options) {
+  for (const Filter& filter : options.filters) {
+    // Else that is an error, and told as one.
+    if (!filter.shown && (filter.same || options.exit_code))
+      out.put(escape_text(filter.path) + ": " + why_not_shown(filter) + "\n");
   }
+}
+
+void put_unchanged_json(report::Writer& out, const Options& options) {
+  std::string text;
+  JsonWriter json(text);
+  json.open_array();
+  for (const Filter& filter : options.filters) {
+    if (filter.shown) continue;
+    json.open_object().bytes("path", filter.path).key("why").string(why_not_shown(filter)).close_object();
+  }
+  json.close_array();
+  out.put("],\"unchanged\":" + text + "}\n");
+}
+
+/// A path that is none of the run's is a slip, but where it is asked whether there are differences.
+Result<void> check_named(const Options& options, const std::string& run) {
+  if (options.exit_code) return {};
+  for (const Filter& filter : options.filters) {
+    if (!filter.shown && !filter.same)
+      return fail(filter.path + ": " + kNotChanged, ExitCode::kUsage,
+                  "what it changed: rehearse diff " + run + " --stat");
+  }
+  return {};
 }
 
 Result<int> print_diff(const Globals& globals, Options& options) {
@@ -242,15 +271,16 @@ Result<int> print_diff(const Globals& globals, Options& options) {
     return !out.failed();
   }));
   if (globals.json) {
-    out.put("]}\n");
+    put_unchanged_json(out, options);
   } else {
-    put_unchanged(out, options.filters);
+    put_unchanged(out, options);
     if (options.stat) out.put(report::counts_line(counts) + "\n");
   }
   RH_CHECK(out.flush());
   if (damaged)
     return fail("run " + bundle.id() + ": a kept file is gone or is not the recorded one",
                 ExitCode::kDataError, "the bundle is damaged; rehearse again");
+  RH_CHECK(check_named(options, bundle.id()));
   return options.exit_code && shown > 0 ? 1 : 0;
 }
 
@@ -261,9 +291,13 @@ Result<int> diff_verb(Globals& globals, Arguments arguments) {
   CommandLine line("Print what changed inside files: the host now against what the run made of it", "diff",
                    globals);
   line.option("RUN", options.run, "Run id, the unique start of one, or `last`").required();
-  line.option("PATH", options.paths, "Only these absolute paths and what lies below them");
+  line.option("PATH", options.paths,
+              "Only these absolute paths and what lies below them; it is an error (64) if the run changed "
+              "nothing there");
   line.flag("--stat", options.stat, "One line a path, no content");
-  line.flag("--exit-code", options.exit_code, "Exit 1 if there are differences, 0 if not, more on errors");
+  line.flag(
+      "--exit-code", options.exit_code,
+      "Exit 1 if there are differences, 0 if not (also where the run did not change PATH), more on errors");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
   for (const std::string& path : options.paths) {

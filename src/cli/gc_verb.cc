@@ -5,12 +5,15 @@
 
 #include <cstdio>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/json_writer.h"
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/verb_support.h"
+#include "ledger/decisions.h"
 #include "ledger/gc.h"
+#include "promote/decision.h"
 #include "promote/in_effect.h"
 #include "promote/kept_aside.h"
 #include "promote/stores.h"
@@ -30,7 +33,7 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
   json.close_array().key("removed").open_array();
   for (const ledger::GcChoice& choice : report.removed) {
     json.open_object().key("id").string(choice.id).key("reason").string(choice.reason);
-    json.key("promoted").boolean(choice.promoted);
+    json.key("promoted").boolean(choice.promoted).key("approved").boolean(choice.approved);
     json.key("bytes").integer(choice.bytes).close_object();
   }
   json.close_array().key("spared").open_array();
@@ -45,7 +48,9 @@ void print_json(report::Writer& out, const ledger::GcReport& report, bool dry_ru
       .key("kept")
       .integer(report.kept)
       .key("kept_promoted")
-      .integer(report.promoted);
+      .integer(report.promoted)
+      .key("kept_approved")
+      .integer(report.approved);
   json.key("kept_bytes").integer(report.kept_bytes).key("problems").open_array();
   for (const std::string& problem : report.problems) json.string(to_utf8_lossy(problem));
   json.close_array().close_object();
@@ -58,9 +63,10 @@ void print_text(report::Writer& out, const Globals& globals, const ledger::GcRep
     out.put(fmt::format("{}  interrupted: {}cleaned up\n", id, would));
   }
   for (const ledger::GcChoice& choice : report.removed) {
-    out.put(fmt::format("{}  {}removed ({}), {}{}\n", choice.id, would, choice.reason,
+    out.put(fmt::format("{}  {}removed ({}), {}{}{}\n", choice.id, would, choice.reason,
                         format_bytes(choice.bytes),
-                        choice.promoted ? "; it is promoted: its way back goes too" : ""));
+                        choice.promoted ? "; it is promoted: its way back goes too" : "",
+                        choice.approved ? "; it is approved, and cannot be promoted any more" : ""));
   }
   for (const ledger::GcReport::Spared& spared : report.spared) {
     out.put(fmt::format("{}  left alone; take out what is not its own, then: rehearse {}rm --force {}\n",
@@ -69,9 +75,11 @@ void print_text(report::Writer& out, const Globals& globals, const ledger::GcRep
   }
   out.put(fmt::format("{} {}removed, {} freed; {} kept, {}", report.removed.size(), would,
                       format_bytes(report.freed_bytes), report.kept, format_bytes(report.kept_bytes)));
-  out.put(report.promoted == 0
-              ? "\n"
-              : fmt::format("; {} of them promoted, kept for their way back\n", report.promoted));
+  if (report.promoted != 0)
+    out.put(fmt::format("; {} of them promoted, kept for their way back", report.promoted));
+  if (report.approved != 0)
+    out.put(fmt::format("; {} of them approved, kept until that is used or expires", report.approved));
+  out.put("\n");
 }
 
 }  // namespace
@@ -83,8 +91,8 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   std::string max_size = "10GiB";
   bool dry_run = false;
   CommandLine line("Clean up after interrupted runs; remove runs that are old, many or large", "gc", globals);
-  line.flag("--all", policy.all, "Remove every run that is over, but those that are promoted");
-  line.flag("--force", policy.promoted, "With --all: also those, and the way back with them");
+  line.flag("--all", policy.all, "Remove every run that is over, but those that are promoted or approved");
+  line.flag("--force", policy.force, "With --all: also those, and the way back with them");
   line.option("--keep", keep, "Keep at most so many, the newest (default 200)").type_name("N");
   line.option("--older-than", older_than, "Remove what is older (default 30d)").type_name("AGE");
   line.option("--max-size", max_size, "Remove the oldest until the rest is smaller (default 10GiB)")
@@ -92,7 +100,7 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
   line.flag("--dry-run", dry_run, "Only say what would be done");
   RH_TRY(const bool go_on, line.parse(std::move(arguments)));
   if (!go_on) return 0;
-  if (policy.promoted && !policy.all)
+  if (policy.force && !policy.all)
     return fail("--force goes with --all", ExitCode::kUsage,
                 "promoted runs go by age all the same: --older-than AGE");
   policy.keep = keep;
@@ -110,6 +118,11 @@ Result<int> gc_verb(Globals& globals, Arguments arguments) {
     hooks.elsewhere = [](const ledger::Bundle& bundle) { return promote::store_bytes(bundle); };
     hooks.spared = [](const ledger::Bundle& bundle) { return promote::kept_aside(bundle); };
     hooks.promoted = [](const ledger::Bundle& bundle) { return promote::is_in_effect(bundle); };
+    RH_TRY(ledger::Decisions decisions, ledger::Decisions::open(*state));
+    hooks.approved = [&decisions](const ledger::Bundle& bundle) -> Result<bool> {
+      RH_TRY(const auto all, decisions.of_run(bundle.id()));
+      return promote::is_decided_for(all, realtime_ns());
+    };
     hooks.forget = [&state](const ledger::Bundle& bundle) { return promote::remove_stores(*state, bundle); };
     RH_TRY(report, ledger::collect_garbage(*state, ledger, policy,
                                            dry_run ? ledger::DryRun::kYes : ledger::DryRun::kNo, hooks));

@@ -32,6 +32,25 @@ const char* result_word(const Outcome& outcome) {
   }
 }
 
+/// Whose use of the path it is that has to hold: not what somebody did to it.
+std::string use_words(const promote::Moved& moved) {
+  if (moved.use == "promoted") return {};
+  if (moved.use == "written") return "  (the run changed it)";
+  if (moved.use == "on its mount") return "  (on a mount that the run changed)";
+  if (moved.use == "looked for in vain") return "  (the run looked for it in vain)";
+  return "  (the run " + moved.use + " it)";
+}
+
+/// One fact, with what it was and what it is.
+std::string moved_lines(const promote::Moved& moved, bool rollback) {
+  const char* then = rollback ? "when promoted " : "when rehearsed";
+  std::string text =
+      fmt::format("{}{}\n      {}  {}\n      {:<14}  {}", escape_text(moved.path), use_words(moved), then,
+                  escape_text(moved.then), "now", escape_text(moved.now));
+  if (!moved.owner.empty()) text += fmt::format("\n      {:<14}  {}", "owner", escape_text(moved.owner));
+  return text;
+}
+
 void strings(JsonWriter& json, const char* name, const std::vector<std::string>& lines) {
   json.key(name).open_array();
   for (const std::string& line : lines) json.string(to_utf8_lossy(line));
@@ -117,11 +136,7 @@ std::string promotion_text(const Outcome& outcome, const std::string& state_opti
   if (!outcome.why.empty()) text += "  " + escape_text(outcome.why) + "\n";
   const auto& moved = outcome.staleness.moved;
   list(outcome.rollback ? "changed since the promotion" : "moved since the rehearsal", moved.size(),
-       [&](std::size_t i) {
-         return fmt::format("{}  {}\n      then  {}\n      now   {}{}", escape_text(moved[i].path),
-                            moved[i].use, escape_text(moved[i].then), escape_text(moved[i].now),
-                            moved[i].owner.empty() ? "" : "\n      owner " + escape_text(moved[i].owner));
-       });
+       [&](std::size_t i) { return moved_lines(moved[i], outcome.rollback); });
   if (!outcome.fix.empty() && outcome.exit != ExitCode::kDone) text += "  " + escape_text(outcome.fix) + "\n";
   if (!outcome.rest.empty()) text += fmt::format("rest  rehearse {}{}\n", state_option, outcome.rest);
   // Options of the run that are not in its record are the reader's to add.

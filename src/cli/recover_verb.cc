@@ -68,9 +68,12 @@ Result<int> recover_verb(Globals& globals, Arguments arguments) {
       json.string(to_utf8_lossy(note));
       lines += "  " + escape_text(note) + "\n";
     }
-    json.close_array().close_object();
+    const bool failed = one.way == promote::Recovered::Way::kFailed;
+    const std::string fix = failed ? with_state(promote::kRecoverAgain, globals) : std::string();
+    json.close_array().key("fix").string(to_utf8_lossy(fix)).close_object();
+    if (failed) lines += "  " + escape_text(fix) + "\n";
     if (!one.units.empty()) code = std::max(code, static_cast<int>(ExitCode::kDiverged));
-    if (one.way == promote::Recovered::Way::kFailed) code = static_cast<int>(ExitCode::kRollbackIncomplete);
+    if (failed) code = static_cast<int>(ExitCode::kRollbackIncomplete);
   }
   json.close_array().close_object();
   report::Writer out(STDOUT_FILENO);

@@ -46,11 +46,11 @@ Result<int> rm_verb(Globals& globals, Arguments arguments) {
     if (!kept.empty() && !force)
       return fail("run " + bundle.id() + " keeps what is not its own: " + kept.front() +
                       (kept.size() > 1 ? fmt::format(" and {} more", kept.size() - 1) : ""),
-                  ExitCode::kFailure, "take it out, then: rehearse rm --force " + bundle.id());
+                  ExitCode::kTryLater, "take it out, then: rehearse rm --force " + bundle.id());
     RH_TRY(const bool promoted, promote::is_in_effect(bundle));
     if (promoted && !force)
       return fail("run " + bundle.id() + " is promoted, and what it replaced and removed goes with it",
-                  ExitCode::kFailure,
+                  ExitCode::kTryLater,
                   "to be able to go back keep it; to give that up: rehearse rm --force " + bundle.id());
     bundles.push_back(std::move(bundle));
   }

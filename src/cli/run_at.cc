@@ -104,9 +104,9 @@ void recover_before(const std::string& path) {
   const auto lock = promote::HostLock::try_take("recovery");
   if (!lock || !*lock) return;  // it is going on
   const auto recovered = promote::recover_all(*state, **lock);
+  Globals globals;
+  globals.state = path;
   if (!recovered) {
-    Globals globals;
-    globals.state = path;
     std::fprintf(stderr, "rehearse: %s; %s\n", escape_text(recovered.error().what).c_str(),
                  escape_text(with_state(recovered.error().fix, globals)).c_str());
     return;
@@ -121,6 +121,9 @@ void recover_before(const std::string& path) {
       for (const std::string& note : *notes)
         std::fprintf(stderr, "rehearse:   %s\n", escape_text(note).c_str());
     }
+    if (one.way == promote::Recovered::Way::kFailed)
+      std::fprintf(stderr, "rehearse:   %s\n",
+                   escape_text(with_state(promote::kRecoverAgain, globals)).c_str());
   }
 }
 

@@ -41,6 +41,14 @@ Result<void> remove_run(const StateDir& state, Ledger& ledger, const std::string
   return bundle.remove();
 }
 
+/// What cannot be told is taken for so: then the run stays.
+bool holds(const std::function<Result<bool>(const Bundle&)>& asked, const Bundle& bundle, GcReport& report) {
+  if (!asked) return false;
+  const auto answer = asked(bundle);
+  if (!answer) report.problems.push_back("run " + bundle.id() + ": " + answer.error().what);
+  return answer.value_or(true);
+}
+
 }  // namespace
 
 Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const GcPolicy& policy,
@@ -79,7 +87,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     if (!bytes) report.problems.push_back("run " + id + ": " + bytes.error().what);
     const auto row = by_id.find(id);
     if (row != by_id.end() && row->second->state == State::kRemoved) {
-      chosen.push_back({id, bytes.value_or(0), "removed before", false});
+      chosen.push_back({id, bytes.value_or(0), "removed before", false, false});
       continue;
     }
     GcCandidate candidate;
@@ -95,12 +103,10 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
       if (candidate.pinned)
         report.spared.push_back({id, spared ? std::move(*spared) : std::vector<std::string>()});
     }
-    if (hooks.promoted) {
-      auto promoted = hooks.promoted(*bundle);
-      if (!promoted) report.problems.push_back("run " + id + ": " + promoted.error().what);
-      candidate.promoted = promoted.value_or(true);
-      if (candidate.promoted) ++report.promoted;
-    }
+    candidate.promoted = holds(hooks.promoted, *bundle, report);
+    candidate.approved = holds(hooks.approved, *bundle, report);
+    if (candidate.promoted) ++report.promoted;
+    if (candidate.approved) ++report.approved;
     report.kept_bytes += candidate.bytes;
     candidates.push_back(std::move(candidate));
   }
@@ -109,6 +115,7 @@ Result<GcReport> collect_garbage(const StateDir& state, Ledger& ledger, const Gc
     --report.kept;
     report.kept_bytes -= choice.bytes;
     if (choice.promoted) --report.promoted;
+    if (choice.approved) --report.approved;
     chosen.push_back(std::move(choice));
   }
   for (GcChoice& choice : chosen) {

@@ -22,6 +22,7 @@ struct GcReport {
   std::uint64_t kept = 0;
   std::uint64_t kept_bytes = 0;
   std::uint64_t promoted = 0;  ///< of those that are kept
+  std::uint64_t approved = 0;  ///< of those that are kept
   std::uint64_t trash = 0;     ///< half-removed bundles finished off
   struct Spared {
     std::string id;
@@ -40,6 +41,8 @@ struct GcHooks {
   std::function<Result<void>(const Bundle& bundle)> forget;  ///< removes that, before the bundle goes
   /// The run is promoted: what it replaced and removed goes with it.
   std::function<Result<bool>(const Bundle& bundle)> promoted = {};
+  /// A decision lets it be promoted that has neither expired nor been used.
+  std::function<Result<bool>(const Bundle& bundle)> approved = {};
 };
 
 /// In order: collects interrupted runs, finishes interrupted removals, brings the ledger up to date, applies

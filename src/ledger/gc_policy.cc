@@ -14,8 +14,10 @@ std::vector<GcChoice> choose_for_gc(std::vector<GcCandidate> runs, const GcPolic
     const GcCandidate& run = runs[i];
     if (run.live || run.pinned) continue;
     const char* reason = nullptr;
-    if (policy.all && (policy.promoted || !run.promoted)) {
+    if (policy.all && (policy.force || !(run.promoted || run.approved))) {
       reason = "all";
+    } else if (run.approved) {
+      continue;
     } else if (policy.older_than_ns && now_ns - run.created_ns > *policy.older_than_ns) {
       reason = "age";
     } else if (run.promoted) {
@@ -26,7 +28,7 @@ std::vector<GcChoice> choose_for_gc(std::vector<GcCandidate> runs, const GcPolic
       reason = "size";
     }
     if (reason == nullptr) continue;
-    chosen.push_back({run.id, run.bytes, reason, run.promoted});
+    chosen.push_back({run.id, run.bytes, reason, run.promoted, run.approved});
     total -= run.bytes;
   }
   return chosen;

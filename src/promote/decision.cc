@@ -302,6 +302,10 @@ std::vector<std::int64_t> spent_by_promotion(std::span<const Decision> decisions
   return spent;
 }
 
+bool is_decided_for(std::span<const Decision> decisions, std::int64_t now_ns) {
+  return !spent_by_promotion(decisions, now_ns).empty();
+}
+
 bool is_rejected(std::span<const Decision> decisions) {
   return std::ranges::any_of(decisions,
                              [](const Decision& decision) { return decision.verb == Verb::kRejected; });

@@ -86,6 +86,9 @@ Result<Passage> find_passage(const Matter& matter, const std::string& seal,
 std::vector<std::int64_t> spent_by_promotion(std::span<const ledger::Decision> decisions,
                                              std::int64_t now_ns);
 
+/// Some approval or override waits for a promotion: neither used, expired, taken back nor followed by a no.
+bool is_decided_for(std::span<const ledger::Decision> decisions, std::int64_t now_ns);
+
 /// Somebody has said no: whatever was said since, only people let the run pass, as many as the policy wants.
 bool is_rejected(std::span<const ledger::Decision> decisions);
 

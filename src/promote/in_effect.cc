@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <set>
 
 #include "promote/journal_store.h"
@@ -65,15 +67,34 @@ bool has_files(const Journal& promotion, const std::vector<bool>& in_effect) {
   return false;
 }
 
-Result<bool> is_in_effect(const ledger::Bundle& bundle) {
+namespace {
+
+/// The newest promotion of which `holds` says so, with what of it is in effect.
+template <class Holds>
+Result<std::optional<JournalHeader>> find_promotion(const ledger::Bundle& bundle, const Holds& holds) {
   RH_TRY(const auto numbers, kept_journals(bundle));
-  for (const std::uint32_t number : numbers) {
-    RH_TRY(const Journal journal, read_kept_journal(bundle, number));
+  for (auto number = numbers.rbegin(); number != numbers.rend(); ++number) {
+    RH_TRY(const Journal journal, read_kept_journal(bundle, *number));
     if (journal.header.kind != JournalKind::kPromotion || journal.stage != Stage::kCommitted) continue;
     RH_TRY(const auto in_effect, find_in_effect(bundle, journal, numbers));
-    if (has_files(journal, in_effect)) return true;
+    if (has_files(journal, in_effect) && holds(journal, in_effect)) return std::optional(journal.header);
   }
-  return false;
+  return std::optional<JournalHeader>();
+}
+
+}  // namespace
+
+Result<bool> is_in_effect(const ledger::Bundle& bundle) {
+  RH_TRY(const auto found, find_promotion(bundle, [](const auto&, const auto&) { return true; }));
+  return found.has_value();
+}
+
+Result<std::string> find_whole_in_effect(const ledger::Bundle& bundle) {
+  const auto whole = [](const Journal& journal, const std::vector<bool>& in_effect) {
+    return journal.header.whole && std::ranges::find(in_effect, false) == in_effect.end();
+  };
+  RH_TRY(const auto found, find_promotion(bundle, whole));
+  return found ? fmt::format("{}/{}", found->run, found->number) : std::string();
 }
 
 }  // namespace rehearse::promote

@@ -31,4 +31,7 @@ bool has_files(const Journal& promotion, const std::vector<bool>& in_effect);
 /// Any operation of any promotion of the run is.
 Result<bool> is_in_effect(const ledger::Bundle& bundle);
 
+/// "RUN/N" of a promotion of the whole run of which everything is; empty if there is none.
+Result<std::string> find_whole_in_effect(const ledger::Bundle& bundle);
+
 }  // namespace rehearse::promote

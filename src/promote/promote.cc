@@ -56,7 +56,7 @@ class Promotion {
     const std::int64_t begun = monotonic_ns();
     RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns,
                                                [this](const std::string& what) { progress(what, 0); }));
-    RH_CHECK(recover_first(lock));
+    RH_TRY(outcome_.notes, recover_first(state_, lock));
     const std::int64_t locked_ns = realtime_ns();
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
@@ -67,11 +67,11 @@ class Promotion {
     RH_CHECK(plan());
     if (!order_.dry_run) RH_CHECK(check_spending());
     outcome_.left_out = plan_.left_out;
-    show_operations();
     plan_units();
     RH_CHECK(check_covered());
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
+    show_operations();
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -116,18 +116,6 @@ class Promotion {
     return text;
   }
 
-  Result<void> recover_first(const HostLock& lock) {
-    RH_TRY(const auto recovered, recover_all(state_, lock));
-    for (const Recovered& one : recovered) {
-      if (one.way == Recovered::Way::kFailed)
-        return fail("promotion " + one.id + " was interrupted and could not be undone: " +
-                        (one.notes.empty() ? "" : one.notes.back()),
-                    ExitCode::kRollbackIncomplete, "see: rehearse recover");
-      for (const std::string& line : one.units) outcome_.notes.push_back("promotion " + one.id + ": " + line);
-    }
-    return {};
-  }
-
   Result<std::unique_ptr<FrozenBundle>> open_frozen_bundle() {
     RH_TRY(FrozenBundle frozen, open_frozen(state_, order_.run.run, order_.run.digest));
     return std::make_unique<FrozenBundle>(std::move(frozen));
@@ -149,9 +137,21 @@ class Promotion {
 
   Result<void> find_decision() {
     RH_TRY(decisions_, open_decisions());
-    RH_TRY(authority_, find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns()));
+    auto found = find_authority(state_, *decisions_, *frozen_, order_.who, realtime_ns());
+    if (!found) return refusal(std::move(found).error());
+    authority_ = std::move(*found);
     outcome_.authority = authority_.reason;
     return {};
+  }
+
+  /// Of what is promoted already it is no help that one approval is for one promotion.
+  [[nodiscard]] tl::unexpected<Error> refusal(Error error) const {
+    const auto in_effect = find_whole_in_effect(frozen_->bundle);
+    if (error.exit != ExitCode::kNotApproved || !in_effect || in_effect->empty())
+      return tl::make_unexpected(std::move(error));
+    return fail("run " + outcome_.run + " is promoted already, by " + *in_effect + ", and is in effect",
+                ExitCode::kTryLater,
+                "to promote it anew take it back first: rehearse rollback " + outcome_.run);
   }
 
   /// That nobody has approved it is no reason not to show what would be done.
@@ -249,35 +249,41 @@ class Promotion {
     outcome_.units = units_.steps();
   }
 
+  /// By what the host has there now, so that what the operator lets go is not said to be new.
   void show_operations() {
     for (const LayerPlan& layer : plan_.layers) {
       const std::string head = layer.mountpoint == "/" ? "/" : layer.mountpoint + "/";
       for (const Step& step : layer.steps) {
+        const std::string what = word_of(step);
+        if (what.empty()) continue;
         Shown shown;
+        shown.what = what;
         shown.path = head + (step.to_kept ? step.from.path : step.to.path);
-        switch (step.kind) {
-          case OperationKind::kMove:
-            shown.what =
-                step.to_kept
-                    ? (frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove")
-                : step.from.area == Area::kHost || step.parked != Step::kNone ? "rename"
-                                                                              : "put";
-            if (shown.what == "rename") shown.from = head + plan_.origins[step.change];
-            break;
-          case OperationKind::kExchange:
-            shown.what = "replace";
-            break;
-          case OperationKind::kRewrite:
-            shown.what = "rewrite";
-            break;
-          case OperationKind::kAttributes:
-            if (step.change == Step::kNone && !step.restore_time) continue;
-            shown.what = step.change == Step::kNone ? "time" : "attributes";
-            break;
-        }
+        if (what == "rename") shown.from = head + plan_.origins[step.change];
         outcome_.operations.push_back(std::move(shown));
       }
     }
+  }
+
+  /// What is done by the step, for people; nothing if it does nothing.
+  [[nodiscard]] std::string word_of(const Step& step) const {
+    const bool there = step.change != Step::kNone && facts_[step.change];
+    switch (step.kind) {
+      case OperationKind::kMove:
+        if (is_gone_already(step, frozen_->changes, facts_)) return {};
+        if (step.to_kept)
+          return frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove";
+        if (step.from.area == Area::kHost || step.parked != Step::kNone) return "rename";
+        return there && !frozen_->changes[step.change].before ? "replace" : "put";
+      case OperationKind::kExchange:
+        return there ? "replace" : "put";
+      case OperationKind::kRewrite:
+        return "rewrite";
+      case OperationKind::kAttributes:
+        if (step.change == Step::kNone) return step.restore_time ? "time" : "";
+        return "attributes";
+    }
+    return {};
   }
 
   /// What is mounted over something hides what was rehearsed: everything there would seem to have moved.
@@ -320,6 +326,7 @@ class Promotion {
 
   ReadContext read_context() const {
     ReadContext context;
+    context.since_ns = frozen_->record.created_ns;
     for (const report::LayerRecord& layer : frozen_->record.layers) {
       context.roots.push_back(layer.mountpoint);
       context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());
@@ -447,12 +454,14 @@ class Promotion {
     if (result.committed) return;
     outcome_.why = result.why;
     outcome_.fix = result.fix;
-    if (!result.undone.failed.empty())
+    if (!result.undone.failed.empty()) {
       outcome_.exit = ExitCode::kRollbackIncomplete;
-    else if (result.cause == ExitCode::kStale)
+      outcome_.fix = kRecoverAgain;
+    } else if (result.cause == ExitCode::kStale) {
       outcome_.exit = ExitCode::kStale;
-    else
+    } else {
       outcome_.exit = ExitCode::kRolledBack;
+    }
   }
 
   void take_units() {

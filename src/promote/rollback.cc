@@ -461,7 +461,10 @@ class Rollback {
     outcome_.exit = !result.undone.failed.empty()      ? ExitCode::kRollbackIncomplete
                     : result.cause == ExitCode::kStale ? ExitCode::kStale
                                                        : ExitCode::kRolledBack;
-    if (!result.undone.failed.empty()) (void)record(decisions, "incomplete", outcome_.why);
+    if (!result.undone.failed.empty()) {
+      outcome_.fix = kRecoverAgain;
+      (void)record(decisions, "incomplete", outcome_.why);
+    }
     return {};
   }
 
@@ -558,14 +561,7 @@ Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder
   RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns, [&](const std::string& what) {
            if (order.progress) order.progress(what, 0, 0);
          }));
-  RH_TRY(const auto recovered, recover_all(state, lock));
-  std::vector<std::string> notes;
-  for (const Recovered& one : recovered) {
-    if (one.way == Recovered::Way::kFailed)
-      return fail("promotion " + one.id + " was interrupted and could not be undone",
-                  ExitCode::kRollbackIncomplete, "see: rehearse recover");
-    for (const std::string& line : one.units) notes.push_back("promotion " + one.id + ": " + line);
-  }
+  RH_TRY(auto notes, recover_first(state, lock));
   RH_TRY(ledger::Bundle bundle, state.open_run(order.run));
   return Rollback(state, order, std::move(bundle), std::move(notes)).run();
 }

@@ -15,6 +15,8 @@ namespace {
 
 using effects::Change;
 
+constexpr const char* kEntries = "; an entry came, went or has got another name";
+
 /// Walks one mount for what changed since a moment.
 class MountCheck {
  public:
@@ -32,8 +34,8 @@ class MountCheck {
     const std::string& top = volume_.mountpoint();
     if (to_ns(root.st_mtim) > since_ns_ && !rules_.own.explain(top, to_ns(root.st_mtim)))
       note(rules_, result_,
-           {top, "on its mount", "no entry of it changed after the rehearsal began", describe(root),
-            owner_of(root)});
+           {top, "on its mount", "no entry of it changed after the rehearsal began",
+            describe(root) + kEntries, owner_of(root)});
     std::vector<std::string> waiting = {""};  // relative to the mount
     while (!waiting.empty()) {
       const std::string path = std::move(waiting.back());
@@ -64,7 +66,13 @@ class MountCheck {
     if (S_ISDIR(st.st_mode)) waiting.push_back(path);
     if (has_moved(full, st))
       note(rules_, result_,
-           {full, "on its mount", "not changed after the rehearsal began", describe(st), owner_of(st)});
+           {full, "on its mount", "not changed after the rehearsal began", describe(st) + how_moved(st),
+            owner_of(st)});
+  }
+
+  [[nodiscard]] const char* how_moved(const struct stat& st) const {
+    if (!S_ISDIR(st.st_mode)) return "";
+    return to_ns(st.st_mtim) > since_ns_ ? kEntries : "; its attributes were changed, not its entries";
   }
 
   [[nodiscard]] bool has_moved(const std::string& full, const struct stat& st) const {

@@ -78,6 +78,7 @@ struct ReadContext {
   std::vector<std::pair<std::string, std::string>> renamed;
   /// Path and target of each symlink that the action made.
   std::vector<std::pair<std::string, std::string>> links;
+  std::int64_t since_ns = 0;  ///< CLOCK_REALTIME when the rehearsal began
   /// Mount points of the run's layers, whose own roots the action saw instead of the host's.
   std::vector<std::string> roots;
   /// Paths of the write set that were compared with the host and have not moved.

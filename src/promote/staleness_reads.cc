@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/kernel_filesystem.h"
 #include "base/sys.h"
+#include "promote/listed_entries.h"
 #include "promote/selection.h"
 #include "promote/staleness.h"
 #include "promote/staleness_facts.h"
@@ -18,8 +19,9 @@ using effects::HostRead;
 
 class ReadCheck {
  public:
-  ReadCheck(int root, const ReadContext& context, const StalenessRules& rules, Staleness& result)
-      : root_(root), context_(context), rules_(rules), result_(result) {}
+  ReadCheck(int root, std::span<const HostRead> reads, const ReadContext& context,
+            const StalenessRules& rules, Staleness& result)
+      : root_(root), reads_(reads), context_(context), rules_(rules), result_(result) {}
 
   Result<void> check(const HostRead& read) {
     if (is_below(read.path, "/proc") || is_below(read.path, "/sys") || is_below(read.path, "/dev")) {
@@ -56,7 +58,7 @@ class ReadCheck {
       return {};
     const bool gone = here.inode == 0 && here.now == "nothing";
     if (!read.moved && is_own_move(read, gone, here.ctime_ns)) return {};
-    report(read, here.now, here.owner);
+    report(read, here.now + what_became_of_entries(read), here.owner);
     return {};
   }
 
@@ -150,6 +152,16 @@ class ReadCheck {
     return result;
   }
 
+  /// Of a directory that was listed; nothing to be told of anything else.
+  [[nodiscard]] std::string what_became_of_entries(const HostRead& read) const {
+    if ((read.uses & effects::kReadListed) == 0 || read.moved) return {};
+    const auto object = sys::open_at2(root_, read.path.size() > 1 ? read.path.c_str() + 1 : ".",
+                                      O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    const auto st = object ? sys::stat_fd(object->get()) : tl::make_unexpected(object.error());
+    if (!st || st->st_ino != read.identity.ino) return {};
+    return what_became_of({read, object->get(), *st}, reads_, context_.since_ns, rules_.own);
+  }
+
   void report(const HostRead& read, std::string now, std::string owner) {
     const char* use = (read.uses & effects::kReadExecuted) != 0 ? "executed"
                       : (read.uses & effects::kReadListed) != 0 ? "listed"
@@ -190,6 +202,7 @@ class ReadCheck {
   }
 
   int root_;
+  std::span<const HostRead> reads_;
   const ReadContext& context_;
   const StalenessRules& rules_;
   Staleness& result_;
@@ -200,7 +213,7 @@ class ReadCheck {
 Result<void> check_reads(std::span<const HostRead> reads, const ReadContext& context,
                          const StalenessRules& rules, Staleness& result) {
   RH_TRY(const UniqueFd root, sys::open("/", O_PATH | O_DIRECTORY));
-  ReadCheck check(root.get(), context, rules, result);
+  ReadCheck check(root.get(), reads, context, rules, result);
   for (const HostRead& read : reads) {
     if (!read.path.starts_with('/'))
       return fail("the read list holds no absolute path", ExitCode::kDataError);

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/escape.h"
 #include "base/sys.h"
 #include "effects/attributes.h"
 #include "promote/incoming.h"
@@ -362,6 +363,37 @@ Result<void> Undo::undo_rewrite(const Operation& operation) {
   return fail("somebody writes to it all the time");
 }
 
+namespace {
+
+/// What lets the next try succeed where the error says only what the kernel refused; empty: nobody can tell.
+std::string remedy(const std::string& shown, int err) {
+  switch (err) {
+    case EPERM:
+      return "it is immutable or append-only (lsattr -d), or a security module forbids it: chattr -i -a " +
+             shell_quote(shown);
+    case EROFS:
+      return "its filesystem is mounted read-only: mount it for writing";
+    case EBUSY:
+      return "something is mounted there: unmount it";
+    case ENOSPC:
+    case EDQUOT:
+      return "its filesystem is full: make room there";
+    case EIO:
+      return "its disk fails: see dmesg";
+    default:
+      return {};
+  }
+}
+
+/// "PATH: what could not be done; what to do".
+std::string failure_line(const std::string& shown, const Error& error) {
+  const std::string what = error.what.starts_with(shown) ? error.what : shown + ": " + error.what;
+  const std::string fix = error.fix.empty() ? remedy(shown, error.err) : error.fix;
+  return fix.empty() ? what : what + "; " + fix;
+}
+
+}  // namespace
+
 void Undo::undo(const Operation& operation) {
   Result<void> undone;
   switch (operation.kind) {
@@ -378,7 +410,7 @@ void Undo::undo(const Operation& operation) {
       undone = undo_rewrite(operation);
       break;
   }
-  if (!undone) report_.failed.push_back(site_.shown(operation, End::kTo) + ": " + undone.error().what);
+  if (!undone) report_.failed.push_back(failure_line(site_.shown(operation, End::kTo), undone.error()));
 }
 
 Undone Undo::run(std::size_t count) {

@@ -22,7 +22,7 @@ struct Undone {
   /// What had to make room or has no place to go back to, each with where in the store it is kept.
   std::vector<std::string> kept;
   std::vector<std::string> left;    ///< what somebody has moved, replaced or removed meanwhile: left as it is
-  std::vector<std::string> failed;  ///< operations that could not be undone, and why; another try may help
+  std::vector<std::string> failed;  ///< what could not be undone, why, and what to do before the next try
 };
 
 /// How far the setting of an operation's attributes came. kUnknown: it has to be looked at.

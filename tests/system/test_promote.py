@@ -1647,9 +1647,9 @@ class Rollbacks(PromoteCase):
         run = self.try_out("echo 2 >f; echo 3 >g")
         self.promote(run)
         refused = self.call("rm", run.doc["id"])
-        self.assertEqual((refused.code, b"is promoted" in refused.err, b"rm --force" in refused.err), (1, True, True), refused.err)
+        self.assertEqual((refused.code, b"is promoted" in refused.err, b"rm --force" in refused.err), (TRY_LATER, True, True), refused.err)
         self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "f")).code, 0)
-        self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+        self.assertEqual(self.call("rm", run.doc["id"]).code, TRY_LATER)
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
         self.assertEqual(self.call("rm", run.doc["id"]).code, 0)
 
@@ -1872,7 +1872,7 @@ class Rollbacks(PromoteCase):
                 if kind != "root":
                     self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
                 assert_kept()
-                self.assertEqual(self.call("rm", run.doc["id"]).code, 1)
+                self.assertEqual(self.call("rm", run.doc["id"]).code, TRY_LATER)
                 self.assertEqual(self.call("rm", "--force", run.doc["id"]).code, 0)
 
     def test_a_failed_one_is_tried_again(self) -> None:
@@ -2057,6 +2057,113 @@ class Rollbacks(PromoteCase):
     def test_of_what_was_never_promoted(self) -> None:
         run = self.try_out("true")
         self.assertEqual(self.call("rollback", run.doc["id"]).code, 64)
+
+
+class Clear(PromoteCase):
+    """A person is told what is, where, and what to do about it."""
+
+    def test_what_is_approved_is_not_collected(self) -> None:
+        run, other = self.try_out("echo f >f"), self.try_out("echo g >g")
+        name = self.approve(run)
+        for options in (["--keep", "0"], ["--all"], ["--older-than", "0s"], ["--max-size", "0"]):
+            with self.subTest(options=options):
+                said = self.call("gc", *options, "--dry-run", json_out=False).out.decode()
+                self.assertIn("; 1 of them approved, kept until that is used or expires\n", said)
+                result = self.call("gc", *options, "--dry-run").doc
+                self.assertEqual(([gone["id"] for gone in result["removed"]], result["kept_approved"]), ([other.doc["id"]], 1))
+        forced = self.call("gc", "--all", "--force", "--dry-run")
+        self.assertEqual({gone["id"]: gone["approved"] for gone in forced.doc["removed"]}, {run.doc["id"]: True, other.doc["id"]: False})
+        self.assertIn(b"; it is approved, and cannot be promoted any more", self.call("gc", "--all", "--force", "--dry-run", json_out=False).out)
+        self.assertEqual(self.call("gc", "--all").code, 0)
+        self.assertEqual(self.call("promote", name).code, 0)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [run.doc["id"]], "the approval is used")
+        for end in (["--expires", "1ms"], None):
+            last = self.try_out("echo f >f")
+            self.assertEqual(self.at_terminal("approve", self.name(last), "--reason", "a test", *(end or []))[0], 0)
+            if end is None:
+                self.assertEqual(self.at_terminal("revoke", self.name(last), "--reason", "a test")[0], 0)
+            time.sleep(0.01)
+            self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [last.doc["id"]])
+
+
+    def test_which_entry_of_a_listed_directory_came_or_went(self) -> None:
+        for edit, words in (("echo >new", "; came since: new (uid 0)"), ("rm a", "; gone since: a"), ("mv ../o 'an old one'", "; came or was edited since: 'an old one' (uid 0)"),
+                            ("mv a z", "; gone since: a; came or was edited since: z (uid 0)"), ("rm b", "which one is not on record"), ("chmod 700 .", "; mode 0755 -> 0700"),
+                            ("chown 33 .", "; its attributes were changed, not its entries"), ("for i in 0 1 2 3 4 5 6 7 8 9; do echo >n$i; done", "n7 (uid 0) and 2 more")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d o; mkdir -m 755 d; echo >d/a; echo >d/b; echo >o; sleep 0.02"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("ls d >f; cat d/a"))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=self.host / "d", check=True)
+                facts = {m["path"]: m["now"] for m in self.call("promote", name).doc["moved"]}
+                self.assertIn(words, facts[str(self.host / "d")])
+
+    def test_values_that_differ_are_labelled(self) -> None:
+        """By when they were so: what the run would do is nothing that has happened on the host."""
+        run = self.try_out("echo new >f; cat g >h; ls . >l")
+        name = self.approve(run)
+        (self.host / "f").write_text("theirs\n")
+        self.assertEqual(self.call("promote", name).code, STALE)
+        said = self.call("promote", name, json_out=False).out.decode()
+        self.assertRegex(said, rf"(?m)^  {self.host}/f  \(the run changed it\)\n      when rehearsed  nothing\n      now             file, 7 bytes.*\n      owner           uid 0$")
+        self.assertRegex(said, rf"(?m)^  {self.host}  \(the run listed it\)\n      when rehearsed  directory.*\n      now             directory.*; came since: f")
+        self.assertEqual(self.call("promote", name, "--accept", str(self.host)).code, 0)
+        (self.host / "f").write_text("again\n")
+        back = self.call("rollback", run.doc["id"], json_out=False).out.decode()
+        self.assertRegex(back, rf"(?m)^  {self.host}/f\n      when promoted   .*\n      now             ")
+
+    def test_untraced_too(self) -> None:
+        for edit, words in (("rm d/a", "; an entry came, went or has got another name"), ("chmod 700 d", "; its attributes were changed, not its entries")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d; mkdir d; echo >d/a; sleep 0.02"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("echo >f", "--no-trace"))
+                time.sleep(0.02)
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                facts = {m["path"]: m["now"] for m in self.call("promote", name).doc["moved"]}
+                self.assertIn(words, facts[str(self.host / "d")])
+
+
+    def test_what_is_promoted_already(self) -> None:
+        """Its approval is used: that it is there is the better answer than that it wants one."""
+        run = self.try_out("echo f >f; echo g >g")
+        id_, name = run.doc["id"], self.name(run)
+        self.promote(run)
+        for options in ([], ["--only", str(self.host / "f")]):
+            again = self.call("promote", name, *options)
+            self.assertEqual((again.code, f"run {id_} is promoted already, by {id_}/1, and is in effect" in again.err.decode(), f"rollback {id_}" in again.err.decode()), (TRY_LATER, True, True), again.err)
+        said = self.at_terminal("approve", name, "--reason", "a test")[1].decode()
+        self.assertIn(f"note  it is promoted already, by {id_}/1, and is in effect; it can be promoted anew after: rehearse --state {self.state} rollback {id_}", said)
+        self.assertEqual(self.call("rollback", id_, str(self.host / "f")).code, 0)
+        self.assertIn("note  a part of it is promoted already and in effect: ", self.at_terminal("approve", name, "--reason", "a test")[1].decode())
+        self.assertEqual(self.call("rollback", id_).code, 0)
+        self.assertNotIn("note  ", self.at_terminal("approve", name, "--reason", "a test")[1].decode())
+        self.assertEqual(self.call("promote", name, "--only", str(self.host / "f")).code, 0)
+        rest = self.call("promote", name)
+        self.assertEqual((rest.code, b"was used by" in rest.err), (NOT_APPROVED, True), "a part does not stand for all of it")
+
+
+    def test_the_plan_is_what_would_be_done(self) -> None:
+        """Where something has come or gone, and may go, that is in the list of operations."""
+        (self.host / "gone").write_text("old\n")
+        (self.host / "edit").write_text("old\n")
+        name = self.approve(self.try_out("echo n >n; rm gone; echo new >edit; echo m >m"))
+        subprocess.run(["sh", "-euc", "rm gone edit; echo theirs >n"], cwd=self.host, check=True)
+        plan = self.call("promote", name, "--accept", str(self.host), "--dry-run")
+        self.assertEqual(plan.code, 0, plan.out)
+        done = self.call("promote", name, "--accept", str(self.host))
+        self.assertEqual(done.code, 0, done.out)
+        for result in (plan, done):
+            self.assertEqual({o["path"].removeprefix(f"{self.host}/"): o["what"] for o in result.doc["operations"] if o["path"] != str(self.host)}, {"n": "replace", "edit": "put", "m": "put"})
+
+    def test_diff_of_what_the_run_did_not_change(self) -> None:
+        self.try_out("echo f >f")
+        (self.host / "g").write_text("g\n")
+        for json_out in (True, False):
+            result = self.call("diff", "last", str(self.host / "f"), str(self.host / "g"), json_out=json_out)
+            self.assertEqual((result.code, f"{self.host}/g: the run did not change it" in result.err.decode(), b"+f" in result.out), (harness.USAGE, True, True), result.err)
+        asked = self.call("diff", "last", str(self.host / "g"), "--exit-code")
+        self.assertEqual((asked.code, asked.doc["changes"], asked.doc["unchanged"]), (0, [], [{"path": str(self.host / "g"), "why": "the run did not change it"}]))
 
 
 class Random(PromoteCase):

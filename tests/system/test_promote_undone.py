@@ -268,7 +268,7 @@ class Moved(PromoteCase):
         self.assertEqual((collected.code, [s["id"] for s in collected.doc["spared"]]), (0, [run]), "what is somebody's own goes by a person's hand alone")
         self.assertIn(f"{new} had been edited meanwhile", str(collected.doc["spared"][0]["kept"]))
         refused = self.call("rm", run)
-        self.assertEqual((refused.code, b"keeps what is not its own" in refused.err, b"--force" in refused.err), (1, True, True), refused.err)
+        self.assertEqual((refused.code, b"keeps what is not its own" in refused.err, b"--force" in refused.err), (75, True, True), refused.err)
         self.assertTrue(kept.read_text().endswith("theirs\n"), kept)
         self.assertEqual(self.call("rm", "--force", run).code, 0)
         self.assertFalse((image.mount / ".rehearse").exists())
@@ -366,6 +366,48 @@ class Attributes(PromoteCase):
         self.recovered("undone")
         self.assert_same(old, self.host)
         self.assertEqual(self.call("promote", name).code, 0, "the approval was given back")
+
+
+class Remedies(PromoteCase):
+    """What the host refuses to an undo is named with what to do about it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        harness.need("strace")
+        self.image = Image(self, "ext4")
+
+    def test_an_immutable_file(self) -> None:
+        data = self.image.mount / "data"
+        subprocess.run(["sh", "-euc", f"echo a >{data}; echo a >{data}2"], check=True)
+        name = self.approve(self.try_out("chmod 600 data data2", "--no-trace", cwd=self.image.mount))
+        old = Tree(self.image.mount)
+        done = subprocess.run([*injected("chmod:signal=SIGKILL:when=2"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual((done.returncode in (-9, 137), data.stat().st_mode & 0o777), (True, 0o600), done.stderr)
+        subprocess.run(["chattr", "+i", data], check=True)
+        try:
+            told = self.call("list", json_out=False)
+            remedy = f"(lsattr -d), or a security module forbids it: chattr -i -a {data}"
+            self.assertIn(f"rehearse:   put that right, then: rehearse --state {self.state} recover", told.err.decode())
+            for verb in (["recover"], ["promote", name], ["rollback", name.split("@", maxsplit=1)[0]]):
+                result = self.call(*verb, json_out=False)
+                said = (result.out + result.err).decode()
+                self.assertEqual((result.code, remedy in said, f"then: rehearse --state {self.state} recover" in said), (INCOMPLETE, True, True), said)
+            self.assertEqual(self.call("recover").doc["recovered"][0]["fix"], f"put that right, then: rehearse --state {self.state} recover")
+        finally:
+            subprocess.run(["chattr", "-i", data], check=True)
+        self.assertEqual(self.call("recover").code, 0)
+        self.assert_same(old, self.image.mount)
+        self.assertEqual(self.call("promote", name).code, 0)
+
+    def test_a_promotion_that_could_not_be_undone(self) -> None:
+        subprocess.run(["sh", "-euc", "echo a >f; echo a >g"], cwd=self.host, check=True)
+        name = self.approve(self.try_out("chmod 600 f g", cwd=self.host))
+        faults = [*injected("syncfs:error=EIO:when=2")[:-2], "-e", "inject=syncfs:error=EIO:when=2", "-e", "inject=chmod:error=EPERM:when=3+"]
+        done = subprocess.run([*faults, *self.command("promote", name, json_out=False)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, INCOMPLETE, done.stderr)
+        self.assertIn(f"put that right, then: rehearse --state {self.state} recover".encode(), done.stdout)
+        self.assertIn(f": chattr -i -a {self.host}/f\n".encode(), done.stdout)
+        self.assertEqual(self.call("recover").code, 0)
 
 
 class Noticed(PromoteCase):

@@ -93,6 +93,23 @@ TEST_CASE("promoted runs go by age and with all, and are told") {
   policy.all = true;
   CHECK(ids(choose_for_gc(runs, policy, kNow)) ==
         std::vector<std::string>{aged(2).id + " all", aged(1).id + " all"});
-  policy.promoted = true;
+  policy.force = true;
   CHECK(choose_for_gc(runs, policy, kNow).size() == 3);
+}
+
+TEST_CASE("approved runs wait for their promotion unless all of them are forced out") {
+  std::vector<GcCandidate> runs = {aged(1), aged(2)};
+  runs[1].approved = true;
+  GcPolicy policy = nothing();
+  policy.keep = 0;
+  policy.older_than_ns = 0;
+  policy.max_bytes = 0;
+  CHECK(ids(choose_for_gc(runs, policy, kNow)) == std::vector<std::string>{aged(1).id + " age"});
+  policy = nothing();
+  policy.all = true;
+  CHECK(ids(choose_for_gc(runs, policy, kNow)) == std::vector<std::string>{aged(1).id + " all"});
+  policy.force = true;
+  const auto chosen = choose_for_gc(runs, policy, kNow);
+  REQUIRE(chosen.size() == 2);
+  CHECK((chosen[0].id == aged(2).id && chosen[0].approved));
 }
