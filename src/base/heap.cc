@@ -16,8 +16,8 @@ constexpr std::uintptr_t kPage = 4096;
 }  // namespace
 
 void prepare_heap() {
-  // Giving one ends what malloc learns by itself: the others are what it would learn at most (mallopt(3)). A lower
-  // threshold would make each large buffer anew, page by page.
+  // Giving one ends what malloc learns by itself: the others are what it would learn at most (mallopt(3)). A
+  // lower threshold would make each large buffer anew, page by page.
   (void)::mallopt(M_TOP_PAD, static_cast<int>(kMiB));
   (void)::mallopt(M_TRIM_THRESHOLD, static_cast<int>(64 * kMiB));
   (void)::mallopt(M_MMAP_THRESHOLD, static_cast<int>(32 * kMiB));
