@@ -24,7 +24,6 @@
 #include "promote/incoming.h"
 #include "promote/kept_aside.h"
 #include "promote/kept_times.h"
-#include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/package_owners.h"
@@ -35,6 +34,7 @@
 #include "promote/selection.h"
 #include "promote/stage.h"
 #include "promote/time_grain.h"
+#include "promote/turn.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "promote/unit_undo.h"
@@ -558,12 +558,12 @@ class Rollback {
 }  // namespace
 
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order) {
-  RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns, [&](const std::string& what) {
-           if (order.progress) order.progress(what, 0, 0);
-         }));
-  RH_TRY(auto notes, recover_first(state, lock));
+  const auto waiting = [&](const std::string& what) {
+    if (order.progress) order.progress(what, 0, 0);
+  };
+  RH_TRY(Turn turn, take_turn(state, {order.run, order.dry_run, order.wait_ns, waiting}));
   RH_TRY(ledger::Bundle bundle, state.open_run(order.run));
-  return Rollback(state, order, std::move(bundle), std::move(notes)).run();
+  return Rollback(state, order, std::move(bundle), std::move(turn.notes)).run();
 }
 
 }  // namespace rehearse::promote

@@ -935,11 +935,47 @@ class Obstacles(PromoteCase):
         os.makedirs("/run/rehearse", 0o700, exist_ok=True)
         with open("/run/rehearse/promotion.lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            lock.write("pid 4711, run somebody")
-            lock.flush()
+            # What is written there is believed of who has the lock, and of nobody else.
+            for words, said in ((f"pid {os.getpid()}, run somebody", f"another promotion (pid {os.getpid()}, run somebody) is going on"),
+                                ("pid 4711, run somebody", f"the lock of promotions, /run/rehearse/promotion.lock, is held by pid {os.getpid()} (python3"),
+                                (f"pid {os.getpid()}1, run somebody", f"is held by pid {os.getpid()} (python3")):
+                lock.seek(0)
+                lock.truncate()
+                lock.write(words)
+                lock.flush()
+                result = self.call("promote", name, "--wait", "100ms")
+                self.assertEqual((result.code, said in result.err.decode(), "4711" in result.err.decode()), (TRY_LATER, True, False), result.err)
+                # A dry run waits for nobody.
+                start = time.monotonic()
+                dry = self.call("promote", name, "--wait", "1h", "--dry-run")
+                self.assertEqual((dry.code, dry.doc["result"], [o["what"] for o in dry.doc["operations"] if o["path"] == str(self.host / "f")]), (0, "dry run", ["put"]), dry.err)
+                self.assertTrue(any(said in note for note in dry.doc["notes"]), dry.doc["notes"])
+                self.assertLess(time.monotonic() - start, 30 * harness.SLOW)
+        # Its taker is gone, and what he has left behind has it.
+        holder = subprocess.Popen(["flock", "/run/rehearse/promotion.lock", "sh", "-c", "echo; sleep 600"], stdout=subprocess.PIPE)
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text(encoding="ascii").split()
+        try:
+            holder.kill()
+            holder.wait()
             result = self.call("promote", name, "--wait", "100ms")
-        self.assertEqual(result.code, TRY_LATER)
-        self.assertIn(b"pid 4711", result.err)
+            self.assertEqual((result.code, b"is held by a process that is not known" in result.err), (TRY_LATER, True), result.err)
+        finally:
+            for child in children:
+                for below in Path(f"/proc/{child}/task/{child}/children").read_text(encoding="ascii").split():
+                    os.kill(int(below), signal.SIGKILL)
+                os.kill(int(child), signal.SIGKILL)
+        holder.stdout.close()
+        self.promote_and_back(name)
+
+    def promote_and_back(self, name: str) -> None:
+        self.assertTrue(harness.wait_for(lambda: self.call("promote", name).code == 0))
+        with open("/run/rehearse/promotion.lock", "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            dry = self.call("rollback", name.split("@", maxsplit=1)[0], "--wait", "1h", "--dry-run")
+            self.assertEqual((dry.code, "is held by pid" in str(dry.doc["notes"])), (0, True), dry.err)
+        self.assertEqual(self.call("rollback", name.split("@", maxsplit=1)[0]).code, 0)
 
 
 class Many(PromoteCase):
