@@ -71,6 +71,7 @@ class Promotion {
     RH_CHECK(check_covered());
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
+    note_idle_globs(order_.staleness, outcome_.staleness, outcome_.notes);
     show_operations();
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;

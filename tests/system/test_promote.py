@@ -2202,6 +2202,37 @@ class Clear(PromoteCase):
         self.assertEqual((asked.code, asked.doc["changes"], asked.doc["unchanged"]), (0, [], [{"path": str(self.host / "g"), "why": "the run did not change it"}]))
 
 
+    def test_a_glob_that_matches_nothing_is_told(self) -> None:
+        image = Image(self, "ext4")
+        (image.mount / "r").write_text("r\n")
+        slip = f"{image.mount}/typo/**"
+        for trace in ([], ["--no-trace"]):
+            with self.subTest(trace=trace):
+                name = self.approve(self.try_out("cat r >f", *trace, cwd=image.mount))
+                time.sleep(0.02)
+                (image.mount / "r").write_text("edit\n")
+                stale = self.call("promote", name, "--stale-ignore", slip)
+                self.assertEqual((stale.code, any(note.startswith(f"--stale-ignore {slip} matches nothing") for note in stale.doc["notes"])), (STALE, True), stale.doc["notes"])
+                dry = self.call("promote", name, "--stale-ignore", f"{image.mount}/r", "--stale-ignore", slip, "--dry-run")
+                self.assertEqual((dry.code, [note.split()[1] for note in dry.doc["notes"] if "matches nothing" in note]), (0, [slip]), dry.doc)
+
+    def test_no_system_call_where_a_path_leads_nowhere(self) -> None:
+        for edit, words in (("rm -r d", "it is gone"), ("mv d e; ln -s e d", "it is a symlink now"), ("rm -r d; echo >d", "no directory any more")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d e; mkdir -p d/s; echo >d/s/f"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("echo new >d/s/f"))
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                result = self.call("promote", name)
+                said = str(result.doc["moved"]) + result.doc["why"]
+                self.assertEqual((result.code, "openat" in said, words in said), (STALE, False, True), said)
+
+    def test_one_operation(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("chmod 600 f")
+        said = self.call("promote", self.approve(run), json_out=False).out.decode()
+        self.assertIn("\n1 operation; checked in ", said)
+
+
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
 
