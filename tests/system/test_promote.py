@@ -2232,6 +2232,21 @@ class Clear(PromoteCase):
         said = self.call("promote", self.approve(run), json_out=False).out.decode()
         self.assertIn("\n1 operation; checked in ", said)
 
+    def test_a_rollback_of_nothing(self) -> None:
+        """Where all that there was is left out, none has been made."""
+        run = self.try_out("echo n >n; echo m >m")
+        self.promote(run)
+        for options in (["--except", str(self.host / "n"), "--except", str(self.host / "m")], ["--except", str(self.host)]):
+            before = Tree(self.host)
+            result = self.call("rollback", run.doc["id"], *options)
+            self.assertEqual((result.code, result.doc["result"], result.doc["id"]), (0, "nothing to do", None), result.out)
+            self.assert_same(before, self.host)
+            self.assertEqual([row["kind"] for row in self.ledger("SELECT kind FROM promotions")], ["promote"])
+            said = self.call("rollback", run.doc["id"], *options, json_out=False).out.decode()
+            self.assertIn(f"nothing to do  {run.doc['id']}\n  everything that is in effect is left out\n", said)
+        self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "n")).doc["id"], f"{run.doc['id']}/2")
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+
 
 class Random(PromoteCase):
     """Random operations (random_operations.py) natively and promoted; then back, and some again.
