@@ -79,7 +79,7 @@ Result<UniqueFd> open_at2(int dir, const char* path, std::uint64_t flags, std::u
   do {
     fd = ::syscall(SYS_openat2, dir, path, &how, sizeof how);
   } while (fd == -1 && (errno == EINTR || (errno == EAGAIN && ++races < kMostRaces)));
-  return as_fd(fd, "openat2", path);
+  return as_fd(fd, "open", path);
 }
 
 Result<UniqueFd> open_beneath(int dir, const char* path, std::uint64_t flags, std::uint64_t mode) {

@@ -174,10 +174,11 @@ std::string promotion_text(const Outcome& outcome, const std::string& state_opti
   list("NOT UNDONE", outcome.not_undone.size(),
        [&](std::size_t i) { return escape_text(outcome.not_undone[i]); });
   if (!outcome.id.empty())
-    text += fmt::format(
-        "{} operations; checked in {}, prepared in {}, committed in {}; the host was mixed for {}\n",
-        outcome.operations.size(), format_duration(outcome.check_ns), format_duration(outcome.stage_ns),
-        format_duration(outcome.commit_ns), format_duration(outcome.window_ns));
+    text +=
+        fmt::format("{} {}; checked in {}, prepared in {}, committed in {}; the host was mixed for {}\n",
+                    outcome.operations.size(), outcome.operations.size() == 1 ? "operation" : "operations",
+                    format_duration(outcome.check_ns), format_duration(outcome.stage_ns),
+                    format_duration(outcome.commit_ns), format_duration(outcome.window_ns));
   if (!outcome.id.empty() && outcome.exit == ExitCode::kDone && !outcome.rollback)
     text += fmt::format("back  rehearse {}rollback {}\n", state_option, outcome.run);
   return text;

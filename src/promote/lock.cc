@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <ctime>
+#include <sstream>
 
 #include "base/clock.h"
 #include "base/stop_request.h"
@@ -40,13 +43,51 @@ Result<bool> lock_now(const UniqueFd& file) {
   return sys::last_error("flock", kName);
 }
 
-/// " (pid 12, run X)".
+/// The process that took the lock, as the kernel lists it; 0 if it cannot be told, or is no more: then some
+/// process that it has left behind has it.
+int locker_of(const UniqueFd& file) {
+  const auto st = sys::stat_fd(file.get());
+  const auto list = sys::read_file("/proc/locks");
+  if (!st || !list) return 0;
+  const std::string object =
+      fmt::format(" {:02x}:{:02x}:{} ", major(st->st_dev), minor(st->st_dev), st->st_ino);
+  std::istringstream lines(*list);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string number;
+    std::string kind;
+    std::string advisory;
+    std::string access;
+    int pid = 0;
+    if (line.find(object) == std::string::npos || !(words >> number >> kind >> advisory >> access >> pid) ||
+        kind != "FLOCK")
+      continue;
+    return pid > 0 && ::kill(pid, 0) == 0 ? pid : 0;
+  }
+  return 0;
+}
+
+/// What its holder has written into the file: "pid 12, run X".
+std::string signature(const UniqueFd& file) {
+  std::string line(256, '\0');
+  const ssize_t n = ::pread(file.get(), line.data(), line.size(), 0);
+  line.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
+  while (!line.empty() && line.back() == '\n') line.pop_back();
+  return line;
+}
+
+/// Who holds the lock, one sentence. What is written in the file may be of somebody who had it before.
 std::string holder_of(const UniqueFd& file) {
-  std::string holder(256, '\0');
-  const ssize_t n = ::pread(file.get(), holder.data(), holder.size(), 0);
-  holder.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  while (!holder.empty() && holder.back() == '\n') holder.pop_back();
-  return holder.empty() ? "" : " (" + holder + ")";
+  const int pid = locker_of(file);
+  const std::string written = signature(file);
+  if (pid != 0 && written.starts_with(fmt::format("pid {},", pid)))
+    return "another promotion (" + written + ") is going on";
+  const std::string lock = fmt::format("the lock of promotions, {}/{}, is held by ", kDirectory, kName);
+  if (pid == 0) return lock + "a process that is not known";
+  auto comm = sys::read_file(("/proc/" + std::to_string(pid) + "/comm").c_str(), 64);
+  if (!comm) return lock + fmt::format("pid {}", pid);
+  while (!comm->empty() && comm->back() == '\n') comm->pop_back();
+  return lock + fmt::format("pid {} ({})", pid, *comm);
 }
 
 /// What others are told; failing to say it is no reason to stop.
@@ -57,10 +98,13 @@ void sign(const UniqueFd& file, const std::string& run) {
 
 }  // namespace
 
-Result<std::optional<HostLock>> HostLock::try_take(const std::string& run) {
+Result<std::optional<HostLock>> HostLock::try_take(const std::string& run, std::string* holder) {
   RH_TRY(UniqueFd file, open_lock_file());
   RH_TRY(const bool mine, lock_now(file));
-  if (!mine) return std::optional<HostLock>();
+  if (!mine) {
+    if (holder != nullptr) *holder = holder_of(file);
+    return std::optional<HostLock>();
+  }
   sign(file, run);
   return std::optional<HostLock>(HostLock(std::move(file)));
 }
@@ -72,12 +116,11 @@ Result<HostLock> HostLock::take(const std::string& run, std::int64_t wait_ns,
   while (true) {
     RH_TRY(const bool mine, lock_now(file));
     if (mine) break;
-    const std::string other = "another promotion" + holder_of(file);
     RH_CHECK(stop_request::check("it was waiting for another promotion; nothing was changed"));
     if (monotonic_ns() >= until)
-      return fail(other + " is going on", ExitCode::kTryLater,
+      return fail(holder_of(file), ExitCode::kTryLater,
                   "try again when it is over, or wait longer: --wait 5m");
-    if (waiting) waiting("waiting for " + other);
+    if (waiting) waiting("waiting: " + holder_of(file));
     struct timespec pause = {};
     pause.tv_nsec = kPauseNs;
     ::nanosleep(&pause, nullptr);

@@ -18,8 +18,8 @@ class HostLock {
   /// every now and then for whom. An error too if an end is asked for (stop_request.h).
   static Result<HostLock> take(const std::string& run, std::int64_t wait_ns,
                                const std::function<void(const std::string&)>& waiting = {});
-  /// Nothing if somebody holds it.
-  static Result<std::optional<HostLock>> try_take(const std::string& run);
+  /// Nothing if somebody holds it; `holder` is told who.
+  static Result<std::optional<HostLock>> try_take(const std::string& run, std::string* holder = nullptr);
 
  private:
   explicit HostLock(UniqueFd file) : file_(std::move(file)) {}

@@ -97,7 +97,7 @@ class Noting {
     if (!opened) {
       const int err = opened.error().err;
       if (leads_nowhere(err))
-        return fail(on.shown(place) + " has lost the directory it was in (" + opened.error().what + ")",
+        return fail(on.shown(place) + " has lost the directory it was in: " + why_nowhere(err),
                     ExitCode::kStale, "rehearse again");
       return tl::make_unexpected(opened.error());
     }

@@ -24,7 +24,6 @@
 #include "promote/commit.h"
 #include "promote/decision.h"
 #include "promote/in_effect.h"
-#include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/package_owners.h"
@@ -32,6 +31,7 @@
 #include "promote/stage.h"
 #include "promote/store_use.h"
 #include "promote/time_grain.h"
+#include "promote/turn.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "verdict/policy_set.h"
@@ -54,9 +54,9 @@ class Promotion {
 
   Result<Outcome> run() {
     const std::int64_t begun = monotonic_ns();
-    RH_TRY(const HostLock lock, HostLock::take(order_.run.run, order_.wait_ns,
-                                               [this](const std::string& what) { progress(what, 0); }));
-    RH_TRY(outcome_.notes, recover_first(state_, lock));
+    RH_TRY(Turn turn, take_turn(state_, {order_.run.run, order_.dry_run, order_.wait_ns,
+                                         [this](const std::string& what) { progress(what, 0); }}));
+    outcome_.notes = std::move(turn.notes);
     const std::int64_t locked_ns = realtime_ns();
     RH_TRY(frozen_, open_frozen_bundle());
     outcome_.run = frozen_->record.id;
@@ -71,6 +71,7 @@ class Promotion {
     RH_CHECK(check_covered());
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
+    note_idle_globs(order_.staleness, outcome_.staleness, outcome_.notes);
     show_operations();
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;

@@ -250,17 +250,4 @@ Result<std::vector<Recovered>> recover_all(const ledger::StateDir& state, const 
   return all;
 }
 
-Result<std::vector<std::string>> recover_first(const ledger::StateDir& state, const HostLock& lock) {
-  std::vector<std::string> lines;
-  RH_TRY(const auto recovered, recover_all(state, lock));
-  for (const Recovered& one : recovered) {
-    if (one.way == Recovered::Way::kFailed)
-      return fail("promotion " + one.id + " was interrupted and could not be undone" +
-                      (one.notes.empty() ? "" : ": " + one.notes.back()),
-                  ExitCode::kRollbackIncomplete, kRecoverAgain);
-    for (const std::string& line : one.units) lines.push_back("promotion " + one.id + ": " + line);
-  }
-  return lines;
-}
-
 }  // namespace rehearse::promote

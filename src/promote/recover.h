@@ -25,10 +25,6 @@ Result<bool> anything_pending(const ledger::StateDir& state);
 /// Recovers everything there is. The caller holds the host's lock.
 Result<std::vector<Recovered>> recover_all(const ledger::StateDir& state, const HostLock& lock);
 
-/// The same before something else is begun: lines about it, raw. kRollbackIncomplete where one could be
-/// neither finished nor undone, with what is in the way.
-Result<std::vector<std::string>> recover_first(const ledger::StateDir& state, const HostLock& lock);
-
 /// What to do about one of which recovery says that it failed.
 inline constexpr const char* kRecoverAgain = "put that right, then: rehearse recover";
 

@@ -24,7 +24,6 @@
 #include "promote/incoming.h"
 #include "promote/kept_aside.h"
 #include "promote/kept_times.h"
-#include "promote/lock.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
 #include "promote/package_owners.h"
@@ -35,6 +34,7 @@
 #include "promote/selection.h"
 #include "promote/stage.h"
 #include "promote/time_grain.h"
+#include "promote/turn.h"
 #include "promote/unit_plan.h"
 #include "promote/unit_runner.h"
 #include "promote/unit_undo.h"
@@ -102,6 +102,7 @@ class Rollback {
     outcome_.units = units_.steps();
     RH_CHECK(name_older());
     const bool nothing = operations_.empty() && given_up_.empty() && !units_.pending();
+    if (nothing && !outcome_.left_out.empty()) outcome_.why = "everything that is in effect is left out";
     if (order_.dry_run || nothing) return std::move(outcome_);
     RH_CHECK(commit_all());
     return std::move(outcome_);
@@ -271,11 +272,27 @@ class Rollback {
       taken.push_back(i);
     }
     RH_CHECK(check_parting(journal_, taken, left_out));
+    // Of directories whose entries stay the times are theirs: alone they are no rollback.
+    const auto stays = [&](const Operation& operation) { return is_time_beside(operation, left_out); };
+    if (std::ranges::all_of(chosen, stays)) chosen.clear();
     operations_ = inverted(std::move(chosen));
     const auto volumes = all_volumes();
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
     return {};
+  }
+
+  /// The time of a directory in which one of these operations of the promotion did something.
+  [[nodiscard]] bool is_time_beside(const Operation& time, std::span<const std::size_t> others) const {
+    if (!time.time_only || time.type != FileType::kDir) return false;
+    const auto in_it = [&](const Place& place) {
+      return place.area == Area::kHost && parent_of(place.path) == time.to.path;
+    };
+    return std::ranges::any_of(others, [&](std::size_t i) {
+      const Operation& other = journal_.operations[i];
+      return other.volume == time.volume && other.kind != OperationKind::kAttributes &&
+             (in_it(other.from) || in_it(other.to));
+    });
   }
 
   /// With what was asked for, but for what has changed. Empty: there is no rest.
@@ -558,12 +575,12 @@ class Rollback {
 }  // namespace
 
 Result<Outcome> roll_back_run(const ledger::StateDir& state, const RollbackOrder& order) {
-  RH_TRY(const HostLock lock, HostLock::take(order.run, order.wait_ns, [&](const std::string& what) {
-           if (order.progress) order.progress(what, 0, 0);
-         }));
-  RH_TRY(auto notes, recover_first(state, lock));
+  const auto waiting = [&](const std::string& what) {
+    if (order.progress) order.progress(what, 0, 0);
+  };
+  RH_TRY(Turn turn, take_turn(state, {order.run, order.dry_run, order.wait_ns, waiting}));
   RH_TRY(ledger::Bundle bundle, state.open_run(order.run));
-  return Rollback(state, order, std::move(bundle), std::move(notes)).run();
+  return Rollback(state, order, std::move(bundle), std::move(turn.notes)).run();
 }
 
 }  // namespace rehearse::promote

@@ -148,9 +148,10 @@ Result<Look> Site::look(const Operation& operation, End end) {
 Result<Spot> Site::spot_of_rename(const Operation& operation, End end) {
   auto found = spot(operation, end);
   if (found || (found.error().err != ESTALE && !leads_nowhere(found.error().err))) return found;
-  return fail_for(found.error().err,
-                  shown(operation, end) + " has lost the directory it was in (" + found.error().what + ")",
-                  ExitCode::kStale, "rehearse again");
+  return fail_for(
+      found.error().err,
+      shown(operation, end) + " has lost the directory it was in: " + why_nowhere(found.error().err),
+      ExitCode::kStale, "rehearse again");
 }
 
 Result<void> Site::rename(const Operation& operation, End source, unsigned flags) {

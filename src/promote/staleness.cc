@@ -61,7 +61,7 @@ class MountCheck {
     struct stat st = {};
     if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
     if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory ||
-        ignored_by(rules_, full) != nullptr)
+        ignored_by(rules_, full, result_) != nullptr)
       return;
     if (S_ISDIR(st.st_mode)) waiting.push_back(path);
     if (has_moved(full, st))

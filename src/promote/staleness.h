@@ -38,6 +38,7 @@ struct Staleness {
   std::vector<Moved> moved;
   std::vector<LeftOut> ignored;       ///< facts that were not compared, and why
   std::vector<std::string> accepted;  ///< facts that have moved and that the operator named
+  std::set<std::string> matching;     ///< globs that something was left out by, or would have been
 };
 
 /// A line for each path that the operator named for nothing, raw: a slip, mostly.
@@ -49,6 +50,10 @@ struct StaleIgnore {
   std::string glob;  ///< path glob; `**` crosses slashes
   std::string by;    ///< whose word that is: "built in", "policy", "--stale-ignore"
 };
+
+struct StalenessRules;
+/// A line for each glob that the operator gave for nothing, raw.
+void note_idle_globs(const StalenessRules& rules, const Staleness& result, std::vector<std::string>& notes);
 
 /// What is compared and what is not.
 struct StalenessRules {

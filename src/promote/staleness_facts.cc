@@ -88,10 +88,22 @@ bool is_accepted(const StalenessRules& rules, const std::string& path) {
 
 }  // namespace
 
-const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path) {
-  const auto found = std::find_if(rules.ignore.begin(), rules.ignore.end(),
-                                  [&](const StaleIgnore& one) { return glob_matches(one.glob, path); });
-  return found == rules.ignore.end() ? nullptr : &*found;
+const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path, Staleness& result) {
+  const StaleIgnore* first = nullptr;
+  for (const StaleIgnore& one : rules.ignore) {
+    if (!glob_matches(one.glob, path)) continue;
+    result.matching.insert(one.glob);
+    if (first == nullptr) first = &one;
+  }
+  return first;
+}
+
+void note_idle_globs(const StalenessRules& rules, const Staleness& result, std::vector<std::string>& notes) {
+  for (const StaleIgnore& one : rules.ignore)
+    if (!result.matching.contains(one.glob))
+      notes.push_back(
+          one.by + ' ' + one.glob +
+          " matches nothing that was compared: what the run changed is compared whatever it says");
 }
 
 void note(const StalenessRules& rules, Staleness& result, Moved moved) {

@@ -27,7 +27,7 @@ std::string owner_of(const struct stat& st);
 std::optional<std::uint64_t> generation_of(int file);
 
 /// Nothing: it is compared.
-const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path);
+const StaleIgnore* ignored_by(const StalenessRules& rules, const std::string& path, Staleness& result);
 /// Names the fact, unless the operator has.
 void note(const StalenessRules& rules, Staleness& result, Moved moved);
 

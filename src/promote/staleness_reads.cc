@@ -28,7 +28,7 @@ class ReadCheck {
       result_.ignored.push_back({read.path, "a pseudo filesystem"});
       return {};
     }
-    if (const StaleIgnore* one = ignored_by(rules_, read.path)) {
+    if (const StaleIgnore* one = ignored_by(rules_, read.path, result_)) {
       result_.ignored.push_back({read.path, "stale_ignore (" + one->by + ")"});
       return {};
     }

@@ -100,7 +100,8 @@ class WrittenCheck {
     parent_moved = !found;
     if (found) return *found;
     note(rules_, result_,
-         moved(i, then(i), "its directory is gone or leads elsewhere (" + found.error().what + ")", ""));
+         moved(i, then(i), std::string("its directory leads elsewhere: ") + why_nowhere(found.error().err),
+               ""));
     return std::nullopt;
   }
 

@@ -89,6 +89,21 @@ Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags
   return sys::open_at2(from, path.empty() ? "." : std::string(path).c_str(), flags, 0, kResolve);
 }
 
+const char* why_nowhere(int err) {
+  switch (err) {
+    case ENOENT:
+    case ESTALE:
+      return "it is gone";
+    case ENOTDIR:
+    case ELOOP:
+      return "it is a symlink now, or no directory any more";
+    case EXDEV:
+      return "something is mounted over it";
+    default:
+      return "it cannot be opened";
+  }
+}
+
 bool leads_nowhere(int err) {
   return err == ENOENT || err == ENOTDIR || err == ELOOP || err == EXDEV;
 }
@@ -111,7 +126,8 @@ Result<Volume> Volume::open(std::string mountpoint) {
                                 : sys::open_at2(top.get(), mountpoint.substr(1).c_str(), kDirectory, 0,
                                                 RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
   if (!root)
-    return fail_for(root.error().err, "the mount point " + mountpoint + " has moved: " + root.error().what,
+    return fail_for(root.error().err,
+                    "the mount point " + mountpoint + " has moved: " + why_nowhere(root.error().err),
                     ExitCode::kStale, "rehearse again");
   struct statx facts = {};
   if (::statx(root->get(), "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &facts) != 0)

@@ -32,6 +32,9 @@ Result<UniqueFd> open_below(int root, std::string_view path, std::uint64_t flags
 /// more.
 bool leads_nowhere(int err);
 
+/// What became of a directory to which a path leads nowhere any more, for people.
+const char* why_nowhere(int err);
+
 /// What was found a moment ago may be moved by somebody before it is looked at again: that is kStale, no
 /// failure.
 template <class T>

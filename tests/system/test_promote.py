@@ -935,11 +935,47 @@ class Obstacles(PromoteCase):
         os.makedirs("/run/rehearse", 0o700, exist_ok=True)
         with open("/run/rehearse/promotion.lock", "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            lock.write("pid 4711, run somebody")
-            lock.flush()
+            # What is written there is believed of who has the lock, and of nobody else.
+            for words, said in ((f"pid {os.getpid()}, run somebody", f"another promotion (pid {os.getpid()}, run somebody) is going on"),
+                                ("pid 4711, run somebody", f"the lock of promotions, /run/rehearse/promotion.lock, is held by pid {os.getpid()} (python3"),
+                                (f"pid {os.getpid()}1, run somebody", f"is held by pid {os.getpid()} (python3")):
+                lock.seek(0)
+                lock.truncate()
+                lock.write(words)
+                lock.flush()
+                result = self.call("promote", name, "--wait", "100ms")
+                self.assertEqual((result.code, said in result.err.decode(), "4711" in result.err.decode()), (TRY_LATER, True, False), result.err)
+                # A dry run waits for nobody.
+                start = time.monotonic()
+                dry = self.call("promote", name, "--wait", "1h", "--dry-run")
+                self.assertEqual((dry.code, dry.doc["result"], [o["what"] for o in dry.doc["operations"] if o["path"] == str(self.host / "f")]), (0, "dry run", ["put"]), dry.err)
+                self.assertTrue(any(said in note for note in dry.doc["notes"]), dry.doc["notes"])
+                self.assertLess(time.monotonic() - start, 30 * harness.SLOW)
+        # Its taker is gone, and what he has left behind has it.
+        holder = subprocess.Popen(["flock", "/run/rehearse/promotion.lock", "sh", "-c", "echo; sleep 600"], stdout=subprocess.PIPE)
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text(encoding="ascii").split()
+        try:
+            holder.kill()
+            holder.wait()
             result = self.call("promote", name, "--wait", "100ms")
-        self.assertEqual(result.code, TRY_LATER)
-        self.assertIn(b"pid 4711", result.err)
+            self.assertEqual((result.code, b"is held by a process that is not known" in result.err), (TRY_LATER, True), result.err)
+        finally:
+            for child in children:
+                for below in Path(f"/proc/{child}/task/{child}/children").read_text(encoding="ascii").split():
+                    os.kill(int(below), signal.SIGKILL)
+                os.kill(int(child), signal.SIGKILL)
+        holder.stdout.close()
+        self.promote_and_back(name)
+
+    def promote_and_back(self, name: str) -> None:
+        self.assertTrue(harness.wait_for(lambda: self.call("promote", name).code == 0))
+        with open("/run/rehearse/promotion.lock", "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            dry = self.call("rollback", name.split("@", maxsplit=1)[0], "--wait", "1h", "--dry-run")
+            self.assertEqual((dry.code, "is held by pid" in str(dry.doc["notes"])), (0, True), dry.err)
+        self.assertEqual(self.call("rollback", name.split("@", maxsplit=1)[0]).code, 0)
 
 
 class Many(PromoteCase):
@@ -2164,6 +2200,52 @@ class Clear(PromoteCase):
             self.assertEqual((result.code, f"{self.host}/g: the run did not change it" in result.err.decode(), b"+f" in result.out), (harness.USAGE, True, True), result.err)
         asked = self.call("diff", "last", str(self.host / "g"), "--exit-code")
         self.assertEqual((asked.code, asked.doc["changes"], asked.doc["unchanged"]), (0, [], [{"path": str(self.host / "g"), "why": "the run did not change it"}]))
+
+
+    def test_a_glob_that_matches_nothing_is_told(self) -> None:
+        image = Image(self, "ext4")
+        (image.mount / "r").write_text("r\n")
+        slip = f"{image.mount}/typo/**"
+        for trace in ([], ["--no-trace"]):
+            with self.subTest(trace=trace):
+                name = self.approve(self.try_out("cat r >f", *trace, cwd=image.mount))
+                time.sleep(0.02)
+                (image.mount / "r").write_text("edit\n")
+                stale = self.call("promote", name, "--stale-ignore", slip)
+                self.assertEqual((stale.code, any(note.startswith(f"--stale-ignore {slip} matches nothing") for note in stale.doc["notes"])), (STALE, True), stale.doc["notes"])
+                dry = self.call("promote", name, "--stale-ignore", f"{image.mount}/r", "--stale-ignore", slip, "--dry-run")
+                self.assertEqual((dry.code, [note.split()[1] for note in dry.doc["notes"] if "matches nothing" in note]), (0, [slip]), dry.doc)
+
+    def test_no_system_call_where_a_path_leads_nowhere(self) -> None:
+        for edit, words in (("rm -r d", "it is gone"), ("mv d e; ln -s e d", "it is a symlink now"), ("rm -r d; echo >d", "no directory any more")):
+            with self.subTest(edit=edit):
+                subprocess.run(["sh", "-euc", "rm -rf d e; mkdir -p d/s; echo >d/s/f"], cwd=self.host, check=True)
+                name = self.approve(self.try_out("echo new >d/s/f"))
+                subprocess.run(["sh", "-euc", edit], cwd=self.host, check=True)
+                result = self.call("promote", name)
+                said = str(result.doc["moved"]) + result.doc["why"]
+                self.assertEqual((result.code, "openat" in said, words in said), (STALE, False, True), said)
+
+    def test_one_operation(self) -> None:
+        (self.host / "f").write_text("old\n")
+        run = self.try_out("chmod 600 f")
+        said = self.call("promote", self.approve(run), json_out=False).out.decode()
+        self.assertIn("\n1 operation; checked in ", said)
+
+    def test_a_rollback_of_nothing(self) -> None:
+        """Where all that there was is left out, none has been made."""
+        run = self.try_out("echo n >n; echo m >m")
+        self.promote(run)
+        for options in (["--except", str(self.host / "n"), "--except", str(self.host / "m")], ["--except", str(self.host)]):
+            before = Tree(self.host)
+            result = self.call("rollback", run.doc["id"], *options)
+            self.assertEqual((result.code, result.doc["result"], result.doc["id"]), (0, "nothing to do", None), result.out)
+            self.assert_same(before, self.host)
+            self.assertEqual([row["kind"] for row in self.ledger("SELECT kind FROM promotions")], ["promote"])
+            said = self.call("rollback", run.doc["id"], *options, json_out=False).out.decode()
+            self.assertIn(f"nothing to do  {run.doc['id']}\n  everything that is in effect is left out\n", said)
+        self.assertEqual(self.call("rollback", run.doc["id"], str(self.host / "n")).doc["id"], f"{run.doc['id']}/2")
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
 
 
 class Random(PromoteCase):
