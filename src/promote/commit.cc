@@ -176,9 +176,8 @@ void remove_made(const Volume& volume, const std::string& path, char kind) {
   }
 }
 
-}  // namespace
-
-Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t number, const StoreUse& use) {
+/// What journal number `number` has staged, unless it is in use.
+Result<void> clear_staged(UsedVolume& used, std::uint32_t number, const StoreUse& use) {
   if (used.volume.store() < 0) return {};
   const std::string tag = tag_of(number);
   const std::string& token = used.entry.token;
@@ -192,6 +191,15 @@ Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t nu
     const std::string path = std::string(kNew) + '/' + name;
     if (!use.has_name(token, path)) RH_CHECK(remove_tree(used.volume.store(), path.c_str()));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t number, const StoreUse& use) {
+  RH_CHECK(clear_staged(used, number, use));
+  if (used.volume.store() < 0 || used.entry.adopted) return {};
+  const std::string& token = used.entry.token;
   if (use.has_store(token) || !is_empty(used.volume, kNew) || !is_empty(used.volume, kKept)) return {};
   return used.volume.remove_store(run);
 }
@@ -264,6 +272,7 @@ class Commit {
     // After the file: where they share a filesystem, that has made its name durable too.
     RH_CHECK(journals_.make_found());
     for (UsedVolume& used : order_.volumes) RH_CHECK(prepare_store(used, order_.header.run));
+    RH_CHECK(clear_leftovers());
     RH_TRY(operations_, order_.prepare());
     const std::int64_t staged_ns = realtime_ns();
     RH_CHECK(look_at_all());
@@ -286,6 +295,14 @@ class Commit {
     writer_.emplace(std::move(writer));
     RH_CHECK(journals_.make_ready(order_.header.run));
     return begin();
+  }
+
+  /// An earlier promotion of the same number that was undone while a filesystem was away could not clean up
+  /// there.
+  Result<void> clear_leftovers() {
+    RH_TRY(const StoreUse use, StoreUse::read(*order_.bundle));
+    for (UsedVolume& used : order_.volumes) RH_CHECK(clear_staged(used, order_.header.number, use));
+    return {};
   }
 
   /// From here on, what is made bears the time of `ready_ns_` or a later one: that tells it from what was

@@ -150,8 +150,9 @@ class Promotion {
     const auto in_effect = find_whole_in_effect(frozen_->bundle);
     if (error.exit != ExitCode::kNotApproved || !in_effect || in_effect->empty())
       return tl::make_unexpected(std::move(error));
-    return fail("run " + outcome_.run + " is promoted already, by " + *in_effect + ", and is in effect",
-                ExitCode::kTryLater,
+    return fail("run " + outcome_.run + " is not approved anew: it is promoted already, by " + *in_effect +
+                    ", and is in effect",
+                ExitCode::kNotApproved,
                 "to promote it anew take it back first: rehearse rollback " + outcome_.run);
   }
 

@@ -1,6 +1,7 @@
 #include "promote/recover.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -61,6 +62,7 @@ class Recovery {
     const auto use = StoreUse::read(bundle);
     for (std::size_t v = 0; use && v < found.volumes.size(); ++v) {
       if (found.gone[v]) {
+        note_left_behind(found.volumes[v]);
         RH_CHECK(remove_half_made(found.volumes[v], *use));
       } else {
         RH_CHECK(clean_up(found.volumes[v], pending_.run, journal_.header.number, *use));
@@ -71,6 +73,18 @@ class Recovery {
     RH_CHECK(journals_.discard(pending_));
     result_.way = Recovered::Way::kBack;
     return std::move(result_);
+  }
+
+  /// What is mounted there, if anything, is not what objects were staged on.
+  void note_left_behind(const UsedVolume& used) {
+    if (used.entry.adopted) return;
+    struct stat root = {};
+    if (used.volume.root() >= 0 && ::fstat(used.volume.root(), &root) == 0 &&
+        root.st_ino == used.entry.root_inode)
+      return;
+    result_.notes.push_back("the filesystem that was at " + used.entry.mountpoint +
+                            " is not mounted: what was prepared in its .rehearse/" + pending_.run +
+                            " is cleared when the run is promoted again, or by gc while it is mounted");
   }
 
   /// A store that was made and got no token yet, or none that outlived a power cut.

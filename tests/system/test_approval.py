@@ -110,7 +110,7 @@ class People(ApprovalCase):
         done = self.try_promote(other, 0)
         self.assertEqual(done.doc["authority"], "approved by ann, ben")
         self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
-        self.try_promote(other, TRY_LATER, f"is promoted already, by {other.doc['id']}/1, and is in effect")  # replayed
+        self.try_promote(other, NOT_APPROVED, f"is promoted already, by {other.doc['id']}/1, and is in effect")  # replayed
         # Every form of the report says who decided, and what was done since.
         shown = self.call("show", other.doc["id"])
         self.assertEqual([(d["verb"], d["uid"], d["reason"]) for d in shown.doc["decisions"]], [("approved", ANN, "because"), ("approved", BEN, "because")])
@@ -286,7 +286,7 @@ class Stops(ApprovalCase):
             thread.start()
         for thread in threads:
             thread.join()
-        self.assertEqual(sorted(codes), [0, TRY_LATER, TRY_LATER, TRY_LATER])  # it is in effect by then
+        self.assertEqual(sorted(codes), [0, NOT_APPROVED, NOT_APPROVED, NOT_APPROVED])
         self.assertEqual((self.host / "f").read_text(), "old\nnew\n")
 
     def test_two_approvals_race_and_one_promotion_uses_both(self) -> None:

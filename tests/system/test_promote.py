@@ -2167,7 +2167,7 @@ class Clear(PromoteCase):
         self.promote(run)
         for options in ([], ["--only", str(self.host / "f")]):
             again = self.call("promote", name, *options)
-            self.assertEqual((again.code, f"run {id_} is promoted already, by {id_}/1, and is in effect" in again.err.decode(), f"rollback {id_}" in again.err.decode()), (TRY_LATER, True, True), again.err)
+            self.assertEqual((again.code, f"it is promoted already, by {id_}/1, and is in effect" in again.err.decode(), f"rollback {id_}" in again.err.decode()), (NOT_APPROVED, True, True), again.err)
         said = self.at_terminal("approve", name, "--reason", "a test")[1].decode()
         self.assertIn(f"note  it is promoted already, by {id_}/1, and is in effect; it can be promoted anew after: rehearse --state {self.state} rollback {id_}", said)
         self.assertEqual(self.call("rollback", id_, str(self.host / "f")).code, 0)

@@ -410,6 +410,37 @@ class Remedies(PromoteCase):
         self.assertEqual(self.call("recover").code, 0)
 
 
+class Away(PromoteCase):
+    """A filesystem is not mounted when something is to be undone on it."""
+
+    def test_what_was_prepared(self) -> None:
+        image = Image(self, "ext4")
+        self.host = image.mount / "t"
+        self.host.mkdir()
+        (self.host / "a").write_text("old\n")
+        run = self.try_out("echo new >a")
+        self.approve(run)
+        name = self.name(run)
+        subprocess.run([*injected("renameat2:signal=SIGKILL:when=1"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertTrue(list(self.state.glob("promotions/*.new")))
+        subprocess.run(["umount", str(image.mount)], check=True)
+        done = self.call("recover", json_out=False)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn(f"the filesystem that was at {image.mount} is not mounted".encode(), done.out + done.err)
+        subprocess.run(["mount", "-o", "loop", str(image.file), str(image.mount)], check=True)
+        again = self.call("promote", name)
+        self.assertEqual(again.code, 0, again.err)
+        self.assertEqual((self.host / "a").read_text(), "new\n")
+        subprocess.run(["umount", str(image.mount)], check=True)
+        back = self.call("rollback", run.doc["id"])
+        self.assertEqual(back.code, 75, back.err)
+        self.assertIn(f"rollback {run.doc['id']}".encode(), back.err)
+        subprocess.run(["mount", "-o", "loop", str(image.file), str(image.mount)], check=True)
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assertEqual((self.host / "a").read_text(), "old\n")
+        self.assertFalse((image.mount / ".rehearse").exists())
+
+
 class Noticed(PromoteCase):
     """What somebody did between the crash and the recovery is kept and named, however quietly he did it."""
 
