@@ -1,6 +1,6 @@
-#pragma once
 // Memory for a process that lives for milliseconds: a page fault costs from half a microsecond on bare metal
 // to twenty in a virtual machine, and a run would take hundreds of them, one by one.
+#pragma once
 
 #include <cstddef>
 

@@ -28,9 +28,10 @@
 namespace rehearse::cli {
 namespace {
 
+constexpr std::size_t kHeapOfRun = std::size_t{1} << 20U;  // what a small one takes
+
 /// The action's own output went to this terminal as it was, and may have left it in any state: ends an
 /// unfinished control string (CAN, ST), soft reset (DECSTR), main screen, ASCII, no colours, a fresh line.
-constexpr std::size_t kHeapOfRun = std::size_t{1} << 20U;  // what a small one takes
 constexpr const char* kTerminalReset = "\x18\x1b\\\x1b[!p\x1b[?1049l\x1b(B\x1b[0m\r\n";
 
 Result<void> print_report(const Globals& globals, const Order& order, Finished& run) {

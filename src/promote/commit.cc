@@ -121,7 +121,8 @@ Result<void> prepare_store(UsedVolume& used, const std::string& run) {
   return sys::write_all(file.get(), used.entry.token);
 }
 
-Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle) {
+Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle,
+                                  const std::string& then) {
   FoundVolumes found;
   RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
   // Nothing but cleaning up was left to do, which may have come to an end there.
@@ -148,7 +149,7 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
       if (!(entry.memory && rebooted) && !cleaned && journal.stage != Stage::kPreparing)
         return fail("the filesystem that was at " + entry.mountpoint + " when run " + journal.header.run +
                         " was promoted is not there",
-                    ExitCode::kTryLater, "mount it, then: rehearse recover");
+                    ExitCode::kTryLater, "mount it, then: " + then);
       found.gone.push_back(true);
       found.volumes.push_back({volume ? std::move(*volume) : Volume(), entry});
       continue;

@@ -35,12 +35,14 @@ Result<void> prepare_store(UsedVolume& used, const std::string& run);
 std::string token_of(const Volume& volume);
 
 /// Opens what a journal names. kTryLater if a filesystem is not mounted. Of filesystems in memory that did
-/// not outlive a reboot the entry comes back without a store (`gone`).
+/// not outlive a reboot the entry comes back without a store (`gone`). `then`: what to call once it is
+/// mounted.
 struct FoundVolumes {
   std::vector<UsedVolume> volumes;
   std::vector<bool> gone;
 };
-Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle);
+Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& bundle,
+                                  const std::string& then);
 
 /// Removes what journal number `number` of the run has staged, unless it is in use: all of it came to
 /// nothing, or a rollback has taken it back. And the store, if nothing is left in it that a way back needs.

@@ -49,7 +49,7 @@ class Recovery {
     result_.id = pending_.run + '/' + std::to_string(journal_.header.number);
     // Without the other name nothing was renamed, whatever is marked; its store may be cleaned up already.
     if (!pending_.ready) journal_.stage = Stage::kPreparing;
-    RH_TRY(auto found, find_volumes(journal_, *bundle));
+    RH_TRY(auto found, find_volumes(journal_, *bundle, "rehearse recover"));
     if (!pending_.ready) return take_back_staging(*bundle, found);
     if (journal_.stage == Stage::kPreparing)
       return fail("the journal of run " + pending_.run + " is damaged: its list of operations is not whole",
@@ -75,16 +75,18 @@ class Recovery {
     return std::move(result_);
   }
 
-  /// What is mounted there, if anything, is not what objects were staged on.
+  /// Unless its store was not made yet, something may lie on a filesystem that is not there now.
   void note_left_behind(const UsedVolume& used) {
     if (used.entry.adopted) return;
     struct stat root = {};
     if (used.volume.root() >= 0 && ::fstat(used.volume.root(), &root) == 0 &&
         root.st_ino == used.entry.root_inode)
       return;
-    result_.notes.push_back("the filesystem that was at " + used.entry.mountpoint +
-                            " is not mounted: what was prepared in its .rehearse/" + pending_.run +
-                            " is cleared when the run is promoted again, or by gc while it is mounted");
+    result_.notes.push_back(
+        "the filesystem that was at " + used.entry.mountpoint +
+        " is not mounted: what was prepared in its .rehearse/" + pending_.run + "/new as " +
+        tag_of(journal_.header.number) +
+        "* stays until the run is promoted again; if it will not be, remove that by hand");
   }
 
   /// A store that was made and got no token yet, or none that outlived a power cut.

@@ -148,13 +148,7 @@ class Rollback {
   }
 
   Result<void> open_stores() {
-    auto looked = find_volumes(journal_, bundle_);
-    if (!looked) {
-      if (looked.error().exit == ExitCode::kTryLater)
-        looked.error().fix = "mount it, then: rehearse rollback " + order_.run;
-      return tl::make_unexpected(std::move(looked).error());
-    }
-    FoundVolumes found = std::move(*looked);
+    RH_TRY(auto found, find_volumes(journal_, bundle_, "rehearse rollback " + order_.run));
     for (std::size_t v = 0; v < found.gone.size(); ++v) {
       if (found.gone[v])
         return fail("what was kept on " + journal_.volumes[v].mountpoint + " did not outlive a reboot",

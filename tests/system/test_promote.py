@@ -124,7 +124,6 @@ class Kinds(PromoteCase):
         self.assert_same(after, top)
         self.assertEqual([row["result"] for row in self.ledger("SELECT result FROM promotions")], ["done"] * 3)
 
-
     def assert_undo_was_tried(self, run: harness.Result) -> None:
         """Approving it has tried its rollback on a stand-in."""
         trial = self.call("show", run.doc["id"]).doc["rollback"]
@@ -1180,7 +1179,6 @@ class Races(PromoteCase):
         self.assertEqual(lost, [], f"exit {code}, {len(edits)} edits")
         print(f"exit {code}, {len(edits)} edits")
 
-
     def before_the_renames(self, verb: str, name: str, disturb: Callable[[], object]) -> Result:
         """Calls the verb, and `disturb` when everything has been looked at and nothing been renamed."""
         # The first rename is that of the journal.
@@ -2122,7 +2120,6 @@ class Clear(PromoteCase):
             time.sleep(0.01)
             self.assertEqual([gone["id"] for gone in self.call("gc", "--all").doc["removed"]], [last.doc["id"]])
 
-
     def test_which_entry_of_a_listed_directory_came_or_went(self) -> None:
         for edit, words in (("echo >new", "; came since: new (uid 0)"), ("rm a", "; gone since: a"), ("mv ../o 'an old one'", "; came or was edited since: 'an old one' (uid 0)"),
                             ("mv a z", "; gone since: a; came or was edited since: z (uid 0)"), ("rm b", "which one is not on record"), ("chmod 700 .", "; mode 0755 -> 0700"),
@@ -2159,7 +2156,6 @@ class Clear(PromoteCase):
                 facts = {m["path"]: m["now"] for m in self.call("promote", name).doc["moved"]}
                 self.assertIn(words, facts[str(self.host / "d")])
 
-
     def test_what_is_promoted_already(self) -> None:
         """Its approval is used: that it is there is the better answer than that it wants one."""
         run = self.try_out("echo f >f; echo g >g")
@@ -2177,7 +2173,6 @@ class Clear(PromoteCase):
         self.assertEqual(self.call("promote", name, "--only", str(self.host / "f")).code, 0)
         rest = self.call("promote", name)
         self.assertEqual((rest.code, b"was used by" in rest.err), (NOT_APPROVED, True), "a part does not stand for all of it")
-
 
     def test_the_plan_is_what_would_be_done(self) -> None:
         """Where something has come or gone, and may go, that is in the list of operations."""
@@ -2200,7 +2195,6 @@ class Clear(PromoteCase):
             self.assertEqual((result.code, f"{self.host}/g: the run did not change it" in result.err.decode(), b"+f" in result.out), (harness.USAGE, True, True), result.err)
         asked = self.call("diff", "last", str(self.host / "g"), "--exit-code")
         self.assertEqual((asked.code, asked.doc["changes"], asked.doc["unchanged"]), (0, [], [{"path": str(self.host / "g"), "why": "the run did not change it"}]))
-
 
     def test_a_glob_that_matches_nothing_is_told(self) -> None:
         image = Image(self, "ext4")

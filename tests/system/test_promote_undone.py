@@ -428,6 +428,7 @@ class Away(PromoteCase):
         self.assertEqual(done.code, 0, done.err)
         self.assertIn(f"the filesystem that was at {image.mount} is not mounted".encode(), done.out + done.err)
         subprocess.run(["mount", "-o", "loop", str(image.file), str(image.mount)], check=True)
+        self.assertTrue(list((image.mount / ".rehearse" / run.doc["id"] / "new").iterdir()), "something was left there")
         again = self.call("promote", name)
         self.assertEqual(again.code, 0, again.err)
         self.assertEqual((self.host / "a").read_text(), "new\n")
