@@ -27,6 +27,9 @@ const char* result_word(const Outcome& outcome) {
       return "undone";
     case ExitCode::kRollbackIncomplete:
       return "incomplete";
+    case ExitCode::kRed:
+    case ExitCode::kInconclusive:
+      return "blocked";
     default:
       return "failed";
   }

@@ -48,8 +48,6 @@ Result<FoundVolumes> find_volumes(const Journal& journal, const ledger::Bundle& 
 /// nothing, or a rollback has taken it back. And the store, if nothing is left in it that a way back needs.
 Result<void> clean_up(UsedVolume& used, const std::string& run, std::uint32_t number, const StoreUse& use);
 
-inline constexpr const char* kNothingChanged = "nothing of the host has changed";
-
 struct CommitResult {
   bool committed = false;
   std::string why;  ///< not committed: what stood against it

@@ -38,6 +38,11 @@ tl::unexpected<Error> unchangeable(const std::string& path) {
                   "chattr -i -a " + path + ", then try again");
 }
 
+/// Path of a place within its filesystem, as mount tables have it; `path` is relative to what `mount` shows.
+std::string path_within(const host::Mount& mount, const std::string& path) {
+  return (mount.root == "/" ? "" : mount.root) + '/' + path;
+}
+
 class Ground {
  public:
   explicit Ground(const GroundQuestion& question) : question_(question), parents_(question.volumes.size()) {}
@@ -107,11 +112,6 @@ class Ground {
     return {};
   }
 
-  /// Path of a host place within its filesystem, as mount tables have it.
-  static std::string within(const host::Mount& shown_by, const std::string& path) {
-    return (shown_by.root == "/" ? "" : shown_by.root) + '/' + path;
-  }
-
   /// A part of the filesystem that is mounted elsewhere, in any namespace, and what is mounted upon a part of
   /// it in another.
   Result<void> check_shown() {
@@ -125,7 +125,7 @@ class Ground {
       const auto points = foreign_points(tables, *own);
       for (const Touched& one : question_.touched) {
         if (one.volume != v || one.how != Touched::How::kDisplaced) continue;
-        const std::string inside = within(*own, one.path);
+        const std::string inside = path_within(*own, one.path);
         for (const host::MountTable& table : tables) RH_CHECK(check_table(table, *own, one, inside));
         RH_CHECK(check_points(points, one, inside));
       }
@@ -153,7 +153,7 @@ class Ground {
         if (!is_below(mount.mountpoint, at)) continue;
         const std::string rest =
             mount.mountpoint.substr(at == "/" ? 1 : std::min(at.size() + 1, mount.mountpoint.size()));
-        points.emplace(within(*under->second, rest), Point{mount.mountpoint, table.pid});
+        points.emplace(path_within(*under->second, rest), Point{mount.mountpoint, table.pid});
       }
     }
     return points;
@@ -244,18 +244,42 @@ class Ground {
   std::pair<std::size_t, std::string> last_ = {SIZE_MAX, {}};  ///< the directory looked at last
 };
 
+struct PointWithin {
+  std::string path;    ///< absolute
+  bool hides = false;  ///< what the volume has there, as something else is mounted
+};
+
+/// What is mounted upon parts of the volume's own mount.
+std::vector<PointWithin> points_within(const Volume& volume, std::span<const host::Mount> mounts) {
+  const host::Mount* own = nullptr;
+  for (const host::Mount& mount : mounts)
+    if (mount.mountpoint == volume.mountpoint()) own = &mount;
+  std::vector<PointWithin> points;
+  for (const host::Mount& mount : mounts) {
+    if (mount.mountpoint == volume.mountpoint() || !is_below(mount.mountpoint, volume.mountpoint())) continue;
+    const bool itself =
+        own != nullptr && mount.major == own->major && mount.minor == own->minor &&
+        mount.root == path_within(*own, std::string(below_mount(mount.mountpoint, own->mountpoint)));
+    points.push_back({mount.mountpoint, !itself});
+  }
+  return points;
+}
+
 }  // namespace
 
 Result<void> check_mount_points(std::span<Volume* const> volumes, std::span<const Touched> touched) {
   RH_TRY(const auto mounts, host::read_mounts());
+  std::vector<std::vector<PointWithin>> points;
+  for (const Volume* volume : volumes) points.push_back(points_within(*volume, mounts));
   for (const Touched& one : touched) {
-    if (one.how != Touched::How::kDisplaced) continue;
     const std::string shown = volumes[one.volume]->shown({Area::kHost, one.path});
-    for (const host::Mount& mount : mounts) {
-      if (is_below(mount.mountpoint, shown))
-        return fail_for(
-            EBUSY, shown + (mount.mountpoint == shown ? "" : ": " + mount.mountpoint) + " is a mount point",
-            ExitCode::kUnavailable, "unmount it first");
+    for (const auto& [path, hides] : points[one.volume]) {
+      if (hides && shown != path && is_below(shown, path))
+        return fail_for(EBUSY, shown + ": " + path + " is a mount point now, which hides it",
+                        ExitCode::kUnavailable, "unmount it first, or rehearse again");
+      if (one.how == Touched::How::kDisplaced && is_below(path, shown))
+        return fail_for(EBUSY, shown + (path == shown ? "" : ": " + path) + " is a mount point",
+                        ExitCode::kUnavailable, "unmount it first");
     }
   }
   return {};

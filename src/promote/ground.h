@@ -35,8 +35,9 @@ struct GroundQuestion {
   bool refuse_shown = true;
 };
 
-/// Objects that are displaced and are, or hold, mount points of this namespace: kUnavailable. They hide what
-/// was there, so nothing else can be told of them.
+/// Objects that are displaced and are, or hold, mount points of this namespace, and whatever lies below a
+/// mount point that is not the volume's own: kUnavailable. What is mounted hides what was there, so nothing
+/// else can be told of it.
 Result<void> check_mount_points(std::span<Volume* const> volumes, std::span<const Touched> touched);
 
 /// All of it: filesystems that are mounted read-only, immutable objects and directories (kNoPermission),

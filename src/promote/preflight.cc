@@ -117,23 +117,7 @@ class Preflight {
       if (top != tops.begin() && below.path != *--top && is_below(below.path, *top))
         add_space(below, counted, bytes, objects);
     }
-    struct statvfs vfs = {};
-    if (::fstatvfs(input_.volumes[v].root(), &vfs) != 0)
-      return sys::last_error("statvfs", layer(v).mountpoint);
-    const std::uint64_t room = std::uint64_t{vfs.f_bavail} * vfs.f_frsize;
-    const bool counts_inodes = vfs.f_files != 0;
-    const bool counts_blocks = vfs.f_blocks != 0;  // ramfs does not
-    if (counts_blocks && bytes > room)
-      return fail_for(ENOSPC,
-                      fmt::format("{} needs {} for the new objects and has {}", layer(v).mountpoint,
-                                  format_bytes(bytes), format_bytes(room)),
-                      ExitCode::kCantCreate, "make room there");
-    if (counts_inodes && objects > vfs.f_favail)
-      return fail_for(ENOSPC,
-                      fmt::format("{} needs {} inodes for the new objects and has {}", layer(v).mountpoint,
-                                  objects, static_cast<std::uint64_t>(vfs.f_favail)),
-                      ExitCode::kCantCreate, "remove files there");
-    return {};
+    return check_free(input_.volumes[v], bytes, "the new objects", objects);
   }
 
   static void add_space(const Change& change, std::set<std::uint64_t>& counted, std::uint64_t& bytes,

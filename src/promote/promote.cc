@@ -26,7 +26,9 @@
 #include "promote/in_effect.h"
 #include "promote/moved_places.h"
 #include "promote/object_writer.h"
+#include "promote/operation_list.h"
 #include "promote/package_owners.h"
+#include "promote/read_context.h"
 #include "promote/recover.h"
 #include "promote/stage.h"
 #include "promote/store_use.h"
@@ -72,7 +74,7 @@ class Promotion {
     looked_ns_ = stamp_after(locked_ns);
     RH_CHECK(check_staleness());
     note_idle_globs(order_.staleness, outcome_.staleness, outcome_.notes);
-    show_operations();
+    outcome_.operations = list_operations(plan_, frozen_->changes, facts_);
     RH_CHECK(stop_request::check(kNothingChanged));
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -81,7 +83,7 @@ class Promotion {
       outcome_.why = "the host has moved since the rehearsal";
       outcome_.again = again();
       outcome_.fix = fix_of(outcome_.staleness.moved);
-      return std::move(outcome_);
+      return std::move(told());
     }
     note_idle_accepts(order_.staleness.accept, outcome_.staleness, outcome_.notes);
     RH_CHECK(preflight());
@@ -90,7 +92,7 @@ class Promotion {
       // Nothing is to be installed; that nobody had to look at it is on record all the same.
       RH_TRY(outcome_.decision, decisions_->add(*authority_.skip));
     }
-    if (order_.dry_run || (volumes_.empty() && !units_.pending())) return std::move(outcome_);
+    if (order_.dry_run || (volumes_.empty() && !units_.pending())) return std::move(told());
     RH_CHECK(commit_all());
     return std::move(outcome_);
   }
@@ -156,13 +158,28 @@ class Promotion {
                 "to promote it anew take it back first: rehearse rollback " + outcome_.run);
   }
 
-  /// That nobody has approved it is no reason not to show what would be done.
+  /// That nobody has approved it is no reason not to show what would be done, nor to fail: somebody still
+  /// may.
   Result<void> look_for_decision() {
     auto found = find_decision();
     if (found || found.error().exit == ExitCode::kDataError) return found;
-    outcome_.notes.push_back("it would not be promoted now: " + found.error().what);
+    const bool blocked =
+        found.error().exit == ExitCode::kRed || found.error().exit == ExitCode::kInconclusive;
+    if (blocked)
+      blocked_ = std::move(found).error();
+    else
+      outcome_.notes.push_back("it would not be promoted now: " + found.error().what);
     RH_TRY(authority_.policy, verdict::load_policy({}));
     return {};
+  }
+
+  /// What would be done is shown; that no approval lets it pass is what comes of it.
+  Outcome& told() {
+    if (!blocked_) return outcome_;
+    outcome_.exit = blocked_->exit;
+    outcome_.why = blocked_->what;
+    outcome_.fix = blocked_->fix;
+    return outcome_;
   }
 
   /// That a run has moved the host itself, and has not been taken back, is not called stale.
@@ -251,43 +268,6 @@ class Promotion {
     outcome_.units = units_.steps();
   }
 
-  /// By what the host has there now, so that what the operator lets go is not said to be new.
-  void show_operations() {
-    for (const LayerPlan& layer : plan_.layers) {
-      const std::string head = layer.mountpoint == "/" ? "/" : layer.mountpoint + "/";
-      for (const Step& step : layer.steps) {
-        const std::string what = word_of(step);
-        if (what.empty()) continue;
-        Shown shown;
-        shown.what = what;
-        shown.path = head + (step.to_kept ? step.from.path : step.to.path);
-        if (what == "rename") shown.from = head + plan_.origins[step.change];
-        outcome_.operations.push_back(std::move(shown));
-      }
-    }
-  }
-
-  /// What is done by the step, for people; nothing if it does nothing.
-  [[nodiscard]] std::string word_of(const Step& step) const {
-    const bool there = step.change != Step::kNone && facts_[step.change];
-    switch (step.kind) {
-      case OperationKind::kMove:
-        if (is_gone_already(step, frozen_->changes, facts_)) return {};
-        if (step.to_kept)
-          return frozen_->changes[step.change].kind == ChangeKind::kRenamed ? "take out" : "remove";
-        if (step.from.area == Area::kHost || step.parked != Step::kNone) return "rename";
-        return there && !frozen_->changes[step.change].before ? "replace" : "put";
-      case OperationKind::kExchange:
-        return there ? "replace" : "put";
-      case OperationKind::kRewrite:
-        return "rewrite";
-      case OperationKind::kAttributes:
-        if (step.change == Step::kNone) return step.restore_time ? "time" : "";
-        return "attributes";
-    }
-    return {};
-  }
-
   /// What is mounted over something hides what was rehearsed: everything there would seem to have moved.
   Result<void> check_covered() {
     std::vector<Volume*> volumes;
@@ -307,7 +287,8 @@ class Promotion {
     std::vector<Volume> volumes = lend();
     auto checked = check_written(frozen_->changes, plan_, volumes, rules, facts_, outcome_.staleness);
     if (checked && frozen_->record.trace) {
-      checked = check_reads(frozen_->reads, read_context(), rules, outcome_.staleness);
+      checked = check_reads(frozen_->reads, read_context(*frozen_, plan_, facts_, outcome_.staleness.moved),
+                            rules, outcome_.staleness);
     } else if (checked) {
       checked = check_mounts(frozen_->changes, plan_, volumes, frozen_->record.created_ns, rules,
                              state_.path(), outcome_.staleness);
@@ -315,44 +296,6 @@ class Promotion {
     take_home(volumes);
     if (checked) name_package_owners(state_, outcome_.staleness);
     return checked;
-  }
-
-  /// Where the host has what record `i` was about before, absolute.
-  std::string origin_of(std::size_t i) const {
-    for (const LayerPlan& layer : plan_.layers) {
-      if (layer.layer == frozen_->changes[i].layer)
-        return (layer.mountpoint == "/" ? "" : layer.mountpoint) + '/' + plan_.origins[i];
-    }
-    return frozen_->changes[i].path;
-  }
-
-  ReadContext read_context() const {
-    ReadContext context;
-    context.since_ns = frozen_->record.created_ns;
-    for (const report::LayerRecord& layer : frozen_->record.layers) {
-      context.roots.push_back(layer.mountpoint);
-      context.roots.insert(context.roots.end(), layer.aliases.begin(), layer.aliases.end());
-    }
-    std::set<std::string> moved;
-    for (const Moved& one : outcome_.staleness.moved) moved.insert(one.path);
-    for (std::size_t i = 0; i < frozen_->changes.size(); ++i) {
-      const Change& change = frozen_->changes[i];
-      const std::string& path = change.from.empty() ? change.path : change.from;
-      if (change.before && facts_[i] && plan_.taken[i] && !moved.contains(path)) {
-        context.unmoved.insert(path);
-        context.unmoved.insert(origin_of(i));
-        if (change.type == FileType::kDir &&
-            (change.kind == ChangeKind::kMetadata || change.kind == ChangeKind::kIdentical)) {
-          context.staying.insert(path);
-          context.staying.insert(origin_of(i));
-        }
-        context.compared.emplace(change.before->dev, change.before->ino);
-      }
-      if (change.after && change.type == FileType::kSymlink && change.kind != ChangeKind::kMetadata)
-        context.links.emplace_back(change.path, change.after->target);
-      if (!change.from.empty()) context.renamed.emplace_back(change.path, change.from);
-    }
-    return context;
   }
 
   std::vector<Volume> lend() {
@@ -681,6 +624,7 @@ class Promotion {
   std::unique_ptr<FrozenBundle> frozen_;
   std::unique_ptr<ledger::Decisions> decisions_;
   Authority authority_;
+  std::optional<Error> blocked_;  ///< a dry run: why no approval would let it pass
   ledger::PromotionEffects effects_;
   Plan plan_;
   std::map<std::uint32_t, std::unique_ptr<UsedVolume>> by_layer_;

@@ -11,6 +11,7 @@
 #include "ledger/decisions.h"
 #include "ledger/state.h"
 #include "promote/frozen_bundle.h"
+#include "promote/operation_list.h"
 #include "promote/preflight.h"
 #include "promote/selection.h"
 #include "promote/staleness.h"
@@ -30,13 +31,6 @@ struct Order {
   /// Called now and then with what is being done and how far it is.
   /// How far it is: of `total`, if that is not 0.
   std::function<void(std::string_view phase, std::uint64_t count, std::uint64_t total)> progress;
-};
-
-/// One line of the operation list, for people and documents. Paths are raw bytes.
-struct Shown {
-  std::string what;  ///< "put", "replace", "remove", "rename", "attributes", "time", "rewrite"
-  std::string path;
-  std::string from;  ///< of a rename
 };
 
 /// What came of a promotion or rollback.

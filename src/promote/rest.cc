@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -12,6 +14,7 @@ namespace rehearse::promote {
 namespace {
 
 using Paths = std::vector<std::string>;
+using FileKey = std::pair<std::uint32_t, std::uint64_t>;  ///< volume, and inode in the run's layer
 
 /// Adds what has changed, as a whole: what one operation put, took or set goes together.
 void leave_out(const std::vector<Paths>& groups, const std::vector<bool>& in_effect, const Journal& promotion,
@@ -46,9 +49,41 @@ bool complete(const std::vector<Paths>& groups, const std::vector<bool>& in_effe
   return false;
 }
 
+/// The promoted file that the operation gave a name, if it has others.
+std::optional<FileKey> several_names(const Operation& operation, const Journal& promotion,
+                                     const RecordedObjects& after) {
+  if (operation.to.area != Area::kHost || operation.time_only) return std::nullopt;
+  const auto object = after.find(promotion.volumes[operation.volume].shown(operation.to.path));
+  if (object == after.end() || object->second.first == effects::FileType::kDir ||
+      object->second.second.nlink < 2)
+    return std::nullopt;
+  return FileKey{operation.volume, object->second.second.ino};
+}
+
+/// Taken back by one of its names alone, a file would be parted from what it is under the others.
+void join_names(const Journal& promotion, const std::vector<bool>& in_effect, const RecordedObjects& after,
+                std::vector<Paths>& all) {
+  std::map<FileKey, std::vector<std::size_t>> files;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!in_effect[i]) continue;
+    if (const auto file = several_names(promotion.operations[i], promotion, after)) files[*file].push_back(i);
+  }
+  // All at the first, and the first at all others: whoever takes some of them takes one of these in part.
+  for (const auto& [file, operations] : files) {
+    const std::size_t first = operations.front();
+    const std::string name = all[first].front();
+    for (const std::size_t i : operations) {
+      if (i == first) continue;
+      all[first].insert(all[first].end(), all[i].begin(), all[i].end());
+      if (std::ranges::find(all[i], name) == all[i].end()) all[i].push_back(name);
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<Paths> paths_of_operations(const Journal& promotion) {
+std::vector<Paths> paths_of_operations(const Journal& promotion, const std::vector<bool>& in_effect,
+                                       const RecordedObjects& after) {
   std::vector<Paths> all;
   std::unordered_map<std::string, std::string> parked;  // store place -> host path it came from
   for (const Operation& operation : promotion.operations) {
@@ -65,12 +100,14 @@ std::vector<Paths> paths_of_operations(const Journal& promotion) {
     if (const auto from = parked.find(place_key(operation, operation.from)); from != parked.end())
       paths.push_back(from->second);
   }
+  join_names(promotion, in_effect, after, all);
   return all;
 }
 
 std::optional<Paths> left_out_for_the_rest(const Journal& promotion, const std::vector<bool>& in_effect,
-                                           const Selection& selection, std::span<const Moved> moved) {
-  const std::vector<Paths> groups = paths_of_operations(promotion);
+                                           const RecordedObjects& after, const Selection& selection,
+                                           std::span<const Moved> moved) {
+  const std::vector<Paths> groups = paths_of_operations(promotion, in_effect, after);
   std::set<std::string> out;
   for (const Moved& one : moved) leave_out(groups, in_effect, promotion, one, out);
   Selection rest = selection;

@@ -81,7 +81,8 @@ class Rollback {
                             order_.accept, outcome_.left_alone, given_up_, kept_},
                            outcome_.staleness));
     keep_edited();
-    for (const Operation& operation : operations_) show(operation);
+    for (const Operation& operation : operations_)
+      outcome_.operations.push_back(show_operation(operation, volume(operation)));
     for (const Kept& kept : kept_) outcome_.kept.push_back(order_.dry_run ? would_be(kept.line) : kept.line);
     outcome_.check_ns = monotonic_ns() - begun;
     if (!outcome_.staleness.moved.empty()) {
@@ -99,6 +100,7 @@ class Rollback {
     // What was accepted may go, too.
     if (!outcome_.staleness.accepted.empty()) RH_CHECK(check_the_ground());
     RH_CHECK(check_holders());
+    RH_CHECK(check_room());
     outcome_.units = units_.steps();
     RH_CHECK(name_older());
     const bool nothing = operations_.empty() && given_up_.empty() && !units_.pending();
@@ -234,7 +236,7 @@ class Rollback {
   Result<void> check_named() {
     if (order_.selection.takes_all()) return {};
     std::vector<std::string> paths;
-    for (const auto& some : paths_of_operations(journal_))
+    for (const auto& some : paths_of_operations(journal_, in_effect_, after_))
       paths.insert(paths.end(), some.begin(), some.end());
     const std::string* stray = order_.selection.stray(paths);
     if (stray == nullptr) return {};
@@ -246,7 +248,7 @@ class Rollback {
     std::vector<Operation> chosen;
     std::vector<std::size_t> taken;
     std::vector<std::size_t> left_out;
-    const auto all_paths = paths_of_operations(journal_);
+    const auto all_paths = paths_of_operations(journal_, in_effect_, after_);
     std::set<std::string> not_selected;
     chosen.reserve(journal_.operations.size());
     for (std::size_t i = 0; i < journal_.operations.size(); ++i) {
@@ -264,10 +266,7 @@ class Rollback {
         left_out.push_back(i);
         continue;
       }
-      if (selected != paths.size())
-        return fail(
-            paths.front() + " and " + paths.back() + " are one object, renamed: one of them is left out",
-            ExitCode::kUsage, "select both or neither");
+      if (selected != paths.size()) return one_object(paths);
       chosen.push_back(operation);
       taken.push_back(i);
     }
@@ -280,6 +279,14 @@ class Rollback {
     RH_TRY(const auto times, kept_times(volumes, operations_, timed_));
     operations_.insert(operations_.end(), times.begin(), times.end());
     return {};
+  }
+
+  /// Some of the paths are selected, and some are not.
+  tl::unexpected<Error> one_object(const std::vector<std::string>& paths) const {
+    const auto takes = [&](const std::string& path) { return order_.selection.takes(path); };
+    return fail(*std::ranges::find_if(paths, takes) + " and " + *std::ranges::find_if_not(paths, takes) +
+                    " are one object: one of them is left out",
+                ExitCode::kUsage, "select both or neither");
   }
 
   /// The time of a directory in which one of these operations of the promotion did something.
@@ -298,7 +305,8 @@ class Rollback {
   /// With what was asked for, but for what has changed. Empty: there is no rest.
   std::string command_for_the_rest() const {
     constexpr std::size_t kMostNamed = 50;
-    const auto more = left_out_for_the_rest(journal_, in_effect_, order_.selection, outcome_.staleness.moved);
+    const auto more =
+        left_out_for_the_rest(journal_, in_effect_, after_, order_.selection, outcome_.staleness.moved);
     if (!more || more->size() > kMostNamed) return {};
     std::string command = "rollback " + outcome_.run;
     for (const std::string& path : order_.selection.only) command += ' ' + shell_quote(path);
@@ -376,26 +384,25 @@ class Rollback {
     return {};
   }
 
-  void show(const Operation& operation) {
-    Shown shown;
-    const bool to_host = operation.to.area == Area::kHost;
-    shown.path = volume(operation).shown(to_host ? operation.to : operation.from);
-    switch (operation.kind) {
-      case OperationKind::kMove:
-        shown.what = !to_host ? "remove" : operation.from.area == Area::kHost ? "rename" : "put";
-        if (shown.what == "rename") shown.from = volume(operation).shown(operation.from);
-        break;
-      case OperationKind::kExchange:
-        shown.what = "replace";
-        break;
-      case OperationKind::kRewrite:
-        shown.what = "rewrite";
-        break;
-      case OperationKind::kAttributes:
-        shown.what = operation.time_only ? "time" : "attributes";
-        break;
+  /// What is written anew, not renamed: the bytes that go back into their files, and copies of edits there.
+  Result<void> check_room() {
+    constexpr std::int64_t kBlock = 512;  // of st_blocks, whatever the filesystem's are
+    std::vector<std::int64_t> needs(volumes_.size());
+    for (std::size_t i = 0; i < operations_.size(); ++i) {
+      const Operation& operation = operations_[i];
+      if (operation.kind != OperationKind::kRewrite) continue;
+      RH_TRY(const auto old, volume(operation).find(operation.from));
+      RH_TRY(const auto now, volume(operation).find(operation.to));
+      if (!old || !now) continue;
+      const bool saved = std::ranges::binary_search(edited_, i);
+      needs[operation.volume] += std::max<std::int64_t>(old->st_blocks - now->st_blocks, 0) * kBlock +
+                                 (saved ? now->st_blocks * kBlock : 0);
     }
-    outcome_.operations.push_back(std::move(shown));
+    for (std::size_t v = 0; v < needs.size(); ++v)
+      if (needs[v] > 0)
+        RH_CHECK(
+            check_free(volumes_[v].volume, static_cast<std::uint64_t>(needs[v]), "what is to come back"));
+    return {};
   }
 
   UnitWork::Progress unit_progress() const {
@@ -510,9 +517,10 @@ class Rollback {
       RH_TRY(const Attributes now,
              unless_moved(effects::read_attributes(source.get(), name.c_str(), st, effects::Content::kSkip),
                           shown));
-      RH_CHECK(unless_moved(copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
-                                        FileType::kFile, now),
-                            shown));
+      auto copied = copy_object(source.get(), name, to, std::string(leaf_of(operation.saved.path)),
+                                FileType::kFile, now);
+      if (!copied) copied = tl::make_unexpected(name_full(std::move(copied).error(), on, kNothingChanged));
+      RH_CHECK(unless_moved(std::move(copied), shown));
     }
     return {};
   }

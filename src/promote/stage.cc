@@ -97,14 +97,9 @@ Result<Staged> Stager::stage(std::size_t number) {
   auto result = item.how == StageItem::How::kDirectory ? stage_directory(change)
                 : adopted_                             ? adopt(number)
                                                        : copy(item);
-  if (!result) {
-    Error error = result.error();
-    if (error.err == ENOSPC || error.err == EDQUOT) {
-      error.exit = ExitCode::kCantCreate;
-      error.fix = "make room on " + volume_.mountpoint() + "; nothing of the host has changed";
-    }
-    return with_context(std::move(error), "preparing " + change.path);
-  }
+  if (!result)
+    return with_context(name_full(std::move(result).error(), volume_, kNothingChanged),
+                        "preparing " + change.path);
   return result;
 }
 

@@ -19,11 +19,22 @@ struct FoundStore {
   bool missing = false;  ///< something of the run is kept there, and that filesystem is not mounted
 };
 
-/// Each place in which the run's journals say that something is kept, once.
+/// A promotion that was undone while a filesystem was away has left its store there, and no journal.
+void find_unnamed(const ledger::Bundle& bundle, std::vector<FoundStore>& found) {
+  const auto record = bundle.read_record();
+  if (!record) return;  // a run that cannot be read goes all the same
+  for (const report::LayerRecord& layer : record->layers) {
+    if (std::ranges::find(found, layer.mountpoint, &FoundStore::mountpoint) != found.end()) continue;
+    auto volume = Volume::open(layer.mountpoint);
+    if (!volume || !volume->open_store(bundle.id())) continue;
+    found.push_back({std::move(*volume), layer.mountpoint, true, false});
+  }
+}
+
+/// Each place in which the run's journals say that something is kept, or where something is, once.
 Result<std::vector<FoundStore>> find_stores(const ledger::Bundle& bundle) {
   std::vector<FoundStore> found;
   RH_TRY(const auto numbers, kept_journals(bundle));
-  if (numbers.empty()) return found;
   RH_TRY(const std::string boot, sys::read_file("/proc/sys/kernel/random/boot_id", 256));
   std::vector<JournalVolume> known;
   for (const std::uint32_t number : numbers) {
@@ -50,6 +61,7 @@ Result<std::vector<FoundStore>> find_stores(const ledger::Bundle& bundle) {
       found.push_back(std::move(store));
     }
   }
+  find_unnamed(bundle, found);
   return found;
 }
 

@@ -130,7 +130,10 @@ Result<void> Transaction::perform_one(std::size_t i) {
     }
     case OperationKind::kRewrite:
       RH_CHECK(expect(site_, operation, End::kTo, operation.object, true));
-      return rewrite(site_, operation, operation.from, operation.object.size);
+      if (auto written = rewrite(site_, operation, operation.from, operation.object.size); !written)
+        return with_context(name_full(std::move(written).error(), site_.volume(operation), ""),
+                            "writing to " + site_.shown(operation, End::kTo));
+      return {};
   }
   return {};
 }

@@ -1,8 +1,10 @@
 #include "promote/volume.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include "base/clock.h"
 #include "base/sys.h"
 #include "base/tree.h"
+#include "base/units.h"
 #include "promote/directory_handle.h"
 
 namespace rehearse::promote {
@@ -141,6 +144,12 @@ Result<Volume> Volume::open(std::string mountpoint) {
   volume.device_ = st.st_dev;
   volume.root_inode_ = st.st_ino;
   volume.mountpoint_ = std::move(mountpoint);
+  // A copy of the mount by itself has nothing mounted upon it, so that no path is hidden. Who may not make
+  // one (mounts that came locked from a more privileged namespace) finds what is hidden to be so.
+  if (auto bare = sys::clone_mount(root->get(), "")) {
+    volume.mount_ = std::move(*root);
+    root = std::move(bare);
+  }
   volume.root_ = std::move(*root);
   return volume;
 }
@@ -238,6 +247,33 @@ Result<std::optional<struct stat>> Volume::find(const Place& place) {
 
 void Volume::forget_parents() {
   for (ParentCache& cache : parents_) cache.forget();
+}
+
+Result<void> check_free(const Volume& volume, std::uint64_t bytes, const char* what, std::uint64_t inodes) {
+  struct statvfs vfs = {};
+  if (::fstatvfs(volume.root(), &vfs) != 0) return sys::last_error("statvfs", volume.mountpoint());
+  const std::uint64_t room = std::uint64_t{vfs.f_bavail} * vfs.f_frsize;
+  const bool counts_inodes = vfs.f_files != 0;
+  const bool counts_blocks = vfs.f_blocks != 0;  // ramfs does not
+  if (counts_blocks && bytes > room)
+    return fail_for(ENOSPC,
+                    fmt::format("{} needs {} for {} and has {}", volume.mountpoint(), format_bytes(bytes),
+                                what, format_bytes(room)),
+                    ExitCode::kCantCreate, "make room there");
+  if (counts_inodes && inodes > vfs.f_favail)
+    return fail_for(ENOSPC,
+                    fmt::format("{} needs {} inodes for {} and has {}", volume.mountpoint(), inodes, what,
+                                static_cast<std::uint64_t>(vfs.f_favail)),
+                    ExitCode::kCantCreate, "remove files there");
+  return {};
+}
+
+Error name_full(Error error, const Volume& volume, std::string_view so) {
+  if (error.err != ENOSPC && error.err != EDQUOT) return error;
+  error.exit = ExitCode::kCantCreate;
+  error.fix = "make room on " + volume.mountpoint();
+  if (!so.empty()) error.fix.append("; ").append(so);
+  return error;
 }
 
 std::string Volume::shown(const Place& place) const {

@@ -59,7 +59,8 @@ class ParentCache {
 
 class Volume {
  public:
-  /// The mount at `mountpoint` (absolute, canonical). kStale if it is not the root of a mount any more.
+  /// The mount at `mountpoint` (absolute, canonical), without what is mounted upon it: that hides nothing
+  /// here (ground.h tells what users would not see). kStale if it is not the root of a mount any more.
   static Result<Volume> open(std::string mountpoint);
 
   /// A filesystem of rehearse's own, mounted nowhere, that stands in for the one at `mountpoint`.
@@ -94,6 +95,7 @@ class Volume {
 
  private:
   std::string mountpoint_;
+  UniqueFd mount_;  ///< the mount that `root_` is a copy of: nobody unmounts it meanwhile
   UniqueFd root_;
   UniqueFd store_;
   std::string store_name_;
@@ -103,5 +105,15 @@ class Volume {
 };
 
 Facts facts_of(const struct stat& st);
+
+/// Its filesystem has as many bytes and inodes free: else kCantCreate. `what` they are for, for people.
+Result<void> check_free(const Volume& volume, std::uint64_t bytes, const char* what,
+                        std::uint64_t inodes = 0);
+
+inline constexpr const char* kNothingChanged = "nothing of the host has changed";
+
+/// If the error is that a filesystem or quota is full: with the mount's name and what to do. `so`: what
+/// became of it all, for people, or "".
+Error name_full(Error error, const Volume& volume, std::string_view so);
 
 }  // namespace rehearse::promote

@@ -252,6 +252,12 @@ class Stops(ApprovalCase):
         self.assertEqual(run.code, RED)
         self.decide(EVE, "approve", run, expect=RED)
         self.try_promote(run, RED)
+        tried = self.call("promote", self.name(run), "--dry-run")
+        self.assertEqual((tried.code, tried.doc["result"], tried.doc["exit"], len(tried.doc["operations"])), (RED, "blocked", RED, 2), tried.out)
+        self.assertIn("is red: policy blocks it", tried.doc["why"])
+        (self.host / "f").write_text("moved")
+        tried = self.call("promote", self.name(run), "--dry-run")
+        self.assertEqual((tried.code, len(tried.doc["moved"])), (RED, 1), tried.out)
         red = '[approval.red]\nroles = ["rh-operators"]\n'
         self.policy(rule.format("hard", self.host) + red + OVERRIDE)
         run = self.run_by(EVE)

@@ -678,6 +678,40 @@ class Obstacles(PromoteCase):
                 finally:
                     subprocess.run(["umount", self.host / "d"], check=True)
 
+    def test_mount_over_a_parent(self) -> None:
+        """What it hides is not said to be gone, and nobody is led to accept that."""
+        (self.host / "d/sub").mkdir(parents=True)
+        (self.host / "d/sub/f").write_text("f")
+        for script in ("echo more >>d/sub/f", "rm d/sub/f", "echo new >d/sub/new", "chmod 600 d/sub/f", "mv d/sub/f d/sub/g"):
+            for options in ((), ("--no-trace",)):
+                with self.subTest(script=script, options=options):
+                    run = self.try_out(script, *options)
+                    name = self.approve(run)
+                    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", self.host / "d"], check=True)
+                    try:
+                        for more in ((), ("--dry-run",), ("--accept", str(self.host / "d"))):
+                            result = self.call("promote", name, *more)
+                            self.assertEqual((result.code, f"{self.host}/d is a mount point now, which hides it".encode() in result.err), (69, True), (more, result.out, result.err))
+                    finally:
+                        subprocess.run(["umount", self.host / "d"], check=True)
+        self.promote(run)
+
+    def test_a_directory_that_is_mounted_upon_itself(self) -> None:
+        """As services do that want a mount of their own: it hides nothing."""
+        (self.host / "d").mkdir()
+        (self.host / "d/f").write_text("f\n")
+        before = Tree(self.host)
+        subprocess.run(["mount", "--bind", self.host / "d", self.host / "d"], check=True)
+        try:
+            run = self.try_out("echo more >>d/f; echo new >d/n")
+            self.promote(run)
+            self.assertEqual(((self.host / "d/f").read_text(), (self.host / "d/n").read_text()), ("f\nmore\n", "new\n"))
+            back = self.call("rollback", run.doc["id"])
+            self.assertEqual(back.code, 0, (back.out, back.err))
+        finally:
+            subprocess.run(["umount", self.host / "d"], check=True)
+        self.assert_same(before, self.host)
+
     def test_mount_point_inside(self) -> None:
         (self.host / "d/m").mkdir(parents=True)
         run = self.try_out("mv d moved")
@@ -1739,6 +1773,55 @@ class Rollbacks(PromoteCase):
         self.assertIn("; in effect on the host", text)
         self.assertEqual(self.call("rollback", id_).code, 0)
         self.assertEqual(shown(), (False, False, False))
+
+    def test_names_of_one_file_go_together(self) -> None:
+        """Taken back under one of its names alone, a file would be two."""
+        subprocess.run(["sh", "-euc", "echo old >a; ln a b; ln a c; echo old >other"], cwd=self.host, check=True)
+        before = Tree(self.host)
+        run = self.try_out("echo new >>a; ln a d; echo new >other")
+        self.promote(run)
+        id_ = run.doc["id"]
+        names = [str(self.host / name) for name in "abcd"]
+        self.assertEqual(len({os.stat(name).st_ino for name in names}), 1)
+        for words in ([names[0]], [names[3]], names[1:], ["--except", names[1]]):
+            result = self.call("rollback", id_, *words)
+            self.assertEqual((result.code, b"are one object: one of them is left out; select both or neither" in result.err), (64, True), (words, result.out, result.err))
+        os.chmod(names[2], 0o600)
+        stale = self.call("rollback", id_)
+        self.assertEqual(stale.code, STALE, stale.err)
+        self.assertEqual(stale.doc["rest"], f"rollback {id_} " + " ".join(f"--except {name}" for name in names))
+        self.assertEqual(self.call(*shlex.split(stale.doc["rest"])).code, 0)
+        self.assertEqual(((self.host / "other").read_text(), len({os.stat(name).st_ino for name in names})), ("old\n", 1))
+        os.chmod(names[2], 0o644)
+        back = self.call("rollback", id_, *names)
+        self.assertEqual(back.code, 0, (back.out, back.err))
+        self.assert_same(before, self.host)
+
+    def test_bytes_that_come_back_need_room(self) -> None:
+        """What is rewritten is not renamed: a full filesystem is named before anything is done, or when it is."""
+        harness.need("strace")
+        image = Image(self, "ext4", "32M")
+        self.host = image.mount / "t"
+        self.host.mkdir()
+        (self.host / "log").write_bytes(os.urandom(4 << 20))
+        before = Tree(self.host)
+        run = self.try_out("echo short >log")
+        with open(self.host / "log", "a", encoding="ascii"):
+            self.promote(run, "--held-open", "in-place")
+        filler = image.mount / "filler"
+        subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64K"], check=False, capture_output=True)
+        for more in ((), ("--dry-run",)):
+            full = self.call("rollback", run.doc["id"], *more)
+            self.assertEqual((full.code, f"{image.mount} needs 4.0 MiB for what is to come back and has ".encode() in full.err), (73, True), (full.out, full.err))
+        filler.unlink()
+        # Rehearse works in a mount of its own, in which the path begins at the filesystem's root.
+        done = subprocess.run([*injected("pwrite64:error=ENOSPC:when=1"), "-P", "/t/log", *self.command("rollback", run.doc["id"], json_out=False)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, ROLLED_BACK, (done.stdout, done.stderr))
+        self.assertIn(f"writing to {self.host}/log: ".encode(), done.stdout)
+        self.assertIn(f"make room on {image.mount}\n".encode(), done.stdout)
+        self.assertEqual((self.host / "log").read_text(), "short\n")
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assert_same(before, self.host)
 
     def test_the_rest_keeps_what_was_asked_for(self) -> None:
         """Whatever is offered works when it is pasted, and takes back nothing that was not asked for."""

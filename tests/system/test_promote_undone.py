@@ -442,6 +442,25 @@ class Away(PromoteCase):
         self.assertFalse((image.mount / ".rehearse").exists())
 
 
+    def test_what_was_prepared_goes_with_the_run(self) -> None:
+        """No journal names it any more."""
+        for words in (("rm", "{run}", "--force"), ("gc", "--all", "--force")):
+            with self.subTest(words=words):
+                image = Image(self, "ext4", name=words[0])
+                self.host = image.mount / "t"
+                self.host.mkdir()
+                (self.host / "a").write_text("old\n")
+                name = self.approve(run := self.try_out("echo new >a"))
+                subprocess.run([*injected("renameat2:signal=SIGKILL:when=1"), *self.command("promote", name)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+                subprocess.run(["umount", str(image.mount)], check=True)
+                self.assertEqual(self.call("recover").code, 0)
+                subprocess.run(["mount", "-o", "loop", str(image.file), str(image.mount)], check=True)
+                self.assertTrue((image.mount / ".rehearse" / run.doc["id"]).exists())
+                gone = self.call(*(word.format(run=run.doc["id"]) for word in words))
+                self.assertEqual((gone.code, self.call("list").doc["runs"]), (0, []), (gone.out, gone.err))
+                self.assertFalse((image.mount / ".rehearse").exists())
+
+
 class Noticed(PromoteCase):
     """What somebody did between the crash and the recovery is kept and named, however quietly he did it."""
 
