@@ -19,19 +19,7 @@ struct FoundStore {
   bool missing = false;  ///< something of the run is kept there, and that filesystem is not mounted
 };
 
-/// A promotion that was undone while a filesystem was away has left its store there, and no journal.
-void find_unnamed(const ledger::Bundle& bundle, std::vector<FoundStore>& found) {
-  const auto record = bundle.read_record();
-  if (!record) return;  // a run that cannot be read goes all the same
-  for (const report::LayerRecord& layer : record->layers) {
-    if (std::ranges::find(found, layer.mountpoint, &FoundStore::mountpoint) != found.end()) continue;
-    auto volume = Volume::open(layer.mountpoint);
-    if (!volume || !volume->open_store(bundle.id())) continue;
-    found.push_back({std::move(*volume), layer.mountpoint, true, false});
-  }
-}
-
-/// Each place in which the run's journals say that something is kept, or where something is, once.
+/// Each place in which the run's journals say that something is kept, once.
 Result<std::vector<FoundStore>> find_stores(const ledger::Bundle& bundle) {
   std::vector<FoundStore> found;
   RH_TRY(const auto numbers, kept_journals(bundle));
@@ -61,8 +49,19 @@ Result<std::vector<FoundStore>> find_stores(const ledger::Bundle& bundle) {
       found.push_back(std::move(store));
     }
   }
-  find_unnamed(bundle, found);
   return found;
+}
+
+/// A promotion that was undone while a filesystem was away has left its store there, and no journal.
+void find_unnamed(const ledger::Bundle& bundle, std::vector<FoundStore>& found) {
+  const auto record = bundle.read_record();
+  if (!record) return;  // a run that cannot be read goes all the same
+  for (const report::LayerRecord& layer : record->layers) {
+    if (std::ranges::find(found, layer.mountpoint, &FoundStore::mountpoint) != found.end()) continue;
+    auto volume = Volume::open(layer.mountpoint);
+    if (!volume || !volume->open_store(bundle.id())) continue;
+    found.push_back({std::move(*volume), layer.mountpoint, true, false});
+  }
 }
 
 }  // namespace
@@ -92,6 +91,7 @@ Result<void> remove_stores(const ledger::StateDir& state, const ledger::Bundle& 
                       kStoreDirectory + ", and that filesystem is not mounted",
                   ExitCode::kTryLater, "mount it first");
   }
+  find_unnamed(bundle, stores);
   for (FoundStore& store : stores) {
     if (store.open) RH_CHECK(store.volume.remove_store(bundle.id()));
   }
