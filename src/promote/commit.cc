@@ -326,6 +326,7 @@ class Commit {
   }
 
   Result<void> carry_out(Transaction& transaction) {
+    if (order_.last_look) RH_CHECK(order_.last_look(volumes_));
     RH_CHECK(transaction.perform(order_.progress));
     const std::int64_t settled_ns = realtime_ns();
     RH_CHECK(transaction.check_displaced());

@@ -73,6 +73,8 @@ struct CommitOrder {
   std::int64_t looked_ns = 0;
   /// Called with everything staged and durable, before the journal is ready: the last chance to refuse.
   std::function<Result<void>(std::span<const Operation>)> admit;
+  /// Right before the first operation.
+  std::function<Result<void>(std::span<Volume>)> last_look;
   /// After all operations, beside what the transaction itself checks.
   std::function<Result<void>(std::span<Volume>)> verify;
   std::function<void(std::uint64_t)> progress;

@@ -20,6 +20,7 @@
 #include "base/escape.h"
 #include "base/sys.h"
 #include "host/open_files.h"
+#include "promote/mount_points.h"
 #include "promote/selection.h"
 
 namespace rehearse::promote {
@@ -36,11 +37,6 @@ bool is_unchangeable(int object) {
 tl::unexpected<Error> unchangeable(const std::string& path) {
   return fail_for(EPERM, path + " is immutable or append-only", ExitCode::kNoPermission,
                   "chattr -i -a " + path + ", then try again");
-}
-
-/// Path of a place within its filesystem, as mount tables have it; `path` is relative to what `mount` shows.
-std::string path_within(const host::Mount& mount, const std::string& path) {
-  return (mount.root == "/" ? "" : mount.root) + '/' + path;
 }
 
 class Ground {
@@ -244,45 +240,36 @@ class Ground {
   std::pair<std::size_t, std::string> last_ = {SIZE_MAX, {}};  ///< the directory looked at last
 };
 
-struct PointWithin {
-  std::string path;    ///< absolute
-  bool hides = false;  ///< what the volume has there, as something else is mounted
-};
-
-/// What is mounted upon parts of the volume's own mount.
-std::vector<PointWithin> points_within(const Volume& volume, std::span<const host::Mount> mounts) {
-  const host::Mount* own = nullptr;
-  for (const host::Mount& mount : mounts)
-    if (mount.mountpoint == volume.mountpoint()) own = &mount;
-  std::vector<PointWithin> points;
-  for (const host::Mount& mount : mounts) {
-    if (mount.mountpoint == volume.mountpoint() || !is_below(mount.mountpoint, volume.mountpoint())) continue;
-    const bool itself =
-        own != nullptr && mount.major == own->major && mount.minor == own->minor &&
-        mount.root == path_within(*own, std::string(below_mount(mount.mountpoint, own->mountpoint)));
-    points.push_back({mount.mountpoint, !itself});
-  }
-  return points;
-}
-
 }  // namespace
 
 Result<void> check_mount_points(std::span<Volume* const> volumes, std::span<const Touched> touched) {
   RH_TRY(const auto mounts, host::read_mounts());
-  std::vector<std::vector<PointWithin>> points;
+  std::vector<std::vector<MountPoint>> points;
   for (const Volume* volume : volumes) points.push_back(points_within(*volume, mounts));
   for (const Touched& one : touched) {
     const std::string shown = volumes[one.volume]->shown({Area::kHost, one.path});
-    for (const auto& [path, hides] : points[one.volume]) {
-      if (hides && shown != path && is_below(shown, path))
-        return fail_for(EBUSY, shown + ": " + path + " is a mount point now, which hides it",
-                        ExitCode::kUnavailable, "unmount it first, or rehearse again");
+    for (const auto& [path, shows] : points[one.volume]) {
       if (one.how == Touched::How::kDisplaced && is_below(path, shown))
         return fail_for(EBUSY, shown + (path == shown ? "" : ": " + path) + " is a mount point",
                         ExitCode::kUnavailable, "unmount it first");
+      if (shows == MountPoint::Shows::kSame || !is_below(shown, path)) continue;
+      if (shows == MountPoint::Shows::kReadOnly)
+        return fail_for(EROFS, shown + ": " + path + " is mounted read-only", ExitCode::kUnavailable,
+                        "mount -o remount,bind,rw " + shell_quote(path));
+      return fail_for(EBUSY,
+                      (shown == path ? "" : shown + ": ") + path + " is a mount point now, which hides it",
+                      ExitCode::kUnavailable, "unmount it first, or rehearse again");
     }
   }
   return {};
+}
+
+Result<void> check_still_shown(std::span<Volume> volumes, std::span<const Touched> touched) {
+  std::vector<Volume*> all;
+  for (Volume& volume : volumes) all.push_back(&volume);
+  auto checked = check_mount_points(all, touched);
+  if (!checked && checked.error().exit == ExitCode::kUnavailable) checked.error().exit = ExitCode::kStale;
+  return checked;
 }
 
 Result<std::vector<std::string>> check_ground(const GroundQuestion& question) {

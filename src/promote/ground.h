@@ -35,10 +35,12 @@ struct GroundQuestion {
   bool refuse_shown = true;
 };
 
-/// Objects that are displaced and are, or hold, mount points of this namespace, and whatever lies below a
-/// mount point that is not the volume's own: kUnavailable. What is mounted hides what was there, so nothing
-/// else can be told of it.
+/// Objects that are displaced and are, or hold, mount points of this namespace, and whatever is or lies below
+/// one that shows something else than the volume has there, or shows it read-only: kUnavailable.
 Result<void> check_mount_points(std::span<Volume* const> volumes, std::span<const Touched> touched);
+
+/// The same when everything is ready to be done: kStale.
+Result<void> check_still_shown(std::span<Volume> volumes, std::span<const Touched> touched);
 
 /// All of it: filesystems that are mounted read-only, immutable objects and directories (kNoPermission),
 /// mount points of every namespace, swap files, package managers at work (kTryLater). The first is the error.

@@ -20,4 +20,9 @@ Result<void> note_only_kept(const ledger::Bundle& bundle, const std::vector<std:
 /// Empty if nothing is kept.
 Result<std::vector<std::string>> kept_aside(const ledger::Bundle& bundle);
 
+/// Mount points of filesystems that were away when what was prepared there had to go (file `left-behind`): it
+/// goes with the run, if they are back then.
+Result<void> note_left_behind(const ledger::Bundle& bundle, const std::string& mountpoint);
+Result<std::vector<std::string>> left_behind(const ledger::Bundle& bundle);
+
 }  // namespace rehearse::promote

@@ -117,7 +117,7 @@ class Preflight {
       if (top != tops.begin() && below.path != *--top && is_below(below.path, *top))
         add_space(below, counted, bytes, objects);
     }
-    return check_free(input_.volumes[v], bytes, "the new objects", objects);
+    return check_free(input_.volumes[v], bytes, objects, Reserve::kLeft, "the new objects");
   }
 
   static void add_space(const Change& change, std::set<std::uint64_t>& counted, std::uint64_t& bytes,
@@ -138,8 +138,9 @@ class Preflight {
     for (std::size_t i = 0; i < input_.changes.size(); ++i) {
       if (input_.plan->taken[i]) paths.push_back(input_.changes[i].path);
     }
-    const auto touched = touched_by(*input_.plan, input_.changes, input_.facts);
+    auto touched = touched_by(*input_.plan, input_.changes, input_.facts);
     RH_TRY(report_.notes, check_ground({volumes, touched, paths, input_.held_open == HeldOpen::kRefuse}));
+    report_.touched = std::move(touched);
     return {};
   }
 

@@ -30,6 +30,7 @@ struct PreflightInput {
 struct PreflightReport {
   std::vector<std::string> notes;     ///< raw text, a line each: what was found and is no obstacle
   std::vector<std::size_t> in_place;  ///< records to be rewritten in place
+  std::vector<Touched> touched;
 };
 
 /// What the plan touches of the host, where it is now. Without `facts` (what stands there) of each object it

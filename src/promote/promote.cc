@@ -326,6 +326,7 @@ class Promotion {
       return fail("the run asked the service manager for something, and systemd does not run this host",
                   ExitCode::kUnavailable, "promote the files alone: --no-units");
     in_place_.insert(report->in_place.begin(), report->in_place.end());
+    touched_ = std::move(report->touched);
     return {};
   }
 
@@ -370,6 +371,7 @@ class Promotion {
       UnitWork::withdraw(state_, outcome_.id);
       return decisions_->end(outcome_.id, "rolled back", why, realtime_ns());
     };
+    commit_order.last_look = [&](std::span<Volume> volumes) { return check_still_shown(volumes, touched_); };
     commit_order.verify = [&](std::span<Volume> volumes) { return check_gone(volumes); };
     commit_order.progress = [&](std::uint64_t count) {
       progress("committing", count, outcome_.operations.size());
@@ -631,6 +633,7 @@ class Promotion {
   std::vector<UsedVolume> volumes_;  ///< of plan_.layers
   std::vector<std::optional<Facts>> facts_;
   std::set<std::size_t> in_place_;
+  std::vector<Touched> touched_;
   std::vector<std::string> overruled_;  ///< lines
   UnitWork units_;
   std::int64_t looked_ns_ = 0;   ///< CLOCK_REALTIME, before the host was compared

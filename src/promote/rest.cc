@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "promote/parting.h"
+#include "promote/volume.h"
 
 namespace rehearse::promote {
 namespace {
@@ -49,28 +51,41 @@ bool complete(const std::vector<Paths>& groups, const std::vector<bool>& in_effe
   return false;
 }
 
-/// The promoted file that the operation gave a name, if it has others.
-std::optional<FileKey> several_names(const Operation& operation, const Journal& promotion,
-                                     const RecordedObjects& after) {
-  if (operation.to.area != Area::kHost || operation.time_only) return std::nullopt;
-  const auto object = after.find(promotion.volumes[operation.volume].shown(operation.to.path));
-  if (object == after.end() || object->second.first == effects::FileType::kDir ||
-      object->second.second.nlink < 2)
-    return std::nullopt;
-  return FileKey{operation.volume, object->second.second.ino};
+/// By path, the operation that brings what is there and below.
+using Bringers = std::unordered_map<std::string_view, std::size_t>;
+
+std::optional<std::size_t> bringer_of(const Bringers& bringers, const Journal& promotion,
+                                      const std::string& path) {
+  for (std::string_view at = path; !at.empty(); at = parent_of(at)) {
+    const auto found = bringers.find(at);
+    if (found == bringers.end()) continue;
+    const OperationKind kind = promotion.operations[found->second].kind;
+    if (at.size() == path.size() || kind == OperationKind::kMove || kind == OperationKind::kExchange)
+      return found->second;
+  }
+  return std::nullopt;
 }
 
 /// Taken back by one of its names alone, a file would be parted from what it is under the others.
 void join_names(const Journal& promotion, const std::vector<bool>& in_effect, const RecordedObjects& after,
                 std::vector<Paths>& all) {
-  std::map<FileKey, std::vector<std::size_t>> files;
+  std::vector<std::string> places(all.size());
+  Bringers bringers;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (!in_effect[i]) continue;
-    if (const auto file = several_names(promotion.operations[i], promotion, after)) files[*file].push_back(i);
+    const Operation& operation = promotion.operations[i];
+    if (!in_effect[i] || operation.time_only || operation.to.area != Area::kHost) continue;
+    places[i] = promotion.volumes[operation.volume].shown(operation.to.path);
+    bringers[places[i]] = i;
+  }
+  std::map<FileKey, std::set<std::size_t>> files;
+  for (const auto& [path, object] : after) {
+    if (object.first == effects::FileType::kDir || object.second.nlink < 2) continue;
+    if (const auto i = bringer_of(bringers, promotion, path))
+      files[{promotion.operations[*i].volume, object.second.ino}].insert(*i);
   }
   // All at the first, and the first at all others: whoever takes some of them takes one of these in part.
   for (const auto& [file, operations] : files) {
-    const std::size_t first = operations.front();
+    const std::size_t first = *operations.begin();
     const std::string name = all[first].front();
     for (const std::size_t i : operations) {
       if (i == first) continue;

@@ -352,6 +352,7 @@ class Rollback {
       moved.take(operation);
     }
     RH_TRY(auto notes, check_ground({volumes, touched, paths, order_.held_open == HeldOpen::kRefuse}));
+    touched_ = std::move(touched);
     for (std::string& note : notes) {
       if (std::ranges::find(outcome_.notes, note) == outcome_.notes.end())
         outcome_.notes.push_back(std::move(note));
@@ -384,24 +385,22 @@ class Rollback {
     return {};
   }
 
-  /// What is written anew, not renamed: the bytes that go back into their files, and copies of edits there.
+  /// What is written anew, not renamed: the bytes that go back into their files. That there is no room for a
+  /// copy of an edit shows before anything is done.
   Result<void> check_room() {
     constexpr std::int64_t kBlock = 512;  // of st_blocks, whatever the filesystem's are
     std::vector<std::int64_t> needs(volumes_.size());
-    for (std::size_t i = 0; i < operations_.size(); ++i) {
-      const Operation& operation = operations_[i];
+    for (const Operation& operation : operations_) {
       if (operation.kind != OperationKind::kRewrite) continue;
-      RH_TRY(const auto old, volume(operation).find(operation.from));
-      RH_TRY(const auto now, volume(operation).find(operation.to));
-      if (!old || !now) continue;
-      const bool saved = std::ranges::binary_search(edited_, i);
-      needs[operation.volume] += std::max<std::int64_t>(old->st_blocks - now->st_blocks, 0) * kBlock +
-                                 (saved ? now->st_blocks * kBlock : 0);
+      const auto old = volume(operation).find(operation.from);
+      const auto now = volume(operation).find(operation.to);
+      if (!old || !now || !*old || !*now) continue;  // what is gone, the commit finds out
+      needs[operation.volume] += std::max<std::int64_t>((*old)->st_blocks - (*now)->st_blocks, 0) * kBlock;
     }
     for (std::size_t v = 0; v < needs.size(); ++v)
       if (needs[v] > 0)
-        RH_CHECK(
-            check_free(volumes_[v].volume, static_cast<std::uint64_t>(needs[v]), "what is to come back"));
+        RH_CHECK(check_free(volumes_[v].volume, static_cast<std::uint64_t>(needs[v]), 0, Reserve::kUsed,
+                            "what is to come back"));
     return {};
   }
 
@@ -440,6 +439,7 @@ class Rollback {
       return {};
     };
     commit_order.looked_ns = looked_ns_;
+    commit_order.last_look = [&](std::span<Volume> volumes) { return check_still_shown(volumes, touched_); };
     commit_order.settled = [&](const CommitResult& result) -> Result<void> {
       outcome_.window_ns = result.window_ns;
       units_.carry_out(state_, outcome_.id, order_.units, unit_progress());
@@ -569,6 +569,7 @@ class Rollback {
   std::vector<UsedVolume> volumes_;
   std::vector<bool> in_effect_;
   std::vector<Operation> operations_;
+  std::vector<Touched> touched_;     ///< by these
   std::vector<std::size_t> edited_;  ///< of these: rewrites of what somebody has edited
   std::int64_t looked_ns_ = 0;       ///< CLOCK_REALTIME when the host was looked at
   std::vector<Operation> given_up_;

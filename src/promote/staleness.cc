@@ -3,11 +3,15 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <set>
 #include <unordered_set>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/sys.h"
 #include "effects/directory.h"
+#include "host/mounts.h"
+#include "promote/mount_points.h"
 #include "promote/staleness_facts.h"
 
 namespace rehearse::promote {
@@ -30,6 +34,9 @@ class MountCheck {
         result_(result) {}
 
   Result<void> check() {
+    RH_TRY(const auto mounts, host::read_mounts());
+    for (MountPoint& point : points_within(volume_, mounts))
+      if (point.shows == MountPoint::Shows::kOther) hidden_.insert(std::move(point.path));
     RH_TRY(const struct stat root, sys::stat_fd(volume_.root()));
     const std::string& top = volume_.mountpoint();
     if (to_ns(root.st_mtim) > since_ns_ && !rules_.own.explain(top, to_ns(root.st_mtim)))
@@ -61,7 +68,7 @@ class MountCheck {
     struct stat st = {};
     if (::fstatat(directory, name.c_str(), &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0) return;
     if (st.st_dev != volume_.device() || full == state_path_ || path == kStoreDirectory ||
-        ignored_by(rules_, full, result_) != nullptr)
+        hidden_.contains(full) || ignored_by(rules_, full, result_) != nullptr)
       return;
     if (S_ISDIR(st.st_mode)) waiting.push_back(path);
     if (has_moved(full, st))
@@ -91,6 +98,7 @@ class MountCheck {
   const std::string& state_path_;
   const std::unordered_set<std::string>& about_;
   Staleness& result_;
+  std::set<std::string> hidden_;  ///< what others are mounted upon: nobody sees what the volume has there
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/tree.h"
 #include "promote/commit.h"
 #include "promote/journal_store.h"
+#include "promote/kept_aside.h"
 
 namespace rehearse::promote {
 namespace {
@@ -53,15 +54,17 @@ Result<std::vector<FoundStore>> find_stores(const ledger::Bundle& bundle) {
 }
 
 /// A promotion that was undone while a filesystem was away has left its store there, and no journal.
-void find_unnamed(const ledger::Bundle& bundle, std::vector<FoundStore>& found) {
-  const auto record = bundle.read_record();
-  if (!record) return;  // a run that cannot be read goes all the same
-  for (const report::LayerRecord& layer : record->layers) {
-    if (std::ranges::find(found, layer.mountpoint, &FoundStore::mountpoint) != found.end()) continue;
-    auto volume = Volume::open(layer.mountpoint);
-    if (!volume || !volume->open_store(bundle.id())) continue;
-    found.push_back({std::move(*volume), layer.mountpoint, true, false});
+Result<void> find_left_behind(const ledger::Bundle& bundle, std::vector<FoundStore>& found) {
+  RH_TRY(const auto mountpoints, left_behind(bundle));
+  for (const std::string& mountpoint : mountpoints) {
+    if (std::ranges::any_of(found,
+                            [&](const FoundStore& one) { return one.open && one.mountpoint == mountpoint; }))
+      continue;
+    auto volume = Volume::open(mountpoint);
+    if (volume && volume->open_store(bundle.id()))
+      found.push_back({std::move(*volume), mountpoint, true, false});
   }
+  return {};
 }
 
 }  // namespace
@@ -91,7 +94,7 @@ Result<void> remove_stores(const ledger::StateDir& state, const ledger::Bundle& 
                       kStoreDirectory + ", and that filesystem is not mounted",
                   ExitCode::kTryLater, "mount it first");
   }
-  find_unnamed(bundle, stores);
+  RH_CHECK(find_left_behind(bundle, stores));
   for (FoundStore& store : stores) {
     if (store.open) RH_CHECK(store.volume.remove_store(bundle.id()));
   }

@@ -249,10 +249,12 @@ void Volume::forget_parents() {
   for (ParentCache& cache : parents_) cache.forget();
 }
 
-Result<void> check_free(const Volume& volume, std::uint64_t bytes, const char* what, std::uint64_t inodes) {
+Result<void> check_free(const Volume& volume, std::uint64_t bytes, std::uint64_t inodes, Reserve reserve,
+                        const char* what) {
   struct statvfs vfs = {};
   if (::fstatvfs(volume.root(), &vfs) != 0) return sys::last_error("statvfs", volume.mountpoint());
-  const std::uint64_t room = std::uint64_t{vfs.f_bavail} * vfs.f_frsize;
+  const std::uint64_t room =
+      std::uint64_t{reserve == Reserve::kUsed ? vfs.f_bfree : vfs.f_bavail} * vfs.f_frsize;
   const bool counts_inodes = vfs.f_files != 0;
   const bool counts_blocks = vfs.f_blocks != 0;  // ramfs does not
   if (counts_blocks && bytes > room)

@@ -106,9 +106,11 @@ class Volume {
 
 Facts facts_of(const struct stat& st);
 
+/// What only root may use of a filesystem's room.
+enum class Reserve : std::uint8_t { kLeft, kUsed };
 /// Its filesystem has as many bytes and inodes free: else kCantCreate. `what` they are for, for people.
-Result<void> check_free(const Volume& volume, std::uint64_t bytes, const char* what,
-                        std::uint64_t inodes = 0);
+Result<void> check_free(const Volume& volume, std::uint64_t bytes, std::uint64_t inodes, Reserve reserve,
+                        const char* what);
 
 inline constexpr const char* kNothingChanged = "nothing of the host has changed";
 

@@ -697,6 +697,21 @@ class Obstacles(PromoteCase):
                     if not options:  # without a trace whatever goes on beside it on this filesystem counts
                         self.assertEqual(self.call("promote", name, "--dry-run").code, 0)
 
+    def test_mount_upon_what_gets_attributes(self) -> None:
+        (self.host / "d").mkdir()
+        (self.host / "d/f").write_text("f")
+        for script, upon, words in (("chmod 700 d", ["-t", "tmpfs", "tmpfs"], "is a mount point now, which hides it"), ("chmod 600 d/f; echo n >d/n", None, "is mounted read-only")):
+            with self.subTest(script=script):
+                name = self.approve(self.try_out(script))
+                subprocess.run(["mount", *(upon or ["--bind", self.host / "d"]), self.host / "d"], check=True)
+                try:
+                    if upon is None:
+                        subprocess.run(["mount", "-o", "remount,bind,ro", self.host / "d"], check=True)
+                    result = self.call("promote", name)
+                    self.assertEqual((result.code, words.encode() in result.err), (69, True), (result.out, result.err))
+                finally:
+                    subprocess.run(["umount", self.host / "d"], check=True)
+
     def test_a_directory_that_is_mounted_upon_itself(self) -> None:
         """As services do that want a mount of their own: it hides nothing."""
         (self.host / "d").mkdir()
@@ -1779,12 +1794,13 @@ class Rollbacks(PromoteCase):
         """Taken back under one of its names alone, a file would be two."""
         subprocess.run(["sh", "-euc", "echo old >a; ln a b; ln a c; echo old >other"], cwd=self.host, check=True)
         before = Tree(self.host)
-        run = self.try_out("echo new >>a; ln a d; echo new >other")
+        run = self.try_out("echo new >>a; ln a d; mkdir n; ln a n/x; echo new >other")
         self.promote(run)
         id_ = run.doc["id"]
         names = [str(self.host / name) for name in "abcd"]
         self.assertEqual(len({os.stat(name).st_ino for name in names}), 1)
-        for words in ([names[0]], [names[3]], names[1:], ["--except", names[1]]):
+        names.append(str(self.host / "n"))
+        for words in ([names[0]], [names[3]], names[1:], names[:4], ["--except", names[1]]):
             result = self.call("rollback", id_, *words)
             self.assertEqual((result.code, b"are one object: one of them is left out; select both or neither" in result.err), (64, True), (words, result.out, result.err))
         os.chmod(names[2], 0o600)
@@ -1792,7 +1808,7 @@ class Rollbacks(PromoteCase):
         self.assertEqual(stale.code, STALE, stale.err)
         self.assertEqual(stale.doc["rest"], f"rollback {id_} " + " ".join(f"--except {name}" for name in names))
         self.assertEqual(self.call(*shlex.split(stale.doc["rest"])).code, 0)
-        self.assertEqual(((self.host / "other").read_text(), len({os.stat(name).st_ino for name in names})), ("old\n", 1))
+        self.assertEqual(((self.host / "other").read_text(), len({os.stat(name).st_ino for name in names[:4]})), ("old\n", 1))
         os.chmod(names[2], 0o644)
         back = self.call("rollback", id_, *names)
         self.assertEqual(back.code, 0, (back.out, back.err))
