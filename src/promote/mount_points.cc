@@ -6,8 +6,9 @@ namespace rehearse::promote {
 namespace {
 
 MountPoint::Shows shows(const host::Mount& mount, const host::Mount& own) {
-  const bool same = mount.major == own.major && mount.minor == own.minor &&
-                    mount.root == path_within(own, std::string(below_mount(mount.mountpoint, own.mountpoint)));
+  const bool same =
+      mount.major == own.major && mount.minor == own.minor &&
+      mount.root == path_within(own, std::string(below_mount(mount.mountpoint, own.mountpoint)));
   // An idmapped one shows other owners.
   if (!same || mount.has_option("idmapped") != own.has_option("idmapped")) return MountPoint::Shows::kOther;
   return mount.read_only() && !own.read_only() ? MountPoint::Shows::kReadOnly : MountPoint::Shows::kSame;

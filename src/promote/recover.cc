@@ -62,7 +62,7 @@ class Recovery {
     const auto use = StoreUse::read(bundle);
     for (std::size_t v = 0; use && v < found.volumes.size(); ++v) {
       if (found.gone[v]) {
-        RH_CHECK(tell_left_behind(bundle, found.volumes[v]));
+        tell_left_behind(bundle, found.volumes[v]);
         RH_CHECK(remove_half_made(found.volumes[v], *use));
       } else {
         RH_CHECK(clean_up(found.volumes[v], pending_.run, journal_.header.number, *use));
@@ -76,17 +76,19 @@ class Recovery {
   }
 
   /// Unless its store was not made yet, something may lie on a filesystem that is not there now.
-  Result<void> tell_left_behind(const ledger::Bundle& bundle, const UsedVolume& used) {
-    if (used.entry.adopted) return {};
+  void tell_left_behind(const ledger::Bundle& bundle, const UsedVolume& used) {
+    if (used.entry.adopted) return;
     struct stat root = {};
     if (used.volume.root() >= 0 && ::fstat(used.volume.root(), &root) == 0 &&
         root.st_ino == used.entry.root_inode)
-      return {};
+      return;
     result_.notes.push_back("the filesystem that was at " + used.entry.mountpoint +
                             " is not mounted: what was prepared in its .rehearse/" + pending_.run +
                             "/new as " + tag_of(journal_.header.number) +
                             "* stays until the run is promoted again or, when that is mounted, removed");
-    return note_left_behind(bundle, used.entry.mountpoint);
+    if (auto noted = note_left_behind(bundle, used.entry.mountpoint); !noted)
+      result_.notes.push_back("rm and gc will not find it, as this could not be written down: " +
+                              noted.error().what);
   }
 
   /// A store that was made and got no token yet, or none that outlived a power cut.

@@ -75,7 +75,11 @@ void join_names(const Journal& promotion, const std::vector<bool>& in_effect, co
     const Operation& operation = promotion.operations[i];
     if (!in_effect[i] || operation.time_only || operation.to.area != Area::kHost) continue;
     places[i] = promotion.volumes[operation.volume].shown(operation.to.path);
-    bringers[places[i]] = i;
+    // What is set of a directory brings nothing into it.
+    if (operation.kind == OperationKind::kAttributes)
+      bringers.emplace(places[i], i);
+    else
+      bringers[places[i]] = i;
   }
   std::map<FileKey, std::set<std::size_t>> files;
   for (const auto& [path, object] : after) {
@@ -84,12 +88,13 @@ void join_names(const Journal& promotion, const std::vector<bool>& in_effect, co
       files[{promotion.operations[*i].volume, object.second.ino}].insert(*i);
   }
   // All at the first, and the first at all others: whoever takes some of them takes one of these in part.
+  const std::vector<Paths> own = all;
   for (const auto& [file, operations] : files) {
     const std::size_t first = *operations.begin();
-    const std::string name = all[first].front();
+    const std::string& name = own[first].front();
     for (const std::size_t i : operations) {
       if (i == first) continue;
-      all[first].insert(all[first].end(), all[i].begin(), all[i].end());
+      all[first].insert(all[first].end(), own[i].begin(), own[i].end());
       if (std::ranges::find(all[i], name) == all[i].end()) all[i].push_back(name);
     }
   }

@@ -60,7 +60,8 @@ class ParentCache {
 class Volume {
  public:
   /// The mount at `mountpoint` (absolute, canonical), without what is mounted upon it: that hides nothing
-  /// here (ground.h tells what users would not see). kStale if it is not the root of a mount any more.
+  /// here (ground.h tells what users would not see). What is mounted later may come in [6.15, where it is
+  /// shared]: the way there is then refused (EXDEV). kStale if it is not the root of a mount any more.
   static Result<Volume> open(std::string mountpoint);
 
   /// A filesystem of rehearse's own, mounted nowhere, that stands in for the one at `mountpoint`.

@@ -1814,6 +1814,19 @@ class Rollbacks(PromoteCase):
         self.assertEqual(back.code, 0, (back.out, back.err))
         self.assert_same(before, self.host)
 
+    def test_a_tree_of_further_names_goes_with_the_files(self) -> None:
+        subprocess.run(["sh", "-euc", "mkdir d; for i in $(seq 300); do echo $i >d/$i; done"], cwd=self.host, check=True)
+        before = Tree(self.host)
+        run = self.try_out("cp -al d n; touch n; chmod 700 n; echo new >>n/7")
+        self.promote(run)
+        for words in ([str(self.host / "n")], [str(self.host / "d")], ["--except", str(self.host / "d/7")]):
+            result = self.call("rollback", run.doc["id"], *words)
+            self.assertEqual((result.code, b"are one object: one of them is left out" in result.err), (64, True), (words, result.out[-900:], result.err))
+        both = self.call("rollback", run.doc["id"], str(self.host / "d"), str(self.host / "n"), "--dry-run")
+        self.assertEqual(both.code, 0, (both.out[-900:], both.err))
+        self.assertEqual(self.call("rollback", run.doc["id"]).code, 0)
+        self.assert_same(before, self.host)
+
     def test_bytes_that_come_back_need_room(self) -> None:
         """What is rewritten is not renamed: a full filesystem is named before anything is done, or when it is."""
         harness.need("strace")
